@@ -1,0 +1,95 @@
+//! Initial values of parameters: drawn on the host from one seeded stream.
+
+use burn::{
+    module::Param,
+    tensor::{Device, Tensor, TensorData},
+};
+use rand_chacha::{
+    ChaCha8Rng,
+    rand_core::{Rng, SeedableRng},
+};
+
+/// Draws the initial parameters of a model, in the order in which its layers are built.
+///
+/// The values come from ChaCha8 on the host, not from the device: one seed gives the same weights on
+/// every backend, and two models built side by side do not disturb each other.
+///
+/// ```
+/// use vision_models::{Init, layers::Linear};
+/// # let device = vision_models::test_device();
+/// let a = Linear::new(4, 2, &mut Init::new(7, &device));
+/// let b = Linear::new(4, 2, &mut Init::new(7, &device));
+/// assert_eq!(a.weight.val().to_data(), b.weight.val().to_data());
+/// ```
+#[derive(Debug)]
+pub struct Init {
+    rng: Option<ChaCha8Rng>,
+    device: Device,
+}
+
+impl Init {
+    /// A stream of initial values for parameters on `device`.
+    pub fn new(seed: u64, device: &Device) -> Self {
+        Self {
+            rng: Some(ChaCha8Rng::seed_from_u64(seed)),
+            device: device.clone(),
+        }
+    }
+
+    /// Zeros instead of draws, for a model whose weights are loaded right after: drawing the
+    /// 60 million normals of a ResNet-152 would take most of its loading time.
+    pub fn zeroed(device: &Device) -> Self {
+        Self {
+            rng: None,
+            device: device.clone(),
+        }
+    }
+
+    /// The device of the parameters.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// Values from N(0, std²).
+    pub fn normal<const D: usize>(&mut self, shape: [usize; D], std: f64) -> Param<Tensor<D>> {
+        self.draw(shape, |rng| {
+            // Box–Muller; 1 − u keeps the logarithm away from zero.
+            let (u, v) = (1.0 - unit(rng), unit(rng));
+            std * (-2.0 * u.ln()).sqrt() * (std::f64::consts::TAU * v).cos()
+        })
+    }
+
+    /// Values from U(−bound, bound).
+    pub fn uniform<const D: usize>(&mut self, shape: [usize; D], bound: f64) -> Param<Tensor<D>> {
+        self.draw(shape, |rng| bound * (2.0 * unit(rng) - 1.0))
+    }
+
+    /// Zeros.
+    pub fn zeros<const D: usize>(&self, shape: [usize; D]) -> Param<Tensor<D>> {
+        Param::from_tensor(Tensor::zeros(shape, &self.device))
+    }
+
+    /// Ones.
+    pub fn ones<const D: usize>(&self, shape: [usize; D]) -> Param<Tensor<D>> {
+        Param::from_tensor(Tensor::ones(shape, &self.device))
+    }
+
+    fn draw<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        mut value: impl FnMut(&mut ChaCha8Rng) -> f64,
+    ) -> Param<Tensor<D>> {
+        let Some(rng) = &mut self.rng else {
+            return self.zeros(shape);
+        };
+        let values: Vec<f32> = (0..shape.iter().product::<usize>())
+            .map(|_| value(rng) as f32)
+            .collect();
+        Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), &self.device))
+    }
+}
+
+/// Uniform in `[0, 1)`, 53 bits.
+fn unit(rng: &mut ChaCha8Rng) -> f64 {
+    (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
+}

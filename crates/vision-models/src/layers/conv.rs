@@ -1,0 +1,101 @@
+use burn::{
+    module::{Module, Param},
+    tensor::{Tensor, module::conv2d, ops::ConvOptions},
+};
+
+use crate::init::Init;
+
+/// What a [`Conv2d`] looks like. Square kernels, symmetric padding, as in every backbone here.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct ConvConfig {
+    /// Input channels.
+    pub in_channels: usize,
+    /// Output channels.
+    pub out_channels: usize,
+    /// Side of the kernel in pixels.
+    pub kernel_size: usize,
+    /// Step of the kernel in pixels. Default: 1.
+    pub stride: usize,
+    /// Zeros added on each side. Default: 0.
+    pub padding: usize,
+    /// Groups of channels that do not see each other. Default: 1.
+    pub groups: usize,
+    /// Whether a bias is added. Default: false, since a batch norm follows.
+    pub bias: bool,
+}
+
+impl ConvConfig {
+    /// A convolution with stride 1, no padding, one group and no bias.
+    pub const fn new(in_channels: usize, out_channels: usize, kernel_size: usize) -> Self {
+        Self {
+            in_channels,
+            out_channels,
+            kernel_size,
+            stride: 1,
+            padding: 0,
+            groups: 1,
+            bias: false,
+        }
+    }
+
+    /// Sets the stride.
+    pub const fn with_stride(mut self, stride: usize) -> Self {
+        self.stride = stride;
+        self
+    }
+
+    /// Sets the padding.
+    pub const fn with_padding(mut self, padding: usize) -> Self {
+        self.padding = padding;
+        self
+    }
+
+    /// Builds the layer with weights from N(0, sqrt(2 / fan_out)), torchvision's choice for ResNets.
+    pub fn init(&self, init: &mut Init) -> Conv2d {
+        let k = self.kernel_size;
+        let shape = [self.out_channels, self.in_channels / self.groups, k, k];
+        let fan_out = self.out_channels * k * k;
+        let weight = init.normal(shape, (2.0 / fan_out as f64).sqrt());
+        let bias = self.bias.then(|| init.zeros([self.out_channels]));
+        Conv2d {
+            weight,
+            bias,
+            stride: self.stride,
+            padding: self.padding,
+            groups: self.groups,
+        }
+    }
+}
+
+/// A two-dimensional convolution.
+#[derive(Module, Debug)]
+pub struct Conv2d {
+    /// Shape `[out_channels, in_channels / groups, kernel, kernel]`.
+    pub weight: Param<Tensor<4>>,
+    /// Shape `[out_channels]`.
+    pub bias: Option<Param<Tensor<1>>>,
+    #[module(skip)]
+    stride: usize,
+    #[module(skip)]
+    padding: usize,
+    #[module(skip)]
+    groups: usize,
+}
+
+impl Conv2d {
+    /// Convolves `[batch, in_channels, height, width]` to `[batch, out_channels, height', width']`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let options = ConvOptions::new(
+            [self.stride; 2],
+            [self.padding; 2],
+            [1, 1],
+            self.groups,
+        );
+        conv2d(
+            x,
+            self.weight.val(),
+            self.bias.as_ref().map(Param::val),
+            options,
+        )
+    }
+}

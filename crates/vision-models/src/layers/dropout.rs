@@ -1,0 +1,84 @@
+use std::sync::{
+    Arc,
+    atomic::{AtomicU64, Ordering},
+};
+
+use burn::{
+    module::{Flag, Module, Param},
+    tensor::{Tensor, TensorData},
+};
+use rand_chacha::{
+    ChaCha8Rng,
+    rand_core::{Rng, SeedableRng},
+};
+
+/// The source of randomness of a model's dropout layers: a counter, shared by all of them.
+///
+/// Burn draws from a generator of the device, which other models of the process advance too. Here every
+/// draw has its own key, the learner rewinds the counter to a function of (seed, epoch, batch), and so a
+/// run is repeatable bit for bit whatever else the process does.
+#[derive(Clone, Debug, Default)]
+pub struct RandomStream(Arc<AtomicU64>);
+
+impl RandomStream {
+    /// A stream that starts at `key`.
+    pub fn new(key: u64) -> Self {
+        Self(Arc::new(AtomicU64::new(key)))
+    }
+
+    /// Makes the next draw use `key`, the one after it `key + 1`, and so on.
+    pub fn rewind(&self, key: u64) {
+        self.0.store(key, Ordering::Relaxed);
+    }
+
+    fn next_rng(&self) -> ChaCha8Rng {
+        ChaCha8Rng::seed_from_u64(self.0.fetch_add(1, Ordering::Relaxed))
+    }
+}
+
+/// Zeroes each value with probability `p` and scales the others by 1/(1−p), in training only.
+#[derive(Module, Debug)]
+pub struct Dropout {
+    /// Whether the layer drops values on an autodiff device.
+    pub training: Param<Flag>,
+    #[module(skip)]
+    p: f64,
+    #[module(skip)]
+    stream: RandomStream,
+}
+
+impl Dropout {
+    /// A layer that drops with probability `p` in `[0, 1]`, drawing from `stream`.
+    pub fn new(p: f64, stream: &RandomStream) -> Self {
+        Self {
+            training: Param::from_bool(true),
+            p,
+            stream: stream.clone(),
+        }
+    }
+
+    /// The probability of a value to be dropped.
+    pub fn p(&self) -> f64 {
+        self.p
+    }
+
+    /// Drops values of a tensor of any shape.
+    pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
+        let device = x.device();
+        if self.p <= 0.0 || !(device.is_autodiff() && self.training.is_enabled()) {
+            return x;
+        }
+        let keep = if self.p < 1.0 {
+            (1.0 / (1.0 - self.p)) as f32
+        } else {
+            0.0
+        };
+        let threshold = (self.p * f64::from(u32::MAX)) as u32;
+        let mut rng = self.stream.next_rng();
+        let shape = x.dims();
+        let mask: Vec<f32> = (0..shape.iter().product::<usize>())
+            .map(|_| if rng.next_u32() < threshold { 0.0 } else { keep })
+            .collect();
+        x * Tensor::from_data(TensorData::new(mask, shape), &device)
+    }
+}

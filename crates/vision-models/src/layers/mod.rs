@@ -1,0 +1,20 @@
+//! Layers with PyTorch's parameter names, layout, initialisation and numbers.
+//!
+//! They store what a PyTorch state dict stores (`weight` is `[out, in]` in [`Linear`]; [`BatchNorm`] has
+//! `weight`, `bias`, `running_mean` and `running_var`), so that a checkpoint travels in both directions
+//! without a table of renames or transpositions. Training behaviour follows Burn's rule: a layer trains
+//! when its input lives on an autodiff device *and* its own `training` flag is on.
+
+mod batch_norm;
+mod conv;
+mod dropout;
+mod linear;
+mod pool;
+mod sequential;
+
+pub use batch_norm::BatchNorm;
+pub use conv::{Conv2d, ConvConfig};
+pub use dropout::{Dropout, RandomStream};
+pub use linear::Linear;
+pub use pool::{AdaptiveAvgPool2d, AdaptiveConcatPool2d, MaxPool2d};
+pub use sequential::{Layer, Sequential};

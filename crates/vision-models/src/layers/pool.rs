@@ -1,0 +1,68 @@
+use burn::tensor::{
+    Tensor,
+    module::{adaptive_avg_pool2d, max_pool2d},
+    ops::MaxPoolOptions,
+};
+
+/// The maximum over square windows; padding counts as −∞.
+#[derive(Clone, Copy, Debug)]
+pub struct MaxPool2d {
+    kernel_size: usize,
+    stride: usize,
+    padding: usize,
+}
+
+impl MaxPool2d {
+    /// Windows of `kernel_size` every `stride` pixels, over `padding` more on each side.
+    pub fn new(kernel_size: usize, stride: usize, padding: usize) -> Self {
+        Self {
+            kernel_size,
+            stride,
+            padding,
+        }
+    }
+
+    /// Pools `[batch, channels, height, width]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        max_pool2d(
+            x,
+            MaxPoolOptions::new([self.kernel_size; 2])
+                .with_stride([self.stride; 2])
+                .with_padding([self.padding; 2]),
+        )
+    }
+}
+
+/// The mean over a grid of `size` × `size` windows.
+#[derive(Clone, Copy, Debug)]
+pub struct AdaptiveAvgPool2d {
+    size: usize,
+}
+
+impl AdaptiveAvgPool2d {
+    /// A pool whose output is `size` pixels high and wide.
+    pub fn new(size: usize) -> Self {
+        Self { size }
+    }
+
+    /// Pools `[batch, channels, height, width]` to `[batch, channels, size, size]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        if self.size == 1 {
+            return x.mean_dim(3).mean_dim(2);
+        }
+        adaptive_avg_pool2d(x, [self.size; 2])
+    }
+}
+
+/// The maximum and the mean over the whole picture, one after the other on the channels (maximum first).
+#[derive(Clone, Copy, Debug, Default)]
+pub struct AdaptiveConcatPool2d;
+
+impl AdaptiveConcatPool2d {
+    /// Pools `[batch, channels, height, width]` to `[batch, 2 * channels, 1, 1]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let max = x.clone().max_dim(3).max_dim(2);
+        let mean = x.mean_dim(3).mean_dim(2);
+        Tensor::cat(vec![max, mean], 1)
+    }
+}

@@ -1,0 +1,46 @@
+//! Backbones with torchvision's names and numbers, and the files that their weights come in.
+//!
+//! An [`Arch`] names an architecture and knows everything about it: how to build it, where transfer
+//! learning cuts it, which layers learn together and where its ImageNet weights are. Building gives a
+//! [`layers::Sequential`] whose parameters have torchvision's names, layout and initialisation:
+//!
+//! ```
+//! use vision_models::{Arch, Cut, Init, state};
+//! # let device = vision_models::test_device();
+//! let model = Arch::ResNet18.build(1000, &mut Init::new(0, &device));
+//! assert_eq!(state::entries(&model)[0].name, "conv1.weight");
+//!
+//! let body = Cut::Default.apply(model, Arch::ResNet18.info().cut)?;
+//! assert_eq!(body.len(), 8); // everything but avgpool and fc
+//! # Ok::<(), vision_models::Error>(())
+//! ```
+//!
+//! * [`arch`]: the registry. * [`cut`]: where the body ends. * [`layers`]: the building blocks.
+//! * [`init`]: seeded initial values. * [`state`]: parameters by name.
+//! * [`weights`]: PyTorch and safetensors files, read as data: nothing in a file is ever executed.
+
+#![cfg_attr(
+    test,
+    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)
+)]
+
+pub mod arch;
+pub mod cut;
+mod error;
+pub mod init;
+pub mod layers;
+mod resnet;
+pub mod state;
+pub mod weights;
+
+pub use arch::{Arch, ArchInfo, WeightsInfo};
+pub use cut::Cut;
+pub use error::{Error, Result};
+pub use init::Init;
+pub use resnet::{BasicBlock, Bottleneck};
+
+/// The device of the examples in this crate's documentation.
+#[doc(hidden)]
+pub fn test_device() -> burn::tensor::Device {
+    Default::default()
+}

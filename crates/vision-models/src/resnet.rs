@@ -95,6 +95,10 @@ impl BasicBlock {
         relu(y + shortcut(self.downsample.as_ref(), x))
     }
 
+    pub(crate) fn out_channels(&self) -> usize {
+        self.bn2.weight.lazy_shape()[0]
+    }
+
     pub(crate) fn leaves(&self) -> &'static [&'static str] {
         const LEAVES: [&str; 7] = [
             "conv1",
@@ -142,6 +146,10 @@ impl Bottleneck {
         let y = relu(self.bn2.forward(self.conv2.forward(y)));
         let y = self.bn3.forward(self.conv3.forward(y));
         relu(y + shortcut(self.downsample.as_ref(), x))
+    }
+
+    pub(crate) fn out_channels(&self) -> usize {
+        self.bn3.weight.lazy_shape()[0]
     }
 
     pub(crate) fn leaves(&self) -> &'static [&'static str] {

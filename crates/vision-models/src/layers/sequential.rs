@@ -84,6 +84,19 @@ impl Layer {
         }
     }
 
+    /// Channels of the output, if the layer sets them.
+    pub fn out_channels(&self) -> Option<usize> {
+        match self {
+            Self::Conv2d(layer) => Some(layer.weight.lazy_shape()[0]),
+            Self::BatchNorm(layer) => Some(layer.weight.lazy_shape()[0]),
+            Self::Linear(layer) => Some(layer.weight.lazy_shape()[0]),
+            Self::Sequential(layer) => layer.out_channels(),
+            Self::BasicBlock(layer) => Some(layer.out_channels()),
+            Self::Bottleneck(layer) => Some(layer.out_channels()),
+            _ => None,
+        }
+    }
+
     /// Appends the names of the leaf modules, in order, as fastai's `flatten_model` lists them.
     pub(crate) fn leaves(&self, name: &str, out: &mut Vec<String>) {
         let mut add = |parts: &[&str]| out.extend(parts.iter().map(|p| format!("{name}.{p}")));
@@ -179,6 +192,12 @@ impl Sequential {
     /// The first `n` children, renamed to their positions, as PyTorch's `Sequential(*children[:n])` does.
     pub fn truncated(self, n: usize) -> Self {
         Self::numbered(self.into_layers().into_iter().take(n))
+    }
+
+    /// Channels of the output: those of the last layer that sets them.
+    pub fn out_channels(&self) -> Option<usize> {
+        let layers = self.children.iter().rev();
+        layers.filter_map(|(_, layer)| layer.out_channels()).next()
     }
 
     /// The names of all leaf modules in order, with fastai's way of counting: the two pools of

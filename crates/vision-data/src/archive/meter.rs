@@ -1,0 +1,176 @@
+//! The stream under the tar reader: decompression, with an eye on how much comes out.
+
+use std::cell::{Cell, RefCell};
+use std::fs::File;
+use std::io::{self, Read};
+use std::path::{Path, PathBuf};
+use std::rc::Rc;
+
+use flate2::read::MultiGzDecoder;
+
+use super::Limits;
+use crate::error::{Error, Result, io_error};
+
+/// Headers between two files, and padding after the last, end within this. Without it a single
+/// long-name header could claim gigabytes, which the tar reader would collect in memory.
+const MAX_HEADERS: u64 = 1 << 20;
+
+/// Below this the ratio says nothing: a few small files of zeros are no bomb.
+const RATIO_GRACE: u64 = 32 << 20;
+
+/// Counts both ends of the decompression and remembers why the stream was stopped.
+#[derive(Debug)]
+pub(super) struct Meter {
+    archive: PathBuf,
+    max_ratio: u64,
+    packed: Cell<u64>,
+    unpacked: Cell<u64>,
+    /// `unpacked` may go up to here for now.
+    ceiling: Cell<u64>,
+    ended: Cell<bool>,
+    stopped: RefCell<Option<Error>>,
+}
+
+/// Opens a gzip file.
+pub(super) fn open(archive: &Path, limits: &Limits) -> Result<(Unpacked, Rc<Meter>)> {
+    let file = File::open(archive).map_err(io_error("open", archive))?;
+    let mut head = Vec::new();
+    (&file)
+        .take(2)
+        .read_to_end(&mut head)
+        .map_err(io_error("read", archive))?;
+    if head != [0x1f, 0x8b] {
+        return Err(Error::NotAnArchive {
+            archive: archive.to_owned(),
+            found: match head.as_slice() {
+                [] => "an empty file".to_owned(),
+                head => format!("the bytes {head:02x?}"),
+            },
+        });
+    }
+    let meter = Rc::new(Meter {
+        archive: archive.to_owned(),
+        max_ratio: limits.max_ratio,
+        packed: Cell::new(0),
+        unpacked: Cell::new(0),
+        ceiling: Cell::new(0),
+        ended: Cell::new(false),
+        stopped: RefCell::new(None),
+    });
+    let packed = Packed {
+        head: io::Cursor::new(head),
+        file,
+        meter: Rc::clone(&meter),
+    };
+    let unpacked = Unpacked {
+        inner: MultiGzDecoder::new(packed),
+        meter: Rc::clone(&meter),
+    };
+    Ok((unpacked, meter))
+}
+
+impl Meter {
+    /// The next bytes are headers or padding: not many.
+    pub(super) fn expect_headers(&self) {
+        self.ceiling.set(self.unpacked.get() + MAX_HEADERS);
+    }
+
+    /// The next bytes are the contents of a file, whose size was checked.
+    pub(super) fn expect_contents(&self) {
+        self.ceiling.set(u64::MAX);
+    }
+
+    /// Reads the rest of the stream after the last entry, which brings gzip's checksum to bear.
+    pub(super) fn finish(&self, rest: &mut Unpacked) -> Result<()> {
+        // Every tar ends in blocks of zeros. To reach the end of the stream before them means
+        // that entries may be missing.
+        if self.ended.get() {
+            return Err(self.damaged("it has no end-of-archive mark"));
+        }
+        io::copy(rest, &mut io::sink())
+            .map(|_| ())
+            .map_err(|error| self.error(&error))
+    }
+
+    /// The error behind one that the tar reader passed on.
+    pub(super) fn error(&self, error: &io::Error) -> Error {
+        match self.stopped.take() {
+            Some(error) => error,
+            None => self.damaged(&error.to_string()),
+        }
+    }
+
+    pub(super) fn damaged(&self, reason: &str) -> Error {
+        Error::DamagedArchive {
+            archive: self.archive.clone(),
+            reason: reason.to_owned(),
+        }
+    }
+
+    /// Stops the stream; `error` is the reason to be told.
+    fn stop(&self, error: Error) -> io::Error {
+        self.stopped.replace(Some(error));
+        io::Error::other("stopped")
+    }
+
+    fn limit(&self, limit: &'static str, allowed: u64, found: u64) -> io::Error {
+        self.stop(Error::ArchiveLimit {
+            archive: self.archive.clone(),
+            limit,
+            allowed,
+            found,
+        })
+    }
+}
+
+/// The file as it lies on disk.
+#[derive(Debug)]
+struct Packed {
+    head: io::Cursor<Vec<u8>>,
+    file: File,
+    meter: Rc<Meter>,
+}
+
+impl Read for Packed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let mut n = self.head.read(buffer)?;
+        if n == 0 {
+            n = self.file.read(buffer).map_err(|source| {
+                let archive = &self.meter.archive;
+                self.meter.stop(io_error("read", archive)(source))
+            })?;
+        }
+        self.meter.packed.set(self.meter.packed.get() + n as u64);
+        Ok(n)
+    }
+}
+
+/// The tar inside.
+#[derive(Debug)]
+pub(super) struct Unpacked {
+    inner: MultiGzDecoder<Packed>,
+    meter: Rc<Meter>,
+}
+
+impl Read for Unpacked {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        let meter = &self.meter;
+        let room = meter.ceiling.get().saturating_sub(meter.unpacked.get());
+        if room == 0 {
+            return Err(meter.limit("the size of headers", MAX_HEADERS, MAX_HEADERS + 1));
+        }
+        let length = buffer.len().min(usize::try_from(room).unwrap_or(usize::MAX));
+        let Some(buffer) = buffer.get_mut(..length) else {
+            return Ok(0);
+        };
+        let n = self.inner.read(buffer)?;
+        meter.ended.set(meter.ended.get() || (n == 0 && length > 0));
+        let unpacked = meter.unpacked.get() + n as u64;
+        meter.unpacked.set(unpacked);
+        let ratio = unpacked / meter.packed.get().max(1);
+        if unpacked > RATIO_GRACE && ratio > meter.max_ratio {
+            return Err(meter.limit("the compression ratio", meter.max_ratio, ratio));
+        }
+        Ok(n)
+    }
+}

@@ -1,0 +1,328 @@
+//! Which device computes: the one place in this workspace that names Burn's backends.
+//!
+//! Everything else takes a [`Device`] and passes it on. Which devices a program knows is settled
+//! when it is built, by the cargo features `flex` (the CPU, on by default), `wgpu`, `vulkan`,
+//! `metal`, `cuda` and `ndarray`; which one it uses, at run time, by name:
+//!
+//! | name | device |
+//! |---|---|
+//! | `default` | `$BURN_DEVICE` if set, else the first GPU of a compiled-in feature, else the CPU |
+//! | `cpu`, `flex` | the CPU, through Burn's Flex backend |
+//! | `cuda`, `cuda:1` | an NVIDIA GPU, the first or by CUDA's index |
+//! | `wgpu`, `wgpu:1` | the adapter that wgpu likes best, or by position in its list |
+//! | `vulkan`, `metal` (`:N`) | as `wgpu`, pinned to that graphics API |
+//! | `ndarray` | the CPU, through the backend that Burn deprecates |
+//!
+//! `Device::default()` of Burn itself panics where `BURN_DEVICE` is not to its liking and takes
+//! a GPU for granted when its feature is on; [`default_device`] does neither.
+
+use std::env;
+use std::ffi::OsString;
+
+use burn::tensor::Device;
+#[cfg(any(feature = "wgpu", feature = "vulkan", feature = "metal"))]
+use burn::tensor::DeviceKind;
+#[cfg(any(
+    feature = "cuda",
+    feature = "wgpu",
+    feature = "vulkan",
+    feature = "metal"
+))]
+use burn::tensor::DeviceType;
+
+use crate::error::{Error, Result};
+
+/// The environment variable that names the default device. Burn reads it too.
+pub const DEVICE_VARIABLE: &str = "BURN_DEVICE";
+
+/// Names (which are also the cargo features), the one to prefer first, and whether this build has it.
+const BACKENDS: [(&str, bool); 6] = [
+    ("cuda", cfg!(feature = "cuda")),
+    ("metal", cfg!(feature = "metal")),
+    ("vulkan", cfg!(feature = "vulkan")),
+    (
+        "wgpu",
+        // Burn's features `vulkan` and `metal` bring `wgpu` along.
+        cfg!(any(
+            feature = "wgpu",
+            feature = "vulkan",
+            feature = "metal"
+        )),
+    ),
+    ("flex", cfg!(feature = "flex")),
+    ("ndarray", cfg!(feature = "ndarray")),
+];
+
+/// The device of that name; see the table of this module. Case does not matter.
+///
+/// A GPU is looked for, not opened, so this is cheap for the CPU and takes some milliseconds
+/// otherwise. It never panics.
+///
+/// # Errors
+///
+/// [`Error::UnknownDevice`] for a name that is not in the table, [`Error::DeviceNotCompiled`] for
+/// one whose cargo feature is off, [`Error::NoSuchDevice`] where the machine lacks it.
+///
+/// ```
+/// # use vision_data::device;
+/// let cpu = device::parse("cpu")?;
+/// assert_eq!(device::describe(&cpu), "flex (CPU)");
+///
+/// let error = device::parse("abacus").unwrap_err().to_string();
+/// assert!(error.contains("abacus") && error.contains("flex"));
+/// # Ok::<(), vision_data::Error>(())
+/// ```
+pub fn parse(name: &str) -> Result<Device> {
+    let wanted = name.trim().to_ascii_lowercase();
+    if wanted == "default" {
+        return default_device();
+    }
+    let (base, index) = match wanted.split_once(':') {
+        None => (wanted.as_str(), None),
+        Some((base, index)) => match index.parse::<usize>() {
+            Ok(index) => (base, Some(index)),
+            Err(_) => return Err(unknown(name, "what follows the colon is no index")),
+        },
+    };
+    let base = if base == "cpu" { "flex" } else { base };
+    let Some(&(backend, _)) = BACKENDS.iter().find(|(known, _)| *known == base) else {
+        return Err(unknown(name, "unknown name"));
+    };
+    let found = find(backend).ok_or_else(|| Error::DeviceNotCompiled {
+        name: name.to_owned(),
+        feature: backend,
+        compiled: compiled(),
+    })?;
+    let device = match index {
+        None if found.all.is_empty() => None,
+        None => Some(found.preferred),
+        Some(index) => found.all.get(index).cloned(),
+    };
+    device.ok_or_else(|| Error::NoSuchDevice {
+        name: name.to_owned(),
+        found: found.all.len(),
+    })
+}
+
+/// The device to use when nobody names one.
+///
+/// `$BURN_DEVICE` if it is set: a plain name, without an index, since Burn reads the variable too
+/// and panics at anything else. Otherwise the first of CUDA, Metal, Vulkan and wgpu that is
+/// compiled in and present on this machine (a software rasteriser does not count), otherwise the
+/// CPU.
+///
+/// # Errors
+///
+/// As [`parse`] for what the variable says, [`Error::UnknownDevice`] if no backend is compiled in.
+///
+/// ```
+/// # use vision_data::device;
+/// println!("computing on {}", device::describe(&device::default_device()?));
+/// # Ok::<(), vision_data::Error>(())
+/// ```
+pub fn default_device() -> Result<Device> {
+    default_from(env::var_os(DEVICE_VARIABLE))
+}
+
+/// The names that this build understands, the one to prefer first.
+pub fn compiled() -> Vec<&'static str> {
+    BACKENDS
+        .iter()
+        .filter(|(_, here)| *here)
+        .map(|(name, _)| *name)
+        .collect()
+}
+
+/// A short name for people: "flex (CPU)", "cuda:0", "wgpu (DefaultDevice)".
+pub fn describe(device: &Device) -> String {
+    let plain = device.clone().without_autodiff();
+    #[cfg(feature = "flex")]
+    if plain == Device::flex() {
+        return "flex (CPU)".to_owned();
+    }
+    #[cfg(any(
+        feature = "cuda",
+        feature = "wgpu",
+        feature = "vulkan",
+        feature = "metal"
+    ))]
+    {
+        use burn::backend::{CubeDevice, DispatchDevice};
+        match plain.as_dispatch() {
+            DispatchDevice::Cube(CubeDevice::Cuda(gpu)) => return format!("cuda:{}", gpu.index),
+            DispatchDevice::Cube(CubeDevice::Wgpu(gpu)) => {
+                let api = format!("{:?}", gpu.backend).to_lowercase();
+                let api = if api == "auto" { "wgpu" } else { &api };
+                return format!("{api} ({:?})", gpu.kind);
+            }
+            _ => {}
+        }
+    }
+    format!("{:?}", plain.as_dispatch())
+}
+
+fn default_from(variable: Option<OsString>) -> Result<Device> {
+    match variable {
+        Some(name) if !name.is_empty() => {
+            let name = name.to_string_lossy().into_owned();
+            let plain = name.to_ascii_lowercase();
+            if !BACKENDS.iter().any(|(known, _)| *known == plain) {
+                return Err(unknown(
+                    &name,
+                    "from BURN_DEVICE, which takes one of the plain names",
+                ));
+            }
+            parse(&plain)
+        }
+        _ => compiled()
+            .into_iter()
+            .filter_map(find)
+            .find(|found| found.worthwhile)
+            .map(|found| found.preferred)
+            .ok_or_else(|| unknown("default", "no backend has a device here")),
+    }
+}
+
+fn unknown(name: &str, reason: &str) -> Error {
+    Error::UnknownDevice {
+        name: name.to_owned(),
+        reason: reason.to_owned(),
+        compiled: compiled(),
+    }
+}
+
+/// What one backend offers on this machine.
+struct Found {
+    /// The device of the name without an index. Means nothing if `all` is empty.
+    preferred: Device,
+    /// The devices by index.
+    all: Vec<Device>,
+    /// Whether the default may be taken from here.
+    worthwhile: bool,
+}
+
+impl Found {
+    #[cfg(any(feature = "flex", feature = "ndarray"))]
+    fn cpu(device: Device) -> Option<Self> {
+        Some(Self {
+            preferred: device.clone(),
+            all: vec![device],
+            worthwhile: true,
+        })
+    }
+
+    #[cfg(any(
+        feature = "cuda",
+        feature = "wgpu",
+        feature = "vulkan",
+        feature = "metal"
+    ))]
+    fn gpus(kind: DeviceType, preferred: Device, software: Option<Device>) -> Option<Self> {
+        let all = Device::enumerate(kind).into_vec();
+        Some(Self {
+            preferred,
+            worthwhile: all.iter().any(|device| Some(device) != software.as_ref()),
+            all,
+        })
+    }
+}
+
+/// Looks for devices; `None` if the backend is not compiled in.
+fn find(backend: &str) -> Option<Found> {
+    match backend {
+        #[cfg(feature = "flex")]
+        "flex" => Found::cpu(Device::flex()),
+        #[cfg(feature = "ndarray")]
+        "ndarray" => {
+            // Burn deprecates the backend, and so do we: the feature exists for comparisons.
+            #[allow(deprecated)]
+            let device = Device::ndarray();
+            Found::cpu(device)
+        }
+        #[cfg(feature = "cuda")]
+        "cuda" => Found::gpus(DeviceType::Cuda, Device::cuda(0_usize), None),
+        #[cfg(feature = "metal")]
+        "metal" => Found::gpus(
+            DeviceType::Metal,
+            Device::metal(DeviceKind::DefaultDevice),
+            Some(Device::metal(DeviceKind::Cpu)),
+        ),
+        #[cfg(feature = "vulkan")]
+        "vulkan" => Found::gpus(
+            DeviceType::Vulkan,
+            Device::vulkan(DeviceKind::DefaultDevice),
+            Some(Device::vulkan(DeviceKind::Cpu)),
+        ),
+        #[cfg(any(feature = "wgpu", feature = "vulkan", feature = "metal"))]
+        "wgpu" => Found::gpus(
+            DeviceType::Wgpu,
+            Device::wgpu(DeviceKind::DefaultDevice),
+            Some(Device::wgpu(DeviceKind::Cpu)),
+        ),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    #[cfg(feature = "flex")]
+    fn cpu_and_flex_are_one_device_whatever_the_case() {
+        for name in ["cpu", "flex", "CPU", " Flex ", "flex:0"] {
+            assert_eq!(parse(name).unwrap(), Device::flex());
+        }
+        assert_eq!(describe(&parse("cpu").unwrap().autodiff()), "flex (CPU)");
+    }
+
+    #[test]
+    fn a_name_that_is_not_known_lists_what_is_compiled_in() {
+        for name in ["", "abacus", "gpu", "cuda:x", "cuda:-1", ":", "wgpu:"] {
+            match parse(name) {
+                Err(Error::UnknownDevice { compiled: list, .. }) => assert_eq!(list, compiled()),
+                other => assert!(other.is_err(), "{name:?} was accepted"),
+            }
+        }
+    }
+
+    #[test]
+    #[cfg(not(feature = "cuda"))]
+    fn a_device_that_is_not_compiled_in_names_its_cargo_feature() {
+        let error = parse("cuda:0").unwrap_err();
+        assert!(matches!(
+            error,
+            Error::DeviceNotCompiled {
+                feature: "cuda",
+                ..
+            }
+        ));
+        assert!(error.to_string().contains("--features cuda"));
+    }
+
+    #[test]
+    #[cfg(feature = "flex")]
+    fn an_index_beyond_what_the_machine_has_is_an_error() {
+        assert!(matches!(
+            parse("flex:1"),
+            Err(Error::NoSuchDevice { found: 1, .. })
+        ));
+    }
+
+    #[test]
+    #[cfg(feature = "flex")]
+    fn burn_device_is_honoured_and_never_panics() {
+        assert_eq!(default_from(Some("Flex".into())).unwrap(), Device::flex());
+        assert!(default_from(Some(OsString::new())).is_ok());
+        assert!(default_from(None).is_ok());
+        // What Burn itself would panic at, including an index and `cpu`, which it takes for another backend.
+        for name in ["abacus", "cpu", "cuda:0", "default"] {
+            assert!(matches!(
+                default_from(Some(name.into())),
+                Err(Error::UnknownDevice { .. })
+            ));
+        }
+    }
+}

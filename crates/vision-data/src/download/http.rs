@@ -1,0 +1,395 @@
+//! Bytes from an HTTP server into the `.part` file: attempts, resumption, progress.
+
+use std::fs::{self, File};
+use std::io::{self, Read, Write};
+use std::path::{Path, PathBuf};
+use std::thread;
+use std::time::Duration;
+
+use indicatif::{ProgressBar, ProgressStyle};
+use ureq::http::{HeaderMap, StatusCode, Uri, header};
+use ureq::{Agent, Timeout};
+
+use super::{Download, sibling};
+use crate::error::{Error, Result, io_error};
+
+/// The longest pause between two attempts.
+const MAX_BACKOFF: Duration = Duration::from_secs(30);
+
+/// Why an attempt ended without the whole file.
+enum Setback {
+    /// Another attempt will not help.
+    Final(Error),
+    /// The older bytes are of no use; begin again without them.
+    StartOver,
+    /// It may be better next time.
+    Trouble {
+        /// What happened.
+        reason: String,
+        /// The status, if a server gave one.
+        status: Option<u16>,
+        /// Whether anybody was there at all.
+        answered: bool,
+    },
+}
+
+impl From<Error> for Setback {
+    fn from(error: Error) -> Self {
+        Self::Final(error)
+    }
+}
+
+/// Downloads `url` into `part` until it is complete. Returns whether some of its bytes are from
+/// an earlier call.
+pub(super) fn get(job: &Download, url: &str, part: &Path) -> Result<bool> {
+    let mut transfer = Transfer {
+        job,
+        url,
+        part,
+        agent: agent(job, url),
+        bar: ProgressBar::hidden(),
+        expected: job.size,
+    };
+    if job.options.progress {
+        transfer.bar = progress_bar(super::file_name(url).unwrap_or(url));
+    }
+    let resumed = transfer.resumable().is_some();
+    let outcome = transfer.run();
+    transfer.bar.finish_and_clear();
+    outcome.map(|()| resumed)
+}
+
+/// Removes the part and what is remembered of it.
+pub(super) fn discard(part: &Path) {
+    // Whether or not it works, the next call looks at what is there.
+    let _ = fs::remove_file(part);
+    forget(part);
+}
+
+/// Removes what is remembered of a part that is no more.
+pub(super) fn forget(part: &Path) {
+    let _ = fs::remove_file(memo(part));
+}
+
+/// The file beside the part that says what it is a part of: the URL and, if the server gave one,
+/// the ETag or date of the file, a line each.
+fn memo(part: &Path) -> PathBuf {
+    sibling(part, ".from")
+}
+
+struct Transfer<'a> {
+    job: &'a Download,
+    url: &'a str,
+    part: &'a Path,
+    agent: Agent,
+    bar: ProgressBar,
+    /// The length of the whole file, once known.
+    expected: Option<u64>,
+}
+
+/// An unfinished file that can be gone on with.
+struct Resumable {
+    bytes: u64,
+    /// The ETag or date it had then.
+    validator: Option<String>,
+}
+
+impl Transfer<'_> {
+    fn run(&mut self) -> Result<()> {
+        let options = &self.job.options;
+        let mut pause = options.backoff;
+        let mut anyone_there = false;
+        let mut attempts = 0;
+        loop {
+            attempts += 1;
+            let (reason, status) = match self.attempt() {
+                Ok(()) => return Ok(()),
+                Err(Setback::Final(error)) => return Err(error),
+                Err(Setback::StartOver) => {
+                    discard(self.part);
+                    ("the server would not go on with the file".to_owned(), None)
+                }
+                Err(Setback::Trouble {
+                    reason,
+                    status,
+                    answered,
+                }) => {
+                    anyone_there |= answered;
+                    // A machine without network should hear so at once, not after five attempts.
+                    if !anyone_there {
+                        return Err(Error::Offline {
+                            url: self.url.to_owned(),
+                            file: self.job.file.clone(),
+                            reason,
+                        });
+                    }
+                    (reason, status)
+                }
+            };
+            if attempts > options.retries {
+                return Err(self.give_up(attempts, reason, status));
+            }
+            thread::sleep(pause);
+            pause = (pause * 2).min(MAX_BACKOFF);
+        }
+    }
+
+    fn give_up(&self, attempts: u32, reason: String, status: Option<u16>) -> Error {
+        let url = self.url.to_owned();
+        match status {
+            Some(status) => Error::HttpStatus {
+                url,
+                file: self.job.file.clone(),
+                status,
+                attempts,
+            },
+            None => Error::Interrupted {
+                url,
+                part: self.part.to_owned(),
+                expected: self.expected,
+                found: length(self.part),
+                attempts,
+                reason,
+            },
+        }
+    }
+
+    /// One request, to the end of its answer.
+    fn attempt(&mut self) -> std::result::Result<(), Setback> {
+        let older = self.resumable();
+        let have = older.as_ref().map_or(0, |older| older.bytes);
+        if have > 0 && Some(have) == self.job.size {
+            return Ok(());
+        }
+        let mut request = self.agent.get(self.url);
+        if let Some(older) = older {
+            request = request.header(header::RANGE, format!("bytes={have}-"));
+            if let Some(validator) = older.validator {
+                request = request.header(header::IF_RANGE, validator);
+            }
+        }
+        let mut response = request.call().map_err(|error| self.setback(&error))?;
+
+        let headers = response.headers();
+        let (start, total) = match response.status() {
+            StatusCode::OK => (0, content_length(headers)),
+            StatusCode::PARTIAL_CONTENT => match content_range(headers) {
+                Some((start, total)) if start == have => (start, total),
+                _ => return Err(Setback::StartOver),
+            },
+            StatusCode::RANGE_NOT_SATISFIABLE if have > 0 => return Err(Setback::StartOver),
+            status => return Err(self.status(status)),
+        };
+        if let Some(total) = total {
+            self.job.check_length(self.url, total)?;
+            self.expected = Some(total);
+        }
+        let part = if start == 0 {
+            self.remember(headers)?;
+            File::create(self.part)
+        } else {
+            File::options().append(true).open(self.part)
+        };
+        let part = part.map_err(io_error("open", self.part))?;
+        if let Some(total) = self.expected {
+            self.bar.set_length(total);
+        }
+        self.bar.set_position(start);
+        let end = self.stream(&mut response.body_mut().as_reader(), part, start)?;
+        match self.expected {
+            // A connection that closes early looks like the end where no length was announced.
+            Some(expected) if end < expected => Err(trouble("the connection closed early")),
+            _ => Ok(()),
+        }
+    }
+
+    /// Appends the body to the part; returns the length reached.
+    fn stream(
+        &self,
+        body: &mut impl Read,
+        mut part: File,
+        start: u64,
+    ) -> std::result::Result<u64, Setback> {
+        let mut position = start;
+        let mut buffer = vec![0; 1 << 16];
+        loop {
+            let n = match body.read(&mut buffer) {
+                Ok(n) => n,
+                Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
+                Err(error) => return Err(trouble(&error.to_string())),
+            };
+            let Some(bytes) = buffer.get(..n).filter(|bytes| !bytes.is_empty()) else {
+                return Ok(position);
+            };
+            position += n as u64;
+            if position > self.job.size.unwrap_or(u64::MAX) || position > self.job.options.max_size
+            {
+                discard(self.part);
+                self.job.check_length(self.url, position)?;
+            }
+            part.write_all(bytes)
+                .map_err(io_error("write to", self.part))?;
+            self.bar.set_position(position);
+        }
+    }
+
+    /// The older part, if it can be told that it belongs to this URL's file: by what the server
+    /// said of it then, or by the hash at the end.
+    fn resumable(&self) -> Option<Resumable> {
+        let bytes = length(self.part);
+        if bytes == 0 || bytes > self.job.size.unwrap_or(u64::MAX) {
+            return None;
+        }
+        let memo = fs::read_to_string(memo(self.part)).ok()?;
+        let mut lines = memo.lines();
+        if lines.next() != Some(self.url) {
+            return None;
+        }
+        let validator = lines.next().map(str::to_owned);
+        (validator.is_some() || self.job.sha256.is_some()).then_some(Resumable { bytes, validator })
+    }
+
+    /// Writes down what the part is going to be a part of.
+    fn remember(&self, headers: &HeaderMap) -> Result<()> {
+        // The old bytes must be gone before the new description is there.
+        discard(self.part);
+        let etag = text(headers, header::ETAG).filter(|tag| !tag.starts_with("W/"));
+        let validator = etag.or_else(|| text(headers, header::LAST_MODIFIED));
+        let memo = memo(self.part);
+        fs::write(
+            &memo,
+            format!("{}\n{}", self.url, validator.unwrap_or_default()),
+        )
+        .map_err(io_error("write", &memo))
+    }
+
+    fn status(&self, status: StatusCode) -> Setback {
+        let passing =
+            status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429);
+        if passing {
+            Setback::Trouble {
+                reason: status.to_string(),
+                status: Some(status.as_u16()),
+                answered: true,
+            }
+        } else {
+            Setback::Final(Error::HttpStatus {
+                url: self.url.to_owned(),
+                file: self.job.file.clone(),
+                status: status.as_u16(),
+                attempts: 1,
+            })
+        }
+    }
+
+    fn setback(&self, error: &ureq::Error) -> Setback {
+        use io::ErrorKind as Kind;
+        let bad_url = |reason| {
+            Setback::Final(Error::BadUrl {
+                url: self.url.to_owned(),
+                reason,
+            })
+        };
+        let answered = match error {
+            ureq::Error::BadUri(_) | ureq::Error::Http(_) => return bad_url("it cannot be parsed"),
+            ureq::Error::RequireHttpsOnly(_) => {
+                return bad_url("it redirects from https to plain http");
+            }
+            ureq::Error::TooManyRedirects | ureq::Error::RedirectFailed => {
+                return bad_url("its redirects lead nowhere");
+            }
+            ureq::Error::Io(io) => matches!(
+                io.kind(),
+                Kind::UnexpectedEof
+                    | Kind::ConnectionReset
+                    | Kind::ConnectionAborted
+                    | Kind::BrokenPipe
+            ),
+            ureq::Error::Timeout(timeout) => {
+                !matches!(timeout, Timeout::Connect | Timeout::Resolve)
+            }
+            ureq::Error::Protocol(_) | ureq::Error::LargeResponseHeader(..) => true,
+            _ => false,
+        };
+        Setback::Trouble {
+            reason: error.to_string(),
+            status: None,
+            answered,
+        }
+    }
+}
+
+fn trouble(reason: &str) -> Setback {
+    Setback::Trouble {
+        reason: reason.to_owned(),
+        status: None,
+        answered: true,
+    }
+}
+
+fn agent(job: &Download, url: &str) -> Agent {
+    let options = &job.options;
+    let mut config = Agent::config_builder()
+        .http_status_as_error(false)
+        // A redirect to plain http would take the promise of https away.
+        .https_only(url.get(..6).is_some_and(|s| s.eq_ignore_ascii_case("https:")))
+        .user_agent(concat!("vision/", env!("CARGO_PKG_VERSION")))
+        // A file compressed on the way would have another length, and other ranges.
+        .accept_encoding("identity")
+        .max_idle_connections(0)
+        .timeout_resolve(Some(options.connect_timeout))
+        .timeout_connect(Some(options.connect_timeout))
+        .timeout_per_read(Some(options.idle_timeout))
+        .timeout_per_write(Some(options.idle_timeout));
+    if is_this_machine(url) {
+        config = config.proxy(None);
+    }
+    config.build().new_agent()
+}
+
+/// Whether no proxy could get there.
+fn is_this_machine(url: &str) -> bool {
+    url.parse::<Uri>().is_ok_and(|uri| {
+        matches!(
+            uri.host(),
+            Some("localhost" | "127.0.0.1" | "[::1]" | "::1")
+        )
+    })
+}
+
+fn progress_bar(name: &str) -> ProgressBar {
+    // Draws on stderr, and nothing at all where that is no terminal.
+    let bar = ProgressBar::no_length().with_message(name.to_owned());
+    let template = "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
+    if let Ok(style) = ProgressStyle::with_template(template) {
+        bar.set_style(style);
+    }
+    bar
+}
+
+fn length(file: &Path) -> u64 {
+    file.metadata().map_or(0, |meta| meta.len())
+}
+
+fn text(headers: &HeaderMap, name: header::HeaderName) -> Option<&str> {
+    headers.get(name)?.to_str().ok()
+}
+
+fn content_length(headers: &HeaderMap) -> Option<u64> {
+    text(headers, header::CONTENT_LENGTH)?.trim().parse().ok()
+}
+
+/// First byte and length of the whole file from `bytes FIRST-LAST/TOTAL` (or `/*`).
+fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
+    let range = text(headers, header::CONTENT_RANGE)?.trim();
+    let (span, total) = range.strip_prefix("bytes ")?.split_once('/')?;
+    let (first, last) = span.split_once('-')?;
+    let (first, last): (u64, u64) = (first.trim().parse().ok()?, last.trim().parse().ok()?);
+    let total = match total.trim() {
+        "*" => None,
+        total => Some(total.parse::<u64>().ok()?),
+    };
+    // A range that is not to the end is not what was asked for.
+    let to_the_end = total.is_none_or(|total| last.checked_add(1) == Some(total));
+    (first <= last && to_the_end).then_some((first, total))
+}

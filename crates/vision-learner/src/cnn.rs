@@ -1,0 +1,159 @@
+//! A classifier in two parts: the body of a backbone and a head.
+
+use burn::{
+    module::{
+        Content, Devices, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor,
+    },
+    tensor::{Device, Tensor},
+};
+use vision_models::layers::Sequential;
+
+/// A network that maps pictures to logits; what a [`Learner`](crate::Learner) trains.
+pub trait Model: Module + 'static {
+    /// Maps pictures `[batch, 3, height, width]` to logits `[batch, classes]`.
+    fn forward(&self, images: Tensor<4>) -> Tensor<2>;
+
+    /// The feature map under the head, `[batch, features, height, width]`, if the model has such a place.
+    fn features(&self, _images: Tensor<4>) -> Option<Tensor<4>> {
+        None
+    }
+
+    /// Logits `[batch, classes]` from the feature map, if the model has such a place.
+    fn classify(&self, _features: Tensor<4>) -> Option<Tensor<2>> {
+        None
+    }
+}
+
+/// The first part of a [`Cnn`].
+pub trait Body: Module + 'static {
+    /// Maps pictures `[batch, 3, height, width]` to features `[batch, features, height', width']`.
+    fn forward(&self, images: Tensor<4>) -> Tensor<4>;
+}
+
+/// The second part of a [`Cnn`].
+///
+/// ```
+/// use burn::{module::Module, nn, tensor::Tensor};
+/// use vision_learner::Head;
+///
+/// #[derive(Module, Debug)]
+/// struct MeanHead(nn::Linear);
+///
+/// impl Head for MeanHead {
+///     fn forward(&self, features: Tensor<4>) -> Tensor<2> {
+///         let [n, c, ..] = features.dims();
+///         self.0.forward(features.mean_dim(3).mean_dim(2).reshape([n, c]))
+///     }
+/// }
+/// ```
+pub trait Head: Module + 'static {
+    /// Maps features `[batch, features, height, width]` to logits `[batch, classes]`.
+    fn forward(&self, features: Tensor<4>) -> Tensor<2>;
+}
+
+impl Body for Sequential {
+    fn forward(&self, images: Tensor<4>) -> Tensor<4> {
+        Self::forward(self, images)
+    }
+}
+
+impl Head for Sequential {
+    fn forward(&self, features: Tensor<4>) -> Tensor<2> {
+        Self::forward(self, features).flatten(1, 3)
+    }
+}
+
+/// Body and head, one after the other. Their parameters' paths begin with `0.` and `1.`, which makes
+/// them fastai's: `0.4.0.conv1.weight`, `1.8.bias`.
+#[derive(Clone, Debug)]
+pub struct Cnn<B, H> {
+    /// Pictures to features.
+    pub body: B,
+    /// Features to logits.
+    pub head: H,
+}
+
+impl<B: Body, H: Head> Model for Cnn<B, H> {
+    fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        self.head.forward(self.body.forward(images))
+    }
+
+    fn features(&self, images: Tensor<4>) -> Option<Tensor<4>> {
+        Some(self.body.forward(images))
+    }
+
+    fn classify(&self, features: Tensor<4>) -> Option<Tensor<2>> {
+        Some(self.head.forward(features))
+    }
+}
+
+const CONTAINER: &str = "Struct:Cnn";
+
+// By hand, since the derive would name the parts `body` and `head`.
+impl<B: Module, H: Module> Module for Cnn<B, H> {
+    fn collect_devices(&self, devices: Devices) -> Devices {
+        self.head.collect_devices(self.body.collect_devices(devices))
+    }
+
+    fn fork(self, device: &Device) -> Self {
+        Self {
+            body: self.body.fork(device),
+            head: self.head.fork(device),
+        }
+    }
+
+    fn to_device(self, device: &Device) -> Self {
+        Self {
+            body: self.body.to_device(device),
+            head: self.head.to_device(device),
+        }
+    }
+
+    fn train(self) -> Self {
+        Self {
+            body: self.body.train(),
+            head: self.head.train(),
+        }
+    }
+
+    fn valid(&self) -> Self {
+        Self {
+            body: self.body.valid(),
+            head: self.head.valid(),
+        }
+    }
+
+    fn materialize(self) -> Self {
+        Self {
+            body: self.body.materialize(),
+            head: self.head.materialize(),
+        }
+    }
+
+    fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {
+        visitor.enter_module("0", CONTAINER);
+        self.body.visit(visitor);
+        visitor.exit_module("0", CONTAINER);
+        visitor.enter_module("1", CONTAINER);
+        self.head.visit(visitor);
+        visitor.exit_module("1", CONTAINER);
+    }
+
+    fn map<M: ModuleMapper>(self, mapper: &mut M) -> Self {
+        mapper.enter_module("0", CONTAINER);
+        let body = self.body.map(mapper);
+        mapper.exit_module("0", CONTAINER);
+        mapper.enter_module("1", CONTAINER);
+        let head = self.head.map(mapper);
+        mapper.exit_module("1", CONTAINER);
+        Self { body, head }
+    }
+}
+
+impl<B: Module, H: Module> ModuleDisplayDefault for Cnn<B, H> {
+    fn content(&self, content: Content) -> Option<Content> {
+        content.optional()
+    }
+}
+
+impl<B: Module, H: Module> ModuleDisplay for Cnn<B, H> {}

@@ -1,0 +1,142 @@
+use std::path::PathBuf;
+
+use thiserror::Error;
+
+/// What can go wrong in this crate.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// Reading or decoding the data failed.
+    #[error(transparent)]
+    Data(#[from] vision_data::Error),
+    /// Building a backbone or reading its weights failed.
+    #[error(transparent)]
+    Models(#[from] vision_models::Error),
+    /// A setting has a value that cannot work.
+    #[error("{field}: expected {expected}, found {found}")]
+    Value {
+        /// The setting.
+        field: &'static str,
+        /// What it takes.
+        expected: &'static str,
+        /// What was given.
+        found: String,
+    },
+    /// A list has neither one entry nor one for each part it is for.
+    #[error("{field}: {found} given for {expected}; give one for all, or exactly {expected}")]
+    LengthMismatch {
+        /// The setting.
+        field: &'static str,
+        /// Number of layer groups or blocks.
+        expected: usize,
+        /// Length of the list.
+        found: usize,
+    },
+    /// A layer group cannot begin at a module that the model does not have.
+    #[error(
+        "split_on: the model has no module {module:?} to begin a layer group at (or it begins two); \
+         its modules are: {}", known.join(", ")
+    )]
+    Split {
+        /// The module's name.
+        module: String,
+        /// Names of the model's modules, two levels deep.
+        known: Vec<String>,
+    },
+    /// Freezing needs something to freeze.
+    #[error(
+        "cannot freeze to layer group {n}: the model has {groups} layer group(s); give split_on to \
+         make more of them"
+    )]
+    FreezeTo {
+        /// The group asked for.
+        n: isize,
+        /// The number of groups.
+        groups: usize,
+    },
+    /// Every parameter is frozen.
+    #[error("nothing to train: every parameter is frozen; call unfreeze() or freeze_to(n) first")]
+    NothingTrains,
+    /// Pretrained weights are not on this machine.
+    #[error(
+        "no weights for {arch} at {path}: run `cargo xtask fetch-weights {arch}` once, or pass a \
+         file (.pretrained(\"weights.pth\")), or train from random weights (.pretrained(false))"
+    )]
+    NoWeights {
+        /// The architecture.
+        arch: &'static str,
+        /// Where the file was looked for.
+        path: PathBuf,
+    },
+    /// The loss is not a number any more.
+    #[error(
+        "the loss became {loss} in epoch {epoch}, batch {batch}, at a learning rate of {lr:e}: the run \
+         was stopped before this step. Try a smaller learning rate, and look for pictures that \
+         decode to unusual values"
+    )]
+    NotFinite {
+        /// NaN or an infinity.
+        loss: f64,
+        /// Epoch, from 0.
+        epoch: usize,
+        /// Batch of the epoch, from 0.
+        batch: usize,
+        /// Learning rate of the last layer group.
+        lr: f64,
+    },
+    /// Batch normalisation cannot train on batches of one.
+    #[error(
+        "batch size 1 cannot train a model with batch normalisation: its statistics need at least \
+         two pictures; use a batch size of 2 or more"
+    )]
+    BatchOfOne,
+    /// The model does not have the number of outputs that the data has classes.
+    #[error("the model gives {found} outputs for {expected} classes ({}): {hint}", classes.join(", "))]
+    Outputs {
+        /// Number of classes of the data.
+        expected: usize,
+        /// Number of outputs of the model.
+        found: usize,
+        /// Names of the classes, shortened.
+        classes: Vec<String>,
+        /// What to change.
+        hint: &'static str,
+    },
+    /// A file cannot be read or written.
+    #[error("{action} {path}: {source}{hint}")]
+    Io {
+        /// What was being done.
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What to do.
+        hint: &'static str,
+        /// The system's word.
+        source: std::io::Error,
+    },
+    /// A checkpoint was made by another kind of model, or is damaged.
+    #[error("checkpoint {path}: {field}: expected {expected}, found {found}; {hint}")]
+    Checkpoint {
+        /// The file.
+        path: PathBuf,
+        /// What differs.
+        field: String,
+        /// What this learner has.
+        expected: String,
+        /// What the file has.
+        found: String,
+        /// What to do.
+        hint: &'static str,
+    },
+    /// A user's callback ended the run.
+    #[error("callback {name}: {source}")]
+    Callback {
+        /// The callback.
+        name: String,
+        /// Its error.
+        source: Box<dyn std::error::Error + Send + Sync>,
+    },
+}
+
+/// A result with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,407 @@
+//! The learner: data, model, loss and optimizer in one, with everything that can be done to them.
+
+use std::path::PathBuf;
+
+use burn::tensor::Tensor;
+use vision_data::{Batch, DatasetType, Image, ImageDataBunch};
+use vision_models::{
+    layers::RandomStream,
+    state::{Entry, NamedTensor, values},
+};
+
+use crate::{
+    Error, LearningRate, Result,
+    callback::{Callback, Context, Scheduler, State},
+    cnn::Model,
+    create::{LearnerBuilder, ModelPlan, Parts, Settings},
+    fit::FitConfig,
+    groups,
+    metrics::Metric,
+    model::AnyModel,
+    optim::GroupedOptimizer,
+    predictions::{Prediction, Predictions},
+    progress::Progress,
+    recorder::{Recorder, Recording},
+    train::{Run, Scoring, check_outputs, scalar},
+};
+
+/// Data, model, loss and optimizer in one.
+///
+/// Made by [`create_cnn`](crate::create_cnn), or by [`Learner::builder`] around a model of your own.
+pub struct Learner {
+    pub(crate) settings: Settings,
+    pub(crate) model: Box<dyn AnyModel>,
+    pub(crate) name: String,
+    pub(crate) groups: Vec<Vec<Entry>>,
+    pub(crate) optimizer: Option<GroupedOptimizer>,
+    pub(crate) epochs_trained: u64,
+    dropout: RandomStream,
+    recorder: Recorder,
+    warnings: Vec<String>,
+}
+
+impl Learner {
+    /// Settings for a learner around a model of your own, in one layer group unless
+    /// [`split_on`](LearnerBuilder::split_on) says otherwise. The model is moved to the training mode of
+    /// the device that its parameters are on, which must be the data's.
+    pub fn builder<M: Model>(data: ImageDataBunch, model: M) -> LearnerBuilder<ModelPlan<M>> {
+        LearnerBuilder::new(data, ModelPlan(model))
+    }
+
+    pub(crate) fn assemble(
+        settings: Settings,
+        parts: Parts,
+        split: &[String],
+        dropout: RandomStream,
+    ) -> Result<Self> {
+        let groups = groups::split(&parts.model.entries(), split)?;
+        // Checked now rather than at the first fit.
+        settings.wd.per_group(groups.len())?;
+        let mut learner = Self {
+            model: parts.model,
+            name: parts.name,
+            groups,
+            optimizer: None,
+            epochs_trained: 0,
+            dropout,
+            recorder: Recorder::default(),
+            warnings: parts.warnings,
+            settings,
+        };
+        if !learner.settings.silent {
+            for warning in &learner.warnings {
+                eprintln!("warning: {warning}");
+            }
+        }
+        if parts.freeze && learner.groups.len() > 1 {
+            learner.freeze()?;
+        }
+        Ok(learner)
+    }
+
+    /// The data.
+    pub fn data(&self) -> &ImageDataBunch {
+        &self.settings.data
+    }
+
+    /// Exchanges the data, for example for larger pictures of the same classes.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Outputs`] if the classes are others.
+    pub fn set_data(&mut self, data: ImageDataBunch) -> Result<()> {
+        if data.classes() != self.data().classes() {
+            return Err(Error::Outputs {
+                expected: data.c(),
+                found: self.data().c(),
+                classes: data.classes().iter().take(5).cloned().collect(),
+                hint: "the learner was made for other classes; make a new one",
+            });
+        }
+        self.settings.data = data.with_seed(self.settings.seed);
+        Ok(())
+    }
+
+    /// Name of the architecture.
+    pub fn arch(&self) -> &str {
+        &self.name
+    }
+
+    /// The seed of initial weights, dropout and order.
+    pub fn seed(&self) -> u64 {
+        self.settings.seed
+    }
+
+    /// What the user should know about the settings; printed at the start unless silent.
+    pub fn warnings(&self) -> &[String] {
+        &self.warnings
+    }
+
+    /// Rates, losses and metrics of every fit since the learner was made.
+    pub fn recorder(&self) -> &Recorder {
+        &self.recorder
+    }
+
+    /// The optimizer, from the first fit on; freezing and unfreezing drop it with its state.
+    pub fn optimizer(&self) -> Option<&GroupedOptimizer> {
+        self.optimizer.as_ref()
+    }
+
+    /// The folder of saved models.
+    pub fn model_dir(&self) -> PathBuf {
+        self.settings.path.join(&self.settings.model_dir)
+    }
+
+    /// Parameters of each layer group, in order.
+    pub fn layer_groups(&self) -> Vec<Vec<Entry>> {
+        let now = self.model.entries();
+        let current = |old: &Entry| now.iter().find(|e| e.id == old.id).cloned();
+        let group = |group: &Vec<Entry>| group.iter().filter_map(current).collect();
+        self.groups.iter().map(group).collect()
+    }
+
+    /// Parameters and buffers by name, with their values.
+    pub fn weights(&self) -> Vec<NamedTensor> {
+        self.model.tensors()
+    }
+
+    /// Number of trainable and of all parameters. Running statistics do not count.
+    pub fn num_params(&self) -> (usize, usize) {
+        let entries = self.model.entries();
+        let params = entries.iter().filter(|e| !e.buffer);
+        params.fold((0, 0), |(trainable, all), e| {
+            (trainable + if e.trainable { e.len() } else { 0 }, all + e.len())
+        })
+    }
+
+    /// Freezes every layer group but the last. Batch norms go on training unless `train_bn` is off.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FreezeTo`] if there is only one group: nothing would be frozen.
+    pub fn freeze(&mut self) -> Result<()> {
+        if self.groups.len() < 2 {
+            let groups = self.groups.len();
+            return Err(Error::FreezeTo { n: -1, groups });
+        }
+        self.freeze_to(-1)
+    }
+
+    /// Makes every parameter train.
+    pub fn unfreeze(&mut self) {
+        self.freeze_groups(0);
+    }
+
+    /// Freezes the first `n` layer groups (a negative `n` counts from the end) and lets the others train.
+    ///
+    /// Drops the optimizer and its state, as fastai does. Batch norms of frozen groups keep training
+    /// unless `train_bn` is off; their running statistics move either way.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FreezeTo`] if there is no such group.
+    pub fn freeze_to(&mut self, n: isize) -> Result<()> {
+        let frozen = groups::frozen_groups(n, self.groups.len())?;
+        self.freeze_groups(frozen);
+        Ok(())
+    }
+
+    fn freeze_groups(&mut self, frozen: usize) {
+        let train_bn = self.settings.train_bn;
+        let (below, above) = self.groups.split_at(frozen);
+        let freeze = below.iter().flatten();
+        let freeze = freeze.filter(|e| !(train_bn && e.is_batch_norm()));
+        let freeze = freeze.map(|e| e.id).collect();
+        let train = above.iter().flatten().map(|e| e.id).collect();
+        self.model.set_trainable(freeze, false);
+        self.model.set_trainable(train, true);
+        self.optimizer = None;
+    }
+
+    /// Trains for `epochs` at a constant learning rate.
+    ///
+    /// # Errors
+    ///
+    /// As [`fit_with`](Self::fit_with).
+    pub fn fit(&mut self, epochs: usize, lr: impl Into<LearningRate>) -> Result<Recorder> {
+        self.fit_with(FitConfig::new(epochs).with_lr(lr))
+    }
+
+    /// Trains for `epochs` with the one-cycle policy, peaking at `max_lr`.
+    ///
+    /// # Errors
+    ///
+    /// As [`fit_with`](Self::fit_with).
+    pub fn fit_one_cycle(
+        &mut self,
+        epochs: usize,
+        max_lr: impl Into<LearningRate>,
+    ) -> Result<Recorder> {
+        self.fit_with(FitConfig::one_cycle(epochs).with_lr(max_lr))
+    }
+
+    /// Trains as `config` says and returns the record of this fit.
+    ///
+    /// The optimizer and its state live on between fits, until something is frozen or unfrozen.
+    ///
+    /// # Errors
+    ///
+    /// A setting that does not fit, data that cannot be read, or [`Error::NotFinite`] when the loss is no
+    /// number any more; the weights are then those before the offending step.
+    pub fn fit_with(&mut self, mut config: FitConfig) -> Result<Recorder> {
+        let n = self.groups.len();
+        let lrs = config.lr.per_group(n)?;
+        let wds = config.wd.as_ref().unwrap_or(&self.settings.wd).per_group(n)?;
+        config.check()?;
+        let entries = self.model.entries();
+        if !entries.iter().any(|e| e.trainable) {
+            return Err(Error::NothingTrains);
+        }
+        if self.data().batch_size() == 1 && entries.iter().any(Entry::is_batch_norm) {
+            return Err(Error::BatchOfOne);
+        }
+        // Asks for the data before anything changes.
+        drop(self.data().loader(DatasetType::Train, self.epochs_trained)?);
+        let batches = self.data().batches(DatasetType::Train);
+
+        let mut optimizer = match self.optimizer.take() {
+            Some(optimizer) => optimizer,
+            None => self.fresh_optimizer(),
+        };
+        for ((group, lr), wd) in optimizer.groups_mut().iter_mut().zip(&lrs).zip(&wds) {
+            (group.lr, group.wd) = (*lr, *wd);
+        }
+        let mut scheduler = config.cycle.as_ref().map(|cycle| {
+            let total = batches * config.epochs;
+            Scheduler {
+                lr: lrs.iter().map(|lr| cycle.lr_phases(*lr, total)).collect(),
+                mom: cycle.mom_phases(total),
+                first_step: batches * config.start_epoch,
+            }
+        });
+
+        let names: Vec<_> = self.settings.metrics.iter().map(|m| m.name()).collect();
+        let mut recording = Recording::new(names.clone());
+        let mut progress = Progress::new(names);
+        let mut callbacks: Vec<&mut dyn Callback> = vec![&mut recording];
+        if !self.settings.silent {
+            callbacks.push(&mut progress);
+        }
+        callbacks.extend(self.settings.callbacks.iter_mut().map(|c| &mut **c as &mut dyn Callback));
+        callbacks.extend(config.callbacks.iter_mut().map(|c| &mut **c as &mut dyn Callback));
+        if let Some(scheduler) = &mut scheduler {
+            callbacks.push(scheduler);
+        }
+        let run = Run {
+            loss: &*self.settings.loss,
+            metrics: &mut self.settings.metrics,
+            dropout: &self.dropout,
+            seed: self.settings.seed,
+            epochs_before: self.epochs_trained,
+            start_epoch: config.start_epoch,
+            callbacks,
+        };
+        let mut ctx = Context {
+            state: State {
+                n_epochs: config.epochs,
+                ..State::default()
+            },
+            optimizer: &mut optimizer,
+            data: &self.settings.data,
+            model: &mut self.model,
+        };
+        let result = run.fit(&mut ctx);
+        drop(ctx);
+        self.optimizer = Some(optimizer);
+        self.epochs_trained += recording.recorder.epochs.len() as u64;
+        self.recorder.append(recording.recorder.clone());
+        result.map(|()| recording.recorder)
+    }
+
+    pub(crate) fn fresh_optimizer(&self) -> GroupedOptimizer {
+        let rule = (self.settings.optimizer)();
+        let (true_wd, bn_wd) = (self.settings.true_wd, self.settings.bn_wd);
+        GroupedOptimizer::new(rule, &self.groups, true_wd, bn_wd)
+    }
+
+    /// The loss and the metrics over the validation set: `[loss, metrics..]` with their names.
+    ///
+    /// # Errors
+    ///
+    /// If there is no validation set, or it cannot be read.
+    pub fn validate(&mut self) -> Result<Vec<(String, f64)>> {
+        let mut metrics = std::mem::take(&mut self.settings.metrics);
+        let result = self.validate_with(DatasetType::Valid, &mut metrics);
+        self.settings.metrics = metrics;
+        result
+    }
+
+    /// The loss and any metrics over any part of the data: `[loss, metrics..]` with their names.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such part of the data, or it cannot be read.
+    pub fn validate_with(
+        &self,
+        part: DatasetType,
+        metrics: &mut [Box<dyn Metric>],
+    ) -> Result<Vec<(String, f64)>> {
+        let mut scoring = Scoring::new(metrics);
+        self.infer(part, |batch, logits| {
+            let targets = batch.targets(&logits.device());
+            let loss = scalar(&self.settings.loss.mean(logits.clone(), targets));
+            scoring.add(metrics, loss, logits, &batch.labels);
+        })?;
+        let (loss, values) = scoring.finish(metrics);
+        let loss = ("valid_loss".to_owned(), loss.unwrap_or(f64::NAN));
+        Ok(std::iter::once(loss).chain(values).collect())
+    }
+
+    /// Probabilities, losses and right classes for a part of the data.
+    ///
+    /// For [`DatasetType::Train`] the order is the shuffled one (see `indices`) and the last, partial batch
+    /// is missing; [`DatasetType::Fix`] gives every training item in order.
+    ///
+    /// # Errors
+    ///
+    /// If there is no such part of the data, or it cannot be read.
+    pub fn get_preds(&self, part: DatasetType) -> Result<Predictions> {
+        let mut all = Predictions {
+            classes: self.data().c(),
+            ..Predictions::default()
+        };
+        self.infer(part, |batch, logits| {
+            let targets = batch.targets(&logits.device());
+            let losses = self.settings.loss.per_item(logits.clone(), targets);
+            all.losses.extend(values(losses));
+            all.probabilities.extend(values(self.settings.loss.activation(logits)));
+            all.targets.extend(&batch.labels);
+            all.indices.extend(&batch.indices);
+        })?;
+        Ok(all)
+    }
+
+    /// The class of one picture, which goes through the validation transforms first.
+    ///
+    /// # Errors
+    ///
+    /// If the picture cannot be brought to the shape of a batch.
+    pub fn predict(&self, image: &Image) -> Result<Prediction> {
+        let logits = self.model.valid().forward(self.data().prepare(image)?);
+        check_outputs(&logits, self.data())?;
+        let probabilities = values(self.settings.loss.activation(logits));
+        let index = crate::metrics::argmax(&probabilities);
+        Ok(Prediction {
+            class: self.data().classes().get(index).cloned().unwrap_or_default(),
+            index,
+            probabilities,
+        })
+    }
+
+    /// Runs the model over a part of the data, on the plain device.
+    fn infer(&self, part: DatasetType, mut each: impl FnMut(&Batch, Tensor<2>)) -> Result<()> {
+        let model = self.model.valid();
+        let device = self.data().device();
+        for batch in self.data().loader(part, self.epochs_trained)? {
+            let batch = batch?;
+            let images = batch.to_device(device, self.data().stats().as_ref());
+            let logits = model.forward(images);
+            check_outputs(&logits, self.data())?;
+            each(&batch, logits);
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for Learner {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        let (trainable, all) = self.num_params();
+        f.debug_struct("Learner")
+            .field("arch", &self.name)
+            .field("classes", &self.data().classes())
+            .field("layer_groups", &self.groups.len())
+            .field("trainable", &trainable)
+            .field("parameters", &all)
+            .finish_non_exhaustive()
+    }
+}

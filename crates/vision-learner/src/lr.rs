@@ -1,0 +1,221 @@
+//! Learning rates: one number, or one per layer group.
+
+use std::ops::{Range, RangeTo};
+
+use crate::{Error, Result};
+
+/// The learning rate of each layer group, in one of fastai's forms.
+///
+/// | written as | with three groups |
+/// |---|---|
+/// | `1e-3` | 1e-3, 1e-3, 1e-3 |
+/// | `slice(..1e-3)` | 1e-4, 1e-4, 1e-3: the last group full, the others a tenth |
+/// | `slice(1e-5..1e-3)` | 1e-5, 1e-4, 1e-3: evenly spaced on a logarithmic scale |
+/// | `[1e-5, 1e-4, 1e-3]` | as given |
+///
+/// ```
+/// use vision_learner::{LearningRate, slice};
+/// let lr = LearningRate::from(slice(1e-5..1e-3)).per_group(3)?;
+/// assert!((lr[1] - 1e-4).abs() < 1e-18);
+/// # Ok::<(), vision_learner::Error>(())
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub enum LearningRate {
+    /// The same for every group.
+    Same(f64),
+    /// The last group's rate; the other groups get a tenth of it.
+    UpTo(f64),
+    /// From the first group's rate to the last group's, by equal factors.
+    Between(f64, f64),
+    /// One per group. A single one is used for all.
+    Each(Vec<f64>),
+}
+
+impl LearningRate {
+    /// The rate of each of `groups` layer groups. With a single group a slice gives its end.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LengthMismatch`] if a list has neither one entry nor one per group, and
+    /// [`Error::Value`] if a rate is not a finite positive number.
+    pub fn per_group(&self, groups: usize) -> Result<Vec<f64>> {
+        let rates = match self {
+            Self::Same(lr) => vec![*lr; groups],
+            Self::UpTo(end) => {
+                let mut rates = vec![*end / 10.0; groups];
+                if let Some(last) = rates.last_mut() {
+                    *last = *end;
+                }
+                rates
+            }
+            Self::Between(start, end) => even_mults(*start, *end, groups),
+            Self::Each(rates) => listify("learning rates", rates, groups)?,
+        };
+        match rates.iter().find(|lr| !(lr.is_finite() && **lr > 0.0)) {
+            Some(bad) => Err(Error::Value {
+                field: "learning rate",
+                expected: "a finite number above 0",
+                found: bad.to_string(),
+            }),
+            None => Ok(rates),
+        }
+    }
+}
+
+impl Default for LearningRate {
+    /// fastai's default, `slice(..3e-3)`.
+    fn default() -> Self {
+        Self::UpTo(3e-3)
+    }
+}
+
+/// A learning rate that differs between layer groups: `slice(..last)` or `slice(first..last)`.
+pub fn slice(range: impl Into<LearningRate>) -> LearningRate {
+    range.into()
+}
+
+impl From<f64> for LearningRate {
+    fn from(lr: f64) -> Self {
+        Self::Same(lr)
+    }
+}
+
+impl From<RangeTo<f64>> for LearningRate {
+    fn from(range: RangeTo<f64>) -> Self {
+        Self::UpTo(range.end)
+    }
+}
+
+impl From<Range<f64>> for LearningRate {
+    fn from(range: Range<f64>) -> Self {
+        // As in fastai, a start of zero is no start.
+        if range.start == 0.0 {
+            Self::UpTo(range.end)
+        } else {
+            Self::Between(range.start, range.end)
+        }
+    }
+}
+
+impl<const N: usize> From<[f64; N]> for LearningRate {
+    fn from(rates: [f64; N]) -> Self {
+        Self::Each(rates.to_vec())
+    }
+}
+
+impl From<Vec<f64>> for LearningRate {
+    fn from(rates: Vec<f64>) -> Self {
+        Self::Each(rates)
+    }
+}
+
+/// The weight decay of each layer group: one number for all, or one per group.
+#[derive(Clone, Debug, PartialEq)]
+pub struct WeightDecay(Vec<f64>);
+
+impl WeightDecay {
+    /// The decay of each of `groups` layer groups.
+    ///
+    /// # Errors
+    ///
+    /// As [`LearningRate::per_group`]; a decay may be 0.
+    pub fn per_group(&self, groups: usize) -> Result<Vec<f64>> {
+        let decays = listify("weight decays", &self.0, groups)?;
+        match decays.iter().find(|wd| !(wd.is_finite() && **wd >= 0.0)) {
+            Some(bad) => Err(Error::Value {
+                field: "weight decay",
+                expected: "a finite number, 0 or above",
+                found: bad.to_string(),
+            }),
+            None => Ok(decays),
+        }
+    }
+}
+
+impl From<f64> for WeightDecay {
+    fn from(wd: f64) -> Self {
+        Self(vec![wd])
+    }
+}
+
+impl<const N: usize> From<[f64; N]> for WeightDecay {
+    fn from(wds: [f64; N]) -> Self {
+        Self(wds.to_vec())
+    }
+}
+
+/// `n` values from `start` to `stop` by equal factors; `stop` alone if `n` is 1.
+pub fn even_mults(start: f64, stop: f64, n: usize) -> Vec<f64> {
+    if n <= 1 {
+        return vec![stop; n];
+    }
+    let ratio = stop / start;
+    (0..n)
+        .map(|i| start * ratio.powf(i as f64 / (n - 1) as f64))
+        .collect()
+}
+
+fn listify(field: &'static str, values: &[f64], groups: usize) -> Result<Vec<f64>> {
+    match values {
+        [one] => Ok(vec![*one; groups]),
+        _ if values.len() == groups => Ok(values.to_vec()),
+        _ => Err(Error::LengthMismatch {
+            field,
+            expected: groups,
+            found: values.len(),
+        }),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn close(a: &[f64], b: &[f64]) {
+        assert_eq!(a.len(), b.len());
+        for (a, b) in a.iter().zip(b) {
+            assert!((a - b).abs() <= 1e-12 * b.abs(), "{a} is not {b}");
+        }
+    }
+
+    #[test]
+    fn every_form_of_a_learning_rate_gives_fastais_list() {
+        let of = |lr: LearningRate| lr.per_group(3).unwrap();
+        close(&of(slice(1e-5..1e-3)), &[1e-5, 1e-4, 1e-3]);
+        close(&of(slice(..1e-3)), &[1e-4, 1e-4, 1e-3]);
+        close(&of(slice(0.0..1e-3)), &[1e-4, 1e-4, 1e-3]);
+        close(&of(0.01.into()), &[0.01, 0.01, 0.01]);
+        close(&of([1.0, 2.0, 3.0].into()), &[1.0, 2.0, 3.0]);
+        close(&of([0.5].into()), &[0.5, 0.5, 0.5]);
+        close(&even_mults(1.0, 8.0, 4), &[1.0, 2.0, 4.0, 8.0]);
+    }
+
+    #[test]
+    fn a_slice_over_a_single_group_is_its_end() {
+        close(&slice(1e-5..1e-3).per_group(1).unwrap(), &[1e-3]);
+        close(&slice(..1e-3).per_group(1).unwrap(), &[1e-3]);
+    }
+
+    #[test]
+    fn a_list_of_the_wrong_length_is_an_error_with_both_lengths() {
+        let error = LearningRate::from([1e-4, 1e-3]).per_group(3).unwrap_err();
+        assert!(matches!(
+            error,
+            Error::LengthMismatch {
+                expected: 3,
+                found: 2,
+                ..
+            }
+        ));
+        assert!(LearningRate::from(Vec::new()).per_group(3).is_err());
+    }
+
+    #[test]
+    fn a_rate_that_cannot_train_is_an_error() {
+        for bad in [0.0, -1.0, f64::NAN, f64::INFINITY] {
+            assert!(LearningRate::from(bad).per_group(2).is_err(), "{bad}");
+        }
+        assert!(WeightDecay::from(-0.1).per_group(2).is_err());
+        assert_eq!(WeightDecay::from(0.0).per_group(2).unwrap(), [0.0, 0.0]);
+    }
+}

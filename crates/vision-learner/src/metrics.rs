@@ -1,0 +1,160 @@
+//! Metrics over the validation set.
+
+use std::fmt;
+
+/// The raw outputs of one validation batch, on the host.
+#[derive(Clone, Copy, Debug)]
+pub struct Scores<'a> {
+    /// Logits, row-major `[items, classes]`.
+    pub logits: &'a [f32],
+    /// Number of classes.
+    pub classes: usize,
+    /// The right class of each item.
+    pub targets: &'a [usize],
+}
+
+impl Scores<'_> {
+    /// The class with the largest logit of each item; the first one wins a tie.
+    pub fn predicted(&self) -> impl Iterator<Item = usize> + '_ {
+        self.logits.chunks(self.classes.max(1)).map(argmax)
+    }
+}
+
+/// The index of the largest value; the first one wins a tie, and NaN never wins over a number.
+pub fn argmax(row: &[f32]) -> usize {
+    let mut best = 0;
+    for (i, value) in row.iter().enumerate() {
+        if *value > row[best] || (row[best].is_nan() && !value.is_nan()) {
+            best = i;
+        }
+    }
+    best
+}
+
+/// A number per epoch that says how good the model is.
+///
+/// The learner resets it at the beginning of each validation, updates it with every batch and reads the
+/// value at the end, so a metric may be a mean over items or anything else over the whole set.
+pub trait Metric: Send {
+    /// Column name in the table and in `history.csv`.
+    fn name(&self) -> String;
+
+    /// Forgets what was seen.
+    fn reset(&mut self);
+
+    /// Takes in a batch.
+    fn update(&mut self, batch: &Scores<'_>);
+
+    /// The value over everything since the last reset.
+    fn value(&self) -> f64;
+}
+
+/// The mean over all items of a function of a batch.
+pub struct AverageMetric {
+    name: String,
+    of_batch: fn(&Scores<'_>) -> f64,
+    sum: f64,
+    items: usize,
+}
+
+impl AverageMetric {
+    /// A metric with a name and a function that gives a batch's mean.
+    ///
+    /// ```
+    /// use vision_learner::AverageMetric;
+    /// let always_seven = AverageMetric::new("seven", |_| 7.0);
+    /// ```
+    pub fn new(name: impl Into<String>, of_batch: fn(&Scores<'_>) -> f64) -> Self {
+        Self {
+            name: name.into(),
+            of_batch,
+            sum: 0.0,
+            items: 0,
+        }
+    }
+}
+
+impl Metric for AverageMetric {
+    fn name(&self) -> String {
+        self.name.clone()
+    }
+
+    fn reset(&mut self) {
+        (self.sum, self.items) = (0.0, 0);
+    }
+
+    fn update(&mut self, batch: &Scores<'_>) {
+        // Weighted by items, since the last batch may be smaller.
+        self.sum += (self.of_batch)(batch) * batch.targets.len() as f64;
+        self.items += batch.targets.len();
+    }
+
+    fn value(&self) -> f64 {
+        self.sum / self.items as f64
+    }
+}
+
+impl fmt::Debug for AverageMetric {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "AverageMetric({})", self.name)
+    }
+}
+
+/// The share of items whose largest logit is the right class's.
+pub fn accuracy() -> AverageMetric {
+    AverageMetric::new("accuracy", share_right)
+}
+
+/// 1 − accuracy.
+pub fn error_rate() -> AverageMetric {
+    AverageMetric::new("error_rate", |batch| 1.0 - share_right(batch))
+}
+
+fn share_right(batch: &Scores<'_>) -> f64 {
+    let pairs = batch.predicted().zip(batch.targets);
+    pairs.filter(|(p, t)| p == *t).count() as f64 / batch.targets.len() as f64
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn value(mut metric: impl Metric, batches: &[(&[f32], usize, &[usize])]) -> f64 {
+        metric.reset();
+        for (logits, classes, targets) in batches.iter().copied() {
+            metric.update(&Scores {
+                logits,
+                classes,
+                targets,
+            });
+        }
+        metric.value()
+    }
+
+    // fastai's tests/test_metrics.py: eye(5) against 0..4, and one column of [0, 1, 0, 0, 0] five times.
+    #[test]
+    fn accuracy_and_error_rate_give_the_values_of_fastais_tests() {
+        let eye: Vec<f32> = (0..25).map(|i| f32::from(u8::from(i % 6 == 0))).collect();
+        assert_eq!(value(accuracy(), &[(&eye, 5, &[0, 1, 2, 3, 4])]), 1.0);
+        let ones = [0.0, 1.0, 0.0, 0.0, 0.0].repeat(5);
+        let batch = [(&ones[..], 5, &[0usize, 1, 2, 3, 4][..])];
+        assert_eq!(value(accuracy(), &batch), 0.2);
+        assert!((value(error_rate(), &batch) - 0.8).abs() < 1e-12);
+    }
+
+    #[test]
+    fn a_smaller_last_batch_counts_by_its_items() {
+        let right = [0.0, 1.0];
+        let wrong = [1.0, 0.0];
+        let three = [right, right, wrong].concat();
+        let batches = [(&three[..], 2, &[1usize, 1, 1][..]), (&right, 2, &[1])];
+        assert_eq!(value(accuracy(), &batches), 0.75);
+    }
+
+    #[test]
+    fn the_first_of_equal_logits_wins_and_nan_does_not() {
+        assert_eq!(argmax(&[1.0, 1.0]), 0);
+        assert_eq!(argmax(&[f32::NAN, 0.0, 2.0]), 2);
+        assert_eq!(argmax(&[]), 0);
+    }
+}

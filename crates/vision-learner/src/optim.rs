@@ -1,0 +1,284 @@
+//! Optimizers with hyper-parameters per layer group that may change at every step.
+//!
+//! Burn's `ModuleOptimizer` captures an optimizer's hyper-parameters per parameter at its first step,
+//! restores state by Burn's parameter ids and drops silently what does not fit. One-cycle changes
+//! momentum at every step, and a checkpoint must say what it could not restore, so the loop over
+//! parameters is here (`docs/design/training-loop.md`).
+
+use std::{collections::HashMap, fmt};
+
+use burn::{
+    module::{ModuleMapper, Param, ParamId},
+    tensor::{Gradients, Tensor},
+};
+use serde::{Deserialize, Serialize};
+use vision_models::state::Entry;
+
+/// The hyper-parameters of a layer group at one step.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hyper {
+    /// Learning rate.
+    pub lr: f64,
+    /// Momentum; for Adam, beta1.
+    pub mom: f64,
+    /// Weight decay.
+    pub wd: f64,
+}
+
+/// What an optimizer remembers of one parameter.
+#[derive(Clone, Debug, Default)]
+pub struct ParamState {
+    /// Steps taken.
+    pub steps: u64,
+    /// Running averages, each of the parameter's length. Empty before the first step.
+    pub moments: Vec<Tensor<1>>,
+}
+
+/// The rule that turns a gradient into a new value.
+///
+/// A rule sees every parameter as a flat vector on the plain device, and never weight decay when that is
+/// decoupled: it was applied before.
+pub trait Optimizer: fmt::Debug + Send + Sync {
+    /// Name in checkpoints.
+    fn name(&self) -> &'static str;
+
+    /// Momentum of a fresh optimizer.
+    fn momentum(&self) -> f64;
+
+    /// The new value of a parameter, shape `[len]`, and its new state.
+    fn update(
+        &self,
+        value: Tensor<1>,
+        grad: Tensor<1>,
+        state: &mut ParamState,
+        hyper: &Hyper,
+    ) -> Tensor<1>;
+}
+
+/// Adam (Kingma & Ba 2014, <https://arxiv.org/abs/1412.6980>) as PyTorch computes it.
+///
+/// p ← p − lr/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + ε). Bias corrections use the current β₁, as in PyTorch when
+/// fastai overwrites it at every step, and are computed in f64.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adam {
+    /// β₁ of a fresh optimizer. Default: 0.9.
+    pub beta1: f64,
+    /// β₂. Default: 0.99, fastai's.
+    pub beta2: f64,
+    /// ε. Default: 1e-8.
+    pub eps: f64,
+}
+
+impl Default for Adam {
+    fn default() -> Self {
+        Self {
+            beta1: 0.9,
+            beta2: 0.99,
+            eps: 1e-8,
+        }
+    }
+}
+
+impl Optimizer for Adam {
+    fn name(&self) -> &'static str {
+        "adam"
+    }
+
+    fn momentum(&self) -> f64 {
+        self.beta1
+    }
+
+    fn update(
+        &self,
+        value: Tensor<1>,
+        grad: Tensor<1>,
+        state: &mut ParamState,
+        hyper: &Hyper,
+    ) -> Tensor<1> {
+        state.steps += 1;
+        let t = state.steps as i32;
+        let (b1, b2) = (hyper.mom, self.beta2);
+        let mut moments = std::mem::take(&mut state.moments).into_iter();
+        let zeros = || Tensor::zeros(value.dims(), &value.device());
+        let m = moments.next().unwrap_or_else(zeros);
+        let v = moments.next().unwrap_or_else(zeros);
+        let m = m.mul_scalar(b1) + grad.clone().mul_scalar(1.0 - b1);
+        let v = v.mul_scalar(b2) + (grad.clone() * grad).mul_scalar(1.0 - b2);
+        let (c1, c2) = (1.0 - b1.powi(t), 1.0 - b2.powi(t));
+        let denominator = v.clone().sqrt().div_scalar(c2.sqrt()).add_scalar(self.eps);
+        let new = value - (m.clone() / denominator).mul_scalar(hyper.lr / c1);
+        state.moments = vec![m, v];
+        new
+    }
+}
+
+/// Stochastic gradient descent with momentum, as PyTorch computes it (dampening 0).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sgd {
+    /// Momentum of a fresh optimizer. Default: 0.9.
+    pub momentum: f64,
+}
+
+impl Default for Sgd {
+    fn default() -> Self {
+        Self { momentum: 0.9 }
+    }
+}
+
+impl Optimizer for Sgd {
+    fn name(&self) -> &'static str {
+        "sgd"
+    }
+
+    fn momentum(&self) -> f64 {
+        self.momentum
+    }
+
+    fn update(
+        &self,
+        value: Tensor<1>,
+        grad: Tensor<1>,
+        state: &mut ParamState,
+        hyper: &Hyper,
+    ) -> Tensor<1> {
+        state.steps += 1;
+        let velocity = match state.moments.pop() {
+            Some(velocity) => velocity.mul_scalar(hyper.mom) + grad,
+            None => grad,
+        };
+        state.moments = vec![velocity.clone()];
+        value - velocity.mul_scalar(hyper.lr)
+    }
+}
+
+/// An optimizer over the layer groups of one model, with the state of every parameter.
+pub struct GroupedOptimizer {
+    rule: Box<dyn Optimizer>,
+    groups: Vec<Hyper>,
+    params: HashMap<ParamId, Membership>,
+    state: HashMap<ParamId, ParamState>,
+    true_wd: bool,
+}
+
+/// Where a parameter belongs.
+#[derive(Clone, Copy)]
+struct Membership {
+    group: usize,
+    decays: bool,
+}
+
+impl GroupedOptimizer {
+    /// An optimizer without state over layer groups, each a list of parameters.
+    ///
+    /// `true_wd` decays the weights themselves (p ← p·(1 − lr·wd), before the step) instead of adding
+    /// wd·p to the gradient; without `bn_wd`, batch norms and biases do not decay.
+    pub(crate) fn new(
+        rule: Box<dyn Optimizer>,
+        groups: &[Vec<Entry>],
+        true_wd: bool,
+        bn_wd: bool,
+    ) -> Self {
+        let hyper = Hyper {
+            lr: 3e-3,
+            mom: rule.momentum(),
+            wd: 0.0,
+        };
+        let params = groups.iter().enumerate().flat_map(|(group, entries)| {
+            entries.iter().map(move |entry| {
+                let bias = entry.name.rsplit('.').next() == Some("bias");
+                let decays = bn_wd || !(entry.is_batch_norm() || bias);
+                (entry.id, Membership { group, decays })
+            })
+        });
+        Self {
+            groups: vec![hyper; groups.len()],
+            params: params.collect(),
+            state: HashMap::new(),
+            rule,
+            true_wd,
+        }
+    }
+
+    /// The hyper-parameters of each layer group.
+    pub fn groups(&self) -> &[Hyper] {
+        &self.groups
+    }
+
+    /// The hyper-parameters of each layer group, to be changed for the next step.
+    pub fn groups_mut(&mut self) -> &mut [Hyper] {
+        &mut self.groups
+    }
+
+    /// Learning rate of the last layer group.
+    pub fn lr(&self) -> f64 {
+        self.groups.last().map_or(0.0, |g| g.lr)
+    }
+
+    /// Momentum of the last layer group.
+    pub fn mom(&self) -> f64 {
+        self.groups.last().map_or(0.0, |g| g.mom)
+    }
+
+    /// The rule's name.
+    pub fn name(&self) -> &'static str {
+        self.rule.name()
+    }
+
+    /// What is remembered of a parameter, once it has taken a step.
+    pub(crate) fn state(&self, id: ParamId) -> Option<&ParamState> {
+        self.state.get(&id)
+    }
+
+    pub(crate) fn set_state(&mut self, id: ParamId, state: ParamState) {
+        self.state.insert(id, state);
+    }
+
+    fn update<const D: usize>(&mut self, id: ParamId, value: Tensor<D>, grad: Tensor<D>) -> Tensor<D> {
+        let Some(Membership { group, decays }) = self.params.get(&id).copied() else {
+            return value;
+        };
+        let hyper = self.groups[group];
+        let shape = value.dims();
+        let len = value.shape().num_elements();
+        let mut value = value.reshape([len]);
+        let mut grad = grad.reshape([len]);
+        if decays && hyper.wd > 0.0 {
+            if self.true_wd {
+                value = value.mul_scalar(1.0 - hyper.lr * hyper.wd);
+            } else {
+                grad = grad + value.clone().mul_scalar(hyper.wd);
+            }
+        }
+        let state = self.state.entry(id).or_default();
+        self.rule.update(value, grad, state, &hyper).reshape(shape)
+    }
+}
+
+impl fmt::Debug for GroupedOptimizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GroupedOptimizer")
+            .field("rule", &self.rule)
+            .field("groups", &self.groups)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One pass over the parameters of a model: each with a gradient gets its new value. A parameter without
+/// one is left alone, weight decay included.
+pub(crate) struct Step<'a> {
+    pub(crate) optimizer: &'a mut GroupedOptimizer,
+    pub(crate) grads: &'a mut Gradients,
+}
+
+impl ModuleMapper for Step<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let id = param.id;
+        let Some(grad) = param.val().grad_remove(self.grads) else {
+            return param;
+        };
+        param.map(|value| {
+            let new = self.optimizer.update(id, value.inner(), grad);
+            Tensor::from_inner(new).require_grad()
+        })
+    }
+}

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use thiserror::Error;
 
+use crate::image::{ImageProblem, PixelSize};
+
 /// What can go wrong in this crate.
 #[derive(Debug, Error)]
 #[non_exhaustive]
@@ -291,6 +293,225 @@ pub enum Error {
         given: String,
     },
     // ---- further variants are appended below
+    // ---- pictures
+    /// A file that should be a picture cannot be used as one.
+    #[error("cannot use the image {}: {problem}", path.display())]
+    BadImage {
+        /// The file, or "bytes in memory".
+        path: PathBuf,
+        /// What is wrong with it.
+        problem: ImageProblem,
+    },
+    /// The number of bytes does not fit the size of the picture.
+    #[error("an RGB image of {width}x{height} has {expected} bytes, found {found}")]
+    PixelCount {
+        /// Pixels in a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// Three bytes a pixel.
+        expected: u64,
+        /// The bytes that were given.
+        found: u64,
+    },
+    /// Images of different sizes cannot be in one batch.
+    #[error(
+        "images have different sizes: {} is {first_size}, {} is {second_size}; pass a `size` \
+         (for example `.size(224)`) so that they fit in one batch",
+        first.display(),
+        second.display()
+    )]
+    SizesDiffer {
+        /// The first item of the batch.
+        first: PathBuf,
+        /// Its size after the transforms.
+        first_size: PixelSize,
+        /// The first one that differs.
+        second: PathBuf,
+        /// Its size after the transforms.
+        second_size: PixelSize,
+    },
+
+    // ---- folders and labels
+    /// The path is no folder.
+    #[error("{} is not a folder ({found})", path.display())]
+    NotAFolder {
+        /// The path, as given.
+        path: PathBuf,
+        /// What is there instead.
+        found: &'static str,
+    },
+    /// A part of the set has no folder.
+    #[error(
+        "{} has no folder {name:?} for the {part} images: expected {name}/CLASS/IMAGE, as in \
+         {name}/cat/1.jpg (or pass `.valid_pct(0.2)` to split the images at random); found {found}",
+        folder.display()
+    )]
+    MissingFolder {
+        /// The root of the set.
+        folder: PathBuf,
+        /// The folder that is missing.
+        name: String,
+        /// Training, validation or test.
+        part: &'static str,
+        /// What the root holds.
+        found: String,
+    },
+    /// A folder has no image in it, at any depth.
+    #[error(
+        "{} holds no {part} image: expected CLASS/IMAGE in it, as in cat/1.jpg (extensions: {}; \
+         hidden files do not count); found {found}",
+        folder.display(),
+        crate::items::IMAGE_EXTENSIONS.join(", ")
+    )]
+    NoImages {
+        /// The folder.
+        folder: PathBuf,
+        /// Training, validation, test, or nothing.
+        part: &'static str,
+        /// What it holds.
+        found: String,
+    },
+    /// Images lie where the folders of the classes should be.
+    #[error(
+        "{count} image(s) lie directly in {}, for example {}: the label of an image is the name \
+         of its folder, so put each in a folder named after its class",
+        folder.display(),
+        example.display()
+    )]
+    Unlabelled {
+        /// The folder.
+        folder: PathBuf,
+        /// One of them.
+        example: PathBuf,
+        /// How many there are.
+        count: usize,
+    },
+    /// The name of a folder is no valid UTF-8, so it cannot be the name of a class.
+    #[error(
+        "the folder {} names a class, but its name is not valid UTF-8: rename it",
+        folder.display()
+    )]
+    ClassNotUtf8 {
+        /// The folder.
+        folder: PathBuf,
+    },
+    /// There is nothing to tell apart.
+    #[error(
+        "a classifier needs at least two classes, found {}: {} (in {}); expected one folder a \
+         class, as in cat/1.jpg and dog/1.jpg",
+        classes.len(),
+        listed(classes.iter(), 5),
+        folder.display()
+    )]
+    TooFewClasses {
+        /// The folder that was read.
+        folder: PathBuf,
+        /// The classes found or given.
+        classes: Vec<String>,
+    },
+    /// The list of classes that was given cannot be used.
+    #[error("bad list of classes: {reason}")]
+    BadClasses {
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// Validation images have classes that no training image has.
+    #[error(
+        "{} validation image(s) in {} have a class that no training image has: {}; classes in \
+         training: {}. {hint}",
+        unknown.iter().map(|(_, count)| count).sum::<usize>(),
+        folder.display(),
+        listed(unknown.iter().map(|(name, count)| format!("{name} ({count})")), 10),
+        listed(known.iter(), 10)
+    )]
+    UnknownClasses {
+        /// The folder of the validation images.
+        folder: PathBuf,
+        /// The classes and the number of images of each.
+        unknown: Vec<(String, usize)>,
+        /// The classes of the training images.
+        known: Vec<String>,
+        /// What to do about it.
+        hint: &'static str,
+    },
+    /// A random split leaves one side empty.
+    #[error("valid_pct {valid_pct} of {items} image(s) leaves no {part} image")]
+    EmptySplit {
+        /// The fraction that was asked for.
+        valid_pct: f64,
+        /// The images there are.
+        items: usize,
+        /// The side that is empty.
+        part: &'static str,
+    },
+
+    // ---- configuration and loading
+    /// An option is outside its range.
+    #[error("bad {option}: expected {expected}, found {found}")]
+    BadOption {
+        /// The name of the option.
+        option: &'static str,
+        /// Its range.
+        expected: &'static str,
+        /// What was given.
+        found: String,
+    },
+    /// `normalize` was called on data that is normalised already.
+    #[error("the data is normalised already (mean {mean:?}, std {std:?}): normalise only once")]
+    AlreadyNormalized {
+        /// The mean in use.
+        mean: [f32; 3],
+        /// The standard deviation in use.
+        std: [f32; 3],
+    },
+    /// The training set does not fill one batch.
+    #[error(
+        "the batch size is {batch_size}, but there are only {items} training image(s): an \
+         incomplete last batch is dropped, so nothing would be trained on; lower the batch size"
+    )]
+    BatchLargerThanSet {
+        /// The batch size.
+        batch_size: usize,
+        /// The training images.
+        items: usize,
+    },
+    /// The data has no such images.
+    #[error("the data has no {part} images: {hint}")]
+    EmptyDataset {
+        /// Which images were asked for.
+        part: &'static str,
+        /// Why there are none, or what to do.
+        hint: &'static str,
+    },
+    /// There is no item of that index.
+    #[error("there is no item {index}: the data set has {len} (counted from 0)")]
+    NoSuchItem {
+        /// The index.
+        index: usize,
+        /// The number of items.
+        len: usize,
+    },
+    /// A worker thread of the loader could not be started or has ended early.
+    #[error("a worker thread of the loader failed: {reason}")]
+    Worker {
+        /// What happened.
+        reason: String,
+    },
+    /// The folder for the drawn digits holds something else.
+    #[error(
+        "{} is there already, but does not hold the digits asked for ({expected}): found {found}; \
+         delete it or choose another folder",
+        path.display()
+    )]
+    NotTheDigits {
+        /// The folder.
+        path: PathBuf,
+        /// The parameters asked for.
+        expected: String,
+        /// The parameters found.
+        found: String,
+    },
 }
 
 /// A result with this crate's [`Error`].
@@ -303,6 +524,23 @@ fn list(names: &[&str], otherwise: &str) -> String {
     } else {
         names.join(", ")
     }
+}
+
+/// The first names, separated by commas, and how many more there are.
+fn listed<T: AsRef<str>>(names: impl ExactSizeIterator<Item = T>, most: usize) -> String {
+    let more = names.len().saturating_sub(most);
+    let first: Vec<T> = names.take(most).collect();
+    let mut text = first
+        .iter()
+        .map(AsRef::as_ref)
+        .collect::<Vec<_>>()
+        .join(", ");
+    match (text.is_empty(), more) {
+        (true, _) => "none".clone_into(&mut text),
+        (false, 0) => {}
+        (false, more) => text.push_str(&format!(" and {more} more")),
+    }
+    text
 }
 
 /// Turns an [`io::Error`] into an [`Error::Io`]: `fs::read(path).map_err(io_error("read", path))?`.

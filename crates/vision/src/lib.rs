@@ -1,1 +1,29 @@
-//! x
+#![doc = include_str!("docs.md")]
+
+mod error;
+pub mod system;
+
+pub use error::{Error, Result};
+pub use vision_data as data;
+pub use vision_interp as interp;
+pub use vision_learner as learner;
+pub use vision_models as models;
+
+pub use burn;
+
+/// Everything that a program needs to train and interpret a classifier.
+pub mod prelude {
+    pub use crate::{Error, Result};
+    pub use vision_data::{
+        DatasetType, Device, Image, ImageDataBunch, ResizeMethod, Stats,
+        datasets::{Urls, untar_data},
+        device,
+    };
+    pub use vision_interp::ClassificationInterpretation;
+    pub use vision_learner::{
+        Adam, Callback, Cnn, CrossEntropy, FitConfig, Head, HeadConfig, Learner, LearningRate, Model,
+        Predictions, Pretrained, Sgd, accuracy, cnn_learner, create_body, create_cnn, create_head,
+        error_rate, slice,
+    };
+    pub use vision_models::{Arch, Cut};
+}

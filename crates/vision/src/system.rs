@@ -1,0 +1,19 @@
+//! What the process used of the machine.
+
+/// The largest resident memory of this process so far, in bytes; none where the system does not tell
+/// (it does on Linux).
+pub fn peak_memory_bytes() -> Option<u64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix("VmHWM:"))?;
+    let kib: u64 = line.trim().trim_end_matches("kB").trim().parse().ok()?;
+    Some(kib * 1024)
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    #[test]
+    fn peak_memory_is_known_on_linux_and_plausible() {
+        let peak = super::peak_memory_bytes();
+        assert!(peak.is_some_and(|bytes| bytes > 1 << 20), "{peak:?}");
+    }
+}

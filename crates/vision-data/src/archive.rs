@@ -221,11 +221,13 @@ fn unpack(archive: &Path, root: &Path, limits: &Limits) -> Result<Option<String>
             names::Refusal::Unreadable(error) => meter.error(&error),
         })?;
         let Some(name) = name else { continue };
-        names.claim(&name, kind).map_err(|reason| Error::UnsafeEntry {
-            archive: archive.to_owned(),
-            entry: name.clone(),
-            reason,
-        })?;
+        names
+            .claim(&name, kind)
+            .map_err(|reason| Error::UnsafeEntry {
+                archive: archive.to_owned(),
+                entry: name.clone(),
+                reason,
+            })?;
         let path = root.join(&name);
         if kind == names::Kind::Folder {
             fs::create_dir_all(&path).map_err(io_error("create the folder", &path))?;

@@ -43,11 +43,7 @@ const BACKENDS: [(&str, bool); 6] = [
     (
         "wgpu",
         // Burn's features `vulkan` and `metal` bring `wgpu` along.
-        cfg!(any(
-            feature = "wgpu",
-            feature = "vulkan",
-            feature = "metal"
-        )),
+        cfg!(any(feature = "wgpu", feature = "vulkan", feature = "metal")),
     ),
     ("flex", cfg!(feature = "flex")),
     ("ndarray", cfg!(feature = "ndarray")),

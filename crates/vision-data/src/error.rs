@@ -65,7 +65,9 @@ pub enum Error {
 
     // ---- cache and downloads
     /// The cache folder cannot be worked out.
-    #[error("no home folder is known, so there is nowhere to keep data: set {variable} to a folder")]
+    #[error(
+        "no home folder is known, so there is nowhere to keep data: set {variable} to a folder"
+    )]
     NoHome {
         /// The environment variable that settles it.
         variable: &'static str,

@@ -1,4 +1,8 @@
+use std::{io, path::PathBuf};
+
 use thiserror::Error;
+
+use crate::weights::Mismatch;
 
 /// What can go wrong in this crate.
 #[derive(Debug, Error)]
@@ -23,6 +27,137 @@ pub enum Error {
         /// The number of direct children of the whole model.
         children: usize,
     },
+
+    // ---- weights files
+    /// The operating system refused something.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb ("read").
+        action: &'static str,
+        /// The file.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// The file is of no kind that holds weights.
+    #[error(
+        "{} is not a weights file: {reason}; PyTorch (.pth, .pt) and safetensors files can be read",
+        path.display()
+    )]
+    NotWeights {
+        /// The file.
+        path: PathBuf,
+        /// What it is instead.
+        reason: String,
+    },
+    /// The file contradicts itself, ends too early or goes beyond a limit.
+    #[error(
+        "{} cannot be read as weights: {reason}; fetch or save it again (in Python: \
+         torch.save(model.state_dict(), path))",
+        path.display()
+    )]
+    BadWeights {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it, and where.
+        reason: String,
+    },
+    /// The file would run code in Python. It was not run.
+    #[error(
+        "{} is not to be trusted: loading it in Python would call {call}, which no weights file \
+         needs. Nothing was executed; get the weights from another source, as safetensors if possible",
+        path.display()
+    )]
+    UnsafeWeights {
+        /// The file.
+        path: PathBuf,
+        /// The function.
+        call: String,
+    },
+    /// The file is larger than what is read.
+    #[error(
+        "{} has {found} bytes and is too large for a weights file: the limit is {limit} bytes",
+        path.display()
+    )]
+    WeightsTooLarge {
+        /// The file.
+        path: PathBuf,
+        /// Its size in bytes.
+        found: u64,
+        /// The largest size that is read.
+        limit: u64,
+    },
+    /// The file has no tensor of that name.
+    #[error("{} has no tensor {name:?}{}", path.display(), near_name(near))]
+    NoSuchTensor {
+        /// The file.
+        path: PathBuf,
+        /// The name that was asked for.
+        name: String,
+        /// The most similar name in the file.
+        near: Option<String>,
+    },
+    /// The tensor's values are not floating point numbers.
+    #[error(
+        "{}: tensor {name:?} holds {found}; expected floating point numbers (16, 32 or 64 bits)",
+        path.display()
+    )]
+    TensorType {
+        /// The file.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// The type of its values.
+        found: String,
+    },
+    /// The file does not hold what the model needs.
+    #[error("{} does not fit the model: {}{hint}", path.display(), misfits(missing, mismatched))]
+    WeightsMisfit {
+        /// The file.
+        path: PathBuf,
+        /// Names that the file lacks.
+        missing: Vec<String>,
+        /// Tensors of another shape.
+        mismatched: Vec<Mismatch>,
+        /// What the reason seems to be and what to do; starts with "; " unless empty.
+        hint: String,
+    },
+    /// The tensors cannot be written as they are.
+    #[error("cannot write {}: tensor {name:?} {reason}", path.display())]
+    WriteWeights {
+        /// The file, which was left as it was.
+        path: PathBuf,
+        /// The tensor.
+        name: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+}
+
+fn near_name(near: &Option<String>) -> String {
+    near.as_ref()
+        .map(|n| format!(", the nearest is {n:?}"))
+        .unwrap_or_default()
+}
+
+fn misfits(missing: &[String], mismatched: &[Mismatch]) -> String {
+    let shapes: Vec<_> = mismatched.iter().map(Mismatch::to_string).collect();
+    let parts = [("missing", missing), ("of another shape", &shapes)];
+    let parts = parts.iter().filter(|(_, names)| !names.is_empty());
+    let parts: Vec<_> = parts
+        .map(|(what, names)| format!("{} {what} ({})", names.len(), first_few(names)))
+        .collect();
+    parts.join(", ")
+}
+
+/// The first names of a list, and how many more there are.
+pub(crate) fn first_few(names: &[String]) -> String {
+    const SHOWN: usize = 4;
+    let shown: Vec<_> = names.iter().take(SHOWN).map(String::as_str).collect();
+    match names.len().saturating_sub(SHOWN) {
+        0 => shown.join(", "),
+        more => format!("{} and {more} more", shown.join(", ")),
+    }
 }
 
 /// A result with this crate's [`Error`].

@@ -159,7 +159,9 @@ impl Read for Unpacked {
         if room == 0 {
             return Err(meter.limit("the size of headers", MAX_HEADERS, MAX_HEADERS + 1));
         }
-        let length = buffer.len().min(usize::try_from(room).unwrap_or(usize::MAX));
+        let length = buffer
+            .len()
+            .min(usize::try_from(room).unwrap_or(usize::MAX));
         let Some(buffer) = buffer.get_mut(..length) else {
             return Ok(0);
         };

@@ -23,9 +23,7 @@ pub(super) enum Refusal {
 }
 
 /// Clean relative name and kind of an entry; no name if there is nothing to extract.
-pub(super) fn inspect(
-    entry: &mut Entry<'_, impl Read>,
-) -> Result<(Option<String>, Kind), Refusal> {
+pub(super) fn inspect(entry: &mut Entry<'_, impl Read>) -> Result<(Option<String>, Kind), Refusal> {
     let raw = entry.path_bytes().into_owned();
     let refuse = |reason: &str| Refusal::Unsafe {
         entry: String::from_utf8_lossy(&raw).into_owned(),
@@ -161,7 +159,12 @@ impl Names {
                 self.enter(folder, Kind::Folder)?;
             }
         }
-        if kind == Kind::File && self.taken.get(&name.to_lowercase()).is_some_and(|(earlier, _)| earlier == name) {
+        if kind == Kind::File
+            && self
+                .taken
+                .get(&name.to_lowercase())
+                .is_some_and(|(earlier, _)| earlier == name)
+        {
             return Err("its name was there before".to_owned());
         }
         self.enter(name, kind)

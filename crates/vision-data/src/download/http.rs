@@ -264,8 +264,7 @@ impl Transfer<'_> {
     }
 
     fn status(&self, status: StatusCode) -> Setback {
-        let passing =
-            status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429);
+        let passing = status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429);
         if passing {
             Setback::Trouble {
                 reason: status.to_string(),
@@ -332,7 +331,10 @@ fn agent(job: &Download, url: &str) -> Agent {
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
         // A redirect to plain http would take the promise of https away.
-        .https_only(url.get(..6).is_some_and(|s| s.eq_ignore_ascii_case("https:")))
+        .https_only(
+            url.get(..6)
+                .is_some_and(|s| s.eq_ignore_ascii_case("https:")),
+        )
         .user_agent(concat!("vision/", env!("CARGO_PKG_VERSION")))
         // A file compressed on the way would have another length, and other ranges.
         .accept_encoding("identity")

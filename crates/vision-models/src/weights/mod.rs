@@ -1,1 +1,76 @@
-//! Weights files.
+//! Files of named tensors: PyTorch's (`.pth`, `.pt`) and safetensors.
+//!
+//! ```no_run
+//! use vision_models::{Arch, Init, weights};
+//! # let device = vision_models::test_device();
+//!
+//! let file = weights::WeightsFile::open("resnet18-f37072fd.pth")?;
+//! let model = Arch::ResNet18.build(1000, &mut Init::zeroed(&device));
+//! let (model, report) = weights::load_into(model, &file)?;
+//! report.require_complete()?; // an error that says what does not fit
+//! println!("{report}");       // what was loaded, missing, unused
+//! # Ok::<(), vision_models::Error>(())
+//! ```
+//!
+//! # Safety of files
+//!
+//! A file is data. The pickle inside a PyTorch file is read by [`pytorch_reader`], which builds values and
+//! calls nothing; a file whose pickle names a function that acts on the machine (`os.system`) is refused
+//! on top of that. Whatever a file says about itself is checked before memory is set aside for it, within
+//! these limits:
+//!
+//! | | at most |
+//! |---|---|
+//! | a file | [`MAX_FILE_BYTES`] (2 GiB in the TAR format of before 2017, which is held in memory) |
+//! | a tensor | the size of its file, or 1 MiB if that is more |
+//! | the pickles of a file | 4 million operations, 64 MiB, 1000 levels |
+//! | the header of a safetensors file | 8 MiB |
+//!
+//! Entries of a PyTorch zip archive must be stored, as `torch.save` does, not compressed.
+//!
+//! # Map
+//!
+//! [`WeightsFile`] opens and reads, [`load_into`] fills a module, [`LoadReport`] says how that went;
+//! [`write_safetensors`] and [`write_atomic`] write.
+
+mod atomic;
+mod file;
+mod guard;
+mod pth;
+mod report;
+mod safetensors;
+
+pub use atomic::write_atomic;
+pub use file::{Format, MAX_FILE_BYTES, WeightsFile};
+pub use report::{LoadReport, Mismatch};
+pub use safetensors::write_safetensors;
+
+use burn::module::Module;
+
+use crate::{Result, state};
+
+/// Fills a module with the tensors of a file that have its names and shapes.
+///
+/// What the file lacks, or has in another shape, stays as it is and is in the report. Values are read one
+/// tensor at a time. Running statistics are shared by the clones of a module, so a clone would see new
+/// ones (see [`state::assign`]).
+///
+/// # Errors
+///
+/// If a tensor cannot be read, which a file whose checksums are wrong shows only now.
+pub fn load_into<M: Module>(module: M, file: &WeightsFile) -> Result<(M, LoadReport)> {
+    let entries = state::entries(&module);
+    let wanted = entries.iter().map(|e| (e.name.as_str(), &e.shape[..]));
+    let report = LoadReport::compare(file, wanted);
+    let mut failed = None;
+    let module = state::assign(module, &mut |name, shape| {
+        if failed.is_some() || file.shape(name) != Some(shape) {
+            return None;
+        }
+        file.read_f32(name).map_err(|e| failed = Some(e)).ok()
+    });
+    match failed {
+        Some(error) => Err(error),
+        None => Ok((module, report)),
+    }
+}

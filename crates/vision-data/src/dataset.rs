@@ -1,0 +1,146 @@
+//! The images of one part of a set, in order.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use crate::error::{Error, Result};
+use crate::image::Image;
+
+/// Which images, and how they are prepared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DatasetType {
+    /// The training images in random order with the training transforms; an incomplete last batch
+    /// is dropped.
+    Train,
+    /// The validation images in order.
+    Valid,
+    /// The test images in order. They have no labels.
+    Test,
+    /// The training images in order with the validation transforms, and nothing dropped.
+    Fix,
+    /// The validation images one by one.
+    Single,
+}
+
+impl DatasetType {
+    /// A word for messages.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Train | Self::Fix => "training",
+            Self::Valid | Self::Single => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// Image files with their labels, in the order of their paths. Cloning is cheap.
+#[derive(Clone)]
+pub struct ImageDataset(Arc<Inner>);
+
+struct Inner {
+    paths: Vec<PathBuf>,
+    /// Positions in `classes`, one a path; empty if there are no labels.
+    labels: Vec<u32>,
+    classes: Arc<[String]>,
+    /// Decoded images, kept where they are small enough.
+    decoded: Vec<OnceLock<Arc<Image>>>,
+    /// The largest image to keep, in bytes.
+    keep: usize,
+}
+
+impl ImageDataset {
+    /// `labels` is empty or as long as `paths`. Decoded images of up to `keep` bytes are kept.
+    pub(crate) fn new(
+        paths: Vec<PathBuf>,
+        labels: Vec<u32>,
+        classes: Arc<[String]>,
+        keep: usize,
+    ) -> Self {
+        let decoded = paths.iter().map(|_| OnceLock::new()).collect();
+        Self(Arc::new(Inner {
+            paths,
+            labels,
+            classes,
+            decoded,
+            keep,
+        }))
+    }
+
+    /// The number of images.
+    pub fn len(&self) -> usize {
+        self.0.paths.len()
+    }
+
+    /// Whether there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.0.paths.is_empty()
+    }
+
+    /// The decoded image of an item, before any transform.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadImage`] with its path, [`Error::NoSuchItem`].
+    pub fn image(&self, index: usize) -> Result<Image> {
+        self.load(index).map(Arc::unwrap_or_clone)
+    }
+
+    /// The position of an item's class in [`classes`](Self::classes); none if the images have no
+    /// labels, or there is no such item.
+    pub fn label(&self, index: usize) -> Option<usize> {
+        self.0.labels.get(index).map(|&label| label as usize)
+    }
+
+    /// The file of an item.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchItem`].
+    pub fn path(&self, index: usize) -> Result<&Path> {
+        self.0
+            .paths
+            .get(index)
+            .map(PathBuf::as_path)
+            .ok_or(Error::NoSuchItem {
+                index,
+                len: self.len(),
+            })
+    }
+
+    /// The files, in order.
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.0.paths
+    }
+
+    /// The names of the classes, in the order of the labels.
+    pub fn classes(&self) -> &[String] {
+        &self.0.classes
+    }
+
+    pub(crate) fn load(&self, index: usize) -> Result<Arc<Image>> {
+        let path = self.path(index)?;
+        let slot = self.0.decoded.get(index);
+        if let Some(image) = slot.and_then(OnceLock::get) {
+            return Ok(Arc::clone(image));
+        }
+        let image = Arc::new(Image::open(path)?);
+        if let Some(slot) = slot
+            && image.pixels().len() <= self.0.keep
+        {
+            // If another thread was faster, it has put the same pixels there.
+            let _ = slot.set(Arc::clone(&image));
+        }
+        Ok(image)
+    }
+}
+
+impl fmt::Debug for ImageDataset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ImageDataset")
+            .field("len", &self.len())
+            .field("classes", &self.classes())
+            .field("first", &self.0.paths.first())
+            .finish_non_exhaustive()
+    }
+}

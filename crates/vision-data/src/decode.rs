@@ -1,0 +1,226 @@
+//! From the bytes of a file to pixels, within limits, whatever the bytes.
+
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use image::error::ImageError;
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, RgbImage};
+use thiserror::Error;
+
+/// How much one picture may ask for. Checked before memory is set aside for its pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limits {
+    /// Width times height; 200 million by default.
+    pub max_pixels: u64,
+    /// The bytes of the file, and of its pixels as they are stored in it; 1 GiB by default.
+    pub max_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_pixels: 200_000_000,
+            max_bytes: 1 << 30,
+        }
+    }
+}
+
+/// What is wrong with a picture.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ImageProblem {
+    /// The file cannot be read.
+    #[error("it cannot be read: {0}")]
+    Unreadable(String),
+    /// The file has no byte, or the picture no pixel.
+    #[error("it is empty")]
+    Empty,
+    /// The content begins like no format that is read here.
+    #[error(
+        "it begins with {found}, which is none of JPEG, PNG, WebP, BMP, GIF and TIFF (the \
+         content counts, not the extension)"
+    )]
+    UnknownFormat {
+        /// The first bytes.
+        found: String,
+    },
+    /// The picture has, or claims to have, too many pixels.
+    #[error("it claims {width}x{height} pixels, more than the limit of {limit}")]
+    TooManyPixels {
+        /// Pixels in a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// The limit on their product.
+        limit: u64,
+    },
+    /// The file is too long, or its pixels would take too much memory.
+    #[error("it takes more than the limit of {limit} bytes")]
+    TooManyBytes {
+        /// The limit.
+        limit: u64,
+    },
+    /// The file ends too early.
+    #[error("it is truncated: {0}")]
+    Truncated(String),
+    /// The format is known, this variety of it is not.
+    #[error("it is of an unsupported kind: {0}")]
+    Unsupported(String),
+    /// The content breaks the rules of its format.
+    #[error("it is damaged: {0}")]
+    Damaged(String),
+    /// The decoder panicked.
+    #[error("its decoder failed: {0}")]
+    DecoderPanic(String),
+}
+
+/// Decodes a file to RGB.
+pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImageProblem> {
+    // Decoders have panicked on odd files before (image#2230): that is a bad file, not a bug to
+    // take a training run down with.
+    catch_unwind(AssertUnwindSafe(|| decode_trusting(bytes, limits))).unwrap_or_else(|payload| {
+        let message = payload
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| payload.downcast_ref::<String>().cloned());
+        Err(ImageProblem::DecoderPanic(
+            message.unwrap_or_else(|| "it panicked".to_owned()),
+        ))
+    })
+}
+
+fn decode_trusting(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImageProblem> {
+    if bytes.is_empty() {
+        return Err(ImageProblem::Empty);
+    }
+    let format = image::guess_format(bytes)
+        .ok()
+        .filter(ImageFormat::reading_enabled)
+        .ok_or_else(|| ImageProblem::UnknownFormat {
+            found: beginning(bytes),
+        })?;
+    if format == ImageFormat::Jpeg && !jpeg_ends(bytes) {
+        // The decoder would fill up the picture with grey.
+        return Err(ImageProblem::Truncated("no end marker".to_owned()));
+    }
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut budget = image::Limits::no_limits();
+    budget.max_alloc = Some(limits.max_bytes);
+    reader.limits(budget.clone());
+    let mut decoder = reader.into_decoder().map_err(|e| problem(&e, limits))?;
+
+    let (width, height) = decoder.dimensions();
+    if width == 0 || height == 0 {
+        return Err(ImageProblem::Empty);
+    }
+    if u64::from(width) * u64::from(height) > limits.max_pixels {
+        return Err(ImageProblem::TooManyPixels {
+            width,
+            height,
+            limit: limits.max_pixels,
+        });
+    }
+    // `from_decoder` applies no limit of its own, and some decoders ignore theirs (image#3081).
+    if decoder.total_bytes() > limits.max_bytes {
+        return Err(ImageProblem::TooManyBytes {
+            limit: limits.max_bytes,
+        });
+    }
+    // Damaged EXIF data should not cost a picture.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let decoded = DynamicImage::from_decoder(decoder).map_err(|e| problem(&e, limits))?;
+    let mut rgb = DynamicImage::ImageRgb8(to_rgb8(decoded)?);
+    rgb.apply_orientation(orientation);
+    Ok(rgb.into_rgb8())
+}
+
+/// Pillow's `convert("RGB")`: alpha dropped, grey repeated, the upper byte of 16 bits.
+fn to_rgb8(image: DynamicImage) -> Result<RgbImage, ImageProblem> {
+    let (width, height) = (image.width(), image.height());
+    let grey = |values: Vec<u8>, step: usize| -> Vec<u8> {
+        values
+            .iter()
+            .step_by(step)
+            .flat_map(|&v| [v, v, v])
+            .collect()
+    };
+    let upper = |values: Vec<u16>| -> Vec<u8> { values.iter().map(|v| (v >> 8) as u8).collect() };
+    let opaque = |values: Vec<u8>| -> Vec<u8> {
+        values
+            .chunks_exact(4)
+            .flat_map(|p| [p[0], p[1], p[2]])
+            .collect()
+    };
+    let pixels = match image {
+        DynamicImage::ImageRgb8(rgb) => return Ok(rgb),
+        DynamicImage::ImageLuma8(image) => grey(image.into_raw(), 1),
+        DynamicImage::ImageLumaA8(image) => grey(image.into_raw(), 2),
+        DynamicImage::ImageRgba8(image) => opaque(image.into_raw()),
+        DynamicImage::ImageLuma16(image) => grey(upper(image.into_raw()), 1),
+        DynamicImage::ImageLumaA16(image) => grey(upper(image.into_raw()), 2),
+        DynamicImage::ImageRgb16(image) => upper(image.into_raw()),
+        DynamicImage::ImageRgba16(image) => opaque(upper(image.into_raw())),
+        other => {
+            // The range of floating-point pixels is nobody's guess but their author's.
+            return Err(ImageProblem::Unsupported(format!(
+                "{:?} pixels; convert it to 8 bits",
+                other.color()
+            )));
+        }
+    };
+    RgbImage::from_raw(width, height, pixels)
+        .ok_or_else(|| ImageProblem::Damaged("pixels are missing".to_owned()))
+}
+
+/// Whether the compressed data of a JPEG file ends with its end marker, and not with the file.
+///
+/// Segments are walked by their lengths, so that the end marker of a thumbnail in the EXIF data
+/// does not count.
+fn jpeg_ends(bytes: &[u8]) -> bool {
+    let mut rest = bytes;
+    loop {
+        // In compressed data 0xFF is followed by 0; after a segment fill bytes of 0xFF may come.
+        let Some(at) = rest
+            .windows(2)
+            .position(|pair| matches!(pair, [0xFF, code] if !matches!(code, 0 | 0xFF)))
+        else {
+            return false;
+        };
+        let (code, after) = (rest.get(at + 1), rest.get(at + 2..).unwrap_or_default());
+        rest = match code {
+            Some(0xD9) => return true,
+            // Start of image, restart and temporary markers have no content.
+            Some(0x01 | 0xD0..=0xD8) => after,
+            _ => {
+                let length = match after {
+                    [high, low, ..] => usize::from(u16::from_be_bytes([*high, *low])),
+                    _ => return false,
+                };
+                match after.get(length..) {
+                    Some(rest) => rest,
+                    None => return false,
+                }
+            }
+        };
+    }
+}
+
+fn beginning(bytes: &[u8]) -> String {
+    let first = bytes.get(..bytes.len().min(8)).unwrap_or_default();
+    format!("\"{}\"", first.escape_ascii())
+}
+
+fn problem(error: &ImageError, limits: &Limits) -> ImageProblem {
+    let text = error.to_string();
+    match error {
+        ImageError::Unsupported(_) => ImageProblem::Unsupported(text),
+        ImageError::Limits(_) => ImageProblem::TooManyBytes {
+            limit: limits.max_bytes,
+        },
+        ImageError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+            ImageProblem::Truncated(text)
+        }
+        _ => ImageProblem::Damaged(text),
+    }
+}

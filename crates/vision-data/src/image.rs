@@ -1,0 +1,188 @@
+//! A decoded picture.
+
+use std::fmt;
+use std::fs::File;
+use std::io::Read as _;
+use std::path::{Path, PathBuf};
+
+use image::RgbImage;
+
+pub use crate::decode::{ImageProblem, Limits};
+use crate::decode::decode;
+use crate::error::{Error, Result};
+
+/// A picture in memory: rows of red, green and blue, 8 bits each.
+///
+/// JPEG, PNG, WebP, BMP, GIF (its first frame) and TIFF are read; the content decides, not the
+/// extension. The pixels are those of Pillow's `convert("RGB")`, which is what fastai trains on:
+///
+/// * grey is repeated in the three channels, palettes are looked up;
+/// * alpha is dropped, not blended;
+/// * of 16 bits the upper 8 are kept. (Pillow does so for colour, and for grey cuts off at 255,
+///   which turns most 16-bit pictures white.)
+///
+/// Unlike fastai, the orientation in a photo's EXIF data is applied: people are upright.
+///
+/// ```
+/// use vision_data::Image;
+///
+/// let image = Image::from_rgb8(2, 1, vec![255, 0, 0, 0, 0, 255])?;
+/// assert_eq!((image.width(), image.height()), (2, 1));
+/// assert!(Image::decode(b"no picture").is_err());
+/// # Ok::<(), vision_data::Error>(())
+/// ```
+#[derive(Clone, PartialEq, Eq)]
+pub struct Image(RgbImage);
+
+impl Image {
+    /// Reads and decodes a file, within the default [`Limits`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadImage`] with the path and what is wrong: not readable, empty, of an unknown
+    /// format, truncated, damaged, or too large.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        read(path, &Limits::default())
+            .and_then(|bytes| decode(&bytes, &Limits::default()))
+            .map(Self)
+            .map_err(|problem| Error::BadImage {
+                path: path.to_owned(),
+                problem,
+            })
+    }
+
+    /// Decodes a whole file that is in memory, within the default [`Limits`].
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), with "bytes in memory" for a path.
+    pub fn decode(bytes: &[u8]) -> Result<Self> {
+        Self::decode_within(bytes, &Limits::default())
+    }
+
+    /// As [`decode`](Self::decode), within other limits.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open), with "bytes in memory" for a path.
+    pub fn decode_within(bytes: &[u8], limits: &Limits) -> Result<Self> {
+        decode(bytes, limits)
+            .map(Self)
+            .map_err(|problem| Error::BadImage {
+                path: PathBuf::from("bytes in memory"),
+                problem,
+            })
+    }
+
+    /// Takes pixels row by row, three bytes (red, green, blue) each.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PixelCount`] if there are not `3 · width · height` bytes,
+    /// [`Error::BadImage`] if there is no pixel at all.
+    pub fn from_rgb8(width: u32, height: u32, pixels: Vec<u8>) -> Result<Self> {
+        if width == 0 || height == 0 {
+            return Err(Error::BadImage {
+                path: PathBuf::from("bytes in memory"),
+                problem: ImageProblem::Empty,
+            });
+        }
+        let found = pixels.len() as u64;
+        let expected = 3 * u64::from(width) * u64::from(height);
+        // RgbImage takes a buffer that is too long, so the length is checked here.
+        (found == expected)
+            .then(|| RgbImage::from_raw(width, height, pixels))
+            .flatten()
+            .map(Self)
+            .ok_or(Error::PixelCount {
+                width,
+                height,
+                expected,
+                found,
+            })
+    }
+
+    /// Pixels in a row.
+    pub fn width(&self) -> u32 {
+        self.0.width()
+    }
+
+    /// Rows.
+    pub fn height(&self) -> u32 {
+        self.0.height()
+    }
+
+    /// Width and height.
+    pub fn size(&self) -> PixelSize {
+        PixelSize {
+            width: self.width(),
+            height: self.height(),
+        }
+    }
+
+    /// The pixels row by row, three bytes each.
+    pub fn pixels(&self) -> &[u8] {
+        self.0.as_raw()
+    }
+
+    /// A copy as the type of the `image` crate.
+    pub fn to_rgb_image(&self) -> RgbImage {
+        self.0.clone()
+    }
+
+    /// The type of the `image` crate.
+    pub fn into_rgb_image(self) -> RgbImage {
+        self.0
+    }
+}
+
+impl TryFrom<RgbImage> for Image {
+    type Error = Error;
+
+    fn try_from(image: RgbImage) -> Result<Self> {
+        let (width, height) = image.dimensions();
+        Self::from_rgb8(width, height, image.into_raw())
+    }
+}
+
+impl fmt::Debug for Image {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "Image({})", self.size())
+    }
+}
+
+/// The size of a picture in pixels, written as `640x480` (width first, as people say it).
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct PixelSize {
+    /// Pixels in a row.
+    pub width: u32,
+    /// Rows.
+    pub height: u32,
+}
+
+impl fmt::Display for PixelSize {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}x{}", self.width, self.height)
+    }
+}
+
+/// Reads a regular file of limited length: a pipe would never end, and no limit on pixels helps
+/// if the file alone fills the memory.
+fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageProblem> {
+    let unreadable = |error: std::io::Error| ImageProblem::Unreadable(error.to_string());
+    let metadata = std::fs::metadata(path).map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(ImageProblem::Unreadable("not a regular file".to_owned()));
+    }
+    if metadata.len() > limits.max_bytes {
+        return Err(ImageProblem::TooManyBytes {
+            limit: limits.max_bytes,
+        });
+    }
+    let mut bytes = Vec::with_capacity(metadata.len() as usize);
+    File::open(path)
+        .and_then(|file| file.take(limits.max_bytes).read_to_end(&mut bytes))
+        .map_err(unreadable)?;
+    Ok(bytes)
+}

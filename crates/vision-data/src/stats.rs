@@ -1,0 +1,115 @@
+//! Means and standard deviations of the three channels.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// The mean and standard deviation of each channel (red, green, blue) of pixels in `[0, 1]`.
+///
+/// Normalising is `(x - mean) / std`, channel by channel.
+///
+/// ```
+/// use vision_data::Stats;
+///
+/// let own = Stats { mean: [0.5; 3], std: [0.25; 3] };
+/// assert!(own.check().is_ok());
+/// assert!(Stats { std: [0.0; 3], ..own }.check().is_err());
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Stats {
+    /// The means.
+    pub mean: [f32; 3],
+    /// The standard deviations.
+    pub std: [f32; 3],
+}
+
+impl Stats {
+    /// Of ImageNet, which is what pretrained weights expect.
+    pub const IMAGENET: Self = Self {
+        mean: [0.485, 0.456, 0.406],
+        std: [0.229, 0.224, 0.225],
+    };
+    /// Of CIFAR-10.
+    pub const CIFAR: Self = Self {
+        mean: [0.491, 0.482, 0.447],
+        std: [0.247, 0.243, 0.261],
+    };
+    /// Of MNIST, the same on all three channels.
+    pub const MNIST: Self = Self {
+        mean: [0.131; 3],
+        std: [0.308; 3],
+    };
+
+    /// Checks that normalising with these can be undone.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadOption`] unless every mean is finite and every deviation finite and above zero.
+    pub fn check(&self) -> Result<()> {
+        let usable = |value: &f32| value.is_finite() && *value > 0.0;
+        if self.mean.iter().all(|mean| mean.is_finite()) && self.std.iter().all(usable) {
+            return Ok(());
+        }
+        Err(Error::BadOption {
+            option: "stats",
+            expected: "finite means, and standard deviations above zero",
+            found: format!("mean {:?}, std {:?}", self.mean, self.std),
+        })
+    }
+
+    /// The mean and the unbiased standard deviation of planar pixels: `planes` holds all of red,
+    /// green and blue of one image after another.
+    pub(crate) fn of_planes(planes: &[f32], plane: usize) -> Self {
+        let channel = |c: usize| {
+            planes
+                .chunks_exact(plane.max(1))
+                .skip(c)
+                .step_by(3)
+                .flatten()
+                .map(|&x| f64::from(x))
+        };
+        let mut stats = Self {
+            mean: [0.0; 3],
+            std: [0.0; 3],
+        };
+        for (c, (mean_of, std_of)) in stats.mean.iter_mut().zip(&mut stats.std).enumerate() {
+            let n = channel(c).count() as f64;
+            let mean = channel(c).sum::<f64>() / n;
+            let squares = channel(c).map(|x| (x - mean) * (x - mean)).sum::<f64>();
+            *mean_of = mean as f32;
+            *std_of = (squares / (n - 1.0)).sqrt() as f32;
+        }
+        stats
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_deviation_of_a_batch_is_unbiased() {
+        // Two images of two pixels. Red: 0, 1, 0, 1, so the variance is 4 · 0.25 / 3 = 1/3.
+        let planes = [
+            0.0, 1.0, 0.5, 0.5, 0.2, 0.4, //
+            0.0, 1.0, 0.5, 0.5, 0.6, 0.8,
+        ];
+        let stats = Stats::of_planes(&planes, 2);
+        assert_eq!(stats.mean, [0.5, 0.5, 0.5]);
+        assert!((stats.std[0] - (1.0_f32 / 3.0).sqrt()).abs() < 1e-7);
+        assert_eq!(stats.std[1], 0.0);
+        // 0.2, 0.4, 0.6, 0.8: the variance is 0.2 / 3.
+        assert!((stats.std[2] - (0.2_f32 / 3.0).sqrt()).abs() < 1e-7);
+        assert!(stats.check().is_err());
+    }
+
+    #[test]
+    fn a_deviation_that_is_no_number_is_refused() {
+        for std in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+            let stats = Stats { mean: [0.5; 3], std: [0.2, std, 0.2] };
+            assert!(stats.check().unwrap_err().to_string().contains("stats"));
+        }
+    }
+}

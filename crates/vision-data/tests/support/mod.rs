@@ -1,0 +1,322 @@
+//! An HTTP server that does what a test tells it to, and archives that no sane program makes.
+// Each test file is a program of its own and uses a part of this.
+#![allow(dead_code, unreachable_pub)]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::io::{BufRead, BufReader, Write};
+use std::net::{SocketAddr, TcpListener, TcpStream};
+use std::path::{Path, PathBuf};
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::{Arc, Mutex};
+use std::thread::{self, JoinHandle};
+use std::time::Duration;
+
+use flate2::Compression;
+use flate2::write::GzEncoder;
+use tar::{EntryType, Header};
+use vision_data::download::Options;
+
+/// What a client asked for.
+#[derive(Clone, Debug)]
+pub struct Request {
+    pub path: String,
+    headers: Vec<(String, String)>,
+}
+
+impl Request {
+    pub fn header(&self, name: &str) -> Option<&str> {
+        self.headers
+            .iter()
+            .find(|(key, _)| key.eq_ignore_ascii_case(name))
+            .map(|(_, value)| value.as_str())
+    }
+
+    /// N of `Range: bytes=N-`.
+    pub fn range(&self) -> Option<usize> {
+        self.header("range")?
+            .strip_prefix("bytes=")?
+            .strip_suffix('-')?
+            .parse()
+            .ok()
+    }
+}
+
+/// Listens on a port of its own until dropped.
+pub struct Server {
+    address: SocketAddr,
+    requests: Arc<Mutex<Vec<Request>>>,
+    stop: Arc<AtomicBool>,
+    thread: Option<JoinHandle<()>>,
+}
+
+impl Server {
+    /// `answer` gets the number of the request (from 0), the request, and the connection, which
+    /// is closed afterwards.
+    pub fn start(answer: impl Fn(usize, &Request, &mut TcpStream) + Send + Sync + 'static) -> Self {
+        let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+        let address = listener.local_addr().unwrap();
+        let requests = Arc::new(Mutex::new(Vec::new()));
+        let stop = Arc::new(AtomicBool::new(false));
+        let answer = Arc::new(answer);
+        let thread = thread::spawn({
+            let (requests, stop) = (Arc::clone(&requests), Arc::clone(&stop));
+            move || {
+                for stream in listener.incoming() {
+                    if stop.load(Ordering::SeqCst) {
+                        break;
+                    }
+                    let (requests, answer) = (Arc::clone(&requests), Arc::clone(&answer));
+                    thread::spawn(move || {
+                        let mut stream = stream.unwrap();
+                        stream
+                            .set_read_timeout(Some(Duration::from_secs(5)))
+                            .unwrap();
+                        let Some(request) = read_request(&stream) else {
+                            return;
+                        };
+                        let number = {
+                            let mut requests = requests.lock().unwrap();
+                            requests.push(request.clone());
+                            requests.len() - 1
+                        };
+                        answer(number, &request, &mut stream);
+                    });
+                }
+            }
+        });
+        Self {
+            address,
+            requests,
+            stop,
+            thread: Some(thread),
+        }
+    }
+
+    pub fn url(&self, path: &str) -> String {
+        format!("http://{}/{path}", self.address)
+    }
+
+    pub fn requests(&self) -> Vec<Request> {
+        self.requests.lock().unwrap().clone()
+    }
+}
+
+impl Drop for Server {
+    fn drop(&mut self) {
+        self.stop.store(true, Ordering::SeqCst);
+        // Wakes the listener, so that it sees the flag.
+        let _ = TcpStream::connect(self.address);
+        let _ = self.thread.take().unwrap().join();
+    }
+}
+
+fn read_request(stream: &TcpStream) -> Option<Request> {
+    let mut lines = BufReader::new(stream).lines();
+    let first = lines.next()?.ok()?;
+    let path = first.split(' ').nth(1)?.trim_start_matches('/').to_owned();
+    let mut headers = Vec::new();
+    for line in lines {
+        let line = line.ok()?;
+        if line.is_empty() {
+            break;
+        }
+        let (key, value) = line.split_once(':')?;
+        headers.push((key.to_owned(), value.trim().to_owned()));
+    }
+    Some(Request { path, headers })
+}
+
+/// A status line, headers and a body; `Connection: close` is added, a length is not.
+pub fn reply(stream: &mut TcpStream, status: &str, headers: &[(&str, String)], body: &[u8]) {
+    let mut head = format!("HTTP/1.1 {status}\r\nConnection: close\r\n");
+    for (key, value) in headers {
+        head.push_str(&format!("{key}: {value}\r\n"));
+    }
+    head.push_str("\r\n");
+    // The client may have gone, which is its right.
+    let _ = stream.write_all(head.as_bytes());
+    let _ = stream.write_all(body);
+}
+
+/// All of `body`, with its length.
+pub fn reply_all(stream: &mut TcpStream, body: &[u8]) {
+    let length = ("Content-Length", body.len().to_string());
+    reply(stream, "200 OK", &[length], body);
+}
+
+/// What a good server does: the range that was asked for, or all of it.
+pub fn reply_range(stream: &mut TcpStream, request: &Request, etag: &str, body: &[u8]) {
+    let etag_header = ("ETag", etag.to_owned());
+    let unchanged = request.header("if-range").is_none_or(|tag| tag == etag);
+    match request.range().filter(|_| unchanged) {
+        Some(start) if start < body.len() => {
+            let rest = &body[start..];
+            let (last, total) = (body.len() - 1, body.len());
+            let headers = [
+                ("Content-Length", rest.len().to_string()),
+                ("Content-Range", format!("bytes {start}-{last}/{total}")),
+                etag_header,
+            ];
+            reply(stream, "206 Partial Content", &headers, rest);
+        }
+        Some(_) => reply(stream, "416 Range Not Satisfiable", &[], b""),
+        None => {
+            let headers = [("Content-Length", body.len().to_string()), etag_header];
+            reply(stream, "200 OK", &headers, body);
+        }
+    }
+}
+
+/// Bytes that look like nothing, the same each time.
+pub fn noise(length: usize) -> Vec<u8> {
+    let mut state = 0x2545_f491_4f6c_dd1d_u64;
+    let mut next = || {
+        // xorshift64, Marsaglia 2003.
+        state ^= state << 13;
+        state ^= state >> 7;
+        state ^= state << 17;
+        (state >> 32) as u8
+    };
+    (0..length).map(|_| next()).collect()
+}
+
+/// Options for tests: no environment, no waiting.
+pub fn quick() -> Options {
+    Options::new()
+        .without_mirror()
+        .with_backoff(Duration::from_millis(1))
+        .with_connect_timeout(Duration::from_secs(1))
+        .with_idle_timeout(Duration::from_millis(300))
+        .with_lock_timeout(Duration::from_secs(5))
+}
+
+/// An address where nobody listens.
+pub fn nobody() -> String {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+/// Everything below a folder, as sorted relative paths, without lock files.
+pub fn tree(folder: &Path) -> Vec<String> {
+    fn walk(root: &Path, folder: &Path, found: &mut Vec<String>) {
+        for entry in std::fs::read_dir(folder).unwrap() {
+            let path = entry.unwrap().path();
+            let name = path.strip_prefix(root).unwrap().to_str().unwrap();
+            if !name.ends_with(".lock") {
+                found.push(name.replace('\\', "/"));
+            }
+            if path.is_dir() {
+                walk(root, &path, found);
+            }
+        }
+    }
+    let mut found = Vec::new();
+    if folder.exists() {
+        walk(folder, folder, &mut found);
+    }
+    found.sort();
+    found
+}
+
+/// A tar under construction, with no care for what is sane.
+#[derive(Default)]
+pub struct Tar {
+    blocks: Vec<u8>,
+}
+
+impl Tar {
+    pub fn file(self, name: &str, contents: &[u8]) -> Self {
+        self.entry(name, EntryType::Regular, "", contents)
+    }
+
+    pub fn folder(self, name: &str) -> Self {
+        self.entry(name, EntryType::Directory, "", b"")
+    }
+
+    pub fn link(self, name: &str, kind: EntryType, target: &str) -> Self {
+        self.entry(name, kind, target, b"")
+    }
+
+    pub fn entry(self, name: &str, kind: EntryType, target: &str, contents: &[u8]) -> Self {
+        self.sized(name, kind, target, contents, contents.len() as u64)
+    }
+
+    /// The header states `size`, whatever the contents.
+    pub fn sized(
+        mut self,
+        name: &str,
+        kind: EntryType,
+        target: &str,
+        contents: &[u8],
+        size: u64,
+    ) -> Self {
+        let mut header = Header::new_ustar();
+        // The setters of the crate refuse what these tests are about.
+        let old = header.as_old_mut();
+        old.name[..name.len()].copy_from_slice(name.as_bytes());
+        old.linkname[..target.len()].copy_from_slice(target.as_bytes());
+        header.set_entry_type(kind);
+        header.set_size(size);
+        header.set_mode(0o644);
+        header.set_cksum();
+        self.blocks.extend_from_slice(header.as_bytes());
+        self.blocks.extend_from_slice(contents);
+        let padded = self.blocks.len().next_multiple_of(512);
+        self.blocks.resize(padded, 0);
+        self
+    }
+
+    /// An extended header for the next entry; records are `key=value`.
+    pub fn pax(self, kind: EntryType, records: &[&str]) -> Self {
+        let mut data = String::new();
+        for record in records {
+            // "LEN record\n", where LEN counts itself.
+            let rest = record.len() + 2;
+            let mut length = rest + 1;
+            while length.to_string().len() + rest != length {
+                length += 1;
+            }
+            data.push_str(&format!("{length} {record}\n"));
+        }
+        self.entry("PaxHeader", kind, "", data.as_bytes())
+    }
+
+    /// With the end-of-archive mark.
+    pub fn tar(mut self) -> Vec<u8> {
+        self.blocks.extend_from_slice(&[0; 1024]);
+        self.blocks
+    }
+
+    pub fn tgz(self) -> Vec<u8> {
+        gzip(&self.tar())
+    }
+
+    pub fn blocks(self) -> Vec<u8> {
+        self.blocks
+    }
+}
+
+pub fn gzip(bytes: &[u8]) -> Vec<u8> {
+    let mut encoder = GzEncoder::new(Vec::new(), Compression::default());
+    encoder.write_all(bytes).unwrap();
+    encoder.finish().unwrap()
+}
+
+/// A small data set in a top folder `set`.
+pub fn small_set() -> Tar {
+    Tar::default()
+        .folder("set/")
+        .file("set/labels.csv", b"name,label\n")
+        .folder("set/train/")
+        .file("set/train/3/1.png", &noise(700))
+        .file("set/train/7/2.png", &noise(1500))
+        .file("set/valid/3/3.png", &noise(10))
+        .file("set/valid/7/4.png", b"")
+}
+
+/// A file of these bytes in the folder.
+pub fn put(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = folder.join(name);
+    std::fs::write(&path, bytes).unwrap();
+    path
+}

@@ -1,0 +1,306 @@
+//! A weights file of any format.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    fs::{self, File},
+    io::{self, Read},
+    panic::{AssertUnwindSafe, catch_unwind},
+    path::{Path, PathBuf},
+};
+
+use super::{
+    guard, pth,
+    report::nearest,
+    safetensors::{self, looks_like_safetensors},
+};
+use crate::{Error, Result};
+
+/// The largest file that is opened: 8 GiB.
+pub const MAX_FILE_BYTES: u64 = 8 << 30;
+
+/// What kind of file it is, found out from its content.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Format {
+    /// What `torch.save` writes, in any of its versions.
+    Pytorch,
+    /// safetensors.
+    Safetensors,
+}
+
+/// The named tensors of a weights file, whose values are read when they are asked for.
+///
+/// Of a PyTorch file it shows the state dict, also when that lies under `state_dict`,
+/// `model_state_dict` or `model` (as in fastai's files with an optimizer). A prefix `module.` that every
+/// name carries, left by `DataParallel`, is dropped.
+///
+/// Tensors that are not floating point, such as a batch normalisation's `num_batches_tracked`, are no
+/// weights: they are listed by [`skipped`](Self::skipped) and nowhere else.
+pub struct WeightsFile {
+    path: PathBuf,
+    format: Format,
+    tensors: BTreeMap<String, Stored>,
+    metadata: BTreeMap<String, String>,
+}
+
+/// Reads the bytes of one tensor, row-major and in the byte order of this machine.
+type ReadBytes = Box<dyn Fn() -> io::Result<Vec<u8>> + Send + Sync>;
+
+/// One tensor of a file.
+pub(super) struct Stored {
+    pub(super) shape: Vec<usize>,
+    pub(super) dtype: Dtype,
+    pub(super) read: ReadBytes,
+}
+
+/// What a format's reader finds in a file.
+#[derive(Default)]
+pub(super) struct Contents {
+    pub(super) tensors: BTreeMap<String, Stored>,
+    pub(super) metadata: BTreeMap<String, String>,
+}
+
+/// The type of a tensor's values.
+pub(super) enum Dtype {
+    F16,
+    Bf16,
+    F32,
+    F64,
+    /// Anything else, by name.
+    Other(String),
+}
+
+impl Dtype {
+    fn is_float(&self) -> bool {
+        !matches!(self, Self::Other(_))
+    }
+
+    fn to_f32(&self, bytes: &[u8]) -> Vec<f32> {
+        fn each<const N: usize>(bytes: &[u8], convert: impl Fn([u8; N]) -> f32) -> Vec<f32> {
+            bytes.as_chunks().0.iter().map(|&v| convert(v)).collect()
+        }
+        match self {
+            Self::F16 => each(bytes, |v| half::f16::from_ne_bytes(v).to_f32()),
+            Self::Bf16 => each(bytes, |v| half::bf16::from_ne_bytes(v).to_f32()),
+            Self::F32 => each(bytes, f32::from_ne_bytes),
+            Self::F64 => each(bytes, |v| f64::from_ne_bytes(v) as f32),
+            Self::Other(_) => Vec::new(),
+        }
+    }
+}
+
+impl WeightsFile {
+    /// Opens a file, reads its list of tensors and checks it against the file's size.
+    ///
+    /// The format is told by the content, not by the extension.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the file cannot be opened, [`Error::NotWeights`] if it is something else,
+    /// [`Error::BadWeights`] if it is damaged, [`Error::UnsafeWeights`] if its pickle names a dangerous
+    /// function, [`Error::WeightsTooLarge`] beyond [`MAX_FILE_BYTES`].
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let path = path.as_ref();
+        let (mut file, len) = open_regular(path)?;
+        let mut head = Vec::new();
+        (&mut file)
+            .take(512)
+            .read_to_end(&mut head)
+            .map_err(|source| io_error(path, source))?;
+
+        let (format, contents) = if looks_like_safetensors(&head) {
+            (Format::Safetensors, safetensors::open(path, file, len)?)
+        } else if let Some(container) = guard::Container::of(&head) {
+            guard::check(path, file, len, container)?;
+            (Format::Pytorch, pth::open(path, len)?)
+        } else {
+            return Err(not_weights(path, describe(&head)));
+        };
+        if !contents.tensors.values().any(|t| t.dtype.is_float()) {
+            return Err(bad(path, "it holds no floating point tensor"));
+        }
+        Ok(Self {
+            path: path.to_owned(),
+            format,
+            tensors: without_prefix(contents.tensors, "module."),
+            metadata: contents.metadata,
+        })
+    }
+
+    /// Where the file is.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The kind of file.
+    pub fn format(&self) -> Format {
+        self.format
+    }
+
+    /// The number of floating point tensors.
+    pub fn len(&self) -> usize {
+        self.names().count()
+    }
+
+    /// Always false: a file without a floating point tensor does not open.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// Names of the floating point tensors, in alphabetical order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        let floats = self.tensors.iter().filter(|(_, t)| t.dtype.is_float());
+        floats.map(|(name, _)| name.as_str())
+    }
+
+    /// Names of the other tensors (`num_batches_tracked`), in alphabetical order.
+    pub fn skipped(&self) -> impl Iterator<Item = &str> {
+        let others = self.tensors.iter().filter(|(_, t)| !t.dtype.is_float());
+        others.map(|(name, _)| name.as_str())
+    }
+
+    /// Whether there is a floating point tensor of that name.
+    pub fn contains(&self, name: &str) -> bool {
+        self.shape(name).is_some()
+    }
+
+    /// The size of each dimension of a floating point tensor.
+    pub fn shape(&self, name: &str) -> Option<&[usize]> {
+        let tensor = self.tensors.get(name)?;
+        tensor.dtype.is_float().then_some(&tensor.shape)
+    }
+
+    /// A text that the file carries beside its tensors; only safetensors files do.
+    pub fn metadata(&self, key: &str) -> Option<&str> {
+        self.metadata.get(key).map(String::as_str)
+    }
+
+    /// Reads a tensor's values in row-major order.
+    ///
+    /// 16-bit numbers convert exactly; 64-bit numbers are rounded to the nearest, as PyTorch does.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchTensor`], [`Error::TensorType`] if the values are no floating point numbers, and
+    /// [`Error::BadWeights`] or [`Error::Io`] if they cannot be read.
+    pub fn read_f32(&self, name: &str) -> Result<Vec<f32>> {
+        let tensor = self.tensors.get(name).ok_or_else(|| Error::NoSuchTensor {
+            path: self.path.clone(),
+            name: name.to_owned(),
+            near: nearest(name, self.names()),
+        })?;
+        if let Dtype::Other(found) = &tensor.dtype {
+            return Err(Error::TensorType {
+                path: self.path.clone(),
+                name: name.to_owned(),
+                found: found.clone(),
+            });
+        }
+        let read = catch(&self.path, &tensor.read)?;
+        let bytes = read.map_err(|e| read_error(&self.path, e))?;
+        let values = tensor.dtype.to_f32(&bytes);
+        if values.len() != tensor.shape.iter().product::<usize>() {
+            let reason = format!("tensor {name:?} has {} values", values.len());
+            return Err(bad(&self.path, reason));
+        }
+        Ok(values)
+    }
+}
+
+impl fmt::Debug for WeightsFile {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("WeightsFile")
+            .field("path", &self.path)
+            .field("format", &self.format)
+            .field("tensors", &self.tensors.len())
+            .finish_non_exhaustive()
+    }
+}
+
+/// Opens a file and tells its size. A named pipe would wait for a writer, a device may never end.
+fn open_regular(path: &Path) -> Result<(File, u64)> {
+    let metadata = fs::metadata(path).map_err(|source| io_error(path, source))?;
+    if metadata.is_dir() {
+        return Err(not_weights(path, "it is a folder"));
+    }
+    if !metadata.is_file() {
+        return Err(not_weights(path, "it is no regular file"));
+    }
+    let len = metadata.len();
+    if len > MAX_FILE_BYTES {
+        return Err(Error::WeightsTooLarge {
+            path: path.to_owned(),
+            found: len,
+            limit: MAX_FILE_BYTES,
+        });
+    }
+    let file = File::open(path).map_err(|source| io_error(path, source))?;
+    Ok((file, len))
+}
+
+/// What a file that is no weights file seems to be.
+fn describe(head: &[u8]) -> String {
+    let text = str::from_utf8(head).map(str::trim_start);
+    match text {
+        Ok("") => "it is empty".into(),
+        Ok(t) if t.starts_with("version https://git-lfs") => {
+            "it is a Git LFS pointer, not the file itself (run `git lfs pull`)".into()
+        }
+        Ok(t) if t.starts_with('<') => "it is a web page, perhaps an error instead of the file".into(),
+        Ok(_) => "it is text".into(),
+        Err(_) if matches!(head, [0x80, ..]) => {
+            "it is a bare pickle, which holds no tensors".into()
+        }
+        Err(_) => "its content is of no known kind".into(),
+    }
+}
+
+fn without_prefix(tensors: BTreeMap<String, Stored>, prefix: &str) -> BTreeMap<String, Stored> {
+    if !tensors.keys().all(|name| name.starts_with(prefix)) {
+        return tensors;
+    }
+    let short = tensors.into_iter().map(|(n, t)| (n[prefix.len()..].to_owned(), t));
+    short.collect()
+}
+
+/// Runs foreign code on foreign data: should it panic, that is one more way for a file to be bad.
+pub(super) fn catch<T>(path: &Path, f: impl FnOnce() -> T) -> Result<T> {
+    catch_unwind(AssertUnwindSafe(f)).map_err(|_| bad(path, "its reader gave up on it"))
+}
+
+pub(super) fn bad(path: &Path, reason: impl Into<String>) -> Error {
+    let mut reason: String = reason.into();
+    // A reason may quote the file, which is as long as its author likes.
+    if let Some((end, _)) = reason.char_indices().nth(400) {
+        reason.truncate(end);
+        reason.push_str("..");
+    }
+    Error::BadWeights {
+        path: path.to_owned(),
+        reason,
+    }
+}
+
+/// A failed read: the file's fault or the system's.
+pub(super) fn read_error(path: &Path, source: io::Error) -> Error {
+    match source.kind() {
+        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => bad(path, source.to_string()),
+        _ => io_error(path, source),
+    }
+}
+
+fn io_error(path: &Path, source: io::Error) -> Error {
+    Error::Io {
+        action: "read",
+        path: path.to_owned(),
+        source,
+    }
+}
+
+fn not_weights(path: &Path, reason: impl Into<String>) -> Error {
+    Error::NotWeights {
+        path: path.to_owned(),
+        reason: reason.into(),
+    }
+}

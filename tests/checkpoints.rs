@@ -1,0 +1,116 @@
+//! What is saved comes back exactly, what does not fit is explained, and nothing saved is ever lost.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod support;
+
+use std::fs;
+
+use vision::{learner::Error, prelude::*};
+
+#[test]
+fn a_run_that_was_saved_and_loaded_goes_on_bit_for_bit() {
+    let digits = support::digits(20, 4);
+    let new = || support::learner(support::data(&digits.path, 8));
+    let mut through = new();
+    through.fit_one_cycle(1, 1e-3).unwrap();
+    through.save("half").unwrap();
+    let rest = through.fit(1, 1e-4).unwrap();
+
+    let mut resumed = new();
+    resumed.load("half").unwrap();
+    let again = resumed.fit(1, 1e-4).unwrap();
+    assert_eq!(again.raw_losses, rest.raw_losses);
+    assert_eq!(resumed.weights(), through.weights());
+}
+
+#[test]
+fn loading_restores_weights_and_statistics_over_later_training() {
+    let digits = support::digits(20, 4);
+    let mut learner = support::learner(support::data(&digits.path, 8));
+    learner.fit(1, 1e-3).unwrap();
+    let saved = learner.weights();
+    learner.save("a").unwrap();
+    learner.fit(1, 1e-3).unwrap();
+    assert_ne!(learner.weights(), saved);
+    learner.load("a").unwrap();
+    assert_eq!(learner.weights(), saved);
+    let validated = learner.validate().unwrap();
+    learner.fit(1, 1e-3).unwrap();
+    learner.load("a").unwrap();
+    assert_eq!(learner.validate().unwrap(), validated);
+}
+
+#[test]
+fn the_manifest_lies_beside_the_file_in_readable_json() {
+    let digits = support::digits(8, 4);
+    let learner = support::learner(support::data(&digits.path, 8));
+    let path = learner.save("x").unwrap();
+    assert_eq!(path, digits.path.join("models/x.safetensors"));
+    let json: serde_json::Value = serde_json::from_str(&fs::read_to_string(path.with_extension("json")).unwrap()).unwrap();
+    assert_eq!(json["arch"], "resnet18");
+    assert_eq!(json["classes"], serde_json::json!(["3", "7"]));
+}
+
+#[test]
+fn a_checkpoint_of_other_classes_or_another_architecture_is_explained_and_changes_nothing() {
+    let digits = support::digits(8, 4);
+    let learner = support::learner(support::data(&digits.path, 8));
+    let file = learner.save("two").unwrap();
+    let single = |classes: &[&str], arch: Arch| {
+        let classes = classes.iter().map(|&c| c.to_owned()).collect::<Vec<_>>();
+        let data = ImageDataBunch::single_from_classes(&digits.path, classes).build().unwrap();
+        create_cnn(data, arch).pretrained(false).silent(true).build().unwrap()
+    };
+    for (mut other, word) in [
+        (single(&["3", "7", "8"], Arch::ResNet18), "3 (3, 7, 8)"),
+        (single(&["7", "3"], Arch::ResNet18), "7, 3"),
+        (single(&["3", "7"], Arch::ResNet34), "resnet34"),
+    ] {
+        let before = other.weights();
+        let error = other.load(&file).unwrap_err();
+        assert!(matches!(error, Error::Checkpoint { .. }), "{error}");
+        assert!(error.to_string().contains(word), "{error} should say {word}");
+        assert_eq!(other.weights(), before);
+    }
+}
+
+#[test]
+fn a_truncated_checkpoint_is_an_error_at_every_length_and_changes_nothing() {
+    let digits = support::digits(8, 4);
+    let mut learner = support::learner(support::data(&digits.path, 8));
+    let bytes = fs::read(learner.save("whole").unwrap()).unwrap();
+    let before = learner.weights();
+    for sixteenth in 0..16 {
+        let cut = digits.path.join("cut.safetensors");
+        fs::write(&cut, &bytes[..bytes.len() * sixteenth / 16]).unwrap();
+        let error = learner.load(&cut).unwrap_err().to_string();
+        assert!(error.contains("cut.safetensors"), "{error}");
+    }
+    let error = learner.load("nothing").unwrap_err().to_string();
+    assert!(error.contains("nothing.safetensors"), "{error}");
+    assert_eq!(learner.weights(), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_cannot_be_written_is_an_error_and_the_old_checkpoint_stays() {
+    let digits = support::digits(8, 4);
+    let data = support::data(&digits.path, 8);
+    // A file where the folder should be fails for every user, root included.
+    let blocked = digits.path.join("blocked");
+    fs::write(&blocked, "x").unwrap();
+    let builder = create_cnn(data, Arch::ResNet18).pretrained(false).silent(true);
+    let learner = builder.model_dir(&blocked).build().unwrap();
+    let error = learner.save("x").unwrap_err().to_string();
+    assert!(error.contains("blocked") && error.contains("model_dir"), "{error}");
+    assert_eq!(fs::read_to_string(&blocked).unwrap(), "x");
+}
+
+#[test]
+fn a_name_with_a_dot_keeps_it() {
+    let digits = support::digits(8, 4);
+    let mut learner = support::learner(support::data(&digits.path, 8));
+    let path = learner.save("lr0.1").unwrap();
+    assert!(path.ends_with("models/lr0.1.safetensors"), "{}", path.display());
+    learner.load("lr0.1").unwrap();
+}

@@ -1,0 +1,143 @@
+//! Layer groups, freezing and parameter counts are fastai's.
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
+
+mod support;
+
+use vision::{
+    learner::{Error, Learner},
+    prelude::*,
+};
+
+fn counts(learner: &Learner) -> Vec<usize> {
+    let groups = learner.layer_groups();
+    groups.iter().map(|g| g.iter().map(|e| e.len()).sum()).collect()
+}
+
+fn trainable(learner: &Learner) -> Vec<bool> {
+    let groups = learner.layer_groups();
+    let all = |group: &Vec<vision::models::state::Entry>| {
+        group.iter().filter(|e| !e.is_batch_norm()).all(|e| e.trainable)
+    };
+    groups.iter().map(all).collect()
+}
+
+// fastai-v1.md, table 1.3: parameters of the three layer groups, trainable when frozen, of 2 classes.
+#[test]
+fn every_resnet_has_fastais_layer_groups_and_parameter_counts() {
+    let digits = support::digits(2, 2);
+    let golden = [
+        (Arch::ResNet18, [683_072, 10_493_440, 528_898], 538_498),
+        (Arch::ResNet34, [1_347_904, 19_936_768, 528_898], 545_922),
+        (Arch::ResNet50, [1_444_928, 22_063_104, 2_107_906], 2_161_026),
+        (Arch::ResNet101, [1_444_928, 41_055_232, 2_107_906], 2_213_250),
+        (Arch::ResNet152, [2_565_184, 55_578_624, 2_107_906], 2_259_330),
+    ];
+    for (arch, groups, frozen) in golden {
+        let data = support::data(&digits.path, 4);
+        let mut learner = create_cnn(data, arch).pretrained(false).silent(true).build().unwrap();
+        assert_eq!(counts(&learner), groups, "{arch}");
+        let total = groups.iter().sum();
+        assert_eq!(learner.num_params(), (total, total), "{arch}: random weights freeze nothing");
+        learner.freeze().unwrap();
+        assert_eq!(learner.num_params(), (frozen, total), "{arch}");
+    }
+}
+
+#[test]
+fn a_frozen_learner_without_train_bn_trains_the_head_alone() {
+    let digits = support::digits(2, 2);
+    let data = support::data(&digits.path, 4);
+    let builder = create_cnn(data, Arch::ResNet18).pretrained(false).train_bn(false);
+    let mut learner = builder.silent(true).build().unwrap();
+    learner.freeze().unwrap();
+    assert_eq!(learner.num_params().0, 528_898);
+    let names: Vec<_> = learner.layer_groups()[2].iter().map(|e| e.name.clone()).collect();
+    let head = ["1.2.weight", "1.2.bias", "1.4.weight", "1.4.bias", "1.6.weight", "1.6.bias", "1.8.weight", "1.8.bias"];
+    assert_eq!(names, head);
+}
+
+#[test]
+fn freeze_to_freezes_the_groups_before_it_and_unfreeze_frees_all() {
+    let digits = support::digits(2, 2);
+    let mut learner = support::learner(support::data(&digits.path, 4));
+    learner.freeze_to(1).unwrap();
+    assert_eq!(trainable(&learner), [false, true, true]);
+    learner.freeze_to(-2).unwrap();
+    assert_eq!(trainable(&learner), [false, true, true]);
+    learner.freeze().unwrap();
+    assert_eq!(trainable(&learner), [false, false, true]);
+    learner.unfreeze();
+    assert_eq!(trainable(&learner), [true, true, true]);
+    assert!(matches!(learner.freeze_to(3), Err(Error::FreezeTo { n: 3, groups: 3 })));
+    assert!(matches!(learner.freeze_to(-4), Err(Error::FreezeTo { .. })));
+}
+
+#[test]
+fn split_on_sets_the_groups_and_one_group_cannot_be_frozen() {
+    let digits = support::digits(2, 2);
+    let with = |modules: Vec<&'static str>| {
+        let data = support::data(&digits.path, 4);
+        create_cnn(data, Arch::ResNet18).pretrained(false).split_on(modules).silent(true).build()
+    };
+    assert_eq!(counts(&with(vec!["1"]).unwrap()), [11_176_512, 528_898]);
+    assert_eq!(with(vec!["0.4", "0.5", "0.6", "0.7", "1"]).unwrap().layer_groups().len(), 6);
+    let mut one = with(vec![]).unwrap();
+    assert!(matches!(one.freeze(), Err(Error::FreezeTo { groups: 1, .. })));
+    let error = with(vec!["0.9"]).unwrap_err().to_string();
+    assert!(error.contains("0.9") && error.contains("0.7"), "{error}");
+    assert!(with(vec!["1", "0.6"]).is_err(), "groups must begin in order");
+}
+
+#[test]
+fn freezing_drops_the_optimizers_state_and_a_second_fit_keeps_it() {
+    let digits = support::digits(8, 4);
+    let mut learner = support::learner(support::data(&digits.path, 8));
+    assert!(learner.optimizer().is_none());
+    learner.fit(1, 1e-4).unwrap();
+    learner.fit_one_cycle(1, 1e-4).unwrap();
+    // fastai's known trait: the momentum that a schedule left behind stays until the optimizer goes.
+    let left = learner.optimizer().unwrap().mom();
+    assert!((left - 0.95).abs() < 1e-12, "{left}");
+    learner.freeze().unwrap();
+    assert!(learner.optimizer().is_none());
+    let record = learner.fit(1, 1e-4).unwrap();
+    assert!(record.moms.iter().all(|mom| *mom == 0.9));
+}
+
+#[test]
+fn a_frozen_body_keeps_its_convolutions_and_moves_its_batch_norms_and_statistics() {
+    let digits = support::digits(8, 4);
+    let mut learner = support::learner(support::data(&digits.path, 8));
+    learner.freeze().unwrap();
+    let before = learner.weights();
+    learner.fit(1, 1e-2).unwrap();
+    for (old, new) in before.iter().zip(learner.weights()) {
+        let conv = old.shape.len() == 4;
+        assert_eq!(old.values == new.values, conv, "{}", old.name);
+    }
+}
+
+#[test]
+fn a_learning_rate_list_of_the_wrong_length_is_an_error_before_anything_trains() {
+    let digits = support::digits(8, 4);
+    let mut learner = support::learner(support::data(&digits.path, 8));
+    let before = learner.weights();
+    let error = learner.fit_one_cycle(1, [1e-4, 1e-3]).unwrap_err();
+    assert!(matches!(error, Error::LengthMismatch { expected: 3, found: 2, .. }), "{error}");
+    let config = FitConfig::one_cycle(1).with_wd([0.1, 0.1]);
+    assert!(matches!(learner.fit_with(config), Err(Error::LengthMismatch { .. })));
+    assert_eq!(learner.weights(), before);
+}
+
+#[test]
+fn a_head_with_the_wrong_number_of_dropouts_is_an_error() {
+    let digits = support::digits(2, 2);
+    let build = |ps: Vec<f64>, widths: Vec<usize>| {
+        let data = support::data(&digits.path, 4);
+        create_cnn(data, Arch::ResNet18).pretrained(false).ps(ps).lin_ftrs(widths).silent(true).build()
+    };
+    let error = build(vec![0.1, 0.2], vec![512, 256]).unwrap_err();
+    assert!(matches!(error, Error::LengthMismatch { expected: 3, found: 2, .. }), "{error}");
+    assert!(build(vec![1.5], vec![512]).is_err());
+    assert!(build(vec![0.1, 0.2], vec![512]).is_ok());
+}

@@ -241,7 +241,6 @@ fn unpack(archive: &Path, root: &Path, limits: &Limits) -> Result<Option<String>
         meter.expect_contents();
         write(&mut entry, &path, size, &meter)?;
     }
-    drop(entries);
     meter.expect_headers();
     meter.finish(&mut tar.into_inner())?;
     if files == 0 {

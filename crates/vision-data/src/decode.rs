@@ -1,7 +1,9 @@
 //! From the bytes of a file to pixels, within limits, whatever the bytes.
 
-use std::io::Cursor;
+use std::fs::{self, File};
+use std::io::{self, Cursor, Read as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
 
 use image::error::ImageError;
 use image::metadata::Orientation;
@@ -73,6 +75,26 @@ pub enum ImageProblem {
     /// The decoder panicked.
     #[error("its decoder failed: {0}")]
     DecoderPanic(String),
+}
+
+/// Reads a regular file of limited length: a pipe would never end, and no limit on pixels helps
+/// if the file alone fills the memory.
+pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageProblem> {
+    let unreadable = |error: io::Error| ImageProblem::Unreadable(error.to_string());
+    let metadata = fs::metadata(path).map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(ImageProblem::Unreadable("not a regular file".to_owned()));
+    }
+    if metadata.len() > limits.max_bytes {
+        return Err(ImageProblem::TooManyBytes {
+            limit: limits.max_bytes,
+        });
+    }
+    let mut bytes = Vec::with_capacity(metadata.len() as usize);
+    File::open(path)
+        .and_then(|file| file.take(limits.max_bytes).read_to_end(&mut bytes))
+        .map_err(unreadable)?;
+    Ok(bytes)
 }
 
 /// Decodes a file to RGB.
@@ -218,7 +240,7 @@ fn problem(error: &ImageError, limits: &Limits) -> ImageProblem {
         ImageError::Limits(_) => ImageProblem::TooManyBytes {
             limit: limits.max_bytes,
         },
-        ImageError::IoError(e) if e.kind() == std::io::ErrorKind::UnexpectedEof => {
+        ImageError::IoError(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
             ImageProblem::Truncated(text)
         }
         _ => ImageProblem::Damaged(text),

@@ -31,129 +31,25 @@ use std::env;
 use std::fs::{self, File};
 use std::io;
 use std::path::{Path, PathBuf};
-use std::time::Duration;
 
 use crate::error::{Error, Result, io_error};
 
 use self::checksum::Expected;
+use self::options::Mirror;
 
 mod checksum;
 mod http;
 pub(crate) mod lock;
+mod options;
+mod paths;
+
+pub use self::options::Options;
 
 pub(crate) use self::checksum::sha256_of;
+pub(crate) use self::paths::{file_name, is_http, parent_of, sibling, sync_folder};
 
 /// The environment variable that names a mirror: a folder or a base URL.
 pub const MIRROR_VARIABLE: &str = "VISION_MIRROR";
-
-/// How to download. The defaults suit an interactive program.
-#[derive(Clone, Debug)]
-#[must_use]
-pub struct Options {
-    mirror: Mirror,
-    max_size: u64,
-    retries: u32,
-    backoff: Duration,
-    connect_timeout: Duration,
-    idle_timeout: Duration,
-    lock_timeout: Duration,
-    progress: bool,
-    replace: bool,
-}
-
-#[derive(Clone, Debug)]
-enum Mirror {
-    Environment,
-    Never,
-    At(String),
-}
-
-impl Default for Options {
-    fn default() -> Self {
-        Self {
-            mirror: Mirror::Environment,
-            max_size: 16 << 30,
-            retries: 4,
-            backoff: Duration::from_millis(500),
-            connect_timeout: Duration::from_secs(10),
-            idle_timeout: Duration::from_secs(30),
-            lock_timeout: Duration::from_secs(30 * 60),
-            progress: true,
-            replace: false,
-        }
-    }
-}
-
-impl Options {
-    /// The defaults, each named at its method.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Takes files from this folder or base URL, whatever `VISION_MIRROR` says.
-    pub fn with_mirror(mut self, folder_or_base_url: impl Into<String>) -> Self {
-        self.mirror = Mirror::At(folder_or_base_url.into());
-        self
-    }
-
-    /// Goes to the URL itself, whatever `VISION_MIRROR` says.
-    pub fn without_mirror(mut self) -> Self {
-        self.mirror = Mirror::Never;
-        self
-    }
-
-    /// The largest file to accept, in bytes (16 GiB).
-    pub fn with_max_size(mut self, bytes: u64) -> Self {
-        self.max_size = bytes;
-        self
-    }
-
-    /// How often to try again after the first attempt (4).
-    pub fn with_retries(mut self, retries: u32) -> Self {
-        self.retries = retries;
-        self
-    }
-
-    /// The pause before the first retry (0.5 s); it doubles from one to the next, up to 30 s.
-    pub fn with_backoff(mut self, pause: Duration) -> Self {
-        self.backoff = pause;
-        self
-    }
-
-    /// How long to wait for a connection (10 s).
-    pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
-        self.connect_timeout = timeout;
-        self
-    }
-
-    /// How long a connection may stay silent (30 s).
-    pub fn with_idle_timeout(mut self, timeout: Duration) -> Self {
-        self.idle_timeout = timeout;
-        self
-    }
-
-    /// How long to wait for another process that fetches the same file (30 min).
-    pub fn with_lock_timeout(mut self, timeout: Duration) -> Self {
-        self.lock_timeout = timeout;
-        self
-    }
-
-    /// Whether to show a progress bar (yes). It goes to stderr, and only if that is a terminal.
-    pub fn with_progress(mut self, progress: bool) -> Self {
-        self.progress = progress;
-        self
-    }
-
-    /// Whether to fetch the file even if it is there already, and replace it (no).
-    pub fn with_replace(mut self, replace: bool) -> Self {
-        self.replace = replace;
-        self
-    }
-
-    pub(crate) fn lock_timeout(&self) -> Duration {
-        self.lock_timeout
-    }
-}
 
 /// One file to fetch: from where, to where, and what is known of it.
 #[derive(Clone, Debug)]
@@ -362,50 +258,6 @@ enum Source {
     Http(String),
 }
 
-pub(crate) fn is_http(text: &str) -> bool {
-    let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
-    lower.starts_with("http://") || lower.starts_with("https://")
-}
-
-/// The last segment of the URL's path, if it can be the name of a file.
-pub(crate) fn file_name(url: &str) -> Result<&str> {
-    let bad = |reason| Error::BadUrl {
-        url: url.to_owned(),
-        reason,
-    };
-    if !is_http(url) {
-        return Err(bad("expected it to begin with http:// or https://"));
-    }
-    if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(bad("it holds white space"));
-    }
-    let path = url.split(['?', '#']).next().unwrap_or(url);
-    let after_scheme = path.split_once("://").map_or(path, |(_, rest)| rest);
-    let Some((_host, path)) = after_scheme.split_once('/') else {
-        return Err(bad("it names no file"));
-    };
-    match path.rsplit('/').next().unwrap_or("") {
-        "" | "." | ".." => Err(bad("it names no file")),
-        name if name.contains(['\\', ':']) => Err(bad("its last segment cannot be a file name")),
-        name => Ok(name),
-    }
-}
-
-/// `folder/name` + `suffix`, in the same folder.
-pub(crate) fn sibling(file: &Path, suffix: &str) -> PathBuf {
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(suffix);
-    file.with_file_name(name)
-}
-
-/// The folder of a file; the current one for a bare name.
-pub(crate) fn parent_of(file: &Path) -> &Path {
-    match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
-}
-
 /// Gives the finished part its final name, so that a crash at any moment leaves either no file of
 /// that name or all of it: contents first, then the name, then the folder that holds the name.
 fn commit(part: &Path, file: &Path) -> Result<()> {
@@ -417,53 +269,4 @@ fn commit(part: &Path, file: &Path) -> Result<()> {
     fs::rename(part, file).map_err(io_error("rename to", file))?;
     http::forget(part);
     sync_folder(parent_of(file))
-}
-
-/// Makes a rename last. Windows has no such call, and needs none.
-pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
-    if cfg!(unix) {
-        File::open(folder)
-            .and_then(|handle| handle.sync_all())
-            .map_err(io_error("sync the folder", folder))?;
-    }
-    Ok(())
-}
-
-#[cfg(test)]
-mod tests {
-    #![allow(clippy::unwrap_used)]
-
-    use super::*;
-
-    #[test]
-    fn the_file_name_is_the_last_segment_of_the_path() {
-        for (url, name) in [
-            ("http://host/a.tgz", "a.tgz"),
-            ("HTTPS://host/x/y/b.pth?download=1#top", "b.pth"),
-        ] {
-            assert_eq!(file_name(url).unwrap(), name);
-        }
-    }
-
-    #[test]
-    fn a_url_without_a_usable_file_name_is_refused() {
-        for url in [
-            "",
-            "a.tgz",
-            "ftp://host/a.tgz",
-            "file:///a.tgz",
-            "http://host",
-            "http://host/",
-            "http://host/..",
-            "http://host/a b",
-            "http://host/c:\\a",
-            "http://host?q=/a.tgz",
-            "é",
-        ] {
-            assert!(
-                matches!(file_name(url), Err(Error::BadUrl { .. })),
-                "{url:?} was accepted"
-            );
-        }
-    }
 }

@@ -118,7 +118,10 @@ impl Layout {
         if files.is_empty() {
             return Err(no_images(&self.root, "training or validation"));
         }
-        let all = self.limit(Labelled::by_folder(files, &self.root)?, "training or validation")?;
+        let all = self.limit(
+            Labelled::by_folder(files, &self.root)?,
+            "training or validation",
+        )?;
         let items = all.len();
         let (valid, train) = all.split(&split::random(items, valid_pct, self.seed)?);
         if train.len() == 0 {

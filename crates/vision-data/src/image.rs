@@ -1,14 +1,12 @@
 //! A decoded picture.
 
 use std::fmt;
-use std::fs::File;
-use std::io::Read as _;
 use std::path::{Path, PathBuf};
 
 use image::RgbImage;
 
 pub use crate::decode::{ImageProblem, Limits};
-use crate::decode::decode;
+use crate::decode::{decode, read};
 use crate::error::{Error, Result};
 
 /// A picture in memory: rows of red, green and blue, 8 bits each.
@@ -165,24 +163,4 @@ impl fmt::Display for PixelSize {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "{}x{}", self.width, self.height)
     }
-}
-
-/// Reads a regular file of limited length: a pipe would never end, and no limit on pixels helps
-/// if the file alone fills the memory.
-fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageProblem> {
-    let unreadable = |error: std::io::Error| ImageProblem::Unreadable(error.to_string());
-    let metadata = std::fs::metadata(path).map_err(unreadable)?;
-    if !metadata.is_file() {
-        return Err(ImageProblem::Unreadable("not a regular file".to_owned()));
-    }
-    if metadata.len() > limits.max_bytes {
-        return Err(ImageProblem::TooManyBytes {
-            limit: limits.max_bytes,
-        });
-    }
-    let mut bytes = Vec::with_capacity(metadata.len() as usize);
-    File::open(path)
-        .and_then(|file| file.take(limits.max_bytes).read_to_end(&mut bytes))
-        .map_err(unreadable)?;
-    Ok(bytes)
 }

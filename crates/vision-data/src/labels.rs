@@ -65,7 +65,11 @@ impl Labelled {
     /// The number of files of each class, by name.
     pub(crate) fn counts(&self) -> BTreeMap<&str, usize> {
         let mut counts = BTreeMap::new();
-        for name in self.label.iter().filter_map(|&i| self.names.get(i as usize)) {
+        for name in self
+            .label
+            .iter()
+            .filter_map(|&i| self.names.get(i as usize))
+        {
             *counts.entry(name.as_str()).or_insert(0) += 1;
         }
         counts
@@ -78,7 +82,11 @@ impl Labelled {
 
     /// Without the files of other classes.
     pub(crate) fn only(self, classes: &[String]) -> Self {
-        let wanted: Vec<bool> = self.names.iter().map(|name| classes.contains(name)).collect();
+        let wanted: Vec<bool> = self
+            .names
+            .iter()
+            .map(|name| classes.contains(name))
+            .collect();
         let (paths, label) = self
             .paths
             .into_iter()

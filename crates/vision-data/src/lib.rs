@@ -1,13 +1,97 @@
-//! x
+//! From a folder of pictures to batches on a device.
+//!
+//! What fastai v1 calls a data bunch: labelled images, split in training and validation, resized,
+//! transformed, put together and normalised. This crate knows nothing of models.
+//!
+//! # Pattern of use
+//!
+//! ```
+//! use vision_data::{DatasetType, Image, ImageDataBunch, Stats};
+//! # use vision_data::synthetic;
+//!
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let path = synthetic::digits(&folder.path().join("digits"), 1, 20, 5)?;
+//! // A folder with train/3/.., train/7/.., valid/3/.., valid/7/..
+//! let data = ImageDataBunch::from_folder(&path)
+//!     .batch_size(10)
+//!     .size(32)
+//!     .normalize(Stats::IMAGENET)
+//!     .build()?;
+//! println!("{data}");
+//!
+//! for epoch in 0..2 {
+//!     for batch in data.loader(DatasetType::Train, epoch)? {
+//!         let batch = batch?;
+//!         let images = batch.to_device(data.device(), data.stats().as_ref());
+//!         let labels = batch.targets(data.device());
+//!         assert_eq!((images.dims(), labels.dims()), ([10, 3, 32, 32], [10]));
+//!     }
+//! }
+//! # Ok::<(), vision_data::Error>(())
+//! ```
+//!
+//! # Promises
+//!
+//! * **Repeatable**: order, transforms and the content of each batch are a function of
+//!   (seed, epoch, index) alone, whatever the number of worker threads.
+//! * **fastai's numbers**: sizes, resizing and transforms follow fastai v1, and pixels are those of
+//!   Pillow. Differences are listed at [`Image`] and [`split::random`].
+//! * **Nothing panics**: files are data. Whatever is in a folder, a picture or an archive ends in an
+//!   [`Error`] that names the file and the reason.
+//!
+//! # Map
+//!
+//! | module | |
+//! |---|---|
+//! | [`databunch`], [`builder`] | [`ImageDataBunch`], and the options to make one |
+//! | [`dataset`] | the images of one part: [`ImageDataset`] |
+//! | [`loader`], [`batch`] | worker threads, and what they bring |
+//! | [`image`] | decoding under limits: [`Image`] |
+//! | [`resize`], [`transforms`] | sizes, and what else is done to an image |
+//! | [`stats`] | normalising |
+//! | [`items`], [`split`] | finding files, choosing some for validation |
+//! | [`datasets`], [`download`], [`archive`], [`cache`] | `untar_data`: fetching public sets safely |
+//! | [`synthetic`] | digits drawn by the program, where there is no network |
+//! | [`device`] | which device computes: the one place that names backends |
+//! | [`error`] | [`Error`] |
 
 pub mod archive;
+pub mod batch;
+pub mod builder;
 pub mod cache;
+pub mod databunch;
+pub mod dataset;
 pub mod datasets;
+mod decode;
 pub mod device;
 pub mod download;
-mod error;
+pub mod error;
+mod folder;
+mod geometry;
+pub mod image;
+pub mod items;
+mod labels;
+pub mod loader;
+mod pipeline;
+pub mod resize;
+mod rng;
+mod sample;
+mod show;
+pub mod split;
+pub mod stats;
+pub mod synthetic;
+pub mod transforms;
 
 pub use burn::tensor::Device;
 
-pub use self::datasets::{Dataset, Urls, untar_data};
-pub use self::error::{Error, Result};
+pub use crate::batch::{Batch, HostImages};
+pub use crate::builder::ImageDataBunchBuilder;
+pub use crate::databunch::ImageDataBunch;
+pub use crate::dataset::{DatasetType, ImageDataset};
+pub use crate::datasets::{Dataset, Urls, untar_data};
+pub use crate::error::{Error, Result};
+pub use crate::image::{Image, ImageProblem, Limits, PixelSize};
+pub use crate::loader::{BadImages, Loader, SkippedImage};
+pub use crate::resize::{ResizeMethod, Size};
+pub use crate::stats::Stats;
+pub use crate::transforms::{Transform, TransformConfig, Transforms, get_transforms};

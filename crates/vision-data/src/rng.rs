@@ -81,9 +81,8 @@ mod tests {
 
     #[test]
     fn every_part_of_the_key_changes_the_numbers() {
-        let first = |purpose, seed, epoch, index| {
-            Rng::keyed(purpose, seed, epoch, index).0.next_u64()
-        };
+        let first =
+            |purpose, seed, epoch, index| Rng::keyed(purpose, seed, epoch, index).0.next_u64();
         let base = first(Purpose::Order, 1, 2, 3);
         assert_eq!(base, first(Purpose::Order, 1, 2, 3));
         for other in [
@@ -127,7 +126,10 @@ mod tests {
         for _ in 0..10_000 {
             counts[rng.below(5)] += 1;
         }
-        assert!(counts.iter().all(|&n| (1_850..2_150).contains(&n)), "{counts:?}");
+        assert!(
+            counts.iter().all(|&n| (1_850..2_150).contains(&n)),
+            "{counts:?}"
+        );
         assert_eq!(rng.below(0), 0);
     }
 }

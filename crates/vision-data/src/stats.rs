@@ -108,7 +108,10 @@ mod tests {
     #[test]
     fn a_deviation_that_is_no_number_is_refused() {
         for std in [0.0, -1.0, f32::NAN, f32::INFINITY] {
-            let stats = Stats { mean: [0.5; 3], std: [0.2, std, 0.2] };
+            let stats = Stats {
+                mean: [0.5; 3],
+                std: [0.2, std, 0.2],
+            };
             assert!(stats.check().unwrap_err().to_string().contains("stats"));
         }
     }

@@ -4,6 +4,8 @@
 mod support;
 
 use std::fs;
+use std::io::Read;
+use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Barrier;
 use std::thread;
@@ -288,10 +290,7 @@ fn resumed_with(
 
 #[test]
 fn a_server_that_knows_no_ranges_sends_the_file_again() {
-    assert_eq!(
-        resumed_with(Some("\"v1\""), |stream, body| reply_all(stream, body)),
-        2
-    );
+    assert_eq!(resumed_with(Some("\"v1\""), reply_all), 2);
 }
 
 #[test]
@@ -621,4 +620,20 @@ fn a_host_that_does_not_exist_is_offline_not_a_panic() {
             Error::Offline { .. } | Error::BadUrl { .. }
         ));
     }
+}
+
+#[test]
+fn https_to_a_server_that_does_not_speak_it_is_an_error_without_retries() {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let url = format!("https://{}/a.bin", listener.local_addr().unwrap());
+    let server = thread::spawn(move || {
+        let (mut stream, _) = listener.accept().unwrap();
+        reply(&mut stream, "400 Bad Request", &[], b"plain http here");
+        // Closing with unread bytes would reset the connection before the answer is read.
+        let _ = stream.read(&mut [0; 1 << 16]);
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let error = download(&url, folder.path()).fetch().unwrap_err();
+    assert!(matches!(error, Error::Offline { .. }), "{error:?}");
+    server.join().unwrap();
 }

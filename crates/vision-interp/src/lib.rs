@@ -1,1 +1,48 @@
-//! x
+//! Where a classifier is wrong: confusion matrix, top losses, and the pictures of both.
+//!
+//! What fastai v1 calls `ClassificationInterpretation`. Figures are drawn by this crate, with a font that is
+//! part of it, and saved as PNG or SVG.
+//!
+//! # Pattern of use
+//!
+//! ```no_run
+//! # fn interpret(learner: &vision_learner::Learner) -> vision_interp::Result<()> {
+//! use vision_interp::{ClassificationInterpretation, ConfusionPlotConfig};
+//!
+//! let interp = ClassificationInterpretation::from_learner(learner)?;
+//! let (losses, indices) = interp.top_losses(9);
+//! interp.plot_top_losses(9)?.save("top_losses.png")?;
+//!
+//! println!("{}", interp.confusion_matrix());
+//! for (actual, predicted, count) in interp.most_confused(2) {
+//!     println!("{actual} was taken for {predicted} {count} times");
+//! }
+//! let normalized = ConfusionPlotConfig::new().with_normalized(true);
+//! interp.plot_confusion_matrix_with(&normalized)?.save("confusion_matrix.svg")?;
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! # Map
+//!
+//! | item | |
+//! |---|---|
+//! | [`ClassificationInterpretation`] | predictions of a data set, and what follows from them |
+//! | [`ConfusionMatrix`] | who is taken for whom, counted one item at a time; scores of each class |
+//! | [`ImageGrid`], [`plot_batch`] | pictures with titles |
+//! | [`LineChart`] | losses and learning rates |
+//! | [`Figure`] | any of these, to be saved |
+
+mod confusion;
+mod error;
+mod figure;
+mod from_learner;
+mod interpretation;
+mod plot;
+
+pub use confusion::{ClassScores, ConfusionMatrix};
+pub use error::{Error, ImageError, Result};
+pub use figure::Figure;
+pub use from_learner::plot_batch;
+pub use interpretation::ClassificationInterpretation;
+pub use plot::{ConfusionPlotConfig, ImageGrid, LineChart, LossTitle, Scale, TopLossesConfig};

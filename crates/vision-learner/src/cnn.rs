@@ -12,16 +12,6 @@ use vision_models::layers::Sequential;
 pub trait Model: Module + 'static {
     /// Maps pictures `[batch, 3, height, width]` to logits `[batch, classes]`.
     fn forward(&self, images: Tensor<4>) -> Tensor<2>;
-
-    /// The feature map under the head, `[batch, features, height, width]`, if the model has such a place.
-    fn features(&self, _images: Tensor<4>) -> Option<Tensor<4>> {
-        None
-    }
-
-    /// Logits `[batch, classes]` from the feature map, if the model has such a place.
-    fn classify(&self, _features: Tensor<4>) -> Option<Tensor<2>> {
-        None
-    }
 }
 
 /// The first part of a [`Cnn`].
@@ -76,14 +66,6 @@ pub struct Cnn<B, H> {
 impl<B: Body, H: Head> Model for Cnn<B, H> {
     fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         self.head.forward(self.body.forward(images))
-    }
-
-    fn features(&self, images: Tensor<4>) -> Option<Tensor<4>> {
-        Some(self.body.forward(images))
-    }
-
-    fn classify(&self, features: Tensor<4>) -> Option<Tensor<2>> {
-        Some(self.head.forward(features))
     }
 }
 

@@ -18,21 +18,25 @@ use crate::{
     learner::Learner,
     loss::{CrossEntropy, Loss},
     metrics::Metric,
-    model::{AnyModel, boxed},
+    model::boxed,
     optim::{Adam, Optimizer},
 };
 
-/// What a [`Plan`] makes.
-pub(crate) struct Parts {
-    pub(crate) model: Box<dyn AnyModel>,
-    pub(crate) name: String,
-    pub(crate) split: Vec<String>,
-    pub(crate) freeze: bool,
-    pub(crate) warnings: Vec<String>,
-}
-
 mod sealed {
-    use super::{ImageDataBunch, Init, Parts, RandomStream, Result};
+    use vision_data::ImageDataBunch;
+    use vision_models::{Init, layers::RandomStream};
+
+    use crate::{Result, model::AnyModel};
+
+    /// What a [`Plan`] makes.
+    #[allow(missing_debug_implementations)] // private; a boxed model has nothing to print
+    pub struct Parts {
+        pub(crate) model: Box<dyn AnyModel>,
+        pub(crate) name: String,
+        pub(crate) split: Vec<String>,
+        pub(crate) freeze: bool,
+        pub(crate) warnings: Vec<String>,
+    }
 
     /// How the model comes about, once the builder knows everything.
     pub trait Plan {
@@ -44,6 +48,7 @@ mod sealed {
         ) -> Result<Parts>;
     }
 }
+pub(crate) use sealed::Parts;
 use sealed::Plan;
 
 /// What every learner has, whatever its model.

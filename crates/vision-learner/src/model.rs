@@ -1,7 +1,7 @@
 //! A model whose type is forgotten, so that `Learner` needs no type parameter.
 
 use burn::{
-    module::{Module, ParamGroup, ParamId},
+    module::{ParamGroup, ParamId},
     tensor::Tensor,
 };
 use vision_models::state::{self, Entry, NamedTensor};
@@ -11,8 +11,6 @@ use crate::{cnn::Model, optim::Step};
 /// What the learner asks of a model. One implementation, for every [`Model`].
 pub(crate) trait AnyModel: Send {
     fn forward(&self, images: Tensor<4>) -> Tensor<2>;
-    fn features(&self, images: Tensor<4>) -> Option<Tensor<4>>;
-    fn classify(&self, features: Tensor<4>) -> Option<Tensor<2>>;
     /// A copy for inference on the plain device. It shares weights but no running statistics.
     fn valid(&self) -> Box<dyn AnyModel>;
     /// A copy for training that shares nothing that training changes in place.
@@ -46,14 +44,6 @@ pub(crate) fn boxed<M: Model>(model: M) -> Box<dyn AnyModel> {
 impl<M: Model> AnyModel for Slot<M> {
     fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         self.get().forward(images)
-    }
-
-    fn features(&self, images: Tensor<4>) -> Option<Tensor<4>> {
-        self.get().features(images)
-    }
-
-    fn classify(&self, features: Tensor<4>) -> Option<Tensor<2>> {
-        self.get().classify(features)
     }
 
     fn valid(&self) -> Box<dyn AnyModel> {

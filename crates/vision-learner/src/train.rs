@@ -6,7 +6,7 @@ use vision_models::{layers::RandomStream, state::values};
 
 use crate::{
     Error, Result,
-    callback::{Callback, Context, State},
+    callback::{Callback, Context},
     loss::Loss,
     metrics::{Metric, Scores},
     model::AnyModel,

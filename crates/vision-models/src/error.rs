@@ -28,6 +28,22 @@ pub enum Error {
         children: usize,
     },
 
+    /// A file of reference numbers contradicts itself.
+    #[error(
+        "the reference of {arch} cannot be compared with: {field} should be {expected}, found \
+         {found}; make it again with scripts/make_parity_reference.py"
+    )]
+    Reference {
+        /// The architecture.
+        arch: &'static str,
+        /// The field, with dots between levels.
+        field: &'static str,
+        /// What would have fitted.
+        expected: String,
+        /// What is there.
+        found: String,
+    },
+
     // ---- weights files
     /// The operating system refused something.
     #[error("cannot {action} {}: {source}", path.display())]

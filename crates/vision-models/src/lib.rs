@@ -17,6 +17,7 @@
 //!
 //! * [`arch`]: the registry. * [`cut`]: where the body ends. * [`layers`]: the building blocks.
 //! * [`init`]: seeded initial values. * [`state`]: parameters by name.
+//! * [`parity`]: comparison with torchvision's numbers, without a weights file.
 //! * [`weights`]: PyTorch and safetensors files, read as data: nothing in a file is ever executed.
 
 #![cfg_attr(
@@ -29,6 +30,7 @@ pub mod cut;
 mod error;
 pub mod init;
 pub mod layers;
+pub mod parity;
 mod resnet;
 pub mod state;
 pub mod weights;

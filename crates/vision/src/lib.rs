@@ -13,7 +13,6 @@ pub use burn;
 
 /// Everything that a program needs to train and interpret a classifier.
 pub mod prelude {
-    pub use crate::{Error, Result};
     pub use vision_data::{
         DatasetType, Device, Image, ImageDataBunch, ResizeMethod, Stats,
         datasets::{Urls, untar_data},

@@ -159,12 +159,7 @@ impl Names {
                 self.enter(folder, Kind::Folder)?;
             }
         }
-        if kind == Kind::File
-            && self
-                .taken
-                .get(&name.to_lowercase())
-                .is_some_and(|(earlier, _)| earlier == name)
-        {
+        if self.taken.get(&name.to_lowercase()) == Some(&(name.to_owned(), Kind::File)) {
             return Err("its name was there before".to_owned());
         }
         self.enter(name, kind)

@@ -225,26 +225,32 @@ pub struct Tar {
 }
 
 impl Tar {
-    pub fn file(self, name: &str, contents: &[u8]) -> Self {
+    pub fn file(self, name: impl AsRef<[u8]>, contents: &[u8]) -> Self {
         self.entry(name, EntryType::Regular, "", contents)
     }
 
-    pub fn folder(self, name: &str) -> Self {
+    pub fn folder(self, name: impl AsRef<[u8]>) -> Self {
         self.entry(name, EntryType::Directory, "", b"")
     }
 
-    pub fn link(self, name: &str, kind: EntryType, target: &str) -> Self {
+    pub fn link(self, name: impl AsRef<[u8]>, kind: EntryType, target: &str) -> Self {
         self.entry(name, kind, target, b"")
     }
 
-    pub fn entry(self, name: &str, kind: EntryType, target: &str, contents: &[u8]) -> Self {
+    pub fn entry(
+        self,
+        name: impl AsRef<[u8]>,
+        kind: EntryType,
+        target: &str,
+        contents: &[u8],
+    ) -> Self {
         self.sized(name, kind, target, contents, contents.len() as u64)
     }
 
     /// The header states `size`, whatever the contents.
     pub fn sized(
         mut self,
-        name: &str,
+        name: impl AsRef<[u8]>,
         kind: EntryType,
         target: &str,
         contents: &[u8],
@@ -253,7 +259,7 @@ impl Tar {
         let mut header = Header::new_ustar();
         // The setters of the crate refuse what these tests are about.
         let old = header.as_old_mut();
-        old.name[..name.len()].copy_from_slice(name.as_bytes());
+        old.name[..name.as_ref().len()].copy_from_slice(name.as_ref());
         old.linkname[..target.len()].copy_from_slice(target.as_bytes());
         header.set_entry_type(kind);
         header.set_size(size);

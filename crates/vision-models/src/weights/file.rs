@@ -240,19 +240,17 @@ fn open_regular(path: &Path) -> Result<(File, u64)> {
 }
 
 /// What a file that is no weights file seems to be.
-fn describe(head: &[u8]) -> String {
+fn describe(head: &[u8]) -> &'static str {
     let text = str::from_utf8(head).map(str::trim_start);
     match text {
-        Ok("") => "it is empty".into(),
+        Ok("") => "it is empty",
         Ok(t) if t.starts_with("version https://git-lfs") => {
-            "it is a Git LFS pointer, not the file itself (run `git lfs pull`)".into()
+            "it is a Git LFS pointer, not the file itself (run `git lfs pull`)"
         }
-        Ok(t) if t.starts_with('<') => "it is a web page, perhaps an error instead of the file".into(),
-        Ok(_) => "it is text".into(),
-        Err(_) if matches!(head, [0x80, ..]) => {
-            "it is a bare pickle, which holds no tensors".into()
-        }
-        Err(_) => "its content is of no known kind".into(),
+        Ok(t) if t.starts_with('<') => "it is a web page, perhaps an error instead of the file",
+        Ok(t) if !t.contains('\0') => "it is text",
+        _ if head.starts_with(&[0x80]) => "it is a bare pickle, which holds no tensors",
+        _ => "its content is of no known kind",
     }
 }
 
@@ -282,11 +280,11 @@ pub(super) fn bad(path: &Path, reason: impl Into<String>) -> Error {
     }
 }
 
-/// A failed read: the file's fault or the system's.
+/// A failed read: the system's fault if it gave an error number, or else the file's.
 pub(super) fn read_error(path: &Path, source: io::Error) -> Error {
-    match source.kind() {
-        io::ErrorKind::UnexpectedEof | io::ErrorKind::InvalidData => bad(path, source.to_string()),
-        _ => io_error(path, source),
+    match source.raw_os_error() {
+        None => bad(path, source.to_string()),
+        Some(_) => io_error(path, source),
     }
 }
 

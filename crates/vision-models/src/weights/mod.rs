@@ -23,8 +23,8 @@
 //! |---|---|
 //! | a file | [`MAX_FILE_BYTES`] (2 GiB in the TAR format of before 2017, which is held in memory) |
 //! | a tensor | the size of its file, or 1 MiB if that is more |
-//! | the pickles of a file | 4 million operations, 64 MiB, 1000 levels |
-//! | the header of a safetensors file | 8 MiB |
+//! | the pickles of a file | 1 million operations, 64 MiB, 1000 levels |
+//! | the header of a safetensors file | 4 MiB |
 //!
 //! Entries of a PyTorch zip archive must be stored, as `torch.save` does, not compressed.
 //!

@@ -1,0 +1,379 @@
+//! Training, validation and test images with everything that turns them into batches.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor};
+use image::RgbImage;
+
+use crate::batch::{Batch, HostImages, denormalize};
+use crate::builder::ImageDataBunchBuilder;
+use crate::dataset::{DatasetType, ImageDataset};
+use crate::error::{Error, Result};
+use crate::image::Image;
+use crate::loader::{BadImages, Loader, Plan};
+use crate::pipeline::Pipeline;
+use crate::resize::{ResizeMethod, Size};
+use crate::rng::{Purpose, Rng};
+use crate::show;
+use crate::stats::Stats;
+use crate::transforms::Transforms;
+
+/// Labelled images, split in training and validation, and how they become batches.
+///
+/// Cloning is cheap, and nothing in it changes: what an epoch brings is a function of the seed and
+/// the number of the epoch.
+///
+/// ```
+/// # use vision_data::{DatasetType, ImageDataBunch, Stats, synthetic};
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = synthetic::digits(&folder.path().join("digits"), 1, 20, 5)?;
+/// let data = ImageDataBunch::from_folder(&path).batch_size(16).normalize(Stats::MNIST).build()?;
+/// assert_eq!(data.classes(), ["3", "7"]);
+/// assert_eq!((data.train_ds().len(), data.valid_ds().len()), (40, 10));
+///
+/// for batch in data.loader(DatasetType::Train, 0)? {
+///     let batch = batch?;
+///     let images = batch.to_device(data.device(), data.stats().as_ref());
+///     assert_eq!(images.dims(), [16, 3, 28, 28]);
+/// }
+/// # Ok::<(), vision_data::Error>(())
+/// ```
+#[derive(Clone)]
+pub struct ImageDataBunch {
+    pub(crate) path: Arc<Path>,
+    pub(crate) classes: Arc<[String]>,
+    pub(crate) train: ImageDataset,
+    pub(crate) valid: ImageDataset,
+    pub(crate) test: Option<ImageDataset>,
+    pub(crate) train_pipeline: Arc<Pipeline>,
+    pub(crate) valid_pipeline: Arc<Pipeline>,
+    pub(crate) batch_size: usize,
+    pub(crate) val_batch_size: usize,
+    pub(crate) size: Option<Size>,
+    pub(crate) resize_method: Option<ResizeMethod>,
+    pub(crate) transforms: Arc<Transforms>,
+    pub(crate) stats: Option<Stats>,
+    pub(crate) num_workers: usize,
+    pub(crate) seed: u64,
+    pub(crate) device: Device,
+    pub(crate) bad_images: BadImages,
+}
+
+impl ImageDataBunch {
+    /// Images in folders named after their classes: `train/CLASS/..` and `valid/CLASS/..`, or
+    /// `CLASS/..` at any depth with [`valid_pct`](ImageDataBunchBuilder::valid_pct).
+    ///
+    /// Files are sorted by path, classes by name; hidden files and what is no image are passed
+    /// over. Nothing is read before [`build`](ImageDataBunchBuilder::build).
+    pub fn from_folder(path: impl Into<PathBuf>) -> ImageDataBunchBuilder {
+        ImageDataBunchBuilder::from_folder(path.into())
+    }
+
+    /// Data without images, for a learner that is only to predict: classes, size, transforms and
+    /// statistics have to be those it was trained with.
+    ///
+    /// `path` is where the learner looks for its files; it is not read.
+    ///
+    /// ```
+    /// # use vision_data::{ImageDataBunch, Stats, get_transforms};
+    /// let data = ImageDataBunch::single_from_classes("models", ["3", "7"])
+    ///     .transforms(get_transforms())
+    ///     .normalize(Stats::IMAGENET)
+    ///     .build()?;
+    /// assert_eq!(data.c(), 2);
+    /// assert!(data.train_ds().is_empty());
+    /// # Ok::<(), vision_data::Error>(())
+    /// ```
+    pub fn single_from_classes<S: Into<String>>(
+        path: impl Into<PathBuf>,
+        classes: impl IntoIterator<Item = S>,
+    ) -> ImageDataBunchBuilder {
+        ImageDataBunchBuilder::without_images(path.into()).classes(classes)
+    }
+
+    /// The root folder.
+    pub fn path(&self) -> &Path {
+        &self.path
+    }
+
+    /// The names of the classes, in the order of the labels.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The number of classes.
+    pub fn c(&self) -> usize {
+        self.classes.len()
+    }
+
+    /// The device that the batches are for.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// What batches are normalised with.
+    pub fn stats(&self) -> Option<Stats> {
+        self.stats
+    }
+
+    /// The items of a training batch.
+    pub fn batch_size(&self) -> usize {
+        self.batch_size
+    }
+
+    /// The items of a batch that is not for training.
+    pub fn val_batch_size(&self) -> usize {
+        self.val_batch_size
+    }
+
+    /// The size of all images, if one was given.
+    pub fn size(&self) -> Option<Size> {
+        self.size
+    }
+
+    /// How the size is reached, if that was given.
+    pub fn resize_method(&self) -> Option<ResizeMethod> {
+        self.resize_method
+    }
+
+    /// What is done to the images.
+    pub fn transforms(&self) -> &Transforms {
+        &self.transforms
+    }
+
+    /// The seed of order and transforms.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
+    /// The training images.
+    pub fn train_ds(&self) -> &ImageDataset {
+        &self.train
+    }
+
+    /// The validation images.
+    pub fn valid_ds(&self) -> &ImageDataset {
+        &self.valid
+    }
+
+    /// The test images, if there are any.
+    pub fn test_ds(&self) -> Option<&ImageDataset> {
+        self.test.as_ref()
+    }
+
+    /// The images behind a [`DatasetType`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EmptyDataset`] if there is no such image.
+    pub fn dataset(&self, which: DatasetType) -> Result<&ImageDataset> {
+        let dataset = match which {
+            DatasetType::Train | DatasetType::Fix => Some(&self.train),
+            DatasetType::Valid | DatasetType::Single => Some(&self.valid),
+            DatasetType::Test => self.test.as_ref(),
+        };
+        let hint = || match which {
+            _ if self.train.is_empty() => {
+                "it was made by `single_from_classes`, to predict and not to train"
+            }
+            DatasetType::Test => "name their folder with `.test(..)`",
+            _ => "valid_pct is 0",
+        };
+        dataset
+            .filter(|dataset| !dataset.is_empty())
+            .ok_or_else(|| Error::EmptyDataset {
+                part: which.name(),
+                hint: hint(),
+            })
+    }
+
+    /// The batches of epoch `epoch`; see [`DatasetType`] for their order.
+    ///
+    /// The epoch matters for training only, where it decides the order and the transforms.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EmptyDataset`] if there are no such images, [`Error::BatchLargerThanSet`] if the
+    /// training images do not fill one batch, [`Error::Worker`] if no thread can be started.
+    pub fn loader(&self, which: DatasetType, epoch: u64) -> Result<Loader> {
+        Loader::new(self.plan(which, epoch)?, self.num_workers)
+    }
+
+    /// The number of batches of a whole epoch; 0 where there are no images.
+    pub fn batches(&self, which: DatasetType) -> usize {
+        match self.dataset(which) {
+            Err(_) => 0,
+            Ok(dataset) if which == DatasetType::Train => dataset.len() / self.batch_size,
+            Ok(dataset) => dataset.len().div_ceil(self.batch_size_of(which)),
+        }
+    }
+
+    /// The first batch of epoch 0.
+    ///
+    /// # Errors
+    ///
+    /// As [`loader`](Self::loader), and where an image cannot be used.
+    pub fn one_batch(&self, which: DatasetType) -> Result<Batch> {
+        let mut loader = Loader::new(self.plan(which, 0)?, 0)?;
+        loader.next().unwrap_or_else(|| {
+            Err(Error::EmptyDataset {
+                part: which.name(),
+                hint: "none of them can be decoded",
+            })
+        })
+    }
+
+    /// The same data, normalised on the device with `stats`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::AlreadyNormalized`] if it is already, [`Error::BadOption`] if a standard deviation
+    /// is not above zero.
+    pub fn normalize(mut self, stats: Stats) -> Result<Self> {
+        if let Some(Stats { mean, std }) = self.stats {
+            return Err(Error::AlreadyNormalized { mean, std });
+        }
+        stats.check()?;
+        self.stats = Some(stats);
+        Ok(self)
+    }
+
+    /// The same data, normalised with the statistics of its first training batch, as fastai's
+    /// `normalize()` without arguments.
+    ///
+    /// # Errors
+    ///
+    /// As [`normalize`](Self::normalize) and [`one_batch`](Self::one_batch).
+    pub fn normalize_batch(self) -> Result<Self> {
+        let stats = self.one_batch(DatasetType::Train)?.images.stats();
+        self.normalize(stats)
+    }
+
+    /// Undoes the normalisation of a batch `[batch, 3, height, width]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadOption`] if there are not three channels.
+    pub fn denormalize(&self, images: &Tensor<4>) -> Result<Tensor<4>> {
+        match &self.stats {
+            Some(stats) => denormalize(images.clone(), stats),
+            None => Ok(images.clone()),
+        }
+    }
+
+    /// One image as the model expects it: through the validation transforms, on the device,
+    /// normalised; `[1, 3, height, width]`.
+    ///
+    /// # Errors
+    ///
+    /// None at present: an image fits through any transform that `build` has accepted.
+    pub fn prepare(&self, image: &Image) -> Result<Tensor<4>> {
+        let mut rng = Rng::keyed(Purpose::Augment, self.seed, 0, 0);
+        let pixels = self.valid_pipeline.apply(image, &mut rng);
+        Ok(HostImages::single(pixels).to_device(&self.device, self.stats.as_ref()))
+    }
+
+    /// A mosaic of up to `rows` by `rows` images of the first training batch, as the model sees
+    /// them, but not normalised. Small images are enlarged.
+    ///
+    /// # Errors
+    ///
+    /// As [`one_batch`](Self::one_batch), and [`Error::BadOption`] if `rows` is 0.
+    pub fn show_batch(&self, rows: usize) -> Result<RgbImage> {
+        if rows == 0 {
+            return Err(Error::BadOption {
+                option: "rows",
+                expected: "at least 1",
+                found: "0".to_owned(),
+            });
+        }
+        Ok(show::mosaic(&self.one_batch(DatasetType::Train)?, rows))
+    }
+
+    /// The same data in another order and with other transforms. The split stays as it is.
+    pub fn with_seed(mut self, seed: u64) -> Self {
+        self.seed = seed;
+        self
+    }
+
+    /// The same data for another device.
+    pub fn with_device(mut self, device: Device) -> Self {
+        self.device = device;
+        self
+    }
+
+    fn batch_size_of(&self, which: DatasetType) -> usize {
+        match which {
+            DatasetType::Train => self.batch_size,
+            DatasetType::Single => 1,
+            DatasetType::Valid | DatasetType::Test | DatasetType::Fix => self.val_batch_size,
+        }
+    }
+
+    fn plan(&self, which: DatasetType, epoch: u64) -> Result<Plan> {
+        let dataset = self.dataset(which)?;
+        let training = which == DatasetType::Train;
+        let mut order: Vec<usize> = (0..dataset.len()).collect();
+        if training {
+            if order.len() < self.batch_size {
+                return Err(Error::BatchLargerThanSet {
+                    batch_size: self.batch_size,
+                    items: order.len(),
+                });
+            }
+            Rng::keyed(Purpose::Order, self.seed, epoch, 0).shuffle(&mut order);
+            // An incomplete batch would weigh its items more than others.
+            order.truncate(order.len() / self.batch_size * self.batch_size);
+        }
+        let pipeline = if training {
+            &self.train_pipeline
+        } else {
+            &self.valid_pipeline
+        };
+        Ok(Plan {
+            dataset: dataset.clone(),
+            pipeline: Arc::clone(pipeline),
+            order,
+            batch_size: self.batch_size_of(which),
+            seed: self.seed,
+            // Validation is the same in every epoch.
+            epoch: if training { epoch } else { 0 },
+            training,
+            bad_images: self.bad_images,
+        })
+    }
+}
+
+/// What was found: classes, and images in each part.
+impl fmt::Display for ImageDataBunch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(
+            f,
+            "{}: {} classes, {} training, {} validation and {} test images, batches of {}",
+            self.path.display(),
+            self.c(),
+            self.train.len(),
+            self.valid.len(),
+            self.test.as_ref().map_or(0, ImageDataset::len),
+            self.batch_size
+        )
+    }
+}
+
+impl fmt::Debug for ImageDataBunch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ImageDataBunch")
+            .field("path", &self.path)
+            .field("classes", &self.classes)
+            .field("train", &self.train.len())
+            .field("valid", &self.valid.len())
+            .field("test", &self.test.as_ref().map(ImageDataset::len))
+            .field("batch_size", &self.batch_size)
+            .field("size", &self.size)
+            .field("stats", &self.stats)
+            .field("seed", &self.seed)
+            .finish_non_exhaustive()
+    }
+}

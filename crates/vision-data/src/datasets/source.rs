@@ -1,0 +1,71 @@
+//! What `untar_data` can be given.
+
+use std::path::{Path, PathBuf};
+
+use super::Dataset;
+use crate::download;
+
+/// What [`untar_data`](super::untar_data) takes: a data set of the network, or something on this disk.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Source {
+    /// An archive to download.
+    Remote(Dataset),
+    /// A `.tgz` archive or a folder.
+    Local(PathBuf),
+}
+
+impl From<Dataset> for Source {
+    fn from(dataset: Dataset) -> Self {
+        Self::Remote(dataset)
+    }
+}
+
+impl From<&Dataset> for Source {
+    fn from(dataset: &Dataset) -> Self {
+        Self::Remote(dataset.clone())
+    }
+}
+
+/// A URL if it begins with `http://` or `https://`, otherwise a path.
+impl From<&str> for Source {
+    fn from(text: &str) -> Self {
+        if download::is_http(text) {
+            Self::Remote(Dataset::new(text))
+        } else {
+            Self::Local(PathBuf::from(text))
+        }
+    }
+}
+
+/// As from `&str`.
+impl From<String> for Source {
+    fn from(text: String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+/// As from `&str`.
+impl From<&String> for Source {
+    fn from(text: &String) -> Self {
+        Self::from(text.as_str())
+    }
+}
+
+impl From<&Path> for Source {
+    fn from(path: &Path) -> Self {
+        Self::Local(path.to_owned())
+    }
+}
+
+impl From<PathBuf> for Source {
+    fn from(path: PathBuf) -> Self {
+        Self::Local(path)
+    }
+}
+
+impl From<&PathBuf> for Source {
+    fn from(path: &PathBuf) -> Self {
+        Self::Local(path.clone())
+    }
+}

@@ -1,0 +1,99 @@
+//! Names: of the file behind a URL, and of the files beside a file.
+
+use std::fs::File;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result, io_error};
+
+pub(crate) fn is_http(text: &str) -> bool {
+    let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
+    lower.starts_with("http://") || lower.starts_with("https://")
+}
+
+/// The last segment of the URL's path, if it can be the name of a file.
+pub(crate) fn file_name(url: &str) -> Result<&str> {
+    let bad = |reason| Error::BadUrl {
+        url: url.to_owned(),
+        reason,
+    };
+    if !is_http(url) {
+        return Err(bad("expected it to begin with http:// or https://"));
+    }
+    if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
+        return Err(bad("it holds white space"));
+    }
+    let path = url.split(['?', '#']).next().unwrap_or(url);
+    let after_scheme = path.split_once("://").map_or(path, |(_, rest)| rest);
+    let Some((_host, path)) = after_scheme.split_once('/') else {
+        return Err(bad("it names no file"));
+    };
+    match path.rsplit('/').next().unwrap_or("") {
+        "" | "." | ".." => Err(bad("it names no file")),
+        name if name.contains(['\\', ':']) => Err(bad("its last segment cannot be a file name")),
+        name => Ok(name),
+    }
+}
+
+/// `folder/name` + `suffix`, in the same folder.
+pub(crate) fn sibling(file: &Path, suffix: &str) -> PathBuf {
+    let mut name = file.file_name().unwrap_or_default().to_owned();
+    name.push(suffix);
+    file.with_file_name(name)
+}
+
+/// The folder of a file; the current one for a bare name.
+pub(crate) fn parent_of(file: &Path) -> &Path {
+    match file.parent() {
+        Some(folder) if !folder.as_os_str().is_empty() => folder,
+        _ => Path::new("."),
+    }
+}
+
+/// Makes a rename last. Windows has no such call, and needs none.
+pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
+    if cfg!(unix) {
+        File::open(folder)
+            .and_then(|handle| handle.sync_all())
+            .map_err(io_error("sync the folder", folder))?;
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use super::*;
+
+    #[test]
+    fn the_file_name_is_the_last_segment_of_the_path() {
+        for (url, name) in [
+            ("http://host/a.tgz", "a.tgz"),
+            ("HTTPS://host/x/y/b.pth?download=1#top", "b.pth"),
+        ] {
+            assert_eq!(file_name(url).unwrap(), name);
+        }
+    }
+
+    #[test]
+    fn a_url_without_a_usable_file_name_is_refused() {
+        for url in [
+            "",
+            "a.tgz",
+            "ftp://host/a.tgz",
+            "file:///a.tgz",
+            "http://host",
+            "http://host/",
+            "http://host/..",
+            "http://host/a b",
+            "http://host/c:\\a",
+            "http://host?q=/a.tgz",
+            "é",
+        ] {
+            assert!(
+                matches!(file_name(url), Err(Error::BadUrl { .. })),
+                "{url:?} was accepted"
+            );
+        }
+    }
+}

@@ -1,0 +1,173 @@
+//! Sizes, and the ways to reach them.
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+
+/// The size that every image gets. Made from a number (`224`) or `(height, width)`.
+///
+/// Which of the two was written decides how the size is reached, unless a [`ResizeMethod`] is
+/// given too: a number crops, a pair squishes.
+///
+/// ```
+/// use vision_data::{ResizeMethod, Size};
+///
+/// assert_eq!(Size::from(224).height_width(), (224, 224));
+/// assert_eq!(Size::from(224).default_method(), ResizeMethod::Crop);
+/// assert_eq!(Size::from((14, 20)).height_width(), (14, 20));
+/// assert_eq!(Size::from((14, 20)).default_method(), ResizeMethod::Squish);
+/// ```
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(untagged)]
+pub enum Size {
+    /// As high as wide.
+    Square(usize),
+    /// Height and width.
+    Exact(usize, usize),
+}
+
+impl Size {
+    /// The largest side that is accepted. A typing error should not ask for terabytes.
+    pub const MAX_SIDE: usize = 1 << 14;
+
+    /// Height and width in pixels.
+    pub fn height_width(self) -> (usize, usize) {
+        match self {
+            Self::Square(side) => (side, side),
+            Self::Exact(height, width) => (height, width),
+        }
+    }
+
+    /// How the size is reached if nobody says.
+    pub fn default_method(self) -> ResizeMethod {
+        match self {
+            Self::Square(_) => ResizeMethod::Crop,
+            Self::Exact(..) => ResizeMethod::Squish,
+        }
+    }
+
+    pub(crate) fn check(self) -> Result<()> {
+        let (height, width) = self.height_width();
+        let sides = 1..=Self::MAX_SIDE;
+        if sides.contains(&height) && sides.contains(&width) {
+            return Ok(());
+        }
+        Err(Error::BadOption {
+            option: "size",
+            expected: "sides of 1 to 16384 pixels",
+            found: format!("{height}x{width}"),
+        })
+    }
+}
+
+impl From<usize> for Size {
+    fn from(side: usize) -> Self {
+        Self::Square(side)
+    }
+}
+
+impl From<(usize, usize)> for Size {
+    fn from((height, width): (usize, usize)) -> Self {
+        Self::Exact(height, width)
+    }
+}
+
+/// How an image reaches a size of another aspect ratio.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum ResizeMethod {
+    /// Keeps the ratio: resized until the shorter side fits, the rest of the longer is cut off.
+    Crop,
+    /// Keeps the ratio: resized until the longer side fits, the shorter is filled up with the
+    /// reflected image.
+    Pad,
+    /// Gives up the ratio.
+    Squish,
+}
+
+impl ResizeMethod {
+    /// Height and width after resizing and before cropping or padding.
+    pub(crate) fn resized(self, source: (usize, usize), target: (usize, usize)) -> (usize, usize) {
+        let (height, width) = (source.0 as f64, source.1 as f64);
+        let (rows, columns) = (height / target.0 as f64, width / target.1 as f64);
+        let ratio = match self {
+            Self::Squish => return target,
+            Self::Crop => rows.min(columns),
+            Self::Pad => rows.max(columns),
+        };
+        // Python's rounding, half to even. A very long image padded to a square would have no
+        // row left, which fastai does not survive.
+        let side = |length: f64| ((length / ratio).round_ties_even() as usize).max(1);
+        (side(height), side(width))
+    }
+}
+
+/// One axis of cropping and padding: of each pixel wanted, the one of `have` to take.
+///
+/// What is missing is filled up on both sides by reflection without repeating the edge, again and
+/// again if the image is that short. `part` in `[0, 1]` says which part to keep.
+pub(crate) fn crop_pad(have: usize, want: usize, part: f64) -> Vec<usize> {
+    if have == want {
+        return (0..want).collect();
+    }
+    let pad = (want + 1).saturating_sub(have) / 2;
+    let spare = (have + 2 * pad + 1).saturating_sub(want);
+    // A part of 1 is the last position, not one beyond.
+    let start = (spare as f64 * part.min(1.0 - 1e-7)) as usize;
+    (start..start + want)
+        .map(|i| reflect(i as i64 - pad as i64, have))
+        .collect()
+}
+
+fn reflect(i: i64, n: usize) -> usize {
+    let last = n as i64 - 1;
+    if last <= 0 {
+        return 0;
+    }
+    let i = i.rem_euclid(2 * last);
+    (if i > last { 2 * last - i } else { i }) as usize
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn fastais_example_of_100_by_200_to_50() {
+        assert_eq!(ResizeMethod::Crop.resized((100, 200), (50, 50)), (50, 100));
+        assert_eq!(crop_pad(100, 50, 0.5).first(), Some(&25));
+        assert_eq!(ResizeMethod::Pad.resized((100, 200), (50, 50)), (25, 50));
+        // 13 rows of padding on both sides, and the crop begins at row 1: 12 of them are used.
+        let rows = crop_pad(25, 50, 0.5);
+        assert_eq!((rows[0], rows[11], rows[12], rows[49]), (12, 1, 0, 12 - 1));
+        assert_eq!(ResizeMethod::Squish.resized((100, 200), (50, 50)), (50, 50));
+    }
+
+    #[test]
+    fn halves_are_rounded_to_the_even_side_as_python_does() {
+        // 5 · 10/20 = 2.5 and 7 · 10/20 = 3.5.
+        assert_eq!(ResizeMethod::Pad.resized((5, 20), (10, 10)), (2, 10));
+        assert_eq!(ResizeMethod::Pad.resized((7, 20), (10, 10)), (4, 10));
+    }
+
+    #[test]
+    fn crop_positions_are_fastais_truncations() {
+        // fastai's own test: size 4 of 5 at 0, .5 and .99.
+        assert_eq!(crop_pad(5, 4, 0.0), [0, 1, 2, 3]);
+        assert_eq!(crop_pad(5, 4, 0.5), [1, 2, 3, 4]);
+        assert_eq!(crop_pad(5, 4, 0.99), [1, 2, 3, 4]);
+        assert_eq!(crop_pad(5, 4, 1.0), [1, 2, 3, 4]);
+    }
+
+    #[test]
+    fn reflection_goes_on_for_images_shorter_than_the_padding() {
+        assert_eq!(crop_pad(3, 11, 0.5), [0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2]);
+        assert_eq!(crop_pad(1, 4, 0.5), [0, 0, 0, 0]);
+        assert_eq!(crop_pad(2, 6, 0.0), [0, 1, 0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn a_long_thin_image_keeps_at_least_one_row() {
+        assert_eq!(ResizeMethod::Pad.resized((1, 20_000), (224, 224)), (1, 224));
+    }
+}

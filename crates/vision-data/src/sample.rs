@@ -1,0 +1,259 @@
+//! Bilinear sampling as fastai does it: PyTorch's `grid_sample(align_corners=True)` with
+//! reflection, after shrinking by areas where one source pixel in several would be looked at.
+
+use crate::geometry::Map;
+
+/// Pixels of red, green and blue, row by row; bytes of an image or floats of a shrunk one.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Source<'a, T> {
+    pub(crate) pixels: &'a [T],
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+}
+
+/// Which pixels of which grid are wanted, and where they come from.
+#[derive(Debug)]
+pub(crate) struct Grid<'a> {
+    /// The size of the whole grid.
+    pub(crate) height: usize,
+    pub(crate) width: usize,
+    /// The rows and columns of it that are wanted.
+    pub(crate) rows: &'a [usize],
+    pub(crate) cols: &'a [usize],
+    pub(crate) map: Map,
+}
+
+/// Samples `image` on `grid` into planes of red, green and blue, in `[0, 1]`.
+pub(crate) fn sample(image: Source<'_, u8>, grid: &Grid<'_>) -> Vec<f32> {
+    match shrunk_size(image.height, image.width, grid) {
+        Some((height, width)) => {
+            let pixels = shrink(image, height, width);
+            let image = Source {
+                pixels: &pixels,
+                height,
+                width,
+            };
+            bilinear(image, grid)
+        }
+        None => bilinear(image, grid),
+    }
+}
+
+/// The size to shrink to before sampling. fastai does so when it makes an image more than two
+/// times smaller, unless the map zooms in as far.
+fn shrunk_size(height: usize, width: usize, grid: &Grid<'_>) -> Option<(usize, usize)> {
+    let rows = height as f64 / grid.height as f64;
+    let cols = width as f64 / grid.width as f64;
+    let shrink = rows.min(cols) / 2.0;
+    if shrink <= 1.0 {
+        return None;
+    }
+    // The extremes of a projective map of a rectangle are at its corners.
+    let ends = |n: usize| [-1.0, position(n - 1, n)];
+    let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
+    for x in ends(grid.width) {
+        for y in ends(grid.height) {
+            let (u, v) = grid.map.apply(x, y);
+            low = low.min(u).min(v);
+            high = high.max(u).max(v);
+        }
+    }
+    let zoom = 2.0 / (high - low);
+    (shrink > zoom).then(|| {
+        let side = |n: usize| ((n as f64 * (1.0 / shrink)) as usize).max(1);
+        (side(height), side(width))
+    })
+}
+
+/// PyTorch's `interpolate(mode="area")`: each pixel is the mean of those it covers, even partly.
+fn shrink(image: Source<'_, u8>, height: usize, width: usize) -> Vec<f32> {
+    let span = |i: usize, from: usize, to: usize| (i * from / to, ((i + 1) * from).div_ceil(to));
+    let mut shrunk = Vec::with_capacity(3 * height * width);
+    let mut sums = vec![[0_u64; 3]; image.width];
+    for row in 0..height {
+        let (top, bottom) = span(row, image.height, height);
+        sums.fill([0; 3]);
+        let lines = image.pixels.chunks_exact(3 * image.width);
+        for line in lines.skip(top).take(bottom - top) {
+            for (sum, pixel) in sums.iter_mut().zip(line.chunks_exact(3)) {
+                for (s, &p) in sum.iter_mut().zip(pixel) {
+                    *s += u64::from(p);
+                }
+            }
+        }
+        for col in 0..width {
+            let (left, right) = span(col, image.width, width);
+            let count = ((bottom - top) * (right - left)) as f64;
+            for c in 0..3 {
+                let sum: u64 = sums[left..right].iter().map(|sum| sum[c]).sum();
+                shrunk.push((sum as f64 / count) as f32);
+            }
+        }
+    }
+    shrunk
+}
+
+/// Two neighbours, as offsets, and the weight of the second.
+#[derive(Clone, Copy, Debug)]
+struct Tap {
+    first: usize,
+    second: usize,
+    weight: f32,
+}
+
+impl Tap {
+    /// At a coordinate (-1 to 1, reflected beyond) of an axis of `n` pixels that are `step` apart.
+    fn at(coordinate: f64, n: usize, step: usize) -> Self {
+        let last = (n - 1) as f64;
+        let mut at = (coordinate + 1.0) / 2.0 * last;
+        if !(0.0..=last).contains(&at) {
+            at = at.rem_euclid(2.0 * last);
+            if at > last {
+                at = 2.0 * last - at;
+            }
+            // Not a number: one pixel has no extent to reflect, and a map may reach infinity.
+            if at.is_nan() {
+                at = 0.0;
+            }
+        }
+        let first = (at as usize).min(n - 1);
+        Self {
+            first: first * step,
+            second: (first + 1).min(n - 1) * step,
+            weight: (at - first as f64) as f32,
+        }
+    }
+}
+
+fn bilinear<T: Copy + Into<f32>>(image: Source<'_, T>, grid: &Grid<'_>) -> Vec<f32> {
+    let plane = grid.rows.len() * grid.cols.len();
+    let mut planes = vec![0.0; 3 * plane];
+    let (reds, rest) = planes.split_at_mut(plane);
+    let (greens, blues) = rest.split_at_mut(plane);
+    let out = reds.iter_mut().zip(greens).zip(blues);
+
+    let across = |x: f64| Tap::at(x, image.width, 3);
+    let down = |y: f64| Tap::at(y, image.height, 3 * image.width);
+    let xs: Vec<f64> = grid.cols.iter().map(|&i| position(i, grid.width)).collect();
+    let ys = grid.rows.iter().map(|&i| position(i, grid.height));
+    if grid.map.is_separable() {
+        // Most images are only resized: a column's neighbours are the same in each row.
+        let columns: Vec<Tap> = xs
+            .iter()
+            .map(|&x| across(grid.map.apply(x, 0.0).0))
+            .collect();
+        let taps = ys.flat_map(|y| {
+            let row = down(grid.map.apply(0.0, y).1);
+            columns.iter().map(move |&column| (row, column))
+        });
+        for (((r, g), b), (row, column)) in out.zip(taps) {
+            [*r, *g, *b] = blend(image.pixels, row, column);
+        }
+    } else {
+        let points = ys.flat_map(|y| xs.iter().map(move |&x| (x, y)));
+        for (((r, g), b), (x, y)) in out.zip(points) {
+            let (x, y) = grid.map.apply(x, y);
+            [*r, *g, *b] = blend(image.pixels, down(y), across(x));
+        }
+    }
+    planes
+}
+
+#[inline]
+fn blend<T: Copy + Into<f32>>(pixels: &[T], row: Tap, column: Tap) -> [f32; 3] {
+    let pixel = |offset: usize| &pixels[offset..offset + 3];
+    let (nw, ne) = (
+        pixel(row.first + column.first),
+        pixel(row.first + column.second),
+    );
+    let (sw, se) = (
+        pixel(row.second + column.first),
+        pixel(row.second + column.second),
+    );
+    let mix = |a: T, b: T, weight: f32| {
+        let (a, b): (f32, f32) = (a.into(), b.into());
+        a + (b - a) * weight
+    };
+    [0, 1, 2].map(|c| {
+        let north = mix(nw[c], ne[c], column.weight);
+        let south = mix(sw[c], se[c], column.weight);
+        (north + (south - north) * row.weight) / 255.0
+    })
+}
+
+/// The coordinate of the i-th of n pixels; of one pixel it is -1, as PyTorch has it.
+fn position(i: usize, n: usize) -> f64 {
+    if n < 2 {
+        -1.0
+    } else {
+        2.0 * i as f64 / (n - 1) as f64 - 1.0
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The first row of a ramp (value = column) of `from` columns, resized to `to`, times 255.
+    fn ramp(from: usize, to: usize) -> Vec<f32> {
+        let line: Vec<u8> = (0..from).flat_map(|x| [x as u8; 3]).collect();
+        let pixels: Vec<u8> = line.repeat(from);
+        let image = Source {
+            pixels: &pixels,
+            height: from,
+            width: from,
+        };
+        let all: Vec<usize> = (0..to).collect();
+        let grid = Grid {
+            height: to,
+            width: to,
+            rows: &all,
+            cols: &all,
+            map: Map::IDENTITY,
+        };
+        let planes = sample(image, &grid);
+        planes[..to].iter().map(|v| v * 255.0).collect()
+    }
+
+    #[test]
+    fn ramps_are_resized_as_fastai_computes_them() {
+        // fastai v1, section 4.5 of the reference.
+        let twenty_eight: Vec<f32> = (0..14).map(|i| i as f32 * 27.0 / 13.0).collect();
+        let eight: Vec<f32> = (0..8).map(|i| i as f32 * 3.0 / 7.0).collect();
+        let cases: [(usize, &[f32]); 6] = [
+            (4, &[0.0, 3.0]),
+            (8, &[0.5, 6.5]),
+            (8, &[0.5, 3.5, 6.5]),
+            (10, &[0.5, 4.5, 8.5]),
+            (4, &eight),
+            (28, &twenty_eight),
+        ];
+        for (from, expected) in cases {
+            let found = ramp(from, expected.len());
+            for (a, b) in found.iter().zip(expected) {
+                assert!(
+                    (a - b).abs() < 1e-4,
+                    "{from}: {found:?}, expected {expected:?}"
+                );
+            }
+        }
+    }
+
+    #[test]
+    fn every_coordinate_is_inside_even_if_it_is_no_number() {
+        for coordinate in [f64::NAN, f64::INFINITY, -1e300, 1e300, -1.0, 1.0, 3.7] {
+            for n in [1, 2, 7] {
+                let tap = Tap::at(coordinate, n, 1);
+                assert!(tap.first < n && tap.second < n && (0.0..=1.0).contains(&tap.weight));
+            }
+        }
+    }
+
+    #[test]
+    fn beyond_the_edge_comes_the_reflection_without_repeating_it() {
+        // Three pixels at -1, 0, 1: 1.5 is as far beyond the last as 0.5 is before it.
+        let (beyond, before) = (Tap::at(1.5, 3, 1), Tap::at(0.5, 3, 1));
+        assert_eq!((beyond.first, beyond.second), (before.first, before.second));
+        assert!((beyond.weight - before.weight).abs() < 1e-6);
+    }
+}

@@ -1,0 +1,234 @@
+//! Who is taken for whom: the confusion matrix.
+
+use std::fmt;
+
+use crate::{Error, Result};
+
+/// Counts of items by actual class (rows) and predicted class (columns).
+///
+/// Items are counted one at a time, so memory is 8 bytes x classes², whatever their number.
+///
+/// ```
+/// use vision_interp::ConfusionMatrix;
+///
+/// # fn main() -> vision_interp::Result<()> {
+/// let mut matrix = ConfusionMatrix::new(["cat", "dog"]);
+/// for (actual, predicted) in [(0, 0), (0, 1), (1, 1), (1, 1)] {
+///     matrix.add(actual, predicted)?;
+/// }
+/// assert_eq!(matrix.get(0, 1), Some(1));
+/// assert_eq!(matrix.accuracy(), 0.75);
+/// assert_eq!(matrix.most_confused(1), [("cat".to_owned(), "dog".to_owned(), 1)]);
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct ConfusionMatrix {
+    classes: Vec<String>,
+    /// Row-major `[actual, predicted]`.
+    counts: Vec<u64>,
+}
+
+/// How well one class is recognised. A ratio whose denominator is 0 is NaN.
+#[derive(Clone, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct ClassScores {
+    /// Name of the class.
+    pub class: String,
+    /// Of the items predicted to be of this class, the part that is: TP / (TP + FP).
+    pub precision: f64,
+    /// Of the items of this class, the part that was found: TP / (TP + FN).
+    pub recall: f64,
+    /// Harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN).
+    pub f1: f64,
+    /// Number of items of this class.
+    pub support: u64,
+}
+
+impl ConfusionMatrix {
+    /// A matrix of zeros for these classes.
+    pub fn new(classes: impl IntoIterator<Item = impl Into<String>>) -> Self {
+        let classes: Vec<String> = classes.into_iter().map(Into::into).collect();
+        let counts = vec![0; classes.len() * classes.len()];
+        Self { classes, counts }
+    }
+
+    /// A matrix of known counts: one row an actual class, one column a predicted class.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Lengths`] if there are not as many rows, and columns in each, as classes.
+    pub fn from_rows(
+        classes: impl IntoIterator<Item = impl Into<String>>,
+        rows: impl IntoIterator<Item = impl AsRef<[u64]>>,
+    ) -> Result<Self> {
+        let classes: Vec<String> = classes.into_iter().map(Into::into).collect();
+        let length = |field, found| match found == classes.len() {
+            true => Ok(()),
+            false => Err(Error::Lengths {
+                field,
+                expected: classes.len(),
+                found,
+            }),
+        };
+        let (mut counts, mut found) = (Vec::new(), 0);
+        for row in rows {
+            length("a row of the confusion matrix", row.as_ref().len())?;
+            counts.extend_from_slice(row.as_ref());
+            found += 1;
+        }
+        length("the confusion matrix", found)?;
+        Ok(Self { classes, counts })
+    }
+
+    /// Counts one item.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::UnknownClass`] if an index is not below the number of classes.
+    pub fn add(&mut self, actual: usize, predicted: usize) -> Result<()> {
+        let classes = self.classes.len();
+        for (role, found) in [("actual", actual), ("predicted", predicted)] {
+            if found >= classes {
+                return Err(Error::UnknownClass {
+                    role,
+                    found,
+                    classes,
+                });
+            }
+        }
+        if let Some(count) = self.counts.get_mut(actual * classes + predicted) {
+            *count += 1;
+        }
+        Ok(())
+    }
+
+    /// Names of the classes, in the order of rows and columns.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// How often `actual` was taken for `predicted`; none if there is no such class.
+    pub fn get(&self, actual: usize, predicted: usize) -> Option<u64> {
+        self.rows().nth(actual)?.get(predicted).copied()
+    }
+
+    /// One row for each actual class: `[predicted]`.
+    pub fn rows(&self) -> impl ExactSizeIterator<Item = &[u64]> {
+        // `max` because chunks of 0 would panic; a matrix of no classes has no rows either way.
+        self.counts.chunks(self.classes.len().max(1))
+    }
+
+    /// Number of items.
+    pub fn total(&self) -> u64 {
+        self.counts.iter().sum()
+    }
+
+    /// Number of items on the diagonal.
+    pub fn correct(&self) -> u64 {
+        self.counts.iter().step_by(self.classes.len() + 1).sum()
+    }
+
+    /// The part of the items that is on the diagonal; NaN if there are none.
+    pub fn accuracy(&self) -> f64 {
+        ratio(self.correct(), self.total())
+    }
+
+    /// Each row divided by its sum, so that the diagonal is the recall; NaN in a row without items.
+    pub fn normalized(&self) -> Vec<Vec<f64>> {
+        let normalize = |row: &[u64]| {
+            let sum = row.iter().sum();
+            row.iter().map(|count| ratio(*count, sum)).collect()
+        };
+        self.rows().map(normalize).collect()
+    }
+
+    /// Pairs of classes that were confused at least `min_val` times: (actual, predicted, count), the most
+    /// frequent first, equal counts in the order of the matrix.
+    ///
+    /// Pairs that never occurred are left out even for a `min_val` of 0.
+    pub fn most_confused(&self, min_val: usize) -> Vec<(String, String, usize)> {
+        let mut pairs = Vec::new();
+        for (actual, row) in self.classes.iter().zip(self.rows()) {
+            for (predicted, count) in self.classes.iter().zip(row) {
+                // Compares addresses: two classes could bear the same name.
+                if *count >= (min_val as u64).max(1) && !std::ptr::eq(actual, predicted) {
+                    pairs.push((actual.clone(), predicted.clone(), *count as usize));
+                }
+            }
+        }
+        pairs.sort_by_key(|(_, _, count)| std::cmp::Reverse(*count));
+        pairs
+    }
+
+    /// Precision, recall and F1 of every class.
+    pub fn per_class(&self) -> Vec<ClassScores> {
+        let mut predicted = vec![0; self.classes.len()];
+        for row in self.rows() {
+            predicted
+                .iter_mut()
+                .zip(row)
+                .for_each(|(sum, count)| *sum += count);
+        }
+        let diagonal = self.counts.iter().step_by(self.classes.len() + 1);
+        let rows = self.classes.iter().zip(self.rows());
+        rows.zip(diagonal.zip(predicted))
+            .map(|((class, row), (hits, predicted))| {
+                let support = row.iter().sum();
+                ClassScores {
+                    class: class.clone(),
+                    precision: ratio(*hits, predicted),
+                    recall: ratio(*hits, support),
+                    f1: ratio(2 * hits, support + predicted),
+                    support,
+                }
+            })
+            .collect()
+    }
+}
+
+fn ratio(part: u64, whole: u64) -> f64 {
+    part as f64 / whole as f64
+}
+
+/// A table with a row for each actual class; beyond 20 classes only its size, total and accuracy.
+impl fmt::Display for ConfusionMatrix {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        const MOST: usize = 20;
+        let c = self.classes.len();
+        if c > MOST {
+            let (total, accuracy) = (self.total(), self.accuracy());
+            return write!(
+                f,
+                "{c} x {c} confusion matrix of {total} items, accuracy {accuracy:.4}"
+            );
+        }
+        let name = |class: &String| class.chars().take(16).collect::<String>();
+        let names: Vec<_> = self.classes.iter().map(name).collect();
+        let corner = "actual \\ predicted";
+        let chars = |text: &str| text.chars().count();
+        let first = names
+            .iter()
+            .map(|n| chars(n))
+            .max()
+            .unwrap_or(0)
+            .max(chars(corner));
+        write!(f, "{corner:first$}")?;
+        let columns = names.iter().enumerate().map(|(column, name)| {
+            let counts = self.rows().filter_map(|row| row.get(column));
+            let digits = counts.map(|count| chars(&count.to_string())).max();
+            digits.unwrap_or(0).max(chars(name))
+        });
+        let widths: Vec<_> = columns.collect();
+        for (name, width) in names.iter().zip(&widths) {
+            write!(f, "  {name:>width$}")?;
+        }
+        for (name, row) in names.iter().zip(self.rows()) {
+            write!(f, "\n{name:first$}")?;
+            for (count, width) in row.iter().zip(&widths) {
+                write!(f, "  {count:>width$}")?;
+            }
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,123 @@
+//! The one error type of this crate.
+
+use std::{io, path::PathBuf};
+
+use thiserror::Error;
+use vision_data::DatasetType;
+
+/// The error of whoever delivers the pictures of a data set.
+pub type ImageError = Box<dyn std::error::Error + Send + Sync>;
+
+/// What can go wrong in this crate.
+#[derive(Debug, Error)]
+#[non_exhaustive]
+pub enum Error {
+    /// The learner could not predict.
+    #[error(transparent)]
+    Learner(#[from] vision_learner::Error),
+
+    /// The data could not be read.
+    #[error(transparent)]
+    Data(#[from] vision_data::Error),
+
+    /// The picture of an item could not be had.
+    #[error("cannot get the picture of item {item}: {source}")]
+    Image {
+        /// Position of the item in the data set.
+        item: usize,
+        /// What the source of pictures said.
+        source: ImageError,
+    },
+
+    /// A part of the data whose items have no class that a prediction could be compared with.
+    #[error(
+        "the {part:?} part of the data has no labels: interpret another one, or only `get_preds` of this one"
+    )]
+    NoLabels {
+        /// The part.
+        part: DatasetType,
+    },
+
+    /// Predictions, losses, targets and classes are not of the same data.
+    #[error(
+        "{field} has {found} entries, expected {expected}: predictions must be of one data set and its classes"
+    )]
+    Lengths {
+        /// What has the wrong length.
+        field: &'static str,
+        /// How many entries it should have.
+        expected: usize,
+        /// How many it has.
+        found: usize,
+    },
+
+    /// A class index beyond the list of classes.
+    #[error("{role} class {found} does not exist: there are {classes} classes, counted from 0")]
+    UnknownClass {
+        /// `actual` or `predicted`.
+        role: &'static str,
+        /// The index, as given.
+        found: usize,
+        /// Number of classes.
+        classes: usize,
+    },
+
+    /// A figure without content.
+    #[error("nothing to draw: {what}")]
+    Nothing {
+        /// What is missing, and what to do.
+        what: &'static str,
+    },
+
+    /// A setting of a figure that makes no sense.
+    #[error("{field} is {found}, expected {expected}")]
+    Setting {
+        /// The setting.
+        field: &'static str,
+        /// What is allowed.
+        expected: &'static str,
+        /// What was given.
+        found: String,
+    },
+
+    /// More pixels than a picture should have.
+    #[error(
+        "the figure would be {width} x {height} pixels, more than {limit} in all: draw fewer items, \
+         or choose a smaller cell or scale"
+    )]
+    TooLarge {
+        /// Width in pixels.
+        width: u64,
+        /// Height in pixels.
+        height: u64,
+        /// Largest number of pixels.
+        limit: u64,
+    },
+
+    /// The file name does not say which format is meant.
+    #[error("cannot save a figure as {}: the extension is {found:?}, expected .png or .svg", path.display())]
+    Extension {
+        /// The file.
+        path: PathBuf,
+        /// Its extension, empty if there is none.
+        found: String,
+    },
+
+    /// The operating system refused something.
+    #[error("cannot {action} {}: {source}", path.display())]
+    Io {
+        /// What was tried, as a verb ("write").
+        action: &'static str,
+        /// The file or folder.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+
+    /// The picture could not be encoded as PNG.
+    #[error("cannot encode the figure as PNG: {0}")]
+    Encode(#[source] image::ImageError),
+}
+
+/// A result with this crate's [`Error`].
+pub type Result<T> = std::result::Result<T, Error>;

@@ -1,0 +1,82 @@
+//! The embedded font: how wide text is, and what its glyphs look like.
+
+use std::sync::OnceLock;
+
+use ab_glyph::{Font, FontRef, OutlinedGlyph, PxScale, point};
+
+/// The embedded font first, then one of the same width that most systems have.
+pub(super) const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
+
+const ELLIPSIS: char = '…';
+
+fn font() -> &'static FontRef<'static> {
+    static FONT: OnceLock<FontRef<'static>> = OnceLock::new();
+    #[expect(
+        clippy::expect_used,
+        reason = "the font is compiled in, and every test draws with it"
+    )]
+    FONT.get_or_init(|| FontRef::try_from_slice(dejavu::sans::regular()).expect("a whole font"))
+}
+
+/// Width of a line of text.
+pub(crate) fn width(text: &str, size: f32) -> f32 {
+    text.chars().map(|c| advance(c, size)).sum()
+}
+
+/// From the start of a character to the start of the next.
+fn advance(c: char, size: f32) -> f32 {
+    let glyph = font().glyph_id(c);
+    if glyph.0 == 0 {
+        // What is missing is mostly Chinese, Japanese or Korean, where each character fills a square; the
+        // fonts of an SVG viewer may have it.
+        return size;
+    }
+    font().h_advance_unscaled(glyph) / units() * size
+}
+
+fn units() -> f32 {
+    font().units_per_em().unwrap_or(2048.0)
+}
+
+/// The text, or as much of its start as fits into `room` with an ellipsis.
+pub(crate) fn shorten(text: &str, size: f32, room: f32) -> String {
+    let ellipsis = advance(ELLIPSIS, size);
+    let (mut used, mut fits) = (0.0, 0);
+    for (at, c) in text.char_indices() {
+        if used + ellipsis <= room {
+            fits = at;
+        }
+        used += advance(c, size);
+        // A hair's breadth for rounding: the room is often the width of this very text.
+        if used > room + 0.01 {
+            let start = text.get(..fits).unwrap_or_default().trim_end();
+            return format!("{start}{ELLIPSIS}");
+        }
+    }
+    text.to_owned()
+}
+
+/// One character of a line of text.
+pub(super) enum Glyph {
+    Outline(OutlinedGlyph),
+    /// The font does not have it: where its square begins, and the side of that.
+    Missing(f32, f32),
+}
+
+/// The glyphs of a line of text that starts at the origin, with y growing downwards from the baseline.
+pub(super) fn glyphs(text: &str, size: f32) -> impl Iterator<Item = Glyph> {
+    let mut x = 0.0;
+    // ab_glyph measures by the height of a line; we, as CSS does, by the size of an em.
+    let scale = PxScale::from(size * font().height_unscaled() / units());
+    text.chars().filter_map(move |c| {
+        let start = x;
+        x += advance(c, size);
+        let glyph = font().glyph_id(c);
+        if glyph.0 == 0 {
+            return Some(Glyph::Missing(start, size));
+        }
+        let glyph = glyph.with_scale_and_position(scale, point(start, 0.0));
+        // Spaces have no outline.
+        font().outline_glyph(glyph).map(Glyph::Outline)
+    })
+}

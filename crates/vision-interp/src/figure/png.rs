@@ -1,0 +1,18 @@
+//! Pixels as a PNG file.
+
+use image::{ExtendedColorType, ImageEncoder, RgbImage, codecs::png::PngEncoder};
+
+use crate::{Error, Result};
+
+pub(super) fn encode(pixels: &RgbImage) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    PngEncoder::new(&mut bytes)
+        .write_image(
+            pixels,
+            pixels.width(),
+            pixels.height(),
+            ExtendedColorType::Rgb8,
+        )
+        .map_err(Error::Encode)?;
+    Ok(bytes)
+}

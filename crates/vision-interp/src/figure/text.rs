@@ -1,0 +1,89 @@
+//! One line of text in a figure.
+
+use super::{BLACK, Rgb, font};
+
+/// Which part of the text is at its x (for rotated text: at its y).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub(crate) enum Anchor {
+    Start,
+    Middle,
+    End,
+}
+
+/// One line of text.
+#[derive(Clone, Debug)]
+pub(crate) struct Text {
+    pub(crate) x: f32,
+    /// Where capitals have their middle, or for rotated text, the anchor.
+    pub(crate) y: f32,
+    /// Height of a capital plus its surroundings: what CSS calls font-size.
+    pub(crate) size: f32,
+    pub(crate) anchor: Anchor,
+    /// Turned by a quarter, to be read from bottom to top.
+    pub(crate) rotated: bool,
+    pub(crate) colour: Rgb,
+    pub(crate) content: String,
+    /// The whole text, if `content` had to be shortened.
+    pub(crate) whole: Option<String>,
+}
+
+impl Text {
+    /// Black text whose line is centred on the point.
+    pub(crate) fn new(x: f32, y: f32, size: f32, anchor: Anchor, content: &str) -> Self {
+        Self {
+            x,
+            y,
+            size,
+            anchor,
+            rotated: false,
+            colour: BLACK,
+            content: printable(content),
+            whole: None,
+        }
+    }
+
+    pub(crate) fn rotated(mut self) -> Self {
+        self.rotated = true;
+        self
+    }
+
+    pub(crate) fn colour(mut self, colour: Rgb) -> Self {
+        self.colour = colour;
+        self
+    }
+
+    /// Shortened so that it is at most `width` wide.
+    pub(crate) fn fit(self, width: f32) -> Self {
+        let short = font::shorten(&self.content, self.size, width);
+        let whole = self.content.clone();
+        self.shortened(short, whole)
+    }
+
+    /// With another, shorter content, which stands for `whole`.
+    pub(crate) fn shortened(mut self, short: String, whole: String) -> Self {
+        let (short, whole) = (printable(&short), printable(&whole));
+        self.whole = (short != whole).then_some(whole);
+        self.content = short;
+        self
+    }
+
+    /// How far the baseline is below the middle of the line.
+    pub(crate) fn descent(&self) -> f32 {
+        // Half the height of a capital, which is 0.729 of the size in DejaVu Sans.
+        0.3645 * self.size
+    }
+}
+
+/// Text without line breaks, control characters (which XML forbids) and characters that turn the
+/// direction of what follows them.
+pub(super) fn printable(text: &str) -> String {
+    let visible = |c: char| match c {
+        '\t' | '\n' | '\r' => ' ',
+        c if c.is_control() => char::REPLACEMENT_CHARACTER,
+        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}' => {
+            char::REPLACEMENT_CHARACTER
+        }
+        c => c,
+    };
+    text.chars().map(visible).collect()
+}

@@ -1,0 +1,83 @@
+//! What needs a learner or its data: everything else in this crate works on plain numbers and pictures.
+
+use image::RgbImage;
+use vision_data::{DatasetType, ImageDataBunch};
+use vision_learner::Learner;
+
+use crate::{ClassificationInterpretation, Error, Figure, ImageError, ImageGrid, Result};
+
+impl ClassificationInterpretation {
+    /// Predicts the validation set and interprets the result.
+    ///
+    /// # Errors
+    ///
+    /// If there is no validation set, or it cannot be read.
+    pub fn from_learner(learner: &Learner) -> Result<Self> {
+        Self::from_learner_with(learner, DatasetType::Valid)
+    }
+
+    /// Predicts any part of the data and interprets the result. For the training set,
+    /// [`DatasetType::Fix`] has every item without random transforms.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoLabels`] for a test set without labels; else, if there is no such part of the data, or it
+    /// cannot be read.
+    pub fn from_learner_with(learner: &Learner, part: DatasetType) -> Result<Self> {
+        let data = learner.data().clone();
+        // Else each item would count as one of the first class.
+        if data.dataset(part)?.label(0).is_none() {
+            return Err(Error::NoLabels { part });
+        }
+        let predictions = learner.get_preds(part)?;
+        let classes = data.classes().to_vec();
+        Self::from_predictions(classes, predictions, move |item| seen(&data, part, item))
+    }
+}
+
+/// A picture as the model sees it when it predicts: through the validation transforms, not normalised.
+fn seen(
+    data: &ImageDataBunch,
+    part: DatasetType,
+    item: usize,
+) -> std::result::Result<RgbImage, ImageError> {
+    let image = data.dataset(part)?.image(item)?;
+    let tensor = data.denormalize(&data.prepare(&image)?)?;
+    let [_, _, height, width] = tensor.dims();
+    let values: Vec<f32> = tensor.into_data().iter::<f32>().collect();
+    let plane = height * width;
+    let byte = |at: usize| {
+        let value = values.get(at).copied().unwrap_or(0.0);
+        (value.clamp(0.0, 1.0) * 255.0).round() as u8
+    };
+    Ok(RgbImage::from_fn(width as u32, height as u32, |x, y| {
+        let at = y as usize * width + x as usize;
+        [byte(at), byte(plane + at), byte(2 * plane + at)].into()
+    }))
+}
+
+/// A square of up to `rows` by `rows` pictures of the first batch, each titled with its class: training
+/// pictures as they are after their random transforms, others as the model sees them.
+///
+/// # Errors
+///
+/// If there is no such part of the data, a picture cannot be read, or `rows` is 0.
+pub fn plot_batch(data: &ImageDataBunch, part: DatasetType, rows: usize) -> Result<Figure> {
+    let batch = data.one_batch(part)?;
+    let dataset = data.dataset(part)?;
+    let mut grid = ImageGrid::new();
+    for (position, item) in batch
+        .indices
+        .iter()
+        .enumerate()
+        .take(rows.saturating_mul(rows))
+    {
+        let class = dataset
+            .label(*item)
+            .and_then(|label| data.classes().get(label));
+        if let Some(picture) = batch.picture(position) {
+            grid = grid.with_image(picture, class.cloned().unwrap_or_default());
+        }
+    }
+    grid.plot()
+}

@@ -1,0 +1,335 @@
+//! The confusion matrix as a heat map.
+
+use image::RgbImage;
+
+use super::{check_length, colour::blues, decimals};
+use crate::{
+    ConfusionMatrix, Error, Figure, Result,
+    figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, width},
+};
+
+const TITLE: f32 = 16.0;
+const AXIS_LABEL: f32 = 14.0;
+const MARGIN: f32 = 12.0;
+/// Length of a tick, and its distance from the label.
+const TICK: f32 = 4.0;
+/// Widest name of a class beside an axis.
+const NAME: f32 = 160.0;
+/// With more classes than this, cells are too small for numbers.
+const MOST_WITH_TEXT: usize = 50;
+/// Where in the map the smallest values are if cells carry no numbers.
+const FAINTEST: f64 = 0.2;
+/// Cells of rows without items: no shade of the map.
+const UNKNOWN: Rgb = [224; 3];
+
+/// Settings of the heat map of a [`ConfusionMatrix`].
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+pub struct ConfusionPlotConfig {
+    title: String,
+    normalized: bool,
+    precision: usize,
+    cell_size: Option<f32>,
+    text: Option<bool>,
+    color_bar: Option<bool>,
+}
+
+impl Default for ConfusionPlotConfig {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl ConfusionPlotConfig {
+    /// Counts, with the title "Confusion matrix".
+    pub fn new() -> Self {
+        Self {
+            title: "Confusion matrix".to_owned(),
+            normalized: false,
+            precision: 2,
+            cell_size: None,
+            text: None,
+            color_bar: None,
+        }
+    }
+
+    /// The title; none if empty. Default "Confusion matrix".
+    pub fn with_title(mut self, title: impl Into<String>) -> Self {
+        self.title = title.into();
+        self
+    }
+
+    /// Whether each row is divided by its sum. A row without items is grey and reads `nan`. Default false.
+    pub fn with_normalized(mut self, normalized: bool) -> Self {
+        self.normalized = normalized;
+        self
+    }
+
+    /// Decimals of normalised values, 0 to 6. Default 2.
+    pub fn with_precision(mut self, decimals: usize) -> Self {
+        self.precision = decimals;
+        self
+    }
+
+    /// Side of a cell in pixels. Default: by the number of classes, from 120 down to 1.
+    pub fn with_cell_size(mut self, pixels: f32) -> Self {
+        self.cell_size = Some(pixels);
+        self
+    }
+
+    /// Whether cells carry their value. Default: up to 50 classes. Text that would not be legible at the
+    /// size of the cell is left out all the same. Without text, the smallest values are a shade darker than
+    /// their share, so that a single mistake shows among many cells.
+    pub fn with_text(mut self, text: bool) -> Self {
+        self.text = Some(text);
+        self
+    }
+
+    /// Whether a bar at the right explains the colours. Default: where cells carry no values.
+    pub fn with_color_bar(mut self, color_bar: bool) -> Self {
+        self.color_bar = Some(color_bar);
+        self
+    }
+}
+
+impl ConfusionMatrix {
+    /// A heat map: rows are actual classes, columns predicted ones, dark is much.
+    ///
+    /// ```
+    /// use vision_interp::{ConfusionMatrix, ConfusionPlotConfig};
+    ///
+    /// # fn main() -> vision_interp::Result<()> {
+    /// let matrix = ConfusionMatrix::from_rows(["3", "7"], [[989, 21], [40, 988]])?;
+    /// let figure = matrix.plot(&ConfusionPlotConfig::new().with_normalized(true))?;
+    /// assert!(figure.to_svg().contains(">0.98</text>"));
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Nothing`] if there are no classes, [`Error::Setting`] for a setting that makes no sense,
+    /// [`Error::TooLarge`] if there are too many classes to draw.
+    pub fn plot(&self, config: &ConfusionPlotConfig) -> Result<Figure> {
+        let classes = self.classes().len();
+        if classes == 0 {
+            return Err(Error::Nothing {
+                what: "the confusion matrix has no classes",
+            });
+        }
+        if config.precision > 6 {
+            let found = config.precision.to_string();
+            return Err(Error::Setting {
+                field: "precision",
+                expected: "0 to 6 decimals",
+                found,
+            });
+        }
+        if let Some(cell) = config.cell_size {
+            check_length("cell_size", cell)?;
+        }
+        Layout::new(self, config).draw(self, config)
+    }
+}
+
+/// Values, how they read, and where everything goes.
+struct Layout {
+    /// One for each cell; NaN in normalised rows without items.
+    values: Vec<f64>,
+    most: f64,
+    labels: Vec<String>,
+    /// Size of the text in cells, if there is any.
+    text: Option<f32>,
+    color_bar: bool,
+    cell: f32,
+    /// Left upper corner of the cells, and the side of their square.
+    left: f32,
+    top: f32,
+    side: f32,
+    /// Size of the names of classes, and of how many classes one has its name at the axis.
+    names: f32,
+    step: usize,
+}
+
+impl Layout {
+    fn new(matrix: &ConfusionMatrix, config: &ConfusionPlotConfig) -> Self {
+        let classes = matrix.classes().len();
+        let wants_text = config.text.unwrap_or(classes <= MOST_WITH_TEXT);
+        let values: Vec<f64> = match config.normalized {
+            true => matrix.normalized().into_iter().flatten().collect(),
+            false => matrix.rows().flatten().map(|count| *count as f64).collect(),
+        };
+        let label = |value: &f64| {
+            decimals(
+                *value,
+                if config.normalized {
+                    config.precision
+                } else {
+                    0
+                },
+            )
+        };
+        let labels: Vec<_> = match wants_text {
+            true => values.iter().map(label).collect(),
+            false => Vec::new(),
+        };
+        let widest = labels
+            .iter()
+            .map(|label| width(label, 1.0))
+            .fold(0.0, f32::max);
+
+        let shared = 720.0 / classes as f32;
+        let cell = config.cell_size.unwrap_or(match wants_text {
+            // Room for the longest number in a legible size.
+            true => shared
+                .clamp(28.0, 120.0)
+                .max((10.0 * widest + 12.0).min(80.0))
+                .floor(),
+            false => (1000.0 / classes as f32).clamp(1.0, 120.0).floor(),
+        });
+        let text = (0.38 * cell).min(16.0).min((cell - 8.0) / widest);
+        let text = (wants_text && text >= 6.5).then_some(text);
+        let names = (0.8 * cell).clamp(9.0, 12.0);
+        let beside = matrix
+            .classes()
+            .iter()
+            .map(|name| width(name, names))
+            .fold(0.0, f32::max);
+        Self {
+            most: values.iter().copied().fold(0.0, f64::max),
+            values,
+            labels,
+            text,
+            color_bar: config.color_bar.unwrap_or(text.is_none()),
+            cell,
+            left: MARGIN + AXIS_LABEL + 8.0 + beside.min(NAME) + 2.0 * TICK,
+            top: if config.title.is_empty() {
+                MARGIN
+            } else {
+                MARGIN + TITLE + 12.0
+            },
+            side: cell * classes as f32,
+            names,
+            step: ((names + 1.0) / cell).ceil().max(1.0) as usize,
+        }
+    }
+
+    fn draw(&self, matrix: &ConfusionMatrix, config: &ConfusionPlotConfig) -> Result<Figure> {
+        let (left, top, side) = (self.left, self.top, self.side);
+        // The same space below as at the left, and at the right of few cells, enough for the title.
+        let bar = if self.color_bar { 90.0 } else { 0.0 };
+        let middle = left + side / 2.0;
+        let title = (width(&config.title, TITLE) / 2.0).min(240.0);
+        let right = (left + side + bar).max(middle + title) + MARGIN;
+        let mut figure = Figure::new(&config.title, right, top + side + left)?;
+        if !config.title.is_empty() {
+            let text = Text::new(
+                middle,
+                MARGIN + TITLE / 2.0,
+                TITLE,
+                Anchor::Middle,
+                &config.title,
+            );
+            figure.text(text.fit(2.0 * (right - MARGIN - middle).min(middle - MARGIN)));
+        }
+        let area = Area {
+            x: left,
+            y: top,
+            width: side,
+            height: side,
+        };
+        figure.frame(area, BLACK);
+        figure.image(area, self.heat_map());
+        self.draw_values(&mut figure);
+        self.draw_names(&mut figure, matrix);
+        let below = top + side + left - MARGIN - AXIS_LABEL / 2.0;
+        figure.text(Text::new(
+            middle,
+            below,
+            AXIS_LABEL,
+            Anchor::Middle,
+            "Predicted",
+        ));
+        let (x, y) = (MARGIN + AXIS_LABEL / 2.0, top + side / 2.0);
+        figure.text(Text::new(x, y, AXIS_LABEL, Anchor::Middle, "Actual").rotated());
+        if self.color_bar {
+            self.draw_color_bar(&mut figure, config);
+        }
+        Ok(figure)
+    }
+
+    /// One pixel for each cell: a million rectangles would be too much for an SVG viewer.
+    fn heat_map(&self) -> RgbImage {
+        let colour = |value: &f64| match value.is_nan() {
+            true => UNKNOWN,
+            false => self.shade(value / self.most.max(f64::MIN_POSITIVE)),
+        };
+        let classes = self.values.len().isqrt() as u32;
+        let pixels = self.values.iter().flat_map(colour).collect();
+        RgbImage::from_raw(classes, classes, pixels).unwrap_or_default()
+    }
+
+    /// The colour for a part of the largest value.
+    fn shade(&self, part: f64) -> Rgb {
+        // Where no number tells 0 from a few, among many small cells, the few must stand out from white.
+        let lift = if self.text.is_none() && part > 0.0 {
+            FAINTEST
+        } else {
+            0.0
+        };
+        blues(lift + (1.0 - lift) * part)
+    }
+
+    fn draw_values(&self, figure: &mut Figure) {
+        let Some(size) = self.text else { return };
+        let classes = self.values.len().isqrt();
+        for (i, (value, label)) in self.values.iter().zip(&self.labels).enumerate() {
+            let x = self.left + ((i % classes) as f32 + 0.5) * self.cell;
+            let y = self.top + ((i / classes) as f32 + 0.5) * self.cell;
+            let colour = if *value > self.most / 2.0 {
+                WHITE
+            } else {
+                BLACK
+            };
+            figure.text(Text::new(x, y, size, Anchor::Middle, label).colour(colour));
+        }
+    }
+
+    fn draw_names(&self, figure: &mut Figure, matrix: &ConfusionMatrix) {
+        let (left, bottom) = (self.left, self.top + self.side);
+        for (i, name) in matrix.classes().iter().enumerate().step_by(self.step) {
+            let along = (i as f32 + 0.5) * self.cell;
+            let (x, y) = (left + along, self.top + along);
+            figure.rect(x.floor(), bottom, 1.0, TICK, BLACK);
+            figure.rect(left - TICK, y.floor(), TICK, 1.0, BLACK);
+            let name = |x, y| Text::new(x, y, self.names, Anchor::End, name).fit(NAME);
+            figure.text(name(x, bottom + 2.0 * TICK).rotated());
+            figure.text(name(left - 2.0 * TICK, y));
+        }
+    }
+
+    fn draw_color_bar(&self, figure: &mut Figure, config: &ConfusionPlotConfig) {
+        const STEPS: u32 = 256;
+        let area = Area {
+            x: self.left + self.side + 16.0,
+            y: self.top,
+            width: 16.0,
+            height: self.side,
+        };
+        let shades = RgbImage::from_fn(1, STEPS, |_, y| {
+            self.shade(1.0 - f64::from(y) / f64::from(STEPS - 1)).into()
+        });
+        figure.frame(area, BLACK);
+        figure.image(area, shades);
+        let precision = if config.normalized {
+            config.precision
+        } else {
+            0
+        };
+        for (value, y) in [(self.most, area.y), (0.0, area.y + area.height)] {
+            let x = area.x + area.width + 2.0 * TICK;
+            let label = decimals(value, precision);
+            figure.text(Text::new(x, y, 11.0, Anchor::Start, &label).fit(48.0));
+        }
+    }
+}

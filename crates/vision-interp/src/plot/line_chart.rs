@@ -1,0 +1,311 @@
+//! Lines over an axis: losses, learning rates.
+
+pub use super::axis::Scale;
+use super::{axis::Axis, check_length, colour::CYCLE};
+use crate::{
+    Error, Figure, Result,
+    figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, width},
+};
+
+const TITLE: f32 = 16.0;
+const LABEL: f32 = 13.0;
+const TICK: f32 = 11.0;
+const MARGIN: f32 = 12.0;
+const GRID: Rgb = [230; 3];
+const MARKER: Rgb = [0xd6, 0x27, 0x28];
+/// Series of at most so many points show each as a dot.
+const FEW: usize = 12;
+
+/// Series of numbers as lines, with axes and a legend.
+///
+/// ```
+/// use vision_interp::{LineChart, Scale};
+///
+/// # fn main() -> vision_interp::Result<()> {
+/// let figure = LineChart::new()
+///     .with_title("Learning rate finder")
+///     .with_x_label("learning rate")
+///     .with_y_label("loss")
+///     .with_x_scale(Scale::Log)
+///     .with_series("loss", [(1e-5, 0.9), (1e-4, 0.8), (1e-3, 0.4), (1e-2, 1.7)])
+///     .plot()?;
+/// assert!(figure.to_svg().contains(">1e-4</text>"));
+/// # Ok(())
+/// # }
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+pub struct LineChart {
+    title: String,
+    x_label: String,
+    y_label: String,
+    x_scale: Scale,
+    y_scale: Scale,
+    width: f32,
+    height: f32,
+    series: Vec<Series>,
+    markers: Vec<Series>,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+struct Series {
+    name: String,
+    points: Vec<(f64, f64)>,
+}
+
+impl Default for LineChart {
+    fn default() -> Self {
+        Self::new()
+    }
+}
+
+impl LineChart {
+    /// No series yet; linear axes, 640 x 400 pixels.
+    pub fn new() -> Self {
+        Self {
+            title: String::new(),
+            x_label: String::new(),
+            y_label: String::new(),
+            x_scale: Scale::Linear,
+            y_scale: Scale::Linear,
+            width: 640.0,
+            height: 400.0,
+            series: Vec::new(),
+            markers: Vec::new(),
+        }
+    }
+
+    /// The title. Default none.
+    pub fn with_title(mut self, title: impl Into<String>) -> Self {
+        self.title = title.into();
+        self
+    }
+
+    /// What is on the horizontal axis. Default none.
+    pub fn with_x_label(mut self, label: impl Into<String>) -> Self {
+        self.x_label = label.into();
+        self
+    }
+
+    /// What is on the vertical axis. Default none.
+    pub fn with_y_label(mut self, label: impl Into<String>) -> Self {
+        self.y_label = label.into();
+        self
+    }
+
+    /// Scale of the horizontal axis. Default linear.
+    pub fn with_x_scale(mut self, scale: Scale) -> Self {
+        self.x_scale = scale;
+        self
+    }
+
+    /// Scale of the vertical axis. Default linear.
+    pub fn with_y_scale(mut self, scale: Scale) -> Self {
+        self.y_scale = scale;
+        self
+    }
+
+    /// Width and height in pixels, each from 200 to 10,000. Default 640 x 400.
+    pub fn with_size(mut self, width: f32, height: f32) -> Self {
+        (self.width, self.height) = (width, height);
+        self
+    }
+
+    /// Adds a line through points (x, y). Points that are not finite, or not positive on a logarithmic axis,
+    /// leave a gap. The legend is shown from two series on.
+    pub fn with_series(
+        mut self,
+        name: impl Into<String>,
+        points: impl IntoIterator<Item = (f64, f64)>,
+    ) -> Self {
+        let points = points.into_iter().collect();
+        self.series.push(Series {
+            name: name.into(),
+            points,
+        });
+        self
+    }
+
+    /// Adds a labelled dot, such as a suggested learning rate.
+    pub fn with_marker(mut self, name: impl Into<String>, x: f64, y: f64) -> Self {
+        self.markers.push(Series {
+            name: name.into(),
+            points: vec![(x, y)],
+        });
+        self
+    }
+
+    /// Draws the chart.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Nothing`] if no point can be drawn, [`Error::Setting`] for a size that makes no sense.
+    pub fn plot(&self) -> Result<Figure> {
+        for (field, value) in [("width", self.width), ("height", self.height)] {
+            check_length(field, value)?;
+            if value < 200.0 {
+                let expected = "at least 200 pixels";
+                return Err(Error::Setting {
+                    field,
+                    expected,
+                    found: value.to_string(),
+                });
+            }
+        }
+        let shown: Vec<_> = self.series.iter().chain(&self.markers).collect();
+        let points = || shown.iter().flat_map(|series| &series.points);
+        let finite = || points().filter(|(x, y)| self.has_place(*x, *y));
+        let x = Axis::around(self.x_scale, finite().map(|(x, _)| *x));
+        let y = Axis::around(self.y_scale, finite().map(|(_, y)| *y));
+        let (Some(x), Some(y)) = (x, y) else {
+            let what = "no series has a finite point (and on a logarithmic axis, a positive one)";
+            return Err(Error::Nothing { what });
+        };
+        let mut figure = Figure::new(&self.title, self.width, self.height)?;
+        let area = self.draw_axes(&mut figure, &x, &y);
+        let position = |&(px, py): &(f64, f64)| {
+            let (px, py) = (x.position(px)? as f32, y.position(py)? as f32);
+            Some((area.x + px * area.width, area.y + (1.0 - py) * area.height))
+        };
+        for (series, colour) in self.series.iter().zip(CYCLE.iter().cycle()) {
+            let places: Vec<_> = series.points.iter().map(position).collect();
+            for run in places.split(Option::is_none) {
+                let run: Vec<_> = run.iter().flatten().copied().collect();
+                if !run.is_empty() {
+                    figure.line(run, 1.8, *colour);
+                }
+            }
+            if places.len() <= FEW {
+                for dot in places.into_iter().flatten() {
+                    figure.line(vec![dot], 6.0, *colour);
+                }
+            }
+        }
+        for marker in &self.markers {
+            if let Some(dot) = marker.points.first().and_then(position) {
+                Self::draw_marker(&mut figure, area, dot, &marker.name);
+            }
+        }
+        if self.series.len() > 1 {
+            self.draw_legend(&mut figure, area);
+        }
+        Ok(figure)
+    }
+
+    fn has_place(&self, x: f64, y: f64) -> bool {
+        let fits = |scale, value: f64| value.is_finite() && (scale == Scale::Linear || value > 0.0);
+        fits(self.x_scale, x) && fits(self.y_scale, y)
+    }
+
+    /// Frame, grid, ticks and labels; returns where the lines go.
+    fn draw_axes(&self, figure: &mut Figure, x: &Axis, y: &Axis) -> Area {
+        let above = if self.title.is_empty() {
+            0.0
+        } else {
+            TITLE + 10.0
+        };
+        let below = TICK
+            + 10.0
+            + if self.x_label.is_empty() {
+                0.0
+            } else {
+                LABEL + 8.0
+            };
+        let height = self.height - 2.0 * MARGIN - above - below;
+        let rows = y.ticks((height / 45.0) as usize);
+        let widest = rows
+            .iter()
+            .map(|(_, label)| width(label, TICK))
+            .fold(0.0, f32::max);
+        let before = widest
+            + 8.0
+            + if self.y_label.is_empty() {
+                0.0
+            } else {
+                LABEL + 8.0
+            };
+        let across = self.width - 2.0 * MARGIN - before - 8.0;
+        let area = Area {
+            x: MARGIN + before,
+            y: MARGIN + above,
+            width: across,
+            height,
+        };
+        let bottom = area.y + area.height;
+        for (value, label) in rows {
+            let Some(at) = y.position(value) else {
+                continue;
+            };
+            let at = bottom - at as f32 * area.height;
+            figure.rect(area.x, at.floor(), area.width, 1.0, GRID);
+            figure.text(Text::new(area.x - 8.0, at, TICK, Anchor::End, &label));
+        }
+        for (value, label) in x.ticks((area.width / 75.0) as usize) {
+            let Some(at) = x.position(value) else {
+                continue;
+            };
+            let at = area.x + at as f32 * area.width;
+            figure.rect(at.floor(), area.y, 1.0, area.height, GRID);
+            figure.text(Text::new(
+                at,
+                bottom + 8.0 + TICK / 2.0,
+                TICK,
+                Anchor::Middle,
+                &label,
+            ));
+        }
+        figure.frame(area, BLACK);
+        let middle = area.x + area.width / 2.0;
+        let title = Text::new(
+            middle,
+            MARGIN + TITLE / 2.0,
+            TITLE,
+            Anchor::Middle,
+            &self.title,
+        );
+        figure.text(title.fit(2.0 * (middle.min(self.width - middle) - MARGIN)));
+        let y = self.height - MARGIN - LABEL / 2.0;
+        figure.text(Text::new(middle, y, LABEL, Anchor::Middle, &self.x_label).fit(area.width));
+        let (x, y) = (MARGIN + LABEL / 2.0, area.y + area.height / 2.0);
+        let label = Text::new(x, y, LABEL, Anchor::Middle, &self.y_label);
+        figure.text(label.fit(area.height).rotated());
+        area
+    }
+
+    /// A dot, and above it (below it at the upper edge) its name, on white since lines may pass there.
+    fn draw_marker(figure: &mut Figure, area: Area, dot: (f32, f32), name: &str) {
+        figure.line(vec![dot], 9.0, MARKER);
+        let wide = width(name, TICK).min(area.width - 8.0);
+        let by = if dot.1 - area.y > 26.0 { -15.0 } else { 15.0 };
+        let (low, high) = (
+            area.x + 4.0 + wide / 2.0,
+            area.x + area.width - 4.0 - wide / 2.0,
+        );
+        let (x, y) = (dot.0.min(high).max(low), dot.1 + by);
+        figure.rect(x - wide / 2.0 - 2.0, y - 7.0, wide + 4.0, 14.0, WHITE);
+        figure.text(Text::new(x, y, TICK, Anchor::Middle, name).fit(wide));
+    }
+
+    /// In the upper right corner, where loss curves leave room.
+    fn draw_legend(&self, figure: &mut Figure, area: Area) {
+        let room = area.width / 2.0;
+        let names = self.series.iter().map(|series| width(&series.name, TICK));
+        let wide = names.fold(0.0, f32::max).min(room);
+        let (right, line) = (area.x + area.width - 8.0, TICK + 6.0);
+        let left = right - wide - 40.0;
+        let height = line * self.series.len() as f32 + 6.0;
+        let back = Area {
+            x: left,
+            y: area.y + 8.0,
+            width: right - left,
+            height,
+        };
+        figure.rect(back.x, back.y, back.width, back.height, WHITE);
+        figure.frame(back, [204; 3]);
+        for (i, (series, colour)) in self.series.iter().zip(CYCLE.iter().cycle()).enumerate() {
+            let y = back.y + 3.0 + (i as f32 + 0.5) * line;
+            figure.line(vec![(left + 8.0, y), (left + 26.0, y)], 2.5, *colour);
+            figure.text(Text::new(left + 34.0, y, TICK, Anchor::Start, &series.name).fit(room));
+        }
+    }
+}

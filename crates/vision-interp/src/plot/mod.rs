@@ -1,0 +1,36 @@
+//! Figures of what this crate is about.
+
+mod axis;
+mod colour;
+mod confusion;
+mod grid;
+mod line_chart;
+mod top_losses;
+
+pub use confusion::ConfusionPlotConfig;
+pub use grid::ImageGrid;
+pub use line_chart::{LineChart, Scale};
+pub use top_losses::{LossTitle, TopLossesConfig};
+
+use crate::{Error, Result};
+
+/// Checks a length of the user's, in pixels.
+fn check_length(field: &'static str, value: f32) -> Result<()> {
+    if (1.0..=10_000.0).contains(&value) {
+        return Ok(());
+    }
+    let expected = "a number of pixels from 1 to 10000";
+    Err(Error::Setting {
+        field,
+        expected,
+        found: value.to_string(),
+    })
+}
+
+/// A number with so many decimals, spelled as Python does.
+fn decimals(value: f64, decimals: usize) -> String {
+    if value.is_nan() {
+        return "nan".to_owned();
+    }
+    format!("{value:.decimals$}")
+}

@@ -1,0 +1,94 @@
+//! What stands above each picture of the top losses, and the settings of the whole.
+
+use std::fmt;
+
+use super::decimals;
+use crate::figure::{shorten, width};
+
+/// What was predicted for a picture, displayed as fastai does: `7/3 / 5.82 / 0.00`.
+#[derive(Clone, Debug, PartialEq)]
+pub struct LossTitle {
+    /// Name of the most probable class.
+    pub predicted: String,
+    /// Name of the right class.
+    pub actual: String,
+    /// The loss.
+    pub loss: f32,
+    /// Probability of the *actual* class, from 0 to 1.
+    pub probability: f32,
+}
+
+impl LossTitle {
+    /// With names shortened until the title fits, the longer one first; the numbers stay whole.
+    pub(super) fn shortened(&self, room: f32, font_size: f32) -> Self {
+        let size = |text: &str| width(text, font_size);
+        let (predicted, actual) = (size(&self.predicted), size(&self.actual));
+        let numbers = size(&self.to_string()) - predicted - actual;
+        let names = (room - numbers).max(0.0);
+        // What the shorter name leaves of its half goes to the other.
+        let share = |own: f32, other: f32| own.min((names - other).max(names / 2.0));
+        let short = |name: &str, own, other| shorten(name, font_size, share(own, other));
+        Self {
+            predicted: short(&self.predicted, predicted, actual),
+            actual: short(&self.actual, actual, predicted),
+            ..*self
+        }
+    }
+}
+
+impl fmt::Display for LossTitle {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            predicted,
+            actual,
+            loss,
+            probability,
+        } = self;
+        let (loss, p) = (
+            decimals((*loss).into(), 2),
+            decimals((*probability).into(), 2),
+        );
+        write!(f, "{predicted}/{actual} / {loss} / {p}")
+    }
+}
+
+/// Settings of [`plot_top_losses_with`](crate::ClassificationInterpretation::plot_top_losses_with).
+#[derive(Clone, Debug, PartialEq)]
+#[must_use]
+pub struct TopLossesConfig {
+    pub(crate) k: usize,
+    pub(crate) largest: bool,
+    pub(crate) title: String,
+    pub(crate) cell_size: f32,
+}
+
+impl TopLossesConfig {
+    /// The `k` largest losses.
+    pub fn new(k: usize) -> Self {
+        let title = "Prediction/Actual/Loss/Probability".to_owned();
+        Self {
+            k,
+            largest: true,
+            title,
+            cell_size: 168.0,
+        }
+    }
+
+    /// Whether the largest losses are shown, or the smallest. Default true.
+    pub fn with_largest(mut self, largest: bool) -> Self {
+        self.largest = largest;
+        self
+    }
+
+    /// The title above all pictures; none if empty. Default `Prediction/Actual/Loss/Probability`.
+    pub fn with_title(mut self, title: impl Into<String>) -> Self {
+        self.title = title.into();
+        self
+    }
+
+    /// Largest width and height of a picture, in pixels. Default 168.
+    pub fn with_cell_size(mut self, pixels: f32) -> Self {
+        self.cell_size = pixels;
+        self
+    }
+}

@@ -1,0 +1,189 @@
+//! What fits and what does not.
+
+use std::{
+    collections::BTreeSet,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use super::WeightsFile;
+use crate::{Error, Result, error::first_few};
+
+/// How a file's tensors and a model's parameters go together.
+///
+/// It prints as one line of counts and the first names of what does not fit.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct LoadReport {
+    /// The file.
+    pub file: PathBuf,
+    /// Parameters and buffers that the file has, in the model's order.
+    pub loaded: Vec<String>,
+    /// Those that it lacks.
+    pub missing: Vec<String>,
+    /// Those that it has in another shape.
+    pub mismatched: Vec<Mismatch>,
+    /// Tensors of the file that the model has no place for.
+    pub unused: Vec<String>,
+    /// Tensors of the file that are not floating point, such as `num_batches_tracked`.
+    pub skipped: Vec<String>,
+}
+
+/// A tensor whose shape is not the model's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct Mismatch {
+    /// Its name.
+    pub name: String,
+    /// The model's shape.
+    pub expected: Vec<usize>,
+    /// The file's shape.
+    pub found: Vec<usize>,
+}
+
+impl fmt::Display for Mismatch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { name, expected, found } = self;
+        write!(f, "{name}: expected {expected:?}, found {found:?}")
+    }
+}
+
+impl LoadReport {
+    /// Compares a file with the names and shapes that a model has. No value is read.
+    pub fn compare<'a>(
+        file: &WeightsFile,
+        wanted: impl IntoIterator<Item = (&'a str, &'a [usize])>,
+    ) -> Self {
+        let mut report = Self {
+            file: file.path().to_owned(),
+            skipped: file.skipped().map(str::to_owned).collect(),
+            ..Self::default()
+        };
+        let mut unused: BTreeSet<&str> = file.names().collect();
+        for (name, expected) in wanted {
+            unused.remove(name);
+            match file.shape(name) {
+                None => report.missing.push(name.to_owned()),
+                Some(found) if found == expected => report.loaded.push(name.to_owned()),
+                Some(found) => report.mismatched.push(Mismatch {
+                    name: name.to_owned(),
+                    expected: expected.to_vec(),
+                    found: found.to_vec(),
+                }),
+            }
+        }
+        report.unused = unused.into_iter().map(str::to_owned).collect();
+        report
+    }
+
+    /// The report without what a module (`fc`) lacks: for a part of the model that is not needed.
+    pub fn without(mut self, module: &str) -> Self {
+        let inside = |name: &str| {
+            let rest = name.strip_prefix(module);
+            rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
+        };
+        self.missing.retain(|name| !inside(name));
+        self.mismatched.retain(|m| !inside(&m.name));
+        self
+    }
+
+    /// Whether every parameter and buffer was in the file, in its shape.
+    pub fn is_complete(&self) -> bool {
+        self.missing.is_empty() && self.mismatched.is_empty()
+    }
+
+    /// An error that says what is missing or of another shape, and why, if there is any.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WeightsMisfit`] unless the report [is complete](Self::is_complete).
+    pub fn require_complete(&self) -> Result<()> {
+        if self.is_complete() {
+            return Ok(());
+        }
+        Err(Error::WeightsMisfit {
+            path: self.file.clone(),
+            missing: self.missing.clone(),
+            mismatched: self.mismatched.clone(),
+            hint: self.hint(),
+        })
+    }
+
+    /// The likely reason of a misfit.
+    fn hint(&self) -> String {
+        if let Some((trained, ours)) = self.classes() {
+            return format!(
+                "; it was trained on {trained} classes and the model has {ours}: build the model with \
+                 {trained} classes, or take only the body from the file and train a new head"
+            );
+        }
+        if self.loaded.is_empty() && self.mismatched.is_empty() && self.nearest_unused().is_none() {
+            return "; it is of another architecture: none of its names is the model's".into();
+        }
+        match self.nearest_unused() {
+            Some((missing, near)) => format!("; instead of {missing:?} it has {near:?}"),
+            None if !self.mismatched.is_empty() => {
+                "; it is of another architecture, or of other sizes".into()
+            }
+            None => String::new(),
+        }
+    }
+
+    /// Classes of the file and of the model, if nothing but the last layer's rows differ.
+    fn classes(&self) -> Option<(usize, usize)> {
+        let layer = |m: &Mismatch| Some(m.name.rsplit_once('.')?.0.to_owned());
+        let first = self.mismatched.first()?;
+        let (trained, ours) = (*first.found.first()?, *first.expected.first()?);
+        let only_rows = self.missing.is_empty()
+            && self.mismatched.iter().all(|m| {
+                layer(m) == layer(first)
+                    && m.found.first() == Some(&trained)
+                    && m.expected.first() == Some(&ours)
+                    && m.found.get(1..) == m.expected.get(1..)
+            });
+        only_rows.then_some((trained, ours))
+    }
+
+    fn nearest_unused(&self) -> Option<(&str, String)> {
+        let unused = || self.unused.iter().map(String::as_str);
+        self.missing
+            .iter()
+            .take(4)
+            .find_map(|name| Some((name.as_str(), nearest(name, unused())?)))
+    }
+}
+
+impl fmt::Display for LoadReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let name = self.file.file_name().map_or(self.file.as_path(), Path::new);
+        let shapes: Vec<_> = self.mismatched.iter().map(Mismatch::to_string).collect();
+        write!(f, "{}: {} loaded", name.display(), self.loaded.len())?;
+        let lists = [
+            ("missing", &self.missing),
+            ("of another shape", &shapes),
+            ("unused", &self.unused),
+            ("skipped, not floating point", &self.skipped),
+        ];
+        for (what, names) in lists {
+            if !names.is_empty() {
+                write!(f, "\n  {} {what}: {}", names.len(), first_few(names))?;
+            }
+        }
+        Ok(())
+    }
+}
+
+/// The most similar name, if one is similar at all.
+pub(super) fn nearest<'a>(name: &str, among: impl Iterator<Item = &'a str>) -> Option<String> {
+    // A file can have any number of names, of any length; a hint is not worth more than this.
+    const CANDIDATES: usize = 4096;
+    const LONGEST: usize = 200;
+    const SIMILAR: f64 = 0.6;
+    if name.len() > LONGEST {
+        return None;
+    }
+    let near = among.filter(|n| n.len() <= LONGEST).take(CANDIDATES);
+    let near = near.map(|n| (strsim::normalized_levenshtein(name, n), n));
+    let best = near.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (best.0 >= SIMILAR).then(|| best.1.to_owned())
+}

@@ -1,0 +1,175 @@
+//! safetensors: a length, a header in JSON, the values.
+
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs::File,
+    io::{self, Read, Seek, SeekFrom, Write},
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
+
+use safetensors::tensor::{self, Metadata, TensorInfo};
+use serde::{Serialize, Serializer, ser::SerializeMap};
+
+use super::{
+    atomic::write_with,
+    file::{Contents, Dtype, Stored, bad, read_error},
+};
+use crate::{Error, Result, state::NamedTensor};
+
+/// Room for 40,000 tensors. A header is held in memory, several times over.
+const MAX_HEADER_BYTES: u64 = 4 << 20;
+/// Where a header that may have any length begins to be too large to be one at all.
+const IMPLAUSIBLE: u64 = 1 << 40;
+const METADATA: &str = "__metadata__";
+
+/// A length of which the upper bytes are zero, then an opening brace.
+pub(super) fn looks_like_safetensors(head: &[u8]) -> bool {
+    head.first_chunk()
+        .is_some_and(|n| u64::from_le_bytes(*n) < IMPLAUSIBLE)
+        && head.get(8) == Some(&b'{')
+}
+
+/// Reads the header of a file of `len` bytes and checks that its tensors cover the rest exactly.
+pub(super) fn open(path: &Path, mut file: File, len: u64) -> Result<Contents> {
+    let io = |e| read_error(path, e);
+    let mut length = [0; 8];
+    file.seek(SeekFrom::Start(0)).map_err(io)?;
+    file.read_exact(&mut length).map_err(io)?;
+    let header_len = u64::from_le_bytes(length);
+    let start = header_len.saturating_add(8);
+    if start > len {
+        return Err(bad(path, format!("it claims a header of {header_len} bytes, but has {len} in all")));
+    }
+    if header_len > MAX_HEADER_BYTES {
+        let reason = format!("its header has {header_len} bytes, over the limit of {MAX_HEADER_BYTES}");
+        return Err(bad(path, reason));
+    }
+    let mut header = Vec::new();
+    (&mut file).take(header_len).read_to_end(&mut header).map_err(io)?;
+    // This also checks that the tensors follow each other without gap or overlap, and that shape and
+    // type agree with the number of bytes.
+    let header: Metadata = serde_json::from_slice(&header)
+        .map_err(|e| bad(path, format!("its header is damaged: {e}")))?;
+    let covered = start.saturating_add(header.data_len() as u64);
+    if covered != len {
+        let reason = format!("its header describes a file of {covered} bytes, but it has {len}");
+        return Err(bad(path, reason));
+    }
+
+    let file = Arc::new(Mutex::new(file));
+    let mut contents = Contents::default();
+    for name in header.offset_keys() {
+        if let Some(info) = header.info(&name) {
+            contents.tensors.insert(name, stored(&file, start, info));
+        }
+    }
+    contents.metadata.extend(header.metadata().clone().unwrap_or_default());
+    Ok(contents)
+}
+
+fn stored(file: &Arc<Mutex<File>>, start: u64, info: &TensorInfo) -> Stored {
+    let dtype = match info.dtype {
+        tensor::Dtype::F16 => Dtype::F16,
+        tensor::Dtype::BF16 => Dtype::Bf16,
+        tensor::Dtype::F32 => Dtype::F32,
+        tensor::Dtype::F64 => Dtype::F64,
+        other => Dtype::Other(other.to_string()),
+    };
+    let (from, to) = info.data_offsets;
+    let (file, size) = (Arc::clone(file), info.dtype.bitsize() / 8);
+    let read = move || -> io::Result<Vec<u8>> {
+        let mut file = file.lock().unwrap_or_else(PoisonError::into_inner);
+        file.seek(SeekFrom::Start(start + from as u64))?;
+        let mut bytes = vec![0; to - from];
+        file.read_exact(&mut bytes)?;
+        if cfg!(target_endian = "big") && size > 1 {
+            bytes.chunks_exact_mut(size).for_each(<[u8]>::reverse);
+        }
+        Ok(bytes)
+    };
+    Stored {
+        shape: info.shape.clone(),
+        dtype,
+        read: Box::new(read),
+    }
+}
+
+/// Writes tensors as 32-bit floats to a safetensors file, atomically (see [`write_atomic`](super::write_atomic)).
+///
+/// The order is the one given, so the same tensors make the same bytes. Python reads the file with
+/// `safetensors.torch.load_file`; put `("format", "pt")` into `metadata` for the Hugging Face libraries.
+///
+/// # Errors
+///
+/// [`Error::WriteWeights`] if a name occurs twice or is reserved, or the number of values is not that of the
+/// shape, and [`Error::Io`] if the file cannot be written.
+pub fn write_safetensors(
+    path: impl AsRef<Path>,
+    tensors: &[NamedTensor],
+    metadata: &BTreeMap<String, String>,
+) -> Result<()> {
+    let path = path.as_ref();
+    let refuse = |name: &str, reason: String| Error::WriteWeights {
+        path: path.to_owned(),
+        name: name.to_owned(),
+        reason,
+    };
+    let mut offset = 0;
+    let mut names = BTreeSet::from([METADATA]);
+    let mut infos = Vec::with_capacity(tensors.len());
+    for NamedTensor { name, shape, values } in tensors {
+        if !names.insert(name) {
+            return Err(refuse(name, "is there twice, or has a reserved name".into()));
+        }
+        if shape.iter().product::<usize>() != values.len() {
+            let reason = format!("has the shape {shape:?} but {} values", values.len());
+            return Err(refuse(name, reason));
+        }
+        let start = offset;
+        offset += values.len() * 4;
+        let info = TensorInfo {
+            dtype: tensor::Dtype::F32,
+            shape: shape.clone(),
+            data_offsets: (start, offset),
+        };
+        infos.push((name.as_str(), info));
+    }
+    let mut header = serde_json::to_vec(&Header { metadata, infos }).map_err(|e| Error::Io {
+        action: "write the header of",
+        path: path.to_owned(),
+        source: e.into(),
+    })?;
+    // Values begin at a multiple of their size; the format has spaces for that.
+    header.resize(header.len().next_multiple_of(8), b' ');
+
+    write_with(path, |out| {
+        out.write_all(&(header.len() as u64).to_le_bytes())?;
+        out.write_all(&header)?;
+        for tensor in tensors {
+            for value in &tensor.values {
+                out.write_all(&value.to_le_bytes())?;
+            }
+        }
+        Ok(())
+    })
+}
+
+/// The header in the order of the file. The crate's own type has its metadata in a random order.
+struct Header<'a> {
+    metadata: &'a BTreeMap<String, String>,
+    infos: Vec<(&'a str, TensorInfo)>,
+}
+
+impl Serialize for Header<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
+        let mut map = serializer.serialize_map(None)?;
+        if !self.metadata.is_empty() {
+            map.serialize_entry(METADATA, self.metadata)?;
+        }
+        for (name, info) in &self.infos {
+            map.serialize_entry(name, info)?;
+        }
+        map.end()
+    }
+}

@@ -1,0 +1,124 @@
+//! Every backbone computes what torchvision computes, from weights that need no file.
+//!
+//! The fixture was taken from torchvision by `scripts/make_parity_reference.py`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use vision_models::{
+    Arch, Error,
+    parity::{self, Deviation, Reference},
+};
+
+const FIXTURE: &str = include_str!("fixtures/parity_resnets.json");
+
+fn reference() -> Reference {
+    serde_json::from_str(FIXTURE).unwrap()
+}
+
+fn deviations(arch: Arch, reference: &Reference) -> Vec<Deviation> {
+    let device = vision_models::test_device();
+    parity::compare(arch, &reference.archs[arch.name()], 0, &device).unwrap()
+}
+
+fn is_at_parity(arch: Arch) {
+    let deviations = deviations(arch, &reference());
+    let found: Vec<_> = deviations.iter().map(|d| d.quantity).collect();
+    assert_eq!(found, ["logits", "body", "loss", "gradients", "buffers"]);
+    for deviation in &deviations {
+        println!("{arch} {deviation}");
+    }
+    for deviation in deviations {
+        assert!(deviation.is_within_tolerance(), "{arch} {deviation}");
+    }
+}
+
+#[test]
+fn resnet18_equals_torchvision_in_eval_and_train_mode() {
+    is_at_parity(Arch::ResNet18);
+}
+
+#[test]
+fn resnet34_equals_torchvision_in_eval_and_train_mode() {
+    is_at_parity(Arch::ResNet34);
+}
+
+#[test]
+fn resnet50_equals_torchvision_in_eval_and_train_mode() {
+    is_at_parity(Arch::ResNet50);
+}
+
+#[test]
+fn resnet101_equals_torchvision_in_eval_and_train_mode() {
+    is_at_parity(Arch::ResNet101);
+}
+
+#[test]
+fn resnet152_equals_torchvision_in_eval_and_train_mode() {
+    is_at_parity(Arch::ResNet152);
+}
+
+#[test]
+fn the_fixture_covers_every_architecture_of_the_registry() {
+    let reference = reference();
+    for arch in Arch::ALL {
+        assert!(reference.archs.contains_key(arch.name()), "{arch}");
+    }
+}
+
+#[test]
+fn a_wrong_number_anywhere_in_the_reference_is_noticed() {
+    type Change = fn(&mut parity::ArchReference);
+    let changes: [(&str, Change); 8] = [
+        ("logits", |r| r.logits[3][999] += 0.1),
+        ("body", |r| r.body.first[1] += 0.1),
+        ("body", |r| r.body.sum *= 1.001),
+        ("loss", |r| r.train.loss *= 1.001),
+        ("gradients", |r| *r.train.grad_l2.get_mut("fc.bias").unwrap() *= 1.01),
+        ("gradients", |r| {
+            r.train.grad_l2.remove("layer3.0.downsample.1.bias");
+        }),
+        ("buffers", |r| r.train.buffers.get_mut("bn1.running_var").unwrap()[1] *= 1.001),
+        ("buffers", |r| {
+            r.train.buffers.insert("bn9.running_var".into(), [1.0, 1.0]);
+        }),
+    ];
+    let arch = Arch::ResNet18;
+    for (quantity, change) in changes {
+        let mut reference = reference();
+        change(reference.archs.get_mut(arch.name()).unwrap());
+        for deviation in deviations(arch, &reference) {
+            let right = deviation.is_within_tolerance();
+            assert_eq!(right, deviation.quantity != quantity, "{quantity}: {deviation}");
+        }
+    }
+}
+
+#[test]
+fn another_seed_gives_other_weights() {
+    let device = vision_models::test_device();
+    let arch = Arch::ResNet18;
+    let reference = reference();
+    let deviations = parity::compare(arch, &reference.archs[arch.name()], 1, &device).unwrap();
+    assert!(deviations.iter().all(|d| !d.is_within_tolerance()), "{deviations:?}");
+}
+
+#[test]
+fn a_reference_that_contradicts_itself_is_an_error_that_names_the_field() {
+    type Change = fn(&mut parity::ArchReference);
+    let changes: [(&str, Change); 5] = [
+        ("input", |r| r.input[1] = 4),
+        ("input", |r| r.input[2] = 0),
+        ("logits", |r| r.logits[2].truncate(10)),
+        ("train.targets", |r| r.train.targets[0] = 1000),
+        ("train.targets", |r| r.train.targets.truncate(3)),
+    ];
+    let device = vision_models::test_device();
+    for (name, change) in changes {
+        let mut reference = reference().archs.remove("resnet18").unwrap();
+        change(&mut reference);
+        match parity::compare(Arch::ResNet18, &reference, 0, &device) {
+            Err(Error::Reference { field, .. }) => assert_eq!(field, name),
+            other => panic!("{name}: {other:?}"),
+        }
+    }
+}

@@ -1,0 +1,125 @@
+"""Writes small pictures of many kinds, and what Pillow makes of each, for vision-data's tests.
+
+    python scripts/make_image_fixtures.py
+
+Needs Pillow and numpy. Output: crates/vision-data/tests/fixtures/images/. The expected pixels are
+those of `Image.open(f).convert("RGB")`, with the EXIF orientation applied, in hexadecimal; of
+16-bit pictures they are the upper bytes.
+"""
+
+import json
+import struct
+import zlib
+from pathlib import Path
+
+import numpy as np
+from PIL import Image, ImageOps
+
+OUT = Path(__file__).resolve().parents[1] / "crates/vision-data/tests/fixtures/images"
+expected = {}
+
+
+def pattern(h, w, channels=3):
+    """Every value differs from its neighbours: an error of one pixel or channel shows."""
+    y, x, c = np.mgrid[0:h, 0:w, 0:channels]
+    return ((x * 23 + y * 41 + c * 67 + x * y * 5) % 256).astype(np.uint8)
+
+
+def smooth(h, w):
+    """What a lossy codec keeps: slow changes."""
+    y, x = np.mgrid[0:h, 0:w]
+    return np.stack([40 + x * 8, 200 - y * 7, 60 + x * 3 + y * 4], -1).astype(np.uint8)
+
+
+def note(name, tolerance=0, pixels=None):
+    if pixels is None:
+        with Image.open(OUT / name) as im:
+            pixels = np.asarray(ImageOps.exif_transpose(im).convert("RGB"))
+    h, w, _ = pixels.shape
+    expected[name] = {"width": w, "height": h, "tolerance": tolerance, "rgb": pixels.tobytes().hex()}
+
+
+def save(name, image, tolerance=0, pixels=None, **options):
+    image.save(OUT / name, **options)
+    note(name, tolerance, pixels)
+
+
+def png16(name, values):
+    """Pillow cannot write 16-bit colour."""
+    h, w, channels = values.shape
+    kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
+    rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
+    chunk = lambda tag, data: struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data))
+    header = struct.pack(">IIBBBBB", w, h, 16, kind, 0, 0, 0)
+    body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
+    (OUT / name).write_bytes(b"\x89PNG\r\n\x1a\n" + body)
+    upper = (values >> 8).astype(np.uint8)
+    colour = upper[..., :1] if channels < 3 else upper[..., :3]
+    pixels = np.broadcast_to(colour, (h, w, 3))
+    if channels >= 3:  # of colour Pillow keeps the upper bytes too; grey it cuts off at 255
+        with Image.open(OUT / name) as im:
+            assert (np.asarray(im.convert("RGB")) == pixels).all(), name
+    note(name, pixels=np.ascontiguousarray(pixels))
+
+
+def main():
+    OUT.mkdir(parents=True, exist_ok=True)
+    for old in OUT.iterdir():
+        old.unlink()
+    rgb = Image.fromarray(pattern(7, 9))
+    grey = Image.fromarray(pattern(7, 9, 1)[..., 0])
+    rgba = Image.fromarray(pattern(7, 9, 4))
+    grey_alpha = Image.fromarray(pattern(7, 9, 2))
+    palette = rgb.quantize(11)
+    photo = Image.fromarray(smooth(24, 24))
+
+    save("rgb.png", rgb)
+    save("grey.png", grey)
+    save("grey_alpha.png", grey_alpha)
+    save("rgba.png", rgba)
+    save("palette.png", palette)
+    save("palette_transparent.png", palette, transparency=3)
+    save("one_bit.png", grey.convert("1"))
+    rng = np.random.default_rng(0)
+    for name, channels in [("grey16", 1), ("grey_alpha16", 2), ("rgb16", 3), ("rgba16", 4)]:
+        png16(name + ".png", rng.integers(0, 65536, (7, 9, channels)))
+    save("rgb.bmp", rgb)
+    save("palette.bmp", palette)
+    save("rgb.tiff", rgb)
+    save("rgb_lzw.tiff", rgb, compression="tiff_lzw")
+    save("grey.tiff", grey)
+    save("grey.gif", grey)
+    save("two_frames.gif", palette, save_all=True, append_images=[palette.rotate(180)])
+    save("transparent.gif", palette, transparency=3)
+    save("rgb.webp", rgb, lossless=True)
+    save("rgba.webp", rgba, lossless=True, exact=True)
+    save("two_frames.webp", rgb, lossless=True, save_all=True, append_images=[rgb.rotate(180)])
+    save("lossy.webp", photo, tolerance=3, quality=90)
+    save("444.jpg", photo, tolerance=2, quality=90, subsampling=0)
+    save("420.jpg", photo, tolerance=3, quality=90, subsampling=2)
+    save("progressive.jpg", photo, tolerance=3, quality=90, progressive=True)
+    save("grey.jpg", photo.convert("L"), tolerance=2, quality=90)
+    save("cmyk.jpg", photo.convert("CMYK"), tolerance=3, quality=95)
+    for orientation in range(1, 9):
+        exif = Image.Exif()
+        exif[0x0112] = orientation
+        name = f"orientation_{orientation}.jpg"
+        save(name, photo.crop((0, 0, 16, 8)), tolerance=3, quality=90, subsampling=0, exif=exif)
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    save("orientation_6.png", rgb, exif=exif)
+    save("orientation_6.webp", rgb, lossless=True, exif=exif)
+    # A thumbnail in the EXIF data has an end marker of its own.
+    thumbnail = (OUT / "grey.jpg").read_bytes()
+    tiff = b"II*\0\x08\0\0\0" + struct.pack("<H", 0) + struct.pack("<I", 0) + thumbnail
+    data = (OUT / "444.jpg").read_bytes()
+    app1 = b"\xff\xe1" + struct.pack(">H", len(tiff) + 8) + b"Exif\0\0" + tiff
+    (OUT / "thumbnail.jpg").write_bytes(data[:2] + app1 + data[2:])
+    note("thumbnail.jpg", tolerance=2)
+
+    lines = (f"  {json.dumps(name)}: {json.dumps(expected[name])}" for name in sorted(expected))
+    (OUT / "expected.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")
+    print(f"{len(expected)} pictures, {sum(f.stat().st_size for f in OUT.iterdir())} bytes")
+
+
+main()

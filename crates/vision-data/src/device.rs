@@ -308,6 +308,20 @@ mod tests {
     }
 
     #[test]
+    fn every_name_of_the_table_is_a_device_or_a_typed_error() {
+        for (name, here) in BACKENDS {
+            for name in [name.to_owned(), format!("{name}:0"), format!("{name}:99")] {
+                match parse(&name) {
+                    Ok(device) => assert!(!describe(&device).is_empty()),
+                    Err(Error::NoSuchDevice { .. }) => assert!(here),
+                    Err(Error::DeviceNotCompiled { .. }) => assert!(!here),
+                    Err(other) => assert!(other.to_string().is_empty(), "{name}: {other}"),
+                }
+            }
+        }
+    }
+
+    #[test]
     #[cfg(feature = "flex")]
     fn burn_device_is_honoured_and_never_panics() {
         assert_eq!(default_from(Some("Flex".into())).unwrap(), Device::flex());

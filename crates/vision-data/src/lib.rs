@@ -88,7 +88,7 @@ pub use crate::batch::{Batch, HostImages};
 pub use crate::builder::ImageDataBunchBuilder;
 pub use crate::databunch::ImageDataBunch;
 pub use crate::dataset::{DatasetType, ImageDataset};
-pub use crate::datasets::{Dataset, Urls, untar_data};
+pub use crate::datasets::{Dataset, UntarConfig, Urls, untar_data, untar_data_with};
 pub use crate::error::{Error, Result};
 pub use crate::image::{Image, ImageProblem, Limits, PixelSize};
 pub use crate::loader::{BadImages, Loader, SkippedImage};

@@ -77,9 +77,10 @@ fn place(scale: Scale, value: f64) -> Option<f64> {
 fn round_values(low: f64, high: f64, wanted: usize) -> Vec<(f64, String)> {
     let rough = (high - low) / wanted.max(1) as f64;
     let power = 10f64.powf(rough.log10().floor());
+    // A quarter more ticks than wanted is better than half as many.
     let factor = [1.0, 2.0, 5.0]
         .into_iter()
-        .find(|f| f * power >= rough)
+        .find(|f| f * power >= 0.8 * rough)
         .unwrap_or(10.0);
     let step = factor * power;
     let (first, last) = ((low / step).ceil(), (high / step).floor());
@@ -135,8 +136,8 @@ mod tests {
             ["0", "1e-7", "2e-7", "3e-7", "4e-7"]
         );
         assert_eq!(
-            labels(Scale::Linear, [0.0, 3e6]),
-            ["0", "1e6", "2e6", "3e6"]
+            labels(Scale::Linear, [0.0, 6e6]),
+            ["0", "1e6", "2e6", "3e6", "4e6", "5e6", "6e6"]
         );
     }
 

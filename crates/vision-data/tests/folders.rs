@@ -1,0 +1,576 @@
+//! What is found in a folder, and what is said when it is not as expected.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use proptest::prelude::*;
+use vision_data::items::image_files;
+use vision_data::{DatasetType, Error, ImageDataBunch, Stats, split};
+
+/// A folder with these files in it. None is a picture: `build` does not look into them.
+fn folder(files: &[&str]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for file in files {
+        let path = folder.path().join(file);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::write(path, "").unwrap();
+    }
+    folder
+}
+
+fn names(root: &Path, files: &[PathBuf]) -> Vec<String> {
+    files
+        .iter()
+        .map(|file| {
+            file.strip_prefix(root)
+                .unwrap()
+                .to_string_lossy()
+                .into_owned()
+        })
+        .collect()
+}
+
+fn error(folder: &tempfile::TempDir) -> Error {
+    ImageDataBunch::from_folder(folder.path())
+        .build()
+        .expect_err("it was accepted")
+}
+
+/// The message of an error, which must say all of `parts`.
+fn says(error: &Error, parts: &[&str]) {
+    let message = error.to_string();
+    for part in parts {
+        assert!(message.contains(part), "{part:?} is missing in: {message}");
+    }
+}
+
+#[test]
+fn train_and_valid_folders_give_sorted_files_and_classes() {
+    let folder = folder(&[
+        "train/7/b.png",
+        "train/7/a.PNG",
+        "train/10/c.jpeg",
+        "train/3/d.webp",
+        "valid/3/e.gif",
+        "valid/7/f.tiff",
+        "other/9/g.png",
+        "labels.csv",
+        "train/3/notes.txt",
+    ]);
+    let data = ImageDataBunch::from_folder(folder.path()).build().unwrap();
+    assert_eq!(data.classes(), ["10", "3", "7"]);
+    assert_eq!(data.c(), 3);
+    let train = data.train_ds();
+    assert_eq!(
+        names(folder.path(), train.paths()),
+        [
+            "train/10/c.jpeg",
+            "train/3/d.webp",
+            "train/7/a.PNG",
+            "train/7/b.png"
+        ]
+    );
+    let labels: Vec<_> = (0..5).map(|i| train.label(i)).collect();
+    assert_eq!(labels, [Some(0), Some(1), Some(2), Some(2), None]);
+    assert_eq!(data.valid_ds().len(), 2);
+    assert!(data.test_ds().is_none());
+    assert_eq!(
+        data.to_string(),
+        format!(
+            "{}: 3 classes, 4 training, 2 validation and 0 test images, batches of 64",
+            folder.path().display()
+        )
+    );
+}
+
+#[test]
+fn hidden_files_and_folders_are_passed_over() {
+    let folder = folder(&[
+        "a/1.png",
+        "a/.2.png",
+        ".hidden/3.png",
+        "a/._4.jpg",
+        "b/.git/5.png",
+    ]);
+    let files = image_files(folder.path()).unwrap();
+    assert_eq!(names(folder.path(), &files), ["a/1.png"]);
+}
+
+#[test]
+fn folders_may_have_any_name() {
+    let folder = folder(&[
+        "learn/a/1.png",
+        "learn/b/1.png",
+        "check/b/1.png",
+        "exam/x.png",
+    ]);
+    let data = ImageDataBunch::from_folder(folder.path())
+        .train("learn")
+        .valid("check")
+        .test("exam")
+        .build()
+        .unwrap();
+    assert_eq!((data.train_ds().len(), data.valid_ds().len()), (2, 1));
+    assert_eq!(data.valid_ds().label(0), Some(1));
+    let test = data.test_ds().unwrap();
+    assert_eq!((test.len(), test.label(0)), (1, None));
+}
+
+#[test]
+fn an_empty_folder_is_told_what_is_expected() {
+    let empty = tempfile::tempdir().unwrap();
+    says(
+        &error(&empty),
+        &["train/CLASS/IMAGE", "an empty folder", "valid_pct"],
+    );
+    let random = ImageDataBunch::from_folder(empty.path())
+        .valid_pct(0.2)
+        .build()
+        .unwrap_err();
+    says(
+        &random,
+        &[
+            "CLASS/IMAGE",
+            "an empty folder",
+            empty.path().to_str().unwrap(),
+        ],
+    );
+}
+
+#[test]
+fn a_missing_train_folder_is_named_with_what_is_there_instead() {
+    let folder = folder(&["cat/1.jpg", "dog/1.jpg", "notes.txt"]);
+    let error = error(&folder);
+    assert!(matches!(&error, Error::MissingFolder { name, .. } if name == "train"));
+    says(
+        &error,
+        &["cat/, dog/, notes.txt", "valid_pct(0.2)", "training"],
+    );
+}
+
+#[test]
+fn a_path_that_is_no_folder_is_told_apart_from_one_that_is_not_there() {
+    let folder = folder(&["file"]);
+    let build = |name: &str| ImageDataBunch::from_folder(folder.path().join(name)).build();
+    says(&build("file").unwrap_err(), &["it is a file"]);
+    says(&build("nothing").unwrap_err(), &["there is nothing there"]);
+}
+
+#[test]
+fn an_empty_valid_folder_is_an_error() {
+    let folder = folder(&["train/a/1.png", "train/b/1.png", "valid/a/readme.txt"]);
+    let error = error(&folder);
+    assert!(matches!(
+        &error,
+        Error::NoImages {
+            part: "validation",
+            ..
+        }
+    ));
+    says(&error, &["valid", "found a/", "webp"]);
+}
+
+#[test]
+fn one_class_is_not_enough() {
+    let folder = folder(&["train/cat/1.png", "train/cat/2.png", "valid/cat/1.png"]);
+    let error = error(&folder);
+    assert!(matches!(&error, Error::TooFewClasses { classes, .. } if classes == &["cat"]));
+    says(&error, &["at least two classes", "cat"]);
+}
+
+#[test]
+fn a_class_with_one_image_is_enough() {
+    let folder = folder(&[
+        "train/a/1.png",
+        "train/b/1.png",
+        "train/b/2.png",
+        "valid/a/1.png",
+    ]);
+    let data = ImageDataBunch::from_folder(folder.path()).build().unwrap();
+    assert_eq!(data.classes(), ["a", "b"]);
+}
+
+#[test]
+fn images_outside_of_a_class_folder_are_named() {
+    let folder = folder(&[
+        "train/a/1.png",
+        "train/b/1.png",
+        "train/stray.png",
+        "valid/a/1.png",
+    ]);
+    says(
+        &error(&folder),
+        &["stray.png", "1 image(s)", "folder named after its class"],
+    );
+}
+
+#[test]
+fn classes_that_training_lacks_are_listed_with_their_counts() {
+    let folder = folder(&[
+        "train/a/1.png",
+        "train/b/1.png",
+        "valid/a/1.png",
+        "valid/c/1.png",
+        "valid/c/2.png",
+        "valid/d/1.png",
+    ]);
+    let error = error(&folder);
+    let Error::UnknownClasses { unknown, known, .. } = &error else {
+        panic!("{error}")
+    };
+    assert_eq!(unknown, &[("c".to_owned(), 2), ("d".to_owned(), 1)]);
+    assert_eq!(known, &["a", "b"]);
+    says(&error, &["3 validation image(s)", "c (2), d (1)", "a, b"]);
+}
+
+#[test]
+fn given_classes_decide_order_and_leave_others_out() {
+    let folder = folder(&[
+        "train/a/1.png",
+        "train/b/1.png",
+        "train/c/1.png",
+        "valid/a/1.png",
+        "valid/c/1.png",
+        "valid/z/1.png",
+    ]);
+    let build = |classes: &[&str]| {
+        ImageDataBunch::from_folder(folder.path())
+            .classes(classes.iter().copied())
+            .build()
+    };
+    let data = build(&["c", "a", "never seen"]).unwrap();
+    assert_eq!(data.classes(), ["c", "a", "never seen"]);
+    assert_eq!((data.train_ds().len(), data.valid_ds().len()), (2, 2));
+    assert_eq!(
+        (data.train_ds().label(0), data.train_ds().label(1)),
+        (Some(1), Some(0))
+    );
+
+    says(&build(&["a", "a"]).unwrap_err(), &["\"a\" is in it twice"]);
+    says(&build(&["a", ""]).unwrap_err(), &["position 1 is empty"]);
+    says(
+        &build(&["x", "y"]).unwrap_err(),
+        &["\"x\", \"y\"", "\"a\", \"b\", \"c\""],
+    );
+    assert!(matches!(
+        build(&["a"]).unwrap_err(),
+        Error::TooFewClasses { .. }
+    ));
+    assert!(matches!(build(&[]).unwrap_err(), Error::BadClasses { .. }));
+}
+
+#[test]
+fn valid_pct_takes_all_images_but_those_of_the_test_folder() {
+    let mut files: Vec<String> = (0..30).map(|i| format!("train/a/{i}.png")).collect();
+    files.extend((0..25).map(|i| format!("valid/b/{i}.png")));
+    files.extend((0..7).map(|i| format!("test/{i}.png")));
+    files.extend((0..6).map(|i| format!("test2/b/{i}.png")));
+    let files: Vec<&str> = files.iter().map(String::as_str).collect();
+    let folder = folder(&files);
+    let build = |seed| {
+        ImageDataBunch::from_folder(folder.path())
+            .valid_pct(0.9)
+            .seed(seed)
+            .build()
+            .unwrap()
+    };
+    let data = build(1);
+    // int(total · .9), and a folder that only begins like the test folder counts.
+    assert_eq!(data.valid_ds().len(), 54);
+    assert_eq!(data.train_ds().len(), 61 - 54);
+    assert_eq!(data.test_ds().unwrap().len(), 7);
+    assert_eq!(data.valid_ds().paths(), build(1).valid_ds().paths());
+    assert_ne!(data.valid_ds().paths(), build(2).valid_ds().paths());
+    assert!(data.valid_ds().paths().is_sorted() && data.train_ds().paths().is_sorted());
+}
+
+#[test]
+fn a_class_may_be_called_test() {
+    let folder = folder(&[
+        "test/1.png",
+        "test/2.png",
+        "test/3.png",
+        "best/1.png",
+        "best/2.png",
+        "best/3.png",
+    ]);
+    let build = ImageDataBunch::from_folder(folder.path()).valid_pct(0.0);
+    assert!(matches!(
+        build.clone().build().unwrap_err(),
+        Error::TooFewClasses { .. }
+    ));
+    let data = build.no_test().build().unwrap();
+    assert_eq!(data.classes(), ["best", "test"]);
+    assert!(data.test_ds().is_none());
+}
+
+#[test]
+fn no_validation_is_possible_and_said_when_it_is_asked_for() {
+    let folder = folder(&["a/1.png", "b/1.png"]);
+    let data = ImageDataBunch::from_folder(folder.path())
+        .valid_pct(0.0)
+        .build()
+        .unwrap();
+    assert_eq!((data.train_ds().len(), data.valid_ds().len()), (2, 0));
+    let error = data.loader(DatasetType::Valid, 0).unwrap_err();
+    says(&error, &["no validation images", "valid_pct is 0"]);
+    assert_eq!(data.batches(DatasetType::Valid), 0);
+    assert!(data.dataset(DatasetType::Test).is_err());
+}
+
+#[test]
+fn a_split_that_takes_a_whole_class_away_is_explained() {
+    let folder = folder(&["a/1.png", "b/1.png", "b/2.png", "c/1.png"]);
+    let explained = (0..20)
+        .filter_map(|seed| {
+            ImageDataBunch::from_folder(folder.path())
+                .valid_pct(0.5)
+                .seed(seed)
+                .build()
+                .err()
+        })
+        .inspect(|error| match error {
+            Error::UnknownClasses { .. } => says(error, &["another seed"]),
+            other => assert!(matches!(other, Error::TooFewClasses { .. }), "{other}"),
+        })
+        .count();
+    assert!(explained > 0);
+}
+
+#[test]
+fn fractions_outside_of_zero_to_one_are_refused() {
+    let folder = folder(&["a/1.png", "b/1.png"]);
+    for fraction in [-0.1, 1.0, 20.0, f64::NAN, f64::INFINITY] {
+        let error = ImageDataBunch::from_folder(folder.path())
+            .valid_pct(fraction)
+            .build()
+            .unwrap_err();
+        assert!(
+            matches!(
+                error,
+                Error::BadOption {
+                    option: "valid_pct",
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
+    let error = ImageDataBunch::from_folder(folder.path())
+        .valid_pct(0.2)
+        .build()
+        .unwrap_err();
+    assert!(
+        matches!(error, Error::EmptySplit { items: 2, .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn a_test_folder_that_was_asked_for_has_to_be_there() {
+    let folder = folder(&[
+        "train/a/1.png",
+        "train/b/1.png",
+        "valid/a/1.png",
+        "empty/notes.txt",
+    ]);
+    let build = |name: &str| {
+        ImageDataBunch::from_folder(folder.path())
+            .test(name)
+            .build()
+    };
+    assert!(matches!(
+        build("exam").unwrap_err(),
+        Error::MissingFolder { part: "test", .. }
+    ));
+    assert!(matches!(
+        build("empty").unwrap_err(),
+        Error::NoImages { part: "test", .. }
+    ));
+}
+
+#[test]
+fn batch_size_zero_is_refused_and_one_too_large_is_explained() {
+    let folder = folder(&["train/a/1.png", "train/b/1.png", "valid/a/1.png"]);
+    let builder = || ImageDataBunch::from_folder(folder.path());
+    let error = builder().batch_size(0).build().unwrap_err();
+    assert!(matches!(
+        error,
+        Error::BadOption {
+            option: "batch_size",
+            ..
+        }
+    ));
+    let error = builder().val_batch_size(0).build().unwrap_err();
+    assert!(matches!(
+        error,
+        Error::BadOption {
+            option: "val_batch_size",
+            ..
+        }
+    ));
+
+    let data = builder().batch_size(3).build().unwrap();
+    let error = data.loader(DatasetType::Train, 0).unwrap_err();
+    assert!(matches!(
+        error,
+        Error::BatchLargerThanSet {
+            batch_size: 3,
+            items: 2
+        }
+    ));
+    says(&error, &["3", "2 training"]);
+    assert_eq!(data.batches(DatasetType::Train), 0);
+    assert!(data.loader(DatasetType::Valid, 0).is_ok());
+}
+
+#[test]
+fn data_without_images_says_so_when_it_is_to_be_trained_on() {
+    let data = ImageDataBunch::single_from_classes("anywhere", ["3", "7"])
+        .normalize(Stats::IMAGENET)
+        .build()
+        .unwrap();
+    assert_eq!((data.c(), data.path()), (2, Path::new("anywhere")));
+    for which in [
+        DatasetType::Train,
+        DatasetType::Valid,
+        DatasetType::Fix,
+        DatasetType::Single,
+    ] {
+        says(
+            &data.loader(which, 0).unwrap_err(),
+            &["single_from_classes"],
+        );
+    }
+    assert!(
+        ImageDataBunch::single_from_classes("anywhere", ["3"])
+            .build()
+            .is_err()
+    );
+}
+
+#[test]
+fn data_is_normalised_once() {
+    let data = ImageDataBunch::single_from_classes("anywhere", ["3", "7"])
+        .build()
+        .unwrap();
+    let flat = Stats {
+        mean: [0.5; 3],
+        std: [0.2, 0.0, 0.2],
+    };
+    assert!(matches!(
+        data.clone().normalize(flat),
+        Err(Error::BadOption {
+            option: "stats",
+            ..
+        })
+    ));
+    let data = data.normalize(Stats::CIFAR).unwrap();
+    assert_eq!(data.stats(), Some(Stats::CIFAR));
+    assert!(matches!(
+        data.normalize(Stats::MNIST),
+        Err(Error::AlreadyNormalized { .. })
+    ));
+}
+
+#[cfg(unix)]
+mod unix {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+    use std::os::unix::fs::{PermissionsExt as _, symlink};
+
+    use super::*;
+
+    #[test]
+    fn a_loop_of_links_ends() {
+        let folder = folder(&["a/1.png", "b/2.png"]);
+        let root = folder.path();
+        symlink(root, root.join("a/root")).unwrap();
+        symlink(root.join("b"), root.join("a/b")).unwrap();
+        symlink(root.join("a"), root.join("b/a")).unwrap();
+        symlink("loop", root.join("loop")).unwrap();
+        let files = image_files(root).unwrap();
+        // Folder b is found through a first, and read once.
+        assert_eq!(names(root, &files), ["a/1.png", "a/b/2.png"]);
+    }
+
+    #[test]
+    fn a_link_to_a_folder_is_followed_and_one_to_nowhere_is_a_file() {
+        let elsewhere = folder(&["1.png"]);
+        let folder = folder(&["train/b/1.png", "valid/a/1.png"]);
+        symlink(elsewhere.path(), folder.path().join("train/a")).unwrap();
+        symlink("/nowhere/at/all.png", folder.path().join("train/b/2.png")).unwrap();
+        let data = ImageDataBunch::from_folder(folder.path()).build().unwrap();
+        assert_eq!(data.classes(), ["a", "b"]);
+        assert_eq!(data.train_ds().len(), 3);
+        says(
+            &data.train_ds().image(2).unwrap_err(),
+            &["train/b/2.png", "cannot be read"],
+        );
+    }
+
+    #[test]
+    fn a_file_name_that_is_not_utf8_works_and_such_a_class_is_an_error() {
+        let folder = folder(&["train/a/1.png", "train/b/1.png", "valid/a/1.png"]);
+        let odd = OsStr::from_bytes(b"\xff\xfe.png");
+        let file = folder.path().join("train/a").join(odd);
+        image::RgbImage::new(2, 2)
+            .save_with_format(&file, image::ImageFormat::Png)
+            .unwrap();
+        let data = ImageDataBunch::from_folder(folder.path()).build().unwrap();
+        let at = data
+            .train_ds()
+            .paths()
+            .iter()
+            .position(|path| *path == file)
+            .unwrap();
+        assert_eq!(data.train_ds().image(at).unwrap().width(), 2);
+
+        let class = folder
+            .path()
+            .join("train")
+            .join(OsStr::from_bytes(b"cl\xffss"));
+        fs::create_dir(&class).unwrap();
+        fs::write(class.join("1.png"), "").unwrap();
+        let error = error(&folder);
+        assert!(
+            matches!(&error, Error::ClassNotUtf8 { folder } if *folder == class),
+            "{error}"
+        );
+    }
+
+    #[test]
+    fn a_folder_that_cannot_be_read_is_named() {
+        let folder = folder(&["train/a/1.png", "train/b/1.png", "valid/a/1.png"]);
+        let closed = folder.path().join("train/b");
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+        let result = ImageDataBunch::from_folder(folder.path()).build();
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
+        match result {
+            Err(Error::Io { path, .. }) => assert_eq!(path, closed),
+            Err(other) => panic!("{other}"),
+            // The administrator may read everything.
+            Ok(_) => println!("skipped: this user may read every folder"),
+        }
+    }
+}
+
+proptest! {
+    #[test]
+    fn a_random_split_takes_the_right_number_each_once_and_in_order(
+        items in 1_usize..2_000, fraction in 0.0_f64..0.999, seed: u64,
+    ) {
+        let wanted = (items as f64 * fraction) as usize;
+        match split::random(items, fraction, seed) {
+            Err(error) => prop_assert!(wanted == 0 && fraction > 0.0, "{error}"),
+            Ok(valid) => {
+                prop_assert_eq!(valid.len(), wanted);
+                prop_assert!(valid.windows(2).all(|pair| pair[0] < pair[1]));
+                prop_assert!(valid.last().is_none_or(|&last| last < items));
+                prop_assert_eq!(&valid, &split::random(items, fraction, seed).unwrap());
+            }
+        }
+    }
+}

@@ -1,0 +1,291 @@
+//! Whatever is in a file becomes Pillow's pixels or an error that names the file.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+
+use serde_json::Value;
+use vision_data::{Error, Image, ImageProblem, Limits};
+
+/// Made by `scripts/make_image_fixtures.py`, with the pixels that Pillow finds.
+fn fixtures() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images")
+}
+
+fn expected() -> serde_json::Map<String, Value> {
+    let text = fs::read_to_string(fixtures().join("expected.json")).unwrap();
+    match serde_json::from_str(&text).unwrap() {
+        Value::Object(cases) => cases,
+        other => panic!("{other}"),
+    }
+}
+
+fn bytes_of_hex(hex: &str) -> Vec<u8> {
+    let digit = |b: u8| (b as char).to_digit(16).unwrap() as u8;
+    hex.as_bytes()
+        .chunks(2)
+        .map(|pair| 16 * digit(pair[0]) + digit(pair[1]))
+        .collect()
+}
+
+fn write(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
+    let path = folder.join(name);
+    fs::write(&path, bytes).unwrap();
+    path
+}
+
+fn problem(path: &Path) -> ImageProblem {
+    let error = Image::open(path).expect_err("it was accepted");
+    assert!(
+        error.to_string().contains(path.to_str().unwrap()),
+        "{error}"
+    );
+    match error {
+        Error::BadImage {
+            path: named,
+            problem,
+        } if named == path => problem,
+        other => panic!("{other}"),
+    }
+}
+
+#[test]
+fn every_kind_of_picture_has_the_pixels_that_pillow_finds() {
+    let cases = expected();
+    assert!(cases.len() >= 39);
+    let mut failures = Vec::new();
+    for (name, case) in &cases {
+        let image = match Image::open(fixtures().join(name)) {
+            Ok(image) => image,
+            Err(error) => {
+                failures.push(error.to_string());
+                continue;
+            }
+        };
+        let size = |field: &str| case[field].as_u64().unwrap() as u32;
+        assert_eq!(
+            (image.width(), image.height()),
+            (size("width"), size("height")),
+            "{name}"
+        );
+        let pillow = bytes_of_hex(case["rgb"].as_str().unwrap());
+        let worst = image
+            .pixels()
+            .iter()
+            .zip(&pillow)
+            .map(|(a, b)| a.abs_diff(*b))
+            .max()
+            .unwrap();
+        if u64::from(worst) > case["tolerance"].as_u64().unwrap() {
+            failures.push(format!("{name}: off by {worst}"));
+        }
+    }
+    assert!(failures.is_empty(), "{failures:#?}");
+}
+
+#[test]
+fn the_content_decides_and_not_the_extension() {
+    let folder = tempfile::tempdir().unwrap();
+    let png = fs::read(fixtures().join("rgb.png")).unwrap();
+    let named_jpg = write(folder.path(), "picture.jpg", &png);
+    assert_eq!(
+        Image::open(named_jpg).unwrap(),
+        Image::decode(&png).unwrap()
+    );
+}
+
+#[test]
+fn a_file_without_a_byte_is_empty() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "zero.png", b"");
+    assert_eq!(problem(&path), ImageProblem::Empty);
+}
+
+#[test]
+fn a_text_file_called_png_is_told_by_how_it_begins() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "text.png", b"<!DOCTYPE html>");
+    let found = problem(&path);
+    assert!(matches!(&found, ImageProblem::UnknownFormat { found } if found.contains("<!DOCTYP")));
+    assert!(found.to_string().contains("extension"));
+}
+
+#[test]
+fn a_picture_of_one_pixel_is_a_picture() {
+    let image = Image::from_rgb8(1, 1, vec![1, 2, 3]).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("one.png");
+    image.to_rgb_image().save(&path).unwrap();
+    assert_eq!(Image::open(&path).unwrap(), image);
+}
+
+#[test]
+fn a_file_cut_off_anywhere_is_an_error() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in expected().keys() {
+        let whole = fs::read(fixtures().join(name)).unwrap();
+        // What a format repeats or pads at its end can be missed: the trailer of a PNG or GIF
+        // comes after the pixels, and the first frame may end early.
+        let needed = match name.rsplit('.').next().unwrap() {
+            "jpg" => whole.len() - 1,
+            "png" => whole.len() - 17,
+            _ if name.starts_with("two_frames") => whole.len() / 3,
+            "gif" => whole.len() - 4,
+            "webp" | "tiff" | "bmp" => whole.len() - 4,
+            other => panic!("{other}"),
+        };
+        for sixteenth in 1..=16 {
+            let cut = (whole.len() * sixteenth / 16).min(needed);
+            let path = write(folder.path(), &format!("{cut}_{name}"), &whole[..cut]);
+            let image = Image::open(&path);
+            assert!(
+                image.is_err(),
+                "{name} was accepted with {cut} of {} bytes",
+                whole.len()
+            );
+            problem(&path);
+        }
+    }
+}
+
+#[test]
+fn a_truncated_jpeg_is_called_truncated() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["444.jpg", "420.jpg", "progressive.jpg", "thumbnail.jpg"] {
+        let whole = fs::read(fixtures().join(name)).unwrap();
+        let path = write(folder.path(), name, &whole[..whole.len() * 9 / 10]);
+        assert!(
+            matches!(problem(&path), ImageProblem::Truncated(_)),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_small_png_that_claims_ten_thousand_million_pixels_is_refused_at_once() {
+    let folder = tempfile::tempdir().unwrap();
+    for (width, height) in [(100_000, 100_000), (16_384, 16_384), (u32::MAX >> 1, 1)] {
+        let png = png_claiming(width, height);
+        assert!(png.len() < 100);
+        let path = write(folder.path(), "bomb.png", &png);
+        let start = Instant::now();
+        let found = problem(&path);
+        assert!(start.elapsed() < Duration::from_millis(200));
+        assert_eq!(
+            found,
+            ImageProblem::TooManyPixels {
+                width,
+                height,
+                limit: 200_000_000
+            }
+        );
+    }
+}
+
+#[test]
+fn a_claim_within_the_limit_is_met_by_an_error_and_not_by_a_panic() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = write(folder.path(), "short.png", &png_claiming(2_000, 2_000));
+    problem(&path);
+}
+
+#[test]
+fn limits_on_pixels_and_bytes_are_kept() {
+    let png = fs::read(fixtures().join("rgb.png")).unwrap();
+    let decode = |max_pixels, max_bytes| {
+        Image::decode_within(
+            &png,
+            &Limits {
+                max_pixels,
+                max_bytes,
+            },
+        )
+    };
+    assert!(decode(63, 1 << 20).is_ok());
+    let error = |result: vision_data::Result<Image>| match result {
+        Err(Error::BadImage { problem, .. }) => problem,
+        other => panic!("{other:?}"),
+    };
+    assert!(matches!(
+        error(decode(62, 1 << 20)),
+        ImageProblem::TooManyPixels { .. }
+    ));
+    assert!(matches!(
+        error(decode(63, 100)),
+        ImageProblem::TooManyBytes { limit: 100 }
+    ));
+}
+
+#[test]
+fn damaged_bytes_never_panic() {
+    // Each byte of each file in turn, with all bits flipped.
+    for name in expected().keys() {
+        let whole = fs::read(fixtures().join(name)).unwrap();
+        let step = (whole.len() / 150).max(1);
+        for at in (0..whole.len()).step_by(step) {
+            let mut damaged = whole.clone();
+            damaged[at] = !damaged[at];
+            let _ = Image::decode_within(
+                &damaged,
+                &Limits {
+                    max_pixels: 100_000,
+                    ..Limits::default()
+                },
+            );
+        }
+    }
+}
+
+#[test]
+fn what_is_no_regular_file_is_not_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("folder.png");
+    fs::create_dir(&path).unwrap();
+    assert!(matches!(problem(&path), ImageProblem::Unreadable(_)));
+    assert!(matches!(
+        problem(&folder.path().join("none.png")),
+        ImageProblem::Unreadable(_)
+    ));
+}
+
+#[test]
+fn pixels_of_the_wrong_number_are_refused() {
+    for (count, width, height) in [(11, 2, 2), (13, 2, 2), (0, 1, 1)] {
+        let error = Image::from_rgb8(width, height, vec![0; count]).unwrap_err();
+        assert!(matches!(error, Error::PixelCount { found, .. } if found == count as u64));
+    }
+    assert!(Image::from_rgb8(0, 5, Vec::new()).is_err());
+}
+
+/// A PNG with a header, one almost empty chunk of pixels and a trailer.
+fn png_claiming(width: u32, height: u32) -> Vec<u8> {
+    let mut header = Vec::new();
+    header.extend_from_slice(&width.to_be_bytes());
+    header.extend_from_slice(&height.to_be_bytes());
+    header.extend_from_slice(&[8, 2, 0, 0, 0]);
+    let mut png = b"\x89PNG\r\n\x1a\n".to_vec();
+    for (kind, data) in [
+        (b"IHDR", header.as_slice()),
+        (b"IDAT", &[0x78, 0x9c, 0x03, 0x00, 0x00, 0x00, 0x00, 0x01]),
+        (b"IEND", &[]),
+    ] {
+        png.extend_from_slice(&(data.len() as u32).to_be_bytes());
+        png.extend_from_slice(kind);
+        png.extend_from_slice(data);
+        png.extend_from_slice(&crc32(kind, data).to_be_bytes());
+    }
+    png
+}
+
+fn crc32(kind: &[u8], data: &[u8]) -> u32 {
+    let mut crc = u32::MAX;
+    for byte in kind.iter().chain(data) {
+        crc ^= u32::from(*byte);
+        for _ in 0..8 {
+            crc = (crc >> 1) ^ (0xEDB8_8320 & (crc & 1).wrapping_neg());
+        }
+    }
+    !crc
+}

@@ -49,17 +49,35 @@ fn main() -> Result<(), Box<dyn Error>> {
     let args = Args::parse();
     fs::create_dir_all(&args.out).map_err(|e| format!("--out {}: {e}", args.out.display()))?;
     let (dataset, path, why) = match &args.data {
-        Some(data) => (data.as_str(), untar_data(data.as_str())?, "given with --data".to_owned()),
+        Some(data) => (
+            data.as_str(),
+            untar_data(data.as_str())?,
+            "given with --data".to_owned(),
+        ),
         None => match untar_data(Urls::MNIST_SAMPLE) {
-            Ok(path) => ("MNIST_SAMPLE", path, "in the cache or downloaded".to_owned()),
-            Err(e) => ("drawn digits", synthetic::digits(&args.out.join("digits"), 0, 3000, 500)?, e.to_string()),
+            Ok(path) => (
+                "MNIST_SAMPLE",
+                path,
+                "in the cache or downloaded".to_owned(),
+            ),
+            Err(e) => (
+                "drawn digits",
+                synthetic::digits(&args.out.join("digits"), 0, 3000, 500)?,
+                e.to_string(),
+            ),
         },
     };
     println!("data: {dataset} at {} ({why})", path.display());
 
     let device = device::parse(&args.device)?;
-    let data = ImageDataBunch::from_folder(&path).batch_size(args.batch_size).device(device.clone()).build()?;
-    let pretrained = args.pretrained.clone().map_or(Pretrained::No, Pretrained::File);
+    let data = ImageDataBunch::from_folder(&path)
+        .batch_size(args.batch_size)
+        .device(device.clone())
+        .build()?;
+    let pretrained = args
+        .pretrained
+        .clone()
+        .map_or(Pretrained::No, Pretrained::File);
     let mut learner = create_cnn(data, args.arch)
         .metrics([accuracy()])
         .pretrained(pretrained)
@@ -74,21 +92,46 @@ fn main() -> Result<(), Box<dyn Error>> {
 
     let image = learner.data().train_ds().image(0)?;
     let prediction = learner.predict(&image)?;
-    println!("first training picture: {} {:?}", prediction.class, prediction.probabilities);
+    println!(
+        "first training picture: {} {:?}",
+        prediction.class, prediction.probabilities
+    );
 
-    let empty = ImageDataBunch::single_from_classes(&path, learner.data().classes().to_vec()).device(device.clone()).build()?;
-    let mut deployed = create_cnn(empty, args.arch).pretrained(false).path(&args.out).build()?;
+    let empty = ImageDataBunch::single_from_classes(&path, learner.data().classes().to_vec())
+        .device(device.clone())
+        .build()?;
+    let mut deployed = create_cnn(empty, args.arch)
+        .pretrained(false)
+        .path(&args.out)
+        .build()?;
     deployed.load("one_epoch")?;
     assert_eq!(deployed.predict(&image)?, prediction);
 
     let body = create_body(args.arch, Pretrained::No, Cut::Default, &device)?;
-    let head = create_head(HeadConfig::new(2 * args.arch.info().features, 2).with_lin_ftrs([512]).with_ps(0.5))?.init(&device);
-    println!("body: {} children, head: {} children", body.len(), head.len());
+    let head = create_head(
+        HeadConfig::new(2 * args.arch.info().features, 2)
+            .with_lin_ftrs([512])
+            .with_ps(0.5),
+    )?
+    .init(&device);
+    println!(
+        "body: {} children, head: {} children",
+        body.len(),
+        head.len()
+    );
 
     let interp = ClassificationInterpretation::from_learner(&learner)?;
-    interp.plot_top_losses(9)?.save(args.out.join("top_losses.png"))?;
-    interp.plot_confusion_matrix()?.save(args.out.join("confusion_matrix.png"))?;
-    println!("{}\nmost confused: {:?}", interp.confusion_matrix(), interp.most_confused(1));
+    interp
+        .plot_top_losses(9)?
+        .save(args.out.join("top_losses.png"))?;
+    interp
+        .plot_confusion_matrix()?
+        .save(args.out.join("confusion_matrix.png"))?;
+    println!(
+        "{}\nmost confused: {:?}",
+        interp.confusion_matrix(),
+        interp.most_confused(1)
+    );
 
     fs::write(args.out.join("history.csv"), learner.recorder().to_csv())?;
     let result = json!({
@@ -101,7 +144,10 @@ fn main() -> Result<(), Box<dyn Error>> {
         })).collect::<Vec<_>>(),
         "peak_memory_bytes": peak_memory_bytes(),
     });
-    fs::write(args.out.join("result.json"), serde_json::to_string_pretty(&result)?)?;
+    fs::write(
+        args.out.join("result.json"),
+        serde_json::to_string_pretty(&result)?,
+    )?;
     println!("results in {}", args.out.display());
     Ok(())
 }

@@ -86,7 +86,8 @@ def run(case):
         (rows, cols), (h, w) = size, x.shape[1:]
         pads = [max((a - b + 1) // 2, 0) for a, b in ((cols, w), (rows, h))]
         x = F.pad(x[None], (pads[0], pads[0], pads[1], pads[1]), mode="reflect")[0]
-        row, col = (int((have - want + 1) * p) for have, want, p in ((x.shape[1], rows, row_pct), (x.shape[2], cols, col_pct)))
+        # fastai nudges a fraction of 1, which would begin one pixel beyond the last place.
+        row, col = (int((have - want + 1) * min(p, 1 - 1e-7)) for have, want, p in ((x.shape[1], rows, row_pct), (x.shape[2], cols, col_pct)))
         x = x[:, row : row + rows, col : col + cols]
     return x
 

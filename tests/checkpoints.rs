@@ -46,7 +46,8 @@ fn the_manifest_lies_beside_the_file_in_readable_json() {
     let learner = support::learner(support::data(&digits.path, 8));
     let path = learner.save("x").unwrap();
     assert_eq!(path, digits.path.join("models/x.safetensors"));
-    let json: serde_json::Value = serde_json::from_str(&fs::read_to_string(path.with_extension("json")).unwrap()).unwrap();
+    let json: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(path.with_extension("json")).unwrap()).unwrap();
     assert_eq!(json["arch"], "resnet18");
     assert_eq!(json["classes"], serde_json::json!(["3", "7"]));
 }
@@ -58,8 +59,14 @@ fn a_checkpoint_of_other_classes_or_another_architecture_is_explained_and_change
     let file = learner.save("two").unwrap();
     let single = |classes: &[&str], arch: Arch| {
         let classes = classes.iter().map(|&c| c.to_owned()).collect::<Vec<_>>();
-        let data = ImageDataBunch::single_from_classes(&digits.path, classes).build().unwrap();
-        create_cnn(data, arch).pretrained(false).silent(true).build().unwrap()
+        let data = ImageDataBunch::single_from_classes(&digits.path, classes)
+            .build()
+            .unwrap();
+        create_cnn(data, arch)
+            .pretrained(false)
+            .silent(true)
+            .build()
+            .unwrap()
     };
     for (mut other, word) in [
         (single(&["3", "7", "8"], Arch::ResNet18), "3 (3, 7, 8)"),
@@ -69,7 +76,10 @@ fn a_checkpoint_of_other_classes_or_another_architecture_is_explained_and_change
         let before = other.weights();
         let error = other.load(&file).unwrap_err();
         assert!(matches!(error, Error::Checkpoint { .. }), "{error}");
-        assert!(error.to_string().contains(word), "{error} should say {word}");
+        assert!(
+            error.to_string().contains(word),
+            "{error} should say {word}"
+        );
         assert_eq!(other.weights(), before);
     }
 }
@@ -99,10 +109,15 @@ fn a_folder_that_cannot_be_written_is_an_error_and_the_old_checkpoint_stays() {
     // A file where the folder should be fails for every user, root included.
     let blocked = digits.path.join("blocked");
     fs::write(&blocked, "x").unwrap();
-    let builder = create_cnn(data, Arch::ResNet18).pretrained(false).silent(true);
+    let builder = create_cnn(data, Arch::ResNet18)
+        .pretrained(false)
+        .silent(true);
     let learner = builder.model_dir(&blocked).build().unwrap();
     let error = learner.save("x").unwrap_err().to_string();
-    assert!(error.contains("blocked") && error.contains("model_dir"), "{error}");
+    assert!(
+        error.contains("blocked") && error.contains("model_dir"),
+        "{error}"
+    );
     assert_eq!(fs::read_to_string(&blocked).unwrap(), "x");
 }
 
@@ -111,6 +126,10 @@ fn a_name_with_a_dot_keeps_it() {
     let digits = support::digits(8, 4);
     let mut learner = support::learner(support::data(&digits.path, 8));
     let path = learner.save("lr0.1").unwrap();
-    assert!(path.ends_with("models/lr0.1.safetensors"), "{}", path.display());
+    assert!(
+        path.ends_with("models/lr0.1.safetensors"),
+        "{}",
+        path.display()
+    );
     learner.load("lr0.1").unwrap();
 }

@@ -30,15 +30,25 @@ fn every_cell_of_the_vision_learner_page_runs() -> vision::Result<()> {
     assert_eq!(prediction.class, learner.data().classes()[prediction.index]);
 
     let empty = ImageDataBunch::single_from_classes(&path, ["3", "7"]).build()?;
-    let mut deployed = create_cnn(empty, Arch::ResNet18).pretrained(false).silent(true).build()?;
+    let mut deployed = create_cnn(empty, Arch::ResNet18)
+        .pretrained(false)
+        .silent(true)
+        .build()?;
     deployed.load("one_epoch")?;
     assert_eq!(deployed.predict(&image)?, prediction);
 
     let body = create_body(Arch::ResNet18, Pretrained::No, Cut::Default, &device)?;
     assert_eq!(body.len(), 8);
-    assert_eq!(create_body(Arch::ResNet18, false, Cut::At(-2), &device)?.len(), 8);
-    assert_eq!(create_body(Arch::ResNet18, false, Cut::with(|model| model), &device)?.len(), 10);
-    let head = create_head(HeadConfig::new(1024, 2).with_lin_ftrs([512]).with_ps(0.5))?.init(&device);
+    assert_eq!(
+        create_body(Arch::ResNet18, false, Cut::At(-2), &device)?.len(),
+        8
+    );
+    assert_eq!(
+        create_body(Arch::ResNet18, false, Cut::with(|model| model), &device)?.len(),
+        10
+    );
+    let head =
+        create_head(HeadConfig::new(1024, 2).with_lin_ftrs([512]).with_ps(0.5))?.init(&device);
     assert_eq!(head.len(), 9);
 
     let interp = ClassificationInterpretation::from_learner(&learner)?;

@@ -6,8 +6,15 @@ mod support;
 use vision::{learner::Recorder, models::state::NamedTensor, prelude::*};
 
 fn run(path: &std::path::Path, seed: u64, workers: usize) -> (Vec<NamedTensor>, Recorder) {
-    let data = ImageDataBunch::from_folder(path).batch_size(8).num_workers(workers).build().unwrap();
-    let builder = create_cnn(data, Arch::ResNet18).pretrained(false).seed(seed).silent(true);
+    let data = ImageDataBunch::from_folder(path)
+        .batch_size(8)
+        .num_workers(workers)
+        .build()
+        .unwrap();
+    let builder = create_cnn(data, Arch::ResNet18)
+        .pretrained(false)
+        .seed(seed)
+        .silent(true);
     let mut learner = builder.metrics([accuracy()]).build().unwrap();
     let record = learner.fit_one_cycle(2, 1e-3).unwrap();
     (learner.weights(), record)

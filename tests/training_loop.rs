@@ -26,13 +26,31 @@ fn fit_one_cycle_trains_every_batch_with_fastais_rate_and_momentum() {
     let mut learner = support::learner(support::data(&digits.path, 8));
     let record = learner.fit_one_cycle(2, [1e-5, 1e-4, 1e-3]).unwrap();
     let lr = [
-        4.0e-5, 2.8e-4, 7.6e-4, 1.0e-3, 9.504846320e-4, 8.117456539e-4, 6.112620219e-4, 3.887419781e-4,
-        1.882583461e-4, 4.951936799e-5,
+        4.0e-5,
+        2.8e-4,
+        7.6e-4,
+        1.0e-3,
+        9.504846320e-4,
+        8.117456539e-4,
+        6.112620219e-4,
+        3.887419781e-4,
+        1.882583461e-4,
+        4.951936799e-5,
     ];
-    let mom = [0.95, 0.925, 0.875, 0.85, 0.854952, 0.868826, 0.888874, 0.911126, 0.931174, 0.945048];
+    let mom = [
+        0.95, 0.925, 0.875, 0.85, 0.854952, 0.868826, 0.888874, 0.911126, 0.931174, 0.945048,
+    ];
     for i in 0..10 {
-        assert!((record.lrs[i] - lr[i]).abs() < 1e-9 * lr[i] + 1e-13, "batch {i}: {}", record.lrs[i]);
-        assert!((record.moms[i] - mom[i]).abs() < 1e-6, "batch {i}: {}", record.moms[i]);
+        assert!(
+            (record.lrs[i] - lr[i]).abs() < 1e-9 * lr[i] + 1e-13,
+            "batch {i}: {}",
+            record.lrs[i]
+        );
+        assert!(
+            (record.moms[i] - mom[i]).abs() < 1e-6,
+            "batch {i}: {}",
+            record.moms[i]
+        );
         for (group, factor) in record.group_lrs[i].iter().zip([1e-2, 1e-1, 1.0]) {
             assert!((group - factor * record.lrs[i]).abs() < 1e-12, "batch {i}");
         }
@@ -59,7 +77,10 @@ impl Log {
     fn add(&self, event: &str, ctx: &Context<'_>) {
         let s = &ctx.state;
         let kind = if s.train { "train" } else { "valid" };
-        self.0.lock().unwrap().push(format!("{event} {kind} e{} i{} b{}", s.epoch, s.iteration, s.num_batch));
+        self.0.lock().unwrap().push(format!(
+            "{event} {kind} e{} i{} b{}",
+            s.epoch, s.iteration, s.num_batch
+        ));
     }
 }
 
@@ -84,17 +105,33 @@ fn events_come_in_fastais_order_with_fastais_counters() {
     let digits = support::digits(8, 4);
     let mut learner = support::learner(support::data(&digits.path, 8));
     let log = Log::default();
-    learner.fit_with(FitConfig::new(1).with_lr(1e-4).with_callback(log.clone())).unwrap();
+    learner
+        .fit_with(FitConfig::new(1).with_lr(1e-4).with_callback(log.clone()))
+        .unwrap();
     let train = |i: usize| {
-        ["on_batch_begin", "on_loss_begin", "on_backward_begin", "on_backward_end", "on_step_end", "on_batch_end"]
-            .map(|event| format!("{event} train e0 i{i} b{i}"))
+        [
+            "on_batch_begin",
+            "on_loss_begin",
+            "on_backward_begin",
+            "on_backward_end",
+            "on_step_end",
+            "on_batch_end",
+        ]
+        .map(|event| format!("{event} train e0 i{i} b{i}"))
     };
-    let valid = ["on_batch_begin", "on_loss_begin", "on_batch_end"].map(|e| format!("{e} valid e0 i2 b2"));
-    let mut expected = vec!["on_train_begin valid e0 i0 b0".to_owned(), "on_epoch_begin train e0 i0 b0".to_owned()];
+    let valid =
+        ["on_batch_begin", "on_loss_begin", "on_batch_end"].map(|e| format!("{e} valid e0 i2 b2"));
+    let mut expected = vec![
+        "on_train_begin valid e0 i0 b0".to_owned(),
+        "on_epoch_begin train e0 i0 b0".to_owned(),
+    ];
     expected.extend(train(0));
     expected.extend(train(1));
     expected.extend(valid);
-    expected.extend(["on_epoch_end valid e0 i2 b2".to_owned(), "on_train_end valid e0 i2 b2".to_owned()]);
+    expected.extend([
+        "on_epoch_end valid e0 i2 b2".to_owned(),
+        "on_train_end valid e0 i2 b2".to_owned(),
+    ]);
     assert_eq!(*log.0.lock().unwrap(), expected);
 }
 
@@ -103,7 +140,11 @@ struct StopAfter(usize);
 impl Callback for StopAfter {
     fn on_batch_end(&mut self, ctx: &mut Context<'_>) -> vision::learner::Result<()> {
         if ctx.state.train && ctx.state.num_batch + 1 >= self.0 {
-            (ctx.state.stop_epoch, ctx.state.stop_training, ctx.state.skip_validate) = (true, true, true);
+            (
+                ctx.state.stop_epoch,
+                ctx.state.stop_training,
+                ctx.state.skip_validate,
+            ) = (true, true, true);
         }
         Ok(())
     }
@@ -113,10 +154,16 @@ impl Callback for StopAfter {
 fn a_callback_can_stop_the_run_after_two_batches_without_validation() {
     let digits = support::digits(20, 4);
     let mut learner = support::learner(support::data(&digits.path, 8));
-    let record = learner.fit_with(FitConfig::new(3).with_callback(StopAfter(2))).unwrap();
+    let record = learner
+        .fit_with(FitConfig::new(3).with_callback(StopAfter(2)))
+        .unwrap();
     assert_eq!((record.losses.len(), record.epochs.len()), (2, 1));
     assert_eq!(record.epochs[0].valid_loss, None);
-    assert!(record.to_csv().starts_with("epoch,train_loss,valid_loss,accuracy,time\n0,"));
+    assert!(
+        record
+            .to_csv()
+            .starts_with("epoch,train_loss,valid_loss,accuracy,time\n0,")
+    );
 }
 
 struct Skip;
@@ -133,9 +180,16 @@ fn a_skipped_step_leaves_the_weights_alone() {
     let digits = support::digits(8, 4);
     let mut learner = support::learner(support::data(&digits.path, 8));
     let before = learner.weights();
-    learner.fit_with(FitConfig::new(1).with_callback(Skip)).unwrap();
+    learner
+        .fit_with(FitConfig::new(1).with_callback(Skip))
+        .unwrap();
     for (old, new) in before.iter().zip(learner.weights()) {
-        assert_eq!(old.values == new.values, !old.name.contains("running_"), "{}", old.name);
+        assert_eq!(
+            old.values == new.values,
+            !old.name.contains("running_"),
+            "{}",
+            old.name
+        );
     }
 }
 
@@ -160,11 +214,20 @@ impl Metric for Dummy {
 fn a_custom_metric_gets_its_column() {
     let digits = support::digits(8, 4);
     let data = support::data(&digits.path, 8);
-    let builder = create_cnn(data, Arch::ResNet18).pretrained(false).silent(true);
-    let mut learner = builder.metrics([error_rate()]).metrics([Dummy::default()]).build().unwrap();
+    let builder = create_cnn(data, Arch::ResNet18)
+        .pretrained(false)
+        .silent(true);
+    let mut learner = builder
+        .metrics([error_rate()])
+        .metrics([Dummy::default()])
+        .build()
+        .unwrap();
     let record = learner.fit(2, 1e-4).unwrap();
     assert_eq!(record.metric_names, ["error_rate", "dummy"]);
-    assert_eq!([record.epochs[0].metrics[1], record.epochs[1].metrics[1]], [9876.0, 9876.0 * 9876.0]);
+    assert_eq!(
+        [record.epochs[0].metrics[1], record.epochs[1].metrics[1]],
+        [9876.0, 9876.0 * 9876.0]
+    );
     let csv = record.to_csv();
     let row: Vec<_> = csv.lines().nth(1).unwrap().split(',').collect();
     assert_eq!(row.len(), 6);
@@ -177,11 +240,21 @@ fn a_loss_that_is_no_number_stops_the_run_and_names_batch_and_rate() {
     let digits = support::digits(20, 4);
     let mut learner = support::learner(support::data(&digits.path, 8));
     let error = learner.fit(2, 1e30).unwrap_err();
-    let Error::NotFinite { epoch: 0, batch, lr, .. } = error else {
+    let Error::NotFinite {
+        epoch: 0,
+        batch,
+        lr,
+        ..
+    } = error
+    else {
         panic!("{error}");
     };
     assert!(batch >= 1 && lr == 1e30);
-    assert_eq!(learner.recorder().losses.len(), batch, "every finite loss is on record");
+    assert_eq!(
+        learner.recorder().losses.len(),
+        batch,
+        "every finite loss is on record"
+    );
 }
 
 #[test]
@@ -201,7 +274,9 @@ fn validation_equals_the_last_row_of_the_table_and_weighs_a_smaller_last_batch_r
 #[test]
 fn a_training_set_smaller_than_a_batch_is_an_error_with_both_numbers() {
     let digits = support::digits(4, 4);
-    let result = ImageDataBunch::from_folder(&digits.path).batch_size(64).build();
+    let result = ImageDataBunch::from_folder(&digits.path)
+        .batch_size(64)
+        .build();
     let error = match result {
         Err(error) => error.to_string(),
         Ok(data) => support::learner(data).fit(1, 1e-3).unwrap_err().to_string(),

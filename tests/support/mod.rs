@@ -19,7 +19,10 @@ pub fn digits(train: usize, valid: usize) -> Digits {
 }
 
 pub fn data(path: &Path, batch_size: usize) -> ImageDataBunch {
-    ImageDataBunch::from_folder(path).batch_size(batch_size).build().unwrap()
+    ImageDataBunch::from_folder(path)
+        .batch_size(batch_size)
+        .build()
+        .unwrap()
 }
 
 /// A silent ResNet-18 learner at random weights.

@@ -1,2 +1,41 @@
-//! x
-fn main() {}
+//! Chores of the workspace: `cargo xtask <command>`.
+
+mod bench;
+mod ci;
+mod fetch_weights;
+mod parity;
+
+use std::process::ExitCode;
+
+use clap::Parser;
+
+/// Chores of the vision workspace.
+#[derive(Parser)]
+enum Command {
+    /// Download torchvision's ImageNet weights into the cache
+    FetchWeights(fetch_weights::Args),
+    /// Compare every architecture with torchvision's numbers
+    Parity(parity::Args),
+    /// Time a ResNet: one JSON line a measurement
+    Bench(bench::Args),
+    /// Run what CI runs
+    Ci,
+}
+
+type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
+
+fn main() -> ExitCode {
+    let result = match Command::parse() {
+        Command::FetchWeights(args) => fetch_weights::run(&args),
+        Command::Parity(args) => parity::run(&args),
+        Command::Bench(args) => bench::run(&args),
+        Command::Ci => ci::run(),
+    };
+    match result {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            eprintln!("error: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}

@@ -2,14 +2,13 @@
 
 use std::{io, path::PathBuf};
 
-use thiserror::Error;
 use vision_data::DatasetType;
 
 /// The error of whoever delivers the pictures of a data set.
 pub type ImageError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What can go wrong in this crate.
-#[derive(Debug, Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The learner could not predict.

@@ -200,7 +200,12 @@ impl Learner {
         }
         if manifest.arch != self.name {
             let hint = "make the learner with the checkpoint's architecture";
-            return Err(error("architecture", self.name.clone(), manifest.arch, hint));
+            return Err(error(
+                "architecture",
+                self.name.clone(),
+                manifest.arch,
+                hint,
+            ));
         }
         let (ours, theirs) = (self.data().classes(), &manifest.classes);
         if ours != theirs {
@@ -229,7 +234,9 @@ impl Learner {
         }
         // The head's last layer has one row per class: the mismatch that people meet most.
         let last = self.model.entries().into_iter().rev().find(|e| !e.buffer);
-        let classes = last.is_some_and(|last| last.name.rsplit_once('.').map(|p| p.0) == name.rsplit_once('.').map(|p| p.0));
+        let classes = last.is_some_and(|last| {
+            last.name.rsplit_once('.').map(|p| p.0) == name.rsplit_once('.').map(|p| p.0)
+        });
         let hint = match found {
             None => "it was made by a model with other layers",
             Some(_) if classes => "the checkpoint has another number of classes than this data",

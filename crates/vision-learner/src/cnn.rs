@@ -74,7 +74,8 @@ const CONTAINER: &str = "Struct:Cnn";
 // By hand, since the derive would name the parts `body` and `head`.
 impl<B: Module, H: Module> Module for Cnn<B, H> {
     fn collect_devices(&self, devices: Devices) -> Devices {
-        self.head.collect_devices(self.body.collect_devices(devices))
+        self.head
+            .collect_devices(self.body.collect_devices(devices))
     }
 
     fn fork(self, device: &Device) -> Self {

@@ -339,14 +339,15 @@ impl<A, H> LearnerBuilder<CnnPlan<A, H>> {
 }
 
 impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
-    fn make(
-        self,
-        data: &ImageDataBunch,
-        init: &mut Init,
-        dropout: &RandomStream,
-    ) -> Result<Parts> {
+    fn make(self, data: &ImageDataBunch, init: &mut Init, dropout: &RandomStream) -> Result<Parts> {
         // The head is checked before the weights are read: a wrong setting should not cost seconds.
-        let pooled = |features| if self.concat_pool { 2 * features } else { features };
+        let pooled = |features| {
+            if self.concat_pool {
+                2 * features
+            } else {
+                features
+            }
+        };
         let config = HeadConfig {
             nf: 1,
             nc: data.c(),

@@ -1,8 +1,6 @@
 //! What a fit looks like.
 
-use crate::{
-    Error, LearningRate, Result, WeightDecay, callback::Callback, schedule::OneCycle,
-};
+use crate::{Error, LearningRate, Result, WeightDecay, callback::Callback, schedule::OneCycle};
 
 /// Length, rates and schedule of one fit, for [`Learner::fit_with`](crate::Learner::fit_with).
 ///
@@ -111,7 +109,10 @@ impl FitConfig {
         if !(cycle.div_factor.is_finite() && cycle.div_factor > 0.0) {
             return value("div_factor", "a number above 0", cycle.div_factor);
         }
-        if let Some(div) = cycle.final_div.filter(|div| !(div.is_finite() && *div > 0.0)) {
+        if let Some(div) = cycle
+            .final_div
+            .filter(|div| !(div.is_finite() && *div > 0.0))
+        {
             return value("final_div", "a number above 0", div);
         }
         if !(0.0..=1.0).contains(&cycle.pct_start) {

@@ -13,7 +13,10 @@ pub(crate) fn split(entries: &[Entry], starts: &[String]) -> Result<Vec<Vec<Entr
     let mut cuts = vec![0];
     for module in starts {
         let inside = |entry: &Entry| {
-            entry.name.strip_prefix(module.as_str()).is_some_and(|rest| rest.starts_with('.'))
+            entry
+                .name
+                .strip_prefix(module.as_str())
+                .is_some_and(|rest| rest.starts_with('.'))
         };
         match entries.iter().position(inside) {
             Some(at) if cuts.last().is_some_and(|last| *last < at) => cuts.push(at),

@@ -150,7 +150,10 @@ impl Learner {
         let entries = self.model.entries();
         let params = entries.iter().filter(|e| !e.buffer);
         params.fold((0, 0), |(trainable, all), e| {
-            (trainable + if e.trainable { e.len() } else { 0 }, all + e.len())
+            (
+                trainable + if e.trainable { e.len() } else { 0 },
+                all + e.len(),
+            )
         })
     }
 
@@ -231,7 +234,11 @@ impl Learner {
     pub fn fit_with(&mut self, mut config: FitConfig) -> Result<Recorder> {
         let n = self.groups.len();
         let lrs = config.lr.per_group(n)?;
-        let wds = config.wd.as_ref().unwrap_or(&self.settings.wd).per_group(n)?;
+        let wds = config
+            .wd
+            .as_ref()
+            .unwrap_or(&self.settings.wd)
+            .per_group(n)?;
         config.check()?;
         let entries = self.model.entries();
         if !entries.iter().any(|e| e.trainable) {
@@ -241,7 +248,10 @@ impl Learner {
             return Err(Error::BatchOfOne);
         }
         // Asks for the data before anything changes.
-        drop(self.data().loader(DatasetType::Train, self.epochs_trained)?);
+        drop(
+            self.data()
+                .loader(DatasetType::Train, self.epochs_trained)?,
+        );
         let batches = self.data().batches(DatasetType::Train);
 
         let mut optimizer = match self.optimizer.take() {
@@ -267,8 +277,18 @@ impl Learner {
         if !self.settings.silent {
             callbacks.push(&mut progress);
         }
-        callbacks.extend(self.settings.callbacks.iter_mut().map(|c| &mut **c as &mut dyn Callback));
-        callbacks.extend(config.callbacks.iter_mut().map(|c| &mut **c as &mut dyn Callback));
+        callbacks.extend(
+            self.settings
+                .callbacks
+                .iter_mut()
+                .map(|c| &mut **c as &mut dyn Callback),
+        );
+        callbacks.extend(
+            config
+                .callbacks
+                .iter_mut()
+                .map(|c| &mut **c as &mut dyn Callback),
+        );
         if let Some(scheduler) = &mut scheduler {
             callbacks.push(scheduler);
         }
@@ -354,7 +374,8 @@ impl Learner {
             let targets = batch.targets(&logits.device());
             let losses = self.settings.loss.per_item(logits.clone(), targets);
             all.losses.extend(values(losses));
-            all.probabilities.extend(values(self.settings.loss.activation(logits)));
+            all.probabilities
+                .extend(values(self.settings.loss.activation(logits)));
             all.targets.extend(&batch.labels);
             all.indices.extend(&batch.indices);
         })?;
@@ -372,7 +393,12 @@ impl Learner {
         let probabilities = values(self.settings.loss.activation(logits));
         let index = crate::metrics::argmax(&probabilities);
         Ok(Prediction {
-            class: self.data().classes().get(index).cloned().unwrap_or_default(),
+            class: self
+                .data()
+                .classes()
+                .get(index)
+                .cloned()
+                .unwrap_or_default(),
             index,
             probabilities,
         })

@@ -23,10 +23,7 @@
 //! * Parts: [`Loss`], [`Metric`], [`Optimizer`], [`Callback`]; what happened: [`Recorder`].
 //! * Using it: [`Learner::predict`], [`Learner::get_preds`], [`Learner::save`], [`Learner::load`].
 
-#![cfg_attr(
-    test,
-    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)
-)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod body;
 mod callback;

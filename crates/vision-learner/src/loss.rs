@@ -31,6 +31,9 @@ pub struct CrossEntropy;
 impl Loss for CrossEntropy {
     fn per_item(&self, logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
         let targets = targets.unsqueeze_dim(1);
-        log_softmax(logits, 1).gather(1, targets).neg().squeeze_dim(1)
+        log_softmax(logits, 1)
+            .gather(1, targets)
+            .neg()
+            .squeeze_dim(1)
     }
 }

@@ -2,11 +2,11 @@
 
 use burn::{
     module::{ParamGroup, ParamId},
-    tensor::Tensor,
+    tensor::{Gradients, Tensor},
 };
 use vision_models::state::{self, Entry, NamedTensor};
 
-use crate::{cnn::Model, optim::Step};
+use crate::{cnn::Model, optim::GroupedOptimizer};
 
 /// What the learner asks of a model. One implementation, for every [`Model`].
 pub(crate) trait AnyModel: Send {
@@ -19,7 +19,7 @@ pub(crate) trait AnyModel: Send {
     fn tensors(&self) -> Vec<NamedTensor>;
     fn assign(&mut self, source: &mut dyn FnMut(&str, &[usize]) -> Option<Vec<f32>>);
     fn set_trainable(&mut self, ids: Vec<ParamId>, trainable: bool);
-    fn step(&mut self, step: &mut Step<'_>);
+    fn step(&mut self, optimizer: &mut GroupedOptimizer, grads: &mut Gradients);
 }
 
 /// Burn's modules are changed by value; the slot is empty only while that happens.
@@ -70,7 +70,7 @@ impl<M: Model> AnyModel for Slot<M> {
         self.change(|model| model.set_require_grad_group(ParamGroup::from_ids(ids), trainable));
     }
 
-    fn step(&mut self, step: &mut Step<'_>) {
-        self.change(|model| model.map(step));
+    fn step(&mut self, optimizer: &mut GroupedOptimizer, grads: &mut Gradients) {
+        self.change(|model| optimizer.step(model, grads));
     }
 }

@@ -8,7 +8,7 @@
 use std::{collections::HashMap, fmt};
 
 use burn::{
-    module::{ModuleMapper, Param, ParamId},
+    module::{Module, ModuleMapper, Param, ParamId},
     tensor::{Gradients, Tensor},
 };
 use serde::{Deserialize, Serialize};
@@ -172,7 +172,7 @@ impl GroupedOptimizer {
     ///
     /// `true_wd` decays the weights themselves (p ← p·(1 − lr·wd), before the step) instead of adding
     /// wd·p to the gradient; without `bn_wd`, batch norms and biases do not decay.
-    pub(crate) fn new(
+    pub fn new(
         rule: Box<dyn Optimizer>,
         groups: &[Vec<Entry>],
         true_wd: bool,
@@ -224,6 +224,15 @@ impl GroupedOptimizer {
         self.rule.name()
     }
 
+    /// Takes one step on every parameter of `model` that has a gradient; the others stay as they are,
+    /// weight decay included. Gradients are removed from `grads` as they are used.
+    pub fn step<M: Module>(&mut self, model: M, grads: &mut Gradients) -> M {
+        model.map(&mut Step {
+            optimizer: self,
+            grads,
+        })
+    }
+
     /// What is remembered of a parameter, once it has taken a step.
     pub(crate) fn state(&self, id: ParamId) -> Option<&ParamState> {
         self.state.get(&id)
@@ -233,7 +242,12 @@ impl GroupedOptimizer {
         self.state.insert(id, state);
     }
 
-    fn update<const D: usize>(&mut self, id: ParamId, value: Tensor<D>, grad: Tensor<D>) -> Tensor<D> {
+    fn update<const D: usize>(
+        &mut self,
+        id: ParamId,
+        value: Tensor<D>,
+        grad: Tensor<D>,
+    ) -> Tensor<D> {
         let Some(Membership { group, decays }) = self.params.get(&id).copied() else {
             return value;
         };
@@ -263,11 +277,10 @@ impl fmt::Debug for GroupedOptimizer {
     }
 }
 
-/// One pass over the parameters of a model: each with a gradient gets its new value. A parameter without
-/// one is left alone, weight decay included.
-pub(crate) struct Step<'a> {
-    pub(crate) optimizer: &'a mut GroupedOptimizer,
-    pub(crate) grads: &'a mut Gradients,
+/// One pass over the parameters of a model.
+struct Step<'a> {
+    optimizer: &'a mut GroupedOptimizer,
+    grads: &'a mut Gradients,
 }
 
 impl ModuleMapper for Step<'_> {

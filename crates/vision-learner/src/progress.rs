@@ -27,7 +27,8 @@ impl Progress {
 
     fn line(&self, cells: &[String]) {
         let row: Vec<_> = cells.iter().map(|cell| format!("{cell:<11}")).collect();
-        self.bar.suspend(|| println!("{}", row.join(" ").trim_end()));
+        self.bar
+            .suspend(|| println!("{}", row.join(" ").trim_end()));
     }
 }
 

@@ -63,7 +63,8 @@ impl Recorder {
         csv.push_str(",time\n");
         for row in &self.epochs {
             let _ = write!(csv, "{},{:.6}", row.epoch, row.train_loss);
-            let numbers = std::iter::once(row.valid_loss).chain(row.metrics.iter().map(|m| Some(*m)));
+            let numbers =
+                std::iter::once(row.valid_loss).chain(row.metrics.iter().map(|m| Some(*m)));
             for number in numbers {
                 match number {
                     Some(number) => _ = write!(csv, ",{number:.6}"),
@@ -79,10 +80,16 @@ impl Recorder {
     pub(crate) fn append(&mut self, later: Self) {
         self.metric_names = later.metric_names;
         let first = self.epochs.len();
-        self.epochs.extend(later.epochs.into_iter().enumerate().map(|(i, row)| EpochRow {
-            epoch: first + i,
-            ..row
-        }));
+        self.epochs.extend(
+            later
+                .epochs
+                .into_iter()
+                .enumerate()
+                .map(|(i, row)| EpochRow {
+                    epoch: first + i,
+                    ..row
+                }),
+        );
         self.lrs.extend(later.lrs);
         self.group_lrs.extend(later.group_lrs);
         self.moms.extend(later.moms);
@@ -134,7 +141,9 @@ impl Callback for Recording {
     fn on_batch_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         if ctx.state.train {
             let groups = ctx.optimizer.groups();
-            self.recorder.group_lrs.push(groups.iter().map(|g| g.lr).collect());
+            self.recorder
+                .group_lrs
+                .push(groups.iter().map(|g| g.lr).collect());
             self.recorder.lrs.push(ctx.optimizer.lr());
             self.recorder.moms.push(ctx.optimizer.mom());
             self.images += ctx.state.last_input.as_ref().map_or(0, |x| x.dims()[0]);

@@ -23,6 +23,10 @@ pub enum Annealing {
 impl Annealing {
     /// The value at `p` in [0, 1].
     pub fn at(self, start: f64, end: f64, p: f64) -> f64 {
+        // Not left to rounding: the peak of a cycle is the rate that was asked for.
+        if p <= 0.0 {
+            return start;
+        }
         match self {
             Self::No => start,
             Self::Linear => start + p * (end - start),

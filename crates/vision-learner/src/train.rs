@@ -142,10 +142,7 @@ impl Run<'_> {
         }
         self.each(ctx, |callback, ctx| callback.on_backward_end(ctx))?;
         if let (Some(mut grads), false) = (ctx.state.grads.take(), ctx.state.skip_step) {
-            ctx.model.step(&mut crate::optim::Step {
-                optimizer: ctx.optimizer,
-                grads: &mut grads,
-            });
+            ctx.model.step(ctx.optimizer, &mut grads);
         }
         self.each(ctx, |callback, ctx| callback.on_step_end(ctx))
     }
@@ -183,7 +180,10 @@ pub(crate) struct Scoring {
 impl Scoring {
     pub(crate) fn new(metrics: &mut [Box<dyn Metric>]) -> Self {
         metrics.iter_mut().for_each(|metric| metric.reset());
-        Self { loss: 0.0, items: 0 }
+        Self {
+            loss: 0.0,
+            items: 0,
+        }
     }
 
     /// Takes in a batch with its mean loss.
@@ -234,7 +234,9 @@ pub(crate) fn check_outputs(logits: &Tensor<2>, data: &ImageDataBunch) -> Result
 /// A tensor of one value, read from the device.
 pub(crate) fn scalar(tensor: &Tensor<1>) -> f64 {
     // Exact: what training computes is f32.
-    values(tensor.clone()).first().map_or(f64::NAN, |v| f64::from(*v))
+    values(tensor.clone())
+        .first()
+        .map_or(f64::NAN, |v| f64::from(*v))
 }
 
 /// Exponential moving average of the loss, corrected for its start at zero (fastai's `SmoothenValue`).

@@ -27,11 +27,22 @@ fn main() {
         match weights::WeightsFile::open(&path) {
             Err(e) => println!("{e}"),
             Ok(f) => {
-                for n in f.names() { if let Err(e) = f.read_f32(n) { println!("{e}") } }
+                for n in f.names() {
+                    if let Err(e) = f.read_f32(n) {
+                        println!("{e}")
+                    }
+                }
                 println!("{} read", f.len());
             }
         }
     }
     let s = std::fs::read_to_string("/proc/self/status").unwrap();
-    println!("{:?} {}", start.elapsed(), s.lines().filter(|l| l.starts_with("VmHWM") || l.starts_with("VmRSS")).collect::<Vec<_>>().join(" "));
+    println!(
+        "{:?} {}",
+        start.elapsed(),
+        s.lines()
+            .filter(|l| l.starts_with("VmHWM") || l.starts_with("VmRSS"))
+            .collect::<Vec<_>>()
+            .join(" ")
+    );
 }

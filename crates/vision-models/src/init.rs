@@ -85,7 +85,10 @@ impl Init {
         let values: Vec<f32> = (0..shape.iter().product::<usize>())
             .map(|_| value(rng) as f32)
             .collect();
-        Param::from_tensor(Tensor::from_data(TensorData::new(values, shape), &self.device))
+        Param::from_tensor(Tensor::from_data(
+            TensorData::new(values, shape),
+            &self.device,
+        ))
     }
 }
 

@@ -20,10 +20,7 @@
 //! * [`parity`]: comparison with torchvision's numbers, without a weights file.
 //! * [`weights`]: PyTorch and safetensors files, read as data: nothing in a file is ever executed.
 
-#![cfg_attr(
-    test,
-    allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)
-)]
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod arch;
 pub mod cut;

@@ -7,7 +7,9 @@ use burn::{
 
 use crate::{
     init::Init,
-    layers::{AdaptiveAvgPool2d, BatchNorm, Conv2d, ConvConfig, Layer, Linear, MaxPool2d, Sequential},
+    layers::{
+        AdaptiveAvgPool2d, BatchNorm, Conv2d, ConvConfig, Layer, Linear, MaxPool2d, Sequential,
+    },
 };
 
 /// Which residual block a ResNet is made of.
@@ -62,7 +64,10 @@ pub(crate) fn resnet(
             Layer::Sequential(Sequential::numbered(blocks)),
         );
     }
-    net.push("avgpool", Layer::AdaptiveAvgPool2d(AdaptiveAvgPool2d::new(1)));
+    net.push(
+        "avgpool",
+        Layer::AdaptiveAvgPool2d(AdaptiveAvgPool2d::new(1)),
+    );
     net.push("fc", Layer::Linear(Linear::new(channels, classes, init)));
     net
 }
@@ -169,12 +174,7 @@ impl Bottleneck {
 }
 
 /// The shortcut's own projection where a block changes the shape: `downsample.0` and `downsample.1`.
-fn projection(
-    inputs: usize,
-    outputs: usize,
-    stride: usize,
-    init: &mut Init,
-) -> Option<Sequential> {
+fn projection(inputs: usize, outputs: usize, stride: usize, init: &mut Init) -> Option<Sequential> {
     (stride != 1 || inputs != outputs).then(|| {
         let conv = ConvConfig::new(inputs, outputs, 1).with_stride(stride);
         let conv = Layer::Conv2d(conv.init(init));

@@ -98,10 +98,7 @@ impl Path {
     /// The variant of an enum is no part of a name: PyTorch has no such level.
     fn name(&self) -> String {
         let parts = self.0.iter().filter(|(_, c)| !c.starts_with("Enum:"));
-        parts
-            .map(|(n, _)| n.as_str())
-            .collect::<Vec<_>>()
-            .join(".")
+        parts.map(|(n, _)| n.as_str()).collect::<Vec<_>>().join(".")
     }
 
     fn owner(&self) -> String {
@@ -113,7 +110,9 @@ impl Path {
     }
 
     fn is_buffer(&self) -> bool {
-        self.0.last().is_some_and(|(n, _)| n.starts_with("running_"))
+        self.0
+            .last()
+            .is_some_and(|(n, _)| n.starts_with("running_"))
     }
 }
 

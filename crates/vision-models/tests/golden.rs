@@ -94,7 +94,9 @@ fn layer_groups_begin_at_fastais_leaves() {
             panic!("{arch}: three groups expected");
         };
         let child = second.strip_prefix("0.").unwrap();
-        let first_leaf = leaves.iter().position(|leaf| leaf.starts_with(&format!("{child}.")));
+        let first_leaf = leaves
+            .iter()
+            .position(|leaf| leaf.starts_with(&format!("{child}.")));
         assert_eq!(first_leaf, Some(row.split[0]), "{arch}");
         // The head comes right after the body.
         assert_eq!((*head, leaves.len()), ("1", row.split[1]), "{arch}");
@@ -108,9 +110,16 @@ fn parameters_of_the_body_are_fastais() {
         let entries = state::entries(&body(arch));
         let params: Vec<_> = entries.iter().filter(|entry| !entry.buffer).collect();
         let child = arch.info().split[0].strip_prefix("0.").unwrap();
-        let start = params.iter().position(|e| e.name.starts_with(&format!("{child}."))).unwrap();
+        let start = params
+            .iter()
+            .position(|e| e.name.starts_with(&format!("{child}.")))
+            .unwrap();
         let sum = |params: &[&state::Entry]| params.iter().map(|e| e.len()).sum::<usize>();
-        assert_eq!([sum(&params[..start]), sum(&params[start..])], row.groups, "{arch}");
+        assert_eq!(
+            [sum(&params[..start]), sum(&params[start..])],
+            row.groups,
+            "{arch}"
+        );
         let batch_norm: Vec<_> = params.into_iter().filter(|e| e.is_batch_norm()).collect();
         assert_eq!(sum(&batch_norm), row.batch_norm, "{arch}");
     }
@@ -118,7 +127,10 @@ fn parameters_of_the_body_are_fastais() {
 
 #[test]
 fn concat_pooling_counts_as_two_leaf_modules() {
-    let head = Sequential::numbered([Layer::AdaptiveConcatPool2d(AdaptiveConcatPool2d), Layer::Flatten]);
+    let head = Sequential::numbered([
+        Layer::AdaptiveConcatPool2d(AdaptiveConcatPool2d),
+        Layer::Flatten,
+    ]);
     assert_eq!(head.leaves(), ["0.ap", "0.mp", "1"]);
 }
 
@@ -134,7 +146,10 @@ fn a_body_shrinks_a_picture_by_thirty_two_and_has_its_features() {
 fn a_body_cut_at_minus_two_gives_the_activations_of_the_first_eight_children() {
     let whole = filled(whole(Arch::ResNet18), 0);
     let body = Cut::At(-2).apply(whole.clone(), -1).unwrap();
-    assert_eq!(body.names().collect::<Vec<_>>(), ["0", "1", "2", "3", "4", "5", "6", "7"]);
+    assert_eq!(
+        body.names().collect::<Vec<_>>(),
+        ["0", "1", "2", "3", "4", "5", "6", "7"]
+    );
     let (mut x, mut y) = (picture(32), picture(32));
     for (a, b) in whole.layers().zip(body.layers()) {
         (x, y) = (a.forward(x), b.forward(y));
@@ -180,12 +195,21 @@ fn an_automatic_cut_is_before_the_last_child_with_a_pool() {
 fn a_cut_that_leaves_nothing_or_more_than_there_is_is_an_error_that_says_so() {
     for index in [0, -10, -11, 11, isize::MIN, isize::MAX] {
         match Cut::At(index).apply(whole(Arch::ResNet18), -2) {
-            Err(Error::Cut { index: found, children }) => assert_eq!((found, children), (index, 10)),
+            Err(Error::Cut {
+                index: found,
+                children,
+            }) => assert_eq!((found, children), (index, 10)),
             other => panic!("{index}: {:?}", other.map(|body| body.len())),
         }
     }
     for (index, left) in [(1, 1), (10, 10), (-1, 9), (-9, 1)] {
-        assert_eq!(Cut::At(index).apply(whole(Arch::ResNet18), -2).unwrap().len(), left);
+        assert_eq!(
+            Cut::At(index)
+                .apply(whole(Arch::ResNet18), -2)
+                .unwrap()
+                .len(),
+            left
+        );
     }
 }
 
@@ -203,7 +227,10 @@ fn every_weights_file_carries_the_beginning_of_its_hash_in_its_name() {
     for arch in Arch::ALL {
         let weights = &arch.info().weights;
         let prefix = weights.sha256_prefix();
-        assert!(prefix.len() == 8 && prefix.chars().all(|c| c.is_ascii_hexdigit()), "{prefix}");
+        assert!(
+            prefix.len() == 8 && prefix.chars().all(|c| c.is_ascii_hexdigit()),
+            "{prefix}"
+        );
         assert_eq!(weights.file_name(), format!("{arch}-{prefix}.pth"));
     }
 }

@@ -100,7 +100,10 @@ fn dict(value: &[u8]) -> Vec<u8> {
 
 /// A file as `torch.save` packs it, with one storage.
 fn zip(pickle: &[u8], storage: &[u8]) -> Vec<u8> {
-    archive(CompressionMethod::Stored, &[("a/data.pkl", pickle), ("a/data/0", storage)])
+    archive(
+        CompressionMethod::Stored,
+        &[("a/data.pkl", pickle), ("a/data/0", storage)],
+    )
 }
 
 fn archive(method: CompressionMethod, entries: &[(&str, &[u8])]) -> Vec<u8> {
@@ -130,7 +133,10 @@ fn legacy(pickle: &[u8], rest: &[u8]) -> Vec<u8> {
 fn the_builder_of_these_tests_makes_files_that_can_be_read() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("good.pth");
-    let storage: Vec<u8> = [1f32, 2.0, 3.0, 4.0].iter().flat_map(|v| v.to_le_bytes()).collect();
+    let storage: Vec<u8> = [1f32, 2.0, 3.0, 4.0]
+        .iter()
+        .flat_map(|v| v.to_le_bytes())
+        .collect();
     let pickle = dict(&tensor(4, 1, &[3], &[1]));
     fs::write(&path, zip(&pickle, &storage)).unwrap();
     assert_eq!(read(&path).unwrap(), [[2.0, 3.0, 4.0]]);
@@ -143,9 +149,17 @@ fn the_builder_of_these_tests_makes_files_that_can_be_read() {
 
 #[test]
 fn a_pickle_that_calls_os_system_is_refused_and_nothing_is_executed() {
-    for name in ["hostile_zip.pth", "hostile_legacy.pth", "hostile_protocol4.pth", "hostile_root.pth"] {
+    for name in [
+        "hostile_zip.pth",
+        "hostile_legacy.pth",
+        "hostile_protocol4.pth",
+        "hostile_root.pth",
+    ] {
         let error = refused(&fixture(name));
-        assert!(matches!(&error, Error::UnsafeWeights { call, .. } if call == "posix.system"), "{error}");
+        assert!(
+            matches!(&error, Error::UnsafeWeights { call, .. } if call == "posix.system"),
+            "{error}"
+        );
     }
     assert!(!Path::new("attacked").exists());
 }
@@ -161,7 +175,10 @@ fn other_ways_to_run_code_are_refused_by_name() {
     ] {
         let call = [pickle, &text("touch attacked"), b"\x85R"].concat();
         let error = refused_bytes(&zip(&dict(&call), &[]));
-        assert!(matches!(&error, Error::UnsafeWeights { call, .. } if call == name), "{error}");
+        assert!(
+            matches!(&error, Error::UnsafeWeights { call, .. } if call == name),
+            "{error}"
+        );
     }
     assert!(!Path::new("attacked").exists());
 }
@@ -179,8 +196,14 @@ fn a_call_of_something_unknown_yields_no_tensors() {
 fn setting_items_of_something_that_has_none_is_refused() {
     // CVE-2026-24747: the target of SETITEM and SETITEMS is a tensor.
     let target = tensor(1, 0, &[1], &[1]);
-    assert_bad(&zip(&dict(&[&target[..], b"K\x00K\x01s"].concat()), &[0; 4]), "SetItem");
-    assert_bad(&zip(&dict(&[&target[..], b"(K\x00K\x01u"].concat()), &[0; 4]), "SetItems");
+    assert_bad(
+        &zip(&dict(&[&target[..], b"K\x00K\x01s"].concat()), &[0; 4]),
+        "SetItem",
+    );
+    assert_bad(
+        &zip(&dict(&[&target[..], b"(K\x00K\x01u"].concat()), &[0; 4]),
+        "SetItems",
+    );
     assert_bad(&zip(&dict(b"](K\x00K\x01u"), &[]), "SetItems");
 }
 
@@ -189,10 +212,25 @@ fn a_storage_shorter_than_its_pickle_declares_is_refused() {
     let pickle = dict(&tensor(100, 0, &[100], &[1]));
     assert_bad(&zip(&pickle, &[0; 396]), "100 elements");
     assert_bad(&zip(&pickle, &[]), "100 elements");
-    assert_bad(&archive(CompressionMethod::Stored, &[("a/data.pkl", &pickle)]), "data/0");
+    assert_bad(
+        &archive(CompressionMethod::Stored, &[("a/data.pkl", &pickle)]),
+        "data/0",
+    );
     let keys = [b"\x80\x02]", &text("0")[..], b"a."].concat();
-    assert_bad(&legacy(&pickle, &[&keys[..], &100u64.to_le_bytes(), &[0; 396]].concat()), "end of the file");
-    assert_bad(&legacy(&pickle, &[&keys[..], &99u64.to_le_bytes(), &[0; 400]].concat()), "99 elements");
+    assert_bad(
+        &legacy(
+            &pickle,
+            &[&keys[..], &100u64.to_le_bytes(), &[0; 396]].concat(),
+        ),
+        "end of the file",
+    );
+    assert_bad(
+        &legacy(
+            &pickle,
+            &[&keys[..], &99u64.to_le_bytes(), &[0; 400]].concat(),
+        ),
+        "99 elements",
+    );
 }
 
 #[test]
@@ -210,14 +248,26 @@ fn shapes_that_overflow_or_exceed_their_storage_are_refused() {
         let error = refused_bytes(&zip(&dict(&tensor(4, 0, shape, stride)), &[0; 16]));
         assert!(matches!(error, Error::BadWeights { .. }), "{error}");
     }
-    assert_bad(&zip(&dict(&tensor(4, i64::MAX, &[1], &[1])), &[0; 16]), "declares 4");
-    assert_bad(&zip(&dict(&tensor(i64::MAX, 0, &[1], &[1])), &[0; 16]), "verflow");
-    assert_bad(&zip(&dict(&tensor(-4, 0, &[1], &[1])), &[0; 16]), "non-negative");
+    assert_bad(
+        &zip(&dict(&tensor(4, i64::MAX, &[1], &[1])), &[0; 16]),
+        "declares 4",
+    );
+    assert_bad(
+        &zip(&dict(&tensor(i64::MAX, 0, &[1], &[1])), &[0; 16]),
+        "verflow",
+    );
+    assert_bad(
+        &zip(&dict(&tensor(-4, 0, &[1], &[1])), &[0; 16]),
+        "non-negative",
+    );
 }
 
 #[test]
 fn a_view_that_repeats_four_bytes_into_a_gigabyte_is_refused() {
-    assert_bad(&zip(&dict(&tensor(1, 0, &[1 << 28], &[0])), &[0; 4]), "claims 1073741824 bytes");
+    assert_bad(
+        &zip(&dict(&tensor(1, 0, &[1 << 28], &[0])), &[0; 4]),
+        "claims 1073741824 bytes",
+    );
 }
 
 #[test]
@@ -251,8 +301,14 @@ fn millions_of_operations_are_refused_before_they_take_memory() {
 #[test]
 fn texts_that_are_longer_than_the_file_are_refused() {
     assert_bad(&zip(b"\x80\x02X\xff\xff\xff\xff", &[]), "67108864 bytes");
-    assert_bad(&zip(b"\x80\x02\x8d\xff\xff\xff\xff\xff\xff\xff\xff", &[]), "67108864 bytes");
-    assert_bad(&zip(b"\x80\x02X\xff\xff\x00\x00xx", &[]), "middle of a pickle");
+    assert_bad(
+        &zip(b"\x80\x02\x8d\xff\xff\xff\xff\xff\xff\xff\xff", &[]),
+        "67108864 bytes",
+    );
+    assert_bad(
+        &zip(b"\x80\x02X\xff\xff\x00\x00xx", &[]),
+        "middle of a pickle",
+    );
     assert_bad(&legacy(&[b'I'; 100_000], &[]), "no end");
 }
 
@@ -265,7 +321,10 @@ fn bytes_that_are_no_pickle_are_refused() {
     assert_bad(&zip(b"\x80\x02K\x01.", &[]), "dictionary");
     assert_bad(&zip(&dict(b"N"), &[]), "no floating point tensor");
     let error = refused_bytes(b"\x80\x02cposix\nsystem\nX\x01\x00\x00\x00x\x85R.");
-    assert!(matches!(&error, Error::NotWeights { reason, .. } if reason.contains("bare pickle")), "{error}");
+    assert!(
+        matches!(&error, Error::NotWeights { reason, .. } if reason.contains("bare pickle")),
+        "{error}"
+    );
 }
 
 // ---- archives
@@ -277,16 +336,25 @@ fn compressed_entries_are_refused_so_that_nothing_can_swell() {
     assert!(bytes.len() < 100_000);
     assert_bad(&bytes, "compressed");
     let pickle = dict(&tensor(1, 0, &[1], &[1]));
-    let bytes = archive(CompressionMethod::Deflated, &[("a/data.pkl", &pickle), ("a/data/0", &[0; 1000])]);
+    let bytes = archive(
+        CompressionMethod::Deflated,
+        &[("a/data.pkl", &pickle), ("a/data/0", &[0; 1000])],
+    );
     assert_bad(&bytes, "compressed");
 }
 
 #[test]
 fn an_archive_that_is_no_checkpoint_is_refused() {
     assert_bad(&archive(CompressionMethod::Stored, &[]), "data.pkl");
-    assert_bad(&archive(CompressionMethod::Stored, &[("readme.txt", b"hello")]), "data.pkl");
+    assert_bad(
+        &archive(CompressionMethod::Stored, &[("readme.txt", b"hello")]),
+        "data.pkl",
+    );
     let big_endian = [("a/data.pkl", &b"\x80\x02}."[..]), ("a/byteorder", b"big")];
-    assert_bad(&archive(CompressionMethod::Stored, &big_endian), "ig-endian");
+    assert_bad(
+        &archive(CompressionMethod::Stored, &big_endian),
+        "ig-endian",
+    );
 }
 
 #[test]
@@ -294,7 +362,8 @@ fn an_entry_that_claims_more_than_the_file_is_refused() {
     let mut bytes = zip(&dict(&tensor(1, 0, &[1], &[1])), &[0; 4]);
     // Compressed and uncompressed size, in the last header of the central directory.
     let header = bytes.windows(4).rposition(|w| w == b"PK\x01\x02").unwrap();
-    bytes[header + 20..header + 28].copy_from_slice(&[0xf0, 0xff, 0xff, 0x7f, 0xf0, 0xff, 0xff, 0x7f]);
+    bytes[header + 20..header + 28]
+        .copy_from_slice(&[0xf0, 0xff, 0xff, 0x7f, 0xf0, 0xff, 0xff, 0x7f]);
     assert!(matches!(refused_bytes(&bytes), Error::BadWeights { .. }));
 }
 
@@ -323,11 +392,21 @@ fn a_sparse_entry_of_a_tar_file_is_refused() {
 
 #[test]
 fn a_file_cut_off_at_any_sixteenth_is_refused() {
-    for name in ["zip.pth", "legacy.pth", "state_dict.pth", "state_dict_legacy.pth", "plain.safetensors", "types.safetensors"] {
+    for name in [
+        "zip.pth",
+        "legacy.pth",
+        "state_dict.pth",
+        "state_dict_legacy.pth",
+        "plain.safetensors",
+        "types.safetensors",
+    ] {
         let bytes = fs::read(fixture(name)).unwrap();
         for part in 0..16 {
             let error = refused_bytes(&bytes[..bytes.len() * part / 16]);
-            assert!(matches!(error, Error::BadWeights { .. } | Error::NotWeights { .. }), "{name} {part}: {error:?}");
+            assert!(
+                matches!(error, Error::BadWeights { .. } | Error::NotWeights { .. }),
+                "{name} {part}: {error:?}"
+            );
         }
     }
 }
@@ -345,7 +424,10 @@ fn a_tar_file_cut_off_at_any_sixteenth_is_refused_or_whole() {
         match read(&path) {
             // The format ends in empty blocks.
             Ok(values) => assert!(len > end && values == whole, "{part}"),
-            Err(error) => assert!(matches!(error, Error::BadWeights { .. } | Error::NotWeights { .. }), "{error:?}"),
+            Err(error) => assert!(
+                matches!(error, Error::BadWeights { .. } | Error::NotWeights { .. }),
+                "{error:?}"
+            ),
         }
     }
 }
@@ -353,7 +435,12 @@ fn a_tar_file_cut_off_at_any_sixteenth_is_refused_or_whole() {
 #[test]
 fn no_single_wrong_byte_makes_a_reader_panic_or_hang() {
     let folder = tempfile::tempdir().unwrap();
-    for name in ["shared.pth", "legacy.pth", "strided_legacy.pth", "types.safetensors"] {
+    for name in [
+        "shared.pth",
+        "legacy.pth",
+        "strided_legacy.pth",
+        "types.safetensors",
+    ] {
         let bytes = fs::read(fixture(name)).unwrap();
         let path = folder.path().join(name);
         fs::write(&path, &bytes).unwrap();
@@ -367,7 +454,10 @@ fn no_single_wrong_byte_makes_a_reader_panic_or_hang() {
             let start = Instant::now();
             if let Err(error) = read(&path) {
                 let text = error.to_string();
-                assert!(text.contains(name) && !text.contains("gave up"), "{at}: {text}");
+                assert!(
+                    text.contains(name) && !text.contains("gave up"),
+                    "{at}: {text}"
+                );
             }
             assert!(start.elapsed() < Duration::from_secs(1), "{name} {at}");
             put(at, byte);
@@ -386,31 +476,75 @@ fn safetensors(header: &str, data: usize) -> Vec<u8> {
 
 #[test]
 fn a_safetensors_header_that_lies_is_refused() {
-    let w = |shape: &str, from: u64, to: u64| format!(r#""{from}":{{"dtype":"F32","shape":{shape},"data_offsets":[{from},{to}]}}"#);
+    let w = |shape: &str, from: u64, to: u64| {
+        format!(r#""{from}":{{"dtype":"F32","shape":{shape},"data_offsets":[{from},{to}]}}"#)
+    };
     for (what, header, data) in [
-        ("overlap", format!("{{{},{}}}", w("[2]", 0, 8), w("[2]", 4, 12)), 12),
-        ("gap", format!("{{{},{}}}", w("[2]", 0, 8), w("[1]", 12, 16)), 16),
+        (
+            "overlap",
+            format!("{{{},{}}}", w("[2]", 0, 8), w("[2]", 4, 12)),
+            12,
+        ),
+        (
+            "gap",
+            format!("{{{},{}}}", w("[2]", 0, 8), w("[1]", 12, 16)),
+            16,
+        ),
         ("not from the start", format!("{{{}}}", w("[1]", 4, 8)), 8),
         ("past the end", format!("{{{}}}", w("[2]", 0, 8)), 4),
         ("bytes left over", format!("{{{}}}", w("[1]", 0, 4)), 8),
         ("end before start", format!("{{{}}}", w("[1]", 8, 4)), 8),
-        ("another size than the shape", format!("{{{}}}", w("[3]", 0, 8)), 8),
-        ("a shape that overflows", format!("{{{}}}", w("[4294967296,4294967296,4]", 0, 8)), 8),
-        ("bytes that overflow", format!("{{{}}}", w("[9223372036854775807]", 0, 8)), 8),
-        ("offsets that overflow", format!("{{{}}}", w("[1]", 0, u64::MAX)), 8),
+        (
+            "another size than the shape",
+            format!("{{{}}}", w("[3]", 0, 8)),
+            8,
+        ),
+        (
+            "a shape that overflows",
+            format!("{{{}}}", w("[4294967296,4294967296,4]", 0, 8)),
+            8,
+        ),
+        (
+            "bytes that overflow",
+            format!("{{{}}}", w("[9223372036854775807]", 0, 8)),
+            8,
+        ),
+        (
+            "offsets that overflow",
+            format!("{{{}}}", w("[1]", 0, u64::MAX)),
+            8,
+        ),
         ("a negative size", format!("{{{}}}", w("[-1]", 0, 4)), 4),
-        ("an unknown type", r#"{"w":{"dtype":"F99","shape":[1],"data_offsets":[0,4]}}"#.into(), 4),
+        (
+            "an unknown type",
+            r#"{"w":{"dtype":"F99","shape":[1],"data_offsets":[0,4]}}"#.into(),
+            4,
+        ),
         ("an unknown field", r#"{"w":[1,2,3]}"#.into(), 4),
         ("no JSON", "{nonsense".into(), 4),
         ("nothing at all", "{}".into(), 0),
-        ("integers only", r#"{"w":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}"#.into(), 8),
+        (
+            "integers only",
+            r#"{"w":{"dtype":"I64","shape":[1],"data_offsets":[0,8]}}"#.into(),
+            8,
+        ),
         ("depth", format!("{{\"w\":{}", "[".repeat(100_000)), 0),
-        ("the same name twice", format!("{{{},{}}}", w("[1]", 0, 4), w("[2]", 0, 8)), 12),
+        (
+            "the same name twice",
+            format!("{{{},{}}}", w("[1]", 0, 4), w("[2]", 0, 8)),
+            12,
+        ),
     ] {
         let error = refused_bytes(&safetensors(&header, data));
-        assert!(matches!(error, Error::BadWeights { .. }), "{what}: {error:?}");
+        assert!(
+            matches!(error, Error::BadWeights { .. }),
+            "{what}: {error:?}"
+        );
     }
-    assert!(matches!(refused_bytes(b"\x04\0\0\0\0\0\0\0{\xff\xfe}"), Error::BadWeights { .. }));
+    assert!(matches!(
+        refused_bytes(b"\x04\0\0\0\0\0\0\0{\xff\xfe}"),
+        Error::BadWeights { .. }
+    ));
 }
 
 #[test]
@@ -418,7 +552,10 @@ fn a_safetensors_header_of_impossible_length_is_refused() {
     for len in [u64::MAX, 1 << 63, 1 << 39, 100_000_000, 1000, 3] {
         let bytes = [&len.to_le_bytes()[..], b"{}"].concat();
         let error = refused_bytes(&bytes);
-        assert!(matches!(error, Error::BadWeights { .. } | Error::NotWeights { .. }), "{error:?}");
+        assert!(
+            matches!(error, Error::BadWeights { .. } | Error::NotWeights { .. }),
+            "{error:?}"
+        );
     }
     let long = format!("{{{}}}", " ".repeat(5 << 20));
     assert_bad(&safetensors(&long, 0), "over the limit");
@@ -432,11 +569,17 @@ fn other_kinds_of_files_are_called_what_they_are() {
         (&b""[..], "empty"),
         (b"fc.weight 1 2 3\n", "text"),
         (b"<!DOCTYPE html><title>404</title>", "web page"),
-        (b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n", "git lfs pull"),
+        (
+            b"version https://git-lfs.github.com/spec/v1\noid sha256:0\n",
+            "git lfs pull",
+        ),
         (b"\x89PNG\r\n\x1a\n\0\0\0\rIHDR", "no known kind"),
     ] {
         let error = refused_bytes(bytes);
-        assert!(matches!(&error, Error::NotWeights { reason, .. } if reason.contains(what)), "{error}");
+        assert!(
+            matches!(&error, Error::NotWeights { reason, .. } if reason.contains(what)),
+            "{error}"
+        );
     }
 }
 
@@ -444,14 +587,23 @@ fn other_kinds_of_files_are_called_what_they_are() {
 fn a_folder_or_a_path_that_does_not_exist_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let error = refused(folder.path());
-    assert!(matches!(&error, Error::NotWeights { reason, .. } if reason.contains("folder")), "{error}");
-    assert!(matches!(refused(&folder.path().join("none.pth")), Error::Io { .. }));
+    assert!(
+        matches!(&error, Error::NotWeights { reason, .. } if reason.contains("folder")),
+        "{error}"
+    );
+    assert!(matches!(
+        refused(&folder.path().join("none.pth")),
+        Error::Io { .. }
+    ));
 }
 
 #[cfg(unix)]
 #[test]
 fn a_device_or_a_pipe_without_a_writer_does_not_block() {
-    assert!(matches!(refused(Path::new("/dev/zero")), Error::NotWeights { .. }));
+    assert!(matches!(
+        refused(Path::new("/dev/zero")),
+        Error::NotWeights { .. }
+    ));
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("pipe.pth");
     match std::process::Command::new("mkfifo").arg(&pipe).status() {

@@ -15,15 +15,25 @@ fn init(seed: u64) -> Init {
 fn mean_and_std(values: &[f32]) -> (f64, f64) {
     let n = values.len() as f64;
     let mean = values.iter().map(|&v| f64::from(v)).sum::<f64>() / n;
-    let variance = values.iter().map(|&v| (f64::from(v) - mean).powi(2)).sum::<f64>() / n;
+    let variance = values
+        .iter()
+        .map(|&v| (f64::from(v) - mean).powi(2))
+        .sum::<f64>()
+        / n;
     (mean, variance.sqrt())
 }
 
 /// Mean within four standard errors of `0`, standard deviation within 2 %.
 fn has_spread(what: &str, values: &[f32], std: f64) {
     let (mean, found) = mean_and_std(values);
-    assert!(mean.abs() < 4.0 * std / (values.len() as f64).sqrt(), "{what}: mean {mean}");
-    assert!((found / std - 1.0).abs() < 0.02, "{what}: {found}, expected {std}");
+    assert!(
+        mean.abs() < 4.0 * std / (values.len() as f64).sqrt(),
+        "{what}: mean {mean}"
+    );
+    assert!(
+        (found / std - 1.0).abs() < 0.02,
+        "{what}: {found}, expected {std}"
+    );
 }
 
 #[test]
@@ -48,7 +58,11 @@ fn uniform_values_fill_their_range() {
 fn a_convolution_starts_as_torchvisions_do() {
     let conv = ConvConfig::new(64, 128, 3).init(&mut init(2));
     // Kaiming normal by fan_out.
-    has_spread("conv", &values(conv.weight.val()), (2.0_f64 / (128.0 * 9.0)).sqrt());
+    has_spread(
+        "conv",
+        &values(conv.weight.val()),
+        (2.0_f64 / (128.0 * 9.0)).sqrt(),
+    );
     assert!(conv.bias.is_none());
 }
 
@@ -56,7 +70,11 @@ fn a_convolution_starts_as_torchvisions_do() {
 fn a_linear_layer_starts_as_pytorchs_or_as_fastais_head() {
     let bound = 1.0 / 1024_f64.sqrt();
     let plain = Linear::new(1024, 512, &mut init(3));
-    has_spread("PyTorch's", &values(plain.weight.val()), bound / 3_f64.sqrt());
+    has_spread(
+        "PyTorch's",
+        &values(plain.weight.val()),
+        bound / 3_f64.sqrt(),
+    );
     let bias = values(plain.bias.unwrap().val());
     assert!(bias.iter().all(|v| f64::from(v.abs()) <= bound) && bias.iter().any(|&v| v != 0.0));
 
@@ -72,7 +90,11 @@ fn batch_norms_of_a_new_model_are_identities() {
         if entry.is_batch_norm() {
             let one = entry.name.ends_with("weight") || entry.name.ends_with("running_var");
             let expected = if one { 1.0 } else { 0.0 };
-            assert!(tensor.values.iter().all(|&v| v == expected), "{}", entry.name);
+            assert!(
+                tensor.values.iter().all(|&v| v == expected),
+                "{}",
+                entry.name
+            );
         }
     }
 }

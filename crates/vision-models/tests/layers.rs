@@ -60,14 +60,19 @@ fn tensor<const D: usize>(case: &str, name: &str, shape: [usize; D]) -> Tensor<D
 }
 
 fn filled(case: &str, layer: Layer) -> Layer {
-    state::assign(layer, &mut |name, shape| Some(fill(&format!("{case}.{name}"), shape, 0)))
+    state::assign(layer, &mut |name, shape| {
+        Some(fill(&format!("{case}.{name}"), shape, 0))
+    })
 }
 
 fn close(what: &str, found: &[f32], expected: &[f64]) {
     assert_eq!(found.len(), expected.len(), "{what}");
     for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
         let error = (f64::from(*found) - expected).abs();
-        assert!(error < 2e-6 * expected.abs().max(1.0), "{what}[{i}]: {found}, PyTorch {expected}");
+        assert!(
+            error < 2e-6 * expected.abs().max(1.0),
+            "{what}[{i}]: {found}, PyTorch {expected}"
+        );
     }
 }
 
@@ -75,7 +80,8 @@ struct Grads<'a>(&'a Gradients, Vec<Vec<f32>>);
 
 impl ModuleVisitor for Grads<'_> {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        self.1.push(param.val().grad(self.0).map(values).unwrap_or_default());
+        self.1
+            .push(param.val().grad(self.0).map(values).unwrap_or_default());
     }
 }
 
@@ -88,16 +94,27 @@ fn trains_like_pytorch(name: &str, layer: Layer, input: Tensor<4>) -> Layer {
     let mut shape = expected.shape.clone();
     shape.resize(4, 1);
     assert_eq!(y.dims().to_vec(), shape, "{name}");
-    close(&format!("{name} output"), &values(y.clone()), &expected.output);
+    close(
+        &format!("{name} output"),
+        &values(y.clone()),
+        &expected.output,
+    );
 
     let cotangent = Tensor::from_inner(tensor(name, "cotangent", y.dims()));
     let grads = (y * cotangent).sum().backward();
     let found = values(x.grad(&grads).unwrap());
-    close(&format!("{name} input's gradient"), &found, &expected.grads["input"]);
+    close(
+        &format!("{name} input's gradient"),
+        &found,
+        &expected.grads["input"],
+    );
     let mut visitor = Grads(&grads, Vec::new());
     layer.visit(&mut visitor);
     let entries = state::entries(&layer);
-    let params = entries.iter().zip(&visitor.1).filter(|(entry, _)| !entry.buffer);
+    let params = entries
+        .iter()
+        .zip(&visitor.1)
+        .filter(|(entry, _)| !entry.buffer);
     let mut compared = 1;
     for (entry, found) in params {
         let what = format!("{name} {}'s gradient", entry.name);
@@ -111,9 +128,21 @@ fn trains_like_pytorch(name: &str, layer: Layer, input: Tensor<4>) -> Layer {
 #[test]
 fn convolutions_equal_pytorchs() {
     for (name, config, shape) in [
-        ("conv3x3", ConvConfig::new(3, 4, 3).with_stride(2).with_padding(1), [2, 3, 7, 8]),
-        ("conv1x1", ConvConfig::new(4, 6, 1).with_stride(2), [2, 4, 5, 5]),
-        ("conv7x7", ConvConfig::new(3, 2, 7).with_stride(2).with_padding(3), [1, 3, 9, 10]),
+        (
+            "conv3x3",
+            ConvConfig::new(3, 4, 3).with_stride(2).with_padding(1),
+            [2, 3, 7, 8],
+        ),
+        (
+            "conv1x1",
+            ConvConfig::new(4, 6, 1).with_stride(2),
+            [2, 4, 5, 5],
+        ),
+        (
+            "conv7x7",
+            ConvConfig::new(3, 2, 7).with_stride(2).with_padding(3),
+            [1, 3, 9, 10],
+        ),
     ] {
         let layer = Layer::Conv2d(config.init(&mut init()));
         trains_like_pytorch(name, layer, tensor(name, "input", shape));
@@ -135,7 +164,11 @@ fn a_convolution_in_groups_with_a_bias_equals_pytorchs() {
 fn a_linear_layer_equals_pytorchs_with_its_weight_in_pytorchs_layout() {
     let layer = Linear::new(5, 3, &mut init());
     assert_eq!(layer.weight.dims(), [3, 5]);
-    trains_like_pytorch("linear", Layer::Linear(layer), tensor("linear", "input", [4, 5, 1, 1]));
+    trains_like_pytorch(
+        "linear",
+        Layer::Linear(layer),
+        tensor("linear", "input", [4, 5, 1, 1]),
+    );
 }
 
 #[test]
@@ -156,7 +189,10 @@ fn adaptive_mean_pooling_equals_pytorchs_where_windows_overlap() {
 #[test]
 fn concat_pooling_gives_the_maximum_of_each_channel_first_and_the_mean_second() {
     let layer = Layer::AdaptiveConcatPool2d(AdaptiveConcatPool2d);
-    let x = Tensor::<4>::from_data([[[[1.0, 5.0], [2.0, 4.0]], [[-1.0, -2.0], [-3.0, -6.0]]]], &device());
+    let x = Tensor::<4>::from_data(
+        [[[[1.0, 5.0], [2.0, 4.0]], [[-1.0, -2.0], [-3.0, -6.0]]]],
+        &device(),
+    );
     let y = layer.forward(x);
     assert_eq!(y.dims(), [1, 4, 1, 1]);
     assert_eq!(values(y), [5.0, -1.0, 3.0, -3.0]);
@@ -173,9 +209,20 @@ fn batch_norm_equals_pytorchs(name: &str, layer: BatchNorm, shape: [usize; 4]) {
     let second = tensor(name, "second", shape) * 3.0 + 1.0;
     layer.forward(Tensor::from_inner(second));
 
-    let found: BTreeMap<_, _> = state::tensors(&layer).into_iter().map(|t| (t.name, t.values)).collect();
-    close("running mean", &found["running_mean"], &expected.running_mean);
-    close("running variance", &found["running_var"], &expected.running_var);
+    let found: BTreeMap<_, _> = state::tensors(&layer)
+        .into_iter()
+        .map(|t| (t.name, t.values))
+        .collect();
+    close(
+        "running mean",
+        &found["running_mean"],
+        &expected.running_mean,
+    );
+    close(
+        "running variance",
+        &found["running_var"],
+        &expected.running_var,
+    );
     let eval = values(layer.valid().forward(first));
     close("output in eval mode", &eval, &expected.eval);
 }
@@ -195,7 +242,10 @@ fn batch_norm_of_flat_features_with_another_momentum_equals_pytorchs() {
 fn batch_norm_starts_as_the_identity_up_to_epsilon() {
     let x: Tensor<4> = tensor("identity", "input", [2, 3, 4, 4]);
     let y = BatchNorm::new(3, &init()).forward(x.clone());
-    let expected: Vec<f64> = values(x).iter().map(|&v| f64::from(v) / 1.00001_f64.sqrt()).collect();
+    let expected: Vec<f64> = values(x)
+        .iter()
+        .map(|&v| f64::from(v) / 1.00001_f64.sqrt())
+        .collect();
     close("output", &values(y), &expected);
 }
 
@@ -226,9 +276,16 @@ fn batch_norm_without_gradients_still_trains_its_statistics() {
 #[test]
 fn a_batch_with_one_value_per_channel_gives_finite_statistics() {
     let layer = Layer::BatchNorm(BatchNorm::new(3, &init())).train();
-    layer.forward(Tensor::from_inner(tensor::<4>("single", "input", [1, 3, 1, 1])));
+    layer.forward(Tensor::from_inner(tensor::<4>(
+        "single",
+        "input",
+        [1, 3, 1, 1],
+    )));
     let found = state::tensors(&layer);
-    assert!(found.iter().all(|t| t.values.iter().all(|v| v.is_finite())), "{found:?}");
+    assert!(
+        found.iter().all(|t| t.values.iter().all(|v| v.is_finite())),
+        "{found:?}"
+    );
 }
 
 fn ones(len: usize) -> Tensor<2> {
@@ -256,8 +313,14 @@ fn dropout_drops_at_its_rate_and_scales_what_it_keeps() {
 #[test]
 fn dropout_of_nothing_and_of_everything() {
     let stream = RandomStream::new(1);
-    assert_eq!(values(Dropout::new(0.0, &stream).forward(ones(10))), [1.0; 10]);
-    assert_eq!(values(Dropout::new(1.0, &stream).forward(ones(10))), [0.0; 10]);
+    assert_eq!(
+        values(Dropout::new(0.0, &stream).forward(ones(10))),
+        [1.0; 10]
+    );
+    assert_eq!(
+        values(Dropout::new(1.0, &stream).forward(ones(10))),
+        [0.0; 10]
+    );
 }
 
 #[test]

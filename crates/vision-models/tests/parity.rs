@@ -73,11 +73,15 @@ fn a_wrong_number_anywhere_in_the_reference_is_noticed() {
         ("body", |r| r.body.first[1] += 0.1),
         ("body", |r| r.body.sum *= 1.001),
         ("loss", |r| r.train.loss *= 1.001),
-        ("gradients", |r| *r.train.grad_l2.get_mut("fc.bias").unwrap() *= 1.01),
+        ("gradients", |r| {
+            *r.train.grad_l2.get_mut("fc.bias").unwrap() *= 1.01
+        }),
         ("gradients", |r| {
             r.train.grad_l2.remove("layer3.0.downsample.1.bias");
         }),
-        ("buffers", |r| r.train.buffers.get_mut("bn1.running_var").unwrap()[1] *= 1.001),
+        ("buffers", |r| {
+            r.train.buffers.get_mut("bn1.running_var").unwrap()[1] *= 1.001
+        }),
         ("buffers", |r| {
             r.train.buffers.insert("bn9.running_var".into(), [1.0, 1.0]);
         }),
@@ -88,7 +92,11 @@ fn a_wrong_number_anywhere_in_the_reference_is_noticed() {
         change(reference.archs.get_mut(arch.name()).unwrap());
         for deviation in deviations(arch, &reference) {
             let right = deviation.is_within_tolerance();
-            assert_eq!(right, deviation.quantity != quantity, "{quantity}: {deviation}");
+            assert_eq!(
+                right,
+                deviation.quantity != quantity,
+                "{quantity}: {deviation}"
+            );
         }
     }
 }
@@ -99,7 +107,10 @@ fn another_seed_gives_other_weights() {
     let arch = Arch::ResNet18;
     let reference = reference();
     let deviations = parity::compare(arch, &reference.archs[arch.name()], 1, &device).unwrap();
-    assert!(deviations.iter().all(|d| !d.is_within_tolerance()), "{deviations:?}");
+    assert!(
+        deviations.iter().all(|d| !d.is_within_tolerance()),
+        "{deviations:?}"
+    );
 }
 
 #[test]

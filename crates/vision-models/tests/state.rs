@@ -30,7 +30,8 @@ fn value<'a>(tensors: &'a [NamedTensor], name: &str) -> &'a [f32] {
 
 fn batch() -> Tensor<4> {
     let device = vision_models::test_device().autodiff();
-    Tensor::from_data([[1.0, 2.0, 3.0, 4.0], [0.5, -1.0, 2.5, 0.0]], &device).reshape([2, 4, 1, 1])
+    Tensor::<2>::from_data([[1.0, 2.0, 3.0, 4.0], [0.5, -1.0, 2.5, 0.0]], &device)
+        .reshape([2, 4, 1, 1])
 }
 
 #[test]
@@ -58,7 +59,15 @@ fn an_entry_tells_buffers_batch_norms_and_what_trains() {
     let entries = state::entries(&model);
     let found: Vec<_> = entries
         .iter()
-        .map(|e| (e.name.as_str(), e.len(), e.buffer, e.trainable, e.is_batch_norm()))
+        .map(|e| {
+            (
+                e.name.as_str(),
+                e.len(),
+                e.buffer,
+                e.trainable,
+                e.is_batch_norm(),
+            )
+        })
         .collect();
     assert_eq!(
         found,
@@ -97,7 +106,11 @@ fn assigning_changes_what_it_is_given_and_nothing_else() {
         "bn.weight" => Some(vec![1.0]), // a wrong length
         _ => None,
     });
-    assert_eq!(state::entries(&model), entries, "identities or gradient settings changed");
+    assert_eq!(
+        state::entries(&model),
+        entries,
+        "identities or gradient settings changed"
+    );
     let after = state::tensors(&model);
     assert_eq!(value(&after, "fc.bias"), [1.0, 2.0, 3.0]);
     assert_eq!(value(&after, "bn.running_var"), [4.0, 5.0, 6.0]);
@@ -112,7 +125,10 @@ fn statistics_read_after_a_batch_hold_that_batch() {
     let before = state::tensors(&model);
     model.forward(batch());
     let after = state::tensors(&model);
-    assert_ne!(value(&after, "bn.running_mean"), value(&before, "bn.running_mean"));
+    assert_ne!(
+        value(&after, "bn.running_mean"),
+        value(&before, "bn.running_mean")
+    );
     assert_eq!(state::tensors(&model.valid()), after);
 }
 
@@ -138,7 +154,9 @@ fn valid_is_a_snapshot_that_training_does_not_move() {
 
     // And the other way: what is assigned to a snapshot does not reach the model.
     let trained = state::tensors(&model);
-    state::assign(model.valid(), &mut |_, shape| Some(vec![0.0; shape.iter().product()]));
+    state::assign(model.valid(), &mut |_, shape| {
+        Some(vec![0.0; shape.iter().product()])
+    });
     assert_eq!(state::tensors(&model), trained);
 }
 
@@ -149,5 +167,8 @@ fn a_clone_shares_running_statistics_with_its_original() {
     let clone = model.clone();
     model.forward(batch());
     let (model, clone) = (state::tensors(&model), state::tensors(&clone));
-    assert_eq!(value(&model, "bn.running_mean"), value(&clone, "bn.running_mean"));
+    assert_eq!(
+        value(&model, "bn.running_mean"),
+        value(&clone, "bn.running_mean")
+    );
 }

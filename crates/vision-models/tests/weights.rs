@@ -42,7 +42,8 @@ fn named(name: &str, shape: &[usize], values: &[f32]) -> NamedTensor {
 
 #[test]
 fn every_tensor_of_every_format_reads_bit_for_bit_as_in_pytorch() {
-    let expected: Value = serde_json::from_slice(&fs::read(fixture("expected.json")).unwrap()).unwrap();
+    let expected: Value =
+        serde_json::from_slice(&fs::read(fixture("expected.json")).unwrap()).unwrap();
     let files = expected["files"].as_object().unwrap();
     assert!(files.len() >= 18);
     for (name, expected) in files {
@@ -56,7 +57,12 @@ fn every_tensor_of_every_format_reads_bit_for_bit_as_in_pytorch() {
         let skipped: Vec<&str> = file.skipped().collect();
         assert_eq!(serde_json::json!(skipped), expected["skipped"], "{name}");
         for (tensor, expected) in tensors {
-            let shape: Vec<u64> = file.shape(tensor).unwrap().iter().map(|&d| d as u64).collect();
+            let shape: Vec<u64> = file
+                .shape(tensor)
+                .unwrap()
+                .iter()
+                .map(|&d| d as u64)
+                .collect();
             assert_eq!(shape, numbers(&expected["shape"]), "{name} {tensor}");
             let values = file.read_f32(tensor).unwrap();
             assert_eq!(bits(&values), numbers(&expected["bits"]), "{name} {tensor}");
@@ -95,7 +101,10 @@ fn a_tensor_that_holds_no_floats_is_no_weight_and_says_what_it_holds() {
     let error = file.read_f32("bn.num_batches_tracked").unwrap_err();
     assert!(matches!(&error, Error::TensorType { found, .. } if found == "I64"));
     let text = error.to_string();
-    assert!(text.contains("zip.pth") && text.contains("bn.num_batches_tracked"), "{text}");
+    assert!(
+        text.contains("zip.pth") && text.contains("bn.num_batches_tracked"),
+        "{text}"
+    );
 }
 
 #[test]
@@ -150,7 +159,12 @@ fn another_number_of_classes_is_explained_and_can_be_set_aside() {
     assert_eq!(report.loaded.len(), 6);
     let error = report.require_complete().unwrap_err();
     let text = error.to_string();
-    for part in ["zip.pth", "fc.weight: expected [7, 3], found [2, 3]", "trained on 2 classes", "has 7"] {
+    for part in [
+        "zip.pth",
+        "fc.weight: expected [7, 3], found [2, 3]",
+        "trained on 2 classes",
+        "has 7",
+    ] {
         assert!(text.contains(part), "{text}");
     }
     assert!(matches!(error, Error::WeightsMisfit { mismatched, .. } if mismatched.len() == 2));
@@ -173,7 +187,10 @@ fn a_missing_tensor_is_reported_with_the_name_that_the_file_has_instead() {
     assert_eq!(report.missing, ["bn1.weight"]);
     assert_eq!(report.unused, ["bn.weight"]);
     let text = report.require_complete().unwrap_err().to_string();
-    assert!(text.contains("1 missing (bn1.weight)") && text.contains("\"bn.weight\""), "{text}");
+    assert!(
+        text.contains("1 missing (bn1.weight)") && text.contains("\"bn.weight\""),
+        "{text}"
+    );
 }
 
 #[test]
@@ -188,7 +205,10 @@ fn what_is_written_is_the_safetensors_format_byte_for_byte() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.safetensors");
     let tensors = [named("b", &[2], &[1.0, -2.0]), named("a", &[], &[0.5])];
-    let metadata = BTreeMap::from([("z".to_owned(), "1".to_owned()), ("y".to_owned(), "2".to_owned())]);
+    let metadata = BTreeMap::from([
+        ("z".to_owned(), "1".to_owned()),
+        ("y".to_owned(), "2".to_owned()),
+    ]);
     write_safetensors(&path, &tensors, &metadata).unwrap();
 
     // From the specification: u64 length, JSON padded with spaces, little-endian values without gaps.
@@ -211,7 +231,14 @@ fn what_is_written_is_the_safetensors_format_byte_for_byte() {
 fn written_tensors_read_back_bit_for_bit() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.safetensors");
-    let odd = [f32::NAN, f32::INFINITY, -0.0, 1e-45, f32::MAX, f32::MIN_POSITIVE];
+    let odd = [
+        f32::NAN,
+        f32::INFINITY,
+        -0.0,
+        1e-45,
+        f32::MAX,
+        f32::MIN_POSITIVE,
+    ];
     write_safetensors(&path, &[named("odd", &[2, 3], &odd)], &BTreeMap::new()).unwrap();
     let file = WeightsFile::open(&path).unwrap();
     assert_eq!(file.shape("odd"), Some(&[2, 3][..]));
@@ -235,7 +262,10 @@ fn a_write_that_fails_keeps_the_old_file_and_leaves_nothing_behind() {
     // The name of a folder cannot be taken: this fails at the last step.
     fs::create_dir(folder.path().join("taken")).unwrap();
     let error = write_atomic(folder.path().join("taken"), b"x").unwrap_err();
-    assert!(matches!(&error, Error::Io { path, .. } if path.ends_with("taken")), "{error}");
+    assert!(
+        matches!(&error, Error::Io { path, .. } if path.ends_with("taken")),
+        "{error}"
+    );
     let error = write_atomic(folder.path().join("no/such/folder"), b"x").unwrap_err();
     assert!(matches!(error, Error::Io { .. }), "{error}");
 
@@ -258,7 +288,10 @@ fn a_written_file_can_be_read_by_others_as_any_file_can() {
 /// The module of the fixtures.
 fn model(seed: u64) -> Sequential {
     let mut init = Init::new(seed, &vision_models::test_device());
-    let conv = ConvConfig { bias: true, ..ConvConfig::new(2, 3, 2) };
+    let conv = ConvConfig {
+        bias: true,
+        ..ConvConfig::new(2, 3, 2)
+    };
     let mut net = Sequential::new();
     net.push("conv", Layer::Conv2d(conv.init(&mut init)));
     net.push("bn", Layer::BatchNorm(BatchNorm::new(3, &init)));
@@ -270,7 +303,8 @@ fn model(seed: u64) -> Sequential {
 
 #[test]
 fn a_loaded_module_computes_what_it_computes_in_pytorch() {
-    let expected: Value = serde_json::from_slice(&fs::read(fixture("expected.json")).unwrap()).unwrap();
+    let expected: Value =
+        serde_json::from_slice(&fs::read(fixture("expected.json")).unwrap()).unwrap();
     let outputs: Vec<f64> = serde_json::from_value(expected["outputs_of_zip.pth"].clone()).unwrap();
     let pixels: Vec<f32> = (0..100).map(|i| i as f32 / 100.0).collect();
     let pixels = TensorData::new(pixels, [2, 2, 5, 5]);
@@ -282,7 +316,10 @@ fn a_loaded_module_computes_what_it_computes_in_pytorch() {
         let values = state::values(net.forward(pixels.clone()));
         assert_eq!(values.len(), outputs.len());
         for (value, expected) in values.iter().zip(&outputs) {
-            assert!((f64::from(*value) - expected).abs() < 1e-6, "{name}: {values:?} {outputs:?}");
+            assert!(
+                (f64::from(*value) - expected).abs() < 1e-6,
+                "{name}: {values:?} {outputs:?}"
+            );
         }
     }
 }
@@ -304,15 +341,22 @@ fn a_model_written_and_loaded_is_the_same_model() {
 fn a_partial_load_leaves_the_rest_as_it_was() {
     let file = WeightsFile::open(fixture("model_child.pth")).unwrap();
     let (loaded, report) = weights::load_into(model(1), &file).unwrap();
-    assert_eq!((report.loaded.len(), report.missing.len(), report.unused.len()), (0, 8, 2));
+    assert_eq!(
+        (
+            report.loaded.len(),
+            report.missing.len(),
+            report.unused.len()
+        ),
+        (0, 8, 2)
+    );
     assert_eq!(state::tensors(&loaded), state::tensors(&model(1)));
 }
 
 /// The checkpoint that the project's people have beside the repository; it is too large to be in it.
 #[test]
 fn a_resnet18_checkpoint_of_torchvisions_layout_loads_completely() {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("../../../shared/weights/resnet18-digits.pth");
+    let path =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/weights/resnet18-digits.pth");
     if !path.exists() {
         println!("skipped: {} is not there", path.display());
         return;
@@ -331,8 +375,14 @@ fn a_resnet18_checkpoint_of_torchvisions_layout_loads_completely() {
 
     // The sum of all values' bits, and the bits of one tensor, from PyTorch.
     let tensors = state::tensors(&model);
-    let sum = tensors.iter().flat_map(|t| &t.values).fold(0u64, |sum, v| sum.wrapping_add(v.to_bits().into()));
+    let sum = tensors
+        .iter()
+        .flat_map(|t| &t.values)
+        .fold(0u64, |sum, v| sum.wrapping_add(v.to_bits().into()));
     assert_eq!(sum, 23_336_539_762_201_347);
-    let bias = [0x3cdba17d, 0x3c8d87b4, 0xbc369a05, 0xbcf1c1f7, 0xbc5738fb, 0xbcb75909, 0x3d12ba20, 0x3c85b6bc];
+    let bias = [
+        0x3cdba17d, 0x3c8d87b4, 0xbc369a05, 0xbcf1c1f7, 0xbc5738fb, 0xbcb75909, 0x3d12ba20,
+        0x3c85b6bc,
+    ];
     assert_eq!(bits(&file.read_f32("fc.bias").unwrap()), bias);
 }

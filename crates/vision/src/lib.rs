@@ -20,9 +20,9 @@ pub mod prelude {
     };
     pub use vision_interp::ClassificationInterpretation;
     pub use vision_learner::{
-        Adam, Callback, Cnn, CrossEntropy, FitConfig, Head, HeadConfig, Learner, LearningRate, Model,
-        Predictions, Pretrained, Sgd, accuracy, cnn_learner, create_body, create_cnn, create_head,
-        error_rate, slice,
+        Adam, Callback, Cnn, CrossEntropy, FitConfig, Head, HeadConfig, Learner, LearningRate,
+        Model, Predictions, Pretrained, Sgd, accuracy, cnn_learner, create_body, create_cnn,
+        create_head, error_rate, slice,
     };
     pub use vision_models::{Arch, Cut};
 }

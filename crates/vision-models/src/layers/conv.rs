@@ -85,12 +85,7 @@ pub struct Conv2d {
 impl Conv2d {
     /// Convolves `[batch, in_channels, height, width]` to `[batch, out_channels, height', width']`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let options = ConvOptions::new(
-            [self.stride; 2],
-            [self.padding; 2],
-            [1, 1],
-            self.groups,
-        );
+        let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], self.groups);
         conv2d(
             x,
             self.weight.val(),

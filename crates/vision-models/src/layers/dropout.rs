@@ -77,7 +77,13 @@ impl Dropout {
         let mut rng = self.stream.next_rng();
         let shape = x.dims();
         let mask: Vec<f32> = (0..shape.iter().product::<usize>())
-            .map(|_| if rng.next_u32() < threshold { 0.0 } else { keep })
+            .map(|_| {
+                if rng.next_u32() < threshold {
+                    0.0
+                } else {
+                    keep
+                }
+            })
             .collect();
         x * Tensor::from_data(TensorData::new(mask, shape), &device)
     }

@@ -46,7 +46,11 @@ impl Deviation {
     fn note(&mut self, at: &str, found: f64, expected: f64, scale: f64) {
         let difference = (found - expected).abs();
         // Two zeros agree, whatever the scale.
-        let error = if difference == 0.0 { 0.0 } else { difference / scale };
+        let error = if difference == 0.0 {
+            0.0
+        } else {
+            difference / scale
+        };
         let error = if error.is_nan() { f64::INFINITY } else { error };
         if error > self.error {
             (self.error, self.at) = (error, at.to_owned());
@@ -66,7 +70,10 @@ impl fmt::Display for Deviation {
             at,
             tolerance,
         } = self;
-        write!(f, "{quantity}: {error:.1e} at {at}, tolerance {tolerance:.0e}")
+        write!(
+            f,
+            "{quantity}: {error:.1e} at {at}, tolerance {tolerance:.0e}"
+        )
     }
 }
 
@@ -110,7 +117,10 @@ fn logits(
 ) -> Deviation {
     let mut deviation = Deviation::new("logits", tolerance);
     let found = values(model.forward(input));
-    let largest = reference.iter().flatten().fold(0.0, |m: f64, v| m.max(v.abs()));
+    let largest = reference
+        .iter()
+        .flatten()
+        .fold(0.0, |m: f64, v| m.max(v.abs()));
     let classes = reference.first().map_or(1, Vec::len);
     for (i, (found, expected)) in found.iter().zip(reference.iter().flatten()).enumerate() {
         let at = format!("picture {}, class {}", i / classes, i % classes);
@@ -128,8 +138,18 @@ fn features(reference: &BodyReference, found: Tensor<4>, tolerance: f64) -> Devi
     let found = values(found);
     let [sum, norm] = sum_and_norm(&found);
     let expected_norm = reference.sum_sq.sqrt();
-    deviation.note("sum", sum, reference.sum, reference.sum.abs().max(expected_norm));
-    deviation.note("sum of squares", norm * norm, reference.sum_sq, reference.sum_sq);
+    deviation.note(
+        "sum",
+        sum,
+        reference.sum,
+        reference.sum.abs().max(expected_norm),
+    );
+    deviation.note(
+        "sum of squares",
+        norm * norm,
+        reference.sum_sq,
+        reference.sum_sq,
+    );
     // Most features may be zero, so the first eight are no scale of their own.
     let typical = expected_norm / (found.len() as f64).sqrt();
     for (i, (found, expected)) in found.iter().zip(&reference.first).enumerate() {
@@ -154,7 +174,9 @@ fn train(
     let loss = log_softmax(logits, 1).gather(1, targets).mean().neg();
 
     let mut losses = Deviation::new("loss", tolerances.loss);
-    let found = values(loss.clone()).first().map_or(f64::NAN, |&v| f64::from(v));
+    let found = values(loss.clone())
+        .first()
+        .map_or(f64::NAN, |&v| f64::from(v));
     losses.note("the mean", found, reference.loss, reference.loss.abs());
 
     let grads = loss.backward();

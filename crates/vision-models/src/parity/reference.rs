@@ -71,7 +71,10 @@ impl ArchReference {
             let expected = "[batch, 3, height, width], none of them zero".to_owned();
             return Err(wrong("input", expected, format!("{:?}", self.input)));
         }
-        if classes == 0 || self.logits.len() != batch || self.logits.iter().any(|row| row.len() != classes) {
+        if classes == 0
+            || self.logits.len() != batch
+            || self.logits.iter().any(|row| row.len() != classes)
+        {
             let expected = format!("{batch} rows of one length");
             let found: Vec<_> = self.logits.iter().map(Vec::len).collect();
             return Err(wrong("logits", expected, format!("rows of {found:?}")));

@@ -258,7 +258,9 @@ fn without_prefix(tensors: BTreeMap<String, Stored>, prefix: &str) -> BTreeMap<S
     if !tensors.keys().all(|name| name.starts_with(prefix)) {
         return tensors;
     }
-    let short = tensors.into_iter().map(|(n, t)| (n[prefix.len()..].to_owned(), t));
+    let short = tensors
+        .into_iter()
+        .map(|(n, t)| (n[prefix.len()..].to_owned(), t));
     short.collect()
 }
 

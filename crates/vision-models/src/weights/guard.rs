@@ -87,7 +87,9 @@ impl Guard<'_> {
             return Err(self.bad(format!("its archive has {} entries", archive.len())));
         }
         for index in 0..archive.len() {
-            let entry = archive.by_index_data(index).map_err(|e| self.zip_error(e))?;
+            let entry = archive
+                .by_index_data(index)
+                .map_err(|e| self.zip_error(e))?;
             let name = entry.name().map_err(|e| self.zip_error(e))?;
             let size = entry.size();
             if entry.compression() != CompressionMethod::Stored || size > len {
@@ -183,10 +185,9 @@ impl Guard<'_> {
         // from elsewhere escape this; the reader does not call them either.
         let mut texts = [String::new(), String::new()];
         loop {
-            self.operations = self
-                .operations
-                .checked_sub(1)
-                .ok_or_else(|| self.bad(format!("its pickles have over {MAX_OPERATIONS} operations")))?;
+            self.operations = self.operations.checked_sub(1).ok_or_else(|| {
+                self.bad(format!("its pickles have over {MAX_OPERATIONS} operations"))
+            })?;
             let [operation] = self.array(from)?;
             match operation {
                 b'.' => return Ok(class),
@@ -224,8 +225,27 @@ impl Guard<'_> {
                 b'J' | b'j' | b'r' => drop(self.array::<4>(from)?),
                 b'G' | 0x95 => drop(self.array::<8>(from)?),
                 // Everything that has no argument.
-                b'(' | b'0' | b'1' | b'2' | b'N' | b'R' | b'b' | b'd' | b'l' | b't' | b's' | b'a'
-                | b')' | b']' | b'}' | b'e' | b'u' | b'Q' | 0x81 | 0x85..=0x89 | 0x8f..=0x92
+                b'('
+                | b'0'
+                | b'1'
+                | b'2'
+                | b'N'
+                | b'R'
+                | b'b'
+                | b'd'
+                | b'l'
+                | b't'
+                | b's'
+                | b'a'
+                | b')'
+                | b']'
+                | b'}'
+                | b'e'
+                | b'u'
+                | b'Q'
+                | 0x81
+                | 0x85..=0x89
+                | 0x8f..=0x92
                 | 0x94 => {}
                 other => return Err(self.bad(format!("its pickle has an operation {other:#04x}"))),
             }
@@ -270,7 +290,9 @@ impl Guard<'_> {
     fn spend(&mut self, bytes: u64) -> Result<()> {
         let left = self.bytes.checked_sub(bytes);
         self.bytes = left.ok_or_else(|| {
-            self.bad(format!("its pickles are longer than {MAX_PICKLE_BYTES} bytes"))
+            self.bad(format!(
+                "its pickles are longer than {MAX_PICKLE_BYTES} bytes"
+            ))
         })?;
         Ok(())
     }
@@ -278,12 +300,43 @@ impl Guard<'_> {
     /// Nothing is called in any case; but a file that asks for this was made to do harm.
     fn refuse_dangerous(&self, module: &str, name: &str) -> Result<()> {
         const MODULES: &[&str] = &[
-            "asyncio", "bdb", "code", "commands", "ctypes", "ftplib", "http", "importlib", "marshal",
-            "multiprocessing", "nt", "os", "pdb", "pickle", "pip", "posix", "pty", "runpy", "shutil",
-            "signal", "smtplib", "socket", "subprocess", "sys", "telnetlib", "urllib", "webbrowser",
+            "asyncio",
+            "bdb",
+            "code",
+            "commands",
+            "ctypes",
+            "ftplib",
+            "http",
+            "importlib",
+            "marshal",
+            "multiprocessing",
+            "nt",
+            "os",
+            "pdb",
+            "pickle",
+            "pip",
+            "posix",
+            "pty",
+            "runpy",
+            "shutil",
+            "signal",
+            "smtplib",
+            "socket",
+            "subprocess",
+            "sys",
+            "telnetlib",
+            "urllib",
+            "webbrowser",
         ];
         const BUILTINS: &[&str] = &[
-            "__import__", "breakpoint", "compile", "eval", "exec", "execfile", "input", "open",
+            "__import__",
+            "breakpoint",
+            "compile",
+            "eval",
+            "exec",
+            "execfile",
+            "input",
+            "open",
         ];
         let root = module.split('.').next().unwrap_or_default();
         let builtin = matches!(module, "builtins" | "__builtin__" | "io" | "_io");

@@ -43,7 +43,11 @@ pub struct Mismatch {
 
 impl fmt::Display for Mismatch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { name, expected, found } = self;
+        let Self {
+            name,
+            expected,
+            found,
+        } = self;
         write!(f, "{name}: expected {expected:?}, found {found:?}")
     }
 }

@@ -39,14 +39,21 @@ pub(super) fn open(path: &Path, mut file: File, len: u64) -> Result<Contents> {
     let header_len = u64::from_le_bytes(length);
     let start = header_len.saturating_add(8);
     if start > len {
-        return Err(bad(path, format!("it claims a header of {header_len} bytes, but has {len} in all")));
+        return Err(bad(
+            path,
+            format!("it claims a header of {header_len} bytes, but has {len} in all"),
+        ));
     }
     if header_len > MAX_HEADER_BYTES {
-        let reason = format!("its header has {header_len} bytes, over the limit of {MAX_HEADER_BYTES}");
+        let reason =
+            format!("its header has {header_len} bytes, over the limit of {MAX_HEADER_BYTES}");
         return Err(bad(path, reason));
     }
     let mut header = Vec::new();
-    (&mut file).take(header_len).read_to_end(&mut header).map_err(io)?;
+    (&mut file)
+        .take(header_len)
+        .read_to_end(&mut header)
+        .map_err(io)?;
     // This also checks that the tensors follow each other without gap or overlap, and that shape and
     // type agree with the number of bytes.
     let header: Metadata = serde_json::from_slice(&header)
@@ -64,7 +71,9 @@ pub(super) fn open(path: &Path, mut file: File, len: u64) -> Result<Contents> {
             contents.tensors.insert(name, stored(&file, start, info));
         }
     }
-    contents.metadata.extend(header.metadata().clone().unwrap_or_default());
+    contents
+        .metadata
+        .extend(header.metadata().clone().unwrap_or_default());
     Ok(contents)
 }
 
@@ -118,9 +127,17 @@ pub fn write_safetensors(
     let mut offset = 0;
     let mut names = BTreeSet::from([METADATA]);
     let mut infos = Vec::with_capacity(tensors.len());
-    for NamedTensor { name, shape, values } in tensors {
+    for NamedTensor {
+        name,
+        shape,
+        values,
+    } in tensors
+    {
         if !names.insert(name) {
-            return Err(refuse(name, "is there twice, or has a reserved name".into()));
+            return Err(refuse(
+                name,
+                "is there twice, or has a reserved name".into(),
+            ));
         }
         if shape.iter().product::<usize>() != values.len() {
             let reason = format!("has the shape {shape:?} but {} values", values.len());

@@ -126,6 +126,12 @@ fn decode_trusting(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImageProbl
         // The decoder would fill up the picture with grey.
         return Err(ImageProblem::Truncated("no end marker".to_owned()));
     }
+    if format == ImageFormat::WebP && !webp_ends(bytes) {
+        // The decoder stops at the pixels, but the orientation may come after them.
+        return Err(ImageProblem::Truncated(
+            "shorter than it declares".to_owned(),
+        ));
+    }
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut budget = image::Limits::no_limits();
     budget.max_alloc = Some(limits.max_bytes);
@@ -226,6 +232,12 @@ fn jpeg_ends(bytes: &[u8]) -> bool {
             }
         };
     }
+}
+
+/// Whether a WebP file is as long as its RIFF header says, which leaves out the first eight bytes.
+fn webp_ends(bytes: &[u8]) -> bool {
+    let declared = bytes.get(4..8).and_then(|b| b.try_into().ok());
+    declared.is_some_and(|b| u64::from(u32::from_le_bytes(b)) + 8 <= bytes.len() as u64)
 }
 
 fn beginning(bytes: &[u8]) -> String {

@@ -166,11 +166,15 @@ fn a_batch_becomes_a_tensor_divided_by_255_and_normalised_on_the_device() {
     let data = builder().normalize(stats).build().unwrap();
     let batch = data.one_batch(DatasetType::Train).unwrap();
     let device = data.device();
-    let plain: Vec<f32> = batch.to_device(device, None).into_data().to_vec().unwrap();
+    let plain: Vec<f32> = batch
+        .to_device(device, None)
+        .into_data()
+        .try_to_vec()
+        .unwrap();
     let normal = batch.to_device(device, data.stats().as_ref());
     assert_eq!(normal.dims(), batch.shape());
     assert_eq!(normal.dims(), [8, 3, 28, 28]);
-    let values: Vec<f32> = normal.clone().into_data().to_vec().unwrap();
+    let values: Vec<f32> = normal.clone().into_data().try_to_vec().unwrap();
     let image = data.train_ds().image(batch.indices[0]).unwrap();
     for (i, (value, plain)) in values.iter().zip(&plain).enumerate() {
         let channel = i / 784 % 3;
@@ -184,14 +188,14 @@ fn a_batch_becomes_a_tensor_divided_by_255_and_normalised_on_the_device() {
         .denormalize(&normal)
         .unwrap()
         .into_data()
-        .to_vec()
+        .try_to_vec()
         .unwrap();
     assert!(back.iter().zip(&plain).all(|(a, b)| (a - b).abs() < 1e-6));
     let targets: Vec<i64> = batch
         .targets(device)
         .into_data()
         .convert::<i64>()
-        .to_vec()
+        .try_to_vec()
         .unwrap();
     assert_eq!(
         targets,
@@ -218,7 +222,7 @@ fn statistics_of_a_batch_bring_its_mean_to_zero_and_its_deviation_to_one() {
     let data = builder().build().unwrap().normalize_batch().unwrap();
     let batch = data.one_batch(DatasetType::Train).unwrap();
     let images = batch.to_device(data.device(), data.stats().as_ref());
-    let values: Vec<f32> = images.into_data().to_vec().unwrap();
+    let values: Vec<f32> = images.into_data().try_to_vec().unwrap();
     let n = values.len() as f32;
     let mean = values.iter().sum::<f32>() / n;
     let variance = values.iter().map(|v| (v - mean) * (v - mean)).sum::<f32>() / n;

@@ -20,7 +20,7 @@ fn builder() -> ImageDataBunchBuilder {
 fn prepared(data: &ImageDataBunch, image: &Image) -> (Vec<usize>, Vec<f32>) {
     let tensor = data.prepare(image).unwrap();
     let shape = tensor.dims().to_vec();
-    (shape, tensor.into_data().to_vec().unwrap())
+    (shape, tensor.into_data().try_to_vec().unwrap())
 }
 
 /// The picture that the script draws by the same rule.

@@ -125,6 +125,7 @@ impl Labelled {
     /// The paths, and of each the position of its class in `classes`.
     ///
     /// The classes that are not among them are handed back with their counts.
+    #[allow(clippy::type_complexity)] // the two parts of one answer, used once
     pub(crate) fn encode(
         self,
         classes: &[String],

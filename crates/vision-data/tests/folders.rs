@@ -545,7 +545,7 @@ mod unix {
     fn a_folder_that_cannot_be_read_is_named() {
         let folder = folder(&["train/a/1.png", "train/b/1.png", "valid/a/1.png"]);
         let closed = folder.path().join("train/b");
-        fs::set_permissions(&closed, fs::Permissions::from_mode(0)).unwrap();
+        fs::set_permissions(&closed, fs::Permissions::from_mode(0o000)).unwrap();
         let result = ImageDataBunch::from_folder(folder.path()).build();
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
         match result {

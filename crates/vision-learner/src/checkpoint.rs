@@ -122,7 +122,7 @@ impl Learner {
             (KEY.to_owned(), json(false)?),
         ]);
         write_safetensors(&path, &tensors, &metadata)?;
-        write_atomic(&path.with_extension("json"), json(true)?.as_bytes())?;
+        write_atomic(path.with_extension("json"), json(true)?.as_bytes())?;
         Ok(path)
     }
 

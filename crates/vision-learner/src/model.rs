@@ -17,7 +17,7 @@ pub(crate) trait AnyModel: Send {
     fn snapshot(&self) -> Box<dyn AnyModel>;
     fn entries(&self) -> Vec<Entry>;
     fn tensors(&self) -> Vec<NamedTensor>;
-    fn assign(&mut self, source: &mut dyn FnMut(&str, &[usize]) -> Option<Vec<f32>>);
+    fn assign(&mut self, source: &mut state::Source<'_>);
     fn set_trainable(&mut self, ids: Vec<ParamId>, trainable: bool);
     fn step(&mut self, optimizer: &mut GroupedOptimizer, grads: &mut Gradients);
 }
@@ -62,7 +62,7 @@ impl<M: Model> AnyModel for Slot<M> {
         state::tensors(self.get())
     }
 
-    fn assign(&mut self, source: &mut dyn FnMut(&str, &[usize]) -> Option<Vec<f32>>) {
+    fn assign(&mut self, source: &mut state::Source<'_>) {
         self.change(|model| state::assign(model, source));
     }
 

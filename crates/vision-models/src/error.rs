@@ -176,5 +176,5 @@ pub(crate) fn first_few(names: &[String]) -> String {
     }
 }
 
-/// A result with this crate's [`Error`].
+/// A result with this crate's [`enum@Error`].
 pub type Result<T> = std::result::Result<T, Error>;

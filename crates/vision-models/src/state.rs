@@ -50,6 +50,9 @@ pub struct NamedTensor {
     pub values: Vec<f32>,
 }
 
+/// Where new values come from: asked with a parameter's name and shape, it answers with values or not.
+pub type Source<'a> = dyn FnMut(&str, &[usize]) -> Option<Vec<f32>> + 'a;
+
 /// Lists parameters and buffers in the order of their declaration.
 pub fn entries(module: &impl Module) -> Vec<Entry> {
     let mut visitor = EntryVisitor::default();
@@ -72,10 +75,7 @@ pub fn tensors(module: &impl Module) -> Vec<NamedTensor> {
 ///
 /// Running statistics are shared by the clones of a module; to keep a clone as it is, pass
 /// `module.valid()` (and call `train()` on the result).
-pub fn assign<M: Module>(
-    module: M,
-    source: &mut dyn FnMut(&str, &[usize]) -> Option<Vec<f32>>,
-) -> M {
+pub fn assign<M: Module>(module: M, source: &mut Source<'_>) -> M {
     module.map(&mut Assign {
         path: Path::default(),
         source,
@@ -177,7 +177,7 @@ pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
 
 struct Assign<'a> {
     path: Path,
-    source: &'a mut dyn FnMut(&str, &[usize]) -> Option<Vec<f32>>,
+    source: &'a mut Source<'a>,
 }
 
 impl ModuleMapper for Assign<'_> {

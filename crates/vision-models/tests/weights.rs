@@ -218,7 +218,7 @@ fn what_is_written_is_the_safetensors_format_byte_for_byte() {
         r#""a":{"dtype":"F32","shape":[],"data_offsets":[8,12]}}"#
     )
     .to_owned();
-    while json.len() % 8 != 0 {
+    while !json.len().is_multiple_of(8) {
         json.push(' ');
     }
     let mut expected = (json.len() as u64).to_le_bytes().to_vec();

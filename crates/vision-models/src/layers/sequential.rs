@@ -196,8 +196,8 @@ impl Sequential {
 
     /// Channels of the output: those of the last layer that sets them.
     pub fn out_channels(&self) -> Option<usize> {
-        let layers = self.children.iter().rev();
-        layers.filter_map(|(_, layer)| layer.out_channels()).next()
+        let mut layers = self.children.iter().rev();
+        layers.find_map(|(_, layer)| layer.out_channels())
     }
 
     /// The names of all leaf modules in order, with fastai's way of counting: the two pools of

@@ -27,12 +27,14 @@ pub trait Body: Module + 'static {
 /// use vision_learner::Head;
 ///
 /// #[derive(Module, Debug)]
-/// struct MeanHead(nn::Linear);
+/// struct MeanHead {
+///     fc: nn::Linear,
+/// }
 ///
 /// impl Head for MeanHead {
 ///     fn forward(&self, features: Tensor<4>) -> Tensor<2> {
 ///         let [n, c, ..] = features.dims();
-///         self.0.forward(features.mean_dim(3).mean_dim(2).reshape([n, c]))
+///         self.fc.forward(features.mean_dim(3).mean_dim(2).reshape([n, c]))
 ///     }
 /// }
 /// ```

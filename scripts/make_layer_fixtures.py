@@ -14,6 +14,10 @@ from torch import nn
 from make_parity_reference import fill, rounded
 
 
+# One of each family: the others differ in repetitions.
+ARCHS = ["resnet18", "resnet50", "squeezenet1_1", "densenet121", "vgg13_bn", "alexnet", "mobilenet_v2"]
+
+
 def tensor(name, shape):
     return torch.from_numpy(fill(name, shape))
 
@@ -78,12 +82,18 @@ def main():
         "linear": plain("linear", nn.Linear(5, 3), (4, 5)),
         # Negative values only, so that a padding of zeros would win.
         "max_pool": plain("max_pool", nn.MaxPool2d(3, 2, 1), (2, 3, 7, 8), -2.0),
+        "max_pool_ceil": plain("max_pool_ceil", nn.MaxPool2d(3, 2, ceil_mode=True), (2, 3, 8, 7), -2.0),
+        "avg_pool_ceil": plain("avg_pool_ceil", nn.AvgPool2d(2, ceil_mode=True), (2, 3, 5, 1)),
+        "avg_pool_even": plain("avg_pool_even", nn.AvgPool2d(2), (2, 3, 5, 6)),
+        # Nine times as wide, so that values lie on both sides of 0 and 6.
+        "relu6": run("relu6", nn.ReLU6(), 9 * tensor("relu6.input", (2, 3, 4, 5))),
         "avg_pool1": plain("avg_pool1", nn.AdaptiveAvgPool2d(1), (2, 3, 7, 5)),
         "avg_pool3": plain("avg_pool3", nn.AdaptiveAvgPool2d(3), (2, 3, 7, 5)),
+        "avg_pool7": plain("avg_pool7", nn.AdaptiveAvgPool2d(7), (2, 3, 2, 3)),
         "concat_pool": plain("concat_pool", ConcatPool(), (2, 3, 4, 5), -2.0),
     }
     out = {"torch": torch.__version__, "torchvision": torchvision.__version__, "layers": layers,
-           "state": {arch: state(arch) for arch in ("resnet18", "resnet50")}}
+           "state": {arch: state(arch) for arch in ARCHS}}
     with open(sys.argv[1], "w") as file:
         json.dump(rounded(out), file, separators=(",", ":"))
         file.write("\n")

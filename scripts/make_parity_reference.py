@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
-"""Numbers of torchvision's backbones, without a weights file: what `cargo xtask parity` and the tests compare with.
+"""Numbers of the backbones, without a weights file: what `cargo xtask parity` and the tests compare with.
 
     pip install torch==2.11.0 torchvision==0.26.0 numpy
-    python3 scripts/make_parity_reference.py OUT [--seed N] ARCH [ARCH ..]      # compute, in float64
-    python3 scripts/make_parity_reference.py OUT --copy REFERENCE ARCH [ARCH ..]   # take from a file made earlier
+    python3 scripts/make_parity_reference.py OUT ARCH [ARCH ..] [--seed N]        # compute, in float64
+    python3 scripts/make_parity_reference.py OUT [ARCH ..] --copy REFERENCE       # and take all of REFERENCE
+    python3 scripts/make_parity_reference.py REFERENCE [ARCH ..] --measure        # how far float32 is from it
 
-The fixture of vision-models' tests:
+The fixture of vision-models' tests (torchvision's 17 were computed by the same rules; fastai's are computed here):
 
-    python3 scripts/make_parity_reference.py crates/vision-models/tests/fixtures/parity_resnets.json \\
-        --copy ../shared/parity/reference.json resnet18 resnet34 resnet50 resnet101 resnet152
+    python3 scripts/make_parity_reference.py crates/vision-models/tests/fixtures/parity.json \\
+        xresnet18 xresnet34 xresnet50 xresnet101 xresnet152 xresnet18_deep xresnet34_deep xresnet50_deep \\
+        --copy ../shared/parity/reference.json
 
 Every parameter and buffer is filled from its state-dict name (`fill`; in Rust: vision_models::parity::fill), and the
 input from the name "input". For each architecture the file holds
@@ -24,8 +26,14 @@ import numpy as np
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 # fastai's cut of each family: direct children that belong to the body.
-CUTS = {"resnet": -2, "squeezenet": -1, "densenet": -1, "vgg": -1, "alexnet": -1, "mobilenet": -1}
+CUTS = {"xresnet": -3, "resnet": -2, "squeezenet": -1, "densenet": -1, "vgg": -1, "alexnet": -1, "mobilenet": -1}
 TARGETS = [1, 10, 100, 999]
+# fastai v1's xresnets: expansion of the blocks, and the number of blocks of each stage.
+XRESNETS = {
+    "xresnet18": (1, [2, 2, 2, 2]), "xresnet34": (1, [3, 4, 6, 3]), "xresnet50": (4, [3, 4, 6, 3]),
+    "xresnet101": (4, [3, 4, 23, 3]), "xresnet152": (4, [3, 8, 36, 3]), "xresnet18_deep": (1, [2, 2, 2, 2, 1, 1]),
+    "xresnet34_deep": (1, [3, 4, 6, 3, 1, 1]), "xresnet50_deep": (4, [3, 4, 6, 3, 1, 1]),
+}
 
 
 def fnv1a(text):
@@ -62,20 +70,65 @@ def fill(name, shape, seed=0):
     return values.reshape(shape).astype(np.float32).astype(np.float64)
 
 
-def reference(arch, seed):
-    import torch, torchvision
+def xresnet(arch):
+    """From the layer list: three 3x3 convolutions, a max pool, the stages, mean, flatten, linear; each convolution with
+    a batch norm and, unless it ends a block's branch, a ReLU; a block's shortcut is a mean pool, then a projection."""
+    from torch import nn
 
-    model = getattr(torchvision.models, arch)(weights=None).double()
+    def unit(inputs, outputs, kernel, stride=1, relu=True):
+        layers = [nn.Conv2d(inputs, outputs, kernel, stride, kernel // 2, bias=False), nn.BatchNorm2d(outputs)]
+        return nn.Sequential(*layers, *[nn.ReLU()] * relu)
+
+    class Block(nn.Module):
+        def __init__(self, inputs, width, stride, expansion):
+            super().__init__()
+            outputs = width * expansion
+            if expansion == 1:
+                units = [unit(inputs, width, 3, stride), unit(width, outputs, 3, relu=False)]
+            else:
+                units = [unit(inputs, width, 1), unit(width, width, 3, stride), unit(width, outputs, 1, relu=False)]
+            self.convs = nn.Sequential(*units)
+            self.idconv = nn.Identity() if inputs == outputs else unit(inputs, outputs, 1, relu=False)
+            self.pool = nn.Identity() if stride == 1 else nn.AvgPool2d(stride, ceil_mode=True)
+
+        def forward(self, x):
+            return (self.convs(x) + self.idconv(self.pool(x))).relu()
+
+    expansion, depths = XRESNETS[arch]
+    channels, stages = 64, []
+    for i, (depth, width) in enumerate(zip(depths, [64, 128, 256, 512, 256, 256])):
+        blocks = []
+        for j in range(depth):
+            blocks.append(Block(channels, width, 2 if i > 0 and j == 0 else 1, expansion))
+            channels = width * expansion
+        stages.append(nn.Sequential(*blocks))
+    return nn.Sequential(unit(3, 32, 3, 2), unit(32, 32, 3), unit(32, 64, 3), nn.MaxPool2d(3, 2, 1), *stages,
+                         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 1000))
+
+
+def build(arch):
+    """The whole model, 1000 classes."""
+    import torchvision
+
+    return xresnet(arch) if arch in XRESNETS else getattr(torchvision.models, arch)(weights=None)
+
+
+def reference(arch, seed, dtype=None, memory_format=None):
+    import torch
+
+    dtype = dtype or torch.float64
+    memory_format = memory_format or torch.preserve_format
+    model = build(arch).to(dtype).to(memory_format=memory_format)
     for name, tensor in model.state_dict().items():
         if tensor.is_floating_point():
             tensor.copy_(torch.from_numpy(fill(name, tuple(tensor.shape), seed)))
-    x = torch.from_numpy(fill("input", (4, 3, 64, 64), seed))
+    x = torch.from_numpy(fill("input", (4, 3, 64, 64), seed)).to(dtype).to(memory_format=memory_format)
 
     cut = next(cut for family, cut in CUTS.items() if arch.startswith(family))
     model.eval()
     with torch.no_grad():
         logits = model(x)
-        body = torch.nn.Sequential(*list(model.children())[:cut])(x)
+        body = torch.nn.Sequential(*list(model.children())[:cut])(x).double()
 
     model.train()
     for module in model.modules():
@@ -85,45 +138,77 @@ def reference(arch, seed):
             module.drop_rate = 0.0
     loss = torch.nn.functional.cross_entropy(model(x), torch.tensor(TARGETS))
     loss.backward()
-    buffers = {name: b for name, b in model.named_buffers() if b.is_floating_point()}
+    grads = {name: p.grad.double() for name, p in model.named_parameters()}
+    buffers = {name: b.double() for name, b in model.named_buffers() if b.is_floating_point()}
     return {
         "input": list(x.shape),
         "logits": logits.tolist(),
         "body": {"shape": list(body.shape), "sum": body.sum().item(), "sum_sq": body.square().sum().item(),
-                 "first": body.flatten()[:8].tolist()},
+                 "first": body.contiguous().flatten()[:8].tolist()},
         "train": {"targets": TARGETS, "loss": loss.item(),
-                  "grad_l2": {name: p.grad.norm().item() for name, p in model.named_parameters()},
+                  "grad_l2": {name: grad.norm().item() for name, grad in grads.items()},
                   "buffers": {name: [b.sum().item(), b.norm().item()] for name, b in buffers.items()}},
     }
 
 
+def measure(arch, expected, seed):
+    """The largest relative errors of PyTorch's own float32, over three ways in which it computes convolutions, since one
+    way may be lucky: logits over the largest logit; the norm of a gradient over itself or a thousandth of the largest
+    norm, since that of a bias before a batch norm is zero but for rounding."""
+    import torch
+
+    def errors(**how):
+        found = reference(arch, seed, torch.float32, **how)
+        logits = np.array(expected["logits"])
+        train, ours = expected["train"], found["train"]
+        floor = max(train["grad_l2"].values()) / 1000
+        return {
+            "logits": np.abs(logits - np.array(found["logits"])).max() / np.abs(logits).max(),
+            "loss": abs(ours["loss"] / train["loss"] - 1),
+            "gradients": max(abs(ours["grad_l2"][k] - v) / max(v, floor) for k, v in train["grad_l2"].items()),
+            "buffers": max((abs(ours["buffers"][k][1] / v[1] - 1) for k, v in train["buffers"].items()), default=0.0),
+        }
+
+    ways = [errors(), errors(memory_format=torch.channels_last)]
+    with torch.backends.mkldnn.flags(enabled=False):
+        ways.append(errors())
+    return {quantity: max(way[quantity] for way in ways) for quantity in ways[0]}
+
+
 def rounded(value):
-    """The same with nine significant digits, which is more than float32 holds."""
+    """The same with eight significant digits, which is as much as float32 holds."""
     if isinstance(value, dict):
         return {k: rounded(v) for k, v in value.items()}
     if isinstance(value, list):
         return [rounded(v) for v in value]
-    return float(f"{value:.9g}") if isinstance(value, float) else value
+    return float(f"{value:.8g}") if isinstance(value, float) else value
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("out")
-    parser.add_argument("archs", nargs="+", metavar="ARCH")
+    parser.add_argument("archs", nargs="*", metavar="ARCH")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--copy", metavar="REFERENCE")
+    parser.add_argument("--measure", action="store_true")
     args = parser.parse_args()
+    if args.measure:
+        with open(args.out) as file:
+            archs = json.load(file)["archs"]
+        for arch in args.archs or archs:
+            errors = measure(arch, archs[arch], args.seed)
+            print(arch, *(f"{quantity} {error:.1e}" for quantity, error in errors.items()))
+        return
     if args.copy:
         with open(args.copy) as file:
             out = json.load(file)
-        out["archs"] = {arch: out["archs"][arch] for arch in args.archs}
     else:
         import torch, torchvision
 
         out = {"torch": torch.__version__, "torchvision": torchvision.__version__, "archs": {}}
-        for arch in args.archs:
-            out["archs"][arch] = reference(arch, args.seed)
-            print(arch, out["archs"][arch]["train"]["loss"], file=sys.stderr)
+    for arch in args.archs:
+        out["archs"][arch] = reference(arch, args.seed)
+        print(arch, out["archs"][arch]["train"]["loss"], file=sys.stderr)
     with open(args.out, "w") as file:
         json.dump(rounded(out), file, separators=(",", ":"))
         file.write("\n")

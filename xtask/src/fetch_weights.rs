@@ -37,7 +37,10 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         &args.archs
     };
     for arch in archs {
-        let info = &arch.info().weights;
+        let Some(info) = &arch.info().weights else {
+            println!("{arch:<12} nobody hosts weights");
+            continue;
+        };
         let path = folder.join(info.file_name());
         if args.list {
             let here = if path.is_file() {

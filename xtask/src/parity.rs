@@ -9,8 +9,8 @@ use crate::Result;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Reference file, made by scripts/make_parity_reference.py
-    #[arg(long)]
+    /// Reference file, made by scripts/make_parity_reference.py [default: the tests' own]
+    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/vision-models/tests/fixtures/parity.json"), hide_default_value = true)]
     reference: PathBuf,
     /// Seed of the fill rule, the same as the file's
     #[arg(long, default_value_t = 0)]
@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             };
             beyond += usize::from(!d.is_within_tolerance());
             println!(
-                "{:<12} {:<10} {:>9.1e} {:>9.0e}  {}{mark}",
+                "{:<14} {:<10} {:>9.1e} {:>9.0e}  {}{mark}",
                 arch.name(),
                 d.quantity,
                 d.error,

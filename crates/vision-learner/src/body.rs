@@ -54,17 +54,21 @@ impl Pretrained {
     ///
     /// # Errors
     ///
-    /// [`Error::NoWeights`] if ImageNet weights are asked for and not in the cache.
+    /// [`Error::NoWeights`] if ImageNet weights are asked for and not in the cache, [`Error::NotHosted`] if
+    /// there are none.
     pub fn file(&self, arch: Arch) -> Result<Option<PathBuf>> {
         match self {
             Self::No => Ok(None),
             Self::File(path) => Ok(Some(path.clone())),
             Self::ImageNet => {
-                let path = cache::weights_dir()?.join(arch.info().weights.file_name());
+                let (arch, info) = (arch.name(), arch.info());
+                let Some(weights) = &info.weights else {
+                    return Err(Error::NotHosted { arch });
+                };
+                let path = cache::weights_dir()?.join(weights.file_name());
                 if path.is_file() {
                     Ok(Some(path))
                 } else {
-                    let arch = arch.name();
                     Err(Error::NoWeights { arch, path })
                 }
             }
@@ -115,11 +119,15 @@ impl Backbone for Arch {
         init: &mut Init,
     ) -> Result<(Sequential, usize)> {
         let info = self.info();
+        let classes = info
+            .weights
+            .as_ref()
+            .map_or(1000, |weights| weights.classes);
         let whole = match pretrained.file(*self)? {
-            None => self.build(info.weights.classes, init),
+            None => self.build(classes, init),
             Some(path) => {
                 let file = WeightsFile::open(&path)?;
-                let whole = self.build(info.weights.classes, &mut Init::zeroed(init.device()));
+                let whole = self.build(classes, &mut Init::zeroed(init.device()));
                 // The last child is the classifier, which every default cut drops; a file trained
                 // on another number of classes differs there and nowhere else.
                 let last = whole.names().last().unwrap_or("").to_owned();
@@ -151,8 +159,8 @@ impl Backbone for Arch {
 ///
 /// # Errors
 ///
-/// [`Error::NoWeights`] if ImageNet weights are not in the cache, [`Error::Models`] if a weights file
-/// does not fit or the cut leaves nothing.
+/// [`Error::NoWeights`] if ImageNet weights are not in the cache, [`Error::NotHosted`] if there are none,
+/// [`Error::Models`] if a weights file does not fit or the cut leaves nothing.
 pub fn create_body(
     arch: Arch,
     pretrained: impl Into<Pretrained>,

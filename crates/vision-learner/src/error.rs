@@ -68,6 +68,15 @@ pub enum Error {
         /// Where the file was looked for.
         path: PathBuf,
     },
+    /// Nobody offers pretrained weights of the architecture.
+    #[error(
+        "there are no pretrained weights for {arch}: nobody hosts any. Train from random weights \
+         (.pretrained(false)), or pass a file of your own (.pretrained(\"weights.pth\"))"
+    )]
+    NotHosted {
+        /// The architecture.
+        arch: &'static str,
+    },
     /// The loss is not a number any more.
     #[error(
         "the loss became {loss} in epoch {epoch}, batch {batch}, at a learning rate of {lr:e}: the run \

@@ -9,10 +9,14 @@ use crate::weights::Mismatch;
 #[non_exhaustive]
 pub enum Error {
     /// No architecture has that name.
-    #[error("no architecture is called {name:?}; known are: {}", known.join(", "))]
+    #[error(
+        "no architecture is called {name:?}{} Known are: {}", near_names(near), known.join(", ")
+    )]
     UnknownArch {
         /// The name that was asked for.
         name: String,
+        /// The most similar names of the registry, nearest first.
+        near: Vec<&'static str>,
         /// The names of the registry.
         known: Vec<&'static str>,
     },
@@ -148,6 +152,13 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+fn near_names(near: &[&str]) -> String {
+    if near.is_empty() {
+        return ".".to_owned();
+    }
+    format!("; did you mean {}?", near.join(" or "))
 }
 
 fn near_name(near: &Option<String>) -> String {

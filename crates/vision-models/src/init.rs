@@ -9,6 +9,26 @@ use rand_chacha::{
     rand_core::{Rng, SeedableRng},
 };
 
+use crate::layers::RandomStream;
+
+/// How the weights of a convolution or a linear layer start.
+///
+/// `fan_in` is the number of inputs of one output, `fan_out` of outputs of one input (of a kernel: times its
+/// area), as PyTorch counts them. Biases start at 0, but for [`PyTorch`](Self::PyTorch).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub enum WeightInit {
+    /// PyTorch's default: weights and biases from U(±1/√fan_in).
+    PyTorch,
+    /// N(0, √(2 / fan_in)): `kaiming_normal_`.
+    KaimingNormal,
+    /// N(0, √(2 / fan_out)): `kaiming_normal_` with `mode="fan_out"`.
+    KaimingNormalFanOut,
+    /// U(±√(6 / fan_in)): `kaiming_uniform_`.
+    KaimingUniform,
+    /// Normal with mean 0 and this standard deviation.
+    Normal(f64),
+}
+
 /// Draws the initial parameters of a model, in the order in which its layers are built.
 ///
 /// The values come from ChaCha8 on the host, not from the device: one seed gives the same weights on
@@ -25,6 +45,7 @@ use rand_chacha::{
 pub struct Init {
     rng: Option<ChaCha8Rng>,
     device: Device,
+    dropout: RandomStream,
 }
 
 impl Init {
@@ -33,6 +54,7 @@ impl Init {
         Self {
             rng: Some(ChaCha8Rng::seed_from_u64(seed)),
             device: device.clone(),
+            dropout: RandomStream::default(),
         }
     }
 
@@ -42,12 +64,50 @@ impl Init {
         Self {
             rng: None,
             device: device.clone(),
+            dropout: RandomStream::default(),
         }
     }
 
     /// The device of the parameters.
     pub fn device(&self) -> &Device {
         &self.device
+    }
+
+    /// The stream that the model's dropout layers draw from.
+    pub fn dropout(&self) -> &RandomStream {
+        &self.dropout
+    }
+
+    /// Weights of `shape` `[outputs, inputs, ..]`.
+    pub fn weight<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        start: WeightInit,
+    ) -> Param<Tensor<D>> {
+        let area: usize = shape[2..].iter().product();
+        let (fan_in, fan_out) = ((shape[1] * area) as f64, (shape[0] * area) as f64);
+        match start {
+            WeightInit::PyTorch => self.uniform(shape, 1.0 / fan_in.sqrt()),
+            WeightInit::KaimingNormal => self.normal(shape, (2.0 / fan_in).sqrt()),
+            WeightInit::KaimingNormalFanOut => self.normal(shape, (2.0 / fan_out).sqrt()),
+            WeightInit::KaimingUniform => self.uniform(shape, (6.0 / fan_in).sqrt()),
+            WeightInit::Normal(std) => self.normal(shape, std),
+        }
+    }
+
+    /// The bias that belongs to weights of `shape`.
+    pub fn bias<const D: usize>(
+        &mut self,
+        shape: [usize; D],
+        start: WeightInit,
+    ) -> Param<Tensor<1>> {
+        match start {
+            WeightInit::PyTorch => {
+                let fan_in: usize = shape[1..].iter().product();
+                self.uniform([shape[0]], 1.0 / (fan_in as f64).sqrt())
+            }
+            _ => self.zeros([shape[0]]),
+        }
     }
 
     /// Values from N(0, std²).

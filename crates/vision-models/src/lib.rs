@@ -23,20 +23,20 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod arch;
+mod archs;
 pub mod cut;
 mod error;
 pub mod init;
 pub mod layers;
 pub mod parity;
-mod resnet;
 pub mod state;
 pub mod weights;
 
 pub use arch::{Arch, ArchInfo, WeightsInfo};
+pub use archs::{BasicBlock, Bottleneck, DenseLayer, Fire, InvertedResidual, XResBlock};
 pub use cut::Cut;
 pub use error::{Error, Result};
-pub use init::Init;
-pub use resnet::{BasicBlock, Bottleneck};
+pub use init::{Init, WeightInit};
 
 /// The device of the examples in this crate's documentation.
 #[doc(hidden)]

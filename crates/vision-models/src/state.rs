@@ -60,6 +60,30 @@ pub fn entries(module: &impl Module) -> Vec<Entry> {
     visitor.entries
 }
 
+/// A module inside a module.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Start {
+    /// Dotted path, such as `layer1.0`.
+    pub name: String,
+    /// The number of [`entries`] before its own, which may be none (a pool has no parameters).
+    pub entry: usize,
+}
+
+/// Lists the modules of a module, in order and at every depth, and where their parameters begin.
+///
+/// ```
+/// use vision_models::{Arch, Init, state};
+/// # let device = vision_models::test_device();
+/// let model = Arch::ResNet18.build(2, &mut Init::zeroed(&device));
+/// let maxpool = state::starts(&model).into_iter().find(|m| m.name == "maxpool");
+/// assert_eq!(maxpool.map(|m| m.entry), Some(5)); // after conv1.weight and four of bn1
+/// ```
+pub fn starts(module: &impl Module) -> Vec<Start> {
+    let mut visitor = EntryVisitor::default();
+    module.visit(&mut visitor);
+    visitor.starts
+}
+
 /// Reads parameters and buffers from the device, in the order of their declaration.
 pub fn tensors(module: &impl Module) -> Vec<NamedTensor> {
     let mut visitor = TensorVisitor::default();
@@ -120,11 +144,14 @@ impl Path {
 struct EntryVisitor {
     path: Path,
     entries: Vec<Entry>,
+    starts: Vec<Start>,
 }
 
 impl ModuleVisitor for EntryVisitor {
     fn enter_module(&mut self, name: &str, container: &str) {
         self.path.enter(name, container);
+        let (name, entry) = (self.path.name(), self.entries.len());
+        self.starts.push(Start { name, entry });
     }
 
     fn exit_module(&mut self, _name: &str, _container: &str) {
@@ -132,6 +159,8 @@ impl ModuleVisitor for EntryVisitor {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        // What was entered last is this parameter, not a module.
+        self.starts.pop();
         let buffer = self.path.is_buffer();
         self.entries.push(Entry {
             name: self.path.name(),

@@ -15,8 +15,8 @@ use serde::Deserialize;
 use vision_models::{
     Init,
     layers::{
-        AdaptiveAvgPool2d, AdaptiveConcatPool2d, BatchNorm, ConvConfig, Dropout, Layer, Linear,
-        MaxPool2d, RandomStream,
+        AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, BatchNorm, ConvConfig, Dropout, Layer,
+        Linear, MaxPool2d, RandomStream,
     },
     parity::fill,
     state::{self, values},
@@ -184,6 +184,43 @@ fn adaptive_mean_pooling_equals_pytorchs_where_windows_overlap() {
         let layer = Layer::AdaptiveAvgPool2d(AdaptiveAvgPool2d::new(size));
         trains_like_pytorch(name, layer, tensor(name, "input", [2, 3, 7, 5]));
     }
+}
+
+#[test]
+fn adaptive_mean_pooling_to_more_pixels_than_there_are_equals_pytorchs() {
+    let layer = Layer::AdaptiveAvgPool2d(AdaptiveAvgPool2d::new(7));
+    trains_like_pytorch(
+        "avg_pool7",
+        layer,
+        tensor("avg_pool7", "input", [2, 3, 2, 3]),
+    );
+}
+
+#[test]
+fn pooling_in_ceil_mode_adds_a_window_where_the_picture_ends_inside_it() {
+    let layer = Layer::MaxPool2d(MaxPool2d::new(3, 2, 0).with_ceil_mode());
+    let negative = tensor("max_pool_ceil", "input", [2, 3, 8, 7]) - 2.0;
+    trains_like_pytorch("max_pool_ceil", layer, negative);
+}
+
+#[test]
+fn mean_pooling_in_ceil_mode_divides_by_the_pixels_that_there_are() {
+    let layer = Layer::AvgPool2d(AvgPool2d::new(2).with_ceil_mode());
+    let input = tensor("avg_pool_ceil", "input", [2, 3, 5, 1]);
+    trains_like_pytorch("avg_pool_ceil", layer, input);
+}
+
+#[test]
+fn mean_pooling_drops_a_last_odd_row() {
+    let layer = Layer::AvgPool2d(AvgPool2d::new(2));
+    let input = tensor("avg_pool_even", "input", [2, 3, 5, 6]);
+    trains_like_pytorch("avg_pool_even", layer, input);
+}
+
+#[test]
+fn relu6_equals_pytorchs() {
+    let input = tensor::<4>("relu6", "input", [2, 3, 4, 5]) * 9.0;
+    trains_like_pytorch("relu6", Layer::Relu6, input);
 }
 
 #[test]

@@ -1,6 +1,6 @@
-//! Every backbone computes what torchvision computes, from weights that need no file.
+//! Every backbone computes what torchvision (or fastai) computes, from weights that need no file.
 //!
-//! The fixture was taken from torchvision by `scripts/make_parity_reference.py`.
+//! The fixture was computed with PyTorch by `scripts/make_parity_reference.py`.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -9,7 +9,7 @@ use vision_models::{
     parity::{self, Deviation, Reference},
 };
 
-const FIXTURE: &str = include_str!("fixtures/parity_resnets.json");
+const FIXTURE: &str = include_str!("fixtures/parity.json");
 
 fn reference() -> Reference {
     serde_json::from_str(FIXTURE).unwrap()
@@ -32,29 +32,42 @@ fn is_at_parity(arch: Arch) {
     }
 }
 
-#[test]
-fn resnet18_equals_torchvision_in_eval_and_train_mode() {
-    is_at_parity(Arch::ResNet18);
+/// One test each, so that a failure names the architecture and they run side by side.
+macro_rules! at_parity {
+    ($($test:ident: $arch:ident,)+) => {
+        $(#[test]
+        fn $test() {
+            is_at_parity(Arch::$arch);
+        })+
+    };
 }
 
-#[test]
-fn resnet34_equals_torchvision_in_eval_and_train_mode() {
-    is_at_parity(Arch::ResNet34);
-}
-
-#[test]
-fn resnet50_equals_torchvision_in_eval_and_train_mode() {
-    is_at_parity(Arch::ResNet50);
-}
-
-#[test]
-fn resnet101_equals_torchvision_in_eval_and_train_mode() {
-    is_at_parity(Arch::ResNet101);
-}
-
-#[test]
-fn resnet152_equals_torchvision_in_eval_and_train_mode() {
-    is_at_parity(Arch::ResNet152);
+at_parity! {
+    resnet18_equals_torchvisions_in_eval_and_train_mode: ResNet18,
+    resnet34_equals_torchvisions_in_eval_and_train_mode: ResNet34,
+    resnet50_equals_torchvisions_in_eval_and_train_mode: ResNet50,
+    resnet101_equals_torchvisions_in_eval_and_train_mode: ResNet101,
+    resnet152_equals_torchvisions_in_eval_and_train_mode: ResNet152,
+    squeezenet1_0_equals_torchvisions_in_eval_and_train_mode: SqueezeNet1_0,
+    squeezenet1_1_equals_torchvisions_in_eval_and_train_mode: SqueezeNet1_1,
+    densenet121_equals_torchvisions_in_eval_and_train_mode: DenseNet121,
+    densenet169_equals_torchvisions_in_eval_and_train_mode: DenseNet169,
+    densenet201_equals_torchvisions_in_eval_and_train_mode: DenseNet201,
+    densenet161_equals_torchvisions_in_eval_and_train_mode: DenseNet161,
+    vgg11_bn_equals_torchvisions_in_eval_and_train_mode: Vgg11Bn,
+    vgg13_bn_equals_torchvisions_in_eval_and_train_mode: Vgg13Bn,
+    vgg16_bn_equals_torchvisions_in_eval_and_train_mode: Vgg16Bn,
+    vgg19_bn_equals_torchvisions_in_eval_and_train_mode: Vgg19Bn,
+    alexnet_equals_torchvisions_in_eval_and_train_mode: AlexNet,
+    mobilenet_v2_equals_torchvisions_in_eval_and_train_mode: MobileNetV2,
+    xresnet18_equals_fastais_in_eval_and_train_mode: XResNet18,
+    xresnet34_equals_fastais_in_eval_and_train_mode: XResNet34,
+    xresnet50_equals_fastais_in_eval_and_train_mode: XResNet50,
+    xresnet101_equals_fastais_in_eval_and_train_mode: XResNet101,
+    xresnet152_equals_fastais_in_eval_and_train_mode: XResNet152,
+    xresnet18_deep_equals_fastais_in_eval_and_train_mode: XResNet18Deep,
+    xresnet34_deep_equals_fastais_in_eval_and_train_mode: XResNet34Deep,
+    xresnet50_deep_equals_fastais_in_eval_and_train_mode: XResNet50Deep,
 }
 
 #[test]

@@ -41,7 +41,7 @@ fn names_order_and_shapes_are_those_of_torchvisions_state_dict() {
         state: BTreeMap<String, Vec<(String, Vec<usize>)>>,
     }
     let fixture: Fixture = serde_json::from_str(include_str!("fixtures/layers.json")).unwrap();
-    assert_eq!(fixture.state.len(), 2);
+    assert_eq!(fixture.state.len(), 7);
     for (arch, expected) in fixture.state {
         let arch: Arch = arch.parse().unwrap();
         let model = arch.build(1000, &mut Init::zeroed(&vision_models::test_device()));

@@ -3,10 +3,10 @@ use burn::{
     tensor::{Tensor, module::conv2d, ops::ConvOptions},
 };
 
-use crate::init::Init;
+use crate::init::{Init, WeightInit};
 
 /// What a [`Conv2d`] looks like. Square kernels, symmetric padding, as in every backbone here.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ConvConfig {
     /// Input channels.
     pub in_channels: usize,
@@ -22,6 +22,8 @@ pub struct ConvConfig {
     pub groups: usize,
     /// Whether a bias is added. Default: false, since a batch norm follows.
     pub bias: bool,
+    /// How it starts. Default: [`WeightInit::KaimingNormalFanOut`], torchvision's choice for ResNets.
+    pub start: WeightInit,
 }
 
 impl ConvConfig {
@@ -35,6 +37,7 @@ impl ConvConfig {
             padding: 0,
             groups: 1,
             bias: false,
+            start: WeightInit::KaimingNormalFanOut,
         }
     }
 
@@ -50,13 +53,30 @@ impl ConvConfig {
         self
     }
 
-    /// Builds the layer with weights from N(0, sqrt(2 / fan_out)), torchvision's choice for ResNets.
+    /// Sets the groups of channels that do not see each other.
+    pub const fn with_groups(mut self, groups: usize) -> Self {
+        self.groups = groups;
+        self
+    }
+
+    /// Adds a bias.
+    pub const fn with_bias(mut self) -> Self {
+        self.bias = true;
+        self
+    }
+
+    /// Sets how the layer starts.
+    pub const fn with_start(mut self, start: WeightInit) -> Self {
+        self.start = start;
+        self
+    }
+
+    /// Builds the layer with its initial weights.
     pub fn init(&self, init: &mut Init) -> Conv2d {
         let k = self.kernel_size;
         let shape = [self.out_channels, self.in_channels / self.groups, k, k];
-        let fan_out = self.out_channels * k * k;
-        let weight = init.normal(shape, (2.0 / fan_out as f64).sqrt());
-        let bias = self.bias.then(|| init.zeros([self.out_channels]));
+        let weight = init.weight(shape, self.start);
+        let bias = self.bias.then(|| init.bias(shape, self.start));
         Conv2d {
             weight,
             bias,

@@ -57,6 +57,12 @@ impl Dropout {
         }
     }
 
+    /// Sets the probability.
+    pub(crate) fn with_p(mut self, p: f64) -> Self {
+        self.p = p;
+        self
+    }
+
     /// The probability of a value to be dropped.
     pub fn p(&self) -> f64 {
         self.p

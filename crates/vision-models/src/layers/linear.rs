@@ -3,7 +3,7 @@ use burn::{
     tensor::{Tensor, module::linear},
 };
 
-use crate::init::Init;
+use crate::init::{Init, WeightInit};
 
 /// A fully connected layer, `y = x Wᵀ + b`.
 #[derive(Module, Debug)]
@@ -17,19 +17,25 @@ pub struct Linear {
 impl Linear {
     /// A layer with PyTorch's default initialisation: weight and bias from U(±1/√in_features).
     pub fn new(in_features: usize, out_features: usize, init: &mut Init) -> Self {
-        let bound = 1.0 / (in_features as f64).sqrt();
-        Self {
-            weight: init.uniform([out_features, in_features], bound),
-            bias: Some(init.uniform([out_features], bound)),
-        }
+        Self::with_start(in_features, out_features, WeightInit::PyTorch, init)
     }
 
     /// A layer as fastai initialises the head: weight from N(0, √(2 / in_features)), bias 0.
     pub fn kaiming_normal(in_features: usize, out_features: usize, init: &mut Init) -> Self {
-        let std = (2.0 / in_features as f64).sqrt();
+        Self::with_start(in_features, out_features, WeightInit::KaimingNormal, init)
+    }
+
+    /// A layer that starts as `start` says.
+    pub fn with_start(
+        in_features: usize,
+        out_features: usize,
+        start: WeightInit,
+        init: &mut Init,
+    ) -> Self {
+        let shape = [out_features, in_features];
         Self {
-            weight: init.normal([out_features, in_features], std),
-            bias: Some(init.zeros([out_features])),
+            weight: init.weight(shape, start),
+            bias: Some(init.bias(shape, start)),
         }
     }
 

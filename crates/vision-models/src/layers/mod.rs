@@ -6,15 +6,21 @@
 //! when its input lives on an autodiff device *and* its own `training` flag is on.
 
 mod batch_norm;
+mod channels;
 mod conv;
 mod dropout;
+mod layer;
 mod linear;
 mod pool;
+mod pooled;
 mod sequential;
 
 pub use batch_norm::BatchNorm;
+pub(crate) use channels::concat_channels;
 pub use conv::{Conv2d, ConvConfig};
 pub use dropout::{Dropout, RandomStream};
+pub use layer::Layer;
 pub use linear::Linear;
-pub use pool::{AdaptiveAvgPool2d, AdaptiveConcatPool2d, MaxPool2d};
-pub use sequential::{Layer, Sequential};
+pub use pool::{AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, MaxPool2d};
+pub use pooled::Pooled;
+pub use sequential::Sequential;

@@ -1,7 +1,7 @@
 use burn::tensor::{
     Tensor,
-    module::{adaptive_avg_pool2d, max_pool2d},
-    ops::MaxPoolOptions,
+    module::{adaptive_avg_pool2d, avg_pool2d, max_pool2d},
+    ops::{AvgPoolOptions, MaxPoolOptions},
 };
 
 /// The maximum over square windows; padding counts as −∞.
@@ -10,6 +10,7 @@ pub struct MaxPool2d {
     kernel_size: usize,
     stride: usize,
     padding: usize,
+    ceil_mode: bool,
 }
 
 impl MaxPool2d {
@@ -19,7 +20,14 @@ impl MaxPool2d {
             kernel_size,
             stride,
             padding,
+            ceil_mode: false,
         }
+    }
+
+    /// Adds a last window where the picture ends inside it (PyTorch's `ceil_mode`).
+    pub fn with_ceil_mode(mut self) -> Self {
+        self.ceil_mode = true;
+        self
     }
 
     /// Pools `[batch, channels, height, width]`.
@@ -28,7 +36,41 @@ impl MaxPool2d {
             x,
             MaxPoolOptions::new([self.kernel_size; 2])
                 .with_stride([self.stride; 2])
-                .with_padding([self.padding; 2]),
+                .with_padding([self.padding; 2])
+                .with_ceil_mode(self.ceil_mode),
+        )
+    }
+}
+
+/// The mean over square windows side by side, without padding.
+#[derive(Clone, Copy, Debug)]
+pub struct AvgPool2d {
+    size: usize,
+    ceil_mode: bool,
+}
+
+impl AvgPool2d {
+    /// Windows of `size` pixels.
+    pub fn new(size: usize) -> Self {
+        Self {
+            size,
+            ceil_mode: false,
+        }
+    }
+
+    /// Adds a last window where the picture ends inside it; its mean is over the pixels that there are.
+    pub fn with_ceil_mode(mut self) -> Self {
+        self.ceil_mode = true;
+        self
+    }
+
+    /// Pools `[batch, channels, height, width]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        avg_pool2d(
+            x,
+            AvgPoolOptions::new([self.size; 2])
+                .with_stride([self.size; 2])
+                .with_ceil_mode(self.ceil_mode),
         )
     }
 }

@@ -95,7 +95,7 @@ pub fn compare(
     device: &Device,
 ) -> Result<Vec<Deviation>> {
     let classes = reference.classes(arch)?;
-    let tolerances = Tolerances::of(arch);
+    let tolerances = arch.info().tolerances;
     let pixels = TensorData::new(fill("input", &reference.input, seed), reference.input);
     let model = filled(arch.build(classes, &mut Init::zeroed(device)), seed);
 
@@ -105,7 +105,12 @@ pub fn compare(
     let body = features(&reference.body, body.forward(input), tolerances.body);
 
     let input = Tensor::from_data(pixels, &device.clone().autodiff());
-    let training = train(model.train(), &reference.train, input, tolerances);
+    let training = train(
+        model.without_dropout().train(),
+        &reference.train,
+        input,
+        tolerances,
+    );
     Ok([logits, body].into_iter().chain(training).collect())
 }
 
@@ -159,7 +164,7 @@ fn features(reference: &BodyReference, found: Tensor<4>, tolerance: f64) -> Devi
     deviation
 }
 
-/// One pass in train mode: loss, gradients, buffers.
+/// One pass in train mode, without dropout: loss, gradients, buffers.
 fn train(
     model: Sequential,
     reference: &TrainReference,

@@ -7,7 +7,7 @@
 //! ```
 //! use vision_models::{Arch, parity};
 //! # let device = vision_models::test_device();
-//! # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/parity_resnets.json");
+//! # let file = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/parity.json");
 //! let reference: parity::Reference = serde_json::from_str(&std::fs::read_to_string(file)?)?;
 //! let arch = Arch::ResNet18;
 //! for deviation in parity::compare(arch, &reference.archs[arch.name()], 0, &device)? {

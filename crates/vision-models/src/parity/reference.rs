@@ -107,20 +107,26 @@ pub struct Tolerances {
 }
 
 impl Tolerances {
-    /// The tolerances of an architecture.
-    pub fn of(arch: Arch) -> Self {
-        let (loss, gradients) = match arch {
-            Arch::ResNet18 | Arch::ResNet34 => (1e-4, 5e-4),
-            Arch::ResNet50 => (1e-4, 3e-2),
-            Arch::ResNet101 => (3e-4, 6e-2),
-            Arch::ResNet152 => (3e-4, 1e-1),
-        };
+    /// A tolerance on the gradients, and 1e-4 on everything else.
+    pub const fn gradients(gradients: f64) -> Self {
         Self {
             logits: 1e-4,
             body: 1e-4,
-            loss,
+            loss: 1e-4,
             gradients,
             buffers: 1e-4,
         }
+    }
+
+    /// Sets the tolerance on the loss.
+    pub const fn with_loss(mut self, loss: f64) -> Self {
+        self.loss = loss;
+        self
+    }
+
+    /// Sets the tolerance on running statistics.
+    pub const fn with_buffers(mut self, buffers: f64) -> Self {
+        self.buffers = buffers;
+        self
     }
 }

@@ -6,22 +6,81 @@ use burn::{
 };
 
 use crate::{
+    arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo},
     init::Init,
     layers::{
         AdaptiveAvgPool2d, BatchNorm, Conv2d, ConvConfig, Layer, Linear, MaxPool2d, Sequential,
     },
+    parity::Tolerances,
 };
+
+const fn info(
+    name: &'static str,
+    features: usize,
+    url: &'static str,
+    tolerances: Tolerances,
+    build: fn(usize, &mut Init) -> Sequential,
+) -> ArchInfo {
+    ArchInfo {
+        name,
+        cut: -2,
+        split: &["0.6", "1"],
+        features,
+        input_size: IMAGENET_SIZE,
+        mean: IMAGENET_MEAN,
+        std: IMAGENET_STD,
+        weights: Some(WeightsInfo::imagenet(url)),
+        tolerances,
+        build,
+    }
+}
+
+pub(super) static RESNET18: ArchInfo = info(
+    "resnet18",
+    512,
+    "https://download.pytorch.org/models/resnet18-f37072fd.pth",
+    Tolerances::gradients(5e-4),
+    |classes, init| resnet(Block::Basic, [2, 2, 2, 2], classes, init),
+);
+pub(super) static RESNET34: ArchInfo = info(
+    "resnet34",
+    512,
+    "https://download.pytorch.org/models/resnet34-b627a593.pth",
+    Tolerances::gradients(5e-4),
+    |classes, init| resnet(Block::Basic, [3, 4, 6, 3], classes, init),
+);
+pub(super) static RESNET50: ArchInfo = info(
+    "resnet50",
+    2048,
+    "https://download.pytorch.org/models/resnet50-0676ba61.pth",
+    Tolerances::gradients(3e-2),
+    |classes, init| resnet(Block::Bottleneck, [3, 4, 6, 3], classes, init),
+);
+pub(super) static RESNET101: ArchInfo = info(
+    "resnet101",
+    2048,
+    "https://download.pytorch.org/models/resnet101-63fe2227.pth",
+    Tolerances::gradients(6e-2).with_loss(3e-4),
+    |classes, init| resnet(Block::Bottleneck, [3, 4, 23, 3], classes, init),
+);
+pub(super) static RESNET152: ArchInfo = info(
+    "resnet152",
+    2048,
+    "https://download.pytorch.org/models/resnet152-394f9c45.pth",
+    Tolerances::gradients(1e-1).with_loss(3e-4),
+    |classes, init| resnet(Block::Bottleneck, [3, 8, 36, 3], classes, init),
+);
 
 /// Which residual block a ResNet is made of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Block {
+enum Block {
     Basic,
     Bottleneck,
 }
 
 impl Block {
     /// Output channels over the block's width.
-    pub(crate) fn expansion(self) -> usize {
+    fn expansion(self) -> usize {
         match self {
             Self::Basic => 1,
             Self::Bottleneck => 4,
@@ -37,12 +96,7 @@ impl Block {
 }
 
 /// A whole ResNet: conv1, bn1, relu, maxpool, layer1 .. layer4, avgpool, fc.
-pub(crate) fn resnet(
-    block: Block,
-    depths: [usize; 4],
-    classes: usize,
-    init: &mut Init,
-) -> Sequential {
+fn resnet(block: Block, depths: [usize; 4], classes: usize, init: &mut Init) -> Sequential {
     let mut net = Sequential::new();
     let stem = ConvConfig::new(3, 64, 7).with_stride(2).with_padding(3);
     net.push("conv1", Layer::Conv2d(stem.init(init)));

@@ -1,0 +1,254 @@
+use burn::{
+    module::{Devices, Module, ModuleMapper, ModuleVisitor},
+    tensor::{
+        Device, Tensor,
+        activation::{relu, relu6},
+    },
+};
+
+use super::{
+    AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, BatchNorm, Conv2d, Dropout, Linear,
+    MaxPool2d, Pooled, Sequential,
+};
+use crate::archs::{BasicBlock, Bottleneck, DenseLayer, Fire, InvertedResidual, XResBlock};
+
+/// A module that a backbone or a head is made of.
+///
+/// Every layer maps `[batch, channels, height, width]` to the same rank; after [`Layer::Flatten`] height
+/// and width are 1, so that batch norm, dropout and linear layers need no second form.
+///
+/// A layer's variant is not part of its parameters' paths (Burn's derive would add it): the path of
+/// `layer1.0.conv1.weight` is the name that PyTorch gives it.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+#[allow(clippy::large_enum_variant)] // a few hundred bytes a layer, beside megabytes of weights
+pub enum Layer {
+    /// A convolution.
+    Conv2d(Conv2d),
+    /// A batch normalisation, of maps or of flat features.
+    BatchNorm(BatchNorm),
+    /// max(x, 0).
+    Relu,
+    /// min(max(x, 0), 6).
+    Relu6,
+    /// Maximum pooling.
+    MaxPool2d(MaxPool2d),
+    /// Mean pooling.
+    AvgPool2d(AvgPool2d),
+    /// Mean pooling to a fixed size.
+    AdaptiveAvgPool2d(AdaptiveAvgPool2d),
+    /// fastai's pooling: maximum, then mean.
+    AdaptiveConcatPool2d(AdaptiveConcatPool2d),
+    /// `[batch, channels, height, width]` to `[batch, channels * height * width, 1, 1]`.
+    Flatten,
+    /// Dropout.
+    Dropout(Dropout),
+    /// A fully connected layer; flattens its input.
+    Linear(Linear),
+    /// Layers one after the other.
+    Sequential(Sequential),
+    /// The mean over the picture, then a layer.
+    Pooled(Pooled),
+    /// The two-convolution residual block of ResNet-18 and 34.
+    BasicBlock(BasicBlock),
+    /// The three-convolution residual block of ResNet-50, 101 and 152.
+    Bottleneck(Bottleneck),
+    /// SqueezeNet's module.
+    Fire(Fire),
+    /// DenseNet's layer, which appends its output to its input.
+    DenseLayer(DenseLayer),
+    /// MobileNet V2's block.
+    InvertedResidual(InvertedResidual),
+    /// The residual block of fastai's xresnets.
+    XResBlock(XResBlock),
+}
+
+impl Layer {
+    /// Applies the layer to `[batch, channels, height, width]`.
+    ///
+    /// # Panics
+    ///
+    /// If the number of channels is not the layer's own.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        match self {
+            Self::Conv2d(layer) => layer.forward(x),
+            Self::BatchNorm(layer) => layer.forward(x),
+            Self::Relu => relu(x),
+            Self::Relu6 => relu6(x),
+            Self::MaxPool2d(layer) => layer.forward(x),
+            Self::AvgPool2d(layer) => layer.forward(x),
+            Self::AdaptiveAvgPool2d(layer) => layer.forward(x),
+            Self::AdaptiveConcatPool2d(layer) => layer.forward(x),
+            Self::Flatten => flatten(x),
+            Self::Dropout(layer) => layer.forward(x),
+            Self::Linear(layer) => {
+                let [n, c, h, w] = x.dims();
+                let y = layer.forward(x.reshape([n, c * h * w]));
+                let [n, c] = y.dims();
+                y.reshape([n, c, 1, 1])
+            }
+            Self::Sequential(layer) => layer.forward(x),
+            Self::Pooled(layer) => layer.forward(x),
+            Self::BasicBlock(layer) => layer.forward(x),
+            Self::Bottleneck(layer) => layer.forward(x),
+            Self::Fire(layer) => layer.forward(x),
+            Self::DenseLayer(layer) => layer.forward(x),
+            Self::InvertedResidual(layer) => layer.forward(x),
+            Self::XResBlock(layer) => layer.forward(x),
+        }
+    }
+
+    /// Whether the layer is, or contains at any depth, a pooling layer.
+    pub fn has_pool(&self) -> bool {
+        match self {
+            Self::MaxPool2d(_)
+            | Self::AvgPool2d(_)
+            | Self::AdaptiveAvgPool2d(_)
+            | Self::AdaptiveConcatPool2d(_) => true,
+            Self::Sequential(layer) => layer.layers().any(Self::has_pool),
+            // Its own mean is no module in torchvision.
+            Self::Pooled(layer) => layer.layer().has_pool(),
+            Self::XResBlock(layer) => layer.has_pool(),
+            _ => false,
+        }
+    }
+
+    /// Channels of the output, if the layer sets them.
+    pub fn out_channels(&self) -> Option<usize> {
+        match self {
+            Self::Conv2d(layer) => Some(layer.weight.lazy_shape()[0]),
+            Self::BatchNorm(layer) => Some(layer.weight.lazy_shape()[0]),
+            Self::Linear(layer) => Some(layer.weight.lazy_shape()[0]),
+            Self::Sequential(layer) => layer.out_channels(),
+            Self::Pooled(layer) => layer.layer().out_channels(),
+            Self::BasicBlock(layer) => Some(layer.out_channels()),
+            Self::Bottleneck(layer) => Some(layer.out_channels()),
+            Self::Fire(layer) => Some(layer.out_channels()),
+            Self::DenseLayer(layer) => Some(layer.out_channels()),
+            Self::InvertedResidual(layer) => layer.out_channels(),
+            Self::XResBlock(layer) => layer.out_channels(),
+            _ => None,
+        }
+    }
+
+    /// Appends the names of the leaf modules, in order, as fastai's `flatten_model` lists them.
+    pub(crate) fn leaves(&self, name: &str, out: &mut Vec<String>) {
+        let mut add = |parts: &[&str]| out.extend(parts.iter().map(|p| format!("{name}.{p}")));
+        match self {
+            Self::Sequential(layer) => layer.leaves_under(name, out),
+            Self::Pooled(layer) => layer.layer().leaves(name, out),
+            Self::BasicBlock(layer) => add(layer.leaves()),
+            Self::Bottleneck(layer) => add(layer.leaves()),
+            Self::Fire(_) => add(&Fire::LEAVES),
+            Self::DenseLayer(_) => add(&DenseLayer::LEAVES),
+            Self::InvertedResidual(layer) => layer.leaves_under(name, out),
+            Self::XResBlock(layer) => layer.leaves_under(name, out),
+            Self::AdaptiveConcatPool2d(_) => add(&["ap", "mp"]),
+            _ => out.push(name.to_owned()),
+        }
+    }
+
+    /// The layer with every dropout in it switched off.
+    pub(crate) fn without_dropout(self) -> Self {
+        match self {
+            Self::Dropout(layer) => Self::Dropout(layer.with_p(0.0)),
+            Self::Sequential(layer) => Self::Sequential(layer.without_dropout()),
+            Self::Pooled(layer) => Self::Pooled(layer.map_layer(Self::without_dropout)),
+            other => other,
+        }
+    }
+}
+
+fn flatten(x: Tensor<4>) -> Tensor<4> {
+    let [n, c, h, w] = x.dims();
+    x.reshape([n, c * h * w, 1, 1])
+}
+
+/// Runs one expression on whatever module a layer holds; `$none` is for those that hold none.
+macro_rules! with_inner {
+    ($layer:expr, $inner:ident => $some:expr, $none:expr) => {
+        match $layer {
+            Layer::Conv2d($inner) => $some,
+            Layer::BatchNorm($inner) => $some,
+            Layer::Dropout($inner) => $some,
+            Layer::Linear($inner) => $some,
+            Layer::Sequential($inner) => $some,
+            Layer::Pooled($inner) => $some,
+            Layer::BasicBlock($inner) => $some,
+            Layer::Bottleneck($inner) => $some,
+            Layer::Fire($inner) => $some,
+            Layer::DenseLayer($inner) => $some,
+            Layer::InvertedResidual($inner) => $some,
+            Layer::XResBlock($inner) => $some,
+            Layer::Relu
+            | Layer::Relu6
+            | Layer::Flatten
+            | Layer::MaxPool2d(_)
+            | Layer::AvgPool2d(_)
+            | Layer::AdaptiveAvgPool2d(_)
+            | Layer::AdaptiveConcatPool2d(_) => $none,
+        }
+    };
+}
+
+/// The same, for a change that gives a layer of the same variant back.
+macro_rules! map_inner {
+    ($layer:expr, $inner:ident => $some:expr) => {
+        match $layer {
+            Layer::Conv2d($inner) => Layer::Conv2d($some),
+            Layer::BatchNorm($inner) => Layer::BatchNorm($some),
+            Layer::Dropout($inner) => Layer::Dropout($some),
+            Layer::Linear($inner) => Layer::Linear($some),
+            Layer::Sequential($inner) => Layer::Sequential($some),
+            Layer::Pooled($inner) => Layer::Pooled($some),
+            Layer::BasicBlock($inner) => Layer::BasicBlock($some),
+            Layer::Bottleneck($inner) => Layer::Bottleneck($some),
+            Layer::Fire($inner) => Layer::Fire($some),
+            Layer::DenseLayer($inner) => Layer::DenseLayer($some),
+            Layer::InvertedResidual($inner) => Layer::InvertedResidual($some),
+            Layer::XResBlock($inner) => Layer::XResBlock($some),
+            Layer::Relu => Layer::Relu,
+            Layer::Relu6 => Layer::Relu6,
+            Layer::Flatten => Layer::Flatten,
+            Layer::MaxPool2d(pool) => Layer::MaxPool2d(pool.to_owned()),
+            Layer::AvgPool2d(pool) => Layer::AvgPool2d(pool.to_owned()),
+            Layer::AdaptiveAvgPool2d(pool) => Layer::AdaptiveAvgPool2d(pool.to_owned()),
+            Layer::AdaptiveConcatPool2d(pool) => Layer::AdaptiveConcatPool2d(pool.to_owned()),
+        }
+    };
+}
+
+// Written by hand, not derived: the derive would put the variant's name and an index into the path.
+impl Module for Layer {
+    fn collect_devices(&self, devices: Devices) -> Devices {
+        with_inner!(self, m => m.collect_devices(devices), devices)
+    }
+
+    fn fork(self, device: &Device) -> Self {
+        map_inner!(self, m => m.fork(device))
+    }
+
+    fn to_device(self, device: &Device) -> Self {
+        map_inner!(self, m => m.to_device(device))
+    }
+
+    fn train(self) -> Self {
+        map_inner!(self, m => m.train())
+    }
+
+    fn valid(&self) -> Self {
+        map_inner!(self, m => m.valid())
+    }
+
+    fn materialize(self) -> Self {
+        map_inner!(self, m => m.materialize())
+    }
+
+    fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {
+        with_inner!(self, m => m.visit(visitor), ());
+    }
+
+    fn map<M: ModuleMapper>(self, mapper: &mut M) -> Self {
+        map_inner!(self, m => m.map(mapper))
+    }
+}

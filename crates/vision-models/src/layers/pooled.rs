@@ -1,0 +1,89 @@
+use burn::{
+    module::{Devices, Module, ModuleMapper, ModuleVisitor},
+    tensor::{Device, Tensor, activation::relu},
+};
+
+use super::{AdaptiveAvgPool2d, Layer};
+
+/// A classifier behind a mean over the whole picture that is no module of its own.
+///
+/// The `forward` of torchvision's DenseNet and MobileNet does something between the children `features` and
+/// `classifier`: a ReLU (DenseNet), the mean, flattening. This layer is the child `classifier` together with
+/// that, so that the children, which a cut counts, and the parameters' names stay torchvision's.
+#[derive(Clone, Debug)]
+pub struct Pooled {
+    relu: bool,
+    then: Box<Layer>,
+}
+
+impl Pooled {
+    /// The mean over the picture, then `layer`.
+    pub fn new(layer: Layer) -> Self {
+        Self {
+            relu: false,
+            then: Box::new(layer),
+        }
+    }
+
+    /// Puts a ReLU in front of the mean.
+    pub fn with_relu(mut self) -> Self {
+        self.relu = true;
+        self
+    }
+
+    /// The layer behind the mean.
+    pub fn layer(&self) -> &Layer {
+        &self.then
+    }
+
+    /// Maps `[batch, channels, height, width]` to what the layer makes of `[batch, channels, 1, 1]`.
+    pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        let x = if self.relu { relu(x) } else { x };
+        self.then.forward(AdaptiveAvgPool2d::new(1).forward(x))
+    }
+
+    pub(super) fn map_layer(self, f: impl FnOnce(Layer) -> Layer) -> Self {
+        Self {
+            relu: self.relu,
+            then: Box::new(f(*self.then)),
+        }
+    }
+}
+
+// Written by hand, not derived: the layer's parameters keep their names, without a level of this one.
+impl Module for Pooled {
+    fn collect_devices(&self, devices: Devices) -> Devices {
+        self.then.collect_devices(devices)
+    }
+
+    fn fork(self, device: &Device) -> Self {
+        self.map_layer(|layer| layer.fork(device))
+    }
+
+    fn to_device(self, device: &Device) -> Self {
+        self.map_layer(|layer| layer.to_device(device))
+    }
+
+    fn train(self) -> Self {
+        self.map_layer(Module::train)
+    }
+
+    fn valid(&self) -> Self {
+        Self {
+            relu: self.relu,
+            then: Box::new(self.then.valid()),
+        }
+    }
+
+    fn materialize(self) -> Self {
+        self.map_layer(Module::materialize)
+    }
+
+    fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {
+        self.then.visit(visitor);
+    }
+
+    fn map<M: ModuleMapper>(self, mapper: &mut M) -> Self {
+        self.map_layer(|layer| layer.map(mapper))
+    }
+}

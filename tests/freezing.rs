@@ -27,28 +27,29 @@ fn trainable(learner: &Learner) -> Vec<bool> {
     groups.iter().map(all).collect()
 }
 
-// fastai-v1.md, table 1.3: parameters of the three layer groups, trainable when frozen, of 2 classes.
+// fastai-v1.md, table 1.3: parameters of the layer groups, trainable when frozen, of 2 classes.
 #[test]
-fn every_resnet_has_fastais_layer_groups_and_parameter_counts() {
+fn every_architecture_has_fastais_layer_groups_and_parameter_counts() {
     let digits = support::digits(2, 2);
-    let golden = [
-        (Arch::ResNet18, [683_072, 10_493_440, 528_898], 538_498),
-        (Arch::ResNet34, [1_347_904, 19_936_768, 528_898], 545_922),
-        (
-            Arch::ResNet50,
-            [1_444_928, 22_063_104, 2_107_906],
-            2_161_026,
-        ),
-        (
-            Arch::ResNet101,
-            [1_444_928, 41_055_232, 2_107_906],
-            2_213_250,
-        ),
-        (
-            Arch::ResNet152,
-            [2_565_184, 55_578_624, 2_107_906],
-            2_259_330,
-        ),
+    #[rustfmt::skip]
+    let golden: [(Arch, &[usize], usize); 17] = [
+        (Arch::ResNet18, &[683_072, 10_493_440, 528_898], 538_498),
+        (Arch::ResNet34, &[1_347_904, 19_936_768, 528_898], 545_922),
+        (Arch::ResNet50, &[1_444_928, 22_063_104, 2_107_906], 2_161_026),
+        (Arch::ResNet101, &[1_444_928, 41_055_232, 2_107_906], 2_213_250),
+        (Arch::ResNet152, &[2_565_184, 55_578_624, 2_107_906], 2_259_330),
+        (Arch::SqueezeNet1_0, &[38_560, 94_784, 602_080, 528_898], 528_898),
+        (Arch::SqueezeNet1_1, &[25_632, 94_784, 602_080, 528_898], 528_898),
+        (Arch::DenseNet121, &[1_297_536, 5_656_320, 1_055_234], 1_138_882),
+        (Arch::DenseNet169, &[1_297_536, 11_186_944, 1_713_154], 1_871_554),
+        (Arch::DenseNet201, &[1_297_536, 16_795_392, 1_976_322], 2_205_378),
+        (Arch::DenseNet161, &[2_901_696, 23_570_304, 2_272_386], 2_492_322),
+        (Arch::Vgg11Bn, &[4_504_320, 4_721_664, 528_898], 534_402),
+        (Arch::Vgg13Bn, &[2_327_360, 7_083_520, 528_898], 534_786),
+        (Arch::Vgg16Bn, &[1_737_792, 12_985_344, 528_898], 537_346),
+        (Arch::Vgg19Bn, &[1_737_792, 18_297_600, 528_898], 539_906),
+        (Arch::AlexNet, &[330_688, 2_139_008, 265_730], 265_730),
+        (Arch::MobileNetV2, &[185_088, 2_038_784, 1_318_402], 1_352_514),
     ];
     for (arch, groups, frozen) in golden {
         let data = support::data(&digits.path, 4);
@@ -58,7 +59,7 @@ fn every_resnet_has_fastais_layer_groups_and_parameter_counts() {
             .build()
             .unwrap();
         assert_eq!(counts(&learner), groups, "{arch}");
-        let total = groups.iter().sum();
+        let total = groups.iter().sum::<usize>();
         assert_eq!(
             learner.num_params(),
             (total, total),
@@ -67,6 +68,43 @@ fn every_resnet_has_fastais_layer_groups_and_parameter_counts() {
         learner.freeze().unwrap();
         assert_eq!(learner.num_params(), (frozen, total), "{arch}");
     }
+}
+
+#[test]
+fn every_xresnet_has_two_layer_groups_and_says_that_it_has_no_pretrained_weights() {
+    let digits = support::digits(2, 2);
+    for arch in Arch::ALL
+        .iter()
+        .copied()
+        .filter(|a| a.name().starts_with('x'))
+    {
+        let build = |pretrained: bool| {
+            let builder = create_cnn(support::data(&digits.path, 4), arch).silent(true);
+            builder.pretrained(pretrained).build()
+        };
+        let mut learner = build(false).unwrap();
+        assert_eq!(learner.layer_groups().len(), 2, "{arch}");
+        learner.freeze().unwrap();
+        assert_eq!(trainable(&learner), [false, true], "{arch}");
+        let error = build(true).unwrap_err();
+        assert!(matches!(error, Error::NotHosted { .. }), "{error}");
+        let message = error.to_string();
+        assert!(message.contains(arch.name()) && message.contains(".pretrained(false)"));
+        assert!(!message.contains("fetch-weights"), "{message}");
+    }
+}
+
+// fastai's split of SqueezeNet 1.1 is at a pool.
+#[test]
+fn a_layer_group_can_begin_at_a_module_without_parameters() {
+    let digits = support::digits(2, 2);
+    let with = |split: &'static str| {
+        let data = support::data(&digits.path, 4);
+        let builder = create_cnn(data, Arch::ResNet18).pretrained(false);
+        builder.split_on([split, "1"]).silent(true).build().unwrap()
+    };
+    assert_eq!(counts(&with("0.3")), counts(&with("0.4")));
+    assert_eq!(counts(&with("0.3"))[0], 64 * 3 * 7 * 7 + 2 * 64);
 }
 
 #[test]

@@ -6,7 +6,7 @@ use vision_data::ImageDataBunch;
 use vision_models::{
     Cut, Init,
     layers::{RandomStream, Sequential},
-    state::Entry,
+    state::Start,
 };
 
 use crate::{
@@ -188,12 +188,11 @@ impl<P: Plan> LearnerBuilder<P> {
     /// Whatever is wrong with the settings, before any work begins: see [`Error`](crate::Error).
     pub fn build(self) -> Result<Learner> {
         let mut settings = self.settings;
-        let dropout = RandomStream::default();
         let mut init = Init::new(settings.seed, settings.data.device());
+        let dropout = init.dropout().clone();
         let parts = self.plan.make(&settings.data, &mut init, &dropout)?;
         let explicit = settings.split_on.take();
-        let entries = parts.model.entries();
-        let split = explicit.unwrap_or_else(|| present(&parts.split, &entries));
+        let split = explicit.unwrap_or_else(|| present(&parts.split, &parts.model.starts()));
         Learner::assemble(settings, parts, &split, dropout)
     }
 }
@@ -208,14 +207,8 @@ impl<P> std::fmt::Debug for LearnerBuilder<P> {
 }
 
 /// The architecture's own starts of groups that a shorter body still has.
-fn present(split: &[String], entries: &[Entry]) -> Vec<String> {
-    let has = |module: &&String| {
-        let inside = |entry: &Entry| {
-            let rest = entry.name.strip_prefix(module.as_str());
-            rest.is_some_and(|rest| rest.starts_with('.'))
-        };
-        entries.iter().any(inside)
-    };
+fn present(split: &[String], modules: &[Start]) -> Vec<String> {
+    let has = |module: &&String| modules.iter().any(|start| start.name == **module);
     split.iter().filter(has).cloned().collect()
 }
 

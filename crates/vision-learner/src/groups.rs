@@ -1,29 +1,31 @@
 //! Layer groups: which parameters learn and freeze together.
 
-use vision_models::state::Entry;
+use vision_models::state::{Entry, Start};
 
 use crate::{Error, Result};
 
-/// Cuts the parameters, in their order, where the named modules begin.
+/// Cuts the parameters, in their order, where the named modules begin. A module without parameters (a pool,
+/// which is where fastai splits SqueezeNet 1.1) begins with those of the next one.
 ///
 /// # Errors
 ///
-/// [`Error::Split`] if a module is not there, holds no parameters, or begins where another one does.
-pub(crate) fn split(entries: &[Entry], starts: &[String]) -> Result<Vec<Vec<Entry>>> {
+/// [`Error::Split`] if a module is not there, nothing comes after it, or it begins where another one does.
+pub(crate) fn split(
+    entries: &[Entry],
+    modules: &[Start],
+    split_on: &[String],
+) -> Result<Vec<Vec<Entry>>> {
     let mut cuts = vec![0];
-    for module in starts {
-        let inside = |entry: &Entry| {
-            entry
-                .name
-                .strip_prefix(module.as_str())
-                .is_some_and(|rest| rest.starts_with('.'))
-        };
-        match entries.iter().position(inside) {
-            Some(at) if cuts.last().is_some_and(|last| *last < at) => cuts.push(at),
+    for module in split_on {
+        let start = modules.iter().find(|start| start.name == *module);
+        match start.map(|start| start.entry) {
+            Some(at) if cuts.last().is_some_and(|last| *last < at) && at < entries.len() => {
+                cuts.push(at);
+            }
             _ => {
                 return Err(Error::Split {
                     module: module.clone(),
-                    known: modules(entries),
+                    known: known(entries),
                 });
             }
         }
@@ -37,7 +39,7 @@ pub(crate) fn split(entries: &[Entry], starts: &[String]) -> Result<Vec<Vec<Entr
 }
 
 /// The first two levels of the modules' names.
-fn modules(entries: &[Entry]) -> Vec<String> {
+fn known(entries: &[Entry]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for entry in entries {
         let parts: Vec<_> = entry.name.split('.').collect();

@@ -54,7 +54,7 @@ impl Learner {
         split: &[String],
         dropout: RandomStream,
     ) -> Result<Self> {
-        let groups = groups::split(&parts.model.entries(), split)?;
+        let groups = groups::split(&parts.model.entries(), &parts.model.starts(), split)?;
         // Checked now rather than at the first fit.
         settings.wd.per_group(groups.len())?;
         let mut learner = Self {

@@ -4,7 +4,7 @@ use burn::{
     module::{ParamGroup, ParamId},
     tensor::{Gradients, Tensor},
 };
-use vision_models::state::{self, Entry, NamedTensor};
+use vision_models::state::{self, Entry, NamedTensor, Start};
 
 use crate::{cnn::Model, optim::GroupedOptimizer};
 
@@ -16,6 +16,7 @@ pub(crate) trait AnyModel: Send {
     /// A copy for training that shares nothing that training changes in place.
     fn snapshot(&self) -> Box<dyn AnyModel>;
     fn entries(&self) -> Vec<Entry>;
+    fn starts(&self) -> Vec<Start>;
     fn tensors(&self) -> Vec<NamedTensor>;
     fn assign(&mut self, source: &mut state::Source<'_>);
     fn set_trainable(&mut self, ids: Vec<ParamId>, trainable: bool);
@@ -56,6 +57,10 @@ impl<M: Model> AnyModel for Slot<M> {
 
     fn entries(&self) -> Vec<Entry> {
         state::entries(self.get())
+    }
+
+    fn starts(&self) -> Vec<Start> {
+        state::starts(self.get())
     }
 
     fn tensors(&self) -> Vec<NamedTensor> {

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use vision_models::{
-    Arch, Init,
+    Arch, Init, WeightInit,
     layers::{ConvConfig, Linear},
     state::{self, values},
 };
@@ -81,6 +81,113 @@ fn a_linear_layer_starts_as_pytorchs_or_as_fastais_head() {
     let head = Linear::kaiming_normal(1024, 512, &mut init(3));
     has_spread("fastai's", &values(head.weight.val()), 0.044_194_2);
     assert_eq!(values(head.bias.unwrap().val()), [0.0; 512]);
+}
+
+/// Standard deviations that torchvision's (fastai's) constructors ask for, and whether the values are uniform.
+#[test]
+fn every_family_starts_as_its_original_does() {
+    let uniform = |bound: f64| (bound / 3_f64.sqrt(), true);
+    let normal = |std: f64| (std, false);
+    let cases = [
+        // kaiming_uniform_: bound √(6 / fan_in); the last convolution N(0, 0.01²).
+        (
+            Arch::SqueezeNet1_1,
+            vec![
+                (
+                    "features.12.squeeze.weight",
+                    uniform((6_f64 / 512.0).sqrt()),
+                ),
+                (
+                    "features.12.expand3x3.weight",
+                    uniform((6_f64 / (64.0 * 9.0)).sqrt()),
+                ),
+                ("classifier.1.weight", normal(0.01)),
+            ],
+        ),
+        // kaiming_normal_; the linear layer as PyTorch's.
+        (
+            Arch::DenseNet121,
+            vec![
+                (
+                    "features.denseblock4.denselayer16.conv1.weight",
+                    normal((2_f64 / 992.0).sqrt()),
+                ),
+                ("classifier.weight", uniform(1.0 / 1024_f64.sqrt())),
+            ],
+        ),
+        // kaiming_normal_ by fan_out, which counts all channels of a depthwise convolution.
+        (
+            Arch::MobileNetV2,
+            vec![
+                (
+                    "features.17.conv.1.0.weight",
+                    normal((2_f64 / (960.0 * 9.0)).sqrt()),
+                ),
+                ("classifier.1.weight", normal(0.01)),
+            ],
+        ),
+        // PyTorch's defaults.
+        (
+            Arch::AlexNet,
+            vec![
+                ("features.3.weight", uniform(1.0 / (64.0 * 25.0_f64).sqrt())),
+                ("classifier.6.weight", uniform(1.0 / 4096_f64.sqrt())),
+            ],
+        ),
+        // kaiming_normal_ for both.
+        (
+            Arch::XResNet18,
+            vec![
+                (
+                    "7.1.convs.0.0.weight",
+                    normal((2_f64 / (512.0 * 9.0)).sqrt()),
+                ),
+                ("10.weight", normal((2_f64 / 512.0).sqrt())),
+            ],
+        ),
+    ];
+    for (arch, layers) in cases {
+        let tensors = state::tensors(&arch.build(1000, &mut init(1)));
+        for (name, (std, uniform)) in layers {
+            let tensor = tensors.iter().find(|t| t.name == name).unwrap();
+            has_spread(&format!("{arch} {name}"), &tensor.values, std);
+            let beyond = |v: &&f32| f64::from(v.abs()) > 1.001 * std * 3_f64.sqrt();
+            let bounded = tensor.values.iter().find(beyond).is_none();
+            assert_eq!(bounded, uniform, "{arch} {name}");
+        }
+        let biases = tensors.iter().filter(|t| t.name.ends_with("bias"));
+        let zero = biases.map(|t| t.values.iter().all(|&v| v == 0.0));
+        let zero: Vec<_> = zero.collect();
+        assert!(zero.iter().all(|&z| z != (arch == Arch::AlexNet)), "{arch}");
+    }
+}
+
+#[test]
+fn a_new_vgg_starts_as_torchvisions() {
+    // Its layers, without the 120 million parameters of its classifier.
+    let conv = ConvConfig::new(64, 128, 3).with_bias().init(&mut init(4));
+    let std = (2.0_f64 / (128.0 * 9.0)).sqrt();
+    has_spread("conv", &values(conv.weight.val()), std);
+    assert_eq!(values(conv.bias.unwrap().val()), [0.0; 128]);
+    let linear = Linear::with_start(512, 256, WeightInit::Normal(0.01), &mut init(4));
+    has_spread("linear", &values(linear.weight.val()), 0.01);
+    assert_eq!(values(linear.bias.unwrap().val()), [0.0; 256]);
+}
+
+#[test]
+fn a_block_of_a_new_xresnet_is_its_shortcut() {
+    let tensors = state::tensors(&Arch::XResNet50.build(2, &mut init(0)));
+    let norms = tensors
+        .iter()
+        .filter(|t| t.shape.len() == 1 && t.name.ends_with("weight"));
+    let mut zeros = 0;
+    for norm in norms {
+        let last = norm.name.ends_with("convs.2.1.weight");
+        let expected = if last { 0.0 } else { 1.0 };
+        assert!(norm.values.iter().all(|&v| v == expected), "{}", norm.name);
+        zeros += usize::from(last);
+    }
+    assert_eq!(zeros, 3 + 4 + 6 + 3);
 }
 
 #[test]

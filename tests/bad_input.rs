@@ -214,7 +214,7 @@ fn weights_that_are_not_in_the_cache_are_asked_for_by_the_command_that_fetches_t
 fn an_unknown_architecture_or_device_lists_what_there_is() {
     says(
         &error("resnet19".parse::<Arch>()),
-        &["resnet19", "resnet18"],
+        &["resnet19", "did you mean resnet18", "mobilenet_v2"],
     );
     says(&error(device::parse("gpu9")), &["gpu9", "flex"]);
 }

@@ -7,10 +7,15 @@ use vision::{
 
 use crate::Result;
 
+const FIXTURE: &str = concat!(
+    env!("CARGO_MANIFEST_DIR"),
+    "/../crates/vision-models/tests/fixtures/parity.json"
+);
+
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// Reference file, made by scripts/make_parity_reference.py [default: the tests' own]
-    #[arg(long, default_value = concat!(env!("CARGO_MANIFEST_DIR"), "/../crates/vision-models/tests/fixtures/parity.json"), hide_default_value = true)]
+    #[arg(long, default_value = FIXTURE, hide_default_value = true)]
     reference: PathBuf,
     /// Seed of the fill rule, the same as the file's
     #[arg(long, default_value_t = 0)]
@@ -37,7 +42,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     };
     let mut beyond = 0;
     println!(
-        "{:<12} {:<10} {:>9} {:>9}  at",
+        "{:<14} {:<10} {:>9} {:>9}  at",
         "arch", "quantity", "error", "allowed"
     );
     for arch in all {

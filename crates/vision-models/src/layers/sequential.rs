@@ -81,7 +81,7 @@ impl Sequential {
     }
 
     /// The names of all leaf modules in order, with fastai's way of counting: the two pools of
-    /// [`AdaptiveConcatPool2d`] are two leaves.
+    /// [`AdaptiveConcatPool2d`](super::AdaptiveConcatPool2d) are two leaves.
     pub fn leaves(&self) -> Vec<String> {
         let mut out = Vec::new();
         self.leaves_under("", &mut out);

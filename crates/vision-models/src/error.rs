@@ -103,6 +103,20 @@ pub enum Error {
         /// The largest size that is read.
         limit: u64,
     },
+    /// An index of several files does not go with them.
+    #[error(
+        "{} names the file {shard:?}, {reason}; put all files of the set into one folder, as they were \
+         published",
+        path.display()
+    )]
+    Shard {
+        /// The index.
+        path: PathBuf,
+        /// The file that it names.
+        shard: String,
+        /// What is wrong with that.
+        reason: String,
+    },
     /// The file has no tensor of that name.
     #[error("{} has no tensor {name:?}{}", path.display(), near_name(near))]
     NoSuchTensor {

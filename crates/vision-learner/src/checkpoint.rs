@@ -15,8 +15,8 @@ use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use vision_data::Stats;
 use vision_models::{
-    state::values,
-    weights::{WeightsFile, write_atomic, write_safetensors},
+    state::{Entry, values},
+    weights::{LoadReport, WeightsFile, write_atomic, write_safetensors},
 };
 
 use crate::{
@@ -130,13 +130,14 @@ impl Learner {
     /// in PyTorch's format or safetensors.
     ///
     /// Nothing changes unless everything fits. The optimizer's state comes back if the file has one for
-    /// the same rule and layer groups; otherwise training goes on with a fresh one.
+    /// the same rule and layer groups; otherwise training goes on with a fresh one. The report says what the
+    /// file had beyond that; [`weights_report`](Self::weights_report) keeps it.
     ///
     /// # Errors
     ///
     /// [`Error::Checkpoint`] if the file is of another architecture or other classes, and
     /// [`Error::Models`] if it cannot be read or a parameter is missing or has another shape.
-    pub fn load(&mut self, name: impl AsRef<Path>) -> Result<()> {
+    pub fn load(&mut self, name: impl AsRef<Path>) -> Result<LoadReport> {
         let path = self.checkpoint_path(name.as_ref());
         let file = WeightsFile::open(&path)?;
         let manifest = match file.metadata(KEY) {
@@ -156,15 +157,49 @@ impl Learner {
             }) => self.read_optimizer(&path, &file, saved)?,
             _ => None,
         };
-        // Into a copy: running statistics are changed in place.
-        let mut model = self.model.snapshot();
-        model.assign(&mut |name, _| new.remove(name));
-        self.model = model;
+        self.put(new);
         self.optimizer = optimizer;
         if let Some(manifest) = manifest {
             self.epochs_trained = manifest.epochs_trained;
         }
-        Ok(())
+        Ok(self.keep_report(compare(&file, &entries)))
+    }
+
+    /// Loads the body of a file with fastai's names, and as much of the head as fits: for a checkpoint of
+    /// other classes, whose last layer has another number of rows (fastai's `strict=False`).
+    ///
+    /// The head's other parameters keep their values, and the report lists them as
+    /// [`replaced`](LoadReport::replaced). Nothing changes unless the whole body fits. The optimizer starts
+    /// afresh.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Models`] if the file cannot be read, or a parameter of the body is missing or has another
+    /// shape.
+    pub fn load_partial(&mut self, name: impl AsRef<Path>) -> Result<LoadReport> {
+        let path = self.checkpoint_path(name.as_ref());
+        let file = WeightsFile::open(&path)?;
+        let report = compare(&file, &self.model.entries()).without("1");
+        report.require_complete()?;
+        let mut new = HashMap::new();
+        for name in &report.loaded {
+            new.insert(name.clone(), file.read_f32(name)?);
+        }
+        self.put(new);
+        self.optimizer = None;
+        Ok(self.keep_report(report))
+    }
+
+    /// Changes values in a copy: running statistics are shared by clones, and written in place.
+    fn put(&mut self, mut new: HashMap<String, Vec<f32>>) {
+        let mut model = self.model.snapshot();
+        model.assign(&mut |name, _| new.remove(name));
+        self.model = model;
+    }
+
+    fn keep_report(&mut self, report: LoadReport) -> LoadReport {
+        self.report = Some(report.clone());
+        report
     }
 
     fn checkpoint_path(&self, name: &Path) -> PathBuf {
@@ -294,6 +329,14 @@ impl Learner {
         }
         Ok(Some(optimizer))
     }
+}
+
+/// What of the file fits, not counting the optimizer's state.
+fn compare(file: &WeightsFile, entries: &[Entry]) -> LoadReport {
+    let wanted = entries.iter().map(|e| (e.name.as_str(), &e.shape[..]));
+    let mut report = LoadReport::compare(file, wanted);
+    report.unused.retain(|name| !name.starts_with("optimizer."));
+    report
 }
 
 fn moment_name(k: usize, parameter: &str) -> String {

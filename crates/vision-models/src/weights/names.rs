@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 
 use super::file::Contents;
 
+/// The optimizer's moments in this library's checkpoints, which are no part of the model.
+const OPTIMIZER: &str = "optimizer.";
 /// What wrappers put before every name: `DataParallel`, and `torch.compile`.
 const PREFIXES: [&str; 2] = ["module.", "_orig_mod."];
 
@@ -29,7 +31,7 @@ fn common_prefix(contents: &Contents) -> Option<&'static str> {
 /// Whether the names are those of fastai's classifiers, `0.` for the body and `1.` for the head, and not
 /// those of a model with these children, which may be called `0` and `1` themselves.
 pub(super) fn are_fastai<'a>(mut names: impl Iterator<Item = &'a str>, children: &[&str]) -> bool {
-    let two_parts = |name: &str| name.starts_with("0.") || name.starts_with("1.");
+    let two_parts = |name: &str| ["0.", "1.", OPTIMIZER].iter().any(|p| name.starts_with(p));
     children
         .first()
         .is_some_and(|first| *first != "0" || children.len() > 2)
@@ -37,6 +39,7 @@ pub(super) fn are_fastai<'a>(mut names: impl Iterator<Item = &'a str>, children:
 }
 
 /// `0.4.0.conv1.weight` as `layer1.0.conv1.weight`, where child 4 is `layer1`. The head keeps its names.
+/// The optimizer's state is left out.
 pub(super) fn whole_model<T>(
     tensors: BTreeMap<String, T>,
     children: &[&str],
@@ -46,8 +49,9 @@ pub(super) fn whole_model<T>(
         let child = children.get(index.parse::<usize>().ok()?)?;
         Some(format!("{child}.{rest}"))
     };
-    let renamed = tensors.into_iter();
-    renamed
+    tensors
+        .into_iter()
+        .filter(|(name, _)| !name.starts_with(OPTIMIZER))
         .map(|(name, tensor)| (rename(&name).unwrap_or(name), tensor))
         .collect()
 }

@@ -1,21 +1,22 @@
 //! Times the loading of a weights file and measures the memory that it takes: one line of JSON.
 //!
 //! ```text
-//! cargo run -p vision-models --example load_weights -- resnet50 FILE
+//! cargo run -p vision-models --example load_weights -- resnet50 FILE [OUT.safetensors]
 //! python3 scripts/time_load.py resnet50 FILE      # the same with PyTorch
 //! ```
 //!
 //! `seconds` is opening and loading into a model that was built before, as `torch.load` and
 //! `load_state_dict` do. `peak_bytes` is how much more memory than before the process held at its height.
+//! With OUT, what was loaded is then written there (`scripts/check_round_trip.py` compares that in PyTorch).
 
-use std::{error::Error, fs, time::Instant};
+use std::{collections::BTreeMap, error::Error, fs, time::Instant};
 
-use vision_models::{Arch, Init, weights};
+use vision_models::{Arch, Init, state, weights};
 
 fn main() -> Result<(), Box<dyn Error>> {
     let mut args = std::env::args().skip(1);
     let (Some(arch), Some(path)) = (args.next(), args.next()) else {
-        return Err("usage: load_weights ARCH FILE".into());
+        return Err("usage: load_weights ARCH FILE [OUT.safetensors]".into());
     };
     let arch: Arch = arch.parse()?;
     let classes = arch.info().weights.classes;
@@ -46,7 +47,9 @@ fn main() -> Result<(), Box<dyn Error>> {
             "peak_bytes": peak, "peak_per_file": peak.map(|peak| peak as f64 / size as f64),
         })
     );
-    drop(model);
+    if let Some(out) = args.next() {
+        weights::write_safetensors(out, &state::tensors(&model), &BTreeMap::new())?;
+    }
     Ok(())
 }
 

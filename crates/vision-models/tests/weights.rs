@@ -371,6 +371,42 @@ fn written_tensors_read_back_bit_for_bit() {
 }
 
 #[test]
+fn what_pytorch_saved_goes_through_this_library_without_a_changed_bit() {
+    let expected: Value =
+        serde_json::from_slice(&fs::read(fixture("expected.json")).unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for name in [
+        "zip.pth",
+        "legacy.pth",
+        "tar.pth",
+        "strided.pth",
+        "plain.safetensors",
+    ] {
+        let file = WeightsFile::open(fixture(name)).unwrap();
+        let tensors: Vec<NamedTensor> = file
+            .names()
+            .map(|n| named(n, file.shape(n).unwrap(), &file.read_f32(n).unwrap()))
+            .collect();
+        let path = folder.path().join("out.safetensors");
+        write_safetensors(&path, &tensors, &BTreeMap::new()).unwrap();
+
+        // The reference implementation reads what was written; expected.json is what PyTorch had.
+        let bytes = fs::read(&path).unwrap();
+        let written = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let tensors = expected["files"][name]["tensors"].as_object().unwrap();
+        assert_eq!(written.len(), tensors.len(), "{name}");
+        for (tensor, expected) in tensors {
+            let view = written.tensor(tensor).unwrap();
+            let shape: Vec<u64> = view.shape().iter().map(|&d| d as u64).collect();
+            assert_eq!(shape, numbers(&expected["shape"]), "{name} {tensor}");
+            let values = view.data().as_chunks().0.iter();
+            let bits: Vec<u64> = values.map(|&v| u32::from_le_bytes(v).into()).collect();
+            assert_eq!(bits, numbers(&expected["bits"]), "{name} {tensor}");
+        }
+    }
+}
+
+#[test]
 fn a_write_that_fails_keeps_the_old_file_and_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("x.safetensors");

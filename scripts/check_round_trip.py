@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
 """PyTorch to this library and back: every bit of every weight, in each format that PyTorch's world writes.
 
-    pip install torch==2.11.0 torchvision==0.26.0 safetensors==0.8.0
+    pip install torch==2.11.0 torchvision==0.26.0 safetensors==0.8.0 fastai==2.8.12
     cargo build --workspace --example load_weights
     python3 scripts/check_round_trip.py target/debug/examples/load_weights [ARCH..]
 
-Each file goes through `examples/load_weights.rs`; what that writes must load with `strict=True` and be bit-equal.
+With fastai, its checkpoint of a classifier on the architecture too, of which the body must arrive. Each file goes through `examples/load_weights.rs`; what that writes must load with `strict=True` and be bit-equal.
 """
 import json, os, subprocess, sys, tempfile
 import torch, torchvision
@@ -18,6 +18,17 @@ def bits(t):
 
 def floats(state):
     return {k: v for k, v in state.items() if v.is_floating_point()}
+
+
+def fastai_checkpoint(arch, model, path):
+    """A classifier of 5 classes around the very modules of `model`, saved by fastai with an optimizer."""
+    from fastai.learner import save_model
+    from fastai.optimizer import Adam
+    from fastai.vision.learner import create_body, create_head, model_meta
+    body = create_body(model, pretrained=False, cut=model_meta[getattr(torchvision.models, arch)]["cut"])
+    head = create_head(body(torch.zeros(1, 3, 64, 64)).shape[1], 5)
+    classifier = torch.nn.Sequential(body, head)
+    save_model(path, classifier, Adam([list(classifier.parameters())], lr=1e-3), with_opt=True)
 
 
 def check(example, arch, folder):
@@ -50,15 +61,19 @@ def check(example, arch, folder):
         "f16 .pth": ("half.pth", lambda p: torch.save(half, p), {k: v.float() if v.is_floating_point() else v for k, v in half.items()}),
         "f64 .pth": ("double.pth", lambda p: torch.save({k: v.double() if v.is_floating_point() else v for k, v in state.items()}, p), state),
         "safetensors": ("plain.safetensors", lambda p: save_file(state, p), state),
+        "fastai": ("fastai.pth", lambda p: fastai_checkpoint(arch, model.eval(), p), state),
         "sharded": (os.path.basename(sharded), write_shards, state),
     }
     for what, (name, write, expected) in ways.items():
         path, out = os.path.join(folder, name), os.path.join(folder, "out.safetensors")
         write(path)
-        subprocess.run([example, arch, path, out], check=True, stdout=subprocess.DEVNULL)
+        subprocess.run([example, arch, path, out], check=True, capture_output=True)
         back = make()
         back.load_state_dict(load_file(out), strict=True)
         found, wanted = floats(back.state_dict()), floats(expected)
+        if what == "fastai":  # its head is another
+            last = list(model.named_children())[-1][0] + "."
+            found, wanted = ({k: v for k, v in d.items() if not k.startswith(last)} for d in (found, wanted))
         assert found.keys() == wanted.keys(), (arch, what)
         for key in wanted:
             assert torch.equal(bits(found[key]), bits(wanted[key])), (arch, what, key)

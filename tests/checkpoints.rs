@@ -5,7 +5,7 @@ mod support;
 
 use std::fs;
 
-use vision::{learner::Error, prelude::*};
+use vision::{learner::Error, models::weights, prelude::*};
 
 #[test]
 fn a_run_that_was_saved_and_loaded_goes_on_bit_for_bit() {
@@ -213,4 +213,39 @@ fn a_checkpoint_is_weights_for_another_backbone_of_its_architecture() {
     ] {
         assert!(report.contains(part), "{part}: {report}");
     }
+}
+
+#[test]
+fn a_head_of_fastai_2_has_no_biases_and_loads_with_zeros() {
+    let digits = support::digits(8, 4);
+    let mut learner = support::learner(support::data(&digits.path, 8));
+    let saved = learner.weights();
+    // fastai 2.8.12, list(create_head(512, 2).state_dict()): 4.weight and 8.weight have no bias beside them.
+    let biases = ["1.4.bias", "1.8.bias"];
+    let file = digits.path.join("fastai2.safetensors");
+    let theirs: Vec<_> = saved
+        .iter()
+        .filter(|t| !biases.contains(&t.name.as_str()))
+        .cloned()
+        .collect();
+    weights::write_safetensors(&file, &theirs, &Default::default()).unwrap();
+    learner.fit(1, 1e-2).unwrap();
+    let report = learner.load(&file).unwrap().to_string();
+    assert!(report.contains("2 set to 0"), "{report}");
+    for (now, before) in learner.weights().iter().zip(&saved) {
+        if biases.contains(&now.name.as_str()) {
+            assert!(now.values.iter().all(|&v| v == 0.0), "{}", now.name);
+        } else {
+            assert_eq!(now, before);
+        }
+    }
+    // One bias of two is no such head.
+    let one: Vec<_> = saved
+        .iter()
+        .filter(|t| t.name != "1.4.bias")
+        .cloned()
+        .collect();
+    weights::write_safetensors(&file, &one, &Default::default()).unwrap();
+    let error = learner.load(&file).unwrap_err().to_string();
+    assert!(error.contains("1.4.bias"), "{error}");
 }

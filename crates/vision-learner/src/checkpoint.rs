@@ -15,13 +15,14 @@ use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use vision_data::Stats;
 use vision_models::{
-    state::{Entry, values},
+    state::values,
     weights::{LoadReport, WeightsFile, write_atomic, write_safetensors},
 };
 
 use crate::{
     Error, Result,
     learner::Learner,
+    loading::{absent_biases, compare},
     optim::{GroupedOptimizer, Hyper, ParamState},
 };
 
@@ -127,7 +128,7 @@ impl Learner {
     }
 
     /// Loads what [`save`](Self::save) wrote, or a weights file with fastai's names (`0.4.0.conv1.weight`),
-    /// in PyTorch's format or safetensors.
+    /// in PyTorch's format or safetensors. The heads of fastai 2 have no biases, which is to say that they are 0.
     ///
     /// Nothing changes unless everything fits. The optimizer's state comes back if the file has one for
     /// the same rule and layer groups; otherwise training goes on with a fresh one. The report says what the
@@ -145,8 +146,13 @@ impl Learner {
             None => None,
         };
         let entries = self.model.entries();
-        let mut new = HashMap::new();
-        for entry in &entries {
+        let mut new = match manifest {
+            // Our own heads have all that they need.
+            Some(_) => HashMap::new(),
+            None => absent_biases(&file, &entries),
+        };
+        let zeroed: Vec<String> = new.keys().cloned().collect();
+        for entry in entries.iter().filter(|e| !zeroed.contains(&e.name)) {
             self.check_shape(&path, &file, &entry.name, &entry.shape)?;
             new.insert(entry.name.clone(), file.read_f32(&entry.name)?);
         }
@@ -162,47 +168,10 @@ impl Learner {
         if let Some(manifest) = manifest {
             self.epochs_trained = manifest.epochs_trained;
         }
-        Ok(self.keep_report(compare(&file, &entries)))
+        Ok(self.keep_report(compare(&file, &entries, &zeroed)))
     }
 
-    /// Loads the body of a file with fastai's names, and as much of the head as fits: for a checkpoint of
-    /// other classes, whose last layer has another number of rows (fastai's `strict=False`).
-    ///
-    /// The head's other parameters keep their values, and the report lists them as
-    /// [`replaced`](LoadReport::replaced). Nothing changes unless the whole body fits. The optimizer starts
-    /// afresh.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Models`] if the file cannot be read, or a parameter of the body is missing or has another
-    /// shape.
-    pub fn load_partial(&mut self, name: impl AsRef<Path>) -> Result<LoadReport> {
-        let path = self.checkpoint_path(name.as_ref());
-        let file = WeightsFile::open(&path)?;
-        let report = compare(&file, &self.model.entries()).without("1");
-        report.require_complete()?;
-        let mut new = HashMap::new();
-        for name in &report.loaded {
-            new.insert(name.clone(), file.read_f32(name)?);
-        }
-        self.put(new);
-        self.optimizer = None;
-        Ok(self.keep_report(report))
-    }
-
-    /// Changes values in a copy: running statistics are shared by clones, and written in place.
-    fn put(&mut self, mut new: HashMap<String, Vec<f32>>) {
-        let mut model = self.model.snapshot();
-        model.assign(&mut |name, _| new.remove(name));
-        self.model = model;
-    }
-
-    fn keep_report(&mut self, report: LoadReport) -> LoadReport {
-        self.report = Some(report.clone());
-        report
-    }
-
-    fn checkpoint_path(&self, name: &Path) -> PathBuf {
+    pub(crate) fn checkpoint_path(&self, name: &Path) -> PathBuf {
         let path = self.model_dir().join(name);
         match path.extension().and_then(|e| e.to_str()) {
             Some("safetensors" | "pth" | "pt") => path,
@@ -329,14 +298,6 @@ impl Learner {
         }
         Ok(Some(optimizer))
     }
-}
-
-/// What of the file fits, not counting the optimizer's state.
-fn compare(file: &WeightsFile, entries: &[Entry]) -> LoadReport {
-    let wanted = entries.iter().map(|e| (e.name.as_str(), &e.shape[..]));
-    let mut report = LoadReport::compare(file, wanted);
-    report.unused.retain(|name| !name.starts_with("optimizer."));
-    report
 }
 
 fn moment_name(k: usize, parameter: &str) -> String {

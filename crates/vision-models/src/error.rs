@@ -57,7 +57,8 @@ pub enum Error {
     },
     /// The file is of no kind that holds weights.
     #[error(
-        "{} is not a weights file: {reason}; PyTorch (.pth, .pt) and safetensors files can be read",
+        "{} is not a weights file: {reason}; PyTorch (.pth, .pt) and safetensors files (also by \
+         their index) can be read",
         path.display()
     )]
     NotWeights {

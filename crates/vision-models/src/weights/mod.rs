@@ -1,4 +1,4 @@
-//! Files of named tensors: PyTorch's (`.pth`, `.pt`) and safetensors.
+//! Files of named tensors: PyTorch's (`.pth`, `.pt`) and safetensors, in one file or several.
 //!
 //! ```no_run
 //! use vision_models::{Arch, Init, weights};
@@ -27,7 +27,8 @@
 //! | the header of a safetensors file, or an index | 4 MiB |
 //! | the files that an index names | 256 |
 //!
-//! Entries of a PyTorch zip archive must be stored, as `torch.save` does, not compressed.
+//! Entries of a PyTorch zip archive must be stored, as `torch.save` does, not compressed, and must not overlap.
+//! An index of several safetensors files may name files of its own folder only.
 //!
 //! # Map
 //!

@@ -28,7 +28,7 @@ pub(crate) struct Args {
     #[arg(long, conflicts_with = "mirror")]
     from: Option<PathBuf>,
     /// Address of other weights for one architecture, whose name ends in the beginning of their SHA-256
-    /// (https://example.org/flowers-0123abcd.safetensors)
+    /// (`flowers-0123abcd.safetensors`)
     #[arg(long)]
     url: Option<String>,
     /// Folder to put the files in instead of the cache

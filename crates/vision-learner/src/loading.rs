@@ -19,7 +19,7 @@ impl Learner {
     ///
     /// # Errors
     ///
-    /// [`Error::Models`] if the file cannot be read, or a parameter of the body is missing or has another
+    /// [`Error::Models`](crate::Error::Models) if the file cannot be read, or a parameter of the body is missing or has another
     /// shape.
     pub fn load_partial(&mut self, name: impl AsRef<Path>) -> Result<LoadReport> {
         let path = self.checkpoint_path(name.as_ref());

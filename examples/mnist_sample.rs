@@ -28,7 +28,7 @@ struct Args {
     /// Pictures a batch
     #[arg(long, default_value_t = 64)]
     batch_size: usize,
-    /// Weights of the body (.pth or .safetensors with torchvision's names); freezes it
+    /// Weights of the body (.pth or safetensors, with torchvision's names or fastai's); freezes it
     #[arg(long)]
     pretrained: Option<PathBuf>,
     /// Freeze the body even at random weights

@@ -5,7 +5,7 @@ mod support;
 
 use std::fs;
 
-use vision::{learner::Error, prelude::*};
+use vision::{learner::Error, models::weights, prelude::*};
 
 #[test]
 fn a_run_that_was_saved_and_loaded_goes_on_bit_for_bit() {
@@ -132,4 +132,120 @@ fn a_name_with_a_dot_keeps_it() {
         path.display()
     );
     learner.load("lr0.1").unwrap();
+}
+
+#[test]
+fn a_checkpoint_of_other_classes_gives_its_body_and_the_report_says_what_is_new() {
+    let digits = support::digits(8, 4);
+    let learner = support::learner(support::data(&digits.path, 8));
+    let file = learner.save("two").unwrap();
+    let saved = learner.weights();
+
+    let single = |classes: &[&str]| {
+        let classes = classes.iter().map(|&c| c.to_owned()).collect::<Vec<_>>();
+        ImageDataBunch::single_from_classes(&digits.path, classes)
+            .build()
+            .unwrap()
+    };
+    let mut other = create_cnn(single(&["3", "7", "8"]), Arch::ResNet18)
+        .pretrained(false)
+        .seed(1)
+        .silent(true)
+        .build()
+        .unwrap();
+    let report = other.load_partial(&file).unwrap();
+    assert_eq!(
+        report.replaced,
+        [
+            "1.8.weight: expected [3, 512], found [2, 512]",
+            "1.8.bias: expected [3], found [2]"
+        ]
+    );
+    assert!(report.unused.is_empty(), "{report}");
+    assert_eq!(other.weights_report(), Some(&report));
+    let before: Vec<_> = saved
+        .iter()
+        .filter(|t| !t.name.starts_with("1.8."))
+        .collect();
+    let weights = other.weights();
+    let after: Vec<_> = weights
+        .iter()
+        .filter(|t| !t.name.starts_with("1.8."))
+        .collect();
+    assert_eq!(after, before);
+
+    // Another architecture's body does not fit, and nothing changes.
+    let mut larger = create_cnn(single(&["3", "7"]), Arch::ResNet34)
+        .pretrained(false)
+        .silent(true)
+        .build()
+        .unwrap();
+    let before = larger.weights();
+    let error = larger.load_partial(&file).unwrap_err().to_string();
+    assert!(error.contains("two.safetensors"), "{error}");
+    assert_eq!(larger.weights(), before);
+}
+
+#[test]
+fn a_checkpoint_is_weights_for_another_backbone_of_its_architecture() {
+    let digits = support::digits(8, 4);
+    let data = || support::data(&digits.path, 8);
+    let mut learner = support::learner(data());
+    learner.fit(1, 1e-3).unwrap(); // so that the file has the optimizer's moments too
+    let file = learner.save("body").unwrap();
+    let again = create_cnn(data(), Arch::ResNet18)
+        .pretrained(file)
+        .seed(1)
+        .silent(true)
+        .build()
+        .unwrap();
+    let body = |learner: &Learner| -> Vec<_> {
+        let weights = learner.weights().into_iter();
+        weights.filter(|t| t.name.starts_with("0.")).collect()
+    };
+    assert_eq!(body(&again), body(&learner));
+    let report = again.weights_report().unwrap().to_string();
+    for part in [
+        "100 loaded",
+        "fastai's names",
+        "fc.weight, fc.bias",
+        "12 unused: 1.2.bias",
+    ] {
+        assert!(report.contains(part), "{part}: {report}");
+    }
+}
+
+#[test]
+fn a_head_of_fastai_2_has_no_biases_and_loads_with_zeros() {
+    let digits = support::digits(8, 4);
+    let mut learner = support::learner(support::data(&digits.path, 8));
+    let saved = learner.weights();
+    // fastai 2.8.12, list(create_head(512, 2).state_dict()): 4.weight and 8.weight have no bias beside them.
+    let biases = ["1.4.bias", "1.8.bias"];
+    let file = digits.path.join("fastai2.safetensors");
+    let theirs: Vec<_> = saved
+        .iter()
+        .filter(|t| !biases.contains(&t.name.as_str()))
+        .cloned()
+        .collect();
+    weights::write_safetensors(&file, &theirs, &Default::default()).unwrap();
+    learner.fit(1, 1e-2).unwrap();
+    let report = learner.load(&file).unwrap().to_string();
+    assert!(report.contains("2 set to 0"), "{report}");
+    for (now, before) in learner.weights().iter().zip(&saved) {
+        if biases.contains(&now.name.as_str()) {
+            assert!(now.values.iter().all(|&v| v == 0.0), "{}", now.name);
+        } else {
+            assert_eq!(now, before);
+        }
+    }
+    // One bias of two is no such head.
+    let one: Vec<_> = saved
+        .iter()
+        .filter(|t| t.name != "1.4.bias")
+        .cloned()
+        .collect();
+    weights::write_safetensors(&file, &one, &Default::default()).unwrap();
+    let error = learner.load(&file).unwrap_err().to_string();
+    assert!(error.contains("1.4.bias"), "{error}");
 }

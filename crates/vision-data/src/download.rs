@@ -68,7 +68,7 @@ pub struct Download {
 pub enum Origin {
     /// It was in place already.
     Cache,
-    /// It was copied from a mirror folder.
+    /// It was copied from a mirror folder, or from the file given to [`Download::install`].
     Folder,
     /// It was downloaded, from the URL or a mirror.
     Network,
@@ -129,6 +129,20 @@ impl Download {
     /// [`Error::SizeMismatch`], [`Error::HashMismatch`] and [`Error::TooLarge`] when it is not what
     /// was meant; [`Error::Locked`]; [`Error::Io`].
     pub fn fetch(&self) -> Result<Fetched> {
+        self.bring(None)
+    }
+
+    /// Brings a copy of a file of this machine to the place, under the same checks and the same lock as
+    /// [`fetch`](Self::fetch). If the right file is in place already, that one is used.
+    ///
+    /// # Errors
+    ///
+    /// As [`fetch`](Self::fetch), less those of the network; [`Error::Io`] if `original` cannot be read.
+    pub fn install(&self, original: &Path) -> Result<Fetched> {
+        self.bring(Some(original))
+    }
+
+    fn bring(&self, original: Option<&Path>) -> Result<Fetched> {
         let name = file_name(&self.url)?;
         let expected = Expected::new(self.sha256.as_deref(), self.size)?;
         if let Some(found) = self.in_place(&expected)? {
@@ -145,7 +159,7 @@ impl Download {
         }
 
         let part = sibling(&self.file, ".part");
-        let (bytes, sha256, origin) = match self.source(name)? {
+        let (bytes, sha256, origin) = match self.source(name, original)? {
             Source::Folder(original) => {
                 self.copy(&original, &part)?;
                 let from = original.display().to_string();
@@ -199,7 +213,10 @@ impl Download {
         })
     }
 
-    fn source(&self, name: &str) -> Result<Source> {
+    fn source(&self, name: &str, original: Option<&Path>) -> Result<Source> {
+        if let Some(original) = original {
+            return Ok(Source::Folder(original.to_owned()));
+        }
         let mirror = match &self.options.mirror {
             Mirror::Never => None,
             Mirror::At(mirror) => Some(mirror.clone()),
@@ -226,8 +243,14 @@ impl Download {
     }
 
     fn copy(&self, original: &Path, part: &Path) -> Result<()> {
+        // A folder cannot be copied, and a pipe without a writer would wait for ever.
+        let metadata = fs::metadata(original).map_err(io_error("open", original))?;
+        if !metadata.is_file() {
+            let reason = io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
+            return Err(io_error("copy", original)(reason));
+        }
         let mut from = File::open(original).map_err(io_error("open", original))?;
-        let length = from.metadata().map_err(io_error("read", original))?.len();
+        let length = metadata.len();
         self.check_length(&original.display().to_string(), length)?;
         let mut to = File::create(part).map_err(io_error("create", part))?;
         io::copy(&mut from, &mut to).map_err(io_error("copy to", part))?;

@@ -547,6 +547,30 @@ fn a_mirror_url_replaces_everything_before_the_last_segment() {
 }
 
 #[test]
+fn a_file_of_this_machine_is_installed_under_the_same_checks() {
+    let (folder, elsewhere) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap());
+    let original = put(elsewhere.path(), "any name", b"by hand");
+    let download = download(&format!("{}/a.bin", nobody()), folder.path());
+
+    let wrong = download.clone().with_sha256("0123abcd");
+    let error = wrong.install(&original).unwrap_err();
+    assert!(matches!(error, Error::HashMismatch { .. }), "{error:?}");
+    let error = wrong.install(&elsewhere.path().join("none")).unwrap_err();
+    assert!(matches!(error, Error::Io { .. }), "{error:?}");
+    let error = wrong.install(elsewhere.path()).unwrap_err();
+    assert!(matches!(error, Error::Io { .. }), "{error:?}");
+    assert!(tree(folder.path()).is_empty());
+
+    let right = download.with_sha256(&sha256(b"by hand")[..8]);
+    let installed = right.install(&original).unwrap();
+    assert_eq!(installed.origin, Origin::Folder);
+    assert_eq!(fs::read(&installed.path).unwrap(), b"by hand");
+    assert_eq!(tree(folder.path()), ["a.bin"]);
+    assert!(original.exists());
+    assert_eq!(right.install(&original).unwrap().origin, Origin::Cache);
+}
+
+#[test]
 fn two_downloads_at_the_same_time_are_one() {
     let body = noise(100_000);
     let server = Server::start({

@@ -6,7 +6,7 @@ use vision_data::{Device, cache};
 use vision_models::{
     Arch, Cut, Init,
     layers::Sequential,
-    weights::{self, WeightsFile},
+    weights::{self, LoadReport, WeightsFile},
 };
 
 use crate::{Error, Result, cnn::Body};
@@ -21,7 +21,8 @@ pub enum Pretrained {
     ImageNet,
     /// Random weights: the architecture's own initialisation.
     No,
-    /// A `.pth` or safetensors file with torchvision's names.
+    /// A `.pth` or safetensors file with torchvision's names, or with fastai's (`0.4.0.conv1.weight`), of which
+    /// only the body is taken.
     File(PathBuf),
 }
 
@@ -99,6 +100,21 @@ pub trait Backbone {
         init: &mut Init,
     ) -> Result<(Self::Body, usize)>;
 
+    /// [`body`](Self::body), and how its weights were loaded if they come from a file.
+    ///
+    /// # Errors
+    ///
+    /// As [`body`](Self::body).
+    fn body_and_report(
+        &self,
+        pretrained: &Pretrained,
+        cut: &Cut,
+        init: &mut Init,
+    ) -> Result<(Self::Body, usize, Option<LoadReport>)> {
+        let (body, features) = self.body(pretrained, cut, init)?;
+        Ok((body, features, None))
+    }
+
     /// Names of the modules that begin the second and later layer groups: `0.6` is the body's child 6,
     /// `1` the head.
     fn split(&self) -> Vec<String> {
@@ -119,27 +135,40 @@ impl Backbone for Arch {
         cut: &Cut,
         init: &mut Init,
     ) -> Result<(Sequential, usize)> {
+        let (body, features, _) = self.body_and_report(pretrained, cut, init)?;
+        Ok((body, features))
+    }
+
+    fn body_and_report(
+        &self,
+        pretrained: &Pretrained,
+        cut: &Cut,
+        init: &mut Init,
+    ) -> Result<(Sequential, usize, Option<LoadReport>)> {
         let info = self.info();
         let classes = info
             .weights
             .as_ref()
             .map_or(1000, |weights| weights.classes);
-        let whole = match pretrained.file(*self)? {
-            None => self.build(classes, init),
+        let (whole, report) = match pretrained.file(*self)? {
+            None => (self.build(classes, init), None),
             Some(path) => {
-                let file = WeightsFile::open(&path)?;
                 let whole = self.build(classes, &mut Init::zeroed(init.device()));
+                let children: Vec<String> = whole.names().map(str::to_owned).collect();
+                let children: Vec<&str> = children.iter().map(String::as_str).collect();
+                let file = WeightsFile::open(&path)?.with_children(&children);
                 // The last child is the classifier, which every default cut drops; a file trained
                 // on another number of classes differs there and nowhere else.
-                let last = whole.names().last().unwrap_or("").to_owned();
+                let last = children.last().copied().unwrap_or("");
                 let (whole, report) = weights::load_into(whole, &file)?;
-                report.without(&last).require_complete()?;
-                whole
+                let report = report.without(last);
+                report.require_complete()?;
+                (whole, Some(report))
             }
         };
         let body = cut.apply(whole, info.cut)?;
         let features = body.out_channels().unwrap_or(info.features);
-        Ok((body, features))
+        Ok((body, features, report))
     }
 
     fn split(&self) -> Vec<String> {

@@ -16,12 +16,13 @@ use serde::{Deserialize, Serialize};
 use vision_data::Stats;
 use vision_models::{
     state::values,
-    weights::{WeightsFile, write_atomic, write_safetensors},
+    weights::{LoadReport, WeightsFile, write_atomic, write_safetensors},
 };
 
 use crate::{
     Error, Result,
     learner::Learner,
+    loading::{absent_biases, compare},
     optim::{GroupedOptimizer, Hyper, ParamState},
 };
 
@@ -127,16 +128,17 @@ impl Learner {
     }
 
     /// Loads what [`save`](Self::save) wrote, or a weights file with fastai's names (`0.4.0.conv1.weight`),
-    /// in PyTorch's format or safetensors.
+    /// in PyTorch's format or safetensors. The heads of fastai 2 have no biases, which is to say that they are 0.
     ///
     /// Nothing changes unless everything fits. The optimizer's state comes back if the file has one for
-    /// the same rule and layer groups; otherwise training goes on with a fresh one.
+    /// the same rule and layer groups; otherwise training goes on with a fresh one. The report says what the
+    /// file had beyond that; [`weights_report`](Self::weights_report) keeps it.
     ///
     /// # Errors
     ///
     /// [`Error::Checkpoint`] if the file is of another architecture or other classes, and
     /// [`Error::Models`] if it cannot be read or a parameter is missing or has another shape.
-    pub fn load(&mut self, name: impl AsRef<Path>) -> Result<()> {
+    pub fn load(&mut self, name: impl AsRef<Path>) -> Result<LoadReport> {
         let path = self.checkpoint_path(name.as_ref());
         let file = WeightsFile::open(&path)?;
         let manifest = match file.metadata(KEY) {
@@ -144,8 +146,13 @@ impl Learner {
             None => None,
         };
         let entries = self.model.entries();
-        let mut new = HashMap::new();
-        for entry in &entries {
+        let mut new = match manifest {
+            // Our own heads have all that they need.
+            Some(_) => HashMap::new(),
+            None => absent_biases(&file, &entries),
+        };
+        let zeroed: Vec<String> = new.keys().cloned().collect();
+        for entry in entries.iter().filter(|e| !zeroed.contains(&e.name)) {
             self.check_shape(&path, &file, &entry.name, &entry.shape)?;
             new.insert(entry.name.clone(), file.read_f32(&entry.name)?);
         }
@@ -156,18 +163,15 @@ impl Learner {
             }) => self.read_optimizer(&path, &file, saved)?,
             _ => None,
         };
-        // Into a copy: running statistics are changed in place.
-        let mut model = self.model.snapshot();
-        model.assign(&mut |name, _| new.remove(name));
-        self.model = model;
+        self.put(new);
         self.optimizer = optimizer;
         if let Some(manifest) = manifest {
             self.epochs_trained = manifest.epochs_trained;
         }
-        Ok(())
+        Ok(self.keep_report(compare(&file, &entries, &zeroed)))
     }
 
-    fn checkpoint_path(&self, name: &Path) -> PathBuf {
+    pub(crate) fn checkpoint_path(&self, name: &Path) -> PathBuf {
         let path = self.model_dir().join(name);
         match path.extension().and_then(|e| e.to_str()) {
             Some("safetensors" | "pth" | "pt") => path,

@@ -24,7 +24,7 @@ use crate::{
 
 mod sealed {
     use vision_data::ImageDataBunch;
-    use vision_models::{Init, layers::RandomStream};
+    use vision_models::{Init, layers::RandomStream, weights::LoadReport};
 
     use crate::{Result, model::AnyModel};
 
@@ -36,6 +36,7 @@ mod sealed {
         pub(crate) split: Vec<String>,
         pub(crate) freeze: bool,
         pub(crate) warnings: Vec<String>,
+        pub(crate) report: Option<LoadReport>,
     }
 
     /// How the model comes about, once the builder knows everything.
@@ -225,6 +226,7 @@ impl<M: Model> Plan for ModelPlan<M> {
             split: Vec::new(),
             freeze: false,
             warnings: Vec::new(),
+            report: None,
         })
     }
 }
@@ -350,7 +352,9 @@ impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
             bn_final: self.bn_final,
         };
         create_head(config.clone())?;
-        let (body, features) = self.backbone.body(&self.pretrained, &self.cut, init)?;
+        let (body, features, report) =
+            self.backbone
+                .body_and_report(&self.pretrained, &self.cut, init)?;
         let model = match self.custom_head {
             Some(head) => boxed(Cnn { body, head }),
             None => {
@@ -374,6 +378,7 @@ impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
             split: self.backbone.split(),
             freeze,
             warnings,
+            report,
         })
     }
 }

@@ -7,6 +7,7 @@ use vision_data::{Batch, DatasetType, Image, ImageDataBunch};
 use vision_models::{
     layers::RandomStream,
     state::{Entry, NamedTensor, values},
+    weights::LoadReport,
 };
 
 use crate::{
@@ -38,6 +39,7 @@ pub struct Learner {
     dropout: RandomStream,
     recorder: Recorder,
     warnings: Vec<String>,
+    pub(crate) report: Option<LoadReport>,
 }
 
 impl Learner {
@@ -66,6 +68,7 @@ impl Learner {
             dropout,
             recorder: Recorder::default(),
             warnings: parts.warnings,
+            report: parts.report,
             settings,
         };
         if !learner.settings.silent {
@@ -115,6 +118,12 @@ impl Learner {
     /// What the user should know about the settings; printed at the start unless silent.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
+    }
+
+    /// How weights were last loaded from a file, at building or later: what came from it, what is new, and
+    /// what it has that was not used. It prints as a few lines.
+    pub fn weights_report(&self) -> Option<&LoadReport> {
+        self.report.as_ref()
     }
 
     /// Rates, losses and metrics of every fit since the learner was made.

@@ -35,6 +35,7 @@ mod fit;
 mod groups;
 mod head;
 mod learner;
+mod loading;
 mod loss;
 mod lr;
 mod metrics;

@@ -61,7 +61,8 @@ pub enum Error {
     },
     /// The file is of no kind that holds weights.
     #[error(
-        "{} is not a weights file: {reason}; PyTorch (.pth, .pt) and safetensors files can be read",
+        "{} is not a weights file: {reason}; PyTorch (.pth, .pt) and safetensors files (also by \
+         their index) can be read",
         path.display()
     )]
     NotWeights {
@@ -106,6 +107,20 @@ pub enum Error {
         found: u64,
         /// The largest size that is read.
         limit: u64,
+    },
+    /// An index of several files does not go with them.
+    #[error(
+        "{} names the file {shard:?}, {reason}; put all files of the set into one folder, as they were \
+         published",
+        path.display()
+    )]
+    Shard {
+        /// The index.
+        path: PathBuf,
+        /// The file that it names.
+        shard: String,
+        /// What is wrong with that.
+        reason: String,
     },
     /// The file has no tensor of that name.
     #[error("{} has no tensor {name:?}{}", path.display(), near_name(near))]

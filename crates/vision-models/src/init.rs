@@ -139,12 +139,13 @@ impl Init {
         shape: [usize; D],
         mut value: impl FnMut(&mut ChaCha8Rng) -> f64,
     ) -> Param<Tensor<D>> {
-        let Some(rng) = &mut self.rng else {
-            return self.zeros(shape);
+        let len = shape.iter().product();
+        let values: Vec<f32> = match &mut self.rng {
+            Some(rng) => (0..len).map(|_| value(rng) as f32).collect(),
+            // The system's zeros, which take no memory until something else is written over them: the
+            // device's would be written out, and double the height of a load.
+            None => vec![0.0; len],
         };
-        let values: Vec<f32> = (0..shape.iter().product::<usize>())
-            .map(|_| value(rng) as f32)
-            .collect();
         Param::from_tensor(Tensor::from_data(
             TensorData::new(values, shape),
             &self.device,

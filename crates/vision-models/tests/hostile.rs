@@ -2,37 +2,29 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod support;
+
 use std::{
     fs,
     io::{Seek, SeekFrom, Write},
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
+    path::Path,
 };
 
+use support::{MEMORY, PATIENCE, archive, clock, fixture, peak_memory, read};
 use vision_models::{Error, weights::WeightsFile};
-use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
+use zip::CompressionMethod;
 
-fn fixture(name: &str) -> PathBuf {
-    Path::new(env!("CARGO_MANIFEST_DIR"))
-        .join("tests/fixtures/weights")
-        .join(name)
-}
-
-/// Opens a file and reads all of it.
-fn read(path: &Path) -> Result<Vec<Vec<f32>>, Error> {
-    let file = WeightsFile::open(path)?;
-    file.names().map(|name| file.read_f32(name)).collect()
-}
-
-/// The error of a file, which must come within a second and name the file.
+/// The error of a file, which must come within a second and within the memory limit, and name the file.
 fn refused(path: &Path) -> Error {
-    let start = Instant::now();
+    let start = clock();
     let error = match read(path) {
         Ok(_) => panic!("{} was read", path.display()),
         Err(error) => error,
     };
-    let took = start.elapsed();
-    assert!(took < Duration::from_secs(1), "{took:?}: {error}");
+    let took = clock() - start;
+    assert!(took < PATIENCE, "{took:?}: {error}");
+    let peak = peak_memory().unwrap_or(0);
+    assert!(peak < MEMORY, "{peak} bytes: {error}");
     let text = error.to_string();
     assert!(text.contains(&path.display().to_string()), "{text}");
     assert!(text.len() < 1000, "{text}");
@@ -104,16 +96,6 @@ fn zip(pickle: &[u8], storage: &[u8]) -> Vec<u8> {
         CompressionMethod::Stored,
         &[("a/data.pkl", pickle), ("a/data/0", storage)],
     )
-}
-
-fn archive(method: CompressionMethod, entries: &[(&str, &[u8])]) -> Vec<u8> {
-    let options = SimpleFileOptions::default().compression_method(method);
-    let mut zip = ZipWriter::new(std::io::Cursor::new(Vec::new()));
-    for (name, bytes) in entries {
-        zip.start_file(*name, options).unwrap();
-        zip.write_all(bytes).unwrap();
-    }
-    zip.finish().unwrap().into_inner()
 }
 
 /// A file of the older format with the given main pickle and list of storages.
@@ -344,6 +326,37 @@ fn compressed_entries_are_refused_so_that_nothing_can_swell() {
 }
 
 #[test]
+fn entries_of_an_archive_that_share_bytes_are_refused() {
+    let values = [0; 4000];
+    let mut bytes = archive(
+        CompressionMethod::Stored,
+        &[
+            ("a/data.pkl", &dict(&tensor(1000, 0, &[1000], &[1]))),
+            ("a/data/0", &values),
+            ("a/data/1", &values),
+        ],
+    );
+    // The offset of the local header, in the last header of the central directory: the one before it.
+    let first = bytes.windows(4).position(|w| w == b"PK\x01\x02").unwrap();
+    let headers: Vec<usize> = (first..bytes.len() - 4)
+        .filter(|&at| &bytes[at..at + 4] == b"PK\x01\x02")
+        .collect();
+    let offset = bytes[headers[1] + 42..headers[1] + 46].to_vec();
+    bytes[headers[2] + 42..headers[2] + 46].copy_from_slice(&offset);
+    assert_bad(&bytes, "overlap");
+}
+
+#[test]
+fn an_archive_of_a_hundred_thousand_entries_is_refused() {
+    let names: Vec<String> = (0..100_001).map(|i| i.to_string()).collect();
+    let entries: Vec<(&str, &[u8])> = names.iter().map(|n| (n.as_str(), &b""[..])).collect();
+    assert_bad(
+        &archive(CompressionMethod::Stored, &entries),
+        "100001 entries",
+    );
+}
+
+#[test]
 fn an_archive_that_is_no_checkpoint_is_refused() {
     assert_bad(&archive(CompressionMethod::Stored, &[]), "data.pkl");
     assert_bad(
@@ -451,7 +464,7 @@ fn no_single_wrong_byte_makes_a_reader_panic_or_hang() {
         };
         for (at, &byte) in bytes.iter().enumerate() {
             put(at, !byte);
-            let start = Instant::now();
+            let start = clock();
             if let Err(error) = read(&path) {
                 let text = error.to_string();
                 assert!(
@@ -459,7 +472,7 @@ fn no_single_wrong_byte_makes_a_reader_panic_or_hang() {
                     "{at}: {text}"
                 );
             }
-            assert!(start.elapsed() < Duration::from_secs(1), "{name} {at}");
+            assert!(clock() - start < PATIENCE, "{name} {at}");
             put(at, byte);
         }
     }
@@ -559,6 +572,132 @@ fn a_safetensors_header_of_impossible_length_is_refused() {
     }
     let long = format!("{{{}}}", " ".repeat(5 << 20));
     assert_bad(&safetensors(&long, 0), "over the limit");
+}
+
+// ---- several files with an index
+
+/// The error of an index in a folder that has the shards `a.safetensors`, `b.pth` and `sub/a.safetensors`.
+fn refused_index(json: &str) -> Error {
+    let folder = tempfile::tempdir().unwrap();
+    fs::create_dir(folder.path().join("sub")).unwrap();
+    for (to, from) in [
+        ("a.safetensors", "plain.safetensors"),
+        ("sub/a.safetensors", "plain.safetensors"),
+        ("b.pth", "zip.pth"),
+    ] {
+        fs::copy(fixture(from), folder.path().join(to)).unwrap();
+    }
+    let path = folder.path().join("model.safetensors.index.json");
+    fs::write(&path, json).unwrap();
+    refused(&path)
+}
+
+#[test]
+fn an_index_that_points_outside_its_folder_is_refused_though_the_file_is_there() {
+    let absolute = fixture("plain.safetensors").display().to_string();
+    for shard in [
+        absolute.as_str(),
+        "../a.safetensors",
+        "sub/a.safetensors",
+        "sub/../a.safetensors",
+        "./a.safetensors",
+        "/etc/passwd",
+        "..",
+        ".",
+        "",
+        "sub\\a.safetensors",
+        "c:a.safetensors",
+        "a.safetensors\0",
+    ] {
+        let json = serde_json::json!({ "weight_map": { "fc.bias": shard } });
+        let error = refused_index(&json.to_string());
+        assert!(
+            matches!(&error, Error::Shard { shard: named, reason, .. } if shard.starts_with(named.as_str()) && reason.contains("own folder")),
+            "{shard:?}: {error:?}"
+        );
+    }
+}
+
+#[test]
+fn an_index_that_lies_about_its_shards_is_refused_and_the_shard_is_named() {
+    for (shard, tensor, why) in [
+        ("c.safetensors", "fc.bias", "not there"),
+        ("b.pth", "fc.bias", "not a safetensors file"),
+        ("sub", "fc.bias", "it is a folder"),
+        ("a.safetensors", "fc.other", "\"fc.other\""),
+    ] {
+        let json = serde_json::json!({ "weight_map": { tensor: shard } });
+        let error = refused_index(&json.to_string());
+        assert!(
+            matches!(&error, Error::Shard { shard: named, reason, .. } if named == shard && reason.contains(why)),
+            "{error:?}"
+        );
+    }
+}
+
+#[test]
+fn an_index_that_is_damaged_empty_or_too_large_is_refused() {
+    for (json, why) in [
+        (
+            r#"{"weight_map": {"fc.bias": "a.safe"#.to_owned(),
+            "no index",
+        ),
+        (
+            r#"{"weight_map": ["a.safetensors"]}"#.to_owned(),
+            "no index",
+        ),
+        (r#"{"weight_map": {"fc.bias": 1}}"#.to_owned(), "no index"),
+        (r#"{"architectures": ["ResNet"]}"#.to_owned(), "weight_map"),
+        ("{".repeat(1000), "no index"),
+        (
+            r#"{"weight_map": {}}"#.to_owned(),
+            "no floating point tensor",
+        ),
+        (
+            format!("{{\"weight_map\": {{}}}}{}", " ".repeat(4 << 20)),
+            "over the limit",
+        ),
+    ] {
+        let error = refused_index(&json);
+        assert!(
+            matches!(&error, Error::NotWeights { reason, .. } | Error::BadWeights { reason, .. } if reason.contains(why)),
+            "{error:?}"
+        );
+    }
+    let shards: serde_json::Map<_, _> = (0..257)
+        .map(|i| (format!("w{i}"), format!("{i}.safetensors").into()))
+        .collect();
+    let error = refused_index(&serde_json::json!({ "weight_map": shards }).to_string());
+    assert!(
+        matches!(&error, Error::BadWeights { reason, .. } if reason.contains("257 shards")),
+        "{error:?}"
+    );
+}
+
+#[test]
+fn an_index_or_a_shard_cut_off_at_any_sixteenth_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let index = folder.path().join("model.safetensors.index.json");
+    let shard = folder.path().join("a.safetensors");
+    let json = br#"{"metadata": {"total_size": 4}, "weight_map": {"fc.bias": "a.safetensors"}}"#;
+    let values = fs::read(fixture("plain.safetensors")).unwrap();
+    for part in 0..16 {
+        fs::write(&shard, &values).unwrap();
+        fs::write(&index, &json[..json.len() * part / 16]).unwrap();
+        let error = refused(&index);
+        assert!(
+            matches!(error, Error::NotWeights { .. }),
+            "{part}: {error:?}"
+        );
+
+        fs::write(&index, json).unwrap();
+        fs::write(&shard, &values[..values.len() * part / 16]).unwrap();
+        let text = match read(&index) {
+            Ok(_) => panic!("{part} was read"),
+            Err(error) => error.to_string(),
+        };
+        assert!(text.contains("a.safetensors"), "{part}: {text}");
+    }
 }
 
 // ---- what is no file of weights at all

@@ -121,6 +121,131 @@ fn the_metadata_of_a_safetensors_file_can_be_asked_for() {
     assert_eq!(file.metadata("other"), None);
 }
 
+#[test]
+fn the_report_says_under_which_key_and_prefix_the_tensors_lay() {
+    for (name, notes) in [
+        ("zip.pth", &[][..]),
+        ("whole_model.pth", &[]),
+        ("model_child.pth", &[]),
+        ("state_dict.pth", &["taken from the key \"state_dict\""]),
+        ("fastai.pth", &["taken from the key \"model\""]),
+        (
+            "module_prefix.pth",
+            &[
+                "taken from the key \"state_dict\"",
+                "prefix \"module.\" dropped from every name",
+            ],
+        ),
+    ] {
+        let report = compare(name, &wanted(2));
+        assert_eq!(report.notes, notes, "{name}");
+        for note in notes {
+            assert!(report.to_string().contains(note), "{report}");
+        }
+    }
+}
+
+#[test]
+fn safetensors_in_several_files_open_by_their_index() {
+    let folder = tempfile::tempdir().unwrap();
+    let write = |name: &str, tensors: &[NamedTensor]| {
+        write_safetensors(folder.path().join(name), tensors, &BTreeMap::new()).unwrap();
+    };
+    let all = state::tensors(&model(1));
+    let (first, second) = all.split_at(3);
+    write("model-00001-of-00002.safetensors", first);
+    let extra = named("extra", &[1], &[0.0]);
+    write(
+        "model-00002-of-00002.safetensors",
+        &[second, &[extra]].concat(),
+    );
+    let map: BTreeMap<&str, &str> = all
+        .iter()
+        .enumerate()
+        .map(|(i, t)| {
+            let shard = [
+                "model-00001-of-00002.safetensors",
+                "model-00002-of-00002.safetensors",
+            ];
+            (t.name.as_str(), shard[usize::from(i >= 3)])
+        })
+        .collect();
+    // As Hugging Face's libraries write it.
+    let index = serde_json::json!({ "metadata": { "total_size": 1 }, "weight_map": map });
+    let path = folder.path().join("model.safetensors.index.json");
+    fs::write(&path, serde_json::to_string_pretty(&index).unwrap()).unwrap();
+
+    let file = WeightsFile::open(&path).unwrap();
+    assert_eq!(file.format(), Format::Safetensors);
+    let (loaded, report) = weights::load_into(model(2), &file).unwrap();
+    report.require_complete().unwrap();
+    assert_eq!(state::tensors(&loaded), all);
+    let text = report.to_string();
+    assert!(
+        text.contains("2 shards") && text.contains("1 tensors of the shards"),
+        "{text}"
+    );
+}
+
+#[test]
+fn a_classifier_with_fastais_names_is_a_whole_model_with_another_head() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("fastai.safetensors");
+    // fastai's body is a list without names of the model's first children, its head another list.
+    let positions = BTreeMap::from([("conv", "0.0"), ("bn", "0.1")]);
+    let all = state::tensors(&model(1));
+    let mut tensors: Vec<NamedTensor> = all
+        .iter()
+        .filter_map(|t| {
+            let (child, rest) = t.name.split_once('.')?;
+            let name = format!("{}.{rest}", positions.get(child)?);
+            Some(NamedTensor { name, ..t.clone() })
+        })
+        .collect();
+    tensors.push(named("1.8.weight", &[2, 3], &[0.0; 6]));
+    write_safetensors(&path, &tensors, &BTreeMap::new()).unwrap();
+
+    let children = ["conv", "bn", "pool", "flat", "fc"];
+    let file = WeightsFile::open(&path).unwrap().with_children(&children);
+    let (loaded, report) = weights::load_into(model(2), &file).unwrap();
+    let report = report.without("fc");
+    report.require_complete().unwrap();
+    assert_eq!(report.replaced, ["fc.weight", "fc.bias"]);
+    assert_eq!(report.unused, ["1.8.weight"]);
+    let text = report.to_string();
+    assert!(text.contains("fastai's names"), "{text}");
+    assert!(
+        text.contains("2 not taken from it but new: fc.weight, fc.bias"),
+        "{text}"
+    );
+    for (loaded, saved) in state::tensors(&loaded).iter().zip(&all) {
+        assert_eq!(
+            loaded == saved,
+            !saved.name.starts_with("fc."),
+            "{}",
+            saved.name
+        );
+    }
+}
+
+#[test]
+fn only_names_of_two_parts_are_taken_for_fastais() {
+    let plain = || WeightsFile::open(fixture("zip.pth")).unwrap();
+    let names = |file: &WeightsFile| file.names().map(str::to_owned).collect::<Vec<_>>();
+    let file = plain().with_children(&["conv", "bn", "pool", "flat", "fc"]);
+    assert_eq!(names(&file), names(&plain()));
+    assert!(file.notes().is_empty());
+
+    // A list without names, as fastai's xresnets are: 0 and 1 are its first children.
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("list.safetensors");
+    let list = ["0.0.weight", "1.0.weight", "4.0.weight"].map(|n| named(n, &[1], &[0.0]));
+    write_safetensors(&path, &list, &BTreeMap::new()).unwrap();
+    let open = || WeightsFile::open(&path).unwrap();
+    let file = open().with_children(&["0", "1", "2", "3", "4"]);
+    assert_eq!(names(&file), names(&open()));
+}
+
 /// The model of the fixtures, as names and shapes, with `classes` outputs.
 fn wanted(classes: usize) -> Vec<(&'static str, Vec<usize>)> {
     vec![
@@ -243,6 +368,42 @@ fn written_tensors_read_back_bit_for_bit() {
     let file = WeightsFile::open(&path).unwrap();
     assert_eq!(file.shape("odd"), Some(&[2, 3][..]));
     assert_eq!(bits(&file.read_f32("odd").unwrap()), bits(&odd));
+}
+
+#[test]
+fn what_pytorch_saved_goes_through_this_library_without_a_changed_bit() {
+    let expected: Value =
+        serde_json::from_slice(&fs::read(fixture("expected.json")).unwrap()).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    for name in [
+        "zip.pth",
+        "legacy.pth",
+        "tar.pth",
+        "strided.pth",
+        "plain.safetensors",
+    ] {
+        let file = WeightsFile::open(fixture(name)).unwrap();
+        let tensors: Vec<NamedTensor> = file
+            .names()
+            .map(|n| named(n, file.shape(n).unwrap(), &file.read_f32(n).unwrap()))
+            .collect();
+        let path = folder.path().join("out.safetensors");
+        write_safetensors(&path, &tensors, &BTreeMap::new()).unwrap();
+
+        // The reference implementation reads what was written; expected.json is what PyTorch had.
+        let bytes = fs::read(&path).unwrap();
+        let written = safetensors::SafeTensors::deserialize(&bytes).unwrap();
+        let tensors = expected["files"][name]["tensors"].as_object().unwrap();
+        assert_eq!(written.len(), tensors.len(), "{name}");
+        for (tensor, expected) in tensors {
+            let view = written.tensor(tensor).unwrap();
+            let shape: Vec<u64> = view.shape().iter().map(|&d| d as u64).collect();
+            assert_eq!(shape, numbers(&expected["shape"]), "{name} {tensor}");
+            let values = view.data().as_chunks().0.iter();
+            let bits: Vec<u64> = values.map(|&v| u32::from_le_bytes(v).into()).collect();
+            assert_eq!(bits, numbers(&expected["bits"]), "{name} {tensor}");
+        }
+    }
 }
 
 #[test]

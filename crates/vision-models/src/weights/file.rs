@@ -10,9 +10,10 @@ use std::{
 };
 
 use super::{
-    guard, pth,
+    guard, names, pth,
     report::nearest,
     safetensors::{self, looks_like_safetensors},
+    shards::{self, looks_like_index},
 };
 use crate::{Error, Result};
 
@@ -25,15 +26,19 @@ pub const MAX_FILE_BYTES: u64 = 8 << 30;
 pub enum Format {
     /// What `torch.save` writes, in any of its versions.
     Pytorch,
-    /// safetensors.
+    /// safetensors, in one file or, with an index, in several.
     Safetensors,
 }
 
 /// The named tensors of a weights file, whose values are read when they are asked for.
 ///
 /// Of a PyTorch file it shows the state dict, also when that lies under `state_dict`,
-/// `model_state_dict` or `model` (as in fastai's files with an optimizer). A prefix `module.` that every
-/// name carries, left by `DataParallel`, is dropped.
+/// `model_state_dict` or `model` (as in fastai's files with an optimizer). A prefix that every name
+/// carries, `module.` left by `DataParallel` or `_orig_mod.` by `torch.compile`, is dropped.
+/// [`notes`](Self::notes) says which of this happened.
+///
+/// safetensors in several files open by their index, `model.safetensors.index.json`. The files that it
+/// names must lie in its own folder.
 ///
 /// Tensors that are not floating point, such as a batch normalisation's `num_batches_tracked`, are no
 /// weights: they are listed by [`skipped`](Self::skipped) and nowhere else.
@@ -42,6 +47,7 @@ pub struct WeightsFile {
     format: Format,
     tensors: BTreeMap<String, Stored>,
     metadata: BTreeMap<String, String>,
+    notes: Vec<String>,
 }
 
 /// Reads the bytes of one tensor, row-major and in the byte order of this machine.
@@ -59,6 +65,8 @@ pub(super) struct Stored {
 pub(super) struct Contents {
     pub(super) tensors: BTreeMap<String, Stored>,
     pub(super) metadata: BTreeMap<String, String>,
+    /// What a person should know of how the tensors were found.
+    pub(super) notes: Vec<String>,
 }
 
 /// The type of a tensor's values.
@@ -99,7 +107,8 @@ impl WeightsFile {
     ///
     /// [`Error::Io`] if the file cannot be opened, [`Error::NotWeights`] if it is something else,
     /// [`Error::BadWeights`] if it is damaged, [`Error::UnsafeWeights`] if its pickle names a dangerous
-    /// function, [`Error::WeightsTooLarge`] beyond [`MAX_FILE_BYTES`].
+    /// function, [`Error::WeightsTooLarge`] beyond [`MAX_FILE_BYTES`], [`Error::Shard`] if an index names
+    /// a file that is missing, elsewhere, or does not hold what it should.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let path = path.as_ref();
         let (mut file, len) = open_regular(path)?;
@@ -109,23 +118,42 @@ impl WeightsFile {
             .read_to_end(&mut head)
             .map_err(|source| io_error(path, source))?;
 
-        let (format, contents) = if looks_like_safetensors(&head) {
+        let (format, mut contents) = if looks_like_safetensors(&head) {
             (Format::Safetensors, safetensors::open(path, file, len)?)
         } else if let Some(container) = guard::Container::of(&head) {
             guard::check(path, file, len, container)?;
             (Format::Pytorch, pth::open(path, len)?)
+        } else if looks_like_index(&head) {
+            (Format::Safetensors, shards::open(path, file, len)?)
         } else {
             return Err(not_weights(path, describe(&head)));
         };
         if !contents.tensors.values().any(|t| t.dtype.is_float()) {
             return Err(bad(path, "it holds no floating point tensor"));
         }
+        names::drop_prefixes(&mut contents);
         Ok(Self {
             path: path.to_owned(),
             format,
-            tensors: without_prefix(contents.tensors, "module."),
+            tensors: contents.tensors,
             metadata: contents.metadata,
+            notes: contents.notes,
         })
+    }
+
+    /// The file as a file of a whole model with these direct children, if it has fastai's names.
+    ///
+    /// fastai calls a classifier's body `0`, its head `1`, and the body's children by their positions:
+    /// `0.4.0.conv1.weight` becomes `layer1.0.conv1.weight` where the child at position 4 is `layer1`. The
+    /// head (`1.8.weight`) keeps its names, so that it is unused. Another file stays as it is.
+    pub fn with_children(mut self, children: &[&str]) -> Self {
+        if names::are_fastai(self.names(), children) {
+            self.tensors = names::whole_model(self.tensors, children);
+            let note =
+                "fastai's names: the body's (\"0.\") taken by position, the head's (\"1.\") left";
+            self.notes.push(note.to_owned());
+        }
+        self
     }
 
     /// Where the file is.
@@ -176,6 +204,11 @@ impl WeightsFile {
         self.metadata.get(key).map(String::as_str)
     }
 
+    /// What was done to find the tensors: the key that they lay under, a prefix that was dropped, shards.
+    pub fn notes(&self) -> &[String] {
+        &self.notes
+    }
+
     /// Reads a tensor's values in row-major order.
     ///
     /// 16-bit numbers convert exactly; 64-bit numbers are rounded to the nearest, as PyTorch does.
@@ -219,7 +252,7 @@ impl fmt::Debug for WeightsFile {
 }
 
 /// Opens a file and tells its size. A named pipe would wait for a writer, a device may never end.
-fn open_regular(path: &Path) -> Result<(File, u64)> {
+pub(super) fn open_regular(path: &Path) -> Result<(File, u64)> {
     let metadata = fs::metadata(path).map_err(|source| io_error(path, source))?;
     if metadata.is_dir() {
         return Err(not_weights(path, "it is a folder"));
@@ -254,32 +287,25 @@ fn describe(head: &[u8]) -> &'static str {
     }
 }
 
-fn without_prefix(tensors: BTreeMap<String, Stored>, prefix: &str) -> BTreeMap<String, Stored> {
-    if !tensors.keys().all(|name| name.starts_with(prefix)) {
-        return tensors;
-    }
-    let short = tensors
-        .into_iter()
-        .map(|(n, t)| (n[prefix.len()..].to_owned(), t));
-    short.collect()
-}
-
 /// Runs foreign code on foreign data: should it panic, that is one more way for a file to be bad.
 pub(super) fn catch<T>(path: &Path, f: impl FnOnce() -> T) -> Result<T> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|_| bad(path, "its reader gave up on it"))
 }
 
 pub(super) fn bad(path: &Path, reason: impl Into<String>) -> Error {
-    let mut reason: String = reason.into();
-    // A reason may quote the file, which is as long as its author likes.
+    Error::BadWeights {
+        path: path.to_owned(),
+        reason: shortened(reason.into()),
+    }
+}
+
+/// A reason may quote the file, which is as long as its author likes.
+fn shortened(mut reason: String) -> String {
     if let Some((end, _)) = reason.char_indices().nth(400) {
         reason.truncate(end);
         reason.push_str("..");
     }
-    Error::BadWeights {
-        path: path.to_owned(),
-        reason,
-    }
+    reason
 }
 
 /// A failed read: the system's fault if it gave an error number, or else the file's.
@@ -298,9 +324,9 @@ fn io_error(path: &Path, source: io::Error) -> Error {
     }
 }
 
-fn not_weights(path: &Path, reason: impl Into<String>) -> Error {
+pub(super) fn not_weights(path: &Path, reason: impl Into<String>) -> Error {
     Error::NotWeights {
         path: path.to_owned(),
-        reason: reason.into(),
+        reason: shortened(reason.into()),
     }
 }

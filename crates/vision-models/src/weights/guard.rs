@@ -86,6 +86,13 @@ impl Guard<'_> {
         if archive.len() > MAX_ZIP_ENTRIES {
             return Err(self.bad(format!("its archive has {} entries", archive.len())));
         }
+        // Few bytes that many entries share are how a small archive becomes a large one.
+        if archive
+            .has_overlapping_entries()
+            .map_err(|e| self.zip_error(e))?
+        {
+            return Err(self.bad("entries of its archive overlap"));
+        }
         for index in 0..archive.len() {
             let entry = archive
                 .by_index_data(index)

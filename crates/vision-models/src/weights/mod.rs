@@ -1,4 +1,4 @@
-//! Files of named tensors: PyTorch's (`.pth`, `.pt`) and safetensors.
+//! Files of named tensors: PyTorch's (`.pth`, `.pt`) and safetensors, in one file or several.
 //!
 //! ```no_run
 //! use vision_models::{Arch, Init, weights};
@@ -24,9 +24,11 @@
 //! | a file | [`MAX_FILE_BYTES`] (2 GiB in the TAR format of before 2017, which is held in memory) |
 //! | a tensor | the size of its file, or 1 MiB if that is more |
 //! | the pickles of a file | 1 million operations, 64 MiB, 1000 levels |
-//! | the header of a safetensors file | 4 MiB |
+//! | the header of a safetensors file, or an index | 4 MiB |
+//! | the files that an index names | 256 |
 //!
-//! Entries of a PyTorch zip archive must be stored, as `torch.save` does, not compressed.
+//! Entries of a PyTorch zip archive must be stored, as `torch.save` does, not compressed, and must not overlap.
+//! An index of several safetensors files may name files of its own folder only.
 //!
 //! # Map
 //!
@@ -36,9 +38,11 @@
 mod atomic;
 mod file;
 mod guard;
+mod names;
 mod pth;
 mod report;
 mod safetensors;
+mod shards;
 
 pub use atomic::write_atomic;
 pub use file::{Format, MAX_FILE_BYTES, WeightsFile};

@@ -15,8 +15,10 @@ const MAX_REPEATED_BYTES: u64 = 1 << 20;
 
 /// Lists the tensors of a file of `len` bytes that has passed the guard.
 pub(super) fn open(path: &Path, len: u64) -> Result<Contents> {
-    let reader = catch(path, || state_dict(path))?.map_err(|e| error(path, e))?;
+    let (reader, key) = catch(path, || state_dict(path))?.map_err(|e| error(path, e))?;
     let mut contents = Contents::default();
+    let note = key.map(|key| format!("taken from the key {key:?}"));
+    contents.notes.extend(note);
     for (name, tensor) in reader.into_tensors() {
         let bytes = tensor.byte_len() as u64;
         if bytes > len.max(MAX_REPEATED_BYTES) {
@@ -28,19 +30,22 @@ pub(super) fn open(path: &Path, len: u64) -> Result<Contents> {
     Ok(contents)
 }
 
-fn state_dict(path: &Path) -> std::result::Result<PytorchReader, PytorchError> {
+/// The tensors, and the key that they lie under.
+fn state_dict(
+    path: &Path,
+) -> std::result::Result<(PytorchReader, Option<&'static str>), PytorchError> {
     let whole = PytorchReader::new(path)?;
     for key in WRAPPERS {
         let prefix = format!("{key}.");
         if whole.tensors().keys().any(|name| name.starts_with(&prefix)) {
             // A plain state dict with a child called `model` has such names, but no such key.
             match PytorchReader::with_top_level_key(path, key) {
-                Ok(inner) if !inner.is_empty() => return Ok(inner),
+                Ok(inner) if !inner.is_empty() => return Ok((inner, Some(key))),
                 _ => {}
             }
         }
     }
-    Ok(whole)
+    Ok((whole, None))
 }
 
 fn stored(tensor: Tensor) -> Stored {

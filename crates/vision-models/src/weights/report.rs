@@ -11,7 +11,8 @@ use crate::{Error, Result, error::first_few};
 
 /// How a file's tensors and a model's parameters go together.
 ///
-/// It prints as one line of counts and the first names of what does not fit.
+/// It prints as a line with the number of tensors loaded, how they were found, and the first names of what
+/// does not fit.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoadReport {
@@ -27,6 +28,11 @@ pub struct LoadReport {
     pub unused: Vec<String>,
     /// Tensors of the file that are not floating point, such as `num_batches_tracked`.
     pub skipped: Vec<String>,
+    /// Parameters that do not fit and need not, because something new takes their place: see
+    /// [`without`](Self::without).
+    pub replaced: Vec<String>,
+    /// What was done to find the tensors in the file: see [`WeightsFile::notes`].
+    pub notes: Vec<String>,
 }
 
 /// A tensor whose shape is not the model's.
@@ -61,6 +67,7 @@ impl LoadReport {
         let mut report = Self {
             file: file.path().to_owned(),
             skipped: file.skipped().map(str::to_owned).collect(),
+            notes: file.notes().to_vec(),
             ..Self::default()
         };
         let mut unused: BTreeSet<&str> = file.names().collect();
@@ -80,14 +87,17 @@ impl LoadReport {
         report
     }
 
-    /// The report without what a module (`fc`) lacks: for a part of the model that is not needed.
+    /// The report with what a module (`fc`) lacks set aside as [`replaced`](Self::replaced): for a part of
+    /// the model that is not needed, or keeps its own values.
     pub fn without(mut self, module: &str) -> Self {
         let inside = |name: &str| {
             let rest = name.strip_prefix(module);
             rest.is_some_and(|rest| rest.is_empty() || rest.starts_with('.'))
         };
-        self.missing.retain(|name| !inside(name));
-        self.mismatched.retain(|m| !inside(&m.name));
+        let missing = self.missing.extract_if(.., |name| inside(name));
+        self.replaced.extend(missing);
+        let mismatched = self.mismatched.extract_if(.., |m| inside(&m.name));
+        self.replaced.extend(mismatched.map(|m| m.to_string()));
         self
     }
 
@@ -162,9 +172,13 @@ impl fmt::Display for LoadReport {
         let name = self.file.file_name().map_or(self.file.as_path(), Path::new);
         let shapes: Vec<_> = self.mismatched.iter().map(Mismatch::to_string).collect();
         write!(f, "{}: {} loaded", name.display(), self.loaded.len())?;
+        for note in &self.notes {
+            write!(f, "\n  {note}")?;
+        }
         let lists = [
             ("missing", &self.missing),
             ("of another shape", &shapes),
+            ("not taken from it but new", &self.replaced),
             ("unused", &self.unused),
             ("skipped, not floating point", &self.skipped),
         ];

@@ -1,0 +1,67 @@
+//! Times the loading of a weights file and measures the memory that it takes: one line of JSON.
+//!
+//! ```text
+//! cargo run -p vision-models --example load_weights -- resnet50 FILE [OUT.safetensors]
+//! python3 scripts/time_load.py resnet50 FILE      # the same with PyTorch
+//! ```
+//!
+//! `seconds` is opening and loading into a model that was built before, as `torch.load` and
+//! `load_state_dict` do. `peak_bytes` is how much more memory than before the process held at its height.
+//! With OUT, what was loaded is then written there (`scripts/check_round_trip.py` compares that in PyTorch).
+
+use std::{collections::BTreeMap, error::Error, fs, time::Instant};
+
+use vision_models::{Arch, Init, state, weights};
+
+fn main() -> Result<(), Box<dyn Error>> {
+    let mut args = std::env::args().skip(1);
+    let (Some(arch), Some(path)) = (args.next(), args.next()) else {
+        return Err("usage: load_weights ARCH FILE [OUT.safetensors]".into());
+    };
+    let arch: Arch = arch.parse()?;
+    let classes = arch.info().weights.classes;
+    // The device starts its threads at its first use; that is no part of loading.
+    let device = vision_models::test_device();
+    drop(Init::new(0, &device).zeros([1]).val());
+    let before = resident("VmRSS");
+
+    let begin = Instant::now();
+    let model = arch.build(classes, &mut Init::zeroed(&device));
+    let built = begin.elapsed();
+    let children: Vec<String> = model.names().map(str::to_owned).collect();
+    let children: Vec<&str> = children.iter().map(String::as_str).collect();
+    let begin = Instant::now();
+    let file = weights::WeightsFile::open(&path)?.with_children(&children);
+    let opened = begin.elapsed();
+    let (model, report) = weights::load_into(model, &file)?;
+    let loaded = begin.elapsed();
+
+    let peak = resident("VmHWM")
+        .zip(before)
+        .map(|(peak, before)| peak - before);
+    // A file of other classes, or fastai's, has another classifier.
+    let report = report.without(children.last().copied().unwrap_or(""));
+    eprintln!("{report}");
+    report.require_complete()?;
+    let size = fs::metadata(&path)?.len();
+    println!(
+        "{}",
+        serde_json::json!({
+            "engine": format!("vision {}", env!("CARGO_PKG_VERSION")), "arch": arch.name(), "bytes": size,
+            "build_s": built.as_secs_f64(), "open_s": opened.as_secs_f64(), "seconds": loaded.as_secs_f64(),
+            "peak_bytes": peak, "peak_per_file": peak.map(|peak| peak as f64 / size as f64),
+        })
+    );
+    if let Some(out) = args.next() {
+        weights::write_safetensors(out, &state::tensors(&model), &BTreeMap::new())?;
+    }
+    Ok(())
+}
+
+/// A line of `/proc/self/status` in bytes; only Linux has that.
+fn resident(field: &str) -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with(field))?;
+    let kibibytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kibibytes * 1024)
+}

@@ -1,0 +1,128 @@
+//! safetensors in several files: `model.safetensors.index.json` names the file of each tensor.
+
+use std::{
+    collections::BTreeMap,
+    fs::File,
+    io::{self, Read, Seek, SeekFrom},
+    path::{Component, Path},
+};
+
+use serde::Deserialize;
+
+use super::{
+    file::{Contents, bad, not_weights, open_regular, read_error},
+    safetensors::{self, looks_like_safetensors},
+};
+use crate::{Error, Result};
+
+/// Room for 40,000 tensors.
+const MAX_INDEX_BYTES: u64 = 4 << 20;
+/// Every shard stays open while the file does.
+const MAX_SHARDS: usize = 256;
+
+/// The index, of which only this part matters.
+#[derive(Deserialize)]
+struct Index {
+    /// Name of each tensor, and the file that holds it.
+    weight_map: BTreeMap<String, String>,
+}
+
+/// JSON in the first place where safetensors have a length.
+pub(super) fn looks_like_index(head: &[u8]) -> bool {
+    head.trim_ascii_start().starts_with(b"{")
+}
+
+/// Reads an index of `len` bytes and the headers of the files that it names, which lie beside it.
+pub(super) fn open(path: &Path, mut file: File, len: u64) -> Result<Contents> {
+    if len > MAX_INDEX_BYTES {
+        let reason = format!("as an index it has {len} bytes, over the limit of {MAX_INDEX_BYTES}");
+        return Err(bad(path, reason));
+    }
+    let mut json = Vec::new();
+    let read = file.seek(SeekFrom::Start(0));
+    read.and_then(|_| file.take(MAX_INDEX_BYTES).read_to_end(&mut json))
+        .map_err(|e| read_error(path, e))?;
+    let index: Index = serde_json::from_slice(&json).map_err(|e| {
+        not_weights(
+            path,
+            format!("it is JSON, but no index of safetensors files: {e}"),
+        )
+    })?;
+
+    let mut shards: BTreeMap<&str, Vec<&str>> = BTreeMap::new();
+    for (name, shard) in &index.weight_map {
+        shards.entry(shard).or_default().push(name);
+    }
+    if shards.len() > MAX_SHARDS {
+        let reason = format!(
+            "it names {} shards, over the limit of {MAX_SHARDS}",
+            shards.len()
+        );
+        return Err(bad(path, reason));
+    }
+    let mut contents = Contents::default();
+    let mut ignored = 0;
+    for (&shard, names) in &shards {
+        let mut part = open_shard(path, shard)?;
+        for &name in names {
+            let tensor = part.tensors.remove(name).ok_or_else(|| {
+                refuse(
+                    path,
+                    shard,
+                    format!("which should hold {name:?} and does not"),
+                )
+            })?;
+            contents.tensors.insert(name.to_owned(), tensor);
+        }
+        ignored += part.tensors.len();
+        contents.metadata.append(&mut part.metadata);
+    }
+    contents.notes.push(format!("{} shards", shards.len()));
+    if ignored > 0 {
+        contents.notes.push(format!(
+            "{ignored} tensors of the shards are not in the index and were passed over"
+        ));
+    }
+    Ok(contents)
+}
+
+fn open_shard(index: &Path, shard: &str) -> Result<Contents> {
+    if !is_plain_name(shard) {
+        let reason = "which is not the plain name of a file in the index's own folder";
+        return Err(refuse(index, shard, reason));
+    }
+    let path = index.with_file_name(shard);
+    let (mut file, len) = open_regular(&path).map_err(|error| match error {
+        Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+            refuse(index, shard, "which is not there")
+        }
+        Error::NotWeights { reason, .. } => refuse(index, shard, format!("but {reason}")),
+        other => other,
+    })?;
+    let mut head = Vec::new();
+    let read = (&mut file).take(9).read_to_end(&mut head);
+    read.map_err(|e| read_error(&path, e))?;
+    if !looks_like_safetensors(&head) {
+        return Err(refuse(index, shard, "which is not a safetensors file"));
+    }
+    safetensors::open(&path, file, len)
+}
+
+/// Nothing that leads out of the folder on any system. Links are followed: Hugging Face's cache is made of
+/// them, and they were put there by whoever owns the folder, not by the index.
+fn is_plain_name(name: &str) -> bool {
+    let mut parts = Path::new(name).components();
+    let one = matches!(
+        (parts.next(), parts.next()),
+        (Some(Component::Normal(_)), None)
+    );
+    one && !name.contains(['/', '\\', ':', '\0'])
+}
+
+fn refuse(index: &Path, shard: &str, reason: impl Into<String>) -> Error {
+    Error::Shard {
+        path: index.to_owned(),
+        shard: shard.chars().take(100).collect(),
+        reason: reason.into().chars().take(300).collect(),
+    }
+}

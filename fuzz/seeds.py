@@ -1,0 +1,26 @@
+#!/usr/bin/env python3
+"""Makes the first inputs of the fuzz targets from the fixtures of the tests: `python3 fuzz/seeds.py`."""
+import pathlib, struct, zipfile
+
+HERE = pathlib.Path(__file__).resolve().parent
+FIXTURES = HERE.parent / "crates/vision-models/tests/fixtures/weights"
+
+
+def put(target, name, data):
+    folder = HERE / "corpus" / target
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(data)
+
+
+for path in FIXTURES.glob("*.pth"):
+    put("pth", path.name, path.read_bytes())
+    if zipfile.is_zipfile(path):
+        with zipfile.ZipFile(path) as archive:
+            for name in archive.namelist():
+                if name.endswith("data.pkl"):
+                    put("pickle", path.stem, archive.read(name))
+for path in FIXTURES.glob("*.safetensors"):
+    data = path.read_bytes()
+    put("safetensors", path.name, data)
+    put("safetensors", path.stem + ".header", data[8:8 + struct.unpack("<Q", data[:8])[0]])
+put("index", "plain", b'{"metadata":{"total_size":1},"weight_map":{"fc.bias":"a.safetensors","bn.bias":"b.safetensors"}}')

@@ -1,0 +1,49 @@
+//! The weights readers of `vision-models`, compiled from their own sources without Burn: with its dependencies
+//! the crate takes half an hour to build under a fuzzer's instrumentation.
+#![allow(dead_code, unreachable_pub, unused_imports)]
+
+#[path = "../../crates/vision-models/src/error.rs"]
+mod error;
+pub use error::{Error, Result};
+
+/// What the readers use of `vision_models::state`.
+pub mod state {
+    pub struct NamedTensor {
+        pub name: String,
+        pub shape: Vec<usize>,
+        pub values: Vec<f32>,
+    }
+}
+
+pub mod weights;
+
+use std::{fs, path::Path, sync::OnceLock};
+
+/// A folder of this process for the files of its runs.
+pub fn folder() -> &'static Path {
+    static FOLDER: OnceLock<std::path::PathBuf> = OnceLock::new();
+    FOLDER.get_or_init(|| {
+        let shm = Path::new("/dev/shm");
+        let root = if shm.is_dir() { shm.to_owned() } else { std::env::temp_dir() };
+        let folder = root.join(format!("vision-fuzz-{}", std::process::id()));
+        let _ = fs::create_dir_all(&folder);
+        folder
+    })
+}
+
+/// Writes a file and reads all of it as weights. A panic, also one that the reader caught, is a finding.
+pub fn read(name: &str, bytes: &[u8]) {
+    let path = folder().join(name);
+    if fs::write(&path, bytes).is_err() {
+        return;
+    }
+    let result = weights::WeightsFile::open(&path).and_then(|file| {
+        let file = file.with_children(&["conv", "bn", "fc"]);
+        file.names().try_for_each(|name| file.read_f32(name).map(drop))
+    });
+    if let Err(error) = result {
+        let text = error.to_string();
+        assert!(!text.contains("gave up"), "{text}");
+        assert!(text.len() < 4000, "{text}");
+    }
+}

@@ -7,9 +7,9 @@ use burn::tensor::{
 /// The maximum over square windows; padding counts as −∞.
 #[derive(Clone, Copy, Debug)]
 pub struct MaxPool2d {
-    kernel_size: usize,
-    stride: usize,
-    padding: usize,
+    pub(crate) kernel_size: usize,
+    pub(crate) stride: usize,
+    pub(crate) padding: usize,
 }
 
 impl MaxPool2d {
@@ -36,7 +36,7 @@ impl MaxPool2d {
 /// The mean over a grid of `size` × `size` windows.
 #[derive(Clone, Copy, Debug)]
 pub struct AdaptiveAvgPool2d {
-    size: usize,
+    pub(crate) size: usize,
 }
 
 impl AdaptiveAvgPool2d {

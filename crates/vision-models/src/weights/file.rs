@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    guard, pth,
+    guard, onnx, pth,
     report::nearest,
     safetensors::{self, looks_like_safetensors},
 };
@@ -27,6 +27,8 @@ pub enum Format {
     Pytorch,
     /// safetensors.
     Safetensors,
+    /// ONNX: the initialisers of its graph.
+    Onnx,
 }
 
 /// The named tensors of a weights file, whose values are read when they are asked for.
@@ -42,10 +44,11 @@ pub struct WeightsFile {
     format: Format,
     tensors: BTreeMap<String, Stored>,
     metadata: BTreeMap<String, String>,
+    graph: Option<onnx::Graph>,
 }
 
 /// Reads the bytes of one tensor, row-major and in the byte order of this machine.
-type ReadBytes = Box<dyn Fn() -> io::Result<Vec<u8>> + Send + Sync>;
+pub(super) type ReadBytes = Box<dyn Fn() -> io::Result<Vec<u8>> + Send + Sync>;
 
 /// One tensor of a file.
 pub(super) struct Stored {
@@ -59,6 +62,8 @@ pub(super) struct Stored {
 pub(super) struct Contents {
     pub(super) tensors: BTreeMap<String, Stored>,
     pub(super) metadata: BTreeMap<String, String>,
+    /// How the tensors are used; only ONNX says.
+    pub(super) graph: Option<onnx::Graph>,
 }
 
 /// The type of a tensor's values.
@@ -111,6 +116,8 @@ impl WeightsFile {
 
         let (format, contents) = if looks_like_safetensors(&head) {
             (Format::Safetensors, safetensors::open(path, file, len)?)
+        } else if onnx::looks_like_onnx(&head) {
+            (Format::Onnx, onnx::open(path, file, len)?)
         } else if let Some(container) = guard::Container::of(&head) {
             guard::check(path, file, len, container)?;
             (Format::Pytorch, pth::open(path, len)?)
@@ -125,6 +132,7 @@ impl WeightsFile {
             format,
             tensors: without_prefix(contents.tensors, "module."),
             metadata: contents.metadata,
+            graph: contents.graph,
         })
     }
 
@@ -171,7 +179,12 @@ impl WeightsFile {
         tensor.dtype.is_float().then_some(&tensor.shape)
     }
 
-    /// A text that the file carries beside its tensors; only safetensors files do.
+    /// How the tensors are used, which only an ONNX file says.
+    pub(super) fn graph(&self) -> Option<&onnx::Graph> {
+        self.graph.as_ref()
+    }
+
+    /// A text that the file carries beside its tensors; safetensors and ONNX files do.
     pub fn metadata(&self, key: &str) -> Option<&str> {
         self.metadata.get(key).map(String::as_str)
     }

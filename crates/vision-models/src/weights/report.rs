@@ -27,6 +27,12 @@ pub struct LoadReport {
     pub unused: Vec<String>,
     /// Tensors of the file that are not floating point, such as `num_batches_tracked`.
     pub skipped: Vec<String>,
+    /// Batch norms that the file has folded into the layer before them, of an ONNX file whose names are not
+    /// the model's. They compute what they should at inference, but their statistics are gone: keep them
+    /// frozen (`train_bn(false)`) in training.
+    pub folded: Vec<String>,
+    /// Whether the graph of an ONNX file said what goes where, instead of the names.
+    pub by_graph: bool,
 }
 
 /// A tensor whose shape is not the model's.
@@ -162,11 +168,18 @@ impl fmt::Display for LoadReport {
         let name = self.file.file_name().map_or(self.file.as_path(), Path::new);
         let shapes: Vec<_> = self.mismatched.iter().map(Mismatch::to_string).collect();
         write!(f, "{}: {} loaded", name.display(), self.loaded.len())?;
+        if self.by_graph {
+            write!(f, " by the order of the graph")?;
+        }
         let lists = [
             ("missing", &self.missing),
             ("of another shape", &shapes),
             ("unused", &self.unused),
             ("skipped, not floating point", &self.skipped),
+            (
+                "batch norms folded into the layer before them",
+                &self.folded,
+            ),
         ];
         for (what, names) in lists {
             if !names.is_empty() {

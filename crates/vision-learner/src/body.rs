@@ -21,7 +21,7 @@ pub enum Pretrained {
     ImageNet,
     /// Random weights: the architecture's own initialisation.
     No,
-    /// A `.pth` or safetensors file with torchvision's names.
+    /// A `.pth` or safetensors file with torchvision's names, or an ONNX file of the architecture.
     File(PathBuf),
 }
 
@@ -123,7 +123,7 @@ impl Backbone for Arch {
                 // The last child is the classifier, which every default cut drops; a file trained
                 // on another number of classes differs there and nowhere else.
                 let last = whole.names().last().unwrap_or("").to_owned();
-                let (whole, report) = weights::load_into(whole, &file)?;
+                let (whole, report) = weights::load_layers(whole, &file)?;
                 report.without(&last).require_complete()?;
                 whole
             }

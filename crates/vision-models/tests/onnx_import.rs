@@ -3,8 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::{
-    fs,
+    env, fs,
     path::{Path, PathBuf},
+    process::Command,
 };
 
 use burn::tensor::{Tensor, TensorData};
@@ -252,4 +253,46 @@ fn an_onnx_file_is_told_by_its_content() {
     let path = folder.path().join("model.pth");
     fs::copy(fixture("named.onnx"), &path).unwrap();
     assert_eq!(WeightsFile::open(&path).unwrap().format(), Format::Onnx);
+}
+
+#[test]
+fn torchvisions_resnets_come_through_every_exporter_with_torchs_logits() {
+    let Some(python) = env::var_os("VISION_PYTHON") else {
+        eprintln!(
+            "SKIPPED: set VISION_PYTHON to a Python with torchvision and onnxscript to export whole ResNets"
+        );
+        return;
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let script =
+        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/export_torchvision_onnx.py");
+    let output = Command::new(python)
+        .arg(script)
+        .arg(folder.path())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    for arch in [Arch::ResNet18, Arch::ResNet50] {
+        let json = fs::read(folder.path().join(format!("{arch}.json"))).unwrap();
+        let expected: Value = serde_json::from_slice(&json).unwrap();
+        for exporter in ["folded", "named", "dynamo_folded", "dynamo"] {
+            let path = folder.path().join(format!("{arch}_{exporter}.onnx"));
+            let file = WeightsFile::open(&path).unwrap();
+            let model = arch.build(10, &mut Init::zeroed(&Default::default()));
+            let (model, report) = load_layers(model, &file).unwrap();
+            report.require_complete().unwrap();
+            let difference = difference(&model, &expected, "output");
+            println!(
+                "{arch} {exporter}: {difference:e}, by graph: {}, folded: {}",
+                report.by_graph,
+                report.folded.len()
+            );
+            assert_eq!(report.by_graph, exporter.ends_with("folded"));
+            assert!(difference < 1e-4, "{arch} {exporter}: {difference}");
+        }
+    }
 }

@@ -61,16 +61,18 @@ impl Fit {
                 same.push(None);
                 continue;
             };
-            let candidates = || {
-                let all = theirs.iter().enumerate();
-                all.filter(|(i, c)| !used[*i] && c.kind == layer.kind && c.upstream == upstream)
+            // A norm after a pool is none that was folded into the convolution before it.
+            let alike = |c: &Layer| {
+                c.kind == layer.kind
+                    && c.upstream == upstream
+                    && (c.kind != Kind::Norm || c.direct == layer.direct)
             };
+            let free = |i: &usize| !used[*i] && alike(&theirs[*i]);
+            let candidates: Vec<usize> = (0..theirs.len()).filter(free).collect();
             let shape = shapes.get(&layer.weight.name)?;
-            let fits = |c: &Layer| shape_of(file, c).as_ref() == Some(shape);
-            let found = candidates()
-                .find(|(_, c)| fits(c))
-                .or_else(|| candidates().next())
-                .map(|(i, _)| i);
+            let fits = |i: &usize| shape_of(file, &theirs[*i]).as_ref() == Some(shape);
+            let other = candidates.first().filter(|_| layer.kind != Kind::Norm);
+            let found = candidates.iter().find(|i| fits(i)).or(other).copied();
             if let Some(i) = found {
                 used[i] = true;
                 fit.take(layer, &theirs[i], file, &shapes);

@@ -1,11 +1,13 @@
 //! The layers with weights that a graph's nodes stand for, and which of them feeds which.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::export::proto::Node;
 
 /// A graph with more of them is no classifier. It bounds the work of finding out who feeds whom.
 const MAX_LAYERS: usize = 4096;
+/// Steps of finding out who feeds whom. A DenseNet-201 takes about 100,000.
+const MAX_STEPS: usize = 1_000_000;
 
 /// What a layer does with its weights.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -33,16 +35,21 @@ pub(super) struct Layer {
     pub(super) epsilon: f32,
     /// The nearest layers before it, by their positions in the list.
     pub(super) upstream: BTreeSet<usize>,
+    /// Whether it takes another layer's output as it is, with no pool or activation between.
+    pub(super) direct: bool,
 }
 
-/// The layers of a graph in its order; none if it has too many.
+/// The layers of a graph in its order; none if it has too many, or too tangled ones.
 pub(super) fn layers(nodes: &[Node], is_tensor: impl Fn(&str) -> bool) -> Option<Vec<Layer>> {
     let mut layers: Vec<Layer> = Vec::new();
     // For each value that is computed: the layers that it comes from.
     let mut sources: HashMap<&str, BTreeSet<usize>> = HashMap::new();
     let mut transposed: HashMap<&str, &str> = HashMap::new();
+    // Outputs of layers, as they are.
+    let mut plain: HashSet<&str> = HashSet::new();
     // Outputs of matrix products, whose bias is a node of its own.
     let mut products: HashMap<&str, usize> = HashMap::new();
+    let mut steps = 0;
     for node in nodes {
         let input = |i: usize| {
             node.inputs
@@ -52,7 +59,12 @@ pub(super) fn layers(nodes: &[Node], is_tensor: impl Fn(&str) -> bool) -> Option
         };
         let mut upstream = BTreeSet::new();
         for input in &node.inputs {
-            upstream.extend(sources.get(input.as_str()).into_iter().flatten());
+            let feeding = sources.get(input.as_str());
+            steps += feeding.map_or(0, BTreeSet::len) * node.outputs.len().max(1);
+            if steps > MAX_STEPS {
+                return None;
+            }
+            upstream.extend(feeding.into_iter().flatten());
         }
         let constant = |name: Option<&str>| name.filter(|n| is_tensor(n)).map(str::to_owned);
         let weight = |flipped: bool| {
@@ -95,6 +107,13 @@ pub(super) fn layers(nodes: &[Node], is_tensor: impl Fn(&str) -> bool) -> Option
             }
             _ => None,
         };
+        let takes_plain = input(0).is_some_and(|n| plain.contains(n));
+        let passes_on = kind_and_weight.is_none()
+            && takes_plain
+            && matches!(node.op.as_str(), "Identity" | "Dropout");
+        if kind_and_weight.is_some() || passes_on {
+            plain.extend(node.outputs.first().map(String::as_str));
+        }
         if let Some((kind, weight)) = kind_and_weight {
             let statistics = match kind {
                 Kind::Norm => Some([constant(input(3))?, constant(input(4))?]),
@@ -107,6 +126,7 @@ pub(super) fn layers(nodes: &[Node], is_tensor: impl Fn(&str) -> bool) -> Option
                 statistics,
                 epsilon: node.float("epsilon").unwrap_or(1e-5),
                 upstream,
+                direct: takes_plain,
             });
             if layers.len() > MAX_LAYERS {
                 return None;

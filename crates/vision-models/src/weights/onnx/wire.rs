@@ -13,7 +13,7 @@ use super::{
 use crate::{Error, Result};
 
 /// All fields of a file together. A network takes about twenty a node.
-const MAX_FIELDS: u64 = 10_000_000;
+const MAX_FIELDS: u64 = 4_000_000;
 
 /// A protobuf file that is being read.
 pub(super) struct Wire<'a> {
@@ -147,6 +147,9 @@ impl<'a> Wire<'a> {
     /// Goes to the end of a field, whatever of it was read.
     pub(super) fn finish(&mut self, field: Field) -> Result<()> {
         let ahead = field.end.saturating_sub(self.at);
+        if ahead == 0 {
+            return Ok(());
+        }
         let step = i64::try_from(ahead).map_err(|_| self.bad("a field is too long"))?;
         self.input.seek_relative(step).map_err(|e| self.io(e))?;
         self.at += ahead;

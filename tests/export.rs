@@ -35,6 +35,9 @@ fn a_learner_leaves_as_onnx_and_onnx_runtime_gives_its_logits() {
             tensor.name
         );
     }
+    let mut other = support::learner(support::data(&digits.path, 8));
+    other.load(&path).unwrap();
+    assert_eq!(other.weights(), learner.weights());
     assert_eq!(file.metadata("arch"), Some("resnet18"));
     assert_eq!(file.metadata("classes"), Some("[\"3\",\"7\"]"));
 
@@ -45,9 +48,9 @@ fn a_learner_leaves_as_onnx_and_onnx_runtime_gives_its_logits() {
         return;
     };
     // Body and head once more, with the learner's weights.
-    let device = vision::burn::tensor::Device::default();
+    let device = Device::default();
     let body = create_body(Arch::ResNet18, Pretrained::No, Cut::Default, &device).unwrap();
-    let head = create_head(vision::learner::HeadConfig::new(1024, 2)).unwrap();
+    let head = create_head(HeadConfig::new(1024, 2)).unwrap();
     let head = head.build(&mut Init::zeroed(&device), &Default::default());
     let parts = [body, head].map(vision::models::layers::Layer::Sequential);
     let model = vision::models::layers::Sequential::numbered(parts);
@@ -148,6 +151,47 @@ fn a_body_comes_out_of_an_onnx_file_of_the_whole_network() {
 }
 
 #[test]
+fn a_learner_on_folded_batch_norms_warns_that_their_statistics_are_gone() {
+    let Some(python) = env::var_os("VISION_PYTHON") else {
+        eprintln!(
+            "SKIPPED: set VISION_PYTHON to a Python with torchvision and onnx to export a folded ResNet"
+        );
+        return;
+    };
+    let digits = support::digits(8, 4);
+    let script = "
+import sys, torch, torchvision
+model = torchvision.models.resnet18(num_classes=10).eval()
+for folded in [True, False]:
+    mode = torch.onnx.TrainingMode.EVAL if folded else torch.onnx.TrainingMode.PRESERVE
+    torch.onnx.export(model, (torch.zeros(1, 3, 32, 32),), f'{sys.argv[1]}/{folded}.onnx', dynamo=False,
+                      do_constant_folding=folded, training=mode, opset_version=17)
+";
+    let output = Command::new(python)
+        .args(["-c", script])
+        .arg(&digits.path)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
+    for (name, warned) in [("True.onnx", true), ("False.onnx", false)] {
+        let learner = create_cnn(support::data(&digits.path, 8), Arch::ResNet18)
+            .pretrained(digits.path.join(name))
+            .silent(true)
+            .build()
+            .unwrap();
+        let found = learner
+            .warnings()
+            .iter()
+            .any(|w| w.contains("20 batch norms were folded"));
+        assert_eq!(found, warned, "{:?}", learner.warnings());
+    }
+}
+
+#[test]
 fn a_head_of_ones_own_that_tells_no_layers_is_an_error_that_says_what_to_do() {
     let digits = support::digits(8, 4);
     let head = support_head::MeanHead::new(512, 2);
@@ -177,12 +221,12 @@ mod support_head {
     };
 
     #[derive(Module, Debug)]
-    pub struct MeanHead {
+    pub(crate) struct MeanHead {
         fc: nn::Linear,
     }
 
     impl MeanHead {
-        pub fn new(features: usize, classes: usize) -> Self {
+        pub(crate) fn new(features: usize, classes: usize) -> Self {
             Self {
                 fc: nn::LinearConfig::new(features, classes).init(&Default::default()),
             }

@@ -6,7 +6,7 @@ use vision_data::{Device, cache};
 use vision_models::{
     Arch, Cut, Init,
     layers::Sequential,
-    weights::{self, WeightsFile},
+    weights::{self, Format, WeightsFile},
 };
 
 use crate::{Error, Result, cnn::Body};
@@ -94,6 +94,15 @@ pub trait Backbone {
         init: &mut Init,
     ) -> Result<(Self::Body, usize)>;
 
+    /// What the user should know about these weights. Default: nothing.
+    ///
+    /// # Errors
+    ///
+    /// If the file cannot be read.
+    fn warnings(&self, _pretrained: &Pretrained) -> Result<Vec<String>> {
+        Ok(Vec::new())
+    }
+
     /// Names of the modules that begin the second and later layer groups: `0.6` is the body's child 6,
     /// `1` the head.
     fn split(&self) -> Vec<String> {
@@ -131,6 +140,33 @@ impl Backbone for Arch {
         let body = cut.apply(whole, info.cut)?;
         let features = body.out_channels().unwrap_or(info.features);
         Ok((body, features))
+    }
+
+    fn warnings(&self, pretrained: &Pretrained) -> Result<Vec<String>> {
+        let Pretrained::File(path) = pretrained else {
+            return Ok(Vec::new());
+        };
+        let file = WeightsFile::open(path)?;
+        if file.format() != Format::Onnx {
+            return Ok(Vec::new());
+        }
+        let whole = self.build(
+            self.info().weights.classes,
+            &mut Init::zeroed(&Device::default()),
+        );
+        let folded = weights::compare_layers(&whole, &file).folded.len();
+        let warning = format!(
+            "{}: {folded} batch norms were folded into convolutions when it was exported. Predictions are as \
+             they were, but training starts from a network without their scales and statistics: better \
+             export it unfolded (torch.onnx.export(.., do_constant_folding=False, \
+             training=TrainingMode.PRESERVE))",
+            path.display()
+        );
+        Ok(if folded > 0 {
+            vec![warning]
+        } else {
+            Vec::new()
+        })
     }
 
     fn split(&self) -> Vec<String> {

@@ -367,7 +367,7 @@ impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
             }
         };
         let freeze = self.pretrained != Pretrained::No;
-        let mut warnings = Vec::new();
+        let mut warnings = self.backbone.warnings(&self.pretrained)?;
         if self.pretrained == Pretrained::ImageNet && data.stats().is_none() {
             warnings.push(
                 "the pretrained weights expect pixels normalised with the mean and deviation of ImageNet; \

@@ -94,15 +94,41 @@ pub fn load_into<M: Module>(module: M, file: &WeightsFile) -> Result<(M, LoadRep
 ///
 /// As [`load_into`].
 pub fn load_layers(model: Sequential, file: &WeightsFile) -> Result<(Sequential, LoadReport)> {
-    let entries = state::entries(&model);
+    let (fit, report) = plan(&model, file);
+    let Some(fit) = fit else {
+        return load_into(model, file);
+    };
+    let mut failed = None;
+    let model = state::assign(model, &mut |name, shape| {
+        if failed.is_some() {
+            return None;
+        }
+        fit.read(name, shape, file)
+            .map_err(|e| failed = Some(e))
+            .ok()?
+    });
+    match failed {
+        Some(error) => Err(error),
+        None => Ok((model, report)),
+    }
+}
+
+/// What [`load_layers`] would report. No value is read.
+pub fn compare_layers(model: &Sequential, file: &WeightsFile) -> LoadReport {
+    plan(model, file).1
+}
+
+/// How to load: by the graph, if it has more than the names do.
+fn plan(model: &Sequential, file: &WeightsFile) -> (Option<onnx::Fit>, LoadReport) {
+    let entries = state::entries(model);
     let wanted = || entries.iter().map(|e| (e.name.as_str(), &e.shape[..]));
     let by_name = LoadReport::compare(file, wanted());
     let fit = match by_name.missing[..] {
         [] => None,
-        _ => onnx::Fit::find(&model, file).filter(|fit| fit.len() > by_name.loaded.len()),
+        _ => onnx::Fit::find(model, file).filter(|fit| fit.len() > by_name.loaded.len()),
     };
     let Some(fit) = fit else {
-        return load_into(model, file);
+        return (None, by_name);
     };
     let mut report = LoadReport {
         by_graph: true,
@@ -122,18 +148,5 @@ pub fn load_layers(model: Sequential, file: &WeightsFile) -> Result<(Sequential,
     let used: BTreeSet<&str> = fit.reads().collect();
     let unused = file.names().filter(|name| !used.contains(name));
     report.unused = unused.map(str::to_owned).collect();
-
-    let mut failed = None;
-    let model = state::assign(model, &mut |name, shape| {
-        if failed.is_some() {
-            return None;
-        }
-        fit.read(name, shape, file)
-            .map_err(|e| failed = Some(e))
-            .ok()?
-    });
-    match failed {
-        Some(error) => Err(error),
-        None => Ok((model, report)),
-    }
+    (Some(fit), report)
 }

@@ -28,8 +28,8 @@ pub struct LoadReport {
     /// Tensors of the file that are not floating point, such as `num_batches_tracked`.
     pub skipped: Vec<String>,
     /// Batch norms that the file has folded into the layer before them, of an ONNX file whose names are not
-    /// the model's. They compute what they should at inference, but their statistics are gone: keep them
-    /// frozen (`train_bn(false)`) in training.
+    /// the model's. They compute what they should at inference, but their statistics are gone: in training,
+    /// where a batch norm goes by its batch, the network is another one than the file's.
     pub folded: Vec<String>,
     /// Whether the graph of an ONNX file said what goes where, instead of the names.
     pub by_graph: bool,

@@ -279,7 +279,13 @@ fn torchvisions_resnets_come_through_every_exporter_with_torchs_logits() {
     for arch in [Arch::ResNet18, Arch::ResNet50] {
         let json = fs::read(folder.path().join(format!("{arch}.json"))).unwrap();
         let expected: Value = serde_json::from_slice(&json).unwrap();
-        for exporter in ["folded", "named", "dynamo_folded", "dynamo"] {
+        for exporter in [
+            "folded",
+            "reordered_folded",
+            "named",
+            "dynamo_folded",
+            "dynamo",
+        ] {
             let path = folder.path().join(format!("{arch}_{exporter}.onnx"));
             let file = WeightsFile::open(&path).unwrap();
             let model = arch.build(10, &mut Init::zeroed(&Default::default()));

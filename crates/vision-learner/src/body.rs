@@ -22,7 +22,7 @@ pub enum Pretrained {
     /// Random weights: the architecture's own initialisation.
     No,
     /// A `.pth` or safetensors file with torchvision's names, or with fastai's (`0.4.0.conv1.weight`), of which
-    /// only the body is taken.
+    /// only the body is taken, or an ONNX file of the architecture.
     File(PathBuf),
 }
 
@@ -160,7 +160,7 @@ impl Backbone for Arch {
                 // The last child is the classifier, which every default cut drops; a file trained
                 // on another number of classes differs there and nowhere else.
                 let last = children.last().copied().unwrap_or("");
-                let (whole, report) = weights::load_into(whole, &file)?;
+                let (whole, report) = weights::load_layers(whole, &file)?;
                 let report = report.without(last);
                 report.require_complete()?;
                 (whole, Some(report))

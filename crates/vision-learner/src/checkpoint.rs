@@ -128,7 +128,8 @@ impl Learner {
     }
 
     /// Loads what [`save`](Self::save) wrote, or a weights file with fastai's names (`0.4.0.conv1.weight`),
-    /// in PyTorch's format or safetensors. The heads of fastai 2 have no biases, which is to say that they are 0.
+    /// in PyTorch's format, safetensors or ONNX. The heads of fastai 2 have no biases, which is to say that they
+    /// are 0.
     ///
     /// Nothing changes unless everything fits. The optimizer's state comes back if the file has one for
     /// the same rule and layer groups; otherwise training goes on with a fresh one. The report says what the
@@ -174,7 +175,7 @@ impl Learner {
     pub(crate) fn checkpoint_path(&self, name: &Path) -> PathBuf {
         let path = self.model_dir().join(name);
         match path.extension().and_then(|e| e.to_str()) {
-            Some("safetensors" | "pth" | "pt") => path,
+            Some("safetensors" | "pth" | "pt" | "onnx") => path,
             // Not with_extension: a name such as `lr0.1` has no extension to replace.
             _ => {
                 let mut with = path.into_os_string();

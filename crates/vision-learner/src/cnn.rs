@@ -6,18 +6,28 @@ use burn::{
     },
     tensor::{Device, Tensor},
 };
-use vision_models::layers::Sequential;
+use vision_models::layers::{Layer, Sequential};
 
 /// A network that maps pictures to logits; what a [`Learner`](crate::Learner) trains.
 pub trait Model: Module + 'static {
     /// Maps pictures `[batch, 3, height, width]` to logits `[batch, classes]`.
     fn forward(&self, images: Tensor<4>) -> Tensor<2>;
+
+    /// Its layers, which is what an export to ONNX goes by. Default: none, it is a module of its own kind.
+    fn as_layers(&self) -> Option<Sequential> {
+        None
+    }
 }
 
 /// The first part of a [`Cnn`].
 pub trait Body: Module + 'static {
     /// Maps pictures `[batch, 3, height, width]` to features `[batch, features, height', width']`.
     fn forward(&self, images: Tensor<4>) -> Tensor<4>;
+
+    /// Its layers, which is what an export to ONNX goes by. Default: none, it is a module of its own kind.
+    fn as_layers(&self) -> Option<Sequential> {
+        None
+    }
 }
 
 /// The second part of a [`Cnn`].
@@ -41,17 +51,30 @@ pub trait Body: Module + 'static {
 pub trait Head: Module + 'static {
     /// Maps features `[batch, features, height, width]` to logits `[batch, classes]`.
     fn forward(&self, features: Tensor<4>) -> Tensor<2>;
+
+    /// Its layers, which is what an export to ONNX goes by. Default: none, it is a module of its own kind.
+    fn as_layers(&self) -> Option<Sequential> {
+        None
+    }
 }
 
 impl Body for Sequential {
     fn forward(&self, images: Tensor<4>) -> Tensor<4> {
         Self::forward(self, images)
     }
+
+    fn as_layers(&self) -> Option<Sequential> {
+        Some(self.clone())
+    }
 }
 
 impl Head for Sequential {
     fn forward(&self, features: Tensor<4>) -> Tensor<2> {
         Self::forward(self, features).flatten(1, 3)
+    }
+
+    fn as_layers(&self) -> Option<Sequential> {
+        Some(self.clone())
     }
 }
 
@@ -68,6 +91,11 @@ pub struct Cnn<B, H> {
 impl<B: Body, H: Head> Model for Cnn<B, H> {
     fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         self.head.forward(self.body.forward(images))
+    }
+
+    fn as_layers(&self) -> Option<Sequential> {
+        let parts = [self.body.as_layers()?, self.head.as_layers()?];
+        Some(Sequential::numbered(parts.map(Layer::Sequential)))
     }
 }
 

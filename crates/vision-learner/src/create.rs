@@ -365,6 +365,16 @@ impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
         };
         let freeze = self.pretrained != Pretrained::No;
         let mut warnings = Vec::new();
+        if let Some(report) = report.as_ref().filter(|report| !report.folded.is_empty()) {
+            warnings.push(format!(
+                "{}: {} batch norms were folded into convolutions when it was exported. Predictions are as \
+                 they were, but training starts from a network without their scales and statistics: better \
+                 export it unfolded (torch.onnx.export(.., do_constant_folding=False, \
+                 training=TrainingMode.PRESERVE))",
+                report.file.display(),
+                report.folded.len()
+            ));
+        }
         if self.pretrained == Pretrained::ImageNet && data.stats().is_none() {
             warnings.push(
                 "the pretrained weights expect pixels normalised with the mean and deviation of ImageNet; \

@@ -21,7 +21,8 @@
 //! * Making a learner: [`create_cnn`], [`create_body`], [`create_head`], [`Cnn`], [`Pretrained`].
 //! * Training: [`Learner::fit_one_cycle`], [`FitConfig`], [`LearningRate`], [`schedule`].
 //! * Parts: [`Loss`], [`Metric`], [`Optimizer`], [`Callback`]; what happened: [`Recorder`].
-//! * Using it: [`Learner::predict`], [`Learner::get_preds`], [`Learner::save`], [`Learner::load`].
+//! * Using it: [`Learner::predict`], [`Learner::get_preds`], [`Learner::save`], [`Learner::load`];
+//!   taking it out: [`Learner::export_onnx`], [`Learner::export_safetensors`].
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -31,6 +32,7 @@ mod checkpoint;
 mod cnn;
 mod create;
 mod error;
+mod export;
 mod fit;
 mod groups;
 mod head;

@@ -4,7 +4,10 @@ use burn::{
     module::{ParamGroup, ParamId},
     tensor::{Gradients, Tensor},
 };
-use vision_models::state::{self, Entry, NamedTensor, Start};
+use vision_models::{
+    layers::Sequential,
+    state::{self, Entry, NamedTensor, Start},
+};
 
 use crate::{cnn::Model, optim::GroupedOptimizer};
 
@@ -18,6 +21,8 @@ pub(crate) trait AnyModel: Send {
     fn entries(&self) -> Vec<Entry>;
     fn starts(&self) -> Vec<Start>;
     fn tensors(&self) -> Vec<NamedTensor>;
+    /// The layers that it is made of, if it knows.
+    fn as_layers(&self) -> Option<Sequential>;
     fn assign(&mut self, source: &mut state::Source<'_>);
     fn set_trainable(&mut self, ids: Vec<ParamId>, trainable: bool);
     fn step(&mut self, optimizer: &mut GroupedOptimizer, grads: &mut Gradients);
@@ -65,6 +70,10 @@ impl<M: Model> AnyModel for Slot<M> {
 
     fn tensors(&self) -> Vec<NamedTensor> {
         state::tensors(self.get())
+    }
+
+    fn as_layers(&self) -> Option<Sequential> {
+        self.get().as_layers()
     }
 
     fn assign(&mut self, source: &mut state::Source<'_>) {

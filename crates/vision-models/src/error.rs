@@ -61,8 +61,8 @@ pub enum Error {
     },
     /// The file is of no kind that holds weights.
     #[error(
-        "{} is not a weights file: {reason}; PyTorch (.pth, .pt) and safetensors files (also by \
-         their index) can be read",
+        "{} is not a weights file: {reason}; PyTorch (.pth, .pt), safetensors (also by their index) and \
+         ONNX files can be read",
         path.display()
     )]
     NotWeights {
@@ -157,6 +157,16 @@ pub enum Error {
         /// What the reason seems to be and what to do; starts with "; " unless empty.
         hint: String,
     },
+    /// The network cannot be taken out to ONNX.
+    #[error("cannot export to {}: {}{reason}", path.display(), layer_name(layer))]
+    Export {
+        /// The file, which was left as it was.
+        path: PathBuf,
+        /// Path of the layer that cannot be carried; empty for the whole model.
+        layer: String,
+        /// Why, and what to do.
+        reason: String,
+    },
     /// The tensors cannot be written as they are.
     #[error("cannot write {}: tensor {name:?} {reason}", path.display())]
     WriteWeights {
@@ -174,6 +184,14 @@ fn near_names(near: &[&str]) -> String {
         return ".".to_owned();
     }
     format!("; did you mean {}?", near.join(" or "))
+}
+
+fn layer_name(layer: &str) -> String {
+    if layer.is_empty() {
+        String::new()
+    } else {
+        format!("layer {layer:?} ")
+    }
 }
 
 fn near_name(near: &Option<String>) -> String {

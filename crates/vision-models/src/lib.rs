@@ -18,7 +18,8 @@
 //! * [`arch`]: the registry. * [`cut`]: where the body ends. * [`layers`]: the building blocks.
 //! * [`init`]: seeded initial values. * [`state`]: parameters by name.
 //! * [`parity`]: comparison with torchvision's numbers, without a weights file.
-//! * [`weights`]: PyTorch and safetensors files, read as data: nothing in a file is ever executed.
+//! * [`export`]: to ONNX, and to PyTorch's names.
+//! * [`weights`]: PyTorch, safetensors and ONNX files, read as data: nothing in a file is ever executed.
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -26,6 +27,7 @@ pub mod arch;
 mod archs;
 pub mod cut;
 mod error;
+pub mod export;
 pub mod init;
 pub mod layers;
 pub mod parity;

@@ -18,5 +18,5 @@ pub enum Error {
     Interp(#[from] vision_interp::Error),
 }
 
-/// A result with the library's [`Error`].
+/// A result with the library's [`enum@Error`].
 pub type Result<T> = std::result::Result<T, Error>;

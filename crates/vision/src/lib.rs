@@ -24,5 +24,8 @@ pub mod prelude {
         Model, Predictions, Pretrained, Sgd, accuracy, cnn_learner, create_body, create_cnn,
         create_head, error_rate, slice,
     };
-    pub use vision_models::{Arch, Cut};
+    pub use vision_models::{
+        Arch, Cut,
+        export::{Names, OnnxConfig},
+    };
 }

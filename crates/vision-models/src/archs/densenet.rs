@@ -121,10 +121,10 @@ fn transition(channels: usize, init: &mut Init) -> Sequential {
 /// result here is the same, and makes a block a plain [`Sequential`].
 #[derive(Module, Debug)]
 pub struct DenseLayer {
-    norm1: BatchNorm,
-    conv1: Conv2d,
-    norm2: BatchNorm,
-    conv2: Conv2d,
+    pub(crate) norm1: BatchNorm,
+    pub(crate) conv1: Conv2d,
+    pub(crate) norm2: BatchNorm,
+    pub(crate) conv2: Conv2d,
 }
 
 impl DenseLayer {

@@ -81,9 +81,9 @@ fn unit(conv: ConvConfig, init: &mut Init) -> Layer {
 /// 1×1 one back, beside a shortcut where the shape stays.
 #[derive(Module, Debug)]
 pub struct InvertedResidual {
-    conv: Sequential,
+    pub(crate) conv: Sequential,
     #[module(skip)]
-    shortcut: bool,
+    pub(crate) shortcut: bool,
 }
 
 impl InvertedResidual {

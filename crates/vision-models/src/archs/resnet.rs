@@ -129,11 +129,11 @@ fn resnet(block: Block, depths: [usize; 4], classes: usize, init: &mut Init) -> 
 /// Two 3×3 convolutions beside a shortcut.
 #[derive(Module, Debug)]
 pub struct BasicBlock {
-    conv1: Conv2d,
-    bn1: BatchNorm,
-    conv2: Conv2d,
-    bn2: BatchNorm,
-    downsample: Option<Sequential>,
+    pub(crate) conv1: Conv2d,
+    pub(crate) bn1: BatchNorm,
+    pub(crate) conv2: Conv2d,
+    pub(crate) bn2: BatchNorm,
+    pub(crate) downsample: Option<Sequential>,
 }
 
 impl BasicBlock {
@@ -176,13 +176,13 @@ impl BasicBlock {
 /// ("ResNet v1.5"), not on the first 1×1 as in the paper.
 #[derive(Module, Debug)]
 pub struct Bottleneck {
-    conv1: Conv2d,
-    bn1: BatchNorm,
-    conv2: Conv2d,
-    bn2: BatchNorm,
-    conv3: Conv2d,
-    bn3: BatchNorm,
-    downsample: Option<Sequential>,
+    pub(crate) conv1: Conv2d,
+    pub(crate) bn1: BatchNorm,
+    pub(crate) conv2: Conv2d,
+    pub(crate) bn2: BatchNorm,
+    pub(crate) conv3: Conv2d,
+    pub(crate) bn3: BatchNorm,
+    pub(crate) downsample: Option<Sequential>,
 }
 
 impl Bottleneck {

@@ -88,9 +88,9 @@ fn squeezenet(stem: ConvConfig, pools: [usize; 2], classes: usize, init: &mut In
 /// A 1×1 convolution to few channels, then a 1×1 and a 3×3 one side by side.
 #[derive(Module, Debug)]
 pub struct Fire {
-    squeeze: Conv2d,
-    expand1x1: Conv2d,
-    expand3x3: Conv2d,
+    pub(crate) squeeze: Conv2d,
+    pub(crate) expand1x1: Conv2d,
+    pub(crate) expand3x3: Conv2d,
 }
 
 impl Fire {

@@ -140,10 +140,10 @@ fn unit(conv: ConvConfig, init: &mut Init) -> Sequential {
 /// Two 3×3 convolutions, or a 1×1, a 3×3 and a 1×1 one, beside a shortcut that pools before it projects.
 #[derive(Module, Debug)]
 pub struct XResBlock {
-    convs: Sequential,
-    idconv: Option<Sequential>,
+    pub(crate) convs: Sequential,
+    pub(crate) idconv: Option<Sequential>,
     #[module(skip)]
-    pool: Option<AvgPool2d>,
+    pub(crate) pool: Option<AvgPool2d>,
 }
 
 impl XResBlock {

@@ -57,6 +57,11 @@ impl BatchNorm {
         self.momentum
     }
 
+    /// What is added to the variance before its square root is taken.
+    pub fn epsilon(&self) -> f64 {
+        self.epsilon
+    }
+
     /// Normalises `[batch, channels, ..]`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let device = x.device();

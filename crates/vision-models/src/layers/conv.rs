@@ -95,11 +95,11 @@ pub struct Conv2d {
     /// Shape `[out_channels]`.
     pub bias: Option<Param<Tensor<1>>>,
     #[module(skip)]
-    stride: usize,
+    pub(crate) stride: usize,
     #[module(skip)]
-    padding: usize,
+    pub(crate) padding: usize,
     #[module(skip)]
-    groups: usize,
+    pub(crate) groups: usize,
 }
 
 impl Conv2d {

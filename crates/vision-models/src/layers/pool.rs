@@ -7,10 +7,10 @@ use burn::tensor::{
 /// The maximum over square windows; padding counts as −∞.
 #[derive(Clone, Copy, Debug)]
 pub struct MaxPool2d {
-    kernel_size: usize,
-    stride: usize,
-    padding: usize,
-    ceil_mode: bool,
+    pub(crate) kernel_size: usize,
+    pub(crate) stride: usize,
+    pub(crate) padding: usize,
+    pub(crate) ceil_mode: bool,
 }
 
 impl MaxPool2d {
@@ -45,8 +45,8 @@ impl MaxPool2d {
 /// The mean over square windows side by side, without padding.
 #[derive(Clone, Copy, Debug)]
 pub struct AvgPool2d {
-    size: usize,
-    ceil_mode: bool,
+    pub(crate) size: usize,
+    pub(crate) ceil_mode: bool,
 }
 
 impl AvgPool2d {
@@ -78,7 +78,7 @@ impl AvgPool2d {
 /// The mean over a grid of `size` × `size` windows.
 #[derive(Clone, Copy, Debug)]
 pub struct AdaptiveAvgPool2d {
-    size: usize,
+    pub(crate) size: usize,
 }
 
 impl AdaptiveAvgPool2d {

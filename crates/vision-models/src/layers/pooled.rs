@@ -12,7 +12,7 @@ use super::{AdaptiveAvgPool2d, Layer};
 /// that, so that the children, which a cut counts, and the parameters' names stay torchvision's.
 #[derive(Clone, Debug)]
 pub struct Pooled {
-    relu: bool,
+    pub(crate) relu: bool,
     then: Box<Layer>,
 }
 

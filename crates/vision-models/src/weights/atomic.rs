@@ -20,7 +20,7 @@ pub fn write_atomic(path: impl AsRef<Path>, bytes: &[u8]) -> Result<()> {
     write_with(path.as_ref(), |out| out.write_all(bytes))
 }
 
-pub(super) fn write_with(
+pub(crate) fn write_with(
     path: &Path,
     write: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
 ) -> Result<()> {

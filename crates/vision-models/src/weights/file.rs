@@ -10,7 +10,7 @@ use std::{
 };
 
 use super::{
-    guard, names, pth,
+    guard, names, onnx, pth,
     report::nearest,
     safetensors::{self, looks_like_safetensors},
     shards::{self, looks_like_index},
@@ -28,6 +28,8 @@ pub enum Format {
     Pytorch,
     /// safetensors, in one file or, with an index, in several.
     Safetensors,
+    /// ONNX: the initialisers of its graph.
+    Onnx,
 }
 
 /// The named tensors of a weights file, whose values are read when they are asked for.
@@ -48,10 +50,11 @@ pub struct WeightsFile {
     tensors: BTreeMap<String, Stored>,
     metadata: BTreeMap<String, String>,
     notes: Vec<String>,
+    graph: Option<onnx::Graph>,
 }
 
 /// Reads the bytes of one tensor, row-major and in the byte order of this machine.
-type ReadBytes = Box<dyn Fn() -> io::Result<Vec<u8>> + Send + Sync>;
+pub(super) type ReadBytes = Box<dyn Fn() -> io::Result<Vec<u8>> + Send + Sync>;
 
 /// One tensor of a file.
 pub(super) struct Stored {
@@ -67,6 +70,8 @@ pub(super) struct Contents {
     pub(super) metadata: BTreeMap<String, String>,
     /// What a person should know of how the tensors were found.
     pub(super) notes: Vec<String>,
+    /// How the tensors are used; only ONNX says.
+    pub(super) graph: Option<onnx::Graph>,
 }
 
 /// The type of a tensor's values.
@@ -120,6 +125,8 @@ impl WeightsFile {
 
         let (format, mut contents) = if looks_like_safetensors(&head) {
             (Format::Safetensors, safetensors::open(path, file, len)?)
+        } else if onnx::looks_like_onnx(&head) {
+            (Format::Onnx, onnx::open(path, file, len)?)
         } else if let Some(container) = guard::Container::of(&head) {
             guard::check(path, file, len, container)?;
             (Format::Pytorch, pth::open(path, len)?)
@@ -138,6 +145,7 @@ impl WeightsFile {
             tensors: contents.tensors,
             metadata: contents.metadata,
             notes: contents.notes,
+            graph: contents.graph,
         })
     }
 
@@ -199,7 +207,12 @@ impl WeightsFile {
         tensor.dtype.is_float().then_some(&tensor.shape)
     }
 
-    /// A text that the file carries beside its tensors; only safetensors files do.
+    /// How the tensors are used, which only an ONNX file says.
+    pub(super) fn graph(&self) -> Option<&onnx::Graph> {
+        self.graph.as_ref()
+    }
+
+    /// A text that the file carries beside its tensors; safetensors and ONNX files do.
     pub fn metadata(&self, key: &str) -> Option<&str> {
         self.metadata.get(key).map(String::as_str)
     }

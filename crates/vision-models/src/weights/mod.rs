@@ -1,4 +1,4 @@
-//! Files of named tensors: PyTorch's (`.pth`, `.pt`) and safetensors, in one file or several.
+//! Files of named tensors: PyTorch's (`.pth`, `.pt`), safetensors in one file or several, and ONNX.
 //!
 //! ```no_run
 //! use vision_models::{Arch, Init, weights};
@@ -26,32 +26,41 @@
 //! | the pickles of a file | 1 million operations, 64 MiB, 1000 levels |
 //! | the header of a safetensors file, or an index | 4 MiB |
 //! | the files that an index names | 256 |
+//! | the graph of an ONNX file | 100,000 nodes and tensors, 64 MiB of names |
+//!
+//! External data of an ONNX file is read from the file's own folder and nowhere else.
 //!
 //! Entries of a PyTorch zip archive must be stored, as `torch.save` does, not compressed, and must not overlap.
 //! An index of several safetensors files may name files of its own folder only.
 //!
 //! # Map
 //!
-//! [`WeightsFile`] opens and reads, [`load_into`] fills a module, [`LoadReport`] says how that went;
+//! [`WeightsFile`] opens and reads, [`load_into`] fills a module, [`load_layers`] a backbone whose ONNX file
+//! may have lost the names, [`LoadReport`] says how that went;
 //! [`write_safetensors`] and [`write_atomic`] write.
 
 mod atomic;
 mod file;
 mod guard;
 mod names;
+mod onnx;
 mod pth;
 mod report;
 mod safetensors;
 mod shards;
 
 pub use atomic::write_atomic;
+pub(crate) use atomic::write_with;
 pub use file::{Format, MAX_FILE_BYTES, WeightsFile};
 pub use report::{LoadReport, Mismatch};
 pub use safetensors::write_safetensors;
+pub(crate) use safetensors::write_state_dict;
+
+use std::collections::BTreeSet;
 
 use burn::module::Module;
 
-use crate::{Result, state};
+use crate::{Result, layers::Sequential, state};
 
 /// Fills a module with the tensors of a file that have its names and shapes.
 ///
@@ -77,4 +86,71 @@ pub fn load_into<M: Module>(module: M, file: &WeightsFile) -> Result<(M, LoadRep
         Some(error) => Err(error),
         None => Ok((module, report)),
     }
+}
+
+/// Fills a backbone as [`load_into`] does, and goes by the graph where an ONNX file has lost the names.
+///
+/// Exporters fold batch norms into convolutions and rename what they changed. The graph still says which
+/// layer is which, by kind, shape and the layers that feed it. A folded batch norm becomes one that adds the
+/// convolution's bias and nothing else; [`LoadReport::folded`] lists them.
+///
+/// # Errors
+///
+/// As [`load_into`].
+pub fn load_layers(model: Sequential, file: &WeightsFile) -> Result<(Sequential, LoadReport)> {
+    let (fit, report) = plan(&model, file);
+    let Some(fit) = fit else {
+        return load_into(model, file);
+    };
+    let mut failed = None;
+    let model = state::assign(model, &mut |name, shape| {
+        if failed.is_some() {
+            return None;
+        }
+        fit.read(name, shape, file)
+            .map_err(|e| failed = Some(e))
+            .ok()?
+    });
+    match failed {
+        Some(error) => Err(error),
+        None => Ok((model, report)),
+    }
+}
+
+/// What [`load_layers`] would report. No value is read.
+pub fn compare_layers(model: &Sequential, file: &WeightsFile) -> LoadReport {
+    plan(model, file).1
+}
+
+/// How to load: by the graph, if it has more than the names do.
+fn plan(model: &Sequential, file: &WeightsFile) -> (Option<onnx::Fit>, LoadReport) {
+    let entries = state::entries(model);
+    let wanted = || entries.iter().map(|e| (e.name.as_str(), &e.shape[..]));
+    let by_name = LoadReport::compare(file, wanted());
+    let fit = match by_name.missing[..] {
+        [] => None,
+        _ => onnx::Fit::find(model, file).filter(|fit| fit.len() > by_name.loaded.len()),
+    };
+    let Some(fit) = fit else {
+        return (None, by_name);
+    };
+    let mut report = LoadReport {
+        by_graph: true,
+        loaded: Vec::new(),
+        missing: Vec::new(),
+        mismatched: fit.mismatched.clone(),
+        folded: fit.folded.clone(),
+        ..by_name
+    };
+    for (name, _) in wanted() {
+        if fit.contains(name) {
+            report.loaded.push(name.to_owned());
+        } else if !fit.mismatched.iter().any(|m| m.name == name) {
+            report.missing.push(name.to_owned());
+        }
+    }
+    let used: BTreeSet<&str> = fit.reads().collect();
+    let unused = file.names().filter(|name| !used.contains(name));
+    report.unused = unused.map(str::to_owned).collect();
+    (Some(fit), report)
 }

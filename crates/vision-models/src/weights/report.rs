@@ -33,6 +33,12 @@ pub struct LoadReport {
     pub replaced: Vec<String>,
     /// What was done to find the tensors in the file: see [`WeightsFile::notes`].
     pub notes: Vec<String>,
+    /// Batch norms that the file has folded into the layer before them, of an ONNX file whose names are not
+    /// the model's. They compute what they should at inference, but their statistics are gone: in training,
+    /// where a batch norm goes by its batch, the network is another one than the file's.
+    pub folded: Vec<String>,
+    /// Whether the graph of an ONNX file said what goes where, instead of the names.
+    pub by_graph: bool,
 }
 
 /// A tensor whose shape is not the model's.
@@ -172,6 +178,9 @@ impl fmt::Display for LoadReport {
         let name = self.file.file_name().map_or(self.file.as_path(), Path::new);
         let shapes: Vec<_> = self.mismatched.iter().map(Mismatch::to_string).collect();
         write!(f, "{}: {} loaded", name.display(), self.loaded.len())?;
+        if self.by_graph {
+            write!(f, " by the order of the graph")?;
+        }
         for note in &self.notes {
             write!(f, "\n  {note}")?;
         }
@@ -181,6 +190,10 @@ impl fmt::Display for LoadReport {
             ("not taken from it but new", &self.replaced),
             ("unused", &self.unused),
             ("skipped, not floating point", &self.skipped),
+            (
+                "batch norms folded into the layer before them",
+                &self.folded,
+            ),
         ];
         for (what, names) in lists {
             if !names.is_empty() {

@@ -118,7 +118,17 @@ pub fn write_safetensors(
     tensors: &[NamedTensor],
     metadata: &BTreeMap<String, String>,
 ) -> Result<()> {
-    let path = path.as_ref();
+    let named: Vec<_> = tensors.iter().map(|t| (t.name.clone(), t)).collect();
+    write_state_dict(path.as_ref(), &named, &[], metadata)
+}
+
+/// The same under other names, and with counters: 64-bit integers without a dimension, all 0.
+pub(crate) fn write_state_dict(
+    path: &Path,
+    tensors: &[(String, &NamedTensor)],
+    counters: &[String],
+    metadata: &BTreeMap<String, String>,
+) -> Result<()> {
     let refuse = |name: &str, reason: String| Error::WriteWeights {
         path: path.to_owned(),
         name: name.to_owned(),
@@ -126,28 +136,31 @@ pub fn write_safetensors(
     };
     let mut offset = 0;
     let mut names = BTreeSet::from([METADATA]);
-    let mut infos = Vec::with_capacity(tensors.len());
-    for NamedTensor {
-        name,
-        shape,
-        values,
-    } in tensors
-    {
+    let mut infos = Vec::with_capacity(counters.len() + tensors.len());
+    let none: &[usize] = &[];
+    // The counters come first, where every one of them begins at a multiple of its size.
+    let counted = counters
+        .iter()
+        .map(|name| (name, none, tensor::Dtype::I64, 1));
+    let floats = tensors
+        .iter()
+        .map(|(name, t)| (name, &t.shape[..], tensor::Dtype::F32, t.values.len()));
+    for (name, shape, dtype, values) in counted.chain(floats) {
         if !names.insert(name) {
             return Err(refuse(
                 name,
                 "is there twice, or has a reserved name".into(),
             ));
         }
-        if shape.iter().product::<usize>() != values.len() {
-            let reason = format!("has the shape {shape:?} but {} values", values.len());
+        if shape.iter().product::<usize>() != values {
+            let reason = format!("has the shape {shape:?} but {values} values");
             return Err(refuse(name, reason));
         }
         let start = offset;
-        offset += values.len() * 4;
+        offset += values * dtype.bitsize() / 8;
         let info = TensorInfo {
-            dtype: tensor::Dtype::F32,
-            shape: shape.clone(),
+            dtype,
+            shape: shape.to_vec(),
             data_offsets: (start, offset),
         };
         infos.push((name.as_str(), info));
@@ -163,7 +176,8 @@ pub fn write_safetensors(
     write_with(path, |out| {
         out.write_all(&(header.len() as u64).to_le_bytes())?;
         out.write_all(&header)?;
-        for tensor in tensors {
+        out.write_all(&vec![0; counters.len() * 8])?;
+        for (_, tensor) in tensors {
             for value in &tensor.values {
                 out.write_all(&value.to_le_bytes())?;
             }

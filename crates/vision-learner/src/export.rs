@@ -1,0 +1,119 @@
+//! Taking a trained model out: to ONNX, and to safetensors with PyTorch's names.
+
+use std::path::Path;
+
+use burn::tensor::Device;
+use vision_models::{
+    Arch, Init,
+    export::{ExportReport, Names, OnnxConfig, export_onnx, export_safetensors_with},
+};
+
+use crate::{Error, Result, learner::Learner};
+
+impl Learner {
+    /// Writes body and head as one ONNX model, from pictures `[batch, 3, height, width]` to logits
+    /// `[batch, classes]`, for batches and pictures of any size, with what
+    /// [`onnx_config`](Self::onnx_config) says.
+    ///
+    /// # Errors
+    ///
+    /// As [`export_onnx_with`](Self::export_onnx_with).
+    pub fn export_onnx(&self, path: impl AsRef<Path>) -> Result<()> {
+        self.export_onnx_with(path, &self.onnx_config())
+    }
+
+    /// The same with settings of your own.
+    ///
+    /// ```no_run
+    /// # fn export(learner: &vision_learner::Learner) -> vision_learner::Result<()> {
+    /// let stats = vision_data::Stats::IMAGENET;
+    /// let config = learner.onnx_config().with_size(224, 224).with_normalization(stats.mean, stats.std);
+    /// learner.export_onnx_with("pets.onnx", &config)
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Models`] if the model has a part that is not made of layers (a body or head written by hand),
+    /// or the file cannot be written.
+    pub fn export_onnx_with(&self, path: impl AsRef<Path>, config: &OnnxConfig) -> Result<()> {
+        let path = path.as_ref();
+        let Some(layers) = self.model.valid().as_layers() else {
+            return Err(Error::Models(vision_models::Error::Export {
+                path: path.to_owned(),
+                layer: String::new(),
+                reason:
+                    "the model, or its body or head, is a module of your own: tell its layers by \
+                         implementing `as_layers` of Model, Body or Head"
+                        .into(),
+            }));
+        };
+        Ok(export_onnx(&layers, path, config)?)
+    }
+
+    /// What an exported model says about itself by default, as texts in JSON: `arch`, `classes`, and if the
+    /// data has them `size` (height and width), `mean` and `std`.
+    ///
+    /// The graph takes normalised pictures, as the model does;
+    /// [`with_normalization`](OnnxConfig::with_normalization) makes it take pixels in [0, 1].
+    pub fn onnx_config(&self) -> OnnxConfig {
+        let data = self.data();
+        let mut config = OnnxConfig::default()
+            .with_output("logits")
+            .with_metadata("arch", self.arch())
+            .with_metadata("classes", serde_json::json!(data.classes()).to_string());
+        if let Some(size) = data.size() {
+            let (height, width) = size.height_width();
+            config = config.with_metadata("size", format!("[{height},{width}]"));
+        }
+        if let Some(stats) = data.stats() {
+            config = config
+                .with_metadata("mean", serde_json::json!(stats.mean).to_string())
+                .with_metadata("std", serde_json::json!(stats.std).to_string());
+        }
+        config
+    }
+
+    /// Writes the weights under fastai's or torchvision's names, as a state dict for
+    /// `load_state_dict(safetensors.torch.load_file(path))`.
+    ///
+    /// fastai's names are those of body and head. torchvision's are those of the backbone: its own classifier
+    /// was cut off and the head has no place there, so the report lists the head as left out, and Python loads
+    /// the file with `strict=False`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Value`] if torchvision's names are asked for and the body is none of its architectures, and
+    /// [`Error::Models`] if the file cannot be written.
+    pub fn export_safetensors(&self, path: impl AsRef<Path>, names: Names) -> Result<ExportReport> {
+        let tensors = self.weights();
+        if names == Names::FastAi {
+            let all = |name: &str| Some(name.to_owned());
+            return Ok(export_safetensors_with(&tensors, path, all)?);
+        }
+        let arch: Arch = self.arch().parse().map_err(|_| Error::Value {
+            field: "names",
+            expected: "Names::FastAi for a body that is none of torchvision's architectures",
+            found: format!("Names::Torchvision for {:?}", self.arch()),
+        })?;
+        let whole = arch.build(1, &mut Init::zeroed(&Device::default()));
+        let children: Vec<&str> = whole.names().collect();
+        let rename = |name: &str| {
+            let (child, rest) = name.strip_prefix("0.")?.split_once('.')?;
+            // A body that was cut by a function has the children's own names.
+            let child = match child.parse::<usize>() {
+                Ok(i) => children.get(i)?,
+                Err(_) => child,
+            };
+            Some(format!("{child}.{rest}"))
+        };
+        let mut report = export_safetensors_with(&tensors, path, rename)?;
+        if !report.omitted.is_empty() {
+            report.notes.push(format!(
+                "the head has no names in torchvision's {arch}: load the file with \
+                 load_state_dict(.., strict=False), or export with Names::FastAi"
+            ));
+        }
+        Ok(report)
+    }
+}

@@ -1,0 +1,24 @@
+//! Taking a network out: to ONNX, and to a safetensors file with PyTorch's names.
+//!
+//! ```no_run
+//! use vision_models::{Arch, Init, export};
+//! # let device = vision_models::test_device();
+//! let model = Arch::ResNet18.build(1000, &mut Init::new(0, &device));
+//! let config = export::OnnxConfig::default().with_size(224, 224);
+//! export::export_onnx(&model, "resnet18.onnx", &config)?;
+//! // In Python: torchvision.models.resnet18().load_state_dict(load_file("resnet18.safetensors"))
+//! export::export_safetensors(&model, "resnet18.safetensors")?;
+//! # Ok::<(), vision_models::Error>(())
+//! ```
+//!
+//! Files are written atomically (see [`write_atomic`](crate::weights::write_atomic)), and the same network
+//! makes the same bytes. `docs/design/onnx.md` says why the ONNX exporter is our own.
+
+mod lower;
+mod onnx;
+pub(crate) mod proto;
+mod safetensors;
+
+pub(crate) use onnx::structure;
+pub use onnx::{OnnxConfig, export_onnx};
+pub use safetensors::{ExportReport, Names, export_safetensors, export_safetensors_with};

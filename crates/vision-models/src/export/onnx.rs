@@ -1,0 +1,247 @@
+//! A whole ONNX model.
+
+use std::{
+    collections::BTreeMap,
+    io::{self, Write},
+    path::Path,
+};
+
+use super::{
+    lower::{Lowering, Refusal, Value},
+    proto::{Dim, FLOAT, Message, Node, value_info},
+};
+use crate::{
+    Error, Result,
+    layers::{Layer, Sequential},
+    state::{self, NamedTensor},
+    weights::write_with,
+};
+
+/// The version of the file format; 8 came with opset 17's contemporaries and every runtime since reads it.
+const IR_VERSION: i64 = 8;
+/// The version of the operators. All used here exist unchanged in later ones.
+const OPSET: i64 = 17;
+/// Protobuf's own limit for a message.
+const MAX_BYTES: u64 = i32::MAX as u64;
+
+const INPUT: &str = "input";
+
+/// What an ONNX file says beside the network.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct OnnxConfig {
+    /// Height and width of the pictures. Default: any.
+    pub size: Option<[usize; 2]>,
+    /// Mean and standard deviation of each channel, for a graph that takes pixels in [0, 1] and
+    /// normalises them itself. Default: none, the caller normalises.
+    pub normalization: Option<([f32; 3], [f32; 3])>,
+    /// Name of the output. Default: `output`.
+    pub output: Option<String>,
+    /// Texts that travel with the model (`metadata_props`), such as the names of the classes.
+    pub metadata: BTreeMap<String, String>,
+}
+
+impl OnnxConfig {
+    /// Fixes height and width of the pictures. The batch is of any size either way.
+    pub fn with_size(mut self, height: usize, width: usize) -> Self {
+        self.size = Some([height, width]);
+        self
+    }
+
+    /// Makes the first two nodes subtract `mean` and divide by `std`, channel by channel.
+    pub fn with_normalization(mut self, mean: [f32; 3], std: [f32; 3]) -> Self {
+        self.normalization = Some((mean, std));
+        self
+    }
+
+    /// Names the output.
+    pub fn with_output(mut self, name: impl Into<String>) -> Self {
+        self.output = Some(name.into());
+        self
+    }
+
+    /// Adds a text under a key.
+    pub fn with_metadata(mut self, key: impl Into<String>, text: impl Into<String>) -> Self {
+        self.metadata.insert(key.into(), text.into());
+        self
+    }
+}
+
+/// Writes layers as an ONNX model (opset 17) for inference.
+///
+/// Its input is `input`, `[batch, channels, height, width]` with a batch of any size; its output is
+/// `[batch, features]` after a flattening or linear layer and `[batch, channels, height', width']`
+/// otherwise. Initialisers have the parameters' names. Dropout, which does nothing at inference, is left out.
+///
+/// # Errors
+///
+/// [`Error::Export`] if a layer cannot be carried or the model would exceed protobuf's 2 GiB, and
+/// [`Error::Io`] if the file cannot be written.
+pub fn export_onnx(model: &Sequential, path: impl AsRef<Path>, config: &OnnxConfig) -> Result<()> {
+    let path = path.as_ref();
+    let error = |Refusal { layer, reason }| Error::Export {
+        path: path.to_owned(),
+        layer,
+        reason,
+    };
+    let file = File::build(model, config).map_err(error)?;
+    write_with(path, |out| file.write(out))
+}
+
+/// The nodes of a model, for whoever wants to know which layer feeds which.
+pub(crate) fn structure(model: &Sequential) -> Option<Vec<Node>> {
+    let mut lowering = Lowering {
+        structure_only: true,
+        ..Lowering::default()
+    };
+    let input = Value {
+        name: INPUT.into(),
+        channels: None,
+        size: None,
+        flat: false,
+    };
+    lowering.sequential("", model, input).ok()?;
+    Some(lowering.nodes)
+}
+
+/// A file in the making: large values are not copied into messages.
+struct File {
+    before: Message,
+    graph: Message,
+    initializers: Vec<(Message, NamedTensor)>,
+    after: Message,
+}
+
+impl File {
+    fn build(model: &Sequential, config: &OnnxConfig) -> std::result::Result<Self, Refusal> {
+        let refuse = |layer: &str, reason: &str| Refusal {
+            layer: layer.to_owned(),
+            reason: reason.to_owned(),
+        };
+        let channels = in_channels(model).ok_or_else(|| {
+            refuse("", "the model begins with no convolution, so that the channels of its pictures are unknown")
+        })?;
+        let mut lowering = Lowering::default();
+        let mut tensors = state::tensors(model);
+        let mut x = Value {
+            name: INPUT.into(),
+            channels: Some(channels),
+            size: config.size,
+            flat: false,
+        };
+        if let Some((mean, std)) = config.normalization {
+            if channels != 3 {
+                return Err(refuse(
+                    "normalize",
+                    "has three channels, the model another number",
+                ));
+            }
+            for (op, part, values) in [("Sub", "mean", mean), ("Div", "std", std)] {
+                let name = format!("normalize.{part}");
+                x.name = lowering.node(op, &name, &[&x.name, &name], [])?;
+                tensors.push(NamedTensor {
+                    name,
+                    shape: vec![1, 3, 1, 1],
+                    values: values.to_vec(),
+                });
+            }
+        }
+        let y = lowering.sequential("", model, x)?;
+        let output = config.output.as_deref().unwrap_or("output");
+        // The output has a name of its own, whatever the last layer is called.
+        let rename = Node {
+            op: "Identity".into(),
+            name: "output_name".into(),
+            inputs: vec![y.name.clone()],
+            outputs: vec![output.to_owned()],
+            attributes: Vec::new(),
+        };
+        let [h, w] = match config.size {
+            Some([h, w]) => [Dim::Fixed(h), Dim::Fixed(w)],
+            None => [Dim::Named("height"), Dim::Named("width")],
+        };
+        let features = y.channels.map_or(Dim::Named("features"), Dim::Fixed);
+        let mut result = vec![Dim::Named("batch"), features];
+        if !y.flat {
+            let [h, w] = match y.size {
+                Some([h, w]) => [Dim::Fixed(h), Dim::Fixed(w)],
+                None => [Dim::Named("features_height"), Dim::Named("features_width")],
+            };
+            result.extend([h, w]);
+        }
+        lowering.nodes.push(rename);
+        let graph = Message::default()
+            .each(&lowering.nodes, |m, node| m.message(1, &node.message()))
+            .text(2, "vision")
+            .message(
+                11,
+                &value_info(INPUT, &[Dim::Named("batch"), Dim::Fixed(channels), h, w]),
+            )
+            .message(12, &value_info(output, &result));
+        let initializers = tensors.into_iter().map(|tensor| {
+            let head = Message::default()
+                .each(&tensor.shape, |m, &dim| m.int(1, dim as i64))
+                .int(2, FLOAT)
+                .text(8, &tensor.name)
+                .announce(9, tensor.values.len() as u64 * 4);
+            (head, tensor)
+        });
+        let opset = Message::default().text(1, "").int(2, OPSET);
+        let metadata: Vec<_> = config.metadata.iter().collect();
+        let file = Self {
+            before: Message::default()
+                .int(1, IR_VERSION)
+                .text(2, "vision")
+                .text(3, env!("CARGO_PKG_VERSION")),
+            graph,
+            initializers: initializers.collect(),
+            after: Message::default()
+                .message(8, &opset)
+                .each(&metadata, |m, (key, text)| {
+                    m.message(14, &Message::default().text(1, key).text(2, text))
+                }),
+        };
+        if file.graph_len() > MAX_BYTES {
+            return Err(refuse(
+                "",
+                "the model has more than 2 GiB of parameters, which an ONNX file cannot hold",
+            ));
+        }
+        Ok(file)
+    }
+
+    fn graph_len(&self) -> u64 {
+        let initializers = self.initializers.iter().map(|(head, tensor)| {
+            let len = initializer_len(head, tensor);
+            Message::default().announce(5, len).bytes().len() as u64 + len
+        });
+        self.graph.bytes().len() as u64 + initializers.sum::<u64>()
+    }
+
+    fn write(&self, out: &mut impl Write) -> io::Result<()> {
+        out.write_all(self.before.bytes())?;
+        out.write_all(Message::default().announce(7, self.graph_len()).bytes())?;
+        out.write_all(self.graph.bytes())?;
+        for (head, tensor) in &self.initializers {
+            let len = initializer_len(head, tensor);
+            out.write_all(Message::default().announce(5, len).bytes())?;
+            out.write_all(head.bytes())?;
+            for value in &tensor.values {
+                out.write_all(&value.to_le_bytes())?;
+            }
+        }
+        out.write_all(self.after.bytes())
+    }
+}
+
+fn initializer_len(head: &Message, tensor: &NamedTensor) -> u64 {
+    head.bytes().len() as u64 + tensor.values.len() as u64 * 4
+}
+
+/// Channels of the pictures: those of the first convolution.
+fn in_channels(model: &Sequential) -> Option<usize> {
+    model.layers().find_map(|layer| match layer {
+        Layer::Conv2d(conv) => Some(conv.weight.lazy_shape()[1] * conv.groups),
+        Layer::Sequential(layers) => in_channels(layers),
+        _ => None,
+    })
+}

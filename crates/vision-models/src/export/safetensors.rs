@@ -1,0 +1,108 @@
+//! safetensors with the names that Python's libraries look for.
+
+use std::{
+    collections::BTreeMap,
+    fmt,
+    path::{Path, PathBuf},
+};
+
+use crate::{
+    Result,
+    layers::Sequential,
+    state::{self, NamedTensor},
+    weights::write_state_dict,
+};
+
+/// Whose names the parameters get.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Names {
+    /// torchvision's, of the whole backbone: `layer1.0.conv1.weight`.
+    Torchvision,
+    /// fastai's, of body and head: `0.4.0.conv1.weight`, `1.8.bias`.
+    FastAi,
+}
+
+/// What an export wrote and what it left out.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[non_exhaustive]
+pub struct ExportReport {
+    /// The file.
+    pub file: PathBuf,
+    /// Names in the file, in its order.
+    pub written: Vec<String>,
+    /// Parameters and buffers that have no name there.
+    pub omitted: Vec<String>,
+    /// What the user should know.
+    pub notes: Vec<String>,
+}
+
+impl fmt::Display for ExportReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self {
+            file,
+            written,
+            omitted,
+            notes,
+        } = self;
+        write!(f, "{}: {} written", file.display(), written.len())?;
+        if !omitted.is_empty() {
+            let names = crate::error::first_few(omitted);
+            write!(f, "\n  {} left out: {names}", omitted.len())?;
+        }
+        notes.iter().try_for_each(|note| write!(f, "\n  {note}"))
+    }
+}
+
+/// Writes a backbone with torchvision's names, so that
+/// `torchvision.models.resnet18().load_state_dict(safetensors.torch.load_file(path))` takes it strictly.
+///
+/// PyTorch's batch norms count batches (`num_batches_tracked`), ours do not: the counters are written as 0,
+/// which nothing but a batch norm without a momentum ever reads.
+///
+/// # Errors
+///
+/// As [`write_safetensors`](crate::weights::write_safetensors).
+pub fn export_safetensors(model: &Sequential, path: impl AsRef<Path>) -> Result<ExportReport> {
+    export_safetensors_with(&state::tensors(model), path, |name| Some(name.to_owned()))
+}
+
+/// Writes tensors under the names that `rename` gives them; those without one are left out.
+///
+/// # Errors
+///
+/// As [`export_safetensors`].
+pub fn export_safetensors_with(
+    tensors: &[NamedTensor],
+    path: impl AsRef<Path>,
+    mut rename: impl FnMut(&str) -> Option<String>,
+) -> Result<ExportReport> {
+    let path = path.as_ref();
+    let mut report = ExportReport {
+        file: path.to_owned(),
+        ..ExportReport::default()
+    };
+    let mut named = Vec::with_capacity(tensors.len());
+    for tensor in tensors {
+        match rename(&tensor.name) {
+            Some(name) => named.push((name, tensor)),
+            None => report.omitted.push(tensor.name.clone()),
+        }
+    }
+    let counters: Vec<String> = named
+        .iter()
+        .filter_map(|(name, _)| {
+            Some(format!(
+                "{}num_batches_tracked",
+                name.strip_suffix("running_var")?
+            ))
+        })
+        .collect();
+    let metadata = BTreeMap::from([("format".to_owned(), "pt".to_owned())]);
+    write_state_dict(path, &named, &counters, &metadata)?;
+    report.written = named
+        .into_iter()
+        .map(|(name, _)| name)
+        .chain(counters)
+        .collect();
+    Ok(report)
+}

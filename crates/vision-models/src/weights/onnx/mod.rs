@@ -1,0 +1,126 @@
+//! ONNX: the initialisers of a graph, and the graph itself as far as it says which layer they belong to.
+
+mod data;
+mod fit;
+mod layers;
+mod proto;
+mod wire;
+
+use std::{
+    collections::{BTreeMap, HashMap, HashSet},
+    fs::File,
+    path::Path,
+};
+
+pub(crate) use fit::Fit;
+
+use super::file::{Contents, bad};
+use crate::{Result, export::proto::Node};
+
+/// Nodes of a graph. A DenseNet-201 has about 1,000.
+const MAX_NODES: usize = 100_000;
+const MAX_TENSORS: usize = 100_000;
+/// Inputs, outputs and attributes of all nodes together, and pieces of values.
+const MAX_VALUES: usize = 1_000_000;
+/// Bytes of a name.
+const MAX_NAME: u64 = 4096;
+/// Bytes of all names and texts together.
+const MAX_TEXT: u64 = 64 << 20;
+const MAX_METADATA: usize = 1000;
+/// Dimensions of a tensor.
+const MAX_RANK: usize = 16;
+
+/// The nodes of a file, in an order in which each comes after those that it needs.
+#[derive(Debug, Default)]
+pub(super) struct Graph {
+    pub(super) nodes: Vec<Node>,
+}
+
+/// A version of the format, then one of the other fields of a `ModelProto`.
+///
+/// Protobuf has no magic number; every serialiser writes fields in the order of their numbers.
+pub(super) fn looks_like_onnx(head: &[u8]) -> bool {
+    const NEXT: [u8; 8] = [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42, 0x72];
+    match head {
+        [0x08, version, next, ..] => (1..0x80).contains(version) && NEXT.contains(next),
+        _ => false,
+    }
+}
+
+/// Reads the graph of a file of `len` bytes and checks what its tensors say about themselves.
+pub(super) fn open(path: &Path, file: File, len: u64) -> Result<Contents> {
+    let mut wire = wire::Wire::new(path, file)?;
+    let model = proto::model(&mut wire, len)?;
+    check(path, &model)?;
+    let mut contents = Contents {
+        metadata: model.metadata,
+        ..Contents::default()
+    };
+    let mut by_name = HashMap::new();
+    for tensor in &model.tensors {
+        contents
+            .tensors
+            .insert(tensor.name.clone(), data::stored(path, tensor)?);
+        by_name.insert(tensor.name.as_str(), tensor);
+    }
+    // torch.onnx writes equal tensors once and gives the others their names through an Identity.
+    for node in &model.nodes {
+        if let ("Identity", [input], [output]) =
+            (node.op.as_str(), &node.inputs[..], &node.outputs[..])
+            && let Some(&tensor) = by_name.get(input.as_str())
+        {
+            contents
+                .tensors
+                .insert(output.clone(), data::stored(path, tensor)?);
+            by_name.insert(output, tensor);
+        }
+    }
+    contents.graph = Some(Graph { nodes: model.nodes });
+    Ok(contents)
+}
+
+/// A graph makes every value once, before it is read.
+fn check(path: &Path, model: &proto::Model) -> Result<()> {
+    let mut known: HashSet<&str> = model.inputs.iter().map(String::as_str).collect();
+    let mut tensors = HashSet::new();
+    for tensor in &model.tensors {
+        if !tensors.insert(tensor.name.as_str()) {
+            return Err(bad(
+                path,
+                format!("it has two tensors called {:?}", tensor.name),
+            ));
+        }
+    }
+    known.extend(&tensors);
+    let mut makers: BTreeMap<&str, usize> = BTreeMap::new();
+    for (i, node) in model.nodes.iter().enumerate() {
+        for output in node.outputs.iter().filter(|o| !o.is_empty()) {
+            let constant = node.op == "Constant";
+            if makers.insert(output, i).is_some()
+                || (!constant && tensors.contains(output.as_str()))
+            {
+                return Err(bad(path, format!("its graph makes {output:?} twice")));
+            }
+        }
+    }
+    for (i, node) in model.nodes.iter().enumerate() {
+        for input in node.inputs.iter().filter(|n| !n.is_empty()) {
+            if known.contains(input.as_str()) {
+                continue;
+            }
+            let reason = match makers.get(input.as_str()) {
+                Some(&j) if j >= i => format!(
+                    "node {i} ({}) reads {input:?}, which only node {j} makes: its graph is cyclic or out of order",
+                    node.op
+                ),
+                _ => format!(
+                    "node {i} ({}) reads {input:?}, which nothing makes",
+                    node.op
+                ),
+            };
+            return Err(bad(path, reason));
+        }
+        known.extend(node.outputs.iter().map(String::as_str));
+    }
+    Ok(())
+}

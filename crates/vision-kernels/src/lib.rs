@@ -6,6 +6,11 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod conv;
+mod error;
 pub mod isa;
+mod microkernel;
+mod scratch;
 
+pub use error::ShapeError;
 pub use isa::Isa;

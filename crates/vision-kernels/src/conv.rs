@@ -1,0 +1,161 @@
+//! Convolution: forward, and the gradients with respect to input and weights.
+
+mod backward_weight;
+mod classes;
+mod direct;
+mod epilogue;
+mod pack;
+mod shape;
+
+pub use epilogue::Epilogue;
+pub use shape::ConvShape;
+
+use classes::Plan;
+
+use crate::error::{ShapeError, check_len};
+use crate::isa::Isa;
+use crate::microkernel::panel_width;
+use crate::scratch::Scratch;
+
+/// How much of the accuracy may be given for speed.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Accuracy {
+    /// Only direct convolution.
+    Direct,
+    /// F(2x2).
+    #[default]
+    Balanced,
+    /// F(4x4).
+    Fast,
+}
+
+/// Weights in the order in which a convolution reads them.
+#[derive(Debug)]
+pub struct PackedWeights {
+    isa: Isa,
+    shape: ConvShape,
+    pass: Pass,
+    values: Scratch,
+}
+
+/// One of the three computations of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pass {
+    /// The output.
+    Forward,
+    /// The gradient with respect to the input.
+    BackwardInput,
+    /// The gradient with respect to the weights.
+    BackwardWeight,
+}
+
+impl PackedWeights {
+    /// For [`conv2d_packed`].
+    pub fn forward(
+        isa: Isa,
+        accuracy: Accuracy,
+        shape: &ConvShape,
+        w: &[f32],
+    ) -> Result<Self, ShapeError> {
+        Self::new(isa, accuracy, shape, w, Pass::Forward)
+    }
+
+    /// For [`conv2d_backward_input_packed`].
+    pub fn backward_input(
+        isa: Isa,
+        accuracy: Accuracy,
+        shape: &ConvShape,
+        w: &[f32],
+    ) -> Result<Self, ShapeError> {
+        Self::new(isa, accuracy, shape, w, Pass::BackwardInput)
+    }
+
+    fn new(
+        isa: Isa,
+        _accuracy: Accuracy,
+        shape: &ConvShape,
+        w: &[f32],
+        pass: Pass,
+    ) -> Result<Self, ShapeError> {
+        shape.check()?;
+        check_len("w", shape.weight_len(), w.len())?;
+        let panel = panel_width(isa);
+        let values = match pass {
+            Pass::BackwardInput => pack::backward(shape, panel, w),
+            _ => pack::forward(shape, panel, w),
+        };
+        Ok(Self {
+            isa,
+            shape: *shape,
+            pass,
+            values,
+        })
+    }
+}
+
+/// `y = x * w`, then the epilogue. Every value of `y` is written.
+pub fn conv2d(
+    isa: Isa,
+    accuracy: Accuracy,
+    shape: &ConvShape,
+    x: &[f32],
+    w: &[f32],
+    epilogue: &Epilogue<'_>,
+    y: &mut [f32],
+) -> Result<(), ShapeError> {
+    let packed = PackedWeights::forward(isa, accuracy, shape, w)?;
+    check_len("x", shape.input_len(), x.len())?;
+    check_len("y", shape.output_len(), y.len())?;
+    epilogue.check(shape)?;
+    let plan = Plan::forward(shape);
+    direct::convolve(
+        isa,
+        &plan,
+        x,
+        &packed.values,
+        epilogue,
+        (y, shape.out_channels),
+    );
+    Ok(())
+}
+
+/// The gradient with respect to the input. Every value of `dx` is written.
+pub fn conv2d_backward_input(
+    isa: Isa,
+    accuracy: Accuracy,
+    shape: &ConvShape,
+    dy: &[f32],
+    w: &[f32],
+    dx: &mut [f32],
+) -> Result<(), ShapeError> {
+    let packed = PackedWeights::backward_input(isa, accuracy, shape, w)?;
+    check_len("dy", shape.output_len(), dy.len())?;
+    check_len("dx", shape.input_len(), dx.len())?;
+    let plan = Plan::backward(shape);
+    direct::convolve(
+        isa,
+        &plan,
+        dy,
+        &packed.values,
+        &Epilogue::default(),
+        (dx, shape.in_channels),
+    );
+    Ok(())
+}
+
+/// The gradient with respect to the weights. Every value of `dw` is written.
+pub fn conv2d_backward_weight(
+    isa: Isa,
+    _accuracy: Accuracy,
+    shape: &ConvShape,
+    x: &[f32],
+    dy: &[f32],
+    dw: &mut [f32],
+) -> Result<(), ShapeError> {
+    shape.check()?;
+    check_len("x", shape.input_len(), x.len())?;
+    check_len("dy", shape.output_len(), dy.len())?;
+    check_len("dw", shape.weight_len(), dw.len())?;
+    backward_weight::backward_weight(isa, shape, x, dy, dw);
+    Ok(())
+}

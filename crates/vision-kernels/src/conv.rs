@@ -91,6 +91,44 @@ impl PackedWeights {
             values,
         })
     }
+
+    /// Refuses a shape other than the one that was packed for, but for its batch and picture.
+    fn check(&self, shape: &ConvShape, pass: Pass) -> Result<(), ShapeError> {
+        shape.check()?;
+        let found = [
+            ("pass", self.pass as usize, pass as usize),
+            ("in_channels", self.shape.in_channels, shape.in_channels),
+            ("out_channels", self.shape.out_channels, shape.out_channels),
+            ("kernel", self.shape.kernel, shape.kernel),
+            ("stride", self.shape.stride, shape.stride),
+            ("padding", self.shape.padding, shape.padding),
+        ];
+        match found
+            .into_iter()
+            .find(|(_, expected, found)| expected != found)
+        {
+            None => Ok(()),
+            Some((field, expected, found)) => Err(ShapeError::Packed {
+                field,
+                expected,
+                found,
+            }),
+        }
+    }
+
+    fn convolve(
+        &self,
+        shape: &ConvShape,
+        input: &[f32],
+        epilogue: &Epilogue<'_>,
+        output: (&mut [f32], usize),
+    ) {
+        let plan = match self.pass {
+            Pass::BackwardInput => Plan::backward(shape),
+            _ => Plan::forward(shape),
+        };
+        direct::convolve(self.isa, &plan, input, &self.values, epilogue, output);
+    }
 }
 
 /// `y = x * w`, then the epilogue. Every value of `y` is written.
@@ -104,18 +142,22 @@ pub fn conv2d(
     y: &mut [f32],
 ) -> Result<(), ShapeError> {
     let packed = PackedWeights::forward(isa, accuracy, shape, w)?;
+    conv2d_packed(&packed, shape, x, epilogue, y)
+}
+
+/// [`conv2d`] with weights packed by [`PackedWeights::forward`].
+pub fn conv2d_packed(
+    packed: &PackedWeights,
+    shape: &ConvShape,
+    x: &[f32],
+    epilogue: &Epilogue<'_>,
+    y: &mut [f32],
+) -> Result<(), ShapeError> {
+    packed.check(shape, Pass::Forward)?;
     check_len("x", shape.input_len(), x.len())?;
     check_len("y", shape.output_len(), y.len())?;
     epilogue.check(shape)?;
-    let plan = Plan::forward(shape);
-    direct::convolve(
-        isa,
-        &plan,
-        x,
-        &packed.values,
-        epilogue,
-        (y, shape.out_channels),
-    );
+    packed.convolve(shape, x, epilogue, (y, shape.out_channels));
     Ok(())
 }
 
@@ -129,17 +171,20 @@ pub fn conv2d_backward_input(
     dx: &mut [f32],
 ) -> Result<(), ShapeError> {
     let packed = PackedWeights::backward_input(isa, accuracy, shape, w)?;
+    conv2d_backward_input_packed(&packed, shape, dy, dx)
+}
+
+/// [`conv2d_backward_input`] with weights packed by [`PackedWeights::backward_input`].
+pub fn conv2d_backward_input_packed(
+    packed: &PackedWeights,
+    shape: &ConvShape,
+    dy: &[f32],
+    dx: &mut [f32],
+) -> Result<(), ShapeError> {
+    packed.check(shape, Pass::BackwardInput)?;
     check_len("dy", shape.output_len(), dy.len())?;
     check_len("dx", shape.input_len(), dx.len())?;
-    let plan = Plan::backward(shape);
-    direct::convolve(
-        isa,
-        &plan,
-        dy,
-        &packed.values,
-        &Epilogue::default(),
-        (dx, shape.in_channels),
-    );
+    packed.convolve(shape, dy, &Epilogue::default(), (dx, shape.in_channels));
     Ok(())
 }
 

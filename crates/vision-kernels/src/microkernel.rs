@@ -64,7 +64,6 @@ pub(crate) fn add_rows<L: Lanes, const W: usize, const NV: usize, const MR: usiz
     rows: [&[f32]; MR],
     panel: &[[[f32; W]; NV]],
 ) {
-    // Of one length with the panel, so that the loop has no bounds checks.
     let rows = rows.map(|row| &row[..panel.len()]);
     for (k, weights) in panel.iter().enumerate() {
         for m in 0..MR {

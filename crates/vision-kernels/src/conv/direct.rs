@@ -198,19 +198,21 @@ impl Task<'_, '_> {
         part: &Part,
         targets: &mut [Target<'_>; MR],
     ) {
-        let mut tile = [[[0.0; W]; NV]; MR];
+        let mut start = [[[0.0; W]; NV]; MR];
         if !part.first {
-            for (sums, target) in tile.iter_mut().zip(targets.iter()) {
+            for (sums, target) in start.iter_mut().zip(targets.iter()) {
                 load(sums, target.values);
             }
         }
+        let mut tile = start;
         let bases: [usize; MR] = std::array::from_fn(|m| targets[m].base);
         for run in &part.runs {
             let panel = &self.panel[run.row * NV * W..(run.row + run.len) * NV * W];
             let rows = bases.map(|base| &self.input[base + run.offset..][..run.len]);
             add_rows::<L, W, NV, MR>(&mut tile, rows, panel_rows(panel));
         }
-        for (sums, target) in tile.iter().zip(targets.iter_mut()) {
+        let end = tile;
+        for (sums, target) in end.iter().zip(targets.iter_mut()) {
             store(sums, target.values);
         }
         if part.last {

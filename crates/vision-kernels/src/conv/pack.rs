@@ -3,14 +3,25 @@
 //! `[blocks][rows][panel]`: a block is as many output channels as a tile has columns, the last one filled
 //! up with zeros whose results are never written; a row is one tap of one input channel, taps outside.
 
+use std::ops::Range;
+
 use rayon::prelude::*;
 
 use super::ConvShape;
 use super::classes::backward_order;
 use crate::scratch::Scratch;
 
-/// Channels that are transposed together, so that what is read and what is written both stay in L1.
-const CHANNELS: usize = 16;
+/// Input channels and columns that are transposed together, in a buffer that fits into L1: the rows of a
+/// panel, and the weights of an output channel, are so far apart that they would displace each other.
+const CHANNELS: usize = 8;
+const COLUMNS: usize = 16;
+
+/// `0..len` in ranges of `size`, the last one shorter.
+fn blocks_of(size: usize, len: usize) -> impl Iterator<Item = Range<usize>> {
+    (0..len)
+        .step_by(size)
+        .map(move |start| start..len.min(start + size))
+}
 
 /// `[out / panel][kernel * kernel * in][panel]`, taps in PyTorch's order.
 pub(crate) fn forward(shape: &ConvShape, panel: usize, weights: &[f32]) -> Scratch {
@@ -28,13 +39,23 @@ pub(crate) fn forward(shape: &ConvShape, panel: usize, weights: &[f32]) -> Scrat
             if filled < panel {
                 packed.fill(0.0);
             }
-            for first in (0..channels).step_by(CHANNELS) {
-                let last = channels.min(first + CHANNELS);
-                for (column, weights) in weights.chunks_exact(channels * taps).enumerate() {
-                    let weights = &weights[first * taps..last * taps];
-                    for (channel, weights) in (first..last).zip(weights.chunks_exact(taps)) {
-                        for (tap, weight) in weights.iter().enumerate() {
-                            packed[(tap * channels + channel) * panel + column] = *weight;
+            let mut buffer = Scratch::take(taps * CHANNELS * COLUMNS);
+            for columns in blocks_of(COLUMNS, filled) {
+                for inputs in blocks_of(CHANNELS, channels) {
+                    for (column, output) in columns.clone().enumerate() {
+                        let start = (output * channels + inputs.start) * taps;
+                        let weights = &weights[start..start + inputs.len() * taps];
+                        for (channel, weights) in weights.chunks_exact(taps).enumerate() {
+                            for (tap, weight) in weights.iter().enumerate() {
+                                buffer[(tap * CHANNELS + channel) * COLUMNS + column] = *weight;
+                            }
+                        }
+                    }
+                    for (tap, rows) in buffer.chunks_exact(CHANNELS * COLUMNS).enumerate() {
+                        for (input, row) in inputs.clone().zip(rows.chunks_exact(COLUMNS)) {
+                            let start = (tap * channels + input) * panel + columns.start;
+                            packed[start..start + columns.len()]
+                                .copy_from_slice(&row[..columns.len()]);
                         }
                     }
                 }
@@ -88,13 +109,24 @@ pub(crate) fn unpack(shape: &ConvShape, panel: usize, packed: &[f32], weights: &
         .par_chunks_mut(panel * channels * taps)
         .zip(packed.par_chunks(taps * channels * panel))
         .for_each(|(weights, packed)| {
-            for first in (0..channels).step_by(CHANNELS) {
-                let last = channels.min(first + CHANNELS);
-                for (column, weights) in weights.chunks_exact_mut(channels * taps).enumerate() {
-                    let weights = &mut weights[first * taps..last * taps];
-                    for (channel, weights) in (first..last).zip(weights.chunks_exact_mut(taps)) {
-                        for (tap, weight) in weights.iter_mut().enumerate() {
-                            *weight = packed[(tap * channels + channel) * panel + column];
+            let filled = weights.len() / (channels * taps);
+            let mut buffer = Scratch::take(taps * CHANNELS * COLUMNS);
+            for columns in blocks_of(COLUMNS, filled) {
+                for inputs in blocks_of(CHANNELS, channels) {
+                    for (tap, rows) in buffer.chunks_exact_mut(CHANNELS * COLUMNS).enumerate() {
+                        for (input, row) in inputs.clone().zip(rows.chunks_exact_mut(COLUMNS)) {
+                            let start = (tap * channels + input) * panel + columns.start;
+                            row[..columns.len()]
+                                .copy_from_slice(&packed[start..start + columns.len()]);
+                        }
+                    }
+                    for (column, output) in columns.clone().enumerate() {
+                        let start = (output * channels + inputs.start) * taps;
+                        let weights = &mut weights[start..start + inputs.len() * taps];
+                        for (channel, weights) in weights.chunks_exact_mut(taps).enumerate() {
+                            for (tap, weight) in weights.iter_mut().enumerate() {
+                                *weight = buffer[(tap * CHANNELS + channel) * COLUMNS + column];
+                            }
                         }
                     }
                 }

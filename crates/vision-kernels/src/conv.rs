@@ -1,137 +1,30 @@
 //! Convolution: forward, and the gradients with respect to input and weights.
 
+mod algorithm;
 mod backward_weight;
 mod classes;
 mod direct;
 mod epilogue;
 mod pack;
+mod packed;
 mod shape;
+mod winograd;
 
+pub use algorithm::{Accuracy, Algorithm, Pass, algorithm};
 pub use epilogue::Epilogue;
+pub use packed::PackedWeights;
 pub use shape::ConvShape;
 
-use classes::Plan;
+use winograd::{Direction, F2, F4};
 
 use crate::error::{ShapeError, check_len};
 use crate::isa::Isa;
-use crate::microkernel::panel_width;
-use crate::scratch::Scratch;
-
-/// How much of the accuracy may be given for speed.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
-pub enum Accuracy {
-    /// Only direct convolution.
-    Direct,
-    /// F(2x2).
-    #[default]
-    Balanced,
-    /// F(4x4).
-    Fast,
-}
-
-/// Weights in the order in which a convolution reads them.
-#[derive(Debug)]
-pub struct PackedWeights {
-    isa: Isa,
-    shape: ConvShape,
-    pass: Pass,
-    values: Scratch,
-}
-
-/// One of the three computations of a convolution.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Pass {
-    /// The output.
-    Forward,
-    /// The gradient with respect to the input.
-    BackwardInput,
-    /// The gradient with respect to the weights.
-    BackwardWeight,
-}
-
-impl PackedWeights {
-    /// For [`conv2d_packed`].
-    pub fn forward(
-        isa: Isa,
-        accuracy: Accuracy,
-        shape: &ConvShape,
-        w: &[f32],
-    ) -> Result<Self, ShapeError> {
-        Self::new(isa, accuracy, shape, w, Pass::Forward)
-    }
-
-    /// For [`conv2d_backward_input_packed`].
-    pub fn backward_input(
-        isa: Isa,
-        accuracy: Accuracy,
-        shape: &ConvShape,
-        w: &[f32],
-    ) -> Result<Self, ShapeError> {
-        Self::new(isa, accuracy, shape, w, Pass::BackwardInput)
-    }
-
-    fn new(
-        isa: Isa,
-        _accuracy: Accuracy,
-        shape: &ConvShape,
-        w: &[f32],
-        pass: Pass,
-    ) -> Result<Self, ShapeError> {
-        shape.check()?;
-        check_len("w", shape.weight_len(), w.len())?;
-        let panel = panel_width(isa);
-        let values = match pass {
-            Pass::BackwardInput => pack::backward(shape, panel, w),
-            _ => pack::forward(shape, panel, w),
-        };
-        Ok(Self {
-            isa,
-            shape: *shape,
-            pass,
-            values,
-        })
-    }
-
-    /// Refuses a shape other than the one that was packed for, but for its batch and picture.
-    fn check(&self, shape: &ConvShape, pass: Pass) -> Result<(), ShapeError> {
-        shape.check()?;
-        let found = [
-            ("pass", self.pass as usize, pass as usize),
-            ("in_channels", self.shape.in_channels, shape.in_channels),
-            ("out_channels", self.shape.out_channels, shape.out_channels),
-            ("kernel", self.shape.kernel, shape.kernel),
-            ("stride", self.shape.stride, shape.stride),
-            ("padding", self.shape.padding, shape.padding),
-        ];
-        match found
-            .into_iter()
-            .find(|(_, expected, found)| expected != found)
-        {
-            None => Ok(()),
-            Some((field, expected, found)) => Err(ShapeError::Packed {
-                field,
-                expected,
-                found,
-            }),
-        }
-    }
-
-    fn convolve(
-        &self,
-        shape: &ConvShape,
-        input: &[f32],
-        epilogue: &Epilogue<'_>,
-        output: (&mut [f32], usize),
-    ) {
-        let plan = match self.pass {
-            Pass::BackwardInput => Plan::backward(shape),
-            _ => Plan::forward(shape),
-        };
-        direct::convolve(self.isa, &plan, input, &self.values, epilogue, output);
-    }
-}
 
 /// `y = x * w`, then the epilogue. Every value of `y` is written.
+///
+/// # Errors
+///
+/// Where the shape has no output or a slice has another length than it says.
 pub fn conv2d(
     isa: Isa,
     accuracy: Accuracy,
@@ -145,7 +38,11 @@ pub fn conv2d(
     conv2d_packed(&packed, shape, x, epilogue, y)
 }
 
-/// [`conv2d`] with weights packed by [`PackedWeights::forward`].
+/// [`conv2d`] with weights packed by [`PackedWeights::forward`], for any batch and picture.
+///
+/// # Errors
+///
+/// As for [`conv2d`], and where the weights were packed for another shape or pass.
 pub fn conv2d_packed(
     packed: &PackedWeights,
     shape: &ConvShape,
@@ -153,15 +50,19 @@ pub fn conv2d_packed(
     epilogue: &Epilogue<'_>,
     y: &mut [f32],
 ) -> Result<(), ShapeError> {
-    packed.check(shape, Pass::Forward)?;
+    packed.check(shape, Direction::Forward)?;
     check_len("x", shape.input_len(), x.len())?;
     check_len("y", shape.output_len(), y.len())?;
     epilogue.check(shape)?;
-    packed.convolve(shape, x, epilogue, (y, shape.out_channels));
+    packed.convolve(shape, x, epilogue, y);
     Ok(())
 }
 
-/// The gradient with respect to the input. Every value of `dx` is written.
+/// The gradient with respect to the input, from that of the output. Every value of `dx` is written.
+///
+/// # Errors
+///
+/// As for [`conv2d`].
 pub fn conv2d_backward_input(
     isa: Isa,
     accuracy: Accuracy,
@@ -175,23 +76,50 @@ pub fn conv2d_backward_input(
 }
 
 /// [`conv2d_backward_input`] with weights packed by [`PackedWeights::backward_input`].
+///
+/// # Errors
+///
+/// As for [`conv2d_packed`].
 pub fn conv2d_backward_input_packed(
     packed: &PackedWeights,
     shape: &ConvShape,
     dy: &[f32],
     dx: &mut [f32],
 ) -> Result<(), ShapeError> {
-    packed.check(shape, Pass::BackwardInput)?;
+    packed.check(shape, Direction::Backward)?;
     check_len("dy", shape.output_len(), dy.len())?;
     check_len("dx", shape.input_len(), dx.len())?;
-    packed.convolve(shape, dy, &Epilogue::default(), (dx, shape.in_channels));
+    packed.convolve(shape, dy, &Epilogue::default(), dx);
     Ok(())
 }
 
-/// The gradient with respect to the weights. Every value of `dw` is written.
+/// The gradient with respect to the weights, `[out_channels, in_channels, kernel, kernel]`, from the input
+/// and the gradient of the output. Every value of `dw` is written.
+///
+/// # Errors
+///
+/// As for [`conv2d`].
 pub fn conv2d_backward_weight(
     isa: Isa,
-    _accuracy: Accuracy,
+    accuracy: Accuracy,
+    shape: &ConvShape,
+    x: &[f32],
+    dy: &[f32],
+    dw: &mut [f32],
+) -> Result<(), ShapeError> {
+    let algorithm = algorithm(shape, Pass::BackwardWeight, accuracy);
+    conv2d_backward_weight_by(isa, algorithm, shape, x, dy, dw)
+}
+
+/// [`conv2d_backward_weight`] with an algorithm of the caller's choice, or direct convolution where that one
+/// cannot compute the shape.
+///
+/// # Errors
+///
+/// As for [`conv2d`].
+pub fn conv2d_backward_weight_by(
+    isa: Isa,
+    algorithm: Algorithm,
     shape: &ConvShape,
     x: &[f32],
     dy: &[f32],
@@ -201,6 +129,14 @@ pub fn conv2d_backward_weight(
     check_len("x", shape.input_len(), x.len())?;
     check_len("dy", shape.output_len(), dy.len())?;
     check_len("dw", shape.weight_len(), dw.len())?;
-    backward_weight::backward_weight(isa, shape, x, dy, dw);
+    match algorithm.or_direct(shape) {
+        Algorithm::Direct => backward_weight::backward_weight(isa, shape, x, dy, dw),
+        Algorithm::Winograd2 => {
+            winograd::backward_weight::backward_weight::<F2, 2, 4>(isa, shape, x, dy, dw);
+        }
+        Algorithm::Winograd4 => {
+            winograd::backward_weight::backward_weight::<F4, 4, 6>(isa, shape, x, dy, dw);
+        }
+    }
     Ok(())
 }

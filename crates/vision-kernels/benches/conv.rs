@@ -1,14 +1,14 @@
 //! The convolutions of ResNet-18, layer by layer: milliseconds and GFLOP/s, the best of several repeats.
 //!
-//! `cargo bench -p vision-kernels --bench conv [-- 224|28] [direct|balanced|fast] [avx512|avx2|portable] [cpu]`.
+//! `cargo bench -p vision-kernels --bench conv [-- 224|28] [direct|winograd2|winograd4] [avx512|avx2|portable] [cpu]`.
 //! Operations are counted as if nothing was skipped, so that figures above the machine's peak are what
 //! padding that is left out and Winograd's algorithm save.
 
 use std::time::Instant;
 
 use vision_kernels::conv::{
-    Accuracy, ConvShape, Epilogue, PackedWeights, conv2d_backward_input_packed,
-    conv2d_backward_weight, conv2d_packed,
+    Algorithm, ConvShape, Epilogue, PackedWeights, conv2d_backward_input_packed,
+    conv2d_backward_weight_by, conv2d_packed,
 };
 use vision_kernels::{Isa, ShapeError};
 
@@ -48,12 +48,12 @@ fn main() -> Result<(), ShapeError> {
         () if has("portable") => Isa::Portable,
         () => Isa::detect(),
     };
-    let accuracies = [
-        ("direct", Accuracy::Direct),
-        ("balanced", Accuracy::Balanced),
-        ("fast", Accuracy::Fast),
+    let algorithms = [
+        ("direct", Algorithm::Direct),
+        ("winograd2", Algorithm::Winograd2),
+        ("winograd4", Algorithm::Winograd4),
     ];
-    let chosen = accuracies.iter().any(|(name, _)| has(name));
+    let chosen = algorithms.iter().any(|(name, _)| has(name));
     println!("{isa:?}, {} threads", rayon::current_num_threads());
     for (batch, side, layers) in [(16, "224", AT_224), (64, "28", AT_28)] {
         if (has("224") || has("28")) && !has(side) {
@@ -61,14 +61,16 @@ fn main() -> Result<(), ShapeError> {
         }
         println!("\nbatch {batch} at {side}: ms (GFLOP/s)");
         println!(
-            "layer                accuracy   pack w      forward       pack w      backward input  backward weight"
+            "layer                algorithm    pack w      forward       pack w      backward input  backward weight"
         );
         for &layer in layers {
-            for (name, accuracy) in accuracies {
-                if chosen && !has(name) {
+            for (name, algorithm) in algorithms {
+                let (.., kernel, stride) = layer;
+                let possible = algorithm == Algorithm::Direct || (kernel, stride) == (3, 1);
+                if !possible || chosen && !has(name) {
                     continue;
                 }
-                bench(isa, accuracy, name, batch, layer)?;
+                bench(isa, algorithm, name, batch, layer)?;
             }
         }
     }
@@ -77,7 +79,7 @@ fn main() -> Result<(), ShapeError> {
 
 fn bench(
     isa: Isa,
-    accuracy: Accuracy,
+    algorithm: Algorithm,
     name: &str,
     batch: usize,
     (in_channels, out_channels, side, kernel, stride): Layer,
@@ -98,15 +100,15 @@ fn bench(
     let mut y = dy.clone();
     let mut dx = x.clone();
     let mut dw = w.clone();
-    let forward = PackedWeights::forward(isa, accuracy, &shape, &w)?;
-    let backward = PackedWeights::backward_input(isa, accuracy, &shape, &w)?;
+    let forward = PackedWeights::forward_by(isa, algorithm, &shape, &w)?;
+    let backward = PackedWeights::backward_input_by(isa, algorithm, &shape, &w)?;
     let none = Epilogue::default();
     let times = [
-        best(|| PackedWeights::forward(isa, accuracy, &shape, &w).map(drop))?,
+        best(|| PackedWeights::forward_by(isa, algorithm, &shape, &w).map(drop))?,
         best(|| conv2d_packed(&forward, &shape, &x, &none, &mut y))?,
-        best(|| PackedWeights::backward_input(isa, accuracy, &shape, &w).map(drop))?,
+        best(|| PackedWeights::backward_input_by(isa, algorithm, &shape, &w).map(drop))?,
         best(|| conv2d_backward_input_packed(&backward, &shape, &dy, &mut dx))?,
-        best(|| conv2d_backward_weight(isa, accuracy, &shape, &x, &dy, &mut dw))?,
+        best(|| conv2d_backward_weight_by(isa, algorithm, &shape, &x, &dy, &mut dw))?,
     ];
     let [pack_forward, forward, pack_backward, backward, weight] = times;
     let rate = |seconds: f64| shape.flops() / seconds / 1e9;

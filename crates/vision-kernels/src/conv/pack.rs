@@ -13,8 +13,10 @@ use crate::scratch::Scratch;
 
 /// Input channels and columns that are transposed together, in a buffer that fits into L1: the rows of a
 /// panel, and the weights of an output channel, are so far apart that they would displace each other.
-const CHANNELS: usize = 8;
+const CHANNELS: usize = 32;
 const COLUMNS: usize = 16;
+/// Values of one tap in that buffer.
+const TAP: usize = CHANNELS * COLUMNS;
 
 /// `0..len` in ranges of `size`, the last one shorter.
 fn blocks_of(size: usize, len: usize) -> impl Iterator<Item = Range<usize>> {
@@ -39,19 +41,21 @@ pub(crate) fn forward(shape: &ConvShape, panel: usize, weights: &[f32]) -> Scrat
             if filled < panel {
                 packed.fill(0.0);
             }
-            let mut buffer = Scratch::take(taps * CHANNELS * COLUMNS);
+            let mut buffer = Scratch::take(taps * TAP);
+            let (buffer, _) = buffer.as_chunks_mut::<TAP>();
             for columns in blocks_of(COLUMNS, filled) {
                 for inputs in blocks_of(CHANNELS, channels) {
                     for (column, output) in columns.clone().enumerate() {
                         let start = (output * channels + inputs.start) * taps;
                         let weights = &weights[start..start + inputs.len() * taps];
                         for (channel, weights) in weights.chunks_exact(taps).enumerate() {
-                            for (tap, weight) in weights.iter().enumerate() {
-                                buffer[(tap * CHANNELS + channel) * COLUMNS + column] = *weight;
+                            let at = channel * COLUMNS + column;
+                            for (tap, weight) in buffer.iter_mut().zip(weights) {
+                                tap[at] = *weight;
                             }
                         }
                     }
-                    for (tap, rows) in buffer.chunks_exact(CHANNELS * COLUMNS).enumerate() {
+                    for (tap, rows) in buffer.iter().enumerate() {
                         for (input, row) in inputs.clone().zip(rows.chunks_exact(COLUMNS)) {
                             let start = (tap * channels + input) * panel + columns.start;
                             packed[start..start + columns.len()]
@@ -110,10 +114,11 @@ pub(crate) fn unpack(shape: &ConvShape, panel: usize, packed: &[f32], weights: &
         .zip(packed.par_chunks(taps * channels * panel))
         .for_each(|(weights, packed)| {
             let filled = weights.len() / (channels * taps);
-            let mut buffer = Scratch::take(taps * CHANNELS * COLUMNS);
+            let mut buffer = Scratch::take(taps * TAP);
+            let (buffer, _) = buffer.as_chunks_mut::<TAP>();
             for columns in blocks_of(COLUMNS, filled) {
                 for inputs in blocks_of(CHANNELS, channels) {
-                    for (tap, rows) in buffer.chunks_exact_mut(CHANNELS * COLUMNS).enumerate() {
+                    for (tap, rows) in buffer.iter_mut().enumerate() {
                         for (input, row) in inputs.clone().zip(rows.chunks_exact_mut(COLUMNS)) {
                             let start = (tap * channels + input) * panel + columns.start;
                             row[..columns.len()]
@@ -124,8 +129,9 @@ pub(crate) fn unpack(shape: &ConvShape, panel: usize, packed: &[f32], weights: &
                         let start = (output * channels + inputs.start) * taps;
                         let weights = &mut weights[start..start + inputs.len() * taps];
                         for (channel, weights) in weights.chunks_exact_mut(taps).enumerate() {
-                            for (tap, weight) in weights.iter_mut().enumerate() {
-                                *weight = buffer[(tap * CHANNELS + channel) * COLUMNS + column];
+                            let at = channel * COLUMNS + column;
+                            for (tap, weight) in buffer.iter().zip(weights) {
+                                *weight = tap[at];
                             }
                         }
                     }

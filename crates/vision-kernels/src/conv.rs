@@ -1,4 +1,45 @@
 //! Convolution: forward, and the gradients with respect to input and weights.
+//!
+//! Activations are channels-last, `[batch, height, width, channels]`, weights are in PyTorch's order,
+//! `[out_channels, in_channels, kernel, kernel]`. Each function comes in two forms: one that takes weights as
+//! they are, and one that takes [`PackedWeights`], for weights that are used more than once.
+//!
+//! Results are the same to the last bit for any number of threads, but not for different instruction sets,
+//! algorithms or batch sizes.
+//!
+//! ```
+//! use vision_kernels::Isa;
+//! use vision_kernels::conv::{Accuracy, ConvShape, Epilogue, conv2d};
+//!
+//! let shape = ConvShape {
+//!     batch: 1,
+//!     height: 2,
+//!     width: 2,
+//!     in_channels: 1,
+//!     out_channels: 1,
+//!     kernel: 3,
+//!     stride: 1,
+//!     padding: 1,
+//! };
+//! let x = [1.0, 2.0, 3.0, -4.0];
+//! let w = [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0];
+//! let mut y = [0.0; 4];
+//! let relu = Epilogue {
+//!     relu: true,
+//!     ..Epilogue::default()
+//! };
+//! conv2d(Isa::detect(), Accuracy::default(), &shape, &x, &w, &relu, &mut y)?;
+//! assert_eq!(y, [1.0, 2.0, 3.0, 0.0]);
+//! # Ok::<(), vision_kernels::ShapeError>(())
+//! ```
+//!
+//! | Module | |
+//! |---|---|
+//! | `shape`, `epilogue`, `algorithm`, `packed` | What callers see |
+//! | `classes` | Which taps an output pixel sees |
+//! | `direct`, `backward_weight` | Direct convolution |
+//! | `winograd` | F(2x2) and F(4x4) for 3x3 kernels |
+//! | `pack` | The order in which weights are read |
 
 mod algorithm;
 mod backward_weight;

@@ -1,5 +1,7 @@
 //! Convolutions against their definition, in every instruction set.
 
+#![allow(clippy::unwrap_used)]
+
 mod support;
 
 use proptest::prelude::*;

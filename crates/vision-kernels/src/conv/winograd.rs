@@ -8,9 +8,13 @@
 //! What is multiplied are sums and differences of a tile's inputs, so that a NaN or an infinity reaches
 //! all outputs of its tile.
 
+// Loops over a tile index several arrays at once, with constants.
+#![allow(clippy::needless_range_loop)]
+
 pub(crate) mod backward_weight;
 mod scheme;
 mod tiles;
+mod weights;
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -19,6 +23,7 @@ use rayon::prelude::*;
 
 pub(crate) use scheme::{F2, F4, Scheme};
 use tiles::{Grid, Square, gather, store, transform};
+pub(crate) use weights::transform_weights;
 
 use super::ConvShape;
 use super::direct::split_channels;
@@ -33,65 +38,6 @@ use crate::scratch::Scratch;
 const TASK_VALUES: usize = 128 * 1024;
 /// Tiles in a task at least, so that weights are read from L3 seldom enough; and at most.
 const TASK_TILES: Range<usize> = 24..49;
-
-/// Transforms weights packed for direct convolution, `[blocks][9 * channels][panel]`, into
-/// `[blocks][S * S][channels][panel]`.
-pub(crate) fn transform_weights<F: Scheme<M, S>, const M: usize, const S: usize>(
-    isa: Isa,
-    packed: &[f32],
-    channels: usize,
-) -> Scratch {
-    let panel = panel_width(isa);
-    let mut transformed = Scratch::take(packed.len() / 9 * S * S);
-    if packed.is_empty() {
-        return transformed;
-    }
-    transformed
-        .par_chunks_mut(S * S * channels * panel)
-        .zip(packed.par_chunks(9 * channels * panel))
-        .for_each(|(transformed, packed)| {
-            dispatch_tiled(
-                isa,
-                WeightTask::<F, M, S> {
-                    packed,
-                    transformed,
-                    scheme: PhantomData,
-                },
-            );
-        });
-    transformed
-}
-
-/// One block of output channels.
-struct WeightTask<'a, F, const M: usize, const S: usize> {
-    packed: &'a [f32],
-    transformed: &'a mut [f32],
-    scheme: PhantomData<F>,
-}
-
-impl<F: Scheme<M, S>, const M: usize, const S: usize> TileKernel for WeightTask<'_, F, M, S> {
-    #[inline(always)]
-    fn run<L: Lanes, const W: usize, const NV: usize, const MR: usize>(self) {
-        let packed = self.packed.as_chunks::<W>().0;
-        let transformed = self.transformed.as_chunks_mut::<W>().0;
-        // Vectors of one tap, and of one point.
-        let len = packed.len() / 9;
-        for at in 0..len {
-            let mut taps = [[[0.0; W]; 3]; 3];
-            for i in 0..3 {
-                for j in 0..3 {
-                    taps[i][j] = packed[(i * 3 + j) * len + at];
-                }
-            }
-            let points: Square<W, S> = transform(&taps, F::weight);
-            for i in 0..S {
-                for j in 0..S {
-                    transformed[(i * S + j) * len + at] = points[i][j];
-                }
-            }
-        }
-    }
-}
 
 /// Which way a convolution runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,7 @@
 //! Which instructions a kernel is compiled to, chosen when it runs.
 //!
-//! A kernel is a struct of its arguments that implements [`Kernel`]: generic, safe code without
-//! intrinsics. [`dispatch`] calls the copy of it that was compiled for the machine's instruction set. Since
+//! A kernel is a struct of its arguments that implements `Kernel`: generic, safe code without
+//! intrinsics. `dispatch` calls the copy of it that was compiled for the machine's instruction set. Since
 //! a closure that rayon runs on another thread is compiled on its own, the call belongs *inside* each
 //! parallel task, never around the parallel loop.
 

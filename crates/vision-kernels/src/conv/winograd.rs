@@ -17,7 +17,7 @@ mod tiles;
 mod weights;
 
 use std::marker::PhantomData;
-use std::ops::Range;
+use std::ops::{Range, RangeInclusive};
 
 use rayon::prelude::*;
 
@@ -37,7 +37,10 @@ use crate::scratch::Scratch;
 /// Values of transformed input in a task: half of L2.
 const TASK_VALUES: usize = 128 * 1024;
 /// Tiles in a task at least, so that weights are read from L3 seldom enough; and at most.
-const TASK_TILES: Range<usize> = 24..49;
+const TASK_TILES: RangeInclusive<usize> = 24..=49;
+/// Tasks to aim at where there are few tiles, by tasks of fewer tiles, but no fewer than this.
+const TASKS: usize = 16;
+const LEAST_TILES: usize = 12;
 
 /// Which way a convolution runs.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -73,7 +76,10 @@ pub(crate) fn convolve<F: Scheme<M, S>, const M: usize, const S: usize>(
         ),
     };
     let panel = panel_width(isa);
-    let tiles = (TASK_VALUES / (S * S * inputs.max(1))).clamp(TASK_TILES.start, TASK_TILES.end);
+    // A matter of the shape alone, so that results do not depend on the number of threads.
+    let tiles = (TASK_VALUES / (S * S * inputs.max(1)))
+        .clamp(*TASK_TILES.start(), *TASK_TILES.end())
+        .min((grid.tiles() * outputs.div_ceil(panel) / TASKS).max(LEAST_TILES));
     let task_rows = (tiles / grid.columns()).max(1);
     let weight_block = S * S * inputs * panel;
     cut(output, &grid, task_rows, outputs)

@@ -6,6 +6,10 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod batch_norm;
+mod blocks;
+mod error;
 pub mod isa;
 
+pub use error::ShapeError;
 pub use isa::Isa;

@@ -24,10 +24,7 @@ pub(crate) fn run<T: Send, R: Send>(
 }
 
 /// Blocks of a slice that may not be there.
-pub(crate) fn optional<'a>(
-    slice: Option<&'a [f32]>,
-    size: usize,
-) -> impl Iterator<Item = Option<&'a [f32]>> {
+pub(crate) fn optional(slice: Option<&[f32]>, size: usize) -> impl Iterator<Item = Option<&[f32]>> {
     let mut blocks = slice.map(|slice| slice.chunks(size));
     std::iter::from_fn(move || match &mut blocks {
         Some(blocks) => blocks.next().map(Some),

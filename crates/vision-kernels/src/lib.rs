@@ -6,10 +6,16 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod activation;
+pub mod adam;
 pub mod batch_norm;
 mod blocks;
+pub mod buffers;
 mod error;
+pub mod global_pool;
 pub mod isa;
+pub mod loss;
+pub mod pool;
 
 pub use error::ShapeError;
 pub use isa::Isa;

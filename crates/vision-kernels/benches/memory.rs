@@ -5,7 +5,13 @@
 use std::{hint::black_box, time::Instant};
 use vision_kernels::{
     Isa,
-    batch_norm::{BatchNorm, Forward, batch_norm_backward, batch_norm_train},
+    activation::{relu, relu_backward},
+    adam::Adam,
+    batch_norm::{BatchNorm, Forward, batch_norm_backward, batch_norm_train, scale_shift},
+    buffers,
+    global_pool::{concat_pool, concat_pool_backward},
+    loss::cross_entropy,
+    pool::{Activations, MaxPool, max_pool, max_pool_backward},
 };
 
 /// The least time of many runs, in milliseconds: what the machine can do when nobody disturbs it.
@@ -102,6 +108,133 @@ fn batch_norms(isa: Isa, pixels: usize, channels: usize) {
     });
 }
 
+fn pools(isa: Isa) {
+    let input = Activations {
+        batch: 16,
+        height: 112,
+        width: 112,
+        channels: 64,
+    };
+    let pool = MaxPool {
+        kernel: [3, 3],
+        stride: [2, 2],
+        padding: [1, 1],
+        ceil_mode: false,
+    };
+    let Ok(output) = pool.output(&input) else {
+        return;
+    };
+    let x = values(input.elements());
+    let mut dx = x.clone();
+    let (mut y, mut argmax) = (values(output.elements()), vec![0; output.elements()]);
+    line(
+        "max pool 3/2, [16, 112, 112, 64], forward",
+        x.len(),
+        1.3125,
+        || {
+            black_box(max_pool(isa, &pool, &input, &x, &mut y, Some(&mut argmax))).ok();
+        },
+    );
+    line(
+        "max pool 3/2, [16, 112, 112, 64], backward",
+        x.len(),
+        1.3125,
+        || {
+            black_box(max_pool_backward(isa, &pool, &input, &y, &argmax, &mut dx)).ok();
+        },
+    );
+
+    let input = Activations {
+        batch: 16,
+        height: 7,
+        width: 7,
+        channels: 512,
+    };
+    let x = &x[..input.elements()];
+    let (mut y, mut argmax) = (vec![0.0; 16 * 1024], vec![0; 16 * 512]);
+    line(
+        "concat pool, [16, 7, 7, 512], forward",
+        x.len(),
+        1.0,
+        || {
+            black_box(concat_pool(isa, &input, x, &mut y, &mut argmax)).ok();
+        },
+    );
+    line(
+        "concat pool, [16, 7, 7, 512], backward",
+        x.len(),
+        1.0,
+        || {
+            black_box(concat_pool_backward(
+                isa,
+                &input,
+                &y,
+                &argmax,
+                &mut dx[..x.len()],
+            ))
+            .ok();
+        },
+    );
+}
+
+fn element_wise(isa: Isa) {
+    let len = 16 * 112 * 112 * 64;
+    let (x, mut y, mut dx) = (values(len), values(len), values(len));
+    line("ReLU, [200704, 64], forward", len, 2.0, || {
+        black_box(relu(isa, &x, &mut y)).ok();
+    });
+    line("ReLU, [200704, 64], backward", len, 3.0, || {
+        black_box(relu_backward(isa, &y, &x, &mut dx)).ok();
+    });
+    let (scale, shift) = (vec![0.5; 64], vec![0.25; 64]);
+    line("scale and shift, ReLU, [200704, 64]", len, 2.0, || {
+        black_box(scale_shift(isa, [&scale, &shift], &x, None, true, &mut y)).ok();
+    });
+    let targets: Vec<u32> = (0..64).collect();
+    line("cross-entropy, [64, 1000], both", 64_000, 2.0, || {
+        black_box(cross_entropy(
+            isa,
+            1000,
+            &x[..64_000],
+            &targets,
+            &mut dx[..64_000],
+        ))
+        .ok();
+    });
+}
+
+fn adam(isa: Isa) {
+    let len = 11_180_000;
+    let (mut p, g, mut m, mut v) = (values(len), values(len), vec![0.0; len], vec![0.0; len]);
+    let adam = Adam {
+        lr: 1e-6,
+        beta1: 0.9,
+        beta2: 0.99,
+        eps: 1e-5,
+        weight_decay: 0.01,
+        step: 10,
+    };
+    line("Adam, 11.18 M weights", len, 7.0, || {
+        black_box(adam.step(isa, &mut p, &g, &mut m, &mut v)).ok();
+    });
+}
+
+/// What a recycled buffer saves.
+fn fresh_and_recycled() {
+    let len = 16 * 112 * 112 * 64;
+    line("a fresh vector of 51 MB, filled", len, 1.0, || {
+        black_box(vec![1.0_f32; len]);
+    });
+    line("a recycled buffer of 51 MB, filled", len, 1.0, || {
+        let mut buffer = buffers::take(len);
+        buffer.fill(1.0);
+        black_box(&buffer);
+    });
+    line("a recycled buffer of 51 MB, untouched", len, 0.0, || {
+        black_box(&buffers::take(len));
+    });
+}
+
 fn main() {
     let isa = Isa::detect();
     println!("{isa:?}, {} threads", rayon::current_num_threads());
@@ -115,4 +248,8 @@ fn main() {
     ] {
         batch_norms(isa, pixels, channels);
     }
+    pools(isa);
+    element_wise(isa);
+    adam(isa);
+    fresh_and_recycled();
 }

@@ -30,6 +30,11 @@ fn best(mut run: impl FnMut()) -> f64 {
 
 /// One line of the table. `arrays` is how many times `len` floats are read or written.
 fn line(name: &str, len: usize, arrays: f64, run: impl FnMut()) {
+    // `-- pool` on the command line times what has "pool" in its name.
+    let wanted = std::env::args().skip(1).find(|arg| !arg.starts_with("--"));
+    if wanted.is_some_and(|wanted| !name.contains(&wanted)) {
+        return;
+    }
     let milliseconds = best(run);
     let bytes = 4.0 * len as f64 * arrays;
     println!(
@@ -236,7 +241,12 @@ fn fresh_and_recycled() {
 }
 
 fn main() {
-    let isa = Isa::detect();
+    // `ISA=avx2` or `ISA=portable` times the code that lesser machines get.
+    let isa = match std::env::var("ISA").as_deref() {
+        Ok("portable") => Isa::Portable,
+        Ok("avx2") => Isa::Avx2,
+        _ => Isa::detect(),
+    };
     println!("{isa:?}, {} threads", rayon::current_num_threads());
     for (pixels, channels) in [
         (16 * 112 * 112, 64),

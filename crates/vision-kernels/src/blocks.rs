@@ -84,6 +84,24 @@ pub(crate) fn group<T: Copy + Default, const G: usize>(pixel: &[T], first: usize
     values
 }
 
+/// The greatest value of each channel so far, and where it was: as in PyTorch the first of equal ones, and
+/// NaN above all. Makes new arrays, since with the old ones changed in place the compiler keeps them in
+/// memory, for which loads would wait.
+#[inline(always)]
+pub(crate) fn greater<const G: usize>(
+    (best, places): ([f32; G], [u32; G]),
+    values: [f32; G],
+    place: u32,
+) -> ([f32; G], [u32; G]) {
+    let (mut new_best, mut new_places) = ([0.0; G], [0; G]);
+    for c in 0..G {
+        let better = (values[c] > best[c]) | values[c].is_nan();
+        new_best[c] = if better { values[c] } else { best[c] };
+        new_places[c] = if better { place } else { places[c] };
+    }
+    (new_best, new_places)
+}
+
 /// Values per channel, repeated so that a loop over them is long enough to pay however few channels
 /// there are: the values of a block of pixels, taken `len()` at a time, meet their channel's.
 pub(crate) fn repeated(values: &[f32]) -> Vec<f32> {

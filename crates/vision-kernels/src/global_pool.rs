@@ -2,7 +2,7 @@
 
 use crate::{
     Isa, ShapeError, blocks,
-    blocks::{Group, for_groups, group},
+    blocks::{Group, for_groups, greater, group},
     error::expect,
     isa::{Kernel, Lanes, dispatch},
     pool::Activations,
@@ -134,26 +134,26 @@ impl Group for Image<'_> {
     fn run<const G: usize>(&mut self, first: usize) {
         let pixels = (self.x.len() / self.channels) as f64;
         let mut sum = [0.0; G];
-        let mut best = [f32::NEG_INFINITY; G];
-        let mut place = [0; G];
+        let mut best = ([f32::NEG_INFINITY; G], [0; G]);
         for (pixel, values) in self.x.chunks_exact(self.channels).enumerate() {
             let values: [f32; G] = group(values, first);
             for c in 0..G {
                 sum[c] += f64::from(values[c]);
-                let better = (values[c] > best[c]) | values[c].is_nan();
-                best[c] = if better { values[c] } else { best[c] };
-                place[c] = if better { pixel as u32 } else { place[c] };
             }
+            best = greater(best, values, pixel as u32);
         }
-        let mean = sum.map(|sum| (sum / pixels) as f32);
+        let mut mean = [0.0; G];
+        for (mean, sum) in mean.iter_mut().zip(sum) {
+            *mean = (sum / pixels) as f32;
+        }
         let Some(argmax) = &mut self.argmax else {
             self.y[first..first + G].copy_from_slice(&mean);
             return;
         };
         let (greatest, means) = self.y.split_at_mut(self.channels);
-        greatest[first..first + G].copy_from_slice(&best);
+        greatest[first..first + G].copy_from_slice(&best.0);
         means[first..first + G].copy_from_slice(&mean);
-        argmax[first..first + G].copy_from_slice(&place);
+        argmax[first..first + G].copy_from_slice(&best.1);
     }
 }
 

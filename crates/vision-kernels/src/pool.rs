@@ -5,7 +5,7 @@
 
 use crate::{
     Isa, ShapeError, blocks,
-    blocks::{Group, for_groups, group},
+    blocks::{Group, for_groups, greater, group},
     error::expect,
     isa::{Kernel, Lanes, dispatch},
 };
@@ -173,6 +173,7 @@ impl Kernel for Row<'_> {
         let vertical = self.pool.taps(0, self.row, self.input.height);
         let windows = self.y.len() / channels;
         let mut window = Window {
+            places: vec![0; self.y.len()],
             task: self,
             column: 0,
             vertical,
@@ -183,11 +184,19 @@ impl Kernel for Row<'_> {
             window.horizontal = (window.task.pool).taps(1, column, window.task.input.width);
             for_groups::<L>(channels, &mut window);
         }
+        if let Some(argmax) = window.task.argmax {
+            for (argmax, place) in argmax.iter_mut().zip(&window.places) {
+                *argmax = *place as u8;
+            }
+        }
     }
 }
 
 struct Window<'a> {
     task: Row<'a>,
+    /// Of the row. Made bytes only when it is full: the compiler does that to many at once, but would
+    /// take the registers of a window apart, at a cost of many times the pooling.
+    places: Vec<u32>,
     column: usize,
     vertical: Range<usize>,
     horizontal: Range<usize>,
@@ -202,30 +211,23 @@ impl Group for Window<'_> {
             x,
             row,
             y,
-            argmax,
+            ..
         } = &mut self.task;
         let top = *row * pool.stride[0];
         let left = self.column * pool.stride[1];
-        let mut best = [f32::NEG_INFINITY; G];
         // Of nothing but minus infinities the first one is taken, too.
-        let mut place = [(self.vertical.start * pool.kernel[1] + self.horizontal.start) as u32; G];
+        let first_tap = self.vertical.start * pool.kernel[1] + self.horizontal.start;
+        let mut best = ([f32::NEG_INFINITY; G], [first_tap as u32; G]);
         for i in self.vertical.clone() {
             for j in self.horizontal.clone() {
                 let pixel = (top + i - pool.padding[0]) * input.width + left + j - pool.padding[1];
                 let values: [f32; G] = group(x, pixel * input.channels + first);
-                let tap = (i * pool.kernel[1] + j) as u32;
-                for c in 0..G {
-                    let better = (values[c] > best[c]) | values[c].is_nan();
-                    best[c] = if better { values[c] } else { best[c] };
-                    place[c] = if better { tap } else { place[c] };
-                }
+                best = greater(best, values, (i * pool.kernel[1] + j) as u32);
             }
         }
         let start = self.column * input.channels + first;
-        y[start..start + G].copy_from_slice(&best);
-        if let Some(argmax) = argmax {
-            argmax[start..start + G].copy_from_slice(&place.map(|place| place as u8));
-        }
+        y[start..start + G].copy_from_slice(&best.0);
+        self.places[start..start + G].copy_from_slice(&best.1);
     }
 }
 

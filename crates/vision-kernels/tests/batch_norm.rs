@@ -1,6 +1,6 @@
 //! Batch normalisation against its definition in `f64`.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
 
@@ -308,6 +308,47 @@ fn what_is_not_a_number_stays_in_its_channel() {
 }
 
 #[test]
+fn a_gradient_passes_where_the_output_is_not_a_number() {
+    for residual in [false, true] {
+        let mut case = Case::new(3, 40, 37, [true, residual, false]);
+        case.x[5 * 37 + 4] = f32::NAN;
+        for isa in ISAS {
+            let found = case.run(isa);
+            let scale = found.stats.inv_std[4] * case.gamma[4];
+            assert_eq!(found.dx[5 * 37 + 4], case.dy[5 * 37 + 4] * scale);
+            if let Some(dresidual) = found.dresidual {
+                assert_eq!(dresidual[5 * 37 + 4], case.dy[5 * 37 + 4]);
+            }
+        }
+    }
+}
+
+#[test]
+fn sums_of_which_only_rounding_errors_remain_do_not_depend_on_threads() {
+    // Each value and its opposite, of magnitudes further apart than the digits of `f64`: added up in
+    // another order they would leave something else.
+    let (channels, pixels) = (3, 40_000);
+    let mut case = Case::new(8, pixels, channels, [false, false, true]);
+    let len = case.x.len();
+    for values in [&mut case.x, &mut case.dy] {
+        let mut random = Random(9);
+        for i in 0..len / 2 {
+            let value = random.value() * 10.0_f32.powi((random.bits() % 30) as i32 - 12);
+            values[i] = value;
+            values[len - 1 - i] = -value;
+        }
+        for pixel in values[len / 2..].chunks_mut(channels) {
+            pixel.reverse();
+        }
+    }
+    same_on_any_threads(|isa| {
+        let found = case.run(isa);
+        assert!(found.stats.mean.iter().all(|&mean| mean != 0.0));
+        vec![found.stats.mean, found.dbeta, found.dx]
+    });
+}
+
+#[test]
 fn a_folded_batch_norm_is_a_scale_and_a_shift() {
     let case = Case::new(1, 50, 21, [true, true, true]);
     let residual = case.residual.as_deref();
@@ -337,7 +378,7 @@ fn wrong_lengths_are_errors_that_name_the_argument() {
     let case = Case::new(1, 4, 3, [true, false, true]);
     let affine = [case.gamma.as_slice(), &case.beta];
     let isa = Isa::detect();
-    let mut y = vec![0.0; 12];
+    let mut y = [0.0; 12];
     let mut train = |x: &[f32], affine, residual: Option<&[f32]>, len: usize| {
         batch_norm_train(isa, &case.args, x, affine, residual, &mut y[..len])
             .map(|_| ())

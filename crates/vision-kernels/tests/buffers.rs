@@ -1,6 +1,6 @@
 //! What the recycler of buffers promises.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use vision_kernels::buffers::{self, Buffer};

@@ -1,6 +1,6 @@
 //! The kernels against PyTorch: fixtures of scripts/make_kernel_fixtures.py.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
 

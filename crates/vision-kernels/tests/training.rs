@@ -1,6 +1,6 @@
 //! ReLU, cross-entropy and Adam against their definitions in `f64`.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 mod support;
 

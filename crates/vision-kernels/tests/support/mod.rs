@@ -1,6 +1,6 @@
 //! What the tests of the kernels share.
 
-#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::panic)]
+#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use vision_kernels::Isa;
 

@@ -1,4 +1,13 @@
 //! ReLU on its own, for networks without batch normalisation, and after the sum of two branches.
+//!
+//! ```
+//! use vision_kernels::{Isa, activation::relu};
+//!
+//! let mut y = [0.0; 2];
+//! relu(Isa::detect(), &[-1.0, 2.0], &mut y)?;
+//! assert_eq!(y, [0.0, 2.0]);
+//! # Ok::<(), vision_kernels::ShapeError>(())
+//! ```
 
 use crate::{
     Isa, ShapeError,

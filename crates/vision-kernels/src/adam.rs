@@ -1,4 +1,17 @@
 //! Adam with decoupled weight decay, in one pass over memory.
+//!
+//! ```
+//! use vision_kernels::{Isa, adam::Adam};
+//!
+//! let mut adam = Adam { lr: 0.1, beta1: 0.9, beta2: 0.99, eps: 1e-5, weight_decay: 0.0, step: 0 };
+//! let (mut p, mut m, mut v) = ([1.0], [0.0], [0.0]);
+//! for gradient in [[2.0], [2.0]] {
+//!     adam.step += 1;
+//!     adam.step(Isa::detect(), &mut p, &gradient, &mut m, &mut v)?;
+//! }
+//! assert!((p[0] - 0.8).abs() < 1e-4); // A steady gradient moves a weight by `lr` a step.
+//! # Ok::<(), vision_kernels::ShapeError>(())
+//! ```
 
 use crate::{
     Isa, ShapeError,

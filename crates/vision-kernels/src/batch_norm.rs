@@ -11,6 +11,21 @@
 //! All of it is bound by memory, hence the few passes: forward reads `x` twice and writes `y`; backward
 //! reads `x` and `dy` twice and writes `dx`. Where no residual was added, the mask of the ReLU is
 //! computed again from `x` instead of being read from `y`.
+//!
+//! ```
+//! use vision_kernels::{Isa, batch_norm::{BatchNorm, Forward, batch_norm_backward, batch_norm_train}};
+//!
+//! let args = BatchNorm { channels: 1, eps: 0.0, relu: true };
+//! let (x, gamma, beta, mut y) = ([1.0, 3.0], [2.0], [0.5], [0.0; 2]);
+//! let stats = batch_norm_train(Isa::detect(), &args, &x, [&gamma, &beta], None, &mut y)?;
+//! assert_eq!((stats.mean[0], stats.var_biased[0], y), (2.0, 1.0, [0.0, 2.5]));
+//!
+//! let forward = Forward { x: &x, y: None, gamma: &gamma, beta: &beta, stats: &stats };
+//! let mut dx = [0.0; 2];
+//! let grads = batch_norm_backward(Isa::detect(), &args, &forward, &[7.0, 1.0], &mut dx, None)?;
+//! assert_eq!((grads.gamma[0], grads.beta[0]), (1.0, 1.0));
+//! # Ok::<(), vision_kernels::ShapeError>(())
+//! ```
 
 mod backward;
 mod forward;

@@ -1,4 +1,14 @@
 //! Pooling over all pixels of an image: the mean, or the greatest value and the mean side by side.
+//!
+//! ```
+//! use vision_kernels::{Isa, global_pool::concat_pool, pool::Activations};
+//!
+//! let input = Activations { batch: 1, height: 1, width: 2, channels: 2 };
+//! let (mut y, mut argmax) = ([0.0; 4], [0; 2]);
+//! concat_pool(Isa::detect(), &input, &[1.0, 8.0, 3.0, 4.0], &mut y, &mut argmax)?;
+//! assert_eq!((y, argmax), ([3.0, 8.0, 2.0, 6.0], [1, 0]));
+//! # Ok::<(), vision_kernels::ShapeError>(())
+//! ```
 
 use crate::{
     Isa, ShapeError, blocks,
@@ -73,10 +83,10 @@ pub fn concat_pool_backward(
 
 /// Values of an image on the output's side, after checking that there are any on the input's.
 fn pooled(input: &Activations, concat: bool) -> Result<usize, ShapeError> {
-    let pixels = input.height * input.width;
+    let pixels = input.height.saturating_mul(input.width);
     expect("x", pixels.max(1), pixels)?;
     Ok(if concat {
-        2 * input.channels
+        input.channels.saturating_mul(2)
     } else {
         input.channels
     })
@@ -91,9 +101,13 @@ fn forward(
 ) -> Result<(), ShapeError> {
     let pooled = pooled(input, argmax.is_some())?;
     expect("x", input.elements(), x.len())?;
-    expect("y", input.batch * pooled, y.len())?;
+    expect("y", input.batch.saturating_mul(pooled), y.len())?;
     if let Some(argmax) = &argmax {
-        expect("argmax", input.batch * input.channels, argmax.len())?;
+        expect(
+            "argmax",
+            input.batch.saturating_mul(input.channels),
+            argmax.len(),
+        )?;
     }
     if x.is_empty() {
         return Ok(());
@@ -165,9 +179,13 @@ fn backward(
     dx: &mut [f32],
 ) -> Result<(), ShapeError> {
     let pooled = pooled(input, argmax.is_some())?;
-    expect("dy", input.batch * pooled, dy.len())?;
+    expect("dy", input.batch.saturating_mul(pooled), dy.len())?;
     if let Some(argmax) = argmax {
-        expect("argmax", input.batch * input.channels, argmax.len())?;
+        expect(
+            "argmax",
+            input.batch.saturating_mul(input.channels),
+            argmax.len(),
+        )?;
     }
     expect("dx", input.elements(), dx.len())?;
     if dx.is_empty() {

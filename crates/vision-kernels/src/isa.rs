@@ -76,6 +76,7 @@ lanes! {
     /// AVX2 and FMA.
     Avx2: 8, 16, |a, b, c| a.mul_add(b, c);
     /// NEON.
+    #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]
     Neon: 4, 32, |a, b, c| a.mul_add(b, c);
     /// SSE2 on x86-64; `f32::mul_add` would be a call into the C library here.
     Portable: 4, 16, |a, b, c| a * b + c;

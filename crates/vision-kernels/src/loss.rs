@@ -1,4 +1,14 @@
 //! The cross-entropy of classes.
+//!
+//! ```
+//! use vision_kernels::{Isa, loss::cross_entropy};
+//!
+//! let mut dlogits = [0.0; 2];
+//! let loss = cross_entropy(Isa::detect(), 2, &[0.0, 0.0], &[1_u32], &mut dlogits)?;
+//! assert!((loss - 2.0_f32.ln()).abs() < 1e-6);
+//! assert_eq!(dlogits, [0.5, -0.5]);
+//! # Ok::<(), vision_kernels::ShapeError>(())
+//! ```
 
 use crate::{Isa, ShapeError, blocks, error::expect};
 
@@ -25,7 +35,11 @@ pub fn cross_entropy<T: Copy + Sync + TryInto<usize>>(
 ) -> Result<f32, ShapeError> {
     let _ = isa;
     expect("classes", classes.max(1), classes)?;
-    expect("logits", targets.len() * classes, logits.len())?;
+    expect(
+        "logits",
+        targets.len().saturating_mul(classes),
+        logits.len(),
+    )?;
     expect("dlogits", logits.len(), dlogits.len())?;
     let class = |&target: &T| match target.try_into() {
         Ok(target) if target < classes => Ok(target),

@@ -2,6 +2,21 @@
 //!
 //! As in PyTorch padding counts as minus infinity, of equal values the first one (in row order) is taken,
 //! and NaN is greater than anything: the last NaN of a window is taken.
+//!
+//! ```
+//! use vision_kernels::{Isa, pool::{Activations, MaxPool, max_pool, max_pool_backward}};
+//!
+//! let pool = MaxPool { kernel: [2, 2], stride: [2, 2], padding: [0, 0], ceil_mode: false };
+//! let input = Activations { batch: 1, height: 2, width: 4, channels: 1 };
+//! let x = [1.0, 2.0, 5.0, 0.0,
+//!          4.0, 3.0, 0.0, 5.0];
+//! let (mut y, mut argmax, mut dx) = ([0.0; 2], [0; 2], [0.0; 8]);
+//! max_pool(Isa::detect(), &pool, &input, &x, &mut y, Some(&mut argmax))?;
+//! assert_eq!((y, argmax), ([4.0, 5.0], [2, 0]));
+//! max_pool_backward(Isa::detect(), &pool, &input, &[1.0, 2.0], &argmax, &mut dx)?;
+//! assert_eq!(dx, [0.0, 0.0, 2.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
+//! # Ok::<(), vision_kernels::ShapeError>(())
+//! ```
 
 use crate::{
     Isa, ShapeError, blocks,
@@ -27,7 +42,10 @@ pub struct Activations {
 impl Activations {
     /// How many values there are.
     pub fn elements(&self) -> usize {
-        self.batch * self.height * self.width * self.channels
+        // More than fits is no slice's length, which is what this is compared with.
+        (self.batch.saturating_mul(self.height))
+            .saturating_mul(self.width)
+            .saturating_mul(self.channels)
     }
 
     /// Values of one row of one image.
@@ -74,7 +92,7 @@ impl MaxPool {
         expect("kernel", kernel.max(1), kernel)?;
         expect("stride", stride.max(1), stride)?;
         expect("padding", padding.min(kernel / 2), padding)?;
-        let padded = size + 2 * padding;
+        let padded = size.saturating_add(2 * padding);
         let room = padded.checked_sub(kernel);
         let room = room.filter(|_| size > 0).ok_or(ShapeError {
             argument: "x",

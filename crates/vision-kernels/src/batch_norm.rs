@@ -29,6 +29,8 @@
 
 mod backward;
 mod forward;
+mod mask;
+mod sums;
 
 use crate::error::{ShapeError, expect};
 pub use backward::{Forward, ParamGrads, batch_norm_backward, batch_norm_eval_backward};

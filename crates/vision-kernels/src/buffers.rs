@@ -29,8 +29,8 @@ use std::{
 /// Floats below which a buffer is not recycled (1 MiB): the allocator recycles those itself.
 const LARGE: usize = 1 << 18;
 
-/// Bytes that are kept at first, 2 GiB: more than a step of ResNet-18 on 64 images of 224 x 224 hands back.
-/// See [`set_limit`].
+/// Bytes that may wait at first, 2 GiB; see [`set_limit`]. Of what was [taken](take) no more ever waits than
+/// was in use at once, size by size.
 pub const DEFAULT_LIMIT: usize = 2 << 30;
 
 /// What waits to be used again.

@@ -8,10 +8,15 @@
 //! dx = gamma inv_std g                                           (evaluation)
 //! ```
 
-use super::{BatchNorm, Stats, forward::Affine};
+use super::{
+    BatchNorm, Stats,
+    forward::Affine,
+    mask::{FROM_INPUT, Mask, NONE, OUTPUT, masked},
+    sums::Sums,
+};
 use crate::{
     Isa, ShapeError, blocks,
-    blocks::{Group, for_groups, group, repeated},
+    blocks::repeated,
     error::expect,
     isa::{Kernel, Lanes, dispatch},
 };
@@ -133,40 +138,6 @@ fn param_grads([g, gd]: &[Vec<f64>; 2], stats: &Stats) -> ParamGrads {
     }
 }
 
-/// Where the gradient passes the ReLU.
-#[derive(Clone, Copy)]
-enum Mask<'a> {
-    /// Everywhere: there is no ReLU.
-    None,
-    /// Where this output is not 0 or less.
-    Output(&'a [f32]),
-    /// Where the affine map gives no 0 or less.
-    FromInput,
-}
-
-impl<'a> Mask<'a> {
-    fn new(args: &BatchNorm, forward: &Forward<'a>) -> Self {
-        match (args.relu, forward.y) {
-            (false, _) => Self::None,
-            (true, Some(y)) => Self::Output(y),
-            (true, None) => Self::FromInput,
-        }
-    }
-
-    fn blocks(self, size: usize) -> impl Iterator<Item = Self> {
-        let output = match self {
-            Self::Output(y) => Some(y),
-            Self::None | Self::FromInput => None,
-        };
-        blocks::optional(output, size).map(move |y| y.map_or(self, Self::Output))
-    }
-}
-
-// The mask as a constant of the loops.
-const NONE: u8 = 0;
-const OUTPUT: u8 = 1;
-const FROM_INPUT: u8 = 2;
-
 /// What both passes read.
 struct Pass<'a> {
     affine: Affine,
@@ -239,105 +210,6 @@ impl Pass<'_> {
         tasks.reverse();
         blocks::run(tasks, self.x.len(), |task| dispatch(isa, task));
     }
-}
-
-struct Sums<'a> {
-    channels: usize,
-    affine: &'a Affine,
-    mask: Mask<'a>,
-    x: &'a [f32],
-    dy: &'a [f32],
-    scaled: Option<&'a mut [f32]>,
-    masked: Option<&'a mut [f32]>,
-}
-
-impl Kernel for Sums<'_> {
-    type Output = [Vec<f64>; 2];
-
-    #[inline(always)]
-    fn run<L: Lanes>(self) -> Self::Output {
-        match self.mask {
-            Mask::None => sums::<L, NONE>(self, &[]),
-            Mask::Output(y) => sums::<L, OUTPUT>(self, y),
-            Mask::FromInput => sums::<L, FROM_INPUT>(self, &[]),
-        }
-    }
-}
-
-#[inline(always)]
-fn sums<L: Lanes, const MASK: u8>(task: Sums<'_>, y: &[f32]) -> [Vec<f64>; 2] {
-    let channels = task.channels;
-    let mut sums = GradSums::<L, MASK> {
-        sums: [vec![0.0; channels], vec![0.0; channels]],
-        task,
-        y,
-        lanes: std::marker::PhantomData,
-    };
-    for_groups::<L>(channels, &mut sums);
-    sums.sums
-}
-
-struct GradSums<'a, L, const MASK: u8> {
-    task: Sums<'a>,
-    y: &'a [f32],
-    sums: [Vec<f64>; 2],
-    lanes: std::marker::PhantomData<L>,
-}
-
-impl<L: Lanes, const MASK: u8> Group for GradSums<'_, L, MASK> {
-    #[inline(always)]
-    fn run<const G: usize>(&mut self, first: usize) {
-        let channels = self.task.channels;
-        let mean: [f32; G] = group(&self.task.affine.mean, first);
-        let scale: [f32; G] = group(&self.task.affine.scale, first);
-        let shift: [f32; G] = group(&self.task.affine.shift, first);
-        let mut sum = [0.0; G];
-        let mut product = [0.0; G];
-        let pixels = self
-            .task
-            .x
-            .chunks_exact(channels)
-            .zip(self.task.dy.chunks_exact(channels));
-        for (index, (x, dy)) in pixels.enumerate() {
-            let start = index * channels + first;
-            let x: [f32; G] = group(x, first);
-            let mut g: [f32; G] = group(dy, first);
-            let y: [f32; G] = if MASK == OUTPUT {
-                group(self.y, start)
-            } else {
-                [0.0; G]
-            };
-            for i in 0..G {
-                let d = x[i] - mean[i];
-                g[i] = masked::<L, MASK>(g[i], y[i], d, scale[i], shift[i]);
-                sum[i] += f64::from(g[i]);
-                product[i] += f64::from(g[i]) * f64::from(d);
-            }
-            if let Some(masked) = &mut self.task.masked {
-                masked[start..start + G].copy_from_slice(&g);
-            }
-            if let Some(scaled) = &mut self.task.scaled {
-                for i in 0..G {
-                    g[i] *= scale[i];
-                }
-                scaled[start..start + G].copy_from_slice(&g);
-            }
-        }
-        self.sums[0][first..first + G].copy_from_slice(&sum);
-        self.sums[1][first..first + G].copy_from_slice(&product);
-    }
-}
-
-/// The gradient `g` where the mask lets it pass, else 0.
-#[inline(always)]
-fn masked<L: Lanes, const MASK: u8>(g: f32, y: f32, d: f32, scale: f32, shift: f32) -> f32 {
-    let y = match MASK {
-        NONE => return g,
-        OUTPUT => y,
-        // To the bit what the forward pass had before its ReLU.
-        _ => L::mul_add(d, scale, shift),
-    };
-    if y <= 0.0 { 0.0 } else { g }
 }
 
 struct Input<'a> {

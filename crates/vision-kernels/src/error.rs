@@ -47,6 +47,19 @@ pub enum ShapeError {
     },
 }
 
+impl ShapeError {
+    /// The argument or field that is wrong; empty where it is all of them together.
+    pub fn argument(&self) -> &'static str {
+        match self {
+            Self::Length { field, .. }
+            | Self::Zero { field }
+            | Self::KernelTooLarge { field, .. }
+            | Self::Packed { field, .. } => field,
+            Self::TooLarge => "",
+        }
+    }
+}
+
 /// Checks the length of a slice.
 pub(crate) fn check_len(
     field: &'static str,

@@ -6,10 +6,18 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+pub mod activation;
+pub mod adam;
+pub mod batch_norm;
+mod blocks;
+pub mod buffers;
 pub mod conv;
 mod error;
+pub mod global_pool;
 pub mod isa;
+pub mod loss;
 mod microkernel;
+pub mod pool;
 mod scratch;
 
 pub use error::ShapeError;

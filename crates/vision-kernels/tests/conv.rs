@@ -5,7 +5,7 @@
 mod support;
 
 use proptest::prelude::*;
-use support::{isas, values};
+use support::convolution::{isas, values};
 use vision_kernels::conv::{
     Accuracy, Algorithm, ConvShape, Epilogue, PackedWeights, Pass, algorithm, conv2d,
     conv2d_backward_input, conv2d_backward_input_packed, conv2d_backward_weight,
@@ -70,9 +70,9 @@ fn tensors(s: &ConvShape) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
 
 fn check(s: &ConvShape, isas: &[Isa]) {
     let (x, w, dy) = tensors(s);
-    let y = support::forward(s, &x, &w);
-    let dx = support::backward_input(s, &dy, &w);
-    let dw = support::backward_weight(s, &x, &dy);
+    let y = support::convolution::forward(s, &x, &w);
+    let dx = support::convolution::backward_input(s, &dy, &w);
+    let dw = support::convolution::backward_weight(s, &x, &dy);
     for &isa in isas {
         for algorithm in ALGORITHMS {
             let what = format!("{s:?} {isa:?} {algorithm:?}");
@@ -234,9 +234,9 @@ fn a_nan_reaches_every_output_that_reads_it() {
     x[s.in_channels * 13 + 2] = f32::NAN;
     let target = s.out_channels * 57 + 65;
     dy[target] = f32::NAN;
-    let y = support::forward(&s, &x, &w);
-    let dx = support::backward_input(&s, &dy, &w);
-    let dw = support::backward_weight(&s, &x, &dy);
+    let y = support::convolution::forward(&s, &x, &w);
+    let dx = support::convolution::backward_input(&s, &dy, &w);
+    let dw = support::convolution::backward_weight(&s, &x, &dy);
     for isa in isas() {
         for algorithm in ALGORITHMS {
             for (expected, found) in [
@@ -329,7 +329,7 @@ fn the_epilogue_scales_shifts_adds_and_clips() {
     ] {
         let (x, w, residual) = tensors(&s);
         let (scale, shift) = (values(s.out_channels, 4), values(s.out_channels, 5));
-        let plain = support::forward(&s, &x, &w);
+        let plain = support::convolution::forward(&s, &x, &w);
         for isa in isas() {
             for algorithm in ALGORITHMS {
                 for parts in 0..16 {

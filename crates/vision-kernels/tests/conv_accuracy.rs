@@ -4,7 +4,7 @@
 
 mod support;
 
-use support::{Reference, backward_input, backward_weight, forward, values};
+use support::convolution::{Reference, backward_input, backward_weight, forward, values};
 use vision_kernels::Isa;
 use vision_kernels::conv::{
     Algorithm, ConvShape, Epilogue, PackedWeights, conv2d_backward_input_packed,

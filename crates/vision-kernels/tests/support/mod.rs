@@ -1,124 +1,88 @@
-//! Convolution as its definition says, in `f64`, and inputs for it.
+//! What the tests of the kernels share.
 
-#![allow(dead_code)]
+#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+pub(crate) mod convolution;
 
 use vision_kernels::Isa;
-use vision_kernels::conv::ConvShape;
 
-/// Every instruction set that this machine has.
-pub(crate) fn isas() -> Vec<Isa> {
-    let all: &[Isa] = match Isa::detect() {
-        Isa::Avx512 => &[Isa::Avx512, Isa::Avx2, Isa::Portable],
-        Isa::Avx2 => &[Isa::Avx2, Isa::Portable],
-        Isa::Neon => &[Isa::Neon, Isa::Portable],
-        _ => &[Isa::Portable],
-    };
-    all.to_vec()
-}
+/// Every instruction set. Those that the machine lacks run as the portable one.
+pub(crate) const ISAS: [Isa; 4] = [Isa::Portable, Isa::Avx2, Isa::Avx512, Isa::Neon];
 
-/// Values between -1 and 1 that look random: a multiplicative generator of 64 bits.
-pub(crate) fn values(len: usize, seed: u64) -> Vec<f32> {
-    let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
-    (0..len)
-        .map(|_| {
-            state = state
-                .wrapping_mul(6_364_136_223_846_793_005)
-                .wrapping_add(1_442_695_040_888_963_407);
-            ((state >> 40) as f32 / (1 << 23) as f32) - 1.0
-        })
-        .collect()
-}
+/// Values that follow from a seed, evenly spread over -1 to 1 (splitmix64).
+#[derive(Clone)]
+pub(crate) struct Random(pub(crate) u64);
 
-/// The three passes of the definition, with the sums of absolute values that errors are measured by.
-pub(crate) struct Reference {
-    /// Sums.
-    pub(crate) sum: Vec<f64>,
-    /// Sums of the absolute values of the terms.
-    pub(crate) scale: Vec<f64>,
-}
-
-impl Reference {
-    fn new(len: usize) -> Self {
-        Self {
-            sum: vec![0.0; len],
-            scale: vec![0.0; len],
-        }
+impl Random {
+    pub(crate) fn bits(&mut self) -> u64 {
+        self.0 = self.0.wrapping_add(0x9e37_79b9_7f4a_7c15);
+        let mut z = self.0;
+        z = (z ^ (z >> 30)).wrapping_mul(0xbf58_476d_1ce4_e5b9);
+        z = (z ^ (z >> 27)).wrapping_mul(0x94d0_49bb_1331_11eb);
+        z ^ (z >> 31)
     }
 
-    fn add(&mut self, at: usize, a: f32, b: f32) {
-        let term = f64::from(a) * f64::from(b);
-        self.sum[at] += term;
-        self.scale[at] += term.abs();
+    pub(crate) fn value(&mut self) -> f32 {
+        (self.bits() >> 40) as f32 / (1 << 23) as f32 - 1.0
     }
 
-    /// Asserts that `found` is within `tolerance`, relative to the sum of absolute terms.
-    pub(crate) fn assert_close(&self, found: &[f32], tolerance: f64, what: &str) {
-        assert_eq!(self.sum.len(), found.len(), "{what}");
-        // Winograd mixes the pixels of a tile, so that errors follow the largest terms nearby.
-        let scale = self.scale.iter().copied().fold(0.0, f64::max);
-        for (at, (expected, found)) in self.sum.iter().zip(found).enumerate() {
-            let error = (expected - f64::from(*found)).abs();
-            assert!(
-                error <= tolerance * scale,
-                "{what}: value {at} is {found}, expected {expected}, error {error:e}"
-            );
-        }
+    pub(crate) fn values(&mut self, len: usize) -> Vec<f32> {
+        (0..len).map(|_| self.value()).collect()
+    }
+
+    /// Small integers, hence ties, and now and then NaN or an infinity.
+    pub(crate) fn odd_values(&mut self, len: usize) -> Vec<f32> {
+        let odd = |bits: u64| match bits % 50 {
+            0 => f32::NAN,
+            1 => f32::INFINITY,
+            2 => f32::NEG_INFINITY,
+            other => (other % 7) as f32 - 3.0,
+        };
+        (0..len).map(|_| odd(self.bits() >> 20)).collect()
     }
 }
 
-/// Calls `visit` with the indices of each product: input, weight, output.
-pub(crate) fn products(s: &ConvShape, mut visit: impl FnMut(usize, usize, usize)) {
-    for n in 0..s.batch {
-        for oh in 0..s.out_height() {
-            for ow in 0..s.out_width() {
-                for kh in 0..s.kernel {
-                    for kw in 0..s.kernel {
-                        let (ih, iw) = (oh * s.stride + kh, ow * s.stride + kw);
-                        let (Some(ih), Some(iw)) =
-                            (ih.checked_sub(s.padding), iw.checked_sub(s.padding))
-                        else {
-                            continue;
-                        };
-                        if ih >= s.height || iw >= s.width {
-                            continue;
-                        }
-                        let pixel = (n * s.height + ih) * s.width + iw;
-                        let target = (n * s.out_height() + oh) * s.out_width() + ow;
-                        for co in 0..s.out_channels {
-                            for ci in 0..s.in_channels {
-                                let weight =
-                                    ((co * s.in_channels + ci) * s.kernel + kh) * s.kernel + kw;
-                                visit(
-                                    pixel * s.in_channels + ci,
-                                    weight,
-                                    target * s.out_channels + co,
-                                );
-                            }
-                        }
-                    }
-                }
-            }
-        }
+/// Runs on a pool of its own with so many threads.
+pub(crate) fn on<R: Send>(threads: usize, run: impl FnOnce() -> R + Send) -> R {
+    let pool = rayon::ThreadPoolBuilder::new()
+        .num_threads(threads)
+        .build()
+        .unwrap();
+    pool.install(run)
+}
+
+/// Checks that the arrays that `run` computes have the same bits on 1, 2, and 3 threads.
+pub(crate) fn same_on_any_threads(run: impl Fn(Isa) -> Vec<Vec<f32>> + Send + Sync) {
+    for isa in ISAS {
+        let bits = |threads| {
+            let arrays = on(threads, || run(isa));
+            let bits = arrays.iter().map(|a| a.iter().map(|v| v.to_bits()));
+            bits.map(Iterator::collect).collect::<Vec<Vec<u32>>>()
+        };
+        let one = bits(1);
+        assert!(one == bits(2), "{isa:?}, 2 threads");
+        assert!(one == bits(3), "{isa:?}, 3 threads");
     }
 }
 
-/// The output.
-pub(crate) fn forward(s: &ConvShape, x: &[f32], w: &[f32]) -> Reference {
-    let mut y = Reference::new(s.output_len());
-    products(s, |i, k, o| y.add(o, x[i], w[k]));
-    y
+/// Checks that two arrays agree: NaN with NaN, infinity with infinity, and other values up to
+/// `tolerance`, relative to the greatest expected magnitude above 1.
+#[track_caller]
+pub(crate) fn close(what: &str, found: &[f32], expected: &[f64], tolerance: f64) {
+    assert_eq!(found.len(), expected.len(), "{what}: length");
+    let finite = expected.iter().filter(|v| v.is_finite());
+    let scale = finite.fold(1.0_f64, |a, b| a.max(b.abs()));
+    for (i, (&found, &expected)) in found.iter().zip(expected).enumerate() {
+        let same = if expected.is_finite() {
+            (f64::from(found) - expected).abs() <= tolerance * scale
+        } else {
+            f64::from(found) == expected || (found.is_nan() && expected.is_nan())
+        };
+        assert!(same, "{what}[{i}]: {found}, expected {expected}");
+    }
 }
 
-/// The gradient with respect to the input.
-pub(crate) fn backward_input(s: &ConvShape, dy: &[f32], w: &[f32]) -> Reference {
-    let mut dx = Reference::new(s.input_len());
-    products(s, |i, k, o| dx.add(i, dy[o], w[k]));
-    dx
-}
-
-/// The gradient with respect to the weights.
-pub(crate) fn backward_weight(s: &ConvShape, x: &[f32], dy: &[f32]) -> Reference {
-    let mut dw = Reference::new(s.weight_len());
-    products(s, |i, k, o| dw.add(k, x[i], dy[o]));
-    dw
+/// Each value as `f64`.
+pub(crate) fn wide(values: &[f32]) -> Vec<f64> {
+    values.iter().copied().map(f64::from).collect()
 }

@@ -16,7 +16,7 @@
 use crate::{
     Isa, ShapeError,
     blocks::{self, BLOCK},
-    error::expect,
+    error::check_len,
     isa::{Kernel, Lanes, dispatch},
 };
 

@@ -13,7 +13,7 @@
 use crate::{
     Isa, ShapeError, blocks,
     blocks::{Group, for_groups, greater, group},
-    error::expect,
+    error::check_len,
     isa::{Kernel, Lanes, dispatch},
     pool::Activations,
 };

@@ -17,6 +17,7 @@ pub mod global_pool;
 pub mod isa;
 pub mod loss;
 mod microkernel;
+pub mod ops;
 pub mod pool;
 mod scratch;
 

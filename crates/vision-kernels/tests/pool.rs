@@ -7,7 +7,7 @@ mod support;
 use proptest::prelude::*;
 use support::{ISAS, Random, close, same_on_any_threads};
 use vision_kernels::{
-    Isa,
+    Isa, ShapeError,
     global_pool::{concat_pool, concat_pool_backward, mean_pool, mean_pool_backward},
     pool::{Activations, MaxPool, max_pool, max_pool_backward},
 };

@@ -7,7 +7,7 @@ mod support;
 use proptest::prelude::*;
 use support::{ISAS, Random, close, same_on_any_threads, wide};
 use vision_kernels::{
-    Isa,
+    Isa, ShapeError,
     activation::{add_relu, relu, relu_backward},
     adam::Adam,
     loss::cross_entropy,
@@ -180,14 +180,17 @@ fn wrong_lengths_and_classes_are_errors_that_name_the_argument() {
     );
 
     let mut refuse = |classes, logits: &[f32], targets: &[i64]| {
-        let error =
-            cross_entropy(isa, classes, logits, targets, &mut out[..logits.len()]).unwrap_err();
-        (error.argument(), error.expected, error.found)
+        cross_entropy(isa, classes, logits, targets, &mut out[..logits.len()]).unwrap_err()
     };
-    assert_eq!(refuse(2, &four, &[0, 2]), ("targets", 2, 2));
-    assert_eq!(refuse(2, &four, &[-1, 0]), ("targets", 2, usize::MAX));
-    assert_eq!(refuse(2, &four[1..], &[1, 0]), ("logits", 4, 3));
-    assert_eq!(refuse(0, &[], &[]), ("classes", 1, 0));
+    let length = |field, expected, found| ShapeError::Length {
+        field,
+        expected,
+        found,
+    };
+    assert_eq!(refuse(2, &four, &[0, 2]), length("targets", 2, 2));
+    assert_eq!(refuse(2, &four, &[-1, 0]), length("targets", 2, usize::MAX));
+    assert_eq!(refuse(2, &four[1..], &[1, 0]), length("logits", 4, 3));
+    assert_eq!(refuse(0, &[], &[]), length("classes", 1, 0));
     assert!(
         cross_entropy::<u32>(isa, 2, &[], &[], &mut [])
             .unwrap()

@@ -17,7 +17,7 @@ use super::{
 use crate::{
     Isa, ShapeError, blocks,
     blocks::repeated,
-    error::expect,
+    error::check_len,
     isa::{Kernel, Lanes, dispatch},
 };
 

@@ -4,7 +4,7 @@ use super::{BatchNorm, Stats};
 use crate::{
     Isa, ShapeError, blocks,
     blocks::{Group, for_groups, group, repeated},
-    error::expect,
+    error::check_len,
     isa::{Kernel, Lanes, dispatch},
 };
 

@@ -4,7 +4,7 @@ use super::{Activations, MaxPool};
 use crate::{
     Isa, ShapeError, blocks,
     blocks::{Group, for_groups, group},
-    error::expect,
+    error::check_len,
     isa::{Kernel, Lanes, dispatch},
 };
 use std::ops::Range;

@@ -18,3 +18,12 @@ pub use dropout::{Dropout, RandomStream};
 pub use linear::Linear;
 pub use pool::{AdaptiveAvgPool2d, AdaptiveConcatPool2d, MaxPool2d};
 pub use sequential::{Layer, Sequential};
+
+use burn::tensor::Tensor;
+
+/// Applies what works on `[batch, height, width, channels]` to `[batch, channels, height, width]`, which is
+/// what everything outside this crate sees. The permutations are views, and those between two layers
+/// cancel out.
+fn channels_last(x: Tensor<4>, f: impl FnOnce(Tensor<4>) -> Tensor<4>) -> Tensor<4> {
+    f(x.permute([0, 2, 3, 1])).permute([0, 3, 1, 2])
+}

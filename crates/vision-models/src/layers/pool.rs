@@ -1,35 +1,30 @@
-use burn::tensor::{
-    Tensor,
-    module::{adaptive_avg_pool2d, max_pool2d},
-    ops::MaxPoolOptions,
-};
+use burn::tensor::{Tensor, module::adaptive_avg_pool2d};
+use vision_kernels::ops;
+
+use super::channels_last;
 
 /// The maximum over square windows; padding counts as −∞.
 #[derive(Clone, Copy, Debug)]
-pub struct MaxPool2d {
-    kernel_size: usize,
-    stride: usize,
-    padding: usize,
-}
+pub struct MaxPool2d(ops::MaxPool);
 
 impl MaxPool2d {
     /// Windows of `kernel_size` every `stride` pixels, over `padding` more on each side.
     pub fn new(kernel_size: usize, stride: usize, padding: usize) -> Self {
-        Self {
-            kernel_size,
+        Self(ops::MaxPool {
+            kernel: kernel_size,
             stride,
             padding,
-        }
+            ceil_mode: false,
+        })
     }
 
     /// Pools `[batch, channels, height, width]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        max_pool2d(
-            x,
-            MaxPoolOptions::new([self.kernel_size; 2])
-                .with_stride([self.stride; 2])
-                .with_padding([self.padding; 2]),
-        )
+        channels_last(x, |x| self.run(x))
+    }
+
+    pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
+        ops::max_pool(x, self.0)
     }
 }
 
@@ -47,10 +42,15 @@ impl AdaptiveAvgPool2d {
 
     /// Pools `[batch, channels, height, width]` to `[batch, channels, size, size]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        channels_last(x, |x| self.run(x))
+    }
+
+    pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
         if self.size == 1 {
-            return x.mean_dim(3).mean_dim(2);
+            return ops::mean_pool(x);
         }
-        adaptive_avg_pool2d(x, [self.size; 2])
+        let x = x.permute([0, 3, 1, 2]);
+        adaptive_avg_pool2d(x, [self.size; 2]).permute([0, 2, 3, 1])
     }
 }
 
@@ -61,8 +61,10 @@ pub struct AdaptiveConcatPool2d;
 impl AdaptiveConcatPool2d {
     /// Pools `[batch, channels, height, width]` to `[batch, 2 * channels, 1, 1]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let max = x.clone().max_dim(3).max_dim(2);
-        let mean = x.mean_dim(3).mean_dim(2);
-        Tensor::cat(vec![max, mean], 1)
+        channels_last(x, |x| self.run(x))
+    }
+
+    pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
+        ops::concat_pool(x)
     }
 }

@@ -2,11 +2,13 @@ use burn::{
     module::{
         Content, Devices, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor,
     },
-    tensor::{Device, Tensor, activation::relu},
+    tensor::{Device, Tensor},
 };
+use vision_kernels::ops;
 
 use super::{
     AdaptiveAvgPool2d, AdaptiveConcatPool2d, BatchNorm, Conv2d, Dropout, Linear, MaxPool2d,
+    channels_last,
 };
 use crate::resnet::{BasicBlock, Bottleneck};
 
@@ -54,24 +56,30 @@ impl Layer {
     ///
     /// If the number of channels is not the layer's own.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        channels_last(x, |x| self.run(x))
+    }
+
+    /// Applies the layer to `[batch, height, width, channels]`.
+    pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
-            Self::Conv2d(layer) => layer.forward(x),
-            Self::BatchNorm(layer) => layer.forward(x),
-            Self::Relu => relu(x),
-            Self::MaxPool2d(layer) => layer.forward(x),
-            Self::AdaptiveAvgPool2d(layer) => layer.forward(x),
-            Self::AdaptiveConcatPool2d(layer) => layer.forward(x),
+            Self::Conv2d(layer) => layer.run(x),
+            Self::BatchNorm(layer) => layer.run(x, None, false),
+            Self::Relu => ops::relu(x),
+            Self::MaxPool2d(layer) => layer.run(x),
+            Self::AdaptiveAvgPool2d(layer) => layer.run(x),
+            Self::AdaptiveConcatPool2d(layer) => layer.run(x),
             Self::Flatten => flatten(x),
             Self::Dropout(layer) => layer.forward(x),
             Self::Linear(layer) => {
-                let [n, c, h, w] = x.dims();
-                let y = layer.forward(x.reshape([n, c * h * w]));
+                let x = flatten(x);
+                let [n, _, _, features] = x.dims();
+                let y = layer.forward(x.reshape([n, features]));
                 let [n, c] = y.dims();
-                y.reshape([n, c, 1, 1])
+                y.reshape([n, 1, 1, c])
             }
-            Self::Sequential(layer) => layer.forward(x),
-            Self::BasicBlock(layer) => layer.forward(x),
-            Self::Bottleneck(layer) => layer.forward(x),
+            Self::Sequential(layer) => layer.run(x),
+            Self::BasicBlock(layer) => layer.run(x),
+            Self::Bottleneck(layer) => layer.run(x),
         }
     }
 
@@ -114,9 +122,16 @@ impl Layer {
     }
 }
 
+/// `[batch, height, width, channels]` to `[batch, 1, 1, channels * height * width]`, in PyTorch's order:
+/// the pixels of one channel after those of the other.
 fn flatten(x: Tensor<4>) -> Tensor<4> {
-    let [n, c, h, w] = x.dims();
-    x.reshape([n, c * h * w, 1, 1])
+    let [n, h, w, c] = x.dims();
+    let x = if h * w > 1 {
+        x.permute([0, 3, 1, 2])
+    } else {
+        x
+    };
+    x.reshape([n, 1, 1, c * h * w])
 }
 
 fn join(prefix: &str, name: &str) -> String {
@@ -216,7 +231,32 @@ impl Sequential {
     ///
     /// If the number of channels is not the first layer's.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.layers().fold(x, |x, layer| layer.forward(x))
+        channels_last(x, |x| self.run(x))
+    }
+
+    /// Applies the layers to `[batch, height, width, channels]`.
+    ///
+    /// A convolution, the batch norm that follows and its ReLU are one operation each way where the
+    /// device has one.
+    pub(crate) fn run(&self, mut x: Tensor<4>) -> Tensor<4> {
+        let mut rest = &self.children[..];
+        while let [(_, first), after @ ..] = rest {
+            let relu_at = |i: usize| matches!(rest.get(i), Some((_, Layer::Relu)));
+            let taken;
+            (x, taken) = match (first, after) {
+                (Layer::Conv2d(conv), [(_, Layer::BatchNorm(norm)), ..]) => {
+                    let relu = relu_at(2);
+                    (conv.run_with(x, norm, None, relu), 2 + usize::from(relu))
+                }
+                (Layer::BatchNorm(norm), _) => {
+                    let relu = relu_at(1);
+                    (norm.run(x, None, relu), 1 + usize::from(relu))
+                }
+                (layer, _) => (layer.run(x), 1),
+            };
+            rest = rest.get(taken..).unwrap_or_default();
+        }
+        x
     }
 }
 

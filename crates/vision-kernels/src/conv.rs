@@ -60,6 +60,7 @@ use winograd::{Direction, F2, F4};
 
 use crate::error::{ShapeError, check_len};
 use crate::isa::Isa;
+use crate::microkernel::for_columns;
 
 /// `y = x * w`, then the epilogue. Every value of `y` is written.
 ///
@@ -170,6 +171,7 @@ pub fn conv2d_backward_weight_by(
     check_len("x", shape.input_len(), x.len())?;
     check_len("dy", shape.output_len(), dy.len())?;
     check_len("dw", shape.weight_len(), dw.len())?;
+    let isa = for_columns(isa, shape.out_channels);
     match algorithm.or_direct(shape) {
         Algorithm::Direct => backward_weight::backward_weight(isa, shape, x, dy, dw),
         Algorithm::Winograd2 => {

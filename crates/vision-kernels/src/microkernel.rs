@@ -37,6 +37,15 @@ pub(crate) fn dispatch_tiled<K: TileKernel>(isa: Isa, kernel: K) {
     dispatch(isa, Tiled(kernel));
 }
 
+/// The instruction set for a product with few columns: half a panel of AVX-512, 64 columns, costs more than
+/// AVX2 with its 16.
+pub(crate) fn for_columns(isa: Isa, columns: usize) -> Isa {
+    match isa {
+        Isa::Avx512 if columns <= 32 => Isa::Avx2,
+        _ => isa,
+    }
+}
+
 /// The columns of a tile: the width of the panels that weights are packed into.
 pub(crate) fn panel_width(isa: Isa) -> usize {
     struct Width;

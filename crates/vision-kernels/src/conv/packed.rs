@@ -5,7 +5,7 @@ use super::winograd::{self, Direction, F2, F4};
 use super::{Accuracy, Algorithm, ConvShape, Epilogue, Pass, algorithm, direct, pack};
 use crate::error::{ShapeError, check_len};
 use crate::isa::Isa;
-use crate::microkernel::panel_width;
+use crate::microkernel::{for_columns, panel_width};
 use crate::scratch::Scratch;
 
 /// Weights in the order, and transformed for the algorithm, in which a convolution reads them.
@@ -89,16 +89,21 @@ impl PackedWeights {
     ) -> Result<Self, ShapeError> {
         shape.check()?;
         check_len("w", shape.weight_len(), w.len())?;
-        let panel = panel_width(isa);
         let algorithm = algorithm.or_direct(shape);
-        let (packed, channels) = match direction {
-            Direction::Forward => (pack::forward(shape, panel, w), shape.in_channels),
-            Direction::Backward => (pack::backward(shape, panel, w), shape.out_channels),
+        let (inputs, outputs) = match direction {
+            Direction::Forward => (shape.in_channels, shape.out_channels),
+            Direction::Backward => (shape.out_channels, shape.in_channels),
+        };
+        let isa = for_columns(isa, outputs);
+        let panel = panel_width(isa);
+        let packed = match direction {
+            Direction::Forward => pack::forward(shape, panel, w),
+            Direction::Backward => pack::backward(shape, panel, w),
         };
         let values = match algorithm {
             Algorithm::Direct => packed,
-            Algorithm::Winograd2 => winograd::transform_weights::<F2, 2, 4>(isa, &packed, channels),
-            Algorithm::Winograd4 => winograd::transform_weights::<F4, 4, 6>(isa, &packed, channels),
+            Algorithm::Winograd2 => winograd::transform_weights::<F2, 2, 4>(isa, &packed, inputs),
+            Algorithm::Winograd4 => winograd::transform_weights::<F4, 4, 6>(isa, &packed, inputs),
         };
         Ok(Self {
             isa,

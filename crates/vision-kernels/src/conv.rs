@@ -56,7 +56,8 @@ pub use epilogue::Epilogue;
 pub use packed::PackedWeights;
 pub use shape::ConvShape;
 
-use winograd::{Direction, F2, F4};
+use pack::Direction;
+use winograd::{F2, F4};
 
 use crate::error::{ShapeError, check_len};
 use crate::isa::Isa;

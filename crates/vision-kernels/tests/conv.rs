@@ -299,6 +299,8 @@ fn the_gradients_are_those_of_the_forward_pass() {
         shape([3, 29, 30], [17, 65], [3, 2, 1]),
         shape([2, 56, 57], [3, 64], [7, 2, 3]),
         shape([4, 13, 12], [128, 96], [1, 1, 0]),
+        // More transformed tiles than are multiplied in one step.
+        shape([2, 34, 34], [192, 200], [3, 1, 1]),
     ] {
         let (x, w, dy) = tensors(&s);
         for isa in isas() {

@@ -1,8 +1,9 @@
 //! Weights that are packed once and used many times.
 
 use super::classes::Plan;
-use super::winograd::{self, Direction, F2, F4};
-use super::{Accuracy, Algorithm, ConvShape, Epilogue, Pass, algorithm, direct, pack};
+use super::pack::{Direction, Packer};
+use super::winograd::{self, F2, F4};
+use super::{Accuracy, Algorithm, ConvShape, Epilogue, Pass, algorithm, direct};
 use crate::error::{ShapeError, check_len};
 use crate::isa::Isa;
 use crate::microkernel::{for_columns, panel_width};
@@ -90,20 +91,16 @@ impl PackedWeights {
         shape.check()?;
         check_len("w", shape.weight_len(), w.len())?;
         let algorithm = algorithm.or_direct(shape);
-        let (inputs, outputs) = match direction {
-            Direction::Forward => (shape.in_channels, shape.out_channels),
-            Direction::Backward => (shape.out_channels, shape.in_channels),
+        let outputs = match direction {
+            Direction::Forward => shape.out_channels,
+            Direction::Backward => shape.in_channels,
         };
         let isa = for_columns(isa, outputs);
-        let panel = panel_width(isa);
-        let packed = match direction {
-            Direction::Forward => pack::forward(shape, panel, w),
-            Direction::Backward => pack::backward(shape, panel, w),
-        };
+        let packer = Packer::new(shape, direction, panel_width(isa), w);
         let values = match algorithm {
-            Algorithm::Direct => packed,
-            Algorithm::Winograd2 => winograd::transform_weights::<F2, 2, 4>(isa, &packed, inputs),
-            Algorithm::Winograd4 => winograd::transform_weights::<F4, 4, 6>(isa, &packed, inputs),
+            Algorithm::Direct => packer.pack(),
+            Algorithm::Winograd2 => winograd::transform_weights::<F2, 2, 4>(isa, &packer),
+            Algorithm::Winograd4 => winograd::transform_weights::<F4, 4, 6>(isa, &packer),
         };
         Ok(Self {
             isa,

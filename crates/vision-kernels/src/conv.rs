@@ -77,7 +77,8 @@ pub fn conv2d(
     epilogue: &Epilogue<'_>,
     y: &mut [f32],
 ) -> Result<(), ShapeError> {
-    let packed = PackedWeights::forward(isa, accuracy, shape, w)?;
+    let algorithm = algorithm(shape, Pass::Forward, accuracy);
+    let packed = PackedWeights::once(isa, algorithm, shape, w, Direction::Forward)?;
     conv2d_packed(&packed, shape, x, epilogue, y)
 }
 
@@ -114,7 +115,8 @@ pub fn conv2d_backward_input(
     w: &[f32],
     dx: &mut [f32],
 ) -> Result<(), ShapeError> {
-    let packed = PackedWeights::backward_input(isa, accuracy, shape, w)?;
+    let algorithm = algorithm(shape, Pass::BackwardInput, accuracy);
+    let packed = PackedWeights::once(isa, algorithm, shape, w, Direction::Backward)?;
     conv2d_backward_input_packed(&packed, shape, dy, dx)
 }
 

@@ -44,6 +44,8 @@ pub(crate) struct Packer<'a> {
     direction: Direction,
     /// For each tap in packed order its place in PyTorch's.
     order: Vec<usize>,
+    /// For each tap in packed order whether it is used. The rows of others are not written.
+    live: Vec<bool>,
 }
 
 impl<'a> Packer<'a> {
@@ -70,7 +72,13 @@ impl<'a> Packer<'a> {
             channels: (shape.out_channels, shape.in_channels),
             direction,
             order: axis.iter().flat_map(row).collect(),
+            live: vec![true; shape.taps()],
         }
+    }
+
+    /// Leaves out taps, in packed order, that nothing reads.
+    pub(crate) fn only(self, live: Vec<bool>) -> Self {
+        Self { live, ..self }
     }
 
     /// Channels of what is read: rows of a tap.
@@ -122,6 +130,7 @@ impl<'a> Packer<'a> {
         if filled < panel {
             packed.fill(0.0);
         }
+        let live: Vec<usize> = (0..taps).filter(|&tap| self.live[tap]).collect();
         let mut buffer = Scratch::take(taps * TAP);
         let (buffer, _) = buffer.as_chunks_mut::<TAP>();
         for columns in blocks_of(COLUMNS, filled) {
@@ -131,13 +140,17 @@ impl<'a> Packer<'a> {
                     let weights = &self.weights[start..start + inputs.len() * taps];
                     for (channel, weights) in weights.chunks_exact(taps).enumerate() {
                         let at = channel * COLUMNS + column;
-                        for (tap, weight) in buffer.iter_mut().zip(weights) {
-                            tap[at] = *weight;
+                        if live.len() == taps {
+                            for (tap, weight) in buffer.iter_mut().zip(weights) {
+                                tap[at] = *weight;
+                            }
+                        } else {
+                            live.iter().for_each(|&tap| buffer[tap][at] = weights[tap]);
                         }
                     }
                 }
-                for (tap, rows) in buffer.iter().enumerate() {
-                    for (input, row) in inputs.clone().zip(rows.chunks_exact(COLUMNS)) {
+                for &tap in &live {
+                    for (input, row) in inputs.clone().zip(buffer[tap].chunks_exact(COLUMNS)) {
                         let start = (tap * channels + input) * panel + columns.start;
                         packed[start..start + columns.len()].copy_from_slice(&row[..columns.len()]);
                     }
@@ -156,6 +169,9 @@ impl<'a> Packer<'a> {
         for (output, weights) in self.weights.chunks_exact(inputs * taps).enumerate() {
             let weights = &weights[first * taps..last * taps];
             for (position, &tap) in self.order.iter().enumerate() {
+                if !self.live[position] {
+                    continue;
+                }
                 let row = &mut packed[(position * outputs + output) * panel..][..last - first];
                 for (value, weights) in row.iter_mut().zip(weights.chunks_exact(taps)) {
                     *value = weights[tap];
@@ -165,8 +181,15 @@ impl<'a> Packer<'a> {
     }
 }
 
-/// The inverse of packing forward: a gradient in packed order to `[out, in, kernel, kernel]`.
-pub(crate) fn unpack(shape: &ConvShape, panel: usize, packed: &[f32], weights: &mut [f32]) {
+/// The inverse of packing forward: a gradient in packed order to `[out, in, kernel, kernel]`. Taps that are not
+/// live become 0.
+pub(crate) fn unpack(
+    shape: &ConvShape,
+    panel: usize,
+    live: &[bool],
+    packed: &[f32],
+    weights: &mut [f32],
+) {
     let (channels, taps) = (shape.in_channels, shape.taps());
     weights
         .par_chunks_mut(panel * channels * taps)
@@ -178,6 +201,10 @@ pub(crate) fn unpack(shape: &ConvShape, panel: usize, packed: &[f32], weights: &
             for columns in blocks_of(COLUMNS, filled) {
                 for inputs in blocks_of(CHANNELS, channels) {
                     for (tap, rows) in buffer.iter_mut().enumerate() {
+                        if !live[tap] {
+                            rows.fill(0.0);
+                            continue;
+                        }
                         for (input, row) in inputs.clone().zip(rows.chunks_exact_mut(COLUMNS)) {
                             let start = (tap * channels + input) * panel + columns.start;
                             row[..columns.len()]

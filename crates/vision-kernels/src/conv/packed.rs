@@ -19,6 +19,22 @@ pub struct PackedWeights {
     values: Scratch,
 }
 
+/// What weights are packed for.
+#[derive(Clone, Copy)]
+enum Use {
+    /// Any batch and picture.
+    Any,
+    /// The shape at hand.
+    Once,
+}
+
+fn plan(shape: &ConvShape, direction: Direction) -> Plan {
+    match direction {
+        Direction::Forward => Plan::forward(shape),
+        Direction::Backward => Plan::backward(shape),
+    }
+}
+
 impl PackedWeights {
     /// For [`conv2d_packed`](super::conv2d_packed), by the rule of [`algorithm`].
     ///
@@ -63,7 +79,7 @@ impl PackedWeights {
         shape: &ConvShape,
         w: &[f32],
     ) -> Result<Self, ShapeError> {
-        Self::new(isa, algorithm, shape, w, Direction::Forward)
+        Self::new(isa, algorithm, shape, w, (Direction::Forward, Use::Any))
     }
 
     /// [`PackedWeights::backward_input`] with an algorithm of the caller's choice, or direct convolution
@@ -78,7 +94,19 @@ impl PackedWeights {
         shape: &ConvShape,
         w: &[f32],
     ) -> Result<Self, ShapeError> {
-        Self::new(isa, algorithm, shape, w, Direction::Backward)
+        Self::new(isa, algorithm, shape, w, (Direction::Backward, Use::Any))
+    }
+
+    /// For this very shape only, of which taps that see nothing but padding are left out: on a map of one
+    /// pixel packing would take ten times as long as the convolution.
+    pub(crate) fn once(
+        isa: Isa,
+        algorithm: Algorithm,
+        shape: &ConvShape,
+        w: &[f32],
+        direction: Direction,
+    ) -> Result<Self, ShapeError> {
+        Self::new(isa, algorithm, shape, w, (direction, Use::Once))
     }
 
     fn new(
@@ -86,7 +114,7 @@ impl PackedWeights {
         algorithm: Algorithm,
         shape: &ConvShape,
         w: &[f32],
-        direction: Direction,
+        (direction, uses): (Direction, Use),
     ) -> Result<Self, ShapeError> {
         shape.check()?;
         check_len("w", shape.weight_len(), w.len())?;
@@ -98,7 +126,10 @@ impl PackedWeights {
         let isa = for_columns(isa, outputs);
         let packer = Packer::new(shape, direction, panel_width(isa), w);
         let values = match algorithm {
-            Algorithm::Direct => packer.pack(),
+            Algorithm::Direct => match uses {
+                Use::Any => packer.pack(),
+                Use::Once => packer.only(plan(shape, direction).live_taps()).pack(),
+            },
             Algorithm::Winograd2 => winograd::transform_weights::<F2, 2, 4>(isa, &packer),
             Algorithm::Winograd4 => winograd::transform_weights::<F4, 4, 6>(isa, &packer),
         };
@@ -151,10 +182,11 @@ impl PackedWeights {
         let (isa, weights, run) = (self.isa, &*self.values, (shape, self.direction));
         match self.algorithm {
             Algorithm::Direct => {
-                let (plan, channels) = match self.direction {
-                    Direction::Forward => (Plan::forward(shape), shape.out_channels),
-                    Direction::Backward => (Plan::backward(shape), shape.in_channels),
+                let channels = match self.direction {
+                    Direction::Forward => shape.out_channels,
+                    Direction::Backward => shape.in_channels,
                 };
+                let plan = plan(shape, self.direction);
                 direct::convolve(isa, &plan, input, weights, epilogue, (output, channels));
             }
             Algorithm::Winograd2 => {

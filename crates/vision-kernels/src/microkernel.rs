@@ -67,6 +67,10 @@ pub(crate) fn panel_rows<const W: usize, const NV: usize>(panel: &[f32]) -> &[[[
 }
 
 /// `tile[m] += rows[m][k] * panel[k]` for all `k`: as many rows of a matrix product as the tile has.
+///
+/// The tile must be a local array of the caller's that nothing else takes the address of, copied from and to
+/// where it is kept. Otherwise the compiler writes it to memory at each step, which is four times slower;
+/// and a copy in here instead is taken apart into scalars, which is twenty times slower.
 #[inline(always)]
 pub(crate) fn add_rows<L: Lanes, const W: usize, const NV: usize, const MR: usize>(
     tile: &mut Tile<W, NV, MR>,
@@ -86,7 +90,8 @@ pub(crate) fn add_rows<L: Lanes, const W: usize, const NV: usize, const MR: usiz
     }
 }
 
-/// `tile[m] += x[starts[p] + m] * panel[p]` for all `p`: a sum of outer products.
+/// `tile[m] += x[starts[p] + m] * panel[p]` for all `p`: a sum of outer products. For `tile` see
+/// [`add_rows`].
 #[inline(always)]
 pub(crate) fn add_outer<L: Lanes, const W: usize, const NV: usize, const MR: usize>(
     tile: &mut Tile<W, NV, MR>,
@@ -107,7 +112,7 @@ pub(crate) fn add_outer<L: Lanes, const W: usize, const NV: usize, const MR: usi
     }
 }
 
-/// Calls `$function::<.., MR>` for the last, smaller tile: its number of rows as a constant.
+/// Evaluates `$body` with the number of rows of the last, smaller tile as a constant: 1 to 5, or not at all.
 macro_rules! with_rows {
     ($rows:expr, |$constant:ident| $body:expr) => {
         match $rows {

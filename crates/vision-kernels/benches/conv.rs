@@ -7,8 +7,8 @@
 use std::time::Instant;
 
 use vision_kernels::conv::{
-    Algorithm, ConvShape, Epilogue, PackedWeights, conv2d_backward_input_packed,
-    conv2d_backward_weight_by, conv2d_packed,
+    Accuracy, Algorithm, ConvShape, Epilogue, PackedWeights, conv2d, conv2d_backward_input,
+    conv2d_backward_input_packed, conv2d_backward_weight, conv2d_backward_weight_by, conv2d_packed,
 };
 use vision_kernels::{Isa, ShapeError};
 
@@ -73,18 +73,44 @@ fn main() -> Result<(), ShapeError> {
                 bench(isa, algorithm, name, batch, layer)?;
             }
         }
+        if !chosen {
+            println!("\nas called in training, packing included, by the rule");
+            println!("layer                accuracy    forward    backward input backward weight");
+            for &layer in layers {
+                for accuracy in [Accuracy::Direct, Accuracy::Balanced, Accuracy::Fast] {
+                    bench_rule(isa, accuracy, batch, layer)?;
+                }
+            }
+        }
     }
     Ok(())
 }
 
-fn bench(
-    isa: Isa,
-    algorithm: Algorithm,
-    name: &str,
-    batch: usize,
-    (in_channels, out_channels, side, kernel, stride): Layer,
-) -> Result<(), ShapeError> {
-    let shape = ConvShape {
+fn bench_rule(isa: Isa, accuracy: Accuracy, batch: usize, layer: Layer) -> Result<(), ShapeError> {
+    let shape = shape(batch, layer);
+    let x = values(shape.input_len());
+    let w = values(shape.weight_len());
+    let dy = values(shape.output_len());
+    let mut y = dy.clone();
+    let mut dx = x.clone();
+    let mut dw = w.clone();
+    let none = Epilogue::default();
+    let times = [
+        best(|| conv2d(isa, accuracy, &shape, &x, &w, &none, &mut y))?,
+        best(|| conv2d_backward_input(isa, accuracy, &shape, &dy, &w, &mut dx))?,
+        best(|| conv2d_backward_weight(isa, accuracy, &shape, &x, &dy, &mut dw))?,
+    ];
+    print!("{:20} {:10}", name_of(layer), format!("{accuracy:?}"));
+    for seconds in times {
+        let rate = shape.flops() / seconds / 1e9;
+        print!(" {:7.2} ({rate:4.0})", seconds * 1e3);
+    }
+    println!();
+    Ok(())
+}
+
+fn shape(batch: usize, (in_channels, out_channels, side, kernel, stride): Layer) -> ConvShape {
+    ConvShape {
         batch,
         height: side,
         width: side,
@@ -93,7 +119,21 @@ fn bench(
         kernel,
         stride,
         padding: kernel / 2,
-    };
+    }
+}
+
+fn name_of((in_channels, out_channels, side, kernel, stride): Layer) -> String {
+    format!("{in_channels}->{out_channels} {side} k{kernel}s{stride}")
+}
+
+fn bench(
+    isa: Isa,
+    algorithm: Algorithm,
+    name: &str,
+    batch: usize,
+    layer: Layer,
+) -> Result<(), ShapeError> {
+    let shape = shape(batch, layer);
     let x = values(shape.input_len());
     let w = values(shape.weight_len());
     let dy = values(shape.output_len());
@@ -115,7 +155,7 @@ fn bench(
     let ms = 1e3;
     println!(
         "{:20} {name:10} {:6.2} {:7.2} ({:4.0}) {:8.2} {:7.2} ({:4.0}) {:11.2} ({:4.0})",
-        format!("{in_channels}->{out_channels} {side} k{kernel}s{stride}"),
+        name_of(layer),
         pack_forward * ms,
         forward * ms,
         rate(forward),

@@ -56,10 +56,12 @@ pub use epilogue::Epilogue;
 pub use packed::PackedWeights;
 pub use shape::ConvShape;
 
-use winograd::{Direction, F2, F4};
+use pack::Direction;
+use winograd::{F2, F4};
 
 use crate::error::{ShapeError, check_len};
 use crate::isa::Isa;
+use crate::microkernel::for_columns;
 
 /// `y = x * w`, then the epilogue. Every value of `y` is written.
 ///
@@ -75,7 +77,8 @@ pub fn conv2d(
     epilogue: &Epilogue<'_>,
     y: &mut [f32],
 ) -> Result<(), ShapeError> {
-    let packed = PackedWeights::forward(isa, accuracy, shape, w)?;
+    let algorithm = algorithm(shape, Pass::Forward, accuracy);
+    let packed = PackedWeights::once(isa, algorithm, shape, w, Direction::Forward)?;
     conv2d_packed(&packed, shape, x, epilogue, y)
 }
 
@@ -112,7 +115,8 @@ pub fn conv2d_backward_input(
     w: &[f32],
     dx: &mut [f32],
 ) -> Result<(), ShapeError> {
-    let packed = PackedWeights::backward_input(isa, accuracy, shape, w)?;
+    let algorithm = algorithm(shape, Pass::BackwardInput, accuracy);
+    let packed = PackedWeights::once(isa, algorithm, shape, w, Direction::Backward)?;
     conv2d_backward_input_packed(&packed, shape, dy, dx)
 }
 
@@ -170,6 +174,7 @@ pub fn conv2d_backward_weight_by(
     check_len("x", shape.input_len(), x.len())?;
     check_len("dy", shape.output_len(), dy.len())?;
     check_len("dw", shape.weight_len(), dw.len())?;
+    let isa = for_columns(isa, shape.out_channels);
     match algorithm.or_direct(shape) {
         Algorithm::Direct => backward_weight::backward_weight(isa, shape, x, dy, dw),
         Algorithm::Winograd2 => {

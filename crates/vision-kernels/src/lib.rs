@@ -3,6 +3,11 @@
 //! Everything works on plain slices of `f32` in channels-last order, `[batch, height, width, channels]`,
 //! on every core of the current rayon pool, with the widest instruction set that the machine has. A
 //! result never depends on the number of threads.
+//!
+//! | Module | |
+//! |---|---|
+//! | [`conv`] | Convolution and its gradients |
+//! | [`isa`] | Instruction sets |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 

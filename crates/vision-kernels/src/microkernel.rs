@@ -37,6 +37,15 @@ pub(crate) fn dispatch_tiled<K: TileKernel>(isa: Isa, kernel: K) {
     dispatch(isa, Tiled(kernel));
 }
 
+/// The instruction set for a product with few columns: half a panel of AVX-512, 64 columns, costs more than
+/// AVX2 with its 16.
+pub(crate) fn for_columns(isa: Isa, columns: usize) -> Isa {
+    match isa {
+        Isa::Avx512 if columns <= 32 => Isa::Avx2,
+        _ => isa,
+    }
+}
+
 /// The columns of a tile: the width of the panels that weights are packed into.
 pub(crate) fn panel_width(isa: Isa) -> usize {
     struct Width;
@@ -58,6 +67,10 @@ pub(crate) fn panel_rows<const W: usize, const NV: usize>(panel: &[f32]) -> &[[[
 }
 
 /// `tile[m] += rows[m][k] * panel[k]` for all `k`: as many rows of a matrix product as the tile has.
+///
+/// The tile must be a local array of the caller's that nothing else takes the address of, copied from and to
+/// where it is kept. Otherwise the compiler writes it to memory at each step, which is four times slower;
+/// and a copy in here instead is taken apart into scalars, which is twenty times slower.
 #[inline(always)]
 pub(crate) fn add_rows<L: Lanes, const W: usize, const NV: usize, const MR: usize>(
     tile: &mut Tile<W, NV, MR>,
@@ -77,7 +90,8 @@ pub(crate) fn add_rows<L: Lanes, const W: usize, const NV: usize, const MR: usiz
     }
 }
 
-/// `tile[m] += x[starts[p] + m] * panel[p]` for all `p`: a sum of outer products.
+/// `tile[m] += x[starts[p] + m] * panel[p]` for all `p`: a sum of outer products. For `tile` see
+/// [`add_rows`].
 #[inline(always)]
 pub(crate) fn add_outer<L: Lanes, const W: usize, const NV: usize, const MR: usize>(
     tile: &mut Tile<W, NV, MR>,
@@ -98,7 +112,7 @@ pub(crate) fn add_outer<L: Lanes, const W: usize, const NV: usize, const MR: usi
     }
 }
 
-/// Calls `$function::<.., MR>` for the last, smaller tile: its number of rows as a constant.
+/// Evaluates `$body` with the number of rows of the last, smaller tile as a constant: 1 to 5, or not at all.
 macro_rules! with_rows {
     ($rows:expr, |$constant:ident| $body:expr) => {
         match $rows {

@@ -33,6 +33,7 @@ pub(crate) fn backward_weight(
         return;
     }
     let plan = Plan::forward(shape);
+    let live = plan.live_taps();
     let panel = panel_width(isa);
     let rows = shape.taps() * shape.in_channels;
     let blocks = shape.out_channels.div_ceil(panel);
@@ -66,6 +67,8 @@ pub(crate) fn backward_weight(
                                     output_gradient,
                                     channels: shape.out_channels,
                                     first_channel: block * panel,
+                                    inputs: shape.in_channels,
+                                    live: &live,
                                     runs: plan.runs(),
                                     classes: &classes,
                                     rows,
@@ -76,7 +79,7 @@ pub(crate) fn backward_weight(
                 });
         });
     add_parts(&mut sums, len);
-    pack::unpack(shape, panel, &sums[..len], gradient);
+    pack::unpack(shape, panel, &live, &sums[..len], gradient);
 }
 
 /// Adds the partial sums of `len` values each into the first, in their order.
@@ -100,6 +103,10 @@ struct Task<'a> {
     output_gradient: &'a [f32],
     channels: usize,
     first_channel: usize,
+    /// Channels of the input.
+    inputs: usize,
+    /// Taps whose sums are used.
+    live: &'a [bool],
     runs: &'a [Vec<Run>],
     classes: &'a [Vec<Pixel>],
     rows: Range<usize>,
@@ -111,7 +118,11 @@ impl TileKernel for Task<'_> {
     #[inline(always)]
     fn run<L: Lanes, const W: usize, const NV: usize, const MR: usize>(self) {
         let panel = NV * W;
-        self.sums.fill(0.0);
+        for (row, sums) in self.rows.clone().zip(self.sums.chunks_exact_mut(panel)) {
+            if self.live[row / self.inputs] {
+                sums.fill(0.0);
+            }
+        }
         let last_channel = self.channels.min(self.first_channel + panel);
         // Side by side and filled up with zeros: in place, one pixel's gradients are so far from the next
         // one's that few of them fit into L1 together.

@@ -52,6 +52,8 @@ pub(crate) struct Plan {
     input: (usize, usize),
     /// Channels of what is read.
     channels: usize,
+    /// Taps of the kernel.
+    taps: usize,
     /// By row class times column classes plus column class.
     runs: Vec<Vec<Run>>,
 }
@@ -118,6 +120,7 @@ impl Plan {
             columns,
             input,
             channels,
+            taps: kernel * kernel,
             runs,
         }
     }
@@ -125,6 +128,19 @@ impl Plan {
     /// The runs of each class.
     pub(crate) fn runs(&self) -> &[Vec<Run>] {
         &self.runs
+    }
+
+    /// Which taps, in the order of the packed weights, any output pixel sees: on a map of one pixel a single
+    /// one of nine.
+    pub(crate) fn live_taps(&self) -> Vec<bool> {
+        let mut live = vec![false; self.taps];
+        for run in self.runs.iter().flatten() {
+            // At least 1 only against runs without channels, which are empty.
+            let first = run.row / self.channels.max(1);
+            let count = run.len / self.channels.max(1);
+            live[first..first + count].fill(true);
+        }
+        live
     }
 
     /// The output pixels of a range, by class, ascending within each.

@@ -204,6 +204,7 @@ impl Task<'_, '_> {
                 load(sums, target.values);
             }
         }
+        // Copies, so that the tile itself stays in registers: see `add_rows`.
         let mut tile = start;
         let bases: [usize; MR] = std::array::from_fn(|m| targets[m].base);
         for run in &part.runs {

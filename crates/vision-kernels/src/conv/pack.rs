@@ -1,7 +1,8 @@
 //! Weights in the order in which the micro-kernel reads them.
 //!
 //! `[blocks][rows][panel]`: a block is as many output channels as a tile has columns, the last one filled
-//! up with zeros whose results are never written; a row is one tap of one input channel, taps outside.
+//! up with zeros whose results are never written; a row is one tap of one input channel, taps outside. For the
+//! gradient of the input the channels change places, and taps are in [`backward_order`].
 
 use std::ops::Range;
 
@@ -25,89 +26,170 @@ fn blocks_of(size: usize, len: usize) -> impl Iterator<Item = Range<usize>> {
         .map(move |start| start..len.min(start + size))
 }
 
-/// `[out / panel][kernel * kernel * in][panel]`, taps in PyTorch's order.
-pub(crate) fn forward(shape: &ConvShape, panel: usize, weights: &[f32]) -> Scratch {
-    let (channels, taps) = (shape.in_channels, shape.taps());
-    let blocks = shape.out_channels.div_ceil(panel);
-    let mut packed = Scratch::take(blocks * taps * channels * panel);
-    if packed.is_empty() {
-        return packed;
+/// Which way a convolution runs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Direction {
+    /// From input to output.
+    Forward,
+    /// From the gradient of the output to that of the input.
+    Backward,
+}
+
+/// Puts weights in order, block by block.
+pub(crate) struct Packer<'a> {
+    weights: &'a [f32],
+    panel: usize,
+    /// `[out_channels, in_channels]`.
+    channels: (usize, usize),
+    direction: Direction,
+    /// For each tap in packed order its place in PyTorch's.
+    order: Vec<usize>,
+    /// For each tap in packed order whether it is used. The rows of others are not written.
+    live: Vec<bool>,
+}
+
+impl<'a> Packer<'a> {
+    /// For weights `[out_channels, in_channels, kernel, kernel]`.
+    pub(crate) fn new(
+        shape: &ConvShape,
+        direction: Direction,
+        panel: usize,
+        weights: &'a [f32],
+    ) -> Self {
+        let axis = match direction {
+            Direction::Forward => (0..shape.kernel).collect(),
+            Direction::Backward => backward_order(shape),
+        };
+        let row = |vertical: &usize| {
+            let first = vertical * shape.kernel;
+            axis.iter()
+                .map(|horizontal| first + horizontal)
+                .collect::<Vec<_>>()
+        };
+        Self {
+            weights,
+            panel,
+            channels: (shape.out_channels, shape.in_channels),
+            direction,
+            order: axis.iter().flat_map(row).collect(),
+            live: vec![true; shape.taps()],
+        }
     }
-    packed
-        .par_chunks_mut(taps * channels * panel)
-        .zip(weights.par_chunks(panel * channels * taps))
-        .for_each(|(packed, weights)| {
-            let filled = weights.len() / (channels * taps);
-            if filled < panel {
-                packed.fill(0.0);
-            }
-            let mut buffer = Scratch::take(taps * TAP);
-            let (buffer, _) = buffer.as_chunks_mut::<TAP>();
-            for columns in blocks_of(COLUMNS, filled) {
-                for inputs in blocks_of(CHANNELS, channels) {
-                    for (column, output) in columns.clone().enumerate() {
-                        let start = (output * channels + inputs.start) * taps;
-                        let weights = &weights[start..start + inputs.len() * taps];
-                        for (channel, weights) in weights.chunks_exact(taps).enumerate() {
-                            let at = channel * COLUMNS + column;
+
+    /// Leaves out taps, in packed order, that nothing reads.
+    pub(crate) fn only(self, live: Vec<bool>) -> Self {
+        Self { live, ..self }
+    }
+
+    /// Channels of what is read: rows of a tap.
+    pub(crate) fn inputs(&self) -> usize {
+        match self.direction {
+            Direction::Forward => self.channels.1,
+            Direction::Backward => self.channels.0,
+        }
+    }
+
+    /// Blocks of channels of what is written.
+    pub(crate) fn blocks(&self) -> usize {
+        let outputs = match self.direction {
+            Direction::Forward => self.channels.0,
+            Direction::Backward => self.channels.1,
+        };
+        outputs.div_ceil(self.panel)
+    }
+
+    /// Values of a block.
+    pub(crate) fn block_len(&self) -> usize {
+        self.order.len() * self.inputs() * self.panel
+    }
+
+    /// All blocks.
+    pub(crate) fn pack(&self) -> Scratch {
+        let mut packed = Scratch::take(self.blocks() * self.block_len());
+        if !packed.is_empty() {
+            packed
+                .par_chunks_mut(self.block_len())
+                .enumerate()
+                .for_each(|(block, packed)| self.pack_block(block, packed));
+        }
+        packed
+    }
+
+    /// Writes all of one block.
+    pub(crate) fn pack_block(&self, block: usize, packed: &mut [f32]) {
+        match self.direction {
+            Direction::Forward => self.forward_block(block, packed),
+            Direction::Backward => self.backward_block(block, packed),
+        }
+    }
+
+    fn forward_block(&self, block: usize, packed: &mut [f32]) {
+        let ((outputs, channels), taps, panel) = (self.channels, self.order.len(), self.panel);
+        let first = block * panel;
+        let filled = panel.min(outputs - first);
+        if filled < panel {
+            packed.fill(0.0);
+        }
+        let live: Vec<usize> = (0..taps).filter(|&tap| self.live[tap]).collect();
+        let mut buffer = Scratch::take(taps * TAP);
+        let (buffer, _) = buffer.as_chunks_mut::<TAP>();
+        for columns in blocks_of(COLUMNS, filled) {
+            for inputs in blocks_of(CHANNELS, channels) {
+                for (column, output) in columns.clone().enumerate() {
+                    let start = ((first + output) * channels + inputs.start) * taps;
+                    let weights = &self.weights[start..start + inputs.len() * taps];
+                    for (channel, weights) in weights.chunks_exact(taps).enumerate() {
+                        let at = channel * COLUMNS + column;
+                        if live.len() == taps {
                             for (tap, weight) in buffer.iter_mut().zip(weights) {
                                 tap[at] = *weight;
                             }
-                        }
-                    }
-                    for (tap, rows) in buffer.iter().enumerate() {
-                        for (input, row) in inputs.clone().zip(rows.chunks_exact(COLUMNS)) {
-                            let start = (tap * channels + input) * panel + columns.start;
-                            packed[start..start + columns.len()]
-                                .copy_from_slice(&row[..columns.len()]);
+                        } else {
+                            live.iter().for_each(|&tap| buffer[tap][at] = weights[tap]);
                         }
                     }
                 }
+                for &tap in &live {
+                    for (input, row) in inputs.clone().zip(buffer[tap].chunks_exact(COLUMNS)) {
+                        let start = (tap * channels + input) * panel + columns.start;
+                        packed[start..start + columns.len()].copy_from_slice(&row[..columns.len()]);
+                    }
+                }
             }
-        });
-    packed
-}
-
-/// `[in / panel][kernel * kernel * out][panel]`, taps in [`backward_order`].
-pub(crate) fn backward(shape: &ConvShape, panel: usize, weights: &[f32]) -> Scratch {
-    let (inputs, outputs, taps) = (shape.in_channels, shape.out_channels, shape.taps());
-    let blocks = inputs.div_ceil(panel);
-    let mut packed = Scratch::take(blocks * taps * outputs * panel);
-    if packed.is_empty() {
-        return packed;
+        }
     }
-    let axis = backward_order(shape);
-    let order: Vec<usize> = axis
-        .iter()
-        .flat_map(|vertical| {
-            axis.iter()
-                .map(move |horizontal| vertical * shape.kernel + horizontal)
-        })
-        .collect();
-    packed
-        .par_chunks_mut(taps * outputs * panel)
-        .enumerate()
-        .for_each(|(block, packed)| {
-            let first = block * panel;
-            let last = inputs.min(first + panel);
-            if last - first < panel {
-                packed.fill(0.0);
-            }
-            for (output, weights) in weights.chunks_exact(inputs * taps).enumerate() {
-                let weights = &weights[first * taps..last * taps];
-                for (position, &tap) in order.iter().enumerate() {
-                    let row = &mut packed[(position * outputs + output) * panel..][..last - first];
-                    for (value, weights) in row.iter_mut().zip(weights.chunks_exact(taps)) {
-                        *value = weights[tap];
-                    }
+
+    fn backward_block(&self, block: usize, packed: &mut [f32]) {
+        let ((outputs, inputs), taps, panel) = (self.channels, self.order.len(), self.panel);
+        let first = block * panel;
+        let last = inputs.min(first + panel);
+        if last - first < panel {
+            packed.fill(0.0);
+        }
+        for (output, weights) in self.weights.chunks_exact(inputs * taps).enumerate() {
+            let weights = &weights[first * taps..last * taps];
+            for (position, &tap) in self.order.iter().enumerate() {
+                if !self.live[position] {
+                    continue;
+                }
+                let row = &mut packed[(position * outputs + output) * panel..][..last - first];
+                for (value, weights) in row.iter_mut().zip(weights.chunks_exact(taps)) {
+                    *value = weights[tap];
                 }
             }
-        });
-    packed
+        }
+    }
 }
 
-/// The inverse of [`forward`]: a gradient in packed order to `[out, in, kernel, kernel]`.
-pub(crate) fn unpack(shape: &ConvShape, panel: usize, packed: &[f32], weights: &mut [f32]) {
+/// The inverse of packing forward: a gradient in packed order to `[out, in, kernel, kernel]`. Taps that are not
+/// live become 0.
+pub(crate) fn unpack(
+    shape: &ConvShape,
+    panel: usize,
+    live: &[bool],
+    packed: &[f32],
+    weights: &mut [f32],
+) {
     let (channels, taps) = (shape.in_channels, shape.taps());
     weights
         .par_chunks_mut(panel * channels * taps)
@@ -119,6 +201,10 @@ pub(crate) fn unpack(shape: &ConvShape, panel: usize, packed: &[f32], weights: &
             for columns in blocks_of(COLUMNS, filled) {
                 for inputs in blocks_of(CHANNELS, channels) {
                     for (tap, rows) in buffer.iter_mut().enumerate() {
+                        if !live[tap] {
+                            rows.fill(0.0);
+                            continue;
+                        }
                         for (input, row) in inputs.clone().zip(rows.chunks_exact_mut(COLUMNS)) {
                             let start = (tap * channels + input) * panel + columns.start;
                             row[..columns.len()]

@@ -1,14 +1,18 @@
 //! Weights that are packed once and used many times.
 
 use super::classes::Plan;
-use super::winograd::{self, Direction, F2, F4};
-use super::{Accuracy, Algorithm, ConvShape, Epilogue, Pass, algorithm, direct, pack};
+use super::pack::{Direction, Packer};
+use super::winograd::{self, F2, F4};
+use super::{Accuracy, Algorithm, ConvShape, Epilogue, Pass, algorithm, direct};
 use crate::error::{ShapeError, check_len};
 use crate::isa::Isa;
-use crate::microkernel::panel_width;
+use crate::microkernel::{for_columns, panel_width};
 use crate::scratch::Scratch;
 
 /// Weights in the order, and transformed for the algorithm, in which a convolution reads them.
+///
+/// For one shape but for its batch and picture, and for one direction. Transformed for F(2x2) they take 16/9,
+/// for F(4x4) 4 times the memory of the weights.
 #[derive(Debug)]
 pub struct PackedWeights {
     isa: Isa,
@@ -16,6 +20,22 @@ pub struct PackedWeights {
     shape: ConvShape,
     direction: Direction,
     values: Scratch,
+}
+
+/// What weights are packed for.
+#[derive(Clone, Copy)]
+enum Use {
+    /// Any batch and picture.
+    Any,
+    /// The shape at hand.
+    Once,
+}
+
+fn plan(shape: &ConvShape, direction: Direction) -> Plan {
+    match direction {
+        Direction::Forward => Plan::forward(shape),
+        Direction::Backward => Plan::backward(shape),
+    }
 }
 
 impl PackedWeights {
@@ -62,7 +82,7 @@ impl PackedWeights {
         shape: &ConvShape,
         w: &[f32],
     ) -> Result<Self, ShapeError> {
-        Self::new(isa, algorithm, shape, w, Direction::Forward)
+        Self::new(isa, algorithm, shape, w, (Direction::Forward, Use::Any))
     }
 
     /// [`PackedWeights::backward_input`] with an algorithm of the caller's choice, or direct convolution
@@ -77,7 +97,19 @@ impl PackedWeights {
         shape: &ConvShape,
         w: &[f32],
     ) -> Result<Self, ShapeError> {
-        Self::new(isa, algorithm, shape, w, Direction::Backward)
+        Self::new(isa, algorithm, shape, w, (Direction::Backward, Use::Any))
+    }
+
+    /// For this very shape only, of which taps that see nothing but padding are left out: on a map of one
+    /// pixel packing would take ten times as long as the convolution.
+    pub(crate) fn once(
+        isa: Isa,
+        algorithm: Algorithm,
+        shape: &ConvShape,
+        w: &[f32],
+        direction: Direction,
+    ) -> Result<Self, ShapeError> {
+        Self::new(isa, algorithm, shape, w, (direction, Use::Once))
     }
 
     fn new(
@@ -85,20 +117,24 @@ impl PackedWeights {
         algorithm: Algorithm,
         shape: &ConvShape,
         w: &[f32],
-        direction: Direction,
+        (direction, uses): (Direction, Use),
     ) -> Result<Self, ShapeError> {
         shape.check()?;
         check_len("w", shape.weight_len(), w.len())?;
-        let panel = panel_width(isa);
         let algorithm = algorithm.or_direct(shape);
-        let (packed, channels) = match direction {
-            Direction::Forward => (pack::forward(shape, panel, w), shape.in_channels),
-            Direction::Backward => (pack::backward(shape, panel, w), shape.out_channels),
+        let outputs = match direction {
+            Direction::Forward => shape.out_channels,
+            Direction::Backward => shape.in_channels,
         };
+        let isa = for_columns(isa, outputs);
+        let packer = Packer::new(shape, direction, panel_width(isa), w);
         let values = match algorithm {
-            Algorithm::Direct => packed,
-            Algorithm::Winograd2 => winograd::transform_weights::<F2, 2, 4>(isa, &packed, channels),
-            Algorithm::Winograd4 => winograd::transform_weights::<F4, 4, 6>(isa, &packed, channels),
+            Algorithm::Direct => match uses {
+                Use::Any => packer.pack(),
+                Use::Once => packer.only(plan(shape, direction).live_taps()).pack(),
+            },
+            Algorithm::Winograd2 => winograd::transform_weights::<F2, 2, 4>(isa, &packer),
+            Algorithm::Winograd4 => winograd::transform_weights::<F4, 4, 6>(isa, &packer),
         };
         Ok(Self {
             isa,
@@ -149,10 +185,11 @@ impl PackedWeights {
         let (isa, weights, run) = (self.isa, &*self.values, (shape, self.direction));
         match self.algorithm {
             Algorithm::Direct => {
-                let (plan, channels) = match self.direction {
-                    Direction::Forward => (Plan::forward(shape), shape.out_channels),
-                    Direction::Backward => (Plan::backward(shape), shape.in_channels),
+                let channels = match self.direction {
+                    Direction::Forward => shape.out_channels,
+                    Direction::Backward => shape.in_channels,
                 };
+                let plan = plan(shape, self.direction);
                 direct::convolve(isa, &plan, input, weights, epilogue, (output, channels));
             }
             Algorithm::Winograd2 => {

@@ -28,6 +28,7 @@ pub(crate) use weights::transform_weights;
 use super::ConvShape;
 use super::direct::split_channels;
 use super::epilogue::Epilogue;
+use super::pack::Direction;
 use crate::isa::{Isa, Lanes};
 use crate::microkernel::{
     TileKernel, add_rows, dispatch_tiled, panel_rows, panel_width, with_rows,
@@ -41,15 +42,6 @@ const TASK_TILES: RangeInclusive<usize> = 24..=49;
 /// Tasks to aim at where there are few tiles, by tasks of fewer tiles, but no fewer than this.
 const TASKS: usize = 16;
 const LEAST_TILES: usize = 12;
-
-/// Which way a convolution runs.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Direction {
-    /// From input to output.
-    Forward,
-    /// From the gradient of the output to that of the input.
-    Backward,
-}
 
 /// Writes all of `output`, `[pixels, channels]`, from `input` and transformed weights.
 pub(crate) fn convolve<F: Scheme<M, S>, const M: usize, const S: usize>(

@@ -97,7 +97,7 @@ pub(crate) fn backward_weight<F: Scheme<M, S>, const M: usize, const S: usize>(
                 },
             );
         });
-    pack::unpack(shape, panel, &packed, gradient);
+    pack::unpack(shape, panel, &[true; 9], &packed, gradient);
 }
 
 /// Some tiles of the input and of the gradient of the output, transformed.

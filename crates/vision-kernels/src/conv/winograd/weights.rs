@@ -6,30 +6,32 @@ use rayon::prelude::*;
 
 use super::scheme::Scheme;
 use super::tiles::{Square, transform};
+use crate::conv::pack::Packer;
 use crate::isa::{Isa, Lanes};
-use crate::microkernel::{TileKernel, dispatch_tiled, panel_width};
+use crate::microkernel::{TileKernel, dispatch_tiled};
 use crate::scratch::Scratch;
 
-/// Transforms weights packed for direct convolution, `[blocks][9 * channels][panel]`, into
 /// `[blocks][S * S][channels][panel]`.
 pub(crate) fn transform_weights<F: Scheme<M, S>, const M: usize, const S: usize>(
     isa: Isa,
-    packed: &[f32],
-    channels: usize,
+    packer: &Packer<'_>,
 ) -> Scratch {
-    let panel = panel_width(isa);
-    let mut transformed = Scratch::take(packed.len() / 9 * S * S);
-    if packed.is_empty() {
+    let block_len = packer.block_len() / 9 * S * S;
+    let mut transformed = Scratch::take(packer.blocks() * block_len);
+    if transformed.is_empty() {
         return transformed;
     }
     transformed
-        .par_chunks_mut(S * S * channels * panel)
-        .zip(packed.par_chunks(9 * channels * panel))
-        .for_each(|(transformed, packed)| {
+        .par_chunks_mut(block_len)
+        .enumerate()
+        .for_each(|(block, transformed)| {
+            // One block after the other, so that it is still in the cache when it is transformed.
+            let mut packed = Scratch::take(packer.block_len());
+            packer.pack_block(block, &mut packed);
             dispatch_tiled(
                 isa,
                 WeightTask::<F, M, S> {
-                    packed,
+                    packed: &packed,
                     transformed,
                     scheme: PhantomData,
                 },

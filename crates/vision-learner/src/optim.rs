@@ -12,6 +12,7 @@ use burn::{
     tensor::{Gradients, Tensor},
 };
 use serde::{Deserialize, Serialize};
+use vision_kernels::{adam, ops};
 use vision_models::state::Entry;
 
 /// The hyper-parameters of a layer group at one step.
@@ -25,6 +26,17 @@ pub struct Hyper {
     pub wd: f64,
 }
 
+impl Hyper {
+    /// `value · (1 − lr·wd)`: decoupled weight decay.
+    pub fn decayed(&self, value: Tensor<1>) -> Tensor<1> {
+        if self.wd > 0.0 {
+            value.mul_scalar(1.0 - self.lr * self.wd)
+        } else {
+            value
+        }
+    }
+}
+
 /// What an optimizer remembers of one parameter.
 #[derive(Clone, Debug, Default)]
 pub struct ParamState {
@@ -36,8 +48,7 @@ pub struct ParamState {
 
 /// The rule that turns a gradient into a new value.
 ///
-/// A rule sees every parameter as a flat vector on the plain device, and never weight decay when that is
-/// decoupled: it was applied before.
+/// A rule sees every parameter as a flat vector on the plain device.
 pub trait Optimizer: fmt::Debug + Send + Sync {
     /// Name in checkpoints.
     fn name(&self) -> &'static str;
@@ -46,6 +57,9 @@ pub trait Optimizer: fmt::Debug + Send + Sync {
     fn momentum(&self) -> f64;
 
     /// The new value of a parameter, shape `[len]`, and its new state.
+    ///
+    /// `hyper.wd` is decoupled weight decay, for the rule to apply before its step (see
+    /// [`Hyper::decayed`]); it is 0 where a parameter does not decay or an L2 term is in the gradient.
     fn update(
         &self,
         value: Tensor<1>,
@@ -96,19 +110,21 @@ impl Optimizer for Adam {
         hyper: &Hyper,
     ) -> Tensor<1> {
         state.steps += 1;
-        let t = state.steps as i32;
-        let (b1, b2) = (hyper.mom, self.beta2);
         let mut moments = std::mem::take(&mut state.moments).into_iter();
         let zeros = || Tensor::zeros(value.dims(), &value.device());
         let m = moments.next().unwrap_or_else(zeros);
         let v = moments.next().unwrap_or_else(zeros);
-        let m = m.mul_scalar(b1) + grad.clone().mul_scalar(1.0 - b1);
-        let v = v.mul_scalar(b2) + (grad.clone() * grad).mul_scalar(1.0 - b2);
-        let (c1, c2) = (1.0 - b1.powi(t), 1.0 - b2.powi(t));
-        let denominator = v.clone().sqrt().div_scalar(c2.sqrt()).add_scalar(self.eps);
-        let new = value - (m.clone() / denominator).mul_scalar(hyper.lr / c1);
+        let rule = adam::Adam {
+            lr: hyper.lr,
+            beta1: hyper.mom,
+            beta2: self.beta2,
+            eps: self.eps,
+            weight_decay: hyper.wd,
+            step: u32::try_from(state.steps).unwrap_or(u32::MAX),
+        };
+        let [value, m, v] = ops::adam(&rule, value, grad, [m, v]);
         state.moments = vec![m, v];
-        new
+        value
     }
 }
 
@@ -147,7 +163,7 @@ impl Optimizer for Sgd {
             None => grad,
         };
         state.moments = vec![velocity.clone()];
-        value - velocity.mul_scalar(hyper.lr)
+        hyper.decayed(value) - velocity.mul_scalar(hyper.lr)
     }
 }
 
@@ -251,17 +267,16 @@ impl GroupedOptimizer {
         let Some(Membership { group, decays }) = self.params.get(&id).copied() else {
             return value;
         };
-        let hyper = self.groups[group];
+        let mut hyper = self.groups[group];
         let shape = value.dims();
         let len = value.shape().num_elements();
-        let mut value = value.reshape([len]);
+        let value = value.reshape([len]);
         let mut grad = grad.reshape([len]);
-        if decays && hyper.wd > 0.0 {
-            if self.true_wd {
-                value = value.mul_scalar(1.0 - hyper.lr * hyper.wd);
-            } else {
-                grad = grad + value.clone().mul_scalar(hyper.wd);
-            }
+        if !decays {
+            hyper.wd = 0.0;
+        } else if !self.true_wd {
+            grad = grad + value.clone().mul_scalar(hyper.wd);
+            hyper.wd = 0.0;
         }
         let state = self.state.entry(id).or_default();
         self.rule.update(value, grad, state, &hyper).reshape(shape)

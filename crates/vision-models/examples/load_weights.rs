@@ -19,7 +19,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         return Err("usage: load_weights ARCH FILE [OUT.safetensors]".into());
     };
     let arch: Arch = arch.parse()?;
-    let classes = arch.info().weights.classes;
+    let classes = arch.info().weights.as_ref().map_or(1000, |w| w.classes);
     // The device starts its threads at its first use; that is no part of loading.
     let device = vision_models::test_device();
     drop(Init::new(0, &device).zeros([1]).val());

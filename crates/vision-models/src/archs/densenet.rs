@@ -1,9 +1,6 @@
 //! DenseNet-BC (Huang et al. 2016, <https://arxiv.org/abs/1608.06993>) as torchvision builds it.
 
-use burn::{
-    module::Module,
-    tensor::{Tensor, activation::relu},
-};
+use burn::{module::Module, tensor::Tensor};
 
 use crate::{
     arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo},
@@ -140,9 +137,10 @@ impl DenseLayer {
         }
     }
 
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let y = self.conv1.forward(relu(self.norm1.forward(x.clone())));
-        let y = self.conv2.forward(relu(self.norm2.forward(y)));
+    pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
+        let y = self.norm1.run(x.clone(), None, true);
+        let y = self.conv1.run_with(y, &self.norm2, None, true);
+        let y = self.conv2.run(y);
         concat_channels(vec![x, y])
     }
 

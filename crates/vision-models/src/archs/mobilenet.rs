@@ -113,11 +113,11 @@ impl InvertedResidual {
         }
     }
 
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+    pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
         if self.shortcut {
-            x.clone() + self.conv.forward(x)
+            x.clone() + self.conv.run(x)
         } else {
-            self.conv.forward(x)
+            self.conv.run(x)
         }
     }
 

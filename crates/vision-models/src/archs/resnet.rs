@@ -1,9 +1,6 @@
 //! ResNet (He et al. 2015, <https://arxiv.org/abs/1512.03385>) as torchvision builds it.
 
-use burn::{
-    module::Module,
-    tensor::{Tensor, activation::relu},
-};
+use burn::{module::Module, tensor::Tensor};
 
 use crate::{
     arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo},
@@ -148,10 +145,10 @@ impl BasicBlock {
         }
     }
 
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let y = relu(self.bn1.forward(self.conv1.forward(x.clone())));
-        let y = self.bn2.forward(self.conv2.forward(y));
-        relu(y + shortcut(self.downsample.as_ref(), x))
+    pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
+        let y = self.conv1.run_with(x.clone(), &self.bn1, None, true);
+        let residual = shortcut(self.downsample.as_ref(), x);
+        self.conv2.run_with(y, &self.bn2, Some(residual), true)
     }
 
     pub(crate) fn out_channels(&self) -> usize {
@@ -200,11 +197,11 @@ impl Bottleneck {
         }
     }
 
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let y = relu(self.bn1.forward(self.conv1.forward(x.clone())));
-        let y = relu(self.bn2.forward(self.conv2.forward(y)));
-        let y = self.bn3.forward(self.conv3.forward(y));
-        relu(y + shortcut(self.downsample.as_ref(), x))
+    pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
+        let y = self.conv1.run_with(x.clone(), &self.bn1, None, true);
+        let y = self.conv2.run_with(y, &self.bn2, None, true);
+        let residual = shortcut(self.downsample.as_ref(), x);
+        self.conv3.run_with(y, &self.bn3, Some(residual), true)
     }
 
     pub(crate) fn out_channels(&self) -> usize {
@@ -239,7 +236,7 @@ fn projection(inputs: usize, outputs: usize, stride: usize, init: &mut Init) -> 
 
 fn shortcut(downsample: Option<&Sequential>, x: Tensor<4>) -> Tensor<4> {
     match downsample {
-        Some(projection) => projection.forward(x),
+        Some(projection) => projection.run(x),
         None => x,
     }
 }

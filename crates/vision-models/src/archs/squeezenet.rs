@@ -1,9 +1,7 @@
 //! SqueezeNet (Iandola et al. 2016, <https://arxiv.org/abs/1602.07360>) as torchvision builds it.
 
-use burn::{
-    module::Module,
-    tensor::{Tensor, activation::relu},
-};
+use burn::{module::Module, tensor::Tensor};
+use vision_kernels::ops::relu;
 
 use crate::{
     arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo},
@@ -117,10 +115,10 @@ impl Fire {
         }
     }
 
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = relu(self.squeeze.forward(x));
-        let small = relu(self.expand1x1.forward(x.clone()));
-        let large = relu(self.expand3x3.forward(x));
+    pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
+        let x = relu(self.squeeze.run(x));
+        let small = relu(self.expand1x1.run(x.clone()));
+        let large = relu(self.expand3x3.run(x));
         concat_channels(vec![small, large])
     }
 

@@ -3,10 +3,8 @@
 //!
 //! In fastai, `cnn_learner` crashed on them, and nobody ever hosted weights.
 
-use burn::{
-    module::Module,
-    tensor::{Tensor, activation::relu},
-};
+use burn::{module::Module, tensor::Tensor};
+use vision_kernels::ops::relu;
 
 use crate::{
     arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD},
@@ -170,11 +168,14 @@ impl XResBlock {
         }
     }
 
-    pub(crate) fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let y = self.convs.forward(x.clone());
-        let x = self.pool.map_or(x.clone(), |pool| pool.forward(x));
+    pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
+        let y = self.convs.run(x.clone());
+        let x = match &self.pool {
+            Some(pool) => pool.run(x),
+            None => x,
+        };
         let x = match &self.idconv {
-            Some(projection) => projection.forward(x),
+            Some(projection) => projection.run(x),
             None => x,
         };
         relu(y + x)

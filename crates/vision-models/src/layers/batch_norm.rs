@@ -1,11 +1,10 @@
 use burn::{
     module::{Flag, Module, Param, RunningState},
-    tensor::{
-        Tensor,
-        module::{batch_norm, batch_norm_train},
-    },
+    tensor::{Device, Tensor},
 };
+use vision_kernels::ops::{self, BatchNormEval};
 
+use super::channels_last;
 use crate::init::Init;
 
 /// Batch normalisation over every dimension but the channels (dimension 1), for any rank.
@@ -64,24 +63,48 @@ impl BatchNorm {
 
     /// Normalises `[batch, channels, ..]`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
-        let device = x.device();
-        let (weight, bias) = (self.weight.val(), self.bias.val());
-        if !(device.is_autodiff() && self.training.is_enabled()) {
-            let mean = self.running_mean.value_sync().to_device(&device);
-            let var = self.running_var.value_sync().to_device(&device);
-            return batch_norm(x, weight, bias, mean, var, self.epsilon);
-        }
         let shape = x.dims();
-        let count = shape.iter().product::<usize>() / shape[1].max(1);
+        let (batch, channels) = (shape[0], shape[1]);
+        let pixels = shape[2..].iter().product();
+        let x = x.reshape([batch, channels, pixels, 1]);
+        channels_last(x, |x| self.run(x, None, false)).reshape(shape)
+    }
+
+    /// Normalises `[batch, height, width, channels]`, adds a residual of that shape, applies a ReLU.
+    pub(crate) fn run(&self, x: Tensor<4>, residual: Option<Tensor<4>>, relu: bool) -> Tensor<4> {
+        let device = x.device();
+        if !self.uses_the_batch(&device) {
+            return ops::batch_norm_eval(x, self.fixed(&device, relu), residual);
+        }
+        let [n, h, w, _] = x.dims();
+        let count = n * h * w;
         let unbias = if count > 1 {
             count as f64 / (count - 1) as f64
         } else {
             0.0
         };
-        let out = batch_norm_train(x, weight, bias, self.epsilon);
+        let affine = [self.weight.val(), self.bias.val()];
+        let out = ops::batch_norm_training(x, affine, self.epsilon, residual, relu);
         blend(&self.running_mean, out.mean, self.momentum, 1.0);
         blend(&self.running_var, out.variance, self.momentum, unbias);
         out.output
+    }
+
+    /// Whether statistics are those of the batch, for input on `device`.
+    pub(crate) fn uses_the_batch(&self, device: &Device) -> bool {
+        device.is_autodiff() && self.training.is_enabled()
+    }
+
+    /// The layer with its running statistics.
+    pub(crate) fn fixed(&self, device: &Device, relu: bool) -> BatchNormEval {
+        BatchNormEval {
+            gamma: self.weight.val(),
+            beta: self.bias.val(),
+            mean: self.running_mean.value_sync().to_device(device),
+            variance: self.running_var.value_sync().to_device(device),
+            eps: self.epsilon,
+            relu,
+        }
     }
 }
 

@@ -1,8 +1,10 @@
 use burn::{
     module::{Module, Param},
-    tensor::{Tensor, module::conv2d, ops::ConvOptions},
+    tensor::Tensor,
 };
+use vision_kernels::ops::{self, Conv};
 
+use super::{BatchNorm, channels_last};
 use crate::init::{Init, WeightInit};
 
 /// What a [`Conv2d`] looks like. Square kernels, symmetric padding, as in every backbone here.
@@ -105,12 +107,36 @@ pub struct Conv2d {
 impl Conv2d {
     /// Convolves `[batch, in_channels, height, width]` to `[batch, out_channels, height', width']`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let options = ConvOptions::new([self.stride; 2], [self.padding; 2], [1, 1], self.groups);
-        conv2d(
-            x,
-            self.weight.val(),
-            self.bias.as_ref().map(Param::val),
-            options,
-        )
+        channels_last(x, |x| self.run(x))
+    }
+
+    /// Convolves `[batch, height, width, in_channels]` to `[batch, height', width', out_channels]`.
+    pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
+        let bias = self.bias.as_ref().map(Param::val);
+        ops::conv2d(x, self.weight.val(), bias, self.options())
+    }
+
+    /// The convolution and what usually follows it: a batch normalisation, a residual, a ReLU.
+    pub(crate) fn run_with(
+        &self,
+        x: Tensor<4>,
+        norm: &BatchNorm,
+        residual: Option<Tensor<4>>,
+        relu: bool,
+    ) -> Tensor<4> {
+        let device = x.device();
+        if self.bias.is_some() || norm.uses_the_batch(&device) {
+            return norm.run(self.run(x), residual, relu);
+        }
+        let norm = norm.fixed(&device, relu);
+        ops::conv2d_batch_norm(x, self.weight.val(), self.options(), norm, residual)
+    }
+
+    fn options(&self) -> Conv {
+        Conv {
+            stride: self.stride,
+            padding: self.padding,
+            groups: self.groups,
+        }
     }
 }

@@ -1,14 +1,12 @@
 use burn::{
     module::{Devices, Module, ModuleMapper, ModuleVisitor},
-    tensor::{
-        Device, Tensor,
-        activation::{relu, relu6},
-    },
+    tensor::{Device, Tensor, activation::relu6},
 };
+use vision_kernels::ops;
 
 use super::{
     AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, BatchNorm, Conv2d, Dropout, Linear,
-    MaxPool2d, Pooled, Sequential,
+    MaxPool2d, Pooled, Sequential, channels_last, flatten,
 };
 use crate::archs::{BasicBlock, Bottleneck, DenseLayer, Fire, InvertedResidual, XResBlock};
 
@@ -70,31 +68,37 @@ impl Layer {
     ///
     /// If the number of channels is not the layer's own.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        channels_last(x, |x| self.run(x))
+    }
+
+    /// Applies the layer to `[batch, height, width, channels]`.
+    pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
-            Self::Conv2d(layer) => layer.forward(x),
-            Self::BatchNorm(layer) => layer.forward(x),
-            Self::Relu => relu(x),
+            Self::Conv2d(layer) => layer.run(x),
+            Self::BatchNorm(layer) => layer.run(x, None, false),
+            Self::Relu => ops::relu(x),
             Self::Relu6 => relu6(x),
-            Self::MaxPool2d(layer) => layer.forward(x),
-            Self::AvgPool2d(layer) => layer.forward(x),
-            Self::AdaptiveAvgPool2d(layer) => layer.forward(x),
-            Self::AdaptiveConcatPool2d(layer) => layer.forward(x),
+            Self::MaxPool2d(layer) => layer.run(x),
+            Self::AvgPool2d(layer) => layer.run(x),
+            Self::AdaptiveAvgPool2d(layer) => layer.run(x),
+            Self::AdaptiveConcatPool2d(layer) => layer.run(x),
             Self::Flatten => flatten(x),
             Self::Dropout(layer) => layer.forward(x),
             Self::Linear(layer) => {
-                let [n, c, h, w] = x.dims();
-                let y = layer.forward(x.reshape([n, c * h * w]));
+                let x = flatten(x);
+                let [n, _, _, features] = x.dims();
+                let y = layer.forward(x.reshape([n, features]));
                 let [n, c] = y.dims();
-                y.reshape([n, c, 1, 1])
+                y.reshape([n, 1, 1, c])
             }
-            Self::Sequential(layer) => layer.forward(x),
-            Self::Pooled(layer) => layer.forward(x),
-            Self::BasicBlock(layer) => layer.forward(x),
-            Self::Bottleneck(layer) => layer.forward(x),
-            Self::Fire(layer) => layer.forward(x),
-            Self::DenseLayer(layer) => layer.forward(x),
-            Self::InvertedResidual(layer) => layer.forward(x),
-            Self::XResBlock(layer) => layer.forward(x),
+            Self::Sequential(layer) => layer.run(x),
+            Self::Pooled(layer) => layer.run(x),
+            Self::BasicBlock(layer) => layer.run(x),
+            Self::Bottleneck(layer) => layer.run(x),
+            Self::Fire(layer) => layer.run(x),
+            Self::DenseLayer(layer) => layer.run(x),
+            Self::InvertedResidual(layer) => layer.run(x),
+            Self::XResBlock(layer) => layer.run(x),
         }
     }
 
@@ -157,11 +161,6 @@ impl Layer {
             other => other,
         }
     }
-}
-
-fn flatten(x: Tensor<4>) -> Tensor<4> {
-    let [n, c, h, w] = x.dims();
-    x.reshape([n, c * h * w, 1, 1])
 }
 
 /// Runs one expression on whatever module a layer holds; `$none` is for those that hold none.

@@ -16,7 +16,7 @@ mod pooled;
 mod sequential;
 
 pub use batch_norm::BatchNorm;
-pub(crate) use channels::concat_channels;
+pub(crate) use channels::{channels_first, channels_last, concat_channels, flatten};
 pub use conv::{Conv2d, ConvConfig};
 pub use dropout::{Dropout, RandomStream};
 pub use layer::Layer;

@@ -1,8 +1,11 @@
 use burn::tensor::{
     Tensor,
-    module::{adaptive_avg_pool2d, avg_pool2d, max_pool2d},
-    ops::{AvgPoolOptions, MaxPoolOptions},
+    module::{adaptive_avg_pool2d, avg_pool2d},
+    ops::AvgPoolOptions,
 };
+use vision_kernels::ops;
+
+use super::{channels_first, channels_last};
 
 /// The maximum over square windows; padding counts as −∞.
 #[derive(Clone, Copy, Debug)]
@@ -32,13 +35,17 @@ impl MaxPool2d {
 
     /// Pools `[batch, channels, height, width]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        max_pool2d(
-            x,
-            MaxPoolOptions::new([self.kernel_size; 2])
-                .with_stride([self.stride; 2])
-                .with_padding([self.padding; 2])
-                .with_ceil_mode(self.ceil_mode),
-        )
+        channels_last(x, |x| self.run(x))
+    }
+
+    pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
+        let pool = ops::MaxPool {
+            kernel: self.kernel_size,
+            stride: self.stride,
+            padding: self.padding,
+            ceil_mode: self.ceil_mode,
+        };
+        ops::max_pool(x, pool)
     }
 }
 
@@ -73,6 +80,10 @@ impl AvgPool2d {
                 .with_ceil_mode(self.ceil_mode),
         )
     }
+
+    pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
+        channels_first(x, |x| self.forward(x))
+    }
 }
 
 /// The mean over a grid of `size` × `size` windows.
@@ -89,10 +100,14 @@ impl AdaptiveAvgPool2d {
 
     /// Pools `[batch, channels, height, width]` to `[batch, channels, size, size]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
+        channels_last(x, |x| self.run(x))
+    }
+
+    pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
         if self.size == 1 {
-            return x.mean_dim(3).mean_dim(2);
+            return ops::mean_pool(x);
         }
-        adaptive_avg_pool2d(x, [self.size; 2])
+        channels_first(x, |x| adaptive_avg_pool2d(x, [self.size; 2]))
     }
 }
 
@@ -103,8 +118,10 @@ pub struct AdaptiveConcatPool2d;
 impl AdaptiveConcatPool2d {
     /// Pools `[batch, channels, height, width]` to `[batch, 2 * channels, 1, 1]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let max = x.clone().max_dim(3).max_dim(2);
-        let mean = x.mean_dim(3).mean_dim(2);
-        Tensor::cat(vec![max, mean], 1)
+        channels_last(x, |x| self.run(x))
+    }
+
+    pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
+        ops::concat_pool(x)
     }
 }

@@ -1,9 +1,10 @@
 use burn::{
     module::{Devices, Module, ModuleMapper, ModuleVisitor},
-    tensor::{Device, Tensor, activation::relu},
+    tensor::{Device, Tensor},
 };
+use vision_kernels::ops;
 
-use super::{AdaptiveAvgPool2d, Layer};
+use super::{Layer, channels_last};
 
 /// A classifier behind a mean over the whole picture that is no module of its own.
 ///
@@ -38,8 +39,12 @@ impl Pooled {
 
     /// Maps `[batch, channels, height, width]` to what the layer makes of `[batch, channels, 1, 1]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = if self.relu { relu(x) } else { x };
-        self.then.forward(AdaptiveAvgPool2d::new(1).forward(x))
+        channels_last(x, |x| self.run(x))
+    }
+
+    pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
+        let x = if self.relu { ops::relu(x) } else { x };
+        self.then.run(ops::mean_pool(x))
     }
 
     pub(super) fn map_layer(self, f: impl FnOnce(Layer) -> Layer) -> Self {

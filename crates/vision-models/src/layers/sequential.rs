@@ -5,7 +5,7 @@ use burn::{
     tensor::{Device, Tensor},
 };
 
-use super::Layer;
+use super::{Layer, channels_last};
 
 /// Named layers, one after the other. The names are the first part of their parameters' paths.
 ///
@@ -105,7 +105,32 @@ impl Sequential {
     ///
     /// If the number of channels is not the first layer's.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        self.layers().fold(x, |x, layer| layer.forward(x))
+        channels_last(x, |x| self.run(x))
+    }
+
+    /// Applies the layers to `[batch, height, width, channels]`.
+    ///
+    /// A convolution, the batch norm that follows and its ReLU are one operation each way where the
+    /// device has one.
+    pub(crate) fn run(&self, mut x: Tensor<4>) -> Tensor<4> {
+        let mut rest = &self.children[..];
+        while let [(_, first), after @ ..] = rest {
+            let relu_at = |i: usize| matches!(rest.get(i), Some((_, Layer::Relu)));
+            let taken;
+            (x, taken) = match (first, after) {
+                (Layer::Conv2d(conv), [(_, Layer::BatchNorm(norm)), ..]) => {
+                    let relu = relu_at(2);
+                    (conv.run_with(x, norm, None, relu), 2 + usize::from(relu))
+                }
+                (Layer::BatchNorm(norm), _) => {
+                    let relu = relu_at(1);
+                    (norm.run(x, None, relu), 1 + usize::from(relu))
+                }
+                (layer, _) => (layer.run(x), 1),
+            };
+            rest = rest.get(taken..).unwrap_or_default();
+        }
+        x
     }
 }
 

@@ -1,0 +1,263 @@
+//! The backward passes.
+//!
+//! With `g` the gradient after the mask of the ReLU, `n` the number of pixels and `d = x - mean`:
+//!
+//! ```text
+//! dbeta = Σ g      dgamma = inv_std Σ g d      dresidual = g
+//! dx = gamma inv_std (g - dbeta / n - d inv_std dgamma / n)      (training)
+//! dx = gamma inv_std g                                           (evaluation)
+//! ```
+
+use super::{
+    BatchNorm, Stats,
+    forward::Affine,
+    mask::{FROM_INPUT, Mask, NONE, OUTPUT, masked},
+    sums::Sums,
+};
+use crate::{
+    Isa, ShapeError, blocks,
+    blocks::repeated,
+    error::check_len,
+    isa::{Kernel, Lanes, dispatch},
+};
+
+/// What the forward pass read and wrote.
+#[derive(Clone, Copy, Debug)]
+pub struct Forward<'a> {
+    /// The input, `[pixels, channels]`.
+    pub x: &'a [f32],
+    /// The output, `[pixels, channels]`: the mask of the ReLU. Needed where a residual was added. With
+    /// `None` the mask is computed again from `x`, which is faster, and right where there was none.
+    pub y: Option<&'a [f32]>,
+    /// The scale, `[channels]`.
+    pub gamma: &'a [f32],
+    /// The shift, `[channels]`.
+    pub beta: &'a [f32],
+    /// The statistics that normalised.
+    pub stats: &'a Stats,
+}
+
+/// The gradients of the parameters, `[channels]` each.
+#[derive(Clone, Debug, PartialEq)]
+pub struct ParamGrads {
+    /// Of the scale.
+    pub gamma: Vec<f32>,
+    /// Of the shift.
+    pub beta: Vec<f32>,
+}
+
+/// The gradients of [`batch_norm_train`](super::batch_norm_train), given `dy`, that of its output.
+///
+/// Writes those of the input and, where asked for, of the residual, all `[pixels, channels]`. As in
+/// PyTorch no gradient passes where the ReLU gave 0, and it does pass where it gave NaN.
+///
+/// # Errors
+///
+/// If a length does not fit `args.channels` and `forward.x`, or `x` is empty.
+pub fn batch_norm_backward(
+    isa: Isa,
+    args: &BatchNorm,
+    forward: &Forward<'_>,
+    dy: &[f32],
+    dx: &mut [f32],
+    mut dresidual: Option<&mut [f32]>,
+) -> Result<ParamGrads, ShapeError> {
+    let pixels = check(args, forward, dy, dx, dresidual.as_deref())?;
+    let scale = forward.stats.scale(forward.gamma);
+    let mut pass = Pass {
+        affine: Affine::new(&forward.stats.mean, &scale, forward.beta),
+        mask: Mask::new(args, forward),
+        x: forward.x,
+        dy,
+    };
+    let sums = pass.sums(isa, args.channels, None, dresidual.as_deref_mut());
+    let grads = param_grads(&sums, forward.stats);
+    if let Some(masked) = dresidual {
+        // It holds the masked gradient by now: one array to read instead of two.
+        pass.mask = Mask::None;
+        pass.dy = masked;
+    }
+    pass.input(isa, &grads, forward.stats, pixels, dx);
+    Ok(grads)
+}
+
+/// The gradients of [`batch_norm_eval`](super::batch_norm_eval): those of
+/// [`batch_norm_backward`], but with statistics that do not depend on the input.
+///
+/// # Errors
+///
+/// If a length does not fit `args.channels` and `forward.x`, or `x` is empty.
+pub fn batch_norm_eval_backward(
+    isa: Isa,
+    args: &BatchNorm,
+    forward: &Forward<'_>,
+    dy: &[f32],
+    dx: &mut [f32],
+    dresidual: Option<&mut [f32]>,
+) -> Result<ParamGrads, ShapeError> {
+    check(args, forward, dy, dx, dresidual.as_deref())?;
+    let scale = forward.stats.scale(forward.gamma);
+    let pass = Pass {
+        affine: Affine::new(&forward.stats.mean, &scale, forward.beta),
+        mask: Mask::new(args, forward),
+        x: forward.x,
+        dy,
+    };
+    let sums = pass.sums(isa, args.channels, Some(dx), dresidual);
+    Ok(param_grads(&sums, forward.stats))
+}
+
+fn check(
+    args: &BatchNorm,
+    forward: &Forward<'_>,
+    dy: &[f32],
+    dx: &[f32],
+    dresidual: Option<&[f32]>,
+) -> Result<usize, ShapeError> {
+    let pixels = args.pixels(forward.x)?;
+    args.per_channel("gamma", forward.gamma)?;
+    args.per_channel("beta", forward.beta)?;
+    forward.stats.check(args)?;
+    let elements = forward.x.len();
+    if let Some(y) = forward.y {
+        check_len("y", elements, y.len())?;
+    }
+    check_len("dy", elements, dy.len())?;
+    check_len("dx", elements, dx.len())?;
+    if let Some(dresidual) = dresidual {
+        check_len("dresidual", elements, dresidual.len())?;
+    }
+    Ok(pixels)
+}
+
+fn param_grads([g, gd]: &[Vec<f64>; 2], stats: &Stats) -> ParamGrads {
+    let gamma = |(gd, &inv_std): (&f64, &f32)| (gd * f64::from(inv_std)) as f32;
+    ParamGrads {
+        gamma: gd.iter().zip(&stats.inv_std).map(gamma).collect(),
+        beta: g.iter().map(|&g| g as f32).collect(),
+    }
+}
+
+/// What both passes read.
+struct Pass<'a> {
+    affine: Affine,
+    mask: Mask<'a>,
+    x: &'a [f32],
+    dy: &'a [f32],
+}
+
+impl Pass<'_> {
+    /// `Σ g` and `Σ g d`; also writes `g * scale` and `g` on the way, where asked for.
+    fn sums(
+        &self,
+        isa: Isa,
+        channels: usize,
+        scaled: Option<&mut [f32]>,
+        masked: Option<&mut [f32]>,
+    ) -> [Vec<f64>; 2] {
+        let size = blocks::pixels_per_sum(channels) * channels;
+        let tasks = (self.x.chunks(size).zip(self.dy.chunks(size)))
+            .zip(self.mask.blocks(size))
+            .zip(blocks::optional_mut(scaled, size).zip(blocks::optional_mut(masked, size)))
+            .map(|(((x, dy), mask), (scaled, masked))| Sums {
+                channels,
+                affine: &self.affine,
+                mask,
+                x,
+                dy,
+                scaled,
+                masked,
+            })
+            .collect();
+        let parts = blocks::run(tasks, self.x.len(), |task| dispatch(isa, task));
+        blocks::total(parts)
+    }
+
+    /// `dx` of training, as `g * scale - (d * slope + offset)`.
+    fn input(&self, isa: Isa, grads: &ParamGrads, stats: &Stats, pixels: usize, dx: &mut [f32]) {
+        let count = pixels as f32;
+        let channels = stats.mean.len();
+        let scale = &self.affine.scale[..channels];
+        let slope =
+            |((scale, gamma), inv_std): ((&f32, &f32), &f32)| scale * (gamma * inv_std / count);
+        let slope: Vec<_> = scale
+            .iter()
+            .zip(&grads.gamma)
+            .zip(&stats.inv_std)
+            .map(slope)
+            .collect();
+        let offset: Vec<_> = (scale.iter().zip(&grads.beta))
+            .map(|(scale, beta)| scale * (beta / count))
+            .collect();
+        let (slope, offset) = (repeated(&slope), repeated(&offset));
+
+        let period = self.affine.mean.len();
+        let size = (blocks::BLOCK / period).max(1) * period;
+        let mut tasks: Vec<_> = (self.x.chunks(size).zip(self.dy.chunks(size)))
+            .zip(self.mask.blocks(size))
+            .zip(dx.chunks_mut(size))
+            .map(|(((x, dy), mask), dx)| Input {
+                affine: &self.affine,
+                slope: &slope,
+                offset: &offset,
+                mask,
+                x,
+                dy,
+                dx,
+            })
+            .collect();
+        // The end of the arrays was read last: it may still be in a cache.
+        tasks.reverse();
+        blocks::run(tasks, self.x.len(), |task| dispatch(isa, task));
+    }
+}
+
+struct Input<'a> {
+    affine: &'a Affine,
+    slope: &'a [f32],
+    offset: &'a [f32],
+    mask: Mask<'a>,
+    x: &'a [f32],
+    dy: &'a [f32],
+    dx: &'a mut [f32],
+}
+
+impl Kernel for Input<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        match self.mask {
+            Mask::None => input::<L, NONE>(self, &[]),
+            Mask::Output(y) => input::<L, OUTPUT>(self, y),
+            Mask::FromInput => input::<L, FROM_INPUT>(self, &[]),
+        }
+    }
+}
+
+#[inline(always)]
+fn input<L: Lanes, const MASK: u8>(task: Input<'_>, y: &[f32]) {
+    let Affine { mean, scale, shift } = task.affine;
+    let period = mean.len();
+    let blocks = task
+        .dx
+        .chunks_mut(period)
+        .zip(task.x.chunks(period))
+        .zip(task.dy.chunks(period));
+    for (index, ((dx, x), dy)) in blocks.enumerate() {
+        let n = dx.len();
+        let y = if MASK == OUTPUT {
+            &y[index * period..][..n]
+        } else {
+            &[]
+        };
+        let (x, dy, mean, scale, shift) = (&x[..n], &dy[..n], &mean[..n], &scale[..n], &shift[..n]);
+        let (slope, offset) = (&task.slope[..n], &task.offset[..n]);
+        for i in 0..n {
+            let d = x[i] - mean[i];
+            let y = if MASK == OUTPUT { y[i] } else { 0.0 };
+            let g = masked::<L, MASK>(dy[i], y, d, scale[i], shift[i]);
+            dx[i] = L::mul_add(g, scale[i], -L::mul_add(d, slope[i], offset[i]));
+        }
+    }
+}

@@ -1,0 +1,237 @@
+//! The forward passes.
+
+use super::{BatchNorm, Stats};
+use crate::{
+    Isa, ShapeError, blocks,
+    blocks::{Group, for_groups, group, repeated},
+    error::check_len,
+    isa::{Kernel, Lanes, dispatch},
+};
+
+/// Batch normalisation by the batch's own statistics, as in training.
+///
+/// `x`, `residual` and `y` are `[pixels, channels]`; `gamma` and `beta` are `[channels]`. Returns the
+/// statistics, for [`batch_norm_backward`](super::batch_norm_backward) and for the running ones.
+///
+/// # Errors
+///
+/// If a length does not fit `args.channels` and `x`, or `x` is empty.
+pub fn batch_norm_train(
+    isa: Isa,
+    args: &BatchNorm,
+    x: &[f32],
+    [gamma, beta]: [&[f32]; 2],
+    residual: Option<&[f32]>,
+    y: &mut [f32],
+) -> Result<Stats, ShapeError> {
+    let pixels = args.pixels(x)?;
+    args.per_channel("gamma", gamma)?;
+    args.per_channel("beta", beta)?;
+    check_pixels(x, residual, y)?;
+    let stats = Stats::from_sums(&moments(isa, args.channels, x), pixels, args.eps);
+    let affine = Affine::new(&stats.mean, &stats.scale(gamma), beta);
+    affine.apply(isa, args.relu, x, residual, y);
+    Ok(stats)
+}
+
+/// Batch normalisation by given statistics ([`Stats::from_running`]), as in evaluation.
+///
+/// Shapes are those of [`batch_norm_train`].
+///
+/// # Errors
+///
+/// If a length does not fit `args.channels` and `x`, or `x` is empty.
+pub fn batch_norm_eval(
+    isa: Isa,
+    args: &BatchNorm,
+    x: &[f32],
+    [gamma, beta]: [&[f32]; 2],
+    stats: &Stats,
+    residual: Option<&[f32]>,
+    y: &mut [f32],
+) -> Result<(), ShapeError> {
+    args.pixels(x)?;
+    args.per_channel("gamma", gamma)?;
+    args.per_channel("beta", beta)?;
+    stats.check(args)?;
+    check_pixels(x, residual, y)?;
+    let affine = Affine::new(&stats.mean, &stats.scale(gamma), beta);
+    affine.apply(isa, args.relu, x, residual, y);
+    Ok(())
+}
+
+/// `y = x * scale + shift`, plus `residual`, through a ReLU if `relu`: a folded batch normalisation
+/// where the convolution before it could not take it up.
+///
+/// `x`, `residual` and `y` are `[pixels, channels]`; `scale` and `shift` are `[channels]`.
+///
+/// # Errors
+///
+/// If a length does not fit `scale` and `x`, or `x` is empty.
+pub fn scale_shift(
+    isa: Isa,
+    [scale, shift]: [&[f32]; 2],
+    x: &[f32],
+    residual: Option<&[f32]>,
+    relu: bool,
+    y: &mut [f32],
+) -> Result<(), ShapeError> {
+    let channels = scale.len();
+    let args = BatchNorm {
+        channels,
+        eps: 0.0,
+        relu,
+    };
+    args.pixels(x)?;
+    args.per_channel("shift", shift)?;
+    check_pixels(x, residual, y)?;
+    // Subtracting 0 changes no bit.
+    let affine = Affine::new(&vec![0.0; channels], scale, shift);
+    affine.apply(isa, relu, x, residual, y);
+    Ok(())
+}
+
+fn check_pixels(x: &[f32], residual: Option<&[f32]>, y: &[f32]) -> Result<(), ShapeError> {
+    if let Some(residual) = residual {
+        check_len("residual", x.len(), residual.len())?;
+    }
+    check_len("y", x.len(), y.len())
+}
+
+/// Sums of `x` and of `x²` per channel.
+fn moments(isa: Isa, channels: usize, x: &[f32]) -> [Vec<f64>; 2] {
+    let size = blocks::pixels_per_sum(channels) * channels;
+    let tasks = x.chunks(size).collect();
+    blocks::total(blocks::run(tasks, x.len(), |x| {
+        dispatch(isa, Moments { x, channels })
+    }))
+}
+
+struct Moments<'a> {
+    x: &'a [f32],
+    channels: usize,
+}
+
+impl Kernel for Moments<'_> {
+    type Output = [Vec<f64>; 2];
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) -> Self::Output {
+        let mut sums = MomentSums {
+            sums: [vec![0.0; self.channels], vec![0.0; self.channels]],
+            task: self,
+        };
+        for_groups::<L>(sums.task.channels, &mut sums);
+        sums.sums
+    }
+}
+
+struct MomentSums<'a> {
+    task: Moments<'a>,
+    sums: [Vec<f64>; 2],
+}
+
+impl Group for MomentSums<'_> {
+    #[inline(always)]
+    fn run<const G: usize>(&mut self, first: usize) {
+        let mut sum = [0.0; G];
+        let mut squares = [0.0; G];
+        for pixel in self.task.x.chunks_exact(self.task.channels) {
+            let values: [f32; G] = group(pixel, first);
+            for i in 0..G {
+                let value = f64::from(values[i]);
+                sum[i] += value;
+                squares[i] += value * value;
+            }
+        }
+        self.sums[0][first..first + G].copy_from_slice(&sum);
+        self.sums[1][first..first + G].copy_from_slice(&squares);
+    }
+}
+
+/// `(x - mean) * scale + shift`. The mean is not folded into the shift: where it is large beside the
+/// deviation that would cost digits, and the subtraction is free beside the memory.
+pub(super) struct Affine {
+    pub(super) mean: Vec<f32>,
+    pub(super) scale: Vec<f32>,
+    pub(super) shift: Vec<f32>,
+}
+
+impl Affine {
+    pub(super) fn new(mean: &[f32], scale: &[f32], shift: &[f32]) -> Self {
+        Self {
+            mean: repeated(mean),
+            scale: repeated(scale),
+            shift: repeated(shift),
+        }
+    }
+
+    fn apply(&self, isa: Isa, relu: bool, x: &[f32], residual: Option<&[f32]>, y: &mut [f32]) {
+        let elements = x.len();
+        // Whole periods, so that each block begins with channel 0.
+        let period = self.mean.len();
+        let size = (blocks::BLOCK / period).max(1) * period;
+        let mut tasks: Vec<_> = x
+            .chunks(size)
+            .zip(blocks::optional(residual, size))
+            .zip(y.chunks_mut(size))
+            .map(|((x, residual), y)| Apply {
+                affine: self,
+                x,
+                residual,
+                relu,
+                y,
+            })
+            .collect();
+        // The end of `x` was read last: it may still be in a cache.
+        tasks.reverse();
+        blocks::run(tasks, elements, |task| dispatch(isa, task));
+    }
+}
+
+struct Apply<'a> {
+    affine: &'a Affine,
+    x: &'a [f32],
+    residual: Option<&'a [f32]>,
+    relu: bool,
+    y: &'a mut [f32],
+}
+
+impl Kernel for Apply<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        match (self.residual, self.relu) {
+            (None, false) => apply::<L, false, false>(self, &[]),
+            (None, true) => apply::<L, false, true>(self, &[]),
+            (Some(residual), false) => apply::<L, true, false>(self, residual),
+            (Some(residual), true) => apply::<L, true, true>(self, residual),
+        }
+    }
+}
+
+#[inline(always)]
+fn apply<L: Lanes, const RESIDUAL: bool, const RELU: bool>(task: Apply<'_>, residual: &[f32]) {
+    let Affine { mean, scale, shift } = task.affine;
+    let period = mean.len();
+    let mut start = 0;
+    for (y, x) in task.y.chunks_mut(period).zip(task.x.chunks(period)) {
+        let n = y.len();
+        let residual = if RESIDUAL {
+            &residual[start..start + n]
+        } else {
+            &[]
+        };
+        let (x, mean, scale, shift) = (&x[..n], &mean[..n], &scale[..n], &shift[..n]);
+        for i in 0..n {
+            let mut value = L::mul_add(x[i] - mean[i], scale[i], shift[i]);
+            if RESIDUAL {
+                value += residual[i];
+            }
+            // NaN stays NaN, as in PyTorch.
+            y[i] = if RELU && value < 0.0 { 0.0 } else { value };
+        }
+        start += n;
+    }
+}

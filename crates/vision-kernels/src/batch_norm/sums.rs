@@ -1,0 +1,99 @@
+//! The sums over pixels that the backward passes need.
+
+use super::{
+    forward::Affine,
+    mask::{FROM_INPUT, Mask, NONE, OUTPUT, masked},
+};
+use crate::{
+    blocks::{Group, for_groups, group},
+    isa::{Kernel, Lanes},
+};
+use std::marker::PhantomData;
+
+/// One block of the backward pass that sums.
+pub(super) struct Sums<'a> {
+    pub(super) channels: usize,
+    pub(super) affine: &'a Affine,
+    pub(super) mask: Mask<'a>,
+    pub(super) x: &'a [f32],
+    pub(super) dy: &'a [f32],
+    pub(super) scaled: Option<&'a mut [f32]>,
+    pub(super) masked: Option<&'a mut [f32]>,
+}
+
+impl Kernel for Sums<'_> {
+    type Output = [Vec<f64>; 2];
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) -> Self::Output {
+        match self.mask {
+            Mask::None => sums::<L, NONE>(self, &[]),
+            Mask::Output(y) => sums::<L, OUTPUT>(self, y),
+            Mask::FromInput => sums::<L, FROM_INPUT>(self, &[]),
+        }
+    }
+}
+
+#[inline(always)]
+fn sums<L: Lanes, const MASK: u8>(task: Sums<'_>, y: &[f32]) -> [Vec<f64>; 2] {
+    let channels = task.channels;
+    let mut sums = GradSums::<L, MASK> {
+        sums: [vec![0.0; channels], vec![0.0; channels]],
+        task,
+        y,
+        lanes: PhantomData,
+    };
+    for_groups::<L>(channels, &mut sums);
+    sums.sums
+}
+
+struct GradSums<'a, L, const MASK: u8> {
+    task: Sums<'a>,
+    y: &'a [f32],
+    sums: [Vec<f64>; 2],
+    lanes: PhantomData<L>,
+}
+
+impl<L: Lanes, const MASK: u8> Group for GradSums<'_, L, MASK> {
+    #[inline(always)]
+    fn run<const G: usize>(&mut self, first: usize) {
+        let channels = self.task.channels;
+        let mean: [f32; G] = group(&self.task.affine.mean, first);
+        let scale: [f32; G] = group(&self.task.affine.scale, first);
+        let shift: [f32; G] = group(&self.task.affine.shift, first);
+        let mut sum = [0.0; G];
+        let mut product = [0.0; G];
+        let pixels = self
+            .task
+            .x
+            .chunks_exact(channels)
+            .zip(self.task.dy.chunks_exact(channels));
+        for (index, (x, dy)) in pixels.enumerate() {
+            let start = index * channels + first;
+            let x: [f32; G] = group(x, first);
+            let mut g: [f32; G] = group(dy, first);
+            let y: [f32; G] = if MASK == OUTPUT {
+                group(self.y, start)
+            } else {
+                [0.0; G]
+            };
+            for i in 0..G {
+                let d = x[i] - mean[i];
+                g[i] = masked::<L, MASK>(g[i], y[i], d, scale[i], shift[i]);
+                sum[i] += f64::from(g[i]);
+                product[i] += f64::from(g[i]) * f64::from(d);
+            }
+            if let Some(masked) = &mut self.task.masked {
+                masked[start..start + G].copy_from_slice(&g);
+            }
+            if let Some(scaled) = &mut self.task.scaled {
+                for i in 0..G {
+                    g[i] *= scale[i];
+                }
+                scaled[start..start + G].copy_from_slice(&g);
+            }
+        }
+        self.sums[0][first..first + G].copy_from_slice(&sum);
+        self.sums[1][first..first + G].copy_from_slice(&product);
+    }
+}

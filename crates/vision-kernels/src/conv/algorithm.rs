@@ -1,0 +1,132 @@
+//! Which algorithm computes a convolution, and how exactly.
+
+use super::ConvShape;
+
+/// How much of the accuracy may be given for speed.
+///
+/// Errors are the largest of a tensor over its largest value, measured for 64 to 256 channels with inputs as
+/// after a ReLU and weights as at the start of training. `tests/conv_accuracy.rs` holds them to twice that.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
+pub enum Accuracy {
+    /// Only direct convolution: errors up to 1.6e-6 (root of the mean square 1.7e-7). A NaN or an infinity
+    /// goes where the definition says and no further.
+    Direct,
+    /// Direct or F(2x2), whose errors are no larger: up to 7e-7 (1e-7).
+    #[default]
+    Balanced,
+    /// Direct or F(4x4): errors up to 9e-6 (6e-7), those of the gradient of the weights up to 6e-6 (3.5e-7).
+    Fast,
+}
+
+/// One of the three computations of a convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Pass {
+    /// The output.
+    Forward,
+    /// The gradient with respect to the input.
+    BackwardInput,
+    /// The gradient with respect to the weights.
+    BackwardWeight,
+}
+
+/// How a convolution is computed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Algorithm {
+    /// Products of gathered rows, for any shape.
+    Direct,
+    /// Winograd's F(2x2, 3x3).
+    Winograd2,
+    /// Winograd's F(4x4, 3x3).
+    Winograd4,
+}
+
+impl Algorithm {
+    /// Itself where it can compute the shape, and direct convolution elsewhere: Winograd's algorithms are
+    /// for kernels of 3 with stride 1 and padding of at most 2.
+    pub fn or_direct(self, shape: &ConvShape) -> Self {
+        if shape.kernel == 3 && shape.stride == 1 && shape.padding <= 2 {
+            self
+        } else {
+            Self::Direct
+        }
+    }
+}
+
+/// Channels, in and out, from which on the transforms are worth their time.
+const LEAST_CHANNELS: usize = 32;
+/// Tiles, from which on transforming the weights, and reading four times as many of them, is.
+const LEAST_TILES: usize = 24;
+
+/// The algorithm for a shape: the Winograd algorithm that the accuracy allows where it multiplies less than
+/// 65 % of what direct convolution does, which leaves out padding; direct convolution elsewhere, and where
+/// there are few channels or few tiles.
+///
+/// With padding of 1 that is F(2x2) on maps with a side of 4, 6, 8 and more, F(4x4) on 4, 6 and more.
+pub fn algorithm(shape: &ConvShape, pass: Pass, accuracy: Accuracy) -> Algorithm {
+    let (algorithm, tile) = match accuracy {
+        Accuracy::Direct => return Algorithm::Direct,
+        Accuracy::Balanced => (Algorithm::Winograd2, 2),
+        Accuracy::Fast => (Algorithm::Winograd4, 4),
+    };
+    if algorithm.or_direct(shape) == Algorithm::Direct {
+        return Algorithm::Direct;
+    }
+    let (height, width) = match pass {
+        Pass::BackwardInput => (shape.height, shape.width),
+        Pass::Forward | Pass::BackwardWeight => (shape.out_height(), shape.out_width()),
+    };
+    let tiles = height.div_ceil(tile) as f64 * width.div_ceil(tile) as f64;
+    let points = (tile + 2) * (tile + 2);
+    let taps = taps_along(shape, shape.height) * taps_along(shape, shape.width);
+    let few = shape.in_channels.min(shape.out_channels) < LEAST_CHANNELS
+        || tiles * (shape.batch as f64) < LEAST_TILES as f64;
+    if few || tiles * points as f64 >= 0.65 * taps {
+        Algorithm::Direct
+    } else {
+        algorithm
+    }
+}
+
+/// Taps of all output pixels along a side of the picture, without those on padding, at stride 1.
+fn taps_along(shape: &ConvShape, side: usize) -> f64 {
+    let outputs = (side + 2 * shape.padding + 1).saturating_sub(shape.kernel);
+    (0..shape.kernel)
+        .map(|tap| {
+            let first = shape.padding.saturating_sub(tap);
+            let end = outputs.min((side + shape.padding).saturating_sub(tap));
+            end.saturating_sub(first) as f64
+        })
+        .sum()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn chosen(side: usize, accuracy: Accuracy) -> Algorithm {
+        let shape = ConvShape {
+            batch: 64,
+            height: side,
+            width: side,
+            in_channels: 64,
+            out_channels: 64,
+            kernel: 3,
+            stride: 1,
+            padding: 1,
+        };
+        algorithm(&shape, Pass::Forward, accuracy)
+    }
+
+    #[test]
+    fn the_rule_is_as_documented() {
+        for side in 1..=60 {
+            let two = matches!(side, 4 | 6 | 8..);
+            let four = matches!(side, 4 | 6..);
+            let balanced = chosen(side, Accuracy::Balanced);
+            let fast = chosen(side, Accuracy::Fast);
+            assert_eq!(balanced == Algorithm::Winograd2, two, "{side}");
+            assert_eq!(fast == Algorithm::Winograd4, four, "{side}");
+            assert_eq!(chosen(side, Accuracy::Direct), Algorithm::Direct);
+        }
+    }
+}

@@ -1,0 +1,181 @@
+//! The gradient with respect to the weights: for each tap a sum of outer products over output pixels.
+
+use std::ops::Range;
+
+use rayon::prelude::*;
+
+use super::classes::{Pixel, Plan, Run};
+use super::{ConvShape, pack};
+use crate::isa::{Isa, Lanes};
+use crate::microkernel::{
+    TileKernel, add_outer, dispatch_tiled, panel_rows, panel_width, with_rows,
+};
+use crate::scratch::Scratch;
+
+/// Pixels whose output gradients are copied together: 96 rows of 64 values fill three quarters of L1.
+const PIXELS_PER_BLOCK: usize = 96;
+/// Weight rows in a task at most: with 64 columns 295 KB, which stay in L2.
+const ROWS_PER_TASK: usize = 1152;
+/// Tasks to aim at by splitting the pixels, whose partial sums then cost memory.
+const TASKS: usize = 16;
+/// Pixels of a partial sum at least.
+const LEAST_PIXELS: usize = 192;
+
+/// Writes all of `gradient`, `[out_channels, in_channels, kernel, kernel]`.
+pub(crate) fn backward_weight(
+    isa: Isa,
+    shape: &ConvShape,
+    input: &[f32],
+    output_gradient: &[f32],
+    gradient: &mut [f32],
+) {
+    if gradient.is_empty() {
+        return;
+    }
+    let plan = Plan::forward(shape);
+    let live = plan.live_taps();
+    let panel = panel_width(isa);
+    let rows = shape.taps() * shape.in_channels;
+    let blocks = shape.out_channels.div_ceil(panel);
+    let pixels = output_gradient.len() / shape.out_channels;
+    // All of this is a matter of the shape alone, so that sums do not depend on the number of threads.
+    let row_chunks = rows.div_ceil(ROWS_PER_TASK);
+    let task_rows = rows.div_ceil(row_chunks);
+    let parts = TASKS
+        .div_ceil(blocks * row_chunks)
+        .min(pixels.div_ceil(LEAST_PIXELS))
+        .max(1);
+    let part_pixels = pixels.div_ceil(parts);
+    let len = blocks * rows * panel;
+    let mut sums = Scratch::take(parts * len);
+    sums.par_chunks_mut(len)
+        .enumerate()
+        .for_each(|(part, sums)| {
+            let start = pixels.min(part * part_pixels);
+            let classes = plan.by_class(start..pixels.min(start + part_pixels));
+            sums.par_chunks_mut(rows * panel)
+                .enumerate()
+                .for_each(|(block, sums)| {
+                    sums.par_chunks_mut(task_rows * panel)
+                        .enumerate()
+                        .for_each(|(chunk, sums)| {
+                            let rows = chunk * task_rows..chunk * task_rows + sums.len() / panel;
+                            dispatch_tiled(
+                                isa,
+                                Task {
+                                    input,
+                                    output_gradient,
+                                    channels: shape.out_channels,
+                                    first_channel: block * panel,
+                                    inputs: shape.in_channels,
+                                    live: &live,
+                                    runs: plan.runs(),
+                                    classes: &classes,
+                                    rows,
+                                    sums,
+                                },
+                            );
+                        });
+                });
+        });
+    add_parts(&mut sums, len);
+    pack::unpack(shape, panel, &live, &sums[..len], gradient);
+}
+
+/// Adds the partial sums of `len` values each into the first, in their order.
+pub(crate) fn add_parts(sums: &mut [f32], len: usize) {
+    let (total, parts) = sums.split_at_mut(len);
+    total
+        .par_chunks_mut(4096)
+        .enumerate()
+        .for_each(|(chunk, total)| {
+            for part in parts.chunks_exact(len) {
+                for (total, value) in total.iter_mut().zip(&part[chunk * 4096..]) {
+                    *total += value;
+                }
+            }
+        });
+}
+
+/// Some weight rows of one block of output channels.
+struct Task<'a> {
+    input: &'a [f32],
+    output_gradient: &'a [f32],
+    channels: usize,
+    first_channel: usize,
+    /// Channels of the input.
+    inputs: usize,
+    /// Taps whose sums are used.
+    live: &'a [bool],
+    runs: &'a [Vec<Run>],
+    classes: &'a [Vec<Pixel>],
+    rows: Range<usize>,
+    /// `[rows][panel]`.
+    sums: &'a mut [f32],
+}
+
+impl TileKernel for Task<'_> {
+    #[inline(always)]
+    fn run<L: Lanes, const W: usize, const NV: usize, const MR: usize>(self) {
+        let panel = NV * W;
+        for (row, sums) in self.rows.clone().zip(self.sums.chunks_exact_mut(panel)) {
+            if self.live[row / self.inputs] {
+                sums.fill(0.0);
+            }
+        }
+        let last_channel = self.channels.min(self.first_channel + panel);
+        // Side by side and filled up with zeros: in place, one pixel's gradients are so far from the next
+        // one's that few of them fit into L1 together.
+        let mut gradients = Scratch::zeros(PIXELS_PER_BLOCK * panel);
+        for (runs, pixels) in self.runs.iter().zip(self.classes) {
+            let runs: Vec<Run> = runs.iter().filter_map(|run| run.clip(&self.rows)).collect();
+            if runs.is_empty() {
+                continue;
+            }
+            for pixels in pixels.chunks(PIXELS_PER_BLOCK) {
+                for (pixel, row) in pixels.iter().zip(gradients.chunks_exact_mut(panel)) {
+                    let start = pixel.index * self.channels;
+                    let values =
+                        &self.output_gradient[start + self.first_channel..start + last_channel];
+                    row[..values.len()].copy_from_slice(values);
+                }
+                let gradients = panel_rows::<W, NV>(&gradients[..pixels.len() * panel]);
+                for run in &runs {
+                    let first = run.row - self.rows.start;
+                    let sums = &mut self.sums[first * panel..(first + run.len) * panel];
+                    add_run::<L, W, NV, MR>(self.input, pixels, run.offset, gradients, sums);
+                }
+            }
+        }
+    }
+}
+
+/// Adds to the sums of one run what some pixels contribute.
+#[inline(always)]
+fn add_run<L: Lanes, const W: usize, const NV: usize, const MR: usize>(
+    input: &[f32],
+    pixels: &[Pixel],
+    offset: usize,
+    gradients: &[[[f32; W]; NV]],
+    sums: &mut [f32],
+) {
+    let (sums, _) = sums.as_chunks_mut::<W>();
+    let (sums, _) = sums.as_chunks_mut::<NV>();
+    let (tiles, rest) = sums.as_chunks_mut::<MR>();
+    let mut offset = offset;
+    for tile in tiles {
+        let starts = pixels.iter().map(|pixel| pixel.base + offset);
+        let mut sums = *tile;
+        add_outer::<L, W, NV, MR>(&mut sums, input, starts, gradients);
+        *tile = sums;
+        offset += MR;
+    }
+    with_rows!(rest.len(), |ROWS| {
+        if let Some(tile) = rest.first_chunk_mut::<ROWS>() {
+            let starts = pixels.iter().map(|pixel| pixel.base + offset);
+            let mut sums = *tile;
+            add_outer::<L, W, NV, ROWS>(&mut sums, input, starts, gradients);
+            *tile = sums;
+        }
+    });
+}

@@ -1,0 +1,119 @@
+//! The sizes of a convolution.
+
+use crate::error::ShapeError;
+
+/// A two-dimensional convolution with a square kernel, one group and no dilation.
+///
+/// Activations are channels-last, `[batch, height, width, channels]`; weights are as in PyTorch,
+/// `[out_channels, in_channels, kernel, kernel]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct ConvShape {
+    /// Pictures.
+    pub batch: usize,
+    /// Rows of the input.
+    pub height: usize,
+    /// Columns of the input.
+    pub width: usize,
+    /// Channels of the input.
+    pub in_channels: usize,
+    /// Channels of the output.
+    pub out_channels: usize,
+    /// Side of the kernel, at least 1.
+    pub kernel: usize,
+    /// Input pixels from one output pixel to the next, at least 1.
+    pub stride: usize,
+    /// Zeros around the input, on each side.
+    pub padding: usize,
+}
+
+impl ConvShape {
+    /// Rows of the output; 0 where the kernel does not fit.
+    pub fn out_height(&self) -> usize {
+        self.out_side(self.height)
+    }
+
+    /// Columns of the output; 0 where the kernel does not fit.
+    pub fn out_width(&self) -> usize {
+        self.out_side(self.width)
+    }
+
+    fn out_side(&self, side: usize) -> usize {
+        let padded = side.saturating_add(self.padding.saturating_mul(2));
+        match padded.checked_sub(self.kernel) {
+            Some(room) => room / self.stride.max(1) + 1,
+            None => 0,
+        }
+    }
+
+    /// Values of the input, `[batch, height, width, in_channels]`.
+    pub fn input_len(&self) -> usize {
+        product(&[self.batch, self.height, self.width, self.in_channels])
+    }
+
+    /// Values of the output, `[batch, out_height, out_width, out_channels]`.
+    pub fn output_len(&self) -> usize {
+        product(&[
+            self.batch,
+            self.out_height(),
+            self.out_width(),
+            self.out_channels,
+        ])
+    }
+
+    /// Values of the weights, `[out_channels, in_channels, kernel, kernel]`.
+    pub fn weight_len(&self) -> usize {
+        product(&[
+            self.out_channels,
+            self.in_channels,
+            self.kernel,
+            self.kernel,
+        ])
+    }
+
+    /// Floating-point operations of one pass as they are usually counted: two for every weight and output
+    /// pixel, those on padding included.
+    pub fn flops(&self) -> f64 {
+        let pixels = self.batch as f64 * self.out_height() as f64 * self.out_width() as f64;
+        2.0 * pixels * self.weight_len() as f64
+    }
+
+    /// Refuses what has no output or does not fit into memory. Empty batches, pictures and channels pass.
+    pub(crate) fn check(&self) -> Result<(), ShapeError> {
+        for (field, value) in [("kernel", self.kernel), ("stride", self.stride)] {
+            if value == 0 {
+                return Err(ShapeError::Zero { field });
+            }
+        }
+        for (field, side) in [("height", self.height), ("width", self.width)] {
+            let padded = side.saturating_add(self.padding.saturating_mul(2));
+            if self.kernel > padded {
+                return Err(ShapeError::KernelTooLarge {
+                    field,
+                    kernel: self.kernel,
+                    padded,
+                });
+            }
+        }
+        // An eighth of the address space leaves room for the transformed and padded copies.
+        let limit = isize::MAX as usize / 64;
+        for len in [self.input_len(), self.output_len(), self.weight_len()] {
+            if len > limit {
+                return Err(ShapeError::TooLarge);
+            }
+        }
+        Ok(())
+    }
+
+    /// Kernel taps.
+    pub(crate) fn taps(&self) -> usize {
+        self.kernel * self.kernel
+    }
+}
+
+/// A product that stays at the top instead of wrapping around, for [`ConvShape::check`] to see.
+fn product(sizes: &[usize]) -> usize {
+    if sizes.contains(&0) {
+        return 0;
+    }
+    sizes.iter().fold(1, |all, &size| all.saturating_mul(size))
+}

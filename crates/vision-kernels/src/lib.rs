@@ -1,0 +1,30 @@
+//! CPU kernels for training and running convolutional networks.
+//!
+//! Everything works on plain slices of `f32` in channels-last order, `[batch, height, width, channels]`,
+//! on every core of the current rayon pool, with the widest instruction set that the machine has. A
+//! result never depends on the number of threads.
+//!
+//! | Module | |
+//! |---|---|
+//! | [`conv`] | Convolution and its gradients |
+//! | [`isa`] | Instruction sets |
+
+#![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
+
+pub mod activation;
+pub mod adam;
+pub mod batch_norm;
+mod blocks;
+pub mod buffers;
+pub mod conv;
+mod error;
+pub mod global_pool;
+pub mod isa;
+pub mod loss;
+mod microkernel;
+pub mod ops;
+pub mod pool;
+mod scratch;
+
+pub use error::ShapeError;
+pub use isa::Isa;

@@ -1,0 +1,143 @@
+//! The two inner loops that all the time is spent in, and their tile per instruction set.
+//!
+//! A tile is `MR` rows of `NV` vectors of `W` values, an accumulator array small enough for rustc to keep it
+//! in registers: all indices into it are constants once the loops over it are unrolled.
+
+use crate::isa::{Isa, Kernel, Lanes, dispatch};
+
+/// Accumulators of `MR` rows.
+pub(crate) type Tile<const W: usize, const NV: usize, const MR: usize> = [[[f32; W]; NV]; MR];
+
+/// A kernel that is generic over the tile too. `run` must be `#[inline(always)]`.
+pub(crate) trait TileKernel {
+    /// Runs it with tiles of at most `MR` rows by `NV * W` columns.
+    fn run<L: Lanes, const W: usize, const NV: usize, const MR: usize>(self);
+}
+
+struct Tiled<K>(K);
+
+impl<K: TileKernel> Kernel for Tiled<K> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        // 6 x 4 of 32 registers, 6 x 2 of 16 with fused multiply-add; without it the product takes a
+        // register as well, and 3 x 4 is the largest that does not spill (5 times faster than 6 x 4).
+        match (L::WIDTH, L::REGISTERS) {
+            (16, _) => self.0.run::<L, 16, 4, 6>(),
+            (8, _) => self.0.run::<L, 8, 2, 6>(),
+            (_, 32) => self.0.run::<L, 4, 4, 6>(),
+            _ => self.0.run::<L, 4, 4, 3>(),
+        }
+    }
+}
+
+/// Runs `kernel` with the tile of `isa`.
+pub(crate) fn dispatch_tiled<K: TileKernel>(isa: Isa, kernel: K) {
+    dispatch(isa, Tiled(kernel));
+}
+
+/// The instruction set for a product with few columns: half a panel of AVX-512, 64 columns, costs more than
+/// AVX2 with its 16.
+pub(crate) fn for_columns(isa: Isa, columns: usize) -> Isa {
+    match isa {
+        Isa::Avx512 if columns <= 32 => Isa::Avx2,
+        _ => isa,
+    }
+}
+
+/// The columns of a tile: the width of the panels that weights are packed into.
+pub(crate) fn panel_width(isa: Isa) -> usize {
+    struct Width;
+    impl Kernel for Width {
+        type Output = usize;
+
+        #[inline(always)]
+        fn run<L: Lanes>(self) -> usize {
+            if L::WIDTH == 16 { 64 } else { 16 }
+        }
+    }
+    dispatch(isa, Width)
+}
+
+/// A panel as rows of vectors.
+#[inline(always)]
+pub(crate) fn panel_rows<const W: usize, const NV: usize>(panel: &[f32]) -> &[[[f32; W]; NV]] {
+    panel.as_chunks::<W>().0.as_chunks::<NV>().0
+}
+
+/// `tile[m] += rows[m][k] * panel[k]` for all `k`: as many rows of a matrix product as the tile has.
+///
+/// The tile must be a local array of the caller's that nothing else takes the address of, copied from and to
+/// where it is kept. Otherwise the compiler writes it to memory at each step, which is four times slower;
+/// and a copy in here instead is taken apart into scalars, which is twenty times slower.
+#[inline(always)]
+pub(crate) fn add_rows<L: Lanes, const W: usize, const NV: usize, const MR: usize>(
+    tile: &mut Tile<W, NV, MR>,
+    rows: [&[f32]; MR],
+    panel: &[[[f32; W]; NV]],
+) {
+    let rows = rows.map(|row| &row[..panel.len()]);
+    for (k, weights) in panel.iter().enumerate() {
+        for m in 0..MR {
+            let value = rows[m][k];
+            for v in 0..NV {
+                for w in 0..W {
+                    tile[m][v][w] = L::mul_add(value, weights[v][w], tile[m][v][w]);
+                }
+            }
+        }
+    }
+}
+
+/// `tile[m] += x[starts[p] + m] * panel[p]` for all `p`: a sum of outer products. For `tile` see
+/// [`add_rows`].
+#[inline(always)]
+pub(crate) fn add_outer<L: Lanes, const W: usize, const NV: usize, const MR: usize>(
+    tile: &mut Tile<W, NV, MR>,
+    x: &[f32],
+    starts: impl Iterator<Item = usize>,
+    panel: &[[[f32; W]; NV]],
+) {
+    for (start, gradients) in starts.zip(panel) {
+        let values: &[f32] = &x[start..start + MR];
+        for m in 0..MR {
+            let value = values[m];
+            for v in 0..NV {
+                for w in 0..W {
+                    tile[m][v][w] = L::mul_add(value, gradients[v][w], tile[m][v][w]);
+                }
+            }
+        }
+    }
+}
+
+/// Evaluates `$body` with the number of rows of the last, smaller tile as a constant: 1 to 5, or not at all.
+macro_rules! with_rows {
+    ($rows:expr, |$constant:ident| $body:expr) => {
+        match $rows {
+            1 => {
+                const $constant: usize = 1;
+                $body
+            }
+            2 => {
+                const $constant: usize = 2;
+                $body
+            }
+            3 => {
+                const $constant: usize = 3;
+                $body
+            }
+            4 => {
+                const $constant: usize = 4;
+                $body
+            }
+            5 => {
+                const $constant: usize = 5;
+                $body
+            }
+            _ => {}
+        }
+    };
+}
+pub(crate) use with_rows;

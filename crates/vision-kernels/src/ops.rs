@@ -1,0 +1,262 @@
+//! The kernels as operations on Burn's tensors, with gradients.
+//!
+//! Activations are `[batch, height, width, channels]`, weights have PyTorch's shapes. On the CPU (Burn's
+//! Flex backend, `f32`) each operation is one of this crate's kernels with a handwritten gradient. On other
+//! devices, and for what the kernels do not take (groups), it is made of Burn's own operations, and gives
+//! the same numbers but for rounding.
+//!
+//! ```
+//! use burn::tensor::{Distribution, Tensor};
+//! use vision_kernels::ops::{Conv, conv2d};
+//! # let device = Default::default();
+//!
+//! let pictures = Tensor::<4>::random([2, 28, 28, 3], Distribution::Default, &device);
+//! let weight = Tensor::<4>::random([64, 3, 7, 7], Distribution::Default, &device);
+//! let conv = Conv { stride: 2, padding: 3, ..Conv::default() };
+//! assert_eq!(conv2d(pictures, weight, None, conv).dims(), [2, 14, 14, 64]);
+//! ```
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use burn::tensor::Tensor;
+
+#[cfg(feature = "flex")]
+use crate::batch_norm::Stats;
+use crate::{adam::Adam, conv::Accuracy};
+
+#[cfg(feature = "flex")]
+mod flex;
+#[cfg(feature = "flex")]
+mod memory;
+mod stock;
+
+/// Uses a kernel where there is one for these tensors.
+macro_rules! kernel {
+    ($($call:tt)*) => {
+        #[cfg(feature = "flex")]
+        if let Some(result) = flex::$($call)* {
+            return result;
+        }
+    };
+}
+
+/// What a convolution looks like beside its weights. Square kernels, symmetric padding, no dilation.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv {
+    /// Input pixels from one output pixel to the next.
+    pub stride: usize,
+    /// Zeros added on each side.
+    pub padding: usize,
+    /// Groups of channels that do not see each other.
+    pub groups: usize,
+}
+
+impl Default for Conv {
+    /// Stride 1, no padding, one group.
+    fn default() -> Self {
+        Self {
+            stride: 1,
+            padding: 0,
+            groups: 1,
+        }
+    }
+}
+
+/// A maximum pooling over square windows; padding counts as −∞.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxPool {
+    /// Side of a window.
+    pub kernel: usize,
+    /// Pixels from one window to the next.
+    pub stride: usize,
+    /// Pixels added on each side, at most half a window.
+    pub padding: usize,
+    /// Whether windows may reach beyond the far side.
+    pub ceil_mode: bool,
+}
+
+/// A batch normalisation with fixed statistics; all tensors `[channels]`.
+#[derive(Clone, Debug)]
+pub struct BatchNormEval {
+    /// Scale.
+    pub gamma: Tensor<1>,
+    /// Shift.
+    pub beta: Tensor<1>,
+    /// Mean.
+    pub mean: Tensor<1>,
+    /// Variance.
+    pub variance: Tensor<1>,
+    /// What is added to the variance before the root is taken.
+    pub eps: f64,
+    /// Whether a ReLU follows.
+    pub relu: bool,
+}
+
+#[cfg(feature = "flex")]
+impl BatchNormEval {
+    /// Factor and term per channel that do the same.
+    fn folded(&self) -> Option<[Vec<f32>; 2]> {
+        let (gamma, beta) = (read(&self.gamma)?, read(&self.beta)?);
+        let (mean, variance) = (read(&self.mean)?, read(&self.variance)?);
+        let scale = gamma.iter().zip(&variance);
+        let scale = scale.map(|(g, v)| f64::from(*g) / (f64::from(*v) + self.eps).sqrt());
+        let scale: Vec<f64> = scale.collect();
+        let shift = beta.iter().zip(&mean).zip(&scale);
+        let shift = shift.map(|((b, m), s)| (f64::from(*b) - f64::from(*m) * s) as f32);
+        let shift = shift.collect();
+        Some([scale.iter().map(|s| *s as f32).collect(), shift])
+    }
+
+    fn statistics(&self) -> Option<Stats> {
+        Stats::from_running(&read(&self.mean)?, &read(&self.variance)?, self.eps as f32).ok()
+    }
+}
+
+#[cfg(feature = "flex")]
+fn read(tensor: &Tensor<1>) -> Option<Vec<f32>> {
+    tensor.to_data().try_to_vec::<f32>().ok()
+}
+
+/// What [`batch_norm_training`] gives.
+#[derive(Clone, Debug)]
+pub struct Normalized {
+    /// The output, `[batch, height, width, channels]`.
+    pub output: Tensor<4>,
+    /// Mean of the batch, `[channels]`, without gradient.
+    pub mean: Tensor<1>,
+    /// Biased variance of the batch, `[channels]`, without gradient.
+    pub variance: Tensor<1>,
+}
+
+static ACCURACY: AtomicU8 = AtomicU8::new(Accuracy::Balanced as u8);
+
+/// How much of its accuracy a convolution gives for speed, for the whole process. At first
+/// [`Accuracy::Balanced`].
+pub fn accuracy() -> Accuracy {
+    let now = ACCURACY.load(Ordering::Relaxed);
+    let mut all = [Accuracy::Direct, Accuracy::Balanced, Accuracy::Fast].into_iter();
+    all.find(|mode| *mode as u8 == now).unwrap_or_default()
+}
+
+/// Sets how much of its accuracy a convolution gives for speed, for the whole process.
+///
+/// A run is repeatable bit for bit as long as this stays the same.
+pub fn set_accuracy(accuracy: Accuracy) {
+    ACCURACY.store(accuracy as u8, Ordering::Relaxed);
+}
+
+/// Convolves `[batch, height, width, in_channels]` with `[out_channels, in_channels / groups, k, k]` and
+/// adds a bias `[out_channels]`.
+///
+/// # Panics
+///
+/// If the shapes do not go together.
+pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>, conv: Conv) -> Tensor<4> {
+    kernel!(conv2d(&x, &weight, bias.as_ref(), conv));
+    stock::conv2d(x, weight, bias, conv)
+}
+
+/// [`conv2d`] without bias, then [`batch_norm_eval`].
+///
+/// Where no gradient is asked for, on the CPU, this is one pass over the output.
+///
+/// # Panics
+///
+/// If the shapes do not go together.
+pub fn conv2d_batch_norm(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    conv: Conv,
+    norm: BatchNormEval,
+    residual: Option<Tensor<4>>,
+) -> Tensor<4> {
+    kernel!(conv2d_batch_norm(
+        &x,
+        &weight,
+        conv,
+        &norm,
+        residual.as_ref()
+    ));
+    batch_norm_eval(conv2d(x, weight, None, conv), norm, residual)
+}
+
+/// Normalises with the statistics of the batch, adds a residual, applies a ReLU.
+///
+/// # Panics
+///
+/// If the shapes do not go together.
+pub fn batch_norm_training(
+    x: Tensor<4>,
+    [gamma, beta]: [Tensor<1>; 2],
+    eps: f64,
+    residual: Option<Tensor<4>>,
+    relu: bool,
+) -> Normalized {
+    kernel!(batch_norm_training(
+        &x,
+        [&gamma, &beta],
+        eps,
+        residual.as_ref(),
+        relu
+    ));
+    stock::batch_norm_training(x, [gamma, beta], eps, residual, relu)
+}
+
+/// Normalises with fixed statistics, adds a residual, applies a ReLU.
+///
+/// # Panics
+///
+/// If the shapes do not go together.
+pub fn batch_norm_eval(
+    x: Tensor<4>,
+    norm: BatchNormEval,
+    residual: Option<Tensor<4>>,
+) -> Tensor<4> {
+    kernel!(batch_norm_eval(&x, &norm, residual.as_ref()));
+    stock::batch_norm_eval(x, norm, residual)
+}
+
+/// The maximum over square windows of `[batch, height, width, channels]`.
+///
+/// # Panics
+///
+/// If a window is larger than the padded picture.
+pub fn max_pool(x: Tensor<4>, pool: MaxPool) -> Tensor<4> {
+    kernel!(max_pool(&x, pool));
+    stock::max_pool(x, pool)
+}
+
+/// fastai's `AdaptiveConcatPool2d(1)`: the maximum of each channel, then the mean;
+/// `[batch, height, width, channels]` to `[batch, 1, 1, 2 * channels]`.
+pub fn concat_pool(x: Tensor<4>) -> Tensor<4> {
+    kernel!(concat_pool(&x));
+    stock::concat_pool(x)
+}
+
+/// The mean of each channel: `[batch, height, width, channels]` to `[batch, 1, 1, channels]`.
+pub fn mean_pool(x: Tensor<4>) -> Tensor<4> {
+    kernel!(mean_pool(&x));
+    stock::mean_pool(x)
+}
+
+/// max(x, 0).
+pub fn relu(x: Tensor<4>) -> Tensor<4> {
+    kernel!(relu(&x));
+    burn::tensor::activation::relu(x)
+}
+
+/// One step of Adam on tensors without gradients, all of one length: the new value and the new moments.
+///
+/// On the CPU this is one pass over the memory, in place where nobody else holds the tensors.
+pub fn adam(
+    rule: &Adam,
+    mut value: Tensor<1>,
+    grad: Tensor<1>,
+    [mut m, mut v]: [Tensor<1>; 2],
+) -> [Tensor<1>; 3] {
+    #[cfg(feature = "flex")]
+    if flex::adam(rule, &mut value, &grad, [&mut m, &mut v]).is_some() {
+        return [value, m, v];
+    }
+    stock::adam(rule, value, grad, [m, v])
+}

@@ -1,0 +1,239 @@
+//! Batch normalisation with what follows it: residual and ReLU.
+
+use std::sync::Arc;
+
+use burn::{
+    backend::{
+        Autodiff, AutodiffBackend, Flex,
+        autodiff::{
+            NodeId,
+            checkpoint::{base::Checkpointer, strategy::NoCheckpointing},
+            grads::Gradients,
+            ops::{Backward, NodeGuard, Ops, OpsKind},
+        },
+        flex::FlexTensor,
+    },
+    tensor::Tensor,
+};
+
+use super::{Place, Tracked, checked, common, from_plain, from_tracked, place, plain, tracked};
+use crate::{
+    Isa,
+    batch_norm::{self, BatchNorm, Forward, Stats},
+    buffers,
+    ops::{
+        BatchNormEval, Normalized,
+        memory::{Values, tensor, vector},
+    },
+};
+
+/// With the statistics of the batch.
+pub(in crate::ops) fn batch_norm_training(
+    x: &Tensor<4>,
+    [gamma, beta]: [&Tensor<1>; 2],
+    eps: f64,
+    residual: Option<&Tensor<4>>,
+    relu: bool,
+) -> Option<Normalized> {
+    let places = [place(x), place(gamma), place(beta)];
+    if common(places.into_iter().chain(residual.map(place)))? != Place::Autodiff {
+        return None;
+    }
+    let shape = x.dims();
+    let args = BatchNorm {
+        channels: shape[3],
+        eps: eps as f32,
+        relu,
+    };
+    let inputs = Inputs::new(x, [gamma, beta], residual)?;
+    let mut y = buffers::take(inputs.x.slice().len());
+    let stats = checked(batch_norm::batch_norm_train(
+        Isa::detect(),
+        &args,
+        inputs.x.slice(),
+        [inputs.gamma.slice(), inputs.beta.slice()],
+        inputs.residual.as_ref().map(Values::slice),
+        &mut y,
+    ));
+    let [mean, variance] = [&stats.mean, &stats.var_biased]
+        .map(|values| from_tracked(Autodiff::<Flex>::from_inner(vector(values.clone()))));
+    let y = tensor(y, shape);
+    Some(Normalized {
+        output: from_tracked(inputs.finish(args, stats, true, y)),
+        mean,
+        variance,
+    })
+}
+
+/// With running statistics.
+pub(in crate::ops) fn batch_norm_eval(
+    x: &Tensor<4>,
+    norm: &BatchNormEval,
+    residual: Option<&Tensor<4>>,
+) -> Option<Tensor<4>> {
+    let places = [place(x), place(&norm.gamma), place(&norm.beta)];
+    let common = common(places.into_iter().chain(residual.map(place)))?;
+    let shape = x.dims();
+    let [scale, shift] = norm.folded()?;
+    let forward = |x: &Values, residual: Option<&Values>| {
+        let mut y = buffers::take(x.slice().len());
+        checked(batch_norm::scale_shift(
+            Isa::detect(),
+            [&scale, &shift],
+            x.slice(),
+            residual.map(Values::slice),
+            norm.relu,
+            &mut y,
+        ));
+        tensor(y, shape)
+    };
+    if common == Place::Plain {
+        let x = plain(x.clone())?;
+        let residual = match residual {
+            Some(residual) => Some(plain(residual.clone())?),
+            None => None,
+        };
+        return Some(from_plain(forward(&x, residual.as_ref())));
+    }
+    let (stats, eps) = (norm.statistics()?, norm.eps as f32);
+    let args = BatchNorm {
+        channels: shape[3],
+        eps,
+        relu: norm.relu,
+    };
+    let inputs = Inputs::new(x, [&norm.gamma, &norm.beta], residual)?;
+    let y = forward(&inputs.x, inputs.residual.as_ref());
+    Some(from_tracked(inputs.finish(args, stats, false, y)))
+}
+
+/// The tensors of a normalisation under autodiff, before its step is recorded.
+struct Inputs {
+    nodes: [NodeGuard; 4],
+    x: Values,
+    gamma: Values,
+    beta: Values,
+    residual: Option<Values>,
+}
+
+impl Inputs {
+    fn new(
+        x: &Tensor<4>,
+        [gamma, beta]: [&Tensor<1>; 2],
+        residual: Option<&Tensor<4>>,
+    ) -> Option<Self> {
+        let x = tracked(x.clone())?;
+        let (gamma, beta) = (tracked(gamma.clone())?, tracked(beta.clone())?);
+        let residual = match residual {
+            Some(residual) => Some(tracked(residual.clone())?),
+            None => None,
+        };
+        // A node for each input; without a residual the fourth is the input again, and gets no gradient.
+        let fourth = residual.as_ref().unwrap_or(&x).node();
+        Some(Self {
+            nodes: [x.node(), gamma.node(), beta.node(), fourth],
+            x: Values::new(x.into_primitive()),
+            gamma: Values::new(gamma.into_primitive()),
+            beta: Values::new(beta.into_primitive()),
+            residual: residual.map(|t| Values::new(t.into_primitive())),
+        })
+    }
+
+    /// Records the step that has given `y`.
+    fn finish(self, args: BatchNorm, stats: Stats, of_batch: bool, y: FlexTensor) -> Tracked {
+        let step = NormStep.prepare::<NoCheckpointing>(self.nodes);
+        match step.compute_bound().stateful() {
+            OpsKind::Tracked(step) => {
+                let has_residual = self.residual.is_some();
+                // Of a batch without residual the mask follows from the input, which is faster.
+                let needs_y = args.relu && (has_residual || !of_batch);
+                let state = NormState {
+                    args,
+                    y: needs_y.then(|| Values::new(y.clone())),
+                    x: self.x,
+                    gamma: self.gamma,
+                    beta: self.beta,
+                    stats: Arc::new(stats),
+                    has_residual,
+                    of_batch,
+                };
+                step.finish(state, y)
+            }
+            OpsKind::UnTracked(step) => step.finish(y),
+        }
+    }
+}
+
+#[derive(Debug)]
+struct NormStep;
+
+#[derive(Clone, Debug)]
+struct NormState {
+    args: BatchNorm,
+    x: Values,
+    y: Option<Values>,
+    gamma: Values,
+    beta: Values,
+    stats: Arc<Stats>,
+    has_residual: bool,
+    /// Whether the statistics were those of the batch, which the gradient then goes through.
+    of_batch: bool,
+}
+
+impl Backward<Flex, 4> for NormStep {
+    type State = NormState;
+
+    fn backward(
+        self,
+        ops: Ops<NormState, 4>,
+        grads: &mut Gradients,
+        _checkpointer: &mut Checkpointer,
+    ) {
+        let state = ops.state;
+        let [x_node, gamma_node, beta_node, residual_node] = ops.parents;
+        let residual_node = residual_node.filter(|_| state.has_residual);
+        let dy = Values::new(grads.consume::<Flex>(&ops.node));
+        let shape: [usize; 4] = state.x.dims().try_into().unwrap_or_default();
+        let len = state.x.slice().len();
+        let forward = Forward {
+            x: state.x.slice(),
+            y: state.y.as_ref().map(Values::slice),
+            gamma: state.gamma.slice(),
+            beta: state.beta.slice(),
+            stats: &state.stats,
+        };
+        let mut dx = buffers::take(len);
+        // Without a ReLU the residual's gradient is the output's.
+        let mut dresidual =
+            (residual_node.is_some() && state.args.relu).then(|| buffers::take(len));
+        let backward = if state.of_batch {
+            batch_norm::batch_norm_backward
+        } else {
+            batch_norm::batch_norm_eval_backward
+        };
+        let params = checked(backward(
+            Isa::detect(),
+            &state.args,
+            &forward,
+            dy.slice(),
+            &mut dx,
+            dresidual.as_deref_mut(),
+        ));
+        let mut register = |id: NodeId, grad| grads.register::<Flex>(id, grad);
+        if let Some(node) = residual_node {
+            let grad = match dresidual {
+                Some(grad) => tensor(grad, shape),
+                None => dy.into_tensor(),
+            };
+            register(node.id, grad);
+        }
+        if let Some(node) = x_node {
+            register(node.id, tensor(dx, shape));
+        }
+        if let Some(node) = gamma_node {
+            register(node.id, vector(params.gamma));
+        }
+        if let Some(node) = beta_node {
+            register(node.id, vector(params.beta));
+        }
+    }
+}

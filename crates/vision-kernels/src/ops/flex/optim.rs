@@ -1,0 +1,51 @@
+//! Adam.
+
+use burn::{
+    backend::{Flex, flex::FlexTensor},
+    tensor::Tensor,
+};
+
+use super::{Place, common, from_plain, place};
+use crate::{Isa, adam::Adam};
+
+/// One step, in place where nobody else holds the values.
+pub(in crate::ops) fn adam(
+    rule: &Adam,
+    value: &mut Tensor<1>,
+    grad: &Tensor<1>,
+    moments: [&mut Tensor<1>; 2],
+) -> Option<()> {
+    let [m, v] = moments;
+    if common([place(value), place(grad), place(m), place(v)])? != Place::Plain {
+        return None;
+    }
+    let grad = super::plain(grad.clone())?;
+    let [mut p, mut first, mut second] = [value, m, v].map(|slot| {
+        // Taken out, so that the buffer has one owner and is changed in place.
+        let taken = std::mem::replace(slot, Tensor::empty([0], &slot.device()));
+        (slot, taken.try_into_primitive::<Flex>().ok())
+    });
+    let result = match (&mut p.1, &mut first.1, &mut second.1) {
+        (Some(p), Some(m), Some(v)) => {
+            rule.step(Isa::detect(), own(p), grad.slice(), own(m), own(v))
+        }
+        _ => return None,
+    };
+    super::checked(result);
+    for (slot, tensor) in [p, first, second] {
+        *slot = from_plain(tensor?);
+    }
+    Some(())
+}
+
+/// The values, copied if somebody else holds them too, or not in order.
+fn own(tensor: &mut FlexTensor) -> &mut [f32] {
+    let len = tensor.layout().num_elements();
+    if !tensor.is_contiguous() || tensor.layout().start_offset() != 0 {
+        *tensor = tensor.to_contiguous();
+    }
+    tensor
+        .storage_mut::<f32>()
+        .get_mut(..len)
+        .unwrap_or_default()
+}

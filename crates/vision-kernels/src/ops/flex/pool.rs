@@ -1,0 +1,177 @@
+//! Pooling and ReLU.
+
+use std::sync::Arc;
+
+use burn::{
+    backend::{
+        Flex,
+        autodiff::{
+            checkpoint::{base::Checkpointer, strategy::NoCheckpointing},
+            grads::Gradients,
+            ops::{Backward, Ops, OpsKind},
+        },
+        flex::FlexTensor,
+    },
+    tensor::Tensor,
+};
+
+use super::{Place, checked, from_plain, from_tracked, place, plain, tracked};
+use crate::{
+    Isa, activation, buffers, global_pool,
+    ops::{
+        MaxPool,
+        memory::{Values, tensor},
+    },
+    pool::{self, Activations},
+};
+
+/// What one of these operations remembers for its gradient.
+#[derive(Clone, Debug)]
+enum State {
+    /// The pixel of each window that was the greatest.
+    MaxPool(pool::MaxPool, Activations, Arc<Vec<u8>>),
+    /// The pixel of each channel that was the greatest.
+    ConcatPool(Activations, Arc<Vec<u32>>),
+    MeanPool(Activations),
+    /// The output.
+    Relu(Activations, Values),
+}
+
+pub(in crate::ops) fn max_pool(x: &Tensor<4>, pool: MaxPool) -> Option<Tensor<4>> {
+    let input = activations(x);
+    let pool = pool::MaxPool {
+        kernel: [pool.kernel; 2],
+        stride: [pool.stride; 2],
+        padding: [pool.padding; 2],
+        ceil_mode: pool.ceil_mode,
+    };
+    let output = pool.output(&input).ok()?;
+    unary(x, |x, training| {
+        let mut y = buffers::take(output.elements());
+        let mut argmax = training.then(|| vec![0; output.elements()]);
+        checked(pool::max_pool(
+            Isa::detect(),
+            &pool,
+            &input,
+            x.slice(),
+            &mut y,
+            argmax.as_deref_mut(),
+        ));
+        let state = State::MaxPool(pool, input, Arc::new(argmax.unwrap_or_default()));
+        (tensor(y, size(&output)), state)
+    })
+}
+
+pub(in crate::ops) fn concat_pool(x: &Tensor<4>) -> Option<Tensor<4>> {
+    let input = activations(x);
+    unary(x, |x, _training| {
+        let mut y = buffers::take(2 * input.batch * input.channels);
+        let mut argmax = vec![0; input.batch * input.channels];
+        checked(global_pool::concat_pool(
+            Isa::detect(),
+            &input,
+            x.slice(),
+            &mut y,
+            &mut argmax,
+        ));
+        let y = tensor(y, [input.batch, 1, 1, 2 * input.channels]);
+        (y, State::ConcatPool(input, Arc::new(argmax)))
+    })
+}
+
+pub(in crate::ops) fn mean_pool(x: &Tensor<4>) -> Option<Tensor<4>> {
+    let input = activations(x);
+    unary(x, |x, _training| {
+        let mut y = buffers::take(input.batch * input.channels);
+        checked(global_pool::mean_pool(
+            Isa::detect(),
+            &input,
+            x.slice(),
+            &mut y,
+        ));
+        let y = tensor(y, [input.batch, 1, 1, input.channels]);
+        (y, State::MeanPool(input))
+    })
+}
+
+pub(in crate::ops) fn relu(x: &Tensor<4>) -> Option<Tensor<4>> {
+    let input = activations(x);
+    unary(x, |x, _training| {
+        let mut y = buffers::take(input.elements());
+        checked(activation::relu(Isa::detect(), x.slice(), &mut y));
+        let y = tensor(y, size(&input));
+        (y.clone(), State::Relu(input, Values::new(y)))
+    })
+}
+
+/// Runs an operation of one input; `forward` is told whether its state will be used.
+fn unary(
+    x: &Tensor<4>,
+    forward: impl FnOnce(&Values, bool) -> (FlexTensor, State),
+) -> Option<Tensor<4>> {
+    match place(x)? {
+        Place::Plain => {
+            let x = plain(x.clone())?;
+            Some(from_plain(forward(&x, false).0))
+        }
+        Place::Autodiff => {
+            let x = tracked(x.clone())?;
+            let step = UnaryStep.prepare::<NoCheckpointing>([x.node()]);
+            let x = Values::new(x.into_primitive());
+            Some(from_tracked(match step.compute_bound().stateful() {
+                OpsKind::Tracked(step) => {
+                    let (y, state) = forward(&x, true);
+                    step.finish(state, y)
+                }
+                OpsKind::UnTracked(step) => step.finish(forward(&x, false).0),
+            }))
+        }
+    }
+}
+
+#[derive(Debug)]
+struct UnaryStep;
+
+impl Backward<Flex, 1> for UnaryStep {
+    type State = State;
+
+    fn backward(self, ops: Ops<State, 1>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+        let dy = Values::new(grads.consume::<Flex>(&ops.node));
+        let [Some(node)] = ops.parents else {
+            return;
+        };
+        let (isa, dy) = (Isa::detect(), dy.slice());
+        let input = match &ops.state {
+            State::MaxPool(_, input, _)
+            | State::ConcatPool(input, _)
+            | State::MeanPool(input)
+            | State::Relu(input, _) => *input,
+        };
+        let mut dx = buffers::take(input.elements());
+        checked(match &ops.state {
+            State::MaxPool(pool, input, argmax) => {
+                pool::max_pool_backward(isa, pool, input, dy, argmax, &mut dx)
+            }
+            State::ConcatPool(input, argmax) => {
+                global_pool::concat_pool_backward(isa, input, dy, argmax, &mut dx)
+            }
+            State::MeanPool(input) => global_pool::mean_pool_backward(isa, input, dy, &mut dx),
+            State::Relu(_, y) => activation::relu_backward(isa, y.slice(), dy, &mut dx),
+        });
+        grads.register::<Flex>(node.id, tensor(dx, size(&input)));
+    }
+}
+
+fn activations(x: &Tensor<4>) -> Activations {
+    let [batch, height, width, channels] = x.dims();
+    Activations {
+        batch,
+        height,
+        width,
+        channels,
+    }
+}
+
+fn size(shape: &Activations) -> [usize; 4] {
+    [shape.batch, shape.height, shape.width, shape.channels]
+}

@@ -1,0 +1,103 @@
+//! The same operations from Burn's own, for devices and shapes without a kernel.
+//!
+//! Burn's operations want channels in dimension 1. The permutations are views, and two that follow each
+//! other undo each other, so between two such operations nothing is copied.
+
+use burn::tensor::{
+    Tensor,
+    activation::relu,
+    module::{batch_norm, batch_norm_train, max_pool2d},
+    ops::{ConvOptions, MaxPoolOptions},
+};
+
+use super::{BatchNormEval, Conv, MaxPool, Normalized};
+use crate::adam::Adam;
+
+pub(super) fn to_channels_first(x: Tensor<4>) -> Tensor<4> {
+    x.permute([0, 3, 1, 2])
+}
+
+pub(super) fn to_channels_last(x: Tensor<4>) -> Tensor<4> {
+    x.permute([0, 2, 3, 1])
+}
+
+pub(super) fn conv2d(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    conv: Conv,
+) -> Tensor<4> {
+    let options = ConvOptions::new([conv.stride; 2], [conv.padding; 2], [1, 1], conv.groups);
+    let y = burn::tensor::module::conv2d(to_channels_first(x), weight, bias, options);
+    to_channels_last(y)
+}
+
+pub(super) fn batch_norm_training(
+    x: Tensor<4>,
+    [gamma, beta]: [Tensor<1>; 2],
+    eps: f64,
+    residual: Option<Tensor<4>>,
+    rectify: bool,
+) -> Normalized {
+    let out = batch_norm_train(to_channels_first(x), gamma, beta, eps);
+    Normalized {
+        output: finish(out.output, residual, rectify),
+        mean: out.mean,
+        variance: out.variance,
+    }
+}
+
+pub(super) fn batch_norm_eval(
+    x: Tensor<4>,
+    norm: BatchNormEval,
+    residual: Option<Tensor<4>>,
+) -> Tensor<4> {
+    let (x, eps) = (to_channels_first(x), norm.eps);
+    let y = batch_norm(x, norm.gamma, norm.beta, norm.mean, norm.variance, eps);
+    finish(y, residual, norm.relu)
+}
+
+/// Adds the residual and rectifies, still with channels first.
+fn finish(y: Tensor<4>, residual: Option<Tensor<4>>, rectify: bool) -> Tensor<4> {
+    let y = match residual {
+        Some(residual) => y + to_channels_first(residual),
+        None => y,
+    };
+    to_channels_last(if rectify { relu(y) } else { y })
+}
+
+pub(super) fn max_pool(x: Tensor<4>, pool: MaxPool) -> Tensor<4> {
+    let options = MaxPoolOptions::new([pool.kernel; 2])
+        .with_stride([pool.stride; 2])
+        .with_padding([pool.padding; 2])
+        .with_ceil_mode(pool.ceil_mode);
+    to_channels_last(max_pool2d(to_channels_first(x), options))
+}
+
+pub(super) fn concat_pool(x: Tensor<4>) -> Tensor<4> {
+    let x = to_channels_first(x);
+    let max = x.clone().max_dim(3).max_dim(2);
+    let mean = x.mean_dim(3).mean_dim(2);
+    to_channels_last(Tensor::cat(vec![max, mean], 1))
+}
+
+pub(super) fn mean_pool(x: Tensor<4>) -> Tensor<4> {
+    to_channels_last(to_channels_first(x).mean_dim(3).mean_dim(2))
+}
+
+pub(super) fn adam(
+    rule: &Adam,
+    value: Tensor<1>,
+    grad: Tensor<1>,
+    [m, v]: [Tensor<1>; 2],
+) -> [Tensor<1>; 3] {
+    let value = value.mul_scalar(1.0 - rule.lr * rule.weight_decay);
+    let (b1, b2) = (rule.beta1, rule.beta2);
+    let m = m.mul_scalar(b1) + grad.clone().mul_scalar(1.0 - b1);
+    let v = v.mul_scalar(b2) + (grad.clone() * grad).mul_scalar(1.0 - b2);
+    let steps = f64::from(rule.step);
+    let (c1, c2) = (1.0 - b1.powf(steps), 1.0 - b2.powf(steps));
+    let denominator = v.clone().sqrt().div_scalar(c2.sqrt()).add_scalar(rule.eps);
+    let value = value - (m.clone() / denominator).mul_scalar(rule.lr / c1);
+    [value, m, v]
+}

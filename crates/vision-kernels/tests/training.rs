@@ -1,0 +1,206 @@
+//! ReLU, cross-entropy and Adam against their definitions in `f64`.
+
+#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
+
+mod support;
+
+use proptest::prelude::*;
+use support::{ISAS, Random, close, same_on_any_threads, wide};
+use vision_kernels::{
+    Isa, ShapeError,
+    activation::{add_relu, relu, relu_backward},
+    adam::Adam,
+    loss::cross_entropy,
+};
+
+/// The mean loss by its definition.
+fn loss(classes: usize, logits: &[f64], targets: &[u32]) -> f64 {
+    let rows = logits.chunks(classes).zip(targets);
+    let row = |(row, &target): (&[f64], &u32)| {
+        row.iter()
+            .map(|logit| (logit - row[target as usize]).exp())
+            .sum::<f64>()
+            .ln()
+    };
+    rows.map(row).sum::<f64>() / targets.len() as f64
+}
+
+/// Three steps by the definition.
+fn steps(adam: &Adam, p: &mut [f64], gradients: &[Vec<f32>; 3]) {
+    let (mut m, mut v) = (vec![0.0; p.len()], vec![0.0; p.len()]);
+    for (t, g) in (1..).zip(gradients) {
+        for i in 0..p.len() {
+            let g = f64::from(g[i]);
+            p[i] *= 1.0 - adam.lr * adam.weight_decay;
+            m[i] = adam.beta1 * m[i] + (1.0 - adam.beta1) * g;
+            v[i] = adam.beta2 * v[i] + (1.0 - adam.beta2) * g * g;
+            let m = m[i] / (1.0 - adam.beta1.powi(t));
+            let v: f64 = v[i] / (1.0 - adam.beta2.powi(t));
+            p[i] -= adam.lr * m / (v.sqrt() + adam.eps);
+        }
+    }
+}
+
+const ADAM: Adam = Adam {
+    lr: 1e-2,
+    beta1: 0.9,
+    beta2: 0.99,
+    eps: 1e-5,
+    weight_decay: 0.1,
+    step: 1,
+};
+
+fn three_steps(isa: Isa, p: &[f32], gradients: &[Vec<f32>; 3]) -> [Vec<f32>; 3] {
+    let (mut p, mut m, mut v) = (p.to_vec(), vec![0.0; p.len()], vec![0.0; p.len()]);
+    for (step, g) in (1..).zip(gradients) {
+        Adam { step, ..ADAM }
+            .step(isa, &mut p, g, &mut m, &mut v)
+            .unwrap();
+    }
+    [p, m, v]
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 100, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn relu_and_its_gradient_are_what_the_definition_says(seed: u64, len in 0_usize..200) {
+        let mut random = Random(seed);
+        let (a, b, dy) = (random.odd_values(len), random.odd_values(len), random.values(len));
+        let positive = |x: f32| if x.is_nan() { f64::NAN } else { f64::from(x.max(0.0)) };
+        let y: Vec<f64> = a.iter().copied().map(positive).collect();
+        let sum: Vec<f64> = a.iter().zip(&b).map(|(a, b)| positive(a + b)).collect();
+        for isa in ISAS {
+            let mut found = vec![7.0; len];
+            relu(isa, &a, &mut found).unwrap();
+            close("relu", &found, &y, 0.0);
+            let mut dx = vec![7.0; len];
+            relu_backward(isa, &found, &dy, &mut dx).unwrap();
+            let passes = y.iter().zip(&dy).map(|(&y, &dy)| if y <= 0.0 { 0.0 } else { dy });
+            prop_assert_eq!(dx, passes.collect::<Vec<_>>());
+            add_relu(isa, &a, &b, &mut found).unwrap();
+            close("add_relu", &found, &sum, 0.0);
+        }
+    }
+
+    #[test]
+    fn cross_entropy_and_its_gradient_are_what_the_definition_says(
+        seed: u64, rows in 1_usize..9, classes in 1_usize..40, scale in 0.1_f32..30.0,
+    ) {
+        let mut random = Random(seed);
+        let mut logits = random.values(rows * classes);
+        logits.iter_mut().for_each(|logit| *logit *= scale);
+        let targets: Vec<u32> = (0..rows).map(|_| (random.bits() % classes as u64) as u32).collect();
+        let exact = wide(&logits);
+        let mut dlogits = vec![7.0; logits.len()];
+        let found = cross_entropy(Isa::detect(), classes, &logits, &targets, &mut dlogits).unwrap();
+        close("loss", &[found], &[loss(classes, &exact, &targets)], 1e-6);
+        let slopes: Vec<f64> = (0..exact.len()).map(|i| {
+            let at = |by| {
+                let mut logits = exact.clone();
+                logits[i] += by;
+                loss(classes, &logits, &targets)
+            };
+            (at(1e-5) - at(-1e-5)) / 2e-5
+        }).collect();
+        close("dlogits", &dlogits, &slopes, 1e-6);
+        let signed: Vec<i64> = targets.iter().map(|&target| target.into()).collect();
+        let again = cross_entropy(Isa::detect(), classes, &logits, &signed, &mut dlogits).unwrap();
+        prop_assert_eq!(found.to_bits(), again.to_bits());
+    }
+
+    #[test]
+    fn adam_takes_the_steps_of_the_definition(seed: u64, len in 0_usize..100) {
+        let mut random = Random(seed);
+        let p = random.values(len);
+        let gradients = [random.values(len), random.values(len), random.values(len)];
+        let mut expected = wide(&p);
+        steps(&ADAM, &mut expected, &gradients);
+        for isa in ISAS {
+            close("p", &three_steps(isa, &p, &gradients)[0], &expected, 1e-6);
+        }
+    }
+}
+
+#[test]
+fn nothing_depends_on_threads() {
+    let mut random = Random(2);
+    let len = 100_003;
+    let p = random.values(len);
+    let gradients = [random.values(len), random.values(len), random.values(len)];
+    let classes = 37;
+    let targets: Vec<u32> = (0..len / classes).map(|i| (i % classes) as u32).collect();
+    same_on_any_threads(|isa| {
+        let mut arrays = three_steps(isa, &p, &gradients).to_vec();
+        let [mut y, mut dx, mut sum] = [(); 3].map(|()| vec![0.0; len]);
+        relu(isa, &p, &mut y).unwrap();
+        relu_backward(isa, &y, &gradients[0], &mut dx).unwrap();
+        add_relu(isa, &p, &gradients[0], &mut sum).unwrap();
+        let logits = &p[..targets.len() * classes];
+        let mut dlogits = vec![0.0; logits.len()];
+        let loss = cross_entropy(isa, classes, logits, &targets, &mut dlogits).unwrap();
+        arrays.extend([y, dx, sum, dlogits, vec![loss]]);
+        arrays
+    });
+}
+
+#[test]
+fn wrong_lengths_and_classes_are_errors_that_name_the_argument() {
+    let isa = Isa::detect();
+    let (four, mut out) = ([0.0; 4], [0.0; 4]);
+    assert_eq!(relu(isa, &four, &mut out[1..]).unwrap_err().argument(), "y");
+    assert_eq!(
+        add_relu(isa, &four, &four[1..], &mut out)
+            .unwrap_err()
+            .argument(),
+        "b"
+    );
+    assert_eq!(
+        relu_backward(isa, &four, &four[1..], &mut out)
+            .unwrap_err()
+            .argument(),
+        "dy"
+    );
+    assert_eq!(
+        relu_backward(isa, &four, &four, &mut out[1..])
+            .unwrap_err()
+            .argument(),
+        "dx"
+    );
+    let (mut p, mut m, mut v) = ([0.0; 4], [0.0; 4], [0.0; 4]);
+    let error = ADAM
+        .step(isa, &mut p, &four[1..], &mut m, &mut v)
+        .unwrap_err();
+    assert_eq!(
+        error,
+        ShapeError::Length {
+            field: "g",
+            expected: 4,
+            found: 3
+        }
+    );
+    assert_eq!(
+        ADAM.step(isa, &mut p, &four, &mut m, &mut v[1..])
+            .unwrap_err()
+            .argument(),
+        "v"
+    );
+
+    let mut refuse = |classes, logits: &[f32], targets: &[i64]| {
+        cross_entropy(isa, classes, logits, targets, &mut out[..logits.len()]).unwrap_err()
+    };
+    let length = |field, expected, found| ShapeError::Length {
+        field,
+        expected,
+        found,
+    };
+    assert_eq!(refuse(2, &four, &[0, 2]), length("targets", 2, 2));
+    assert_eq!(refuse(2, &four, &[-1, 0]), length("targets", 2, usize::MAX));
+    assert_eq!(refuse(2, &four[1..], &[1, 0]), length("logits", 4, 3));
+    assert_eq!(refuse(0, &[], &[]), length("classes", 1, 0));
+    assert!(
+        cross_entropy::<u32>(isa, 2, &[], &[], &mut [])
+            .unwrap()
+            .is_nan()
+    );
+}

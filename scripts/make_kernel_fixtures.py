@@ -1,0 +1,138 @@
+#!/usr/bin/env python3
+"""What PyTorch computes for the memory-bound kernels: vision-kernels/tests/fixtures/memory.json.
+
+    pip install torch==2.11.0
+    python3 scripts/make_kernel_fixtures.py crates/vision-kernels/tests/fixtures/memory.json
+
+Everything is float32 and channels last, as the kernels are; arrays are flat, in the order of memory
+([batch, height, width, channels]). JSON has no NaN and no infinity: they are strings.
+"""
+import json, math, sys
+import torch
+from torch import nn
+from torch.nn import functional as F
+
+torch.manual_seed(20261123)
+
+
+def flat(t):
+    """Values in channels-last order."""
+    t = t.detach()
+    if t.dim() == 4:
+        t = t.permute(0, 2, 3, 1)
+    if not t.is_floating_point():
+        return t.flatten().tolist()
+    # 9 digits are enough to tell any two float32 apart.
+    return [float(f"{v:.9g}") if math.isfinite(v) else str(v) for v in t.flatten().tolist()]
+
+
+def last(t):
+    return t.contiguous(memory_format=torch.channels_last)
+
+
+def batch_norm(relu, residual, train):
+    n, c, h, w = 2, 11, 2, 3
+    x = last(torch.randn(n, c, h, w) * 2 + torch.linspace(-30, 30, c)[:, None, None]).requires_grad_()
+    r = last(torch.randn(n, c, h, w)).requires_grad_()
+    layer = nn.BatchNorm2d(c)
+    with torch.no_grad():
+        layer.weight.copy_(torch.randn(c))
+        layer.bias.copy_(torch.randn(c))
+        layer.running_mean.copy_(torch.linspace(-29, 31, c))
+        layer.running_var.copy_(torch.rand(c) * 3 + 1)
+    running = [layer.running_mean.clone(), layer.running_var.clone()]
+    layer.train(train)
+    y = layer(x)
+    y = y + r if residual else y
+    y = torch.relu(y) if relu else y
+    dy = last(torch.randn(n, c, h, w))
+    y.backward(dy)
+    return {
+        "channels": c, "eps": layer.eps, "relu": relu, "residual": flat(r) if residual else None, "train": train,
+        "x": flat(x), "gamma": flat(layer.weight), "beta": flat(layer.bias),
+        "running_mean": flat(running[0]), "running_var": flat(running[1]),
+        "y": flat(y), "dy": flat(dy), "dx": flat(x.grad), "dresidual": flat(r.grad) if residual else None,
+        "dgamma": flat(layer.weight.grad), "dbeta": flat(layer.bias.grad),
+    }
+
+
+def max_pool(kernel, stride, padding, ceil_mode):
+    n, c, h, w = 2, 9, 5, 6
+    # Few different values, hence ties; some NaN and infinities.
+    x = torch.randint(-3, 4, (n, c, h, w)).float()
+    odd = torch.randint(0, 40, (n, c, h, w))
+    x[odd == 0], x[odd == 1], x[odd == 2] = math.nan, math.inf, -math.inf
+    x[0, 0], x[0, 1] = -math.inf, math.nan
+    x = last(x).requires_grad_()
+    y, index = F.max_pool2d(x, kernel, stride, padding, ceil_mode=ceil_mode, return_indices=True)
+    dy = last(torch.randn_like(y))
+    y.backward(dy)
+    return {
+        "shape": [n, h, w, c], "kernel": kernel, "stride": stride, "padding": padding, "ceil_mode": ceil_mode,
+        "x": flat(x), "y": flat(y), "index": flat(index), "dy": flat(dy), "dx": flat(x.grad),
+    }
+
+
+def concat_pool():
+    n, c, h, w = 3, 13, 3, 4
+    x = torch.randint(-3, 4, (n, c, h, w)).float()
+    x[1, 2, 1, 1], x[1, 2, 2, 0], x[2, 3] = math.nan, math.nan, -math.inf
+    x = last(x).requires_grad_()
+    greatest, index = F.adaptive_max_pool2d(x, 1, return_indices=True)
+    y = torch.cat([greatest, F.adaptive_avg_pool2d(x, 1)], 1)
+    dy = torch.randn_like(y)
+    y.backward(dy)
+    return {"shape": [n, h, w, c], "x": flat(x), "y": flat(y), "index": flat(index), "dy": flat(dy), "dx": flat(x.grad)}
+
+
+def cross_entropy(logits, targets):
+    logits = torch.as_tensor(logits).requires_grad_()
+    loss = F.cross_entropy(logits, torch.tensor(targets))
+    loss.backward()
+    return {
+        "classes": logits.shape[1], "logits": flat(logits), "targets": targets,
+        "loss": flat(loss)[0], "dlogits": flat(logits.grad),
+    }
+
+
+def adam():
+    p = torch.randn(37).requires_grad_()
+    options = {"lr": 0.003, "betas": (0.9, 0.99), "eps": 1e-5, "weight_decay": 0.01}
+    optimizer = torch.optim.AdamW([p], **options)
+    case = {**options, "p": flat(p), "steps": []}
+    for _ in range(3):
+        p.grad = torch.randn(37)
+        optimizer.step()
+        state = optimizer.state[p]
+        case["steps"].append(
+            {"g": flat(p.grad), "p": flat(p), "m": flat(state["exp_avg"]), "v": flat(state["exp_avg_sq"])}
+        )
+    return case
+
+
+nan, inf = math.nan, math.inf
+special = torch.tensor([math.nan, -1, 0, 1, -0.0, math.inf, -math.inf], requires_grad=True)
+relu = torch.relu(special)
+relu.backward(torch.ones(7))
+cases = {
+    "batch_norm": [
+        batch_norm(relu, residual, train)
+        for relu in (False, True) for residual in (False, True) for train in (True, False)
+    ],
+    "max_pool": [
+        max_pool(3, 2, 1, False), max_pool(2, 2, 0, False), max_pool(3, 2, 0, True), max_pool(3, 1, 1, False),
+        max_pool(2, 3, 1, True),
+    ],
+    "concat_pool": [concat_pool()],
+    "cross_entropy": [
+        cross_entropy(torch.randn(5, 7) * 4, [0, 6, 3, 3, 1]),
+        cross_entropy([[1e4, 0.0], [-1e4, 1e4]], [0, 0]),
+        cross_entropy([[inf, 0.0]], [0]),
+        cross_entropy([[-inf, 0.0]], [0]),
+        cross_entropy([[nan, 0.0]], [1]),
+        cross_entropy([[-inf, -inf]], [1]),
+    ],
+    "adam": [adam()],
+    "relu": [{"x": flat(special), "y": flat(relu), "dx": flat(special.grad)}],
+}
+json.dump(cases, open(sys.argv[1], "w"), separators=(",", ":"))

@@ -138,7 +138,8 @@ fn relu(relu: bool, y: &[f64]) -> Vec<f64> {
 
 /// `Σ y dy` as a function of one value, differentiated by differences; `None` at a kink.
 fn slope(case: &Case, mut y: impl FnMut(f64) -> Vec<f64>) -> Option<f64> {
-    const STEP: f64 = 1e-4;
+    // Small beside the smallest deviation (√ε), so that the curvature does not show.
+    const STEP: f64 = 1e-6;
     let (below, above) = (y(-STEP), y(STEP));
     let kink = |(a, b): (&f64, &f64)| case.args.relu && (*a > 0.0) != (*b > 0.0);
     if below.iter().zip(&above).any(kink) {

@@ -115,6 +115,11 @@ pub trait Backbone {
         Ok((body, features, None))
     }
 
+    /// Smallest side of a picture that the body can take, in pixels. Default: 1.
+    fn min_size(&self) -> usize {
+        1
+    }
+
     /// Names of the modules that begin the second and later layer groups: `0.6` is the body's child 6,
     /// `1` the head.
     fn split(&self) -> Vec<String> {
@@ -169,6 +174,10 @@ impl Backbone for Arch {
         let body = cut.apply(whole, info.cut)?;
         let features = body.out_channels().unwrap_or(info.features);
         Ok((body, features, report))
+    }
+
+    fn min_size(&self) -> usize {
+        self.info().min_size
     }
 
     fn split(&self) -> Vec<String> {

@@ -111,6 +111,19 @@ pub enum Error {
         /// What to change.
         hint: &'static str,
     },
+    /// Nothing would be left of a picture after the model's pools.
+    #[error(
+        "{arch} takes pictures of at least {expected}x{expected} pixels, found {}x{} (height x width): give \
+         the data a .size(..), or choose another architecture", found[0], found[1]
+    )]
+    PictureTooSmall {
+        /// The architecture.
+        arch: String,
+        /// Smallest side in pixels.
+        expected: usize,
+        /// Height and width in pixels.
+        found: [usize; 2],
+    },
     /// A file cannot be read or written.
     #[error("{action} {path}: {source}{hint}")]
     Io {

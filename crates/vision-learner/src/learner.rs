@@ -23,7 +23,7 @@ use crate::{
     predictions::{Prediction, Predictions},
     progress::Progress,
     recorder::{Recorder, Recording},
-    train::{Run, Scoring, check_outputs, scalar},
+    train::{PictureLimits, Run, Scoring, check_outputs, scalar},
 };
 
 /// Data, model, loss and optimizer in one.
@@ -33,6 +33,7 @@ pub struct Learner {
     pub(crate) settings: Settings,
     pub(crate) model: Box<dyn AnyModel>,
     pub(crate) name: String,
+    min_size: usize,
     pub(crate) groups: Vec<Vec<Entry>>,
     pub(crate) optimizer: Option<GroupedOptimizer>,
     pub(crate) epochs_trained: u64,
@@ -62,6 +63,7 @@ impl Learner {
         let mut learner = Self {
             model: parts.model,
             name: parts.name,
+            min_size: parts.min_size,
             groups,
             optimizer: None,
             epochs_trained: 0,
@@ -308,6 +310,10 @@ impl Learner {
             seed: self.settings.seed,
             epochs_before: self.epochs_trained,
             start_epoch: config.start_epoch,
+            limits: PictureLimits {
+                arch: &self.name,
+                min_size: self.min_size,
+            },
             callbacks,
         };
         let mut ctx = Context {
@@ -397,7 +403,9 @@ impl Learner {
     ///
     /// If the picture cannot be brought to the shape of a batch.
     pub fn predict(&self, image: &Image) -> Result<Prediction> {
-        let logits = self.model.valid().forward(self.data().prepare(image)?);
+        let images = self.data().prepare(image)?;
+        self.limits().check(&images)?;
+        let logits = self.model.valid().forward(images);
         check_outputs(&logits, self.data())?;
         let probabilities = values(self.settings.loss.activation(logits));
         let index = crate::metrics::argmax(&probabilities);
@@ -413,13 +421,22 @@ impl Learner {
         })
     }
 
+    fn limits(&self) -> PictureLimits<'_> {
+        PictureLimits {
+            arch: &self.name,
+            min_size: self.min_size,
+        }
+    }
+
     /// Runs the model over a part of the data, on the plain device.
     fn infer(&self, part: DatasetType, mut each: impl FnMut(&Batch, Tensor<2>)) -> Result<()> {
         let model = self.model.valid();
         let device = self.data().device();
+        let limits = self.limits();
         for batch in self.data().loader(part, self.epochs_trained)? {
             let batch = batch?;
             let images = batch.to_device(device, self.data().stats().as_ref());
+            limits.check(&images)?;
             let logits = model.forward(images);
             check_outputs(&logits, self.data())?;
             each(&batch, logits);

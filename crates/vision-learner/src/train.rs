@@ -22,6 +22,7 @@ pub(crate) struct Run<'a> {
     pub(crate) epochs_before: u64,
     /// First epoch of this fit.
     pub(crate) start_epoch: usize,
+    pub(crate) limits: PictureLimits<'a>,
     pub(crate) callbacks: Vec<&'a mut dyn Callback>,
 }
 
@@ -110,6 +111,7 @@ impl Run<'_> {
             ctx.state.skip_backward = true;
             return Ok(());
         };
+        self.limits.check(&images)?;
         let model = model.unwrap_or(&**ctx.model);
         let logits = model.forward(images);
         check_outputs(&logits, ctx.data)?;
@@ -214,6 +216,29 @@ impl Scoring {
         let loss = (self.items > 0).then(|| self.loss / self.items as f64);
         let metrics = metrics.iter().map(|m| (m.name(), m.value()));
         (loss, metrics.collect())
+    }
+}
+
+/// What a model asks of pictures.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct PictureLimits<'a> {
+    pub(crate) arch: &'a str,
+    /// Smallest side in pixels.
+    pub(crate) min_size: usize,
+}
+
+impl PictureLimits<'_> {
+    /// Checks pictures `[batch, 3, height, width]`.
+    pub(crate) fn check(&self, images: &Tensor<4>) -> Result<()> {
+        let [_, _, height, width] = images.dims();
+        if height.min(width) >= self.min_size {
+            return Ok(());
+        }
+        Err(Error::PictureTooSmall {
+            arch: self.arch.to_owned(),
+            expected: self.min_size,
+            found: [height, width],
+        })
     }
 }
 

@@ -19,6 +19,8 @@ pub struct ArchInfo {
     pub features: usize,
     /// Side of the pictures that it was made for, in pixels.
     pub input_size: usize,
+    /// Smallest side of a picture in pixels: of a smaller one nothing is left after the last pool.
+    pub min_size: usize,
     /// Mean of each channel of these pictures, of pixels in [0, 1].
     pub mean: [f32; 3],
     /// Standard deviation of each channel.

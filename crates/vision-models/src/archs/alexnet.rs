@@ -13,6 +13,7 @@ pub(super) static ALEXNET: ArchInfo = ArchInfo {
     split: &["0.0.6", "1"],
     features: 256,
     input_size: IMAGENET_SIZE,
+    min_size: 63,
     mean: IMAGENET_MEAN,
     std: IMAGENET_STD,
     weights: Some(WeightsInfo::imagenet(

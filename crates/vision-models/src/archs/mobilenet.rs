@@ -15,6 +15,7 @@ pub(super) static MOBILENET_V2: ArchInfo = ArchInfo {
     split: &["0.0.10", "1"],
     features: 1280,
     input_size: IMAGENET_SIZE,
+    min_size: 1,
     mean: IMAGENET_MEAN,
     std: IMAGENET_STD,
     weights: Some(WeightsInfo::imagenet(

@@ -24,6 +24,7 @@ const fn info(
         split: &["0.6", "1"],
         features,
         input_size: IMAGENET_SIZE,
+        min_size: 1,
         mean: IMAGENET_MEAN,
         std: IMAGENET_STD,
         weights: Some(WeightsInfo::imagenet(url)),

@@ -15,6 +15,7 @@ use crate::{
 
 const fn info(
     name: &'static str,
+    min_size: usize,
     url: &'static str,
     build: fn(usize, &mut Init) -> Sequential,
 ) -> ArchInfo {
@@ -24,6 +25,7 @@ const fn info(
         split: &["0.0.5", "0.0.8", "1"],
         features: 512,
         input_size: IMAGENET_SIZE,
+        min_size,
         mean: IMAGENET_MEAN,
         std: IMAGENET_STD,
         weights: Some(WeightsInfo::imagenet(url)),
@@ -34,11 +36,13 @@ const fn info(
 
 pub(super) static SQUEEZENET1_0: ArchInfo = info(
     "squeezenet1_0",
+    21,
     "https://download.pytorch.org/models/squeezenet1_0-b66bff10.pth",
     |classes, init| squeezenet(ConvConfig::new(3, 96, 7), [3, 7], classes, init),
 );
 pub(super) static SQUEEZENET1_1: ArchInfo = info(
     "squeezenet1_1",
+    17,
     "https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
     |classes, init| squeezenet(ConvConfig::new(3, 64, 3), [2, 4], classes, init),
 );

@@ -22,6 +22,7 @@ const fn info(
         split: &["0.0.22", "1"],
         features: 512,
         input_size: IMAGENET_SIZE,
+        min_size: 32,
         mean: IMAGENET_MEAN,
         std: IMAGENET_STD,
         weights: Some(WeightsInfo::imagenet(url)),

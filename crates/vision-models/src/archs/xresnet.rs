@@ -27,6 +27,7 @@ const fn info(
         split: &["1"],
         features,
         input_size: IMAGENET_SIZE,
+        min_size: 1,
         mean: IMAGENET_MEAN,
         std: IMAGENET_STD,
         weights: None,

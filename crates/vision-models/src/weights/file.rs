@@ -139,6 +139,7 @@ impl WeightsFile {
             return Err(bad(path, "it holds no floating point tensor"));
         }
         names::drop_prefixes(&mut contents);
+        names::rename_dense_layers(&mut contents);
         Ok(Self {
             path: path.to_owned(),
             format,

@@ -22,6 +22,37 @@ pub(super) fn drop_prefixes(contents: &mut Contents) {
     }
 }
 
+/// Calls the parts of DenseNet's layers `norm1` where torchvision's hosted files, older than its modules, say
+/// `norm.1`, and notes it.
+pub(super) fn rename_dense_layers(contents: &mut Contents) {
+    let old = std::mem::take(&mut contents.tensors).into_iter();
+    let mut renamed = 0;
+    contents.tensors = old
+        .map(|(name, tensor)| match dense_layer(&name) {
+            Some(new) => {
+                renamed += 1;
+                (new, tensor)
+            }
+            None => (name, tensor),
+        })
+        .collect();
+    if renamed > 0 {
+        let note = format!("{renamed} names of older DenseNets, such as norm.1 for norm1");
+        contents.notes.push(note);
+    }
+}
+
+/// `..denselayer1.norm.1.weight` as `..denselayer1.norm1.weight`.
+fn dense_layer(name: &str) -> Option<String> {
+    let at = name.find("denselayer")?;
+    let (head, rest) = name.split_at(at);
+    let mut parts = rest.split('.');
+    let (layer, kind) = (parts.next()?, parts.next()?);
+    let (number, last) = (parts.next()?, parts.next()?);
+    let old = ["norm", "conv"].contains(&kind) && ["1", "2"].contains(&number);
+    (old && parts.next().is_none()).then(|| format!("{head}{layer}.{kind}{number}.{last}"))
+}
+
 fn common_prefix(contents: &Contents) -> Option<&'static str> {
     let mut prefixes = PREFIXES.into_iter();
     let all = |prefix: &str| contents.tensors.keys().all(|n| n.starts_with(prefix));
@@ -54,4 +85,30 @@ pub(super) fn whole_model<T>(
         .filter(|(name, _)| !name.starts_with(OPTIMIZER))
         .map(|(name, tensor)| (rename(&name).unwrap_or(name), tensor))
         .collect()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::dense_layer;
+
+    #[test]
+    fn the_names_of_torchvisions_hosted_densenets_become_those_of_its_modules() {
+        let new = |name: &str| dense_layer(name);
+        assert_eq!(
+            new("features.denseblock1.denselayer6.norm.2.running_mean").as_deref(),
+            Some("features.denseblock1.denselayer6.norm2.running_mean")
+        );
+        assert_eq!(
+            new("features.denseblock4.denselayer1.conv.1.weight").as_deref(),
+            Some("features.denseblock4.denselayer1.conv1.weight")
+        );
+        for same in [
+            "features.denseblock1.denselayer1.norm1.weight",
+            "features.transition1.norm.weight",
+            "features.denseblock1.denselayer1.norm.3.weight",
+            "layer1.0.conv1.weight",
+        ] {
+            assert_eq!(new(same), None, "{same}");
+        }
+    }
 }

@@ -220,6 +220,25 @@ fn an_unknown_architecture_or_device_lists_what_there_is() {
 }
 
 #[test]
+fn a_picture_too_small_for_an_architecture_is_an_error_with_both_sizes() {
+    let digits = support::digits(4, 4);
+    let build = |arch: Arch| {
+        let builder = create_cnn(support::data(&digits.path, 4), arch).pretrained(false);
+        builder.silent(true).build().unwrap()
+    };
+    let mut learner = build(Arch::DenseNet121);
+    says(
+        &error(learner.fit(1, 1e-3)),
+        &["densenet121", "29x29", "28x28", ".size("],
+    );
+    says(&error(learner.get_preds(DatasetType::Valid)), &["29x29"]);
+    let image = learner.data().train_ds().image(0).unwrap();
+    says(&error(learner.predict(&image)), &["29x29"]);
+    // scripts/min_sizes.py: SqueezeNet 1.0 takes 21 pixels, DenseNet 29.
+    assert!(build(Arch::SqueezeNet1_0).predict(&image).is_ok());
+}
+
+#[test]
 fn an_archive_with_a_way_out_is_refused_and_writes_nothing() {
     let dir = tempfile::tempdir().unwrap();
     let archive = dir.path().join("evil.tgz");

@@ -1,0 +1,288 @@
+//! The kernels, as operations on Burn's tensors, compute what Burn's own operations compute, forwards and
+//! backwards.
+#![cfg(feature = "flex")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod support;
+
+use burn::tensor::{
+    Device, Tensor, TensorData,
+    activation::relu,
+    module::{batch_norm, batch_norm_train, max_pool2d},
+    ops::{ConvOptions, MaxPoolOptions},
+};
+use support::{Random, close, wide};
+use vision_kernels::ops::{self, BatchNormEval, Conv, MaxPool};
+
+fn device(autodiff: bool) -> Device {
+    let device = Device::flex();
+    if autodiff { device.autodiff() } else { device }
+}
+
+/// A tensor to differentiate by.
+fn random<const D: usize>(seed: u64, shape: [usize; D], device: &Device) -> Tensor<D> {
+    let values = Random(seed).values(shape.iter().product());
+    let tensor = Tensor::from_data(TensorData::new(values, shape), device);
+    if device.is_autodiff() {
+        tensor.require_grad()
+    } else {
+        tensor
+    }
+}
+
+fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
+    tensor.into_data().try_to_vec().unwrap()
+}
+
+#[track_caller]
+fn same<const D: usize>(what: &str, ours: Tensor<D>, burns: Tensor<D>) {
+    assert_eq!(ours.dims(), burns.dims(), "{what}");
+    close(what, &values(ours), &wide(&values(burns)), 2e-5);
+}
+
+fn first(x: Tensor<4>) -> Tensor<4> {
+    x.permute([0, 3, 1, 2])
+}
+
+fn last(x: Tensor<4>) -> Tensor<4> {
+    x.permute([0, 2, 3, 1])
+}
+
+/// Compares outputs, and gradients by `inputs` of the sum of the outputs times fixed weights.
+#[track_caller]
+fn compare<const N: usize>(
+    what: &str,
+    inputs: [Tensor<4>; N],
+    ours: impl Fn([Tensor<4>; N]) -> Tensor<4>,
+    burns: impl Fn([Tensor<4>; N]) -> Tensor<4>,
+) {
+    let (a, b) = (ours(inputs.clone()), burns(inputs.clone()));
+    let weights = random(99, a.dims(), &device(true)).detach();
+    let grads = |y: Tensor<4>| (y * weights.clone()).sum().backward();
+    let (ours, burns) = (grads(a.clone()), grads(b.clone()));
+    same(what, a, b);
+    for (i, input) in inputs.iter().enumerate() {
+        let (a, b) = (input.grad(&ours).unwrap(), input.grad(&burns).unwrap());
+        same(&format!("{what}: gradient {i}"), a, b);
+    }
+}
+
+#[test]
+fn convolutions_are_burns_with_and_without_gradients() {
+    for (shape, k, conv) in [
+        ([2, 7, 9, 5], 3, [1, 1, 1]),
+        ([1, 8, 8, 64], 3, [1, 1, 1]),
+        ([3, 9, 6, 3], 7, [2, 3, 1]),
+        ([2, 5, 5, 40], 1, [2, 0, 1]),
+        ([2, 6, 6, 8], 3, [1, 1, 4]), // groups: Burn's own, through the same door
+    ] {
+        let [stride, padding, groups] = conv;
+        let conv = Conv {
+            stride,
+            padding,
+            groups,
+        };
+        let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], groups);
+        let w_shape = [33 - 33 % groups, shape[3] / groups, k, k];
+        let burns = |x, w| {
+            last(burn::tensor::module::conv2d(
+                first(x),
+                w,
+                None,
+                options.clone(),
+            ))
+        };
+        let inputs = |autodiff| {
+            let device = device(autodiff);
+            [random(1, shape, &device), random(2, w_shape, &device)]
+        };
+        compare(
+            "convolution",
+            inputs(true),
+            |[x, w]| ops::conv2d(x, w, None, conv),
+            |[x, w]| burns(x, w),
+        );
+        let [x, w] = inputs(false);
+        let bias = random(3, [w_shape[0]], &device(false));
+        let expected = burns(x.clone(), w.clone()) + bias.clone().reshape([1, 1, 1, -1]);
+        same("with a bias", ops::conv2d(x, w, Some(bias), conv), expected);
+    }
+}
+
+#[test]
+fn a_frozen_weight_or_input_gets_no_gradient_and_the_other_does() {
+    let device = device(true);
+    let (x, w) = (
+        random(1, [2, 6, 6, 4], &device),
+        random(2, [8, 4, 3, 3], &device),
+    );
+    let conv = Conv {
+        padding: 1,
+        ..Conv::default()
+    };
+    let grads = ops::conv2d(x.clone(), w.clone().detach(), None, conv)
+        .sum()
+        .backward();
+    assert!(x.grad(&grads).is_some() && w.grad(&grads).is_none());
+    let grads = ops::conv2d(x.clone().detach(), w.clone(), None, conv)
+        .sum()
+        .backward();
+    assert!(x.grad(&grads).is_none() && w.grad(&grads).is_some());
+}
+
+#[test]
+fn batch_norm_with_residual_and_relu_is_the_chain_of_burns_operations() {
+    let device = device(true);
+    let shape = [3, 4, 5, 18];
+    let affine = |seed| random(seed, [1, 1, 1, 18], &device);
+    let flat = |t: Tensor<4>| t.reshape([18]);
+    let inputs = || {
+        [
+            random(1, shape, &device),
+            affine(2),
+            affine(3),
+            random(4, shape, &device),
+        ]
+    };
+    for on in [false, true] {
+        let rectify = |y| if on { relu(y) } else { y };
+        compare(
+            "of the batch, with a residual",
+            inputs(),
+            |[x, g, b, r]| {
+                ops::batch_norm_training(x, [flat(g), flat(b)], 1e-5, Some(r), on).output
+            },
+            |[x, g, b, r]| {
+                rectify(last(batch_norm_train(first(x), flat(g), flat(b), 1e-5).output) + r)
+            },
+        );
+        let [x, g, b, _] = inputs();
+        compare(
+            "of the batch",
+            [x, g, b],
+            |[x, g, b]| ops::batch_norm_training(x, [flat(g), flat(b)], 1e-5, None, on).output,
+            |[x, g, b]| {
+                rectify(last(
+                    batch_norm_train(first(x), flat(g), flat(b), 1e-5).output,
+                ))
+            },
+        );
+        let plain = Device::flex();
+        let (mean, variance) = (random(5, [18], &plain), random(6, [18], &plain).abs() + 0.1);
+        let lifted = |t: &Tensor<1>| Tensor::from_inner(t.clone());
+        compare(
+            "with fixed statistics",
+            inputs(),
+            |[x, g, b, r]| {
+                let norm = BatchNormEval {
+                    gamma: flat(g),
+                    beta: flat(b),
+                    mean: lifted(&mean),
+                    variance: lifted(&variance),
+                    eps: 1e-5,
+                    relu: on,
+                };
+                ops::batch_norm_eval(x, norm, Some(r))
+            },
+            |[x, g, b, r]| {
+                let (mean, variance) = (lifted(&mean), lifted(&variance));
+                rectify(last(batch_norm(first(x), flat(g), flat(b), mean, variance, 1e-5)) + r)
+            },
+        );
+    }
+}
+
+#[test]
+fn the_statistics_of_the_batch_are_burns_and_have_no_gradient() {
+    let device = device(true);
+    let x = random(1, [3, 4, 5, 18], &device);
+    let (gamma, beta) = (random(2, [18], &device), random(3, [18], &device));
+    let ours = ops::batch_norm_training(x.clone(), [gamma.clone(), beta.clone()], 1e-5, None, true);
+    let burns = batch_norm_train(first(x), gamma, beta, 1e-5);
+    assert!(!ours.mean.is_require_grad());
+    same("mean", ours.mean, burns.mean);
+    same("variance", ours.variance, burns.variance);
+}
+
+#[test]
+fn a_convolution_with_a_folded_batch_norm_is_both_in_turn() {
+    let plain = device(false);
+    let channel = |seed| random(seed, [20], &plain);
+    let (x, w) = (
+        random(1, [2, 6, 6, 8], &plain),
+        random(2, [20, 8, 3, 3], &plain),
+    );
+    let residual = random(3, [2, 3, 3, 20], &plain);
+    let norm = BatchNormEval {
+        gamma: channel(4),
+        beta: channel(5),
+        mean: channel(6),
+        variance: channel(7).abs() + 0.1,
+        eps: 1e-5,
+        relu: true,
+    };
+    let conv = Conv {
+        stride: 2,
+        padding: 1,
+        groups: 1,
+    };
+    let in_turn = ops::batch_norm_eval(
+        ops::conv2d(x.clone(), w.clone(), None, conv),
+        norm.clone(),
+        Some(residual.clone()),
+    );
+    same(
+        "folded",
+        ops::conv2d_batch_norm(x, w, conv, norm, Some(residual)),
+        in_turn,
+    );
+}
+
+#[test]
+fn pools_and_relu_are_burns() {
+    let x = || [random(1, [2, 7, 9, 20], &device(true))];
+    let (kernel, stride, padding, ceil_mode) = (3, 2, 1, false);
+    let pool = MaxPool {
+        kernel,
+        stride,
+        padding,
+        ceil_mode,
+    };
+    let options = MaxPoolOptions::new([3, 3])
+        .with_stride([2, 2])
+        .with_padding([1, 1]);
+    compare(
+        "maximum",
+        x(),
+        |[x]| ops::max_pool(x, pool),
+        |[x]| last(max_pool2d(first(x), options.clone())),
+    );
+    let mean = |x: Tensor<4>| x.mean_dim(1).mean_dim(2);
+    compare("mean", x(), |[x]| ops::mean_pool(x), |[x]| mean(x));
+    compare(
+        "maximum and mean",
+        x(),
+        |[x]| ops::concat_pool(x),
+        |[x]| Tensor::cat(vec![x.clone().max_dim(1).max_dim(2), mean(x)], 3),
+    );
+    compare("ReLU", x(), |[x]| ops::relu(x), |[x]| relu(x));
+}
+
+#[test]
+fn views_of_a_tensor_are_read_in_their_own_order() {
+    let device = device(false);
+    let x: Tensor<4> = random(1, [5, 20, 6, 7], &device);
+    let view = x
+        .clone()
+        .permute([3, 2, 0, 1])
+        .slice([1..4, 0..6, 1..5, 2..12]);
+    let copy = Tensor::from_data(view.to_data(), &device);
+    same("ReLU", ops::relu(view.clone()), ops::relu(copy.clone()));
+    let w: Tensor<4> = random(2, [16, 10, 3, 3], &device);
+    let conv = Conv::default();
+    same(
+        "convolution",
+        ops::conv2d(view, w.clone(), None, conv),
+        ops::conv2d(copy, w, None, conv),
+    );
+}

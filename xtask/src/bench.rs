@@ -8,6 +8,7 @@ use clap::ValueEnum;
 use serde_json::json;
 use vision::{
     data::device,
+    kernels::{conv::Accuracy, ops},
     learner::{Adam, CrossEntropy, GroupedOptimizer, Loss},
     models::{Arch, Init, layers::Sequential, parity, state},
 };
@@ -43,6 +44,18 @@ pub(crate) struct Args {
     repeats: usize,
     #[arg(long, default_value = "cpu")]
     device: String,
+    /// What convolutions may give of their accuracy for speed, on the CPU: direct, balanced or fast
+    #[arg(long, default_value = "balanced", value_parser = accuracy)]
+    accuracy: Accuracy,
+}
+
+fn accuracy(name: &str) -> std::result::Result<Accuracy, String> {
+    match name {
+        "direct" => Ok(Accuracy::Direct),
+        "balanced" => Ok(Accuracy::Balanced),
+        "fast" => Ok(Accuracy::Fast),
+        _ => Err("expected direct, balanced or fast".to_owned()),
+    }
 }
 
 /// Times what `../shared/bench/torch_resnet.py` times, and prints the same fields.
@@ -50,6 +63,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(args.threads)
         .build_global()?;
+    ops::set_accuracy(args.accuracy);
     let device = device::parse(&args.device)?;
     let all = [What::Inference, What::Train, What::TrainFrozenBody];
     for what in all
@@ -77,7 +91,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             json!({
                 "engine": format!("vision {}", env!("CARGO_PKG_VERSION")), "what": name, "format": "nchw",
                 "arch": args.arch.name(), "batch": args.batch, "size": args.size, "threads": args.threads,
-                "device": device::describe(&device), "min_s": times[0], "median_s": median,
+                "device": device::describe(&device),
+                "accuracy": format!("{:?}", args.accuracy).to_lowercase(), "min_s": times[0], "median_s": median,
                 "images_per_s": args.batch as f64 / median,
             })
         );

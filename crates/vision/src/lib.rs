@@ -6,6 +6,7 @@ pub mod system;
 pub use error::{Error, Result};
 pub use vision_data as data;
 pub use vision_interp as interp;
+pub use vision_kernels as kernels;
 pub use vision_learner as learner;
 pub use vision_models as models;
 

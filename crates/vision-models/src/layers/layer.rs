@@ -81,7 +81,7 @@ impl Layer {
             Self::MaxPool2d(layer) => layer.run(x),
             Self::AvgPool2d(layer) => layer.run(x),
             Self::AdaptiveAvgPool2d(layer) => layer.run(x),
-            Self::AdaptiveConcatPool2d(layer) => layer.run(x),
+            Self::AdaptiveConcatPool2d(_) => ops::concat_pool(x),
             Self::Flatten => flatten(x),
             Self::Dropout(layer) => layer.forward(x),
             Self::Linear(layer) => {

@@ -118,10 +118,6 @@ pub struct AdaptiveConcatPool2d;
 impl AdaptiveConcatPool2d {
     /// Pools `[batch, channels, height, width]` to `[batch, 2 * channels, 1, 1]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        channels_last(x, |x| self.run(x))
-    }
-
-    pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
-        ops::concat_pool(x)
+        channels_last(x, ops::concat_pool)
     }
 }

@@ -26,8 +26,9 @@ use std::{
     sync::{Mutex, MutexGuard, PoisonError},
 };
 
-/// Floats below which a buffer is not recycled (1 MiB): the allocator recycles those itself.
-const LARGE: usize = 1 << 18;
+/// Floats below which a buffer is not recycled (64 KiB): the allocator recycles those itself, and to fill them
+/// with zeros is cheap.
+const LARGE: usize = 1 << 14;
 
 /// Bytes that may wait at first, 2 GiB; see [`set_limit`]. Of what was [taken](take) no more ever waits than
 /// was in use at once, size by size.

@@ -1,4 +1,8 @@
-use std::time::Instant;
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
 
 use burn::{
     module::{Module, ParamGroup},
@@ -26,6 +30,13 @@ enum What {
     TrainFrozenBody,
 }
 
+impl What {
+    fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or(String::new(), |v| v.get_name().to_owned())
+    }
+}
+
 #[derive(clap::Args)]
 pub(crate) struct Args {
     /// What to time; all three if not given
@@ -42,6 +53,12 @@ pub(crate) struct Args {
     threads: usize,
     #[arg(long, default_value_t = 5)]
     repeats: usize,
+    /// A Python with torch and torchvision: alternate with it, and print ratios
+    #[arg(long, value_name = "PYTHON")]
+    against_torch: Option<PathBuf>,
+    /// Alternations with PyTorch
+    #[arg(long, default_value_t = 5)]
+    rounds: usize,
     #[arg(long, default_value = "cpu")]
     device: String,
     /// What convolutions may give of their accuracy for speed, on the CPU: direct, balanced or fast
@@ -58,7 +75,8 @@ fn accuracy(name: &str) -> std::result::Result<Accuracy, String> {
     }
 }
 
-/// Times what `../shared/bench/torch_resnet.py` times, and prints the same fields.
+/// Times a network, step by step: one JSON line a kind of work, or, against PyTorch, one a measurement
+/// and one a ratio.
 pub(crate) fn run(args: &Args) -> Result<()> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(args.threads)
@@ -70,34 +88,106 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         .into_iter()
         .filter(|what| args.what.is_none_or(|only| only == *what))
     {
-        let mut step = stepper(what, args, &device);
-        for _ in 0..2 {
-            step();
+        let mut pairs = Vec::new();
+        let rounds = args
+            .against_torch
+            .as_ref()
+            .map_or(1, |_| args.rounds.max(1));
+        for _ in 0..rounds {
+            let ours = Times::of(time(what, args, &device));
+            print(&what.name(), args, &device, &ours, None);
+            if let Some(python) = &args.against_torch {
+                let (theirs, engine) = torch(python, what, args)?;
+                print(&what.name(), args, &device, &theirs, Some(&engine));
+                pairs.push((ours, theirs));
+            }
         }
-        let mut times: Vec<f64> = (0..args.repeats.max(1))
-            .map(|_| {
-                let begin = Instant::now();
-                step();
-                begin.elapsed().as_secs_f64()
-            })
-            .collect();
-        times.sort_by(f64::total_cmp);
-        let median = times[times.len() / 2];
-        let name = what
-            .to_possible_value()
-            .map_or(String::new(), |v| v.get_name().to_owned());
-        println!(
-            "{}",
-            json!({
-                "engine": format!("vision {}", env!("CARGO_PKG_VERSION")), "what": name, "format": "nchw",
-                "arch": args.arch.name(), "batch": args.batch, "size": args.size, "threads": args.threads,
-                "device": device::describe(&device),
-                "accuracy": format!("{:?}", args.accuracy).to_lowercase(), "min_s": times[0], "median_s": median,
-                "images_per_s": args.batch as f64 / median,
-            })
-        );
+        if !pairs.is_empty() {
+            let ratio = |of: fn(&Times) -> f64| {
+                let ratios = pairs.iter().map(|(ours, theirs)| of(ours) / of(theirs));
+                Times::of(ratios.collect()).median
+            };
+            let minima =
+                |of: fn(&(Times, Times)) -> f64| pairs.iter().map(of).fold(f64::MAX, f64::min);
+            println!(
+                "{}",
+                json!({
+                    "what": what.name(), "ours_over_torch": "median of the rounds' ratios of medians",
+                    "ratio_of_medians": ratio(|t| t.median),
+                    "ratio_of_minima": minima(|p| p.0.min) / minima(|p| p.1.min),
+                    "rounds": pairs.len(),
+                })
+            );
+        }
     }
     Ok(())
+}
+
+/// Seconds of the steps, in short.
+struct Times {
+    min: f64,
+    median: f64,
+}
+
+impl Times {
+    fn of(mut seconds: Vec<f64>) -> Self {
+        seconds.sort_by(f64::total_cmp);
+        Self {
+            min: seconds.first().copied().unwrap_or(f64::NAN),
+            median: seconds.get(seconds.len() / 2).copied().unwrap_or(f64::NAN),
+        }
+    }
+}
+
+fn time(what: What, args: &Args, device: &Device) -> Vec<f64> {
+    let mut step = stepper(what, args, device);
+    for _ in 0..2 {
+        step();
+    }
+    (0..args.repeats.max(1))
+        .map(|_| {
+            let begin = Instant::now();
+            step();
+            begin.elapsed().as_secs_f64()
+        })
+        .collect()
+}
+
+/// The same work in PyTorch, in a process of its own.
+fn torch(python: &Path, what: What, args: &Args) -> Result<(Times, String)> {
+    let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/bench_torch.py");
+    let numbers = [args.batch, args.size, args.threads, args.repeats.max(1)];
+    let output = Command::new(python)
+        .arg(script)
+        .args([what.name().as_str(), args.arch.name()])
+        .args(numbers.map(|n| n.to_string()))
+        .output()
+        .map_err(|e| format!("{}: {e}", python.display()))?;
+    if !output.status.success() {
+        let text = String::from_utf8_lossy(&output.stderr);
+        return Err(format!("{}: {}", python.display(), text.trim()).into());
+    }
+    let line: serde_json::Value = serde_json::from_slice(&output.stdout)?;
+    let seconds = serde_json::from_value(line["seconds"].clone())?;
+    Ok((
+        Times::of(seconds),
+        line["engine"].as_str().unwrap_or("torch").to_owned(),
+    ))
+}
+
+fn print(what: &str, args: &Args, device: &Device, times: &Times, torch: Option<&str>) {
+    let ours = format!("vision {}", env!("CARGO_PKG_VERSION"));
+    let accuracy = format!("{:?}", args.accuracy).to_lowercase();
+    println!(
+        "{}",
+        json!({
+            "engine": torch.unwrap_or(&ours), "what": what, "format": "nhwc", "arch": args.arch.name(),
+            "batch": args.batch, "size": args.size, "threads": args.threads,
+            "device": torch.map_or_else(|| device::describe(device), |_| "cpu".to_owned()),
+            "accuracy": torch.map_or(accuracy.as_str(), |_| ""),
+            "min_s": times.min, "median_s": times.median, "images_per_s": args.batch as f64 / times.median,
+        })
+    );
 }
 
 /// One step of the work, to be called again and again; it returns when the device is done.

@@ -13,17 +13,20 @@
 //! let pictures = Tensor::<4>::random([2, 28, 28, 3], Distribution::Default, &device);
 //! let weight = Tensor::<4>::random([64, 3, 7, 7], Distribution::Default, &device);
 //! let conv = Conv { stride: 2, padding: 3, ..Conv::default() };
-//! assert_eq!(conv2d(pictures, weight, None, conv).dims(), [2, 14, 14, 64]);
+//! assert_eq!(conv2d(pictures, weight, None, conv, None).dims(), [2, 14, 14, 64]);
 //! ```
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use burn::tensor::Tensor;
 
+pub use cache::WeightCache;
+
 #[cfg(feature = "flex")]
 use crate::batch_norm::Stats;
 use crate::{adam::Adam, conv::Accuracy};
 
+mod cache;
 #[cfg(feature = "flex")]
 mod flex;
 #[cfg(feature = "flex")]
@@ -146,13 +149,19 @@ pub fn set_accuracy(accuracy: Accuracy) {
 }
 
 /// Convolves `[batch, height, width, in_channels]` with `[out_channels, in_channels / groups, k, k]` and
-/// adds a bias `[out_channels]`.
+/// adds a bias `[out_channels]`. A `cache` is the layer's own, for these weights.
 ///
 /// # Panics
 ///
 /// If the shapes do not go together.
-pub fn conv2d(x: Tensor<4>, weight: Tensor<4>, bias: Option<Tensor<1>>, conv: Conv) -> Tensor<4> {
-    kernel!(conv2d(&x, &weight, bias.as_ref(), conv));
+pub fn conv2d(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    conv: Conv,
+    cache: Option<&WeightCache>,
+) -> Tensor<4> {
+    kernel!(conv2d(&x, &weight, bias.as_ref(), conv, cache));
     stock::conv2d(x, weight, bias, conv)
 }
 
@@ -169,15 +178,16 @@ pub fn conv2d_batch_norm(
     conv: Conv,
     norm: BatchNormEval,
     residual: Option<Tensor<4>>,
+    cache: Option<&WeightCache>,
 ) -> Tensor<4> {
     kernel!(conv2d_batch_norm(
-        &x,
-        &weight,
+        (&x, &weight),
         conv,
         &norm,
-        residual.as_ref()
+        residual.as_ref(),
+        cache
     ));
-    batch_norm_eval(conv2d(x, weight, None, conv), norm, residual)
+    batch_norm_eval(conv2d(x, weight, None, conv, cache), norm, residual)
 }
 
 /// Normalises with the statistics of the batch, adds a residual, applies a ReLU.

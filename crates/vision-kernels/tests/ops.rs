@@ -12,7 +12,7 @@ use burn::tensor::{
     ops::{ConvOptions, MaxPoolOptions},
 };
 use support::{Random, close, wide};
-use vision_kernels::ops::{self, BatchNormEval, Conv, MaxPool};
+use vision_kernels::ops::{self, BatchNormEval, Conv, MaxPool, WeightCache};
 
 fn device(autodiff: bool) -> Device {
     let device = Device::flex();
@@ -99,13 +99,17 @@ fn convolutions_are_burns_with_and_without_gradients() {
         compare(
             "convolution",
             inputs(true),
-            |[x, w]| ops::conv2d(x, w, None, conv),
+            |[x, w]| ops::conv2d(x, w, None, conv, None),
             |[x, w]| burns(x, w),
         );
         let [x, w] = inputs(false);
         let bias = random(3, [w_shape[0]], &device(false));
         let expected = burns(x.clone(), w.clone()) + bias.clone().reshape([1, 1, 1, -1]);
-        same("with a bias", ops::conv2d(x, w, Some(bias), conv), expected);
+        same(
+            "with a bias",
+            ops::conv2d(x, w, Some(bias), conv, None),
+            expected,
+        );
     }
 }
 
@@ -120,11 +124,11 @@ fn a_frozen_weight_or_input_gets_no_gradient_and_the_other_does() {
         padding: 1,
         ..Conv::default()
     };
-    let grads = ops::conv2d(x.clone(), w.clone().detach(), None, conv)
+    let grads = ops::conv2d(x.clone(), w.clone().detach(), None, conv, None)
         .sum()
         .backward();
     assert!(x.grad(&grads).is_some() && w.grad(&grads).is_none());
-    let grads = ops::conv2d(x.clone().detach(), w.clone(), None, conv)
+    let grads = ops::conv2d(x.clone().detach(), w.clone(), None, conv, None)
         .sum()
         .backward();
     assert!(x.grad(&grads).is_none() && w.grad(&grads).is_some());
@@ -227,13 +231,13 @@ fn a_convolution_with_a_folded_batch_norm_is_both_in_turn() {
         groups: 1,
     };
     let in_turn = ops::batch_norm_eval(
-        ops::conv2d(x.clone(), w.clone(), None, conv),
+        ops::conv2d(x.clone(), w.clone(), None, conv, None),
         norm.clone(),
         Some(residual.clone()),
     );
     same(
         "folded",
-        ops::conv2d_batch_norm(x, w, conv, norm, Some(residual)),
+        ops::conv2d_batch_norm(x, w, conv, norm, Some(residual), None),
         in_turn,
     );
 }
@@ -282,7 +286,44 @@ fn views_of_a_tensor_are_read_in_their_own_order() {
     let conv = Conv::default();
     same(
         "convolution",
-        ops::conv2d(view, w.clone(), None, conv),
-        ops::conv2d(copy, w, None, conv),
+        ops::conv2d(view, w.clone(), None, conv, None),
+        ops::conv2d(copy, w, None, conv, None),
     );
+}
+
+#[test]
+fn a_cache_of_packed_weights_changes_no_bit_and_notices_new_weights() {
+    let conv = Conv {
+        padding: 1,
+        ..Conv::default()
+    };
+    let cache = WeightCache::default();
+    let plain = device(false);
+    for size in [1, 8, 8, 5] {
+        let x: Tensor<4> = random(size as u64, [2, size, size, 64], &plain);
+        let mut w: Tensor<4> = random(7, [64, 64, 3, 3], &plain);
+        for _ in 0..3 {
+            let fresh = ops::conv2d(x.clone(), w.clone(), None, conv, None);
+            let cached = ops::conv2d(x.clone(), w.clone(), None, conv, Some(&cache));
+            assert_eq!(values(fresh), values(cached));
+            // In place if nobody held the old ones.
+            w = w.mul_scalar(1.5);
+        }
+    }
+    // Of a frozen layer in training, both ways; then it trains.
+    let autodiff = device(true);
+    let x: Tensor<4> = random(1, [2, 8, 8, 64], &autodiff);
+    let w: Tensor<4> = random(7, [64, 64, 3, 3], &autodiff);
+    for trains in [false, false, true, false] {
+        let w = if trains {
+            w.clone()
+        } else {
+            w.clone().detach()
+        };
+        let gradient = |cache| {
+            let y = ops::conv2d(x.clone(), w.clone(), None, conv, cache);
+            x.grad(&y.sum().backward()).unwrap()
+        };
+        assert_eq!(values(gradient(None)), values(gradient(Some(&cache))));
+    }
 }

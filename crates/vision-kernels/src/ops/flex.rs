@@ -4,11 +4,13 @@ mod conv;
 mod norm;
 mod optim;
 mod pool;
+mod slots;
 
 pub(super) use conv::{conv2d, conv2d_batch_norm};
 pub(super) use norm::{batch_norm_eval, batch_norm_training};
 pub(super) use optim::adam;
 pub(super) use pool::{concat_pool, max_pool, mean_pool, relu};
+pub(super) use slots::Slots;
 
 use burn::{
     backend::{Autodiff, Flex, flex::FlexTensor, tensor::FloatTensor},

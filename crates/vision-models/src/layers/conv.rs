@@ -2,7 +2,7 @@ use burn::{
     module::{Module, Param},
     tensor::Tensor,
 };
-use vision_kernels::ops::{self, Conv};
+use vision_kernels::ops::{self, Conv, WeightCache};
 
 use super::{BatchNorm, channels_last};
 use crate::init::{Init, WeightInit};
@@ -85,6 +85,7 @@ impl ConvConfig {
             stride: self.stride,
             padding: self.padding,
             groups: self.groups,
+            cache: WeightCache::default(),
         }
     }
 }
@@ -102,6 +103,8 @@ pub struct Conv2d {
     pub(crate) padding: usize,
     #[module(skip)]
     pub(crate) groups: usize,
+    #[module(skip)]
+    cache: WeightCache,
 }
 
 impl Conv2d {
@@ -113,7 +116,13 @@ impl Conv2d {
     /// Convolves `[batch, height, width, in_channels]` to `[batch, height', width', out_channels]`.
     pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
         let bias = self.bias.as_ref().map(Param::val);
-        ops::conv2d(x, self.weight.val(), bias, self.options())
+        ops::conv2d(
+            x,
+            self.weight.val(),
+            bias,
+            self.options(),
+            Some(&self.cache),
+        )
     }
 
     /// The convolution and what usually follows it: a batch normalisation, a residual, a ReLU.
@@ -129,7 +138,8 @@ impl Conv2d {
             return norm.run(self.run(x), residual, relu);
         }
         let norm = norm.fixed(&device, relu);
-        ops::conv2d_batch_norm(x, self.weight.val(), self.options(), norm, residual)
+        let (weight, options) = (self.weight.val(), self.options());
+        ops::conv2d_batch_norm(x, weight, options, norm, residual, Some(&self.cache))
     }
 
     fn options(&self) -> Conv {

@@ -1,5 +1,7 @@
 //! Convolution.
 
+use std::sync::Arc;
+
 use burn::{
     backend::{
         Flex,
@@ -13,12 +15,12 @@ use burn::{
     tensor::Tensor,
 };
 
-use super::{Place, checked, common, from_plain, from_tracked, place, plain, tracked};
+use super::{Place, Slots, checked, common, from_plain, from_tracked, place, plain, tracked};
 use crate::{
     Isa, buffers,
-    conv::{self, ConvShape, Epilogue},
+    conv::{self, ConvShape, Epilogue, Pass},
     ops::{
-        BatchNormEval, Conv, accuracy,
+        BatchNormEval, Conv, WeightCache, accuracy,
         memory::{Values, tensor},
     },
 };
@@ -29,6 +31,7 @@ pub(in crate::ops) fn conv2d(
     weight: &Tensor<4>,
     bias: Option<&Tensor<1>>,
     conv: Conv,
+    cache: Option<&WeightCache>,
 ) -> Option<Tensor<4>> {
     let shape = shape(x, weight, conv)?;
     match common([place(x), place(weight)].into_iter().chain(bias.map(place)))? {
@@ -42,10 +45,10 @@ pub(in crate::ops) fn conv2d(
                 ..Epilogue::default()
             };
             let (x, w) = (plain(x.clone())?, plain(weight.clone())?);
-            Some(from_plain(forward(&shape, &x, &w, &epilogue)))
+            Some(from_plain(forward(&shape, &x, &w, &epilogue, cache)))
         }
         Place::Autodiff => {
-            let y = training(shape, x, weight)?;
+            let y = training(shape, x, weight, cache)?;
             Some(match bias {
                 Some(bias) => y + bias.clone().reshape([1, 1, 1, -1]),
                 None => y,
@@ -57,11 +60,11 @@ pub(in crate::ops) fn conv2d(
 /// Convolution, batch normalisation with running statistics, residual and ReLU in one pass over the
 /// output, without gradients.
 pub(in crate::ops) fn conv2d_batch_norm(
-    x: &Tensor<4>,
-    weight: &Tensor<4>,
+    (x, weight): (&Tensor<4>, &Tensor<4>),
     conv: Conv,
     norm: &BatchNormEval,
     residual: Option<&Tensor<4>>,
+    cache: Option<&WeightCache>,
 ) -> Option<Tensor<4>> {
     let shape = shape(x, weight, conv)?;
     let places = [place(x), place(weight), place(&norm.gamma)];
@@ -79,7 +82,7 @@ pub(in crate::ops) fn conv2d_batch_norm(
         relu: norm.relu,
     };
     let (x, w) = (plain(x.clone())?, plain(weight.clone())?);
-    Some(from_plain(forward(&shape, &x, &w, &epilogue)))
+    Some(from_plain(forward(&shape, &x, &w, &epilogue, cache)))
 }
 
 fn shape(x: &Tensor<4>, weight: &Tensor<4>, conv: Conv) -> Option<ConvShape> {
@@ -99,37 +102,56 @@ fn shape(x: &Tensor<4>, weight: &Tensor<4>, conv: Conv) -> Option<ConvShape> {
     (fits && shape.output_len() > 0).then_some(shape)
 }
 
-fn forward(shape: &ConvShape, x: &Values, w: &Values, epilogue: &Epilogue<'_>) -> FlexTensor {
+fn forward(
+    shape: &ConvShape,
+    x: &Values,
+    w: &Values,
+    epilogue: &Epilogue<'_>,
+    cache: Option<&WeightCache>,
+) -> FlexTensor {
     let mut y = buffers::take(shape.output_len());
-    let (isa, accuracy) = (Isa::detect(), accuracy());
-    checked(conv::conv2d(
-        isa,
-        accuracy,
-        shape,
-        x.slice(),
-        w.slice(),
-        epilogue,
-        &mut y,
-    ));
+    checked(match cache {
+        Some(cache) => {
+            let packed = cache.slots.packed(Pass::Forward, shape, w);
+            packed.and_then(|w| conv::conv2d_packed(&w, shape, x.slice(), epilogue, &mut y))
+        }
+        None => {
+            let (isa, accuracy) = (Isa::detect(), accuracy());
+            conv::conv2d(isa, accuracy, shape, x.slice(), w.slice(), epilogue, &mut y)
+        }
+    });
     let size = [shape.batch, shape.out_height(), shape.out_width()];
     tensor(y, [size[0], size[1], size[2], shape.out_channels])
 }
 
-fn training(shape: ConvShape, x: &Tensor<4>, weight: &Tensor<4>) -> Option<Tensor<4>> {
+fn training(
+    shape: ConvShape,
+    x: &Tensor<4>,
+    weight: &Tensor<4>,
+    cache: Option<&WeightCache>,
+) -> Option<Tensor<4>> {
     let (x, w) = (tracked(x.clone())?, tracked(weight.clone())?);
     let (needs_dx, needs_dw) = (x.is_tracked(), w.is_tracked());
+    // Weights that train are other ones at the next step, and holding them would make that step copy them.
+    let cache = cache.filter(|cache| {
+        if needs_dw {
+            cache.slots.clear();
+        }
+        !needs_dw
+    });
     let step = ConvStep.prepare::<NoCheckpointing>([x.node(), w.node()]);
     let (x, w) = (
         Values::new(x.into_primitive()),
         Values::new(w.into_primitive()),
     );
-    let y = forward(&shape, &x, &w, &Epilogue::default());
+    let y = forward(&shape, &x, &w, &Epilogue::default(), cache);
     Some(from_tracked(match step.compute_bound().stateful() {
         OpsKind::Tracked(step) => {
             let state = ConvState {
                 shape,
                 x: needs_dw.then_some(x),
                 w: needs_dx.then_some(w),
+                slots: cache.map(|cache| Arc::clone(&cache.slots)),
             };
             step.finish(state, y)
         }
@@ -146,6 +168,8 @@ struct ConvState {
     shape: ConvShape,
     x: Option<Values>,
     w: Option<Values>,
+    /// Where the weights may be packed already; none if they train.
+    slots: Option<Arc<Slots>>,
 }
 
 impl Backward<Flex, 2> for ConvStep {
@@ -158,7 +182,7 @@ impl Backward<Flex, 2> for ConvStep {
         _checkpointer: &mut Checkpointer,
     ) {
         let [x_node, w_node] = ops.parents;
-        let ConvState { shape, x, w } = ops.state;
+        let ConvState { shape, x, w, slots } = ops.state;
         let dy = Values::new(grads.consume::<Flex>(&ops.node));
         let (isa, accuracy) = (Isa::detect(), accuracy());
         if let (Some(node), Some(x)) = (w_node, x) {
@@ -171,9 +195,14 @@ impl Backward<Flex, 2> for ConvStep {
         }
         if let (Some(node), Some(w)) = (x_node, w) {
             let mut dx = buffers::take(shape.input_len());
-            let result =
-                conv::conv2d_backward_input(isa, accuracy, &shape, dy.slice(), w.slice(), &mut dx);
-            checked(result);
+            let (dy, w_values) = (dy.slice(), w.slice());
+            checked(match slots {
+                Some(slots) => {
+                    let packed = slots.packed(Pass::BackwardInput, &shape, &w);
+                    packed.and_then(|w| conv::conv2d_backward_input_packed(&w, &shape, dy, &mut dx))
+                }
+                None => conv::conv2d_backward_input(isa, accuracy, &shape, dy, w_values, &mut dx),
+            });
             let size = [shape.batch, shape.height, shape.width, shape.in_channels];
             grads.register::<Flex>(node.id, tensor(dx, size));
         }

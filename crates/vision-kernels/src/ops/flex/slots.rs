@@ -1,0 +1,60 @@
+//! Packed weights by direction.
+
+use std::sync::{Arc, Mutex, PoisonError};
+
+use crate::{
+    Isa,
+    conv::{Algorithm, ConvShape, PackedWeights, Pass, algorithm},
+    error::ShapeError,
+    ops::{accuracy, memory::Values},
+};
+
+/// The packed weights of one layer, for the output and for the gradient of the input.
+#[derive(Debug, Default)]
+pub(in crate::ops) struct Slots([Mutex<Option<Slot>>; 2]);
+
+#[derive(Debug)]
+struct Slot {
+    /// Held, so that nobody changes them in place or gets their address: other values lie elsewhere.
+    weights: Values,
+    algorithm: Algorithm,
+    packed: Arc<PackedWeights>,
+}
+
+impl Slots {
+    /// The weights packed for a pass over `shape`: those of the last call if they are the same.
+    pub(super) fn packed(
+        &self,
+        pass: Pass,
+        shape: &ConvShape,
+        weights: &Values,
+    ) -> Result<Arc<PackedWeights>, ShapeError> {
+        let algorithm = algorithm(shape, pass, accuracy());
+        let [forward, backward] = &self.0;
+        let (slot, pack): (_, fn(_, _, &_, &_) -> _) = match pass {
+            Pass::BackwardInput => (backward, PackedWeights::backward_input_by),
+            _ => (forward, PackedWeights::forward_by),
+        };
+        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let same = |slot: &&Slot| {
+            slot.algorithm == algorithm && slot.weights.slice().as_ptr() == weights.slice().as_ptr()
+        };
+        if let Some(slot) = slot.as_ref().filter(same) {
+            return Ok(Arc::clone(&slot.packed));
+        }
+        let packed = Arc::new(pack(Isa::detect(), algorithm, shape, weights.slice())?);
+        *slot = Some(Slot {
+            weights: weights.clone(),
+            algorithm,
+            packed: Arc::clone(&packed),
+        });
+        Ok(packed)
+    }
+
+    /// Lets go of everything: the weights are about to change.
+    pub(super) fn clear(&self) {
+        for slot in &self.0 {
+            *slot.lock().unwrap_or_else(PoisonError::into_inner) = None;
+        }
+    }
+}

@@ -1,0 +1,62 @@
+#!/usr/bin/env python3
+"""PyTorch's side of `cargo xtask bench --against-torch PYTHON`: the same network, work and fields, channels last.
+
+    python3 scripts/bench_torch.py WHAT ARCH BATCH SIZE THREADS REPEATS     (torch 2.11, torchvision 0.26)
+
+Prints one JSON line: seconds of each of REPEATS steps after two that do not count, and the peak memory of the process.
+"""
+import json
+import resource
+import sys
+import time
+
+import torch
+import torchvision
+
+
+def steps(what, arch, batch, size):
+    model = getattr(torchvision.models, arch)(weights=None, num_classes=2).to(memory_format=torch.channels_last)
+    x = torch.randn(batch, 3, size, size).to(memory_format=torch.channels_last)
+    if what == "inference":
+        model.eval()
+
+        def infer():
+            with torch.inference_mode():
+                model(x)
+
+        return infer
+    y = torch.arange(batch) % 2
+    model.train()
+    if what == "train_frozen_body":
+        # As fastai freezes: batch norms and the classifier train.
+        for module in model.modules():
+            if not isinstance(module, (torch.nn.BatchNorm2d, torch.nn.Linear)):
+                for parameter in module.parameters(recurse=False):
+                    parameter.requires_grad_(False)
+    optimizer = torch.optim.Adam([p for p in model.parameters() if p.requires_grad], lr=1e-3)
+
+    def train():
+        optimizer.zero_grad(set_to_none=True)
+        torch.nn.functional.cross_entropy(model(x), y).backward()
+        optimizer.step()
+
+    return train
+
+
+def main():
+    what, arch = sys.argv[1:3]
+    batch, size, threads, repeats = map(int, sys.argv[3:7])
+    torch.set_num_threads(threads)
+    step = steps(what, arch, batch, size)
+    seconds = []
+    for i in range(2 + repeats):
+        begin = time.perf_counter()
+        step()
+        if i >= 2:
+            seconds.append(time.perf_counter() - begin)
+    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+    print(json.dumps({"engine": f"torch {torch.__version__}", "seconds": seconds, "peak_memory_bytes": peak}))
+
+
+if __name__ == "__main__":
+    main()

@@ -152,6 +152,42 @@ fn onnx_runtime_gives_the_logits_of_resnet_classifiers_for_any_batch_and_size() 
 }
 
 #[test]
+fn onnx_runtime_gives_the_logits_of_classifiers_of_every_family() {
+    let any_size = [
+        Arch::SqueezeNet1_0,
+        Arch::DenseNet121,
+        Arch::MobileNetV2,
+        Arch::XResNet18,
+        Arch::XResNet50,
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    for arch in any_size {
+        let model = classifier(arch, 4);
+        export_onnx(&model, &path, &OnnxConfig::default()).unwrap();
+        // The odd size is for pools in ceil mode.
+        let shapes = [[2, 3, 64, 64], [1, 3, 97, 65]];
+        onnx_runtime_agrees_on(&model, folder.path(), &path, &shapes);
+    }
+    // Their bodies end in a pool to a fixed size, which ONNX can say for pictures of one size only.
+    for arch in [Arch::AlexNet, Arch::Vgg11Bn] {
+        let model = classifier(arch, 4);
+        let refused = export_onnx(&model, &path, &OnnxConfig::default()).unwrap_err();
+        assert!(refused.to_string().contains("with_size"), "{refused}");
+        let config = OnnxConfig::default().with_size(224, 224);
+        export_onnx(&model, &path, &config).unwrap();
+        onnx_runtime_agrees_on(&model, folder.path(), &path, &[[1, 3, 224, 224]]);
+    }
+}
+
+/// As [`onnx_runtime_agrees`], without running the model for nobody.
+fn onnx_runtime_agrees_on(model: &Sequential, folder: &Path, onnx: &Path, shapes: &[[usize; 4]]) {
+    let compared = env::var_os("VISION_PYTHON").map_or(0, |_| shapes.len());
+    let cases = shapes[..compared].iter().map(|&shape| case(model, shape));
+    onnx_runtime_agrees(folder, onnx, cases.collect());
+}
+
+#[test]
 fn onnx_runtime_gives_the_outputs_of_whole_backbones_and_of_bodies() {
     let arch = Arch::ResNet34;
     let folder = tempfile::tempdir().unwrap();
@@ -295,7 +331,15 @@ fn torchvision_takes_an_exported_backbone_strictly_and_computes_the_same() {
         );
         return;
     };
-    for arch in [Arch::ResNet18, Arch::ResNet50] {
+    for arch in [
+        Arch::ResNet18,
+        Arch::ResNet50,
+        Arch::SqueezeNet1_1,
+        Arch::DenseNet121,
+        Arch::Vgg11Bn,
+        Arch::AlexNet,
+        Arch::MobileNetV2,
+    ] {
         let model = lively(arch.build(10, &mut Init::new(2, &Default::default())));
         let path = folder.path().join("model.safetensors");
         let report = export_safetensors(&model, &path).unwrap();

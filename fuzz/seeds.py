@@ -23,4 +23,6 @@ for path in FIXTURES.glob("*.safetensors"):
     data = path.read_bytes()
     put("safetensors", path.name, data)
     put("safetensors", path.stem + ".header", data[8:8 + struct.unpack("<Q", data[:8])[0]])
+for path in (FIXTURES.parent / "onnx").glob("*.onnx"):
+    put("onnx", path.name, path.read_bytes())
 put("index", "plain", b'{"metadata":{"total_size":1},"weight_map":{"fc.bias":"a.safetensors","bn.bias":"b.safetensors"}}')

@@ -6,8 +6,32 @@
 mod error;
 pub use error::{Error, Result};
 
+/// What the ONNX reader uses of `vision_models::export`: how nodes look. Which layers a model has needs Burn.
+pub mod export {
+    #[path = "../../../crates/vision-models/src/export/proto.rs"]
+    pub mod proto;
+
+    pub fn structure(_model: &crate::layers::Sequential) -> Option<Vec<proto::Node>> {
+        None
+    }
+}
+
+/// What the readers use of `vision_models::layers`.
+pub mod layers {
+    pub struct Sequential;
+}
+
 /// What the readers use of `vision_models::state`.
 pub mod state {
+    pub struct Entry {
+        pub name: String,
+        pub shape: Vec<usize>,
+    }
+
+    pub fn entries(_model: &crate::layers::Sequential) -> Vec<Entry> {
+        Vec::new()
+    }
+
     pub struct NamedTensor {
         pub name: String,
         pub shape: Vec<usize>,

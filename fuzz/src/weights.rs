@@ -8,6 +8,8 @@ mod file;
 mod guard;
 #[path = "../../crates/vision-models/src/weights/names.rs"]
 mod names;
+#[path = "../../crates/vision-models/src/weights/onnx/mod.rs"]
+mod onnx;
 #[path = "../../crates/vision-models/src/weights/pth.rs"]
 mod pth;
 #[path = "../../crates/vision-models/src/weights/report.rs"]

@@ -1,25 +1,16 @@
-//! Memory that kernels work in, used again from call to call.
-//!
-//! The first write to a fresh page costs more than the arithmetic on it: filling 51 MB of new memory takes
-//! 27 ms, filling it again 3 ms. So buffers go back to a list instead of to the system.
+//! Memory that kernels work in: recycled [buffers](crate::buffers), from a cache line on.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
-use std::sync::{Mutex, MutexGuard, PoisonError};
 
-/// Buffers that nobody uses.
-static FREE: Mutex<Vec<Vec<f32>>> = Mutex::new(Vec::new());
+use crate::buffers::{self, Buffer};
 
-/// More buffers than this are not kept. A step needs a handful per thread.
-const KEPT_BUFFERS: usize = 256;
-/// More values than this (1 GiB) are not kept.
-const KEPT_VALUES: usize = 1 << 28;
 /// Values in a cache line: vector loads that straddle two lines take twice as long.
 const ALIGNMENT: usize = 16;
 
-/// A slice of unspecified contents that starts on a cache line. Goes back to the list when dropped.
+/// A slice of unspecified contents that starts on a cache line. Its memory is recycled when it is dropped.
 pub(crate) struct Scratch {
-    buffer: Vec<f32>,
+    buffer: Buffer,
     start: usize,
     len: usize,
 }
@@ -27,8 +18,7 @@ pub(crate) struct Scratch {
 impl Scratch {
     /// `len` values, of which each may be anything.
     pub(crate) fn take(len: usize) -> Self {
-        let needed = len + ALIGNMENT;
-        let buffer = recycled(needed).unwrap_or_else(|| vec![0.0; needed]);
+        let buffer = buffers::take(len + ALIGNMENT);
         let start = buffer
             .as_ptr()
             .align_offset(ALIGNMENT * size_of::<f32>())
@@ -41,34 +31,6 @@ impl Scratch {
         let mut scratch = Self::take(len);
         scratch.fill(0.0);
         scratch
-    }
-}
-
-/// The smallest free buffer that is large enough, unless it is far larger.
-fn recycled(needed: usize) -> Option<Vec<f32>> {
-    let mut free = free();
-    let best = free
-        .iter()
-        .enumerate()
-        .filter(|(_, buffer)| buffer.len() >= needed && buffer.len() / 4 <= needed)
-        .min_by_key(|(_, buffer)| buffer.len())
-        .map(|(index, _)| index)?;
-    Some(free.swap_remove(best))
-}
-
-fn free() -> MutexGuard<'static, Vec<Vec<f32>>> {
-    // A panic elsewhere leaves the list whole: it is only ever pushed to and removed from.
-    FREE.lock().unwrap_or_else(PoisonError::into_inner)
-}
-
-impl Drop for Scratch {
-    fn drop(&mut self) {
-        let buffer = std::mem::take(&mut self.buffer);
-        let mut free = free();
-        let kept: usize = free.iter().map(Vec::len).sum();
-        if free.len() < KEPT_BUFFERS && kept + buffer.len() <= KEPT_VALUES {
-            free.push(buffer);
-        }
     }
 }
 

@@ -6,15 +6,7 @@
 mod error;
 pub use error::{Error, Result};
 
-/// What the ONNX reader uses of `vision_models::export`: how nodes look. Which layers a model has needs Burn.
-pub mod export {
-    #[path = "../../../crates/vision-models/src/export/proto.rs"]
-    pub mod proto;
-
-    pub fn structure(_model: &crate::layers::Sequential) -> Option<Vec<proto::Node>> {
-        None
-    }
-}
+pub mod export;
 
 /// What the readers use of `vision_models::layers`.
 pub mod layers {

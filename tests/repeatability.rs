@@ -35,6 +35,19 @@ fn two_runs_with_one_seed_are_equal_bit_for_bit_with_any_number_of_workers() {
 }
 
 #[test]
+fn the_number_of_computing_threads_changes_no_bit() {
+    let digits = support::digits(20, 8);
+    let on = |threads| {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        pool.build().unwrap().install(|| run(&digits.path, 7, 0).0)
+    };
+    let one = on(1);
+    for threads in [2, 3] {
+        assert_eq!(on(threads), one, "{threads} threads");
+    }
+}
+
+#[test]
 fn another_learner_in_another_thread_does_not_disturb_a_run() {
     let digits = support::digits(20, 8);
     let (alone, _) = run(&digits.path, 7, 0);

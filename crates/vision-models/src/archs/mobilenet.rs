@@ -21,9 +21,10 @@ pub(super) static MOBILENET_V2: ArchInfo = ArchInfo {
     weights: Some(WeightsInfo::imagenet(
         "https://download.pytorch.org/models/mobilenet_v2-b0353104.pth",
     )),
-    // PyTorch in f64 is 3.7e-2 away when noise of f32's size is added after each convolution
-    // (make_parity_reference.py --measure): one value lies at the kink of a ReLU6.
-    tolerances: Tolerances::gradients(5e-2),
+    // PyTorch in f64 is 3.7e-2 away in this one gradient, and below 1e-2 in all others, when noise of f32's
+    // size is added after each convolution (make_parity_reference.py --measure): a value lies at the kink
+    // of a ReLU6.
+    tolerances: Tolerances::gradients(1e-2).with_kink("features.2.conv.0.1.weight", 5.0),
     build: mobilenet_v2,
 };
 

@@ -211,7 +211,9 @@ fn train(
         } else {
             match (found, reference.grad_l2.get(name)) {
                 (Some(found), Some(&norm)) => {
-                    gradients.note(name, found[1], norm, norm.max(largest / 1000.0));
+                    let kink = tolerances.kink.filter(|(kink, _)| *kink == name);
+                    let scale = norm.max(largest / 1000.0) * kink.map_or(1.0, |(_, times)| times);
+                    gradients.note(name, found[1], norm, scale);
                 }
                 _ => gradients.missing(name),
             }

@@ -102,6 +102,9 @@ pub struct Tolerances {
     pub loss: f64,
     /// Norms of gradients.
     pub gradients: f64,
+    /// The one gradient that may be further off, by how many times: where a value at the kink of an
+    /// activation falls on either side by rounding.
+    pub kink: Option<(&'static str, f64)>,
     /// Running statistics after the pass.
     pub buffers: f64,
 }
@@ -114,8 +117,15 @@ impl Tolerances {
             body: 1e-4,
             loss: 1e-4,
             gradients,
+            kink: None,
             buffers: 1e-4,
         }
+    }
+
+    /// Names the one gradient that may be `times` as far off as the others.
+    pub const fn with_kink(mut self, parameter: &'static str, times: f64) -> Self {
+        self.kink = Some((parameter, times));
+        self
     }
 
     /// Sets the tolerance on the loss.

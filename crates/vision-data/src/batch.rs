@@ -6,6 +6,7 @@ use image::RgbImage;
 use crate::error::{Error, Result};
 use crate::pipeline::{Pixels, Planes};
 use crate::stats::Stats;
+use crate::targets::Targets;
 
 /// The pixels of a batch in the memory of the host, not normalised.
 #[derive(Clone, Debug, PartialEq)]
@@ -22,8 +23,8 @@ pub struct HostImages {
 pub struct Batch {
     /// The pixels.
     pub images: HostImages,
-    /// The position of each item's class; 0 where the images have no labels.
-    pub labels: Vec<usize>,
+    /// The labels of the items.
+    pub labels: Targets,
     /// The position of each item in its data set.
     pub indices: Vec<usize>,
 }
@@ -52,11 +53,19 @@ impl Batch {
         self.images.to_device(device, stats)
     }
 
-    /// The labels on a device: `[batch]`.
-    pub fn targets(&self, device: &Device) -> Tensor<1, Int> {
-        let labels: Vec<i64> = self.labels.iter().map(|&label| label as i64).collect();
-        let shape = [labels.len()];
-        Tensor::from_data(TensorData::new(labels, shape), device)
+    /// The position of each item's class on a device: `[batch]`; 0 where there are no labels.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongTargets`] if the items have several classes each, or numbers.
+    pub fn targets(&self, device: &Device) -> Result<Tensor<1, Int>> {
+        self.labels.to_int(device)
+    }
+
+    /// The labels on a device as rows: `[batch, classes]`, ones where an item has the class, or
+    /// `[batch, columns]` of numbers. One class an item gives `[batch, 1]`, its position.
+    pub fn float_targets(&self, device: &Device) -> Tensor<2> {
+        self.labels.to_float(device)
     }
 
     /// One image as a picture, as the model sees it but not normalised; none beyond the last.

@@ -17,6 +17,7 @@ use crate::pipeline::Pipeline;
 use crate::resize::{ResizeMethod, Size};
 use crate::split::check_valid_pct;
 use crate::stats::Stats;
+use crate::targets::{TargetKind, Targets};
 use crate::transforms::Transforms;
 
 /// The seed if nobody names one.
@@ -221,14 +222,19 @@ impl ImageDataBunchBuilder {
         let test_items = test.as_ref().map_or(0, Vec::len);
         let items = train.0.len() + valid.0.len() + test_items;
         let share = DECODED_BUDGET / items.max(1);
-        let dataset = |(paths, labels)| ImageDataset::new(paths, labels, classes.clone(), share);
+        let dataset = |paths, labels| ImageDataset::new(paths, labels, classes.clone(), share);
         let pipeline = |list| Arc::new(Pipeline::new(self.size, self.resize_method, list));
         Ok(ImageDataBunch {
             train_pipeline: pipeline(&self.transforms.train),
             valid_pipeline: pipeline(&self.transforms.valid),
-            train: dataset(train),
-            valid: dataset(valid),
-            test: test.map(|paths| dataset((paths, Vec::new()))),
+            kind: TargetKind::Category,
+            c: classes.len(),
+            train: dataset(train.0, Targets::Category(train.1)),
+            valid: dataset(valid.0, Targets::Category(valid.1)),
+            test: test.map(|paths| {
+                let unlabelled = Targets::Empty(paths.len());
+                dataset(paths, unlabelled)
+            }),
             path: Arc::from(self.layout.root.as_path()),
             classes,
             batch_size: self.batch_size,

@@ -18,6 +18,7 @@ use crate::resize::{ResizeMethod, Size};
 use crate::rng::{Purpose, Rng};
 use crate::show;
 use crate::stats::Stats;
+use crate::targets::TargetKind;
 use crate::transforms::Transforms;
 
 /// Labelled images, split in training and validation, and how they become batches.
@@ -44,6 +45,8 @@ use crate::transforms::Transforms;
 pub struct ImageDataBunch {
     pub(crate) path: Arc<Path>,
     pub(crate) classes: Arc<[String]>,
+    pub(crate) kind: TargetKind,
+    pub(crate) c: usize,
     pub(crate) train: ImageDataset,
     pub(crate) valid: ImageDataset,
     pub(crate) test: Option<ImageDataset>,
@@ -98,14 +101,20 @@ impl ImageDataBunch {
         &self.path
     }
 
-    /// The names of the classes, in the order of the labels.
+    /// The names of the classes, in the order of the labels; none where labels are numbers.
     pub fn classes(&self) -> &[String] {
         &self.classes
     }
 
-    /// The number of classes.
+    /// The number of outputs that a model for this data has: of classes, or of the numbers of an
+    /// item.
     pub fn c(&self) -> usize {
-        self.classes.len()
+        self.c
+    }
+
+    /// The kind of label that the items have.
+    pub fn kind(&self) -> TargetKind {
+        self.kind
     }
 
     /// The device that the batches are for.

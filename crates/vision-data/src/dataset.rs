@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
 use crate::image::Image;
+use crate::targets::{Target, Targets};
 
 /// Which images, and how they are prepared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -40,8 +41,7 @@ pub struct ImageDataset(Arc<Inner>);
 
 struct Inner {
     paths: Vec<PathBuf>,
-    /// Positions in `classes`, one a path; empty if there are no labels.
-    labels: Vec<u32>,
+    labels: Targets,
     classes: Arc<[String]>,
     /// Decoded images, kept where they are small enough.
     decoded: Vec<OnceLock<Arc<Image>>>,
@@ -50,10 +50,10 @@ struct Inner {
 }
 
 impl ImageDataset {
-    /// `labels` is empty or as long as `paths`. Decoded images of up to `keep` bytes are kept.
+    /// `labels` is as long as `paths`. Decoded images of up to `keep` bytes are kept.
     pub(crate) fn new(
         paths: Vec<PathBuf>,
-        labels: Vec<u32>,
+        labels: Targets,
         classes: Arc<[String]>,
         keep: usize,
     ) -> Self {
@@ -86,10 +86,35 @@ impl ImageDataset {
         self.load(index).map(Arc::unwrap_or_clone)
     }
 
-    /// The position of an item's class in [`classes`](Self::classes); none if the images have no
-    /// labels, or there is no such item.
+    /// The position of an item's class in [`classes`](Self::classes); none if the images do not
+    /// have one class each, or there is no such item.
     pub fn label(&self, index: usize) -> Option<usize> {
-        self.0.labels.get(index).map(|&label| label as usize)
+        match &self.0.labels {
+            Targets::Category(positions) => positions.get(index).map(|&label| label as usize),
+            _ => None,
+        }
+    }
+
+    /// The labels of all items, of whatever kind.
+    pub fn labels(&self) -> &Targets {
+        &self.0.labels
+    }
+
+    /// The label of an item in words: its class, its classes joined by `;`, or its numbers joined
+    /// by `;`. None if the images have no labels, or there is no such item.
+    pub fn label_text(&self, index: usize) -> Option<String> {
+        let name = |position: usize| self.0.classes.get(position).cloned().unwrap_or_default();
+        self.0.labels.get(index).map(|label| match label {
+            Target::Category(position) => name(position),
+            Target::MultiCategory(positions) => {
+                let names: Vec<String> = positions.into_iter().map(name).collect();
+                names.join(";")
+            }
+            Target::Float(values) => {
+                let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+                values.join(";")
+            }
+        })
     }
 
     /// The file of an item.

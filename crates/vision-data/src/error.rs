@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::image::{ImageProblem, PixelSize};
+use crate::targets::TargetKind;
 
 /// What can go wrong in this crate.
 #[derive(Debug, thiserror::Error)]
@@ -434,6 +435,18 @@ pub enum Error {
         known: Vec<String>,
         /// What to do about it.
         hint: &'static str,
+    },
+    /// The labels are of another kind than the one asked for.
+    #[error(
+        "the labels are {}, but {} is asked for: choose a loss and metrics for that kind of label",
+        found.describe(),
+        expected.describe()
+    )]
+    WrongTargets {
+        /// The kind asked for.
+        expected: TargetKind,
+        /// The kind that the data has.
+        found: TargetKind,
     },
     /// A random split leaves one side empty.
     #[error("valid_pct {valid_pct} of {items} image(s) leaves no {part} image")]

@@ -23,7 +23,7 @@
 //!     for batch in data.loader(DatasetType::Train, epoch)? {
 //!         let batch = batch?;
 //!         let images = batch.to_device(data.device(), data.stats().as_ref());
-//!         let labels = batch.targets(data.device());
+//!         let labels = batch.targets(data.device())?;
 //!         assert_eq!((images.dims(), labels.dims()), ([10, 3, 32, 32], [10]));
 //!     }
 //! }
@@ -49,6 +49,7 @@
 //! | [`image`] | decoding under limits: [`Image`] |
 //! | [`resize`], [`transforms`] | sizes, and what else is done to an image |
 //! | [`stats`] | normalising |
+//! | [`targets`] | labels: one class, several, or numbers |
 //! | [`items`], [`split`] | finding files, choosing some for validation |
 //! | [`datasets`], [`download`], [`archive`], [`cache`] | `untar_data`: fetching public sets safely |
 //! | [`synthetic`] | digits drawn by the program, where there is no network |
@@ -80,6 +81,7 @@ mod show;
 pub mod split;
 pub mod stats;
 pub mod synthetic;
+pub mod targets;
 pub mod transforms;
 
 pub use burn::tensor::Device;
@@ -94,4 +96,5 @@ pub use crate::image::{Image, ImageProblem, Limits, PixelSize};
 pub use crate::loader::{BadImages, Loader, SkippedImage};
 pub use crate::resize::{ResizeMethod, Size};
 pub use crate::stats::Stats;
+pub use crate::targets::{MultiLabels, Target, TargetKind, Targets};
 pub use crate::transforms::{Transform, TransformConfig, Transforms, get_transforms};

@@ -139,13 +139,9 @@ impl Plan {
                 second_size,
             }
         })?;
-        let labels = indices
-            .iter()
-            .map(|&index| self.dataset.label(index).unwrap_or(0))
-            .collect();
         Ok(Batch {
             images,
-            labels,
+            labels: self.dataset.labels().select(&indices),
             indices,
         })
     }

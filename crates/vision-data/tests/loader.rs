@@ -127,7 +127,8 @@ fn every_item_keeps_its_label_and_its_pixels() {
     let data = builder().build().unwrap();
     let dataset = data.train_ds();
     for batch in epoch(&data, DatasetType::Train, 2) {
-        for (position, (&index, &label)) in batch.indices.iter().zip(&batch.labels).enumerate() {
+        let labels = batch.labels.categories().unwrap();
+        for (position, (&index, label)) in batch.indices.iter().zip(labels).enumerate() {
             assert_eq!(dataset.label(index), Some(label));
             let folder = dataset.path(index).unwrap().parent().unwrap();
             assert!(folder.ends_with(&data.classes()[label]));
@@ -193,13 +194,19 @@ fn a_batch_becomes_a_tensor_divided_by_255_and_normalised_on_the_device() {
     assert!(back.iter().zip(&plain).all(|(a, b)| (a - b).abs() < 1e-6));
     let targets: Vec<i64> = batch
         .targets(device)
+        .unwrap()
         .into_data()
         .convert::<i64>()
         .try_to_vec()
         .unwrap();
     assert_eq!(
         targets,
-        batch.labels.iter().map(|&l| l as i64).collect::<Vec<_>>()
+        batch
+            .labels
+            .rows()
+            .iter()
+            .map(|&l| l as i64)
+            .collect::<Vec<_>>()
     );
 }
 

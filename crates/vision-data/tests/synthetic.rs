@@ -135,12 +135,13 @@ fn no_single_pixel_tells_the_classes_apart() {
         .unwrap()
         .unwrap();
     let images: Vec<_> = (0..600).map(|i| batch.picture(i).unwrap()).collect();
+    let labels = batch.labels.categories().unwrap();
     for y in 0..28 {
         for x in 0..28 {
             for threshold in [32, 64, 96, 128, 160, 192] {
                 let right = images
                     .iter()
-                    .zip(&batch.labels)
+                    .zip(&labels)
                     .filter(|(image, label)| {
                         (image.get_pixel(x, y).0[0] > threshold) == (**label == 1)
                     })

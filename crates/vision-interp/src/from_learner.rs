@@ -1,7 +1,7 @@
 //! What needs a learner or its data: everything else in this crate works on plain numbers and pictures.
 
 use image::RgbImage;
-use vision_data::{DatasetType, ImageDataBunch};
+use vision_data::{DatasetType, ImageDataBunch, TargetKind};
 use vision_learner::Learner;
 
 use crate::{ClassificationInterpretation, Error, Figure, ImageError, ImageGrid, Result};
@@ -21,13 +21,20 @@ impl ClassificationInterpretation {
     ///
     /// # Errors
     ///
-    /// [`Error::NoLabels`] for a test set without labels; else, if there is no such part of the data, or it
-    /// cannot be read.
+    /// [`Error::NoLabels`] for a test set without labels; else, if the items do not have one class each, there
+    /// is no such part of the data, or it cannot be read.
     pub fn from_learner_with(learner: &Learner, part: DatasetType) -> Result<Self> {
         let data = learner.data().clone();
         // Else each item would count as one of the first class.
-        if data.dataset(part)?.label(0).is_none() {
-            return Err(Error::NoLabels { part });
+        match data.dataset(part)?.labels().kind() {
+            Some(TargetKind::Category) => {}
+            None => return Err(Error::NoLabels { part }),
+            Some(found) => {
+                return Err(Error::from(vision_data::Error::WrongTargets {
+                    expected: TargetKind::Category,
+                    found,
+                }));
+            }
         }
         let predictions = learner.get_preds(part)?;
         let classes = data.classes().to_vec();
@@ -72,11 +79,8 @@ pub fn plot_batch(data: &ImageDataBunch, part: DatasetType, rows: usize) -> Resu
         .enumerate()
         .take(rows.saturating_mul(rows))
     {
-        let class = dataset
-            .label(*item)
-            .and_then(|label| data.classes().get(label));
         if let Some(picture) = batch.picture(position) {
-            grid = grid.with_image(picture, class.cloned().unwrap_or_default());
+            grid = grid.with_image(picture, dataset.label_text(*item).unwrap_or_default());
         }
     }
     grid.plot()

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use vision_data::ImageDataBunch;
+use vision_data::{ImageDataBunch, TargetKind};
 use vision_models::{
     Cut, Init,
     layers::{RandomStream, Sequential},
@@ -191,6 +191,11 @@ impl<P: Plan> LearnerBuilder<P> {
     /// Whatever is wrong with the settings, before any work begins: see [`Error`](crate::Error).
     pub fn build(self) -> Result<Learner> {
         let mut settings = self.settings;
+        let found = settings.data.kind();
+        if found != TargetKind::Category {
+            let expected = TargetKind::Category;
+            return Err(vision_data::Error::WrongTargets { expected, found }.into());
+        }
         let mut init = Init::new(settings.seed, settings.data.device());
         let dropout = init.dropout().clone();
         let parts = self.plan.make(&settings.data, &mut init, &dropout)?;

@@ -363,9 +363,10 @@ impl Learner {
     ) -> Result<Vec<(String, f64)>> {
         let mut scoring = Scoring::new(metrics);
         self.infer(part, |batch, logits| {
-            let targets = batch.targets(&logits.device());
+            let targets = batch.targets(&logits.device())?;
             let loss = scalar(&self.settings.loss.mean(logits.clone(), targets));
-            scoring.add(metrics, loss, logits, &batch.labels);
+            scoring.add(metrics, loss, logits, &batch.labels.categories()?);
+            Ok(())
         })?;
         let (loss, values) = scoring.finish(metrics);
         let loss = ("valid_loss".to_owned(), loss.unwrap_or(f64::NAN));
@@ -386,13 +387,14 @@ impl Learner {
             ..Predictions::default()
         };
         self.infer(part, |batch, logits| {
-            let targets = batch.targets(&logits.device());
+            let targets = batch.targets(&logits.device())?;
             let losses = self.settings.loss.per_item(logits.clone(), targets);
             all.losses.extend(values(losses));
             all.probabilities
                 .extend(values(self.settings.loss.activation(logits)));
-            all.targets.extend(&batch.labels);
+            all.targets.extend(batch.labels.categories()?);
             all.indices.extend(&batch.indices);
+            Ok(())
         })?;
         Ok(all)
     }
@@ -429,7 +431,11 @@ impl Learner {
     }
 
     /// Runs the model over a part of the data, on the plain device.
-    fn infer(&self, part: DatasetType, mut each: impl FnMut(&Batch, Tensor<2>)) -> Result<()> {
+    fn infer(
+        &self,
+        part: DatasetType,
+        mut each: impl FnMut(&Batch, Tensor<2>) -> Result<()>,
+    ) -> Result<()> {
         let model = self.model.valid();
         let device = self.data().device();
         let limits = self.limits();
@@ -439,7 +445,7 @@ impl Learner {
             limits.check(&images)?;
             let logits = model.forward(images);
             check_outputs(&logits, self.data())?;
-            each(&batch, logits);
+            each(&batch, logits)?;
         }
         Ok(())
     }

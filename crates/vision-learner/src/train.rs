@@ -102,7 +102,7 @@ impl Run<'_> {
     ) -> Result<()> {
         (ctx.state.skip_backward, ctx.state.skip_step) = (false, false);
         ctx.state.last_input = Some(batch.to_device(device, ctx.data.stats().as_ref()));
-        ctx.state.last_target = Some(batch.targets(device));
+        ctx.state.last_target = Some(batch.targets(device)?);
         self.each(ctx, |callback, ctx| callback.on_batch_begin(ctx))?;
         let images = ctx.state.last_input.clone();
         let targets = ctx.state.last_target.clone();
@@ -160,7 +160,8 @@ impl Run<'_> {
             let batch = batch?;
             self.forward(ctx, Some(&*model), &batch, &device)?;
             if let Some(logits) = ctx.state.last_output.take() {
-                scoring.add(self.metrics, ctx.state.last_loss, logits, &batch.labels);
+                let targets = batch.labels.categories()?;
+                scoring.add(self.metrics, ctx.state.last_loss, logits, &targets);
             }
             (ctx.state.loss, ctx.state.last_input) = (None, None);
             self.each(ctx, |callback, ctx| callback.on_batch_end(ctx))?;

@@ -1,0 +1,298 @@
+//! What the items of a set are labelled with: a class, several classes, or numbers.
+
+use burn::tensor::{Device, Int, Tensor, TensorData};
+
+use crate::error::{Error, Result};
+
+/// The kind of label that all items of a set have. It decides the loss and the metrics.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum TargetKind {
+    /// One class an item: the target of a batch is `[batch]`, positions of classes.
+    Category,
+    /// Any number of classes an item: the target is `[batch, classes]`, of zeros and ones.
+    MultiCategory,
+    /// Numbers: the target is `[batch, columns]`.
+    Float,
+}
+
+impl TargetKind {
+    /// A phrase for messages.
+    pub fn describe(self) -> &'static str {
+        match self {
+            Self::Category => "one class an item",
+            Self::MultiCategory => "several classes an item",
+            Self::Float => "numbers",
+        }
+    }
+}
+
+/// The labels of some items, in the order of the items.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Targets {
+    /// So many items without labels.
+    Empty(usize),
+    /// Of each item the position of its class.
+    Category(Vec<u32>),
+    /// Of each item the positions of its classes.
+    MultiCategory(MultiLabels),
+    /// Of each item so many numbers.
+    Float {
+        /// The numbers of one item.
+        columns: usize,
+        /// Row-major, `[items, columns]`.
+        values: Vec<f32>,
+    },
+}
+
+/// The classes of each item, where an item may have any number of them. Only those that it has are
+/// stored: four bytes an item, and four a label.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct MultiLabels {
+    classes: usize,
+    /// Of each item, the end of its positions in `positions`.
+    ends: Vec<u32>,
+    positions: Vec<u32>,
+}
+
+/// The label of one item.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Target {
+    /// The position of its class.
+    Category(usize),
+    /// The positions of its classes, ascending.
+    MultiCategory(Vec<usize>),
+    /// Its numbers.
+    Float(Vec<f32>),
+}
+
+impl MultiLabels {
+    /// No item yet, of a set with so many classes.
+    pub fn new(classes: usize) -> Self {
+        Self {
+            classes,
+            ..Self::default()
+        }
+    }
+
+    /// Adds an item with the classes at these positions; a position given twice counts once.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadOption`] for a position that is not below the number of classes.
+    pub fn push(&mut self, positions: impl IntoIterator<Item = usize>) -> Result<()> {
+        let start = self.positions.len();
+        for position in positions {
+            if position >= self.classes {
+                self.positions.truncate(start);
+                return Err(Error::BadOption {
+                    option: "position of a class",
+                    expected: "one below the number of classes",
+                    found: format!("{position} of {}", self.classes),
+                });
+            }
+            self.positions.push(position as u32);
+        }
+        if let Some(added) = self.positions.get_mut(start..) {
+            added.sort_unstable();
+        }
+        // Sorted, so that equal ones are neighbours.
+        let mut kept = start;
+        for at in start..self.positions.len() {
+            if at == start || self.positions[at] != self.positions[kept - 1] {
+                self.positions[kept] = self.positions[at];
+                kept += 1;
+            }
+        }
+        self.positions.truncate(kept);
+        self.ends.push(kept as u32);
+        Ok(())
+    }
+
+    /// The number of classes of the set.
+    pub fn classes(&self) -> usize {
+        self.classes
+    }
+
+    /// The number of items.
+    pub fn len(&self) -> usize {
+        self.ends.len()
+    }
+
+    /// Whether there is no item.
+    pub fn is_empty(&self) -> bool {
+        self.ends.is_empty()
+    }
+
+    /// The positions of an item's classes, ascending; none beyond the last item.
+    pub fn get(&self, item: usize) -> Option<&[u32]> {
+        let end = *self.ends.get(item)? as usize;
+        let start = match item.checked_sub(1) {
+            Some(before) => *self.ends.get(before)? as usize,
+            None => 0,
+        };
+        self.positions.get(start..end)
+    }
+
+    /// Ones where an item has a class, else zeros; row-major `[items, classes]`.
+    pub fn one_hot(&self) -> Vec<f32> {
+        let mut rows = vec![0.0; self.len() * self.classes];
+        for (item, row) in rows.chunks_exact_mut(self.classes.max(1)).enumerate() {
+            for &position in self.get(item).unwrap_or_default() {
+                if let Some(value) = row.get_mut(position as usize) {
+                    *value = 1.0;
+                }
+            }
+        }
+        rows
+    }
+}
+
+impl Targets {
+    /// The kind of label; none if there are no labels.
+    pub fn kind(&self) -> Option<TargetKind> {
+        match self {
+            Self::Empty(_) => None,
+            Self::Category(_) => Some(TargetKind::Category),
+            Self::MultiCategory(_) => Some(TargetKind::MultiCategory),
+            Self::Float { .. } => Some(TargetKind::Float),
+        }
+    }
+
+    /// The number of items.
+    pub fn len(&self) -> usize {
+        match self {
+            Self::Empty(items) => *items,
+            Self::Category(positions) => positions.len(),
+            Self::MultiCategory(labels) => labels.len(),
+            Self::Float { columns, values } => values.len() / (*columns).max(1),
+        }
+    }
+
+    /// Whether there is no item.
+    pub fn is_empty(&self) -> bool {
+        self.len() == 0
+    }
+
+    /// The label of one item; none without labels, or beyond the last item.
+    ///
+    /// ```
+    /// use vision_data::{MultiLabels, Target, Targets};
+    ///
+    /// let mut labels = MultiLabels::new(3);
+    /// labels.push([2, 0])?;
+    /// labels.push([])?;
+    /// let targets = Targets::MultiCategory(labels);
+    /// assert_eq!(targets.get(0), Some(Target::MultiCategory(vec![0, 2])));
+    /// assert_eq!(targets.get(1), Some(Target::MultiCategory(vec![])));
+    /// assert_eq!(targets.get(2), None);
+    /// assert_eq!(targets.rows(), [1.0, 0.0, 1.0, 0.0, 0.0, 0.0]);
+    /// # Ok::<(), vision_data::Error>(())
+    /// ```
+    pub fn get(&self, item: usize) -> Option<Target> {
+        match self {
+            Self::Empty(_) => None,
+            Self::Category(positions) => positions
+                .get(item)
+                .map(|&position| Target::Category(position as usize)),
+            Self::MultiCategory(labels) => labels.get(item).map(|positions| {
+                Target::MultiCategory(positions.iter().map(|&p| p as usize).collect())
+            }),
+            Self::Float { columns, values } => {
+                let start = item.checked_mul(*columns)?;
+                values
+                    .get(start..start.checked_add(*columns)?)
+                    .filter(|row| !row.is_empty())
+                    .map(|row| Target::Float(row.to_vec()))
+            }
+        }
+    }
+
+    /// The labels of the items at these positions, in this order. A position beyond the last item
+    /// is passed over.
+    pub fn select(&self, items: &[usize]) -> Self {
+        match self {
+            Self::Empty(all) => Self::Empty(items.iter().filter(|&item| item < all).count()),
+            Self::Category(positions) => Self::Category(
+                items
+                    .iter()
+                    .filter_map(|&item| positions.get(item).copied())
+                    .collect(),
+            ),
+            Self::MultiCategory(labels) => {
+                let mut selected = MultiLabels::new(labels.classes);
+                for positions in items.iter().filter_map(|&item| labels.get(item)) {
+                    selected.positions.extend(positions);
+                    selected.ends.push(selected.positions.len() as u32);
+                }
+                Self::MultiCategory(selected)
+            }
+            Self::Float { columns, values } => Self::Float {
+                columns: *columns,
+                values: items
+                    .iter()
+                    .filter_map(|&item| {
+                        let start = item.checked_mul(*columns)?;
+                        values.get(start..start.checked_add(*columns)?)
+                    })
+                    .flatten()
+                    .copied()
+                    .collect(),
+            },
+        }
+    }
+
+    /// Of each item the position of its class, and 0 where there are no labels.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongTargets`] if the labels are of another kind.
+    pub fn categories(&self) -> Result<Vec<usize>> {
+        match self {
+            // fastai's `EmptyLabel` is a zero as well.
+            Self::Empty(items) => Ok(vec![0; *items]),
+            Self::Category(positions) => Ok(positions.iter().map(|&p| p as usize).collect()),
+            Self::MultiCategory(_) | Self::Float { .. } => Err(Error::WrongTargets {
+                expected: TargetKind::Category,
+                found: self.kind().unwrap_or(TargetKind::Category),
+            }),
+        }
+    }
+
+    /// The labels as rows of numbers, row-major: of several classes an item `[items, classes]`,
+    /// ones where it has the class; of numbers `[items, columns]`; of one class an item its
+    /// position, `[items, 1]`.
+    pub fn rows(&self) -> Vec<f32> {
+        match self {
+            Self::Empty(items) => vec![0.0; *items],
+            Self::Category(positions) => positions.iter().map(|&p| p as f32).collect(),
+            Self::MultiCategory(labels) => labels.one_hot(),
+            Self::Float { values, .. } => values.clone(),
+        }
+    }
+
+    /// The numbers in a row of [`rows`](Self::rows).
+    pub fn columns(&self) -> usize {
+        match self {
+            Self::Empty(_) | Self::Category(_) => 1,
+            Self::MultiCategory(labels) => labels.classes(),
+            Self::Float { columns, .. } => *columns,
+        }
+    }
+
+    /// The positions of classes on a device: `[items]`.
+    ///
+    /// # Errors
+    ///
+    /// As [`categories`](Self::categories).
+    pub fn to_int(&self, device: &Device) -> Result<Tensor<1, Int>> {
+        let positions: Vec<i64> = self.categories()?.iter().map(|&p| p as i64).collect();
+        let shape = [positions.len()];
+        Ok(Tensor::from_data(TensorData::new(positions, shape), device))
+    }
+
+    /// The [`rows`](Self::rows) on a device: `[items, columns]`.
+    pub fn to_float(&self, device: &Device) -> Tensor<2> {
+        let shape = [self.len(), self.columns()];
+        Tensor::from_data(TensorData::new(self.rows(), shape), device)
+    }
+}

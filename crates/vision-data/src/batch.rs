@@ -4,6 +4,7 @@ use burn::tensor::{Device, Int, Tensor, TensorData};
 use image::RgbImage;
 
 use crate::error::{Error, Result};
+use crate::mix::Mixed;
 use crate::pipeline::{Pixels, Planes};
 use crate::stats::Stats;
 use crate::targets::Targets;
@@ -15,7 +16,7 @@ pub struct HostImages {
     height: usize,
     width: usize,
     /// Image by image, of each the planes of red, green and blue.
-    planes: Planes,
+    pub(crate) planes: Planes,
 }
 
 /// Some items of a data set, ready for a device.
@@ -27,6 +28,7 @@ pub struct Batch {
     pub labels: Targets,
     /// The position of each item in its data set.
     pub indices: Vec<usize>,
+    pub(crate) mix: Option<Mixed>,
 }
 
 impl Batch {
@@ -38,6 +40,11 @@ impl Batch {
     /// Whether there is no item. A loader never hands out such a batch.
     pub fn is_empty(&self) -> bool {
         self.indices.is_empty()
+    }
+
+    /// Which items share a picture, if a [`BatchTransform`](crate::BatchTransform) saw to that.
+    pub fn mix(&self) -> Option<&Mixed> {
+        self.mix.as_ref()
     }
 
     /// `[batch, channels, height, width]`.

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::folder::{Found, Layout, TestFolder};
 use crate::labels::check_classes;
 use crate::loader::BadImages;
+use crate::mix::BatchTransform;
 use crate::pipeline::Pipeline;
 use crate::resize::{ResizeMethod, Size};
 use crate::split::check_valid_pct;
@@ -41,7 +42,7 @@ const MOST_WORKERS: usize = 16;
 /// | `batch_size` | 64 |
 /// | `val_batch_size` | as `batch_size` |
 /// | `size`, `resize_method` | images stay as they are |
-/// | `transforms` | none |
+/// | `transforms`, `batch_transform` | none |
 /// | `normalize` | not |
 /// | `num_workers` | the cores, at most 16 |
 /// | `seed` | 42 |
@@ -58,6 +59,7 @@ pub struct ImageDataBunchBuilder {
     size: Option<Size>,
     resize_method: Option<ResizeMethod>,
     transforms: Transforms,
+    batch_transforms: Vec<BatchTransform>,
     stats: Option<Stats>,
     num_workers: Option<usize>,
     device: Option<Device>,
@@ -82,6 +84,7 @@ impl ImageDataBunchBuilder {
             size: None,
             resize_method: None,
             transforms: Transforms::default(),
+            batch_transforms: Vec::new(),
             stats: None,
             num_workers: None,
             device: None,
@@ -169,6 +172,12 @@ impl ImageDataBunchBuilder {
         self
     }
 
+    /// What is done to training batches as a whole; of several, each batch draws one.
+    pub fn batch_transform(mut self, transform: BatchTransform) -> Self {
+        self.batch_transforms.push(transform);
+        self
+    }
+
     /// Normalises every batch on its device.
     pub fn normalize(mut self, stats: Stats) -> Self {
         self.stats = Some(stats);
@@ -242,6 +251,7 @@ impl ImageDataBunchBuilder {
             size: self.size,
             resize_method: self.resize_method,
             transforms: Arc::new(self.transforms),
+            batch_transforms: self.batch_transforms.into(),
             stats: self.stats,
             num_workers: self.num_workers.unwrap_or_else(default_workers),
             seed: self.layout.seed,
@@ -264,6 +274,9 @@ impl ImageDataBunchBuilder {
         self.size.map_or(Ok(()), Size::check)?;
         self.stats.as_ref().map_or(Ok(()), Stats::check)?;
         self.layout.valid_pct.map_or(Ok(()), check_valid_pct)?;
+        self.batch_transforms
+            .iter()
+            .try_for_each(BatchTransform::check)?;
         self.transforms.check()
     }
 }

@@ -13,6 +13,7 @@ use crate::dataset::{DatasetType, ImageDataset};
 use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::loader::{BadImages, Loader, Plan};
+use crate::mix::BatchTransform;
 use crate::pipeline::Pipeline;
 use crate::resize::{ResizeMethod, Size};
 use crate::rng::{Purpose, Rng};
@@ -57,6 +58,7 @@ pub struct ImageDataBunch {
     pub(crate) size: Option<Size>,
     pub(crate) resize_method: Option<ResizeMethod>,
     pub(crate) transforms: Arc<Transforms>,
+    pub(crate) batch_transforms: Arc<[BatchTransform]>,
     pub(crate) stats: Option<Stats>,
     pub(crate) num_workers: usize,
     pub(crate) seed: u64,
@@ -150,6 +152,11 @@ impl ImageDataBunch {
     /// What is done to the images.
     pub fn transforms(&self) -> &Transforms {
         &self.transforms
+    }
+
+    /// What is done to training batches as a whole.
+    pub fn batch_transforms(&self) -> &[BatchTransform] {
+        &self.batch_transforms
     }
 
     /// The seed of order and transforms.
@@ -351,6 +358,11 @@ impl ImageDataBunch {
             epoch: if training { epoch } else { 0 },
             training,
             bad_images: self.bad_images,
+            batch_transforms: if training {
+                Arc::clone(&self.batch_transforms)
+            } else {
+                Arc::default()
+            },
         })
     }
 }

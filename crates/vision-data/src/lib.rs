@@ -47,7 +47,8 @@
 //! | [`dataset`] | the images of one part: [`ImageDataset`] |
 //! | [`loader`], [`batch`] | worker threads, and what they bring |
 //! | [`image`] | decoding under limits: [`Image`] |
-//! | [`resize`], [`transforms`] | sizes, and what else is done to an image |
+//! | [`resize`], [`padding`], [`transforms`] | sizes, and what else is done to an image |
+//! | [`mix`] | what is done to a batch as a whole: MixUp and CutMix |
 //! | [`stats`] | normalising |
 //! | [`targets`] | labels: one class, several, or numbers |
 //! | [`items`], [`split`] | finding files, choosing some for validation |
@@ -73,6 +74,8 @@ pub mod image;
 pub mod items;
 mod labels;
 pub mod loader;
+pub mod mix;
+pub mod padding;
 mod pipeline;
 pub mod resize;
 mod rng;
@@ -94,6 +97,8 @@ pub use crate::datasets::{Dataset, UntarConfig, Urls, untar_data, untar_data_wit
 pub use crate::error::{Error, Result};
 pub use crate::image::{Image, ImageProblem, Limits, PixelSize};
 pub use crate::loader::{BadImages, Loader, SkippedImage};
+pub use crate::mix::{BatchTransform, Mixed};
+pub use crate::padding::PaddingMode;
 pub use crate::resize::{ResizeMethod, Size};
 pub use crate::stats::Stats;
 pub use crate::targets::{MultiLabels, Target, TargetKind, Targets};

@@ -16,6 +16,7 @@ use crate::batch::{Batch, HostImages};
 use crate::dataset::ImageDataset;
 use crate::error::{Error, Result};
 use crate::image::PixelSize;
+use crate::mix::{self, BatchTransform};
 use crate::pipeline::{Pipeline, Pixels};
 use crate::rng::{Purpose, Rng};
 
@@ -54,6 +55,8 @@ pub(crate) struct Plan {
     pub(crate) epoch: u64,
     pub(crate) training: bool,
     pub(crate) bad_images: BadImages,
+    /// Empty but in training.
+    pub(crate) batch_transforms: Arc<[BatchTransform]>,
 }
 
 /// One batch, if there is anything left of it, and what was left out.
@@ -98,7 +101,11 @@ impl Plan {
         let batch = if useless {
             Ok(None)
         } else {
-            self.collate(items, indices).map(Some)
+            self.collate(items, indices).map(|mut batch| {
+                let mut rng = Rng::keyed(Purpose::Mix, self.seed, self.epoch, number as u64);
+                batch.mix = mix::apply(&self.batch_transforms, &mut batch.images, &mut rng);
+                Some(batch)
+            })
         };
         Some(batch.map(|batch| Prepared { batch, skipped }))
     }
@@ -143,6 +150,7 @@ impl Plan {
             images,
             labels: self.dataset.labels().select(&indices),
             indices,
+            mix: None,
         })
     }
 }

@@ -2,6 +2,7 @@
 
 use crate::geometry::Map;
 use crate::image::Image;
+use crate::padding::PaddingMode;
 use crate::resize::{ResizeMethod, Size, crop_pad};
 use crate::rng::Rng;
 use crate::sample::{Grid, Source, sample};
@@ -68,8 +69,12 @@ impl Pipeline {
         let wanted = self.size.map(Size::height_width);
         let grid = wanted.map_or(source, |wanted| self.method.resized(source, wanted));
         let (height, width) = wanted.unwrap_or(grid);
-        let rows = crop_pad(grid.0, height, draw.crop.0);
-        let mut cols = crop_pad(grid.1, width, draw.crop.1);
+        let places = |have, want, part| {
+            let places = crop_pad(have, want, part, PaddingMode::Reflection);
+            places.into_iter().flatten().collect::<Vec<_>>()
+        };
+        let rows = places(grid.0, height, draw.crop.0);
+        let mut cols = places(grid.1, width, draw.crop.1);
         if draw.flip {
             // The whole grid is mirrored before anything is cut from it.
             for col in &mut cols {
@@ -99,6 +104,7 @@ impl Pipeline {
                 rows: &rows,
                 cols: &cols,
                 map,
+                padding: PaddingMode::Reflection,
             };
             let floats = sample(source, &grid);
             Planes::Floats(match draw.lighting {

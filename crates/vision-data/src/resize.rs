@@ -3,6 +3,7 @@
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
+use crate::padding::PaddingMode;
 
 /// The size that every image gets. Made from a number (`224`) or `(height, width)`.
 ///
@@ -102,43 +103,45 @@ impl ResizeMethod {
     }
 }
 
-/// One axis of cropping and padding: of each pixel wanted, the one of `have` to take.
+/// One axis of cropping and padding: of each pixel wanted, the one of `have` to take, or none where
+/// it is black.
 ///
-/// What is missing is filled up on both sides by reflection without repeating the edge, again and
-/// again if the image is that short. `part` in `[0, 1]` says which part to keep.
-pub(crate) fn crop_pad(have: usize, want: usize, part: f64) -> Vec<usize> {
+/// What is missing is filled up on both sides. `part` in `[0, 1]` says which part to keep.
+pub(crate) fn crop_pad(
+    have: usize,
+    want: usize,
+    part: f64,
+    padding: PaddingMode,
+) -> Vec<Option<usize>> {
     if have == want {
-        return (0..want).collect();
+        return (0..want).map(Some).collect();
     }
     let pad = (want + 1).saturating_sub(have) / 2;
     let spare = (have + 2 * pad + 1).saturating_sub(want);
     // A part of 1 is the last position, not one beyond.
     let start = (spare as f64 * part.min(1.0 - 1e-7)) as usize;
     (start..start + want)
-        .map(|i| reflect(i as i64 - pad as i64, have))
+        .map(|i| padding.index(i as i64 - pad as i64, have))
         .collect()
-}
-
-fn reflect(i: i64, n: usize) -> usize {
-    let last = n as i64 - 1;
-    if last <= 0 {
-        return 0;
-    }
-    let i = i.rem_euclid(2 * last);
-    (if i > last { 2 * last - i } else { i }) as usize
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
 
+    /// With reflection, where every pixel has a place in the image.
+    fn reflected(have: usize, want: usize, part: f64) -> Vec<usize> {
+        let places = crop_pad(have, want, part, PaddingMode::Reflection);
+        places.into_iter().flatten().collect()
+    }
+
     #[test]
     fn fastais_example_of_100_by_200_to_50() {
         assert_eq!(ResizeMethod::Crop.resized((100, 200), (50, 50)), (50, 100));
-        assert_eq!(crop_pad(100, 50, 0.5).first(), Some(&25));
+        assert_eq!(reflected(100, 50, 0.5).first(), Some(&25));
         assert_eq!(ResizeMethod::Pad.resized((100, 200), (50, 50)), (25, 50));
         // 13 rows of padding on both sides, and the crop begins at row 1: 12 of them are used.
-        let rows = crop_pad(25, 50, 0.5);
+        let rows = reflected(25, 50, 0.5);
         assert_eq!((rows[0], rows[11], rows[12], rows[49]), (12, 1, 0, 12 - 1));
         assert_eq!(ResizeMethod::Squish.resized((100, 200), (50, 50)), (50, 50));
     }
@@ -153,17 +156,31 @@ mod tests {
     #[test]
     fn crop_positions_are_fastais_truncations() {
         // fastai's own test: size 4 of 5 at 0, .5 and .99.
-        assert_eq!(crop_pad(5, 4, 0.0), [0, 1, 2, 3]);
-        assert_eq!(crop_pad(5, 4, 0.5), [1, 2, 3, 4]);
-        assert_eq!(crop_pad(5, 4, 0.99), [1, 2, 3, 4]);
-        assert_eq!(crop_pad(5, 4, 1.0), [1, 2, 3, 4]);
+        assert_eq!(reflected(5, 4, 0.0), [0, 1, 2, 3]);
+        assert_eq!(reflected(5, 4, 0.5), [1, 2, 3, 4]);
+        assert_eq!(reflected(5, 4, 0.99), [1, 2, 3, 4]);
+        assert_eq!(reflected(5, 4, 1.0), [1, 2, 3, 4]);
     }
 
     #[test]
     fn reflection_goes_on_for_images_shorter_than_the_padding() {
-        assert_eq!(crop_pad(3, 11, 0.5), [0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2]);
-        assert_eq!(crop_pad(1, 4, 0.5), [0, 0, 0, 0]);
-        assert_eq!(crop_pad(2, 6, 0.0), [0, 1, 0, 1, 0, 1]);
+        assert_eq!(reflected(3, 11, 0.5), [0, 1, 2, 1, 0, 1, 2, 1, 0, 1, 2]);
+        assert_eq!(reflected(1, 4, 0.5), [0, 0, 0, 0]);
+        assert_eq!(reflected(2, 6, 0.0), [0, 1, 0, 1, 0, 1]);
+    }
+
+    #[test]
+    fn other_padding_repeats_the_edge_or_is_black() {
+        let places = |padding| crop_pad(2, 5, 0.5, padding);
+        // A pad of (5 - 2 + 1) / 2 = 2 on both sides makes 6; 2 · 0.5 = 1 is where the crop begins.
+        assert_eq!(
+            places(PaddingMode::Border),
+            [0, 0, 1, 1, 1].map(Some).to_vec()
+        );
+        assert_eq!(
+            places(PaddingMode::Zeros),
+            [None, Some(0), Some(1), None, None]
+        );
     }
 
     #[test]

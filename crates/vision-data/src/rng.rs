@@ -18,6 +18,8 @@ pub(crate) enum Purpose {
     Augment = 3,
     /// The drawing of one digit.
     Digit = 4,
+    /// What a training batch goes through as a whole.
+    Mix = 5,
 }
 
 /// A ChaCha8 stream: the same numbers on every machine and in every version of this crate.
@@ -64,6 +66,18 @@ impl Rng {
                 return (x % n) as usize;
             }
         }
+    }
+
+    /// The numbers 0 to n - 1 in random order.
+    pub(crate) fn order(&mut self, n: usize) -> Vec<usize> {
+        let mut order: Vec<usize> = (0..n).collect();
+        self.shuffle(&mut order);
+        order
+    }
+
+    /// For distributions of other crates.
+    pub(crate) fn source(&mut self) -> &mut ChaCha8Rng {
+        &mut self.0
     }
 
     /// Fisher and Yates: every order is equally likely.

@@ -1,7 +1,8 @@
 //! Bilinear sampling as fastai does it: PyTorch's `grid_sample(align_corners=True)` with
-//! reflection, after shrinking by areas where one source pixel in several would be looked at.
+//! any padding mode, after shrinking by areas where one source pixel in several would be looked at.
 
 use crate::geometry::Map;
+use crate::padding::PaddingMode;
 
 /// Pixels of red, green and blue, row by row; bytes of an image or floats of a shrunk one.
 #[derive(Clone, Copy, Debug)]
@@ -21,6 +22,8 @@ pub(crate) struct Grid<'a> {
     pub(crate) rows: &'a [usize],
     pub(crate) cols: &'a [usize],
     pub(crate) map: Map,
+    /// What is beyond the edges of the source.
+    pub(crate) padding: PaddingMode,
 }
 
 /// Samples `image` on `grid` into planes of red, green and blue, in `[0, 1]`.
@@ -33,10 +36,30 @@ pub(crate) fn sample(image: Source<'_, u8>, grid: &Grid<'_>) -> Vec<f32> {
                 height,
                 width,
             };
-            bilinear(image, grid)
+            padded(image, grid)
         }
-        None => bilinear(image, grid),
+        None => padded(image, grid),
     }
+}
+
+/// Where black is beyond the edge, a black rim is put around the image, so that the inner loop
+/// need not ask which of its neighbours are there.
+fn padded<T: Copy + Default + Into<f32>>(image: Source<'_, T>, grid: &Grid<'_>) -> Vec<f32> {
+    if grid.padding != PaddingMode::Zeros {
+        return bilinear(image, grid);
+    }
+    let line = 3 * (image.width + 2);
+    let mut pixels = vec![T::default(); line * (image.height + 2)];
+    let inner = pixels.chunks_exact_mut(line).skip(1);
+    for (line, row) in inner.zip(image.pixels.chunks_exact(3 * image.width)) {
+        line[3..3 + row.len()].copy_from_slice(row);
+    }
+    let image = Source {
+        pixels: &pixels,
+        height: image.height + 2,
+        width: image.width + 2,
+    };
+    bilinear(image, grid)
 }
 
 /// The size to shrink to before sampling. fastai does so when it makes an image more than two
@@ -102,20 +125,30 @@ struct Tap {
 }
 
 impl Tap {
-    /// At a coordinate (-1 to 1, reflected beyond) of an axis of `n` pixels that are `step` apart.
-    fn at(coordinate: f64, n: usize, step: usize) -> Self {
-        let last = (n - 1) as f64;
+    /// At a coordinate (-1 to 1) of an axis of `n` pixels that are `step` apart; with
+    /// [`PaddingMode::Zeros`] the first and the last of them are the rim.
+    fn at(coordinate: f64, n: usize, step: usize, padding: PaddingMode) -> Self {
+        let rim = if padding == PaddingMode::Zeros {
+            1.0
+        } else {
+            0.0
+        };
+        let last = (n - 1) as f64 - 2.0 * rim;
         let mut at = (coordinate + 1.0) / 2.0 * last;
         if !(0.0..=last).contains(&at) {
-            at = at.rem_euclid(2.0 * last);
-            if at > last {
-                at = 2.0 * last - at;
-            }
+            at = match padding {
+                PaddingMode::Zeros | PaddingMode::Border => at.clamp(-rim, last + rim),
+                PaddingMode::Reflection => {
+                    let at = at.rem_euclid(2.0 * last);
+                    if at > last { 2.0 * last - at } else { at }
+                }
+            };
             // Not a number: one pixel has no extent to reflect, and a map may reach infinity.
             if at.is_nan() {
-                at = 0.0;
+                at = -rim;
             }
         }
+        at += rim;
         let first = (at as usize).min(n - 1);
         Self {
             first: first * step,
@@ -132,8 +165,8 @@ fn bilinear<T: Copy + Into<f32>>(image: Source<'_, T>, grid: &Grid<'_>) -> Vec<f
     let (greens, blues) = rest.split_at_mut(plane);
     let out = reds.iter_mut().zip(greens).zip(blues);
 
-    let across = |x: f64| Tap::at(x, image.width, 3);
-    let down = |y: f64| Tap::at(y, image.height, 3 * image.width);
+    let across = |x: f64| Tap::at(x, image.width, 3, grid.padding);
+    let down = |y: f64| Tap::at(y, image.height, 3 * image.width, grid.padding);
     let xs: Vec<f64> = grid.cols.iter().map(|&i| position(i, grid.width)).collect();
     let ys = grid.rows.iter().map(|&i| position(i, grid.height));
     if grid.map.is_separable() {
@@ -210,6 +243,7 @@ mod tests {
             rows: &all,
             cols: &all,
             map: Map::IDENTITY,
+            padding: PaddingMode::Reflection,
         };
         let planes = sample(image, &grid);
         planes[..to].iter().map(|v| v * 255.0).collect()
@@ -241,9 +275,18 @@ mod tests {
 
     #[test]
     fn every_coordinate_is_inside_even_if_it_is_no_number() {
+        let modes = [
+            PaddingMode::Zeros,
+            PaddingMode::Border,
+            PaddingMode::Reflection,
+        ];
         for coordinate in [f64::NAN, f64::INFINITY, -1e300, 1e300, -1.0, 1.0, 3.7] {
-            for n in [1, 2, 7] {
-                let tap = Tap::at(coordinate, n, 1);
+            for (mode, n) in modes
+                .into_iter()
+                .flat_map(|mode| [1, 2, 7].map(|n| (mode, n)))
+            {
+                let n = if mode == PaddingMode::Zeros { n + 2 } else { n };
+                let tap = Tap::at(coordinate, n, 1, mode);
                 assert!(tap.first < n && tap.second < n && (0.0..=1.0).contains(&tap.weight));
             }
         }
@@ -252,8 +295,42 @@ mod tests {
     #[test]
     fn beyond_the_edge_comes_the_reflection_without_repeating_it() {
         // Three pixels at -1, 0, 1: 1.5 is as far beyond the last as 0.5 is before it.
-        let (beyond, before) = (Tap::at(1.5, 3, 1), Tap::at(0.5, 3, 1));
+        let at = |coordinate| Tap::at(coordinate, 3, 1, PaddingMode::Reflection);
+        let (beyond, before) = (at(1.5), at(0.5));
         assert_eq!((beyond.first, beyond.second), (before.first, before.second));
         assert!((beyond.weight - before.weight).abs() < 1e-6);
+    }
+
+    #[test]
+    fn beyond_the_edge_comes_black_or_the_edge_where_asked_for() {
+        // Pixels at -1, 0 and 1, the last of them white. Halfway between the last and the next place
+        // there is half of it with a black rim, and all of it where the edge goes on.
+        let pixels = [[0; 3], [0; 3], [255; 3]].concat();
+        let value = |padding, shift: f64| {
+            let source = Source {
+                pixels: &pixels,
+                height: 1,
+                width: 3,
+            };
+            let grid = Grid {
+                height: 1,
+                width: 3,
+                rows: &[0],
+                cols: &[2],
+                map: Map([[1.0, 0.0, shift], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]),
+                padding,
+            };
+            sample(source, &grid)[0]
+        };
+        assert_eq!(value(PaddingMode::Zeros, 0.5), 0.5);
+        assert_eq!(value(PaddingMode::Zeros, 1.0), 0.0);
+        assert_eq!(value(PaddingMode::Zeros, 7.0), 0.0);
+        assert_eq!(value(PaddingMode::Zeros, 0.0), 1.0);
+        assert_eq!(value(PaddingMode::Border, 0.5), 1.0);
+        assert_eq!(value(PaddingMode::Border, 7.0), 1.0);
+        assert_eq!(value(PaddingMode::Reflection, 0.5), 0.5);
+        assert_eq!(value(PaddingMode::Reflection, 1.0), 0.0);
+        assert_eq!(value(PaddingMode::Reflection, 2.0), 0.0);
+        assert_eq!(value(PaddingMode::Reflection, 4.0), 1.0);
     }
 }

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What PyTorch computes for the memory-bound kernels: vision-kernels/tests/fixtures/memory.json.
+"""What PyTorch computes for the kernels: vision-kernels/tests/fixtures/memory.json.
 
     pip install torch==2.11.0
     python3 scripts/make_kernel_fixtures.py crates/vision-kernels/tests/fixtures/memory.json
@@ -110,10 +110,54 @@ def adam():
     return case
 
 
+def eighths(*shape):
+    """Short to write, and few enough digits that no sum of their products is rounded."""
+    return torch.randint(-12, 13, shape) / 8
+
+
+def convolution(n, c, h, w, outputs, kernel, stride=1, padding=0, groups=1, dilation=1, odd=False):
+    x, weight = last(eighths(n, c, h, w)), eighths(outputs, c // groups, kernel, kernel)
+    if odd:
+        # Where PyTorch puts what is not a number: in all that reads it.
+        x[0, 1, 1, 2], x[n - 1, c - 1, h - 1, 0] = math.nan, math.inf
+    x, weight = x.requires_grad_(), weight.requires_grad_()
+    y = F.conv2d(x, weight, None, stride, padding, dilation, groups)
+    dy = last(eighths(*y.shape))
+    if odd:
+        dy[0, 0, 1, 1], dy[n - 1, outputs - 1, 0, 2] = math.nan, -math.inf
+    y.backward(dy)
+    return {
+        "shape": [n, h, w, c], "outputs": outputs, "kernel": kernel, "stride": stride, "padding": padding,
+        "dilation": dilation, "x": flat(x), "w": weights(weight), "y": flat(y), "dy": flat(dy),
+        "dx": flat(x.grad), "dw": weights(weight.grad),
+    }
+
+
+def weights(t):
+    """Values in PyTorch's own order, which weights have in the kernels too."""
+    return [float(f"{v:.9g}") if math.isfinite(v) else str(v) for v in t.flatten().tolist()]
+
+
+def mean_windows(n, c, h, w, size, ceil_mode):
+    x = eighths(n, c, h, w)
+    x[0, 0, 1, 1], x[0, 1, 0, 0] = math.nan, math.inf
+    x = last(x).requires_grad_()
+    y = F.avg_pool2d(x, size, ceil_mode=ceil_mode)
+    dy = last(eighths(*y.shape))
+    y.backward(dy)
+    return {
+        "shape": [n, h, w, c], "size": size, "ceil_mode": ceil_mode,
+        "x": flat(x), "y": flat(y), "dy": flat(dy), "dx": flat(x.grad),
+    }
+
+
 nan, inf = math.nan, math.inf
 special = torch.tensor([math.nan, -1, 0, 1, -0.0, math.inf, -math.inf], requires_grad=True)
 relu = torch.relu(special)
 relu.backward(torch.ones(7))
+around = torch.tensor([math.nan, -1, 0, 1, 5.9, 6, 6.1, math.inf, -math.inf], requires_grad=True)
+relu6 = F.relu6(around)
+relu6.backward(torch.ones(9))
 cases = {
     "batch_norm": [
         batch_norm(relu, residual, train)
@@ -134,5 +178,29 @@ cases = {
     ],
     "adam": [adam()],
     "relu": [{"x": flat(special), "y": flat(relu), "dx": flat(special.grad)}],
+    "relu6": [{"x": flat(around), "y": flat(relu6), "dx": flat(around.grad)}],
+    "convolution": [
+        convolution(2, 3, 9, 8, 5, 7, stride=2, padding=3),
+        convolution(2, 4, 6, 7, 6, 3, padding=1),
+        convolution(1, 5, 8, 7, 4, 3, stride=2, padding=1),
+        convolution(2, 6, 5, 4, 3, 1),
+        convolution(3, 4, 1, 1, 4, 3, padding=1),
+        convolution(1, 3, 8, 9, 4, 3, stride=3, padding=2),
+        convolution(2, 4, 6, 7, 6, 3, padding=1, odd=True),
+        convolution(2, 4, 7, 6, 3, 3, stride=2, padding=1, odd=True),
+        convolution(2, 4, 5, 5, 3, 1, odd=True),
+    ],
+    "depthwise": [
+        convolution(2, 9, 6, 7, 9, 3, padding=1, groups=9),
+        convolution(2, 9, 7, 6, 9, 3, stride=2, padding=1, groups=9),
+        convolution(1, 5, 9, 8, 5, 5, stride=3, padding=2, groups=5),
+        convolution(1, 6, 9, 8, 6, 3, padding=2, groups=6, dilation=2),
+        convolution(2, 9, 6, 7, 9, 3, padding=1, groups=9, odd=True),
+        convolution(2, 9, 7, 6, 9, 3, stride=2, padding=1, groups=9, odd=True),
+    ],
+    "mean_windows": [
+        mean_windows(2, 5, 6, 4, 2, False), mean_windows(2, 5, 5, 7, 2, False), mean_windows(2, 5, 5, 7, 2, True),
+        mean_windows(1, 3, 8, 7, 3, True),
+    ],
 }
 json.dump(cases, open(sys.argv[1], "w"), separators=(",", ":"))

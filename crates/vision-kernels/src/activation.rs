@@ -1,4 +1,4 @@
-//! ReLU on its own, for networks without batch normalisation, and after the sum of two branches.
+//! ReLU on its own, for networks without batch normalisation, and after the sum of two branches; ReLU6.
 //!
 //! ```
 //! use vision_kernels::{Isa, activation::relu};
@@ -43,6 +43,30 @@ pub fn add_relu(isa: Isa, a: &[f32], b: &[f32], y: &mut [f32]) -> Result<(), Sha
 pub fn relu_backward(isa: Isa, y: &[f32], dy: &[f32], dx: &mut [f32]) -> Result<(), ShapeError> {
     map(isa, [y, dy], ["y", "dy"], dx, "dx", |y, dy| {
         if y <= 0.0 { 0.0 } else { dy }
+    })
+}
+
+/// `y = min(max(x, 0), 6)`; NaN stays NaN, as in PyTorch. All of one length.
+///
+/// # Errors
+///
+/// If the lengths differ.
+pub fn relu6(isa: Isa, x: &[f32], y: &mut [f32]) -> Result<(), ShapeError> {
+    map(isa, [x, x], ["x", "x"], y, "y", |x, _| {
+        let x = positive(x);
+        if x > 6.0 { 6.0 } else { x }
+    })
+}
+
+/// The gradient of [`relu6`], given its output `y` and `dy`, its gradient: nothing passes where the output is
+/// 0 or 6, and all of it where it is NaN, as in PyTorch.
+///
+/// # Errors
+///
+/// If the lengths differ.
+pub fn relu6_backward(isa: Isa, y: &[f32], dy: &[f32], dx: &mut [f32]) -> Result<(), ShapeError> {
+    map(isa, [y, dy], ["y", "dy"], dx, "dx", |y, dy| {
+        if y <= 0.0 || y >= 6.0 { 0.0 } else { dy }
     })
 }
 

@@ -97,7 +97,7 @@ pub fn conv2d_packed(
     packed.check(shape, Direction::Forward)?;
     check_len("x", shape.input_len(), x.len())?;
     check_len("y", shape.output_len(), y.len())?;
-    epilogue.check(shape)?;
+    epilogue.check(shape.out_channels, y.len())?;
     packed.convolve(shape, x, epilogue, y);
     Ok(())
 }

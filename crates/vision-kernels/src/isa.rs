@@ -72,8 +72,10 @@ macro_rules! lanes {
 
 lanes! {
     /// AVX-512 F.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     Avx512: 16, 32, |a, b, c| a.mul_add(b, c);
     /// AVX2 and FMA.
+    #[cfg_attr(not(target_arch = "x86_64"), allow(dead_code))]
     Avx2: 8, 16, |a, b, c| a.mul_add(b, c);
     /// NEON.
     #[cfg_attr(not(target_arch = "aarch64"), allow(dead_code))]

@@ -7,6 +7,14 @@
 //! | Module | |
 //! |---|---|
 //! | [`conv`] | Convolution and its gradients |
+//! | [`depthwise`] | Convolution of each channel by itself |
+//! | [`batch_norm`] | Batch normalisation, with residual and ReLU |
+//! | [`pool`], [`global_pool`] | Pooling over windows and over all pixels |
+//! | [`activation`] | ReLU on its own |
+//! | [`loss`] | Cross-entropy |
+//! | [`adam`] | Adam |
+//! | [`ops`] | All of these as operations on Burn's tensors |
+//! | [`buffers`] | Recycled memory |
 //! | [`isa`] | Instruction sets |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
@@ -17,6 +25,7 @@ pub mod batch_norm;
 mod blocks;
 pub mod buffers;
 pub mod conv;
+pub mod depthwise;
 mod error;
 pub mod global_pool;
 pub mod isa;

@@ -2,8 +2,8 @@
 //!
 //! Activations are `[batch, height, width, channels]`, weights have PyTorch's shapes. On the CPU (Burn's
 //! Flex backend, `f32`) each operation is one of this crate's kernels with a handwritten gradient. On other
-//! devices, and for what the kernels do not take (groups), it is made of Burn's own operations, and gives
-//! the same numbers but for rounding.
+//! devices, and for what the kernels do not take (groups of several channels, a dilated kernel), it is made
+//! of Burn's own operations, and gives the same numbers but for rounding.
 //!
 //! ```
 //! use burn::tensor::{Distribution, Tensor};
@@ -20,11 +20,12 @@ use std::sync::atomic::{AtomicU8, Ordering};
 
 use burn::tensor::Tensor;
 
-pub use cache::WeightCache;
-
 #[cfg(feature = "flex")]
 use crate::batch_norm::Stats;
 use crate::{adam::Adam, conv::Accuracy};
+
+pub use crate::pool::MeanPool;
+pub use cache::WeightCache;
 
 mod cache;
 #[cfg(feature = "flex")]
@@ -43,7 +44,7 @@ macro_rules! kernel {
     };
 }
 
-/// What a convolution looks like beside its weights. Square kernels, symmetric padding, no dilation.
+/// What a convolution looks like beside its weights. Square kernels, symmetric padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv {
     /// Input pixels from one output pixel to the next.
@@ -52,15 +53,18 @@ pub struct Conv {
     pub padding: usize,
     /// Groups of channels that do not see each other.
     pub groups: usize,
+    /// Input pixels from one tap of the kernel to the next.
+    pub dilation: usize,
 }
 
 impl Default for Conv {
-    /// Stride 1, no padding, one group.
+    /// Stride 1, no padding, one group, no dilation.
     fn default() -> Self {
         Self {
             stride: 1,
             padding: 0,
             groups: 1,
+            dilation: 1,
         }
     }
 }
@@ -236,6 +240,16 @@ pub fn max_pool(x: Tensor<4>, pool: MaxPool) -> Tensor<4> {
     stock::max_pool(x, pool)
 }
 
+/// The mean over square windows side by side of `[batch, height, width, channels]`.
+///
+/// # Panics
+///
+/// If a window is larger than the picture (without [`MeanPool::ceil_mode`]).
+pub fn mean_windows(x: Tensor<4>, pool: MeanPool) -> Tensor<4> {
+    kernel!(mean_windows(&x, pool));
+    stock::mean_windows(x, pool)
+}
+
 /// fastai's `AdaptiveConcatPool2d(1)`: the maximum of each channel, then the mean;
 /// `[batch, height, width, channels]` to `[batch, 1, 1, 2 * channels]`.
 pub fn concat_pool(x: Tensor<4>) -> Tensor<4> {
@@ -253,6 +267,12 @@ pub fn mean_pool(x: Tensor<4>) -> Tensor<4> {
 pub fn relu(x: Tensor<4>) -> Tensor<4> {
     kernel!(relu(&x));
     burn::tensor::activation::relu(x)
+}
+
+/// min(max(x, 0), 6).
+pub fn relu6(x: Tensor<4>) -> Tensor<4> {
+    kernel!(relu6(&x));
+    burn::tensor::activation::relu6(x)
 }
 
 /// One step of Adam on tensors without gradients, all of one length: the new value and the new moments.

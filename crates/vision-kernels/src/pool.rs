@@ -1,6 +1,6 @@
-//! Max pooling over windows.
+//! Pooling over windows: the maximum, and the mean.
 //!
-//! As in PyTorch padding counts as minus infinity, of equal values the first one (in row order) is taken,
+//! As in PyTorch, of a maximum, padding counts as minus infinity, of equal values the first one (in row order) is taken,
 //! and NaN is greater than anything: the last NaN of a window is taken.
 //!
 //! ```
@@ -20,10 +20,12 @@
 
 mod backward;
 mod forward;
+mod mean;
 
 use crate::error::{ShapeError, check_len};
 pub use backward::max_pool_backward;
 pub use forward::max_pool;
+pub use mean::{MeanPool, mean_windows, mean_windows_backward};
 use std::ops::Range;
 
 /// The shape of activations in channels-last order, `[batch, height, width, channels]`.

@@ -7,12 +7,12 @@ mod support;
 
 use burn::tensor::{
     Device, Tensor, TensorData,
-    activation::relu,
-    module::{batch_norm, batch_norm_train, max_pool2d},
-    ops::{ConvOptions, MaxPoolOptions},
+    activation::{relu, relu6},
+    module::{avg_pool2d, batch_norm, batch_norm_train, max_pool2d},
+    ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions},
 };
 use support::{Random, close, wide};
-use vision_kernels::ops::{self, BatchNormEval, Conv, MaxPool, WeightCache};
+use vision_kernels::ops::{self, BatchNormEval, Conv, MaxPool, MeanPool, WeightCache};
 
 fn device(autodiff: bool) -> Device {
     let device = Device::flex();
@@ -70,19 +70,25 @@ fn compare<const N: usize>(
 #[test]
 fn convolutions_are_burns_with_and_without_gradients() {
     for (shape, k, conv) in [
-        ([2, 7, 9, 5], 3, [1, 1, 1]),
-        ([1, 8, 8, 64], 3, [1, 1, 1]),
-        ([3, 9, 6, 3], 7, [2, 3, 1]),
-        ([2, 5, 5, 40], 1, [2, 0, 1]),
-        ([2, 6, 6, 8], 3, [1, 1, 4]), // groups: Burn's own, through the same door
+        ([2, 7, 9, 5], 3, [1, 1, 1, 1]),
+        ([1, 8, 8, 64], 3, [1, 1, 1, 1]),
+        ([3, 9, 6, 3], 7, [2, 3, 1, 1]),
+        ([2, 5, 5, 40], 1, [2, 0, 1, 1]),
+        // One channel a group, dilated too: a kernel of its own.
+        ([2, 7, 6, 33], 3, [2, 1, 33, 1]),
+        ([2, 7, 6, 33], 3, [1, 2, 33, 2]),
+        // Larger groups and dilation: Burn's own, through the same door.
+        ([2, 6, 6, 8], 3, [1, 1, 4, 1]),
+        ([2, 7, 8, 5], 3, [1, 2, 1, 2]),
     ] {
-        let [stride, padding, groups] = conv;
+        let [stride, padding, groups, dilation] = conv;
         let conv = Conv {
             stride,
             padding,
             groups,
+            dilation,
         };
-        let options = ConvOptions::new([stride; 2], [padding; 2], [1, 1], groups);
+        let options = ConvOptions::new([stride; 2], [padding; 2], [dilation; 2], groups);
         let w_shape = [33 - 33 % groups, shape[3] / groups, k, k];
         let burns = |x, w| {
             last(burn::tensor::module::conv2d(
@@ -228,7 +234,7 @@ fn a_convolution_with_a_folded_batch_norm_is_both_in_turn() {
     let conv = Conv {
         stride: 2,
         padding: 1,
-        groups: 1,
+        ..Conv::default()
     };
     let in_turn = ops::batch_norm_eval(
         ops::conv2d(x.clone(), w.clone(), None, conv, None),
@@ -261,6 +267,17 @@ fn pools_and_relu_are_burns() {
         |[x]| ops::max_pool(x, pool),
         |[x]| last(max_pool2d(first(x), options.clone())),
     );
+    for ceil_mode in [false, true] {
+        let options = AvgPoolOptions::new([2, 2])
+            .with_stride([2, 2])
+            .with_ceil_mode(ceil_mode);
+        compare(
+            "mean of windows",
+            x(),
+            |[x]| ops::mean_windows(x, MeanPool { size: 2, ceil_mode }),
+            |[x]| last(avg_pool2d(first(x), options.clone())),
+        );
+    }
     let mean = |x: Tensor<4>| x.mean_dim(1).mean_dim(2);
     compare("mean", x(), |[x]| ops::mean_pool(x), |[x]| mean(x));
     compare(
@@ -270,6 +287,12 @@ fn pools_and_relu_are_burns() {
         |[x]| Tensor::cat(vec![x.clone().max_dim(1).max_dim(2), mean(x)], 3),
     );
     compare("ReLU", x(), |[x]| ops::relu(x), |[x]| relu(x));
+    compare(
+        "ReLU6",
+        x(),
+        |[x]| ops::relu6(x * 9.0),
+        |[x]| relu6(x * 9.0),
+    );
 }
 
 #[test]

@@ -7,15 +7,23 @@ mod support;
 use serde_json::Value;
 use support::{ISAS, close};
 use vision_kernels::{
-    activation::{relu, relu_backward},
+    activation::{relu, relu_backward, relu6, relu6_backward},
     adam::Adam,
     batch_norm::{
         BatchNorm, Forward, Stats, batch_norm_backward, batch_norm_eval, batch_norm_eval_backward,
         batch_norm_train,
     },
+    conv::{
+        Algorithm, ConvShape, Epilogue, PackedWeights, conv2d_backward_input_packed,
+        conv2d_backward_weight_by, conv2d_packed,
+    },
+    depthwise::{DepthwiseShape, depthwise, depthwise_backward_input, depthwise_backward_weight},
     global_pool::{concat_pool, concat_pool_backward},
     loss::cross_entropy,
-    pool::{Activations, MaxPool, max_pool, max_pool_backward},
+    pool::{
+        Activations, MaxPool, MeanPool, max_pool, max_pool_backward, mean_windows,
+        mean_windows_backward,
+    },
 };
 
 /// The cases of one kernel.
@@ -213,5 +221,112 @@ fn relu_of_what_is_not_a_number_is_pytorchs() {
         close("y", &y, &exact(&case["y"]), 0.0);
         relu_backward(isa, &y, &vec![1.0; x.len()], &mut dx).unwrap();
         close("dx", &dx, &exact(&case["dx"]), 0.0);
+    }
+}
+
+#[test]
+fn relu6_of_what_is_not_a_number_is_pytorchs() {
+    for (case, isa) in cases("relu6")
+        .iter()
+        .flat_map(|case| ISAS.map(|isa| (case, isa)))
+    {
+        let x = floats(&case["x"]);
+        let (mut y, mut dx) = (vec![7.0; x.len()], vec![7.0; x.len()]);
+        relu6(isa, &x, &mut y).unwrap();
+        close("y", &y, &exact(&case["y"]), 1e-7);
+        relu6_backward(isa, &y, &vec![1.0; x.len()], &mut dx).unwrap();
+        close("dx", &dx, &exact(&case["dx"]), 0.0);
+    }
+}
+
+#[test]
+fn means_of_windows_are_pytorchs() {
+    let cases = cases("mean_windows");
+    assert_eq!(cases.len(), 4);
+    for (case, isa) in cases.iter().flat_map(|case| ISAS.map(|isa| (case, isa))) {
+        let pool = MeanPool {
+            size: case["size"].as_u64().unwrap() as usize,
+            ceil_mode: case["ceil_mode"].as_bool().unwrap(),
+        };
+        let input = activations(&case["shape"]);
+        let (x, dy) = (floats(&case["x"]), floats(&case["dy"]));
+        assert_eq!(pool.output(&input).unwrap().elements(), dy.len());
+        let (mut y, mut dx) = (vec![7.0; dy.len()], vec![7.0; x.len()]);
+        mean_windows(isa, &pool, &input, &x, &mut y).unwrap();
+        close("y", &y, &exact(&case["y"]), 1e-6);
+        mean_windows_backward(isa, &pool, &input, &dy, &mut dx).unwrap();
+        close("dx", &dx, &exact(&case["dx"]), 1e-6);
+    }
+}
+
+/// The sums are exact in `f32`, so that PyTorch's are to be met exactly; Winograd rounds its transforms.
+#[test]
+fn convolutions_are_pytorchs_and_put_nan_and_infinity_where_pytorch_does() {
+    let cases = cases("convolution");
+    assert_eq!(cases.len(), 9);
+    for (case, isa) in cases.iter().flat_map(|case| ISAS.map(|isa| (case, isa))) {
+        let input = activations(&case["shape"]);
+        let size = |name: &str| case[name].as_u64().unwrap() as usize;
+        let shape = ConvShape {
+            batch: input.batch,
+            height: input.height,
+            width: input.width,
+            in_channels: input.channels,
+            out_channels: size("outputs"),
+            kernel: size("kernel"),
+            stride: size("stride"),
+            padding: size("padding"),
+        };
+        let [x, w, dy] = ["x", "w", "dy"].map(|name| floats(&case[name]));
+        let finite = x.iter().all(|x| x.is_finite());
+        for (algorithm, tolerance) in [
+            (Algorithm::Direct, 0.0),
+            (Algorithm::Winograd2, 1e-6),
+            (Algorithm::Winograd4, 5e-6),
+        ] {
+            // Winograd spreads what is not a number over a tile.
+            if algorithm != Algorithm::Direct && !finite {
+                continue;
+            }
+            let (mut y, mut dx) = (vec![7.0; dy.len()], vec![7.0; x.len()]);
+            let mut dw = vec![7.0; w.len()];
+            let packed = PackedWeights::forward_by(isa, algorithm, &shape, &w).unwrap();
+            conv2d_packed(&packed, &shape, &x, &Epilogue::default(), &mut y).unwrap();
+            close("y", &y, &exact(&case["y"]), tolerance);
+            let packed = PackedWeights::backward_input_by(isa, algorithm, &shape, &w).unwrap();
+            conv2d_backward_input_packed(&packed, &shape, &dy, &mut dx).unwrap();
+            close("dx", &dx, &exact(&case["dx"]), tolerance);
+            conv2d_backward_weight_by(isa, algorithm, &shape, &x, &dy, &mut dw).unwrap();
+            close("dw", &dw, &exact(&case["dw"]), tolerance);
+        }
+    }
+}
+
+#[test]
+fn depthwise_convolutions_are_pytorchs_and_put_nan_and_infinity_where_pytorch_does() {
+    let cases = cases("depthwise");
+    assert_eq!(cases.len(), 6);
+    for (case, isa) in cases.iter().flat_map(|case| ISAS.map(|isa| (case, isa))) {
+        let input = activations(&case["shape"]);
+        let size = |name: &str| case[name].as_u64().unwrap() as usize;
+        let shape = DepthwiseShape {
+            batch: input.batch,
+            height: input.height,
+            width: input.width,
+            channels: input.channels,
+            kernel: size("kernel"),
+            stride: size("stride"),
+            padding: size("padding"),
+            dilation: size("dilation"),
+        };
+        let [x, w, dy] = ["x", "w", "dy"].map(|name| floats(&case[name]));
+        let (mut y, mut dx) = (vec![7.0; dy.len()], vec![7.0; x.len()]);
+        let mut dw = vec![7.0; w.len()];
+        depthwise(isa, &shape, &x, &w, &Epilogue::default(), &mut y).unwrap();
+        close("y", &y, &exact(&case["y"]), 0.0);
+        depthwise_backward_input(isa, &shape, &dy, &w, &mut dx).unwrap();
+        close("dx", &dx, &exact(&case["dx"]), 0.0);
+        depthwise_backward_weight(isa, &shape, &x, &dy, &mut dw).unwrap();
+        close("dw", &dw, &exact(&case["dw"]), 0.0);
     }
 }

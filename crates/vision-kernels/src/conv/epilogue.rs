@@ -1,6 +1,5 @@
 //! What is done to the sums of a convolution before they are written for the last time.
 
-use super::ConvShape;
 use crate::error::{ShapeError, check_len};
 use crate::isa::Lanes;
 
@@ -21,15 +20,16 @@ pub struct Epilogue<'a> {
 }
 
 impl Epilogue<'_> {
-    pub(crate) fn check(&self, shape: &ConvShape) -> Result<(), ShapeError> {
+    /// Checks its lengths for an output of `len` values.
+    pub(crate) fn check(&self, channels: usize, len: usize) -> Result<(), ShapeError> {
         if let Some(scale) = self.scale {
-            check_len("scale", shape.out_channels, scale.len())?;
+            check_len("scale", channels, scale.len())?;
         }
         if let Some(shift) = self.shift {
-            check_len("shift", shape.out_channels, shift.len())?;
+            check_len("shift", channels, shift.len())?;
         }
         if let Some(residual) = self.residual {
-            check_len("residual", shape.output_len(), residual.len())?;
+            check_len("residual", len, residual.len())?;
         }
         Ok(())
     }

@@ -9,7 +9,7 @@ mod slots;
 pub(super) use conv::{conv2d, conv2d_batch_norm};
 pub(super) use norm::{batch_norm_eval, batch_norm_training};
 pub(super) use optim::adam;
-pub(super) use pool::{concat_pool, max_pool, mean_pool, relu};
+pub(super) use pool::{concat_pool, max_pool, mean_pool, mean_windows, relu, relu6};
 pub(super) use slots::Slots;
 
 use burn::{

@@ -6,11 +6,11 @@
 use burn::tensor::{
     Tensor,
     activation::relu,
-    module::{batch_norm, batch_norm_train, max_pool2d},
-    ops::{ConvOptions, MaxPoolOptions},
+    module::{avg_pool2d, batch_norm, batch_norm_train, max_pool2d},
+    ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions},
 };
 
-use super::{BatchNormEval, Conv, MaxPool, Normalized};
+use super::{BatchNormEval, Conv, MaxPool, MeanPool, Normalized};
 use crate::adam::Adam;
 
 pub(super) fn to_channels_first(x: Tensor<4>) -> Tensor<4> {
@@ -27,7 +27,8 @@ pub(super) fn conv2d(
     bias: Option<Tensor<1>>,
     conv: Conv,
 ) -> Tensor<4> {
-    let options = ConvOptions::new([conv.stride; 2], [conv.padding; 2], [1, 1], conv.groups);
+    let (stride, padding, dilation) = ([conv.stride; 2], [conv.padding; 2], [conv.dilation; 2]);
+    let options = ConvOptions::new(stride, padding, dilation, conv.groups);
     let y = burn::tensor::module::conv2d(to_channels_first(x), weight, bias, options);
     to_channels_last(y)
 }
@@ -72,6 +73,13 @@ pub(super) fn max_pool(x: Tensor<4>, pool: MaxPool) -> Tensor<4> {
         .with_padding([pool.padding; 2])
         .with_ceil_mode(pool.ceil_mode);
     to_channels_last(max_pool2d(to_channels_first(x), options))
+}
+
+pub(super) fn mean_windows(x: Tensor<4>, pool: MeanPool) -> Tensor<4> {
+    let options = AvgPoolOptions::new([pool.size; 2])
+        .with_stride([pool.size; 2])
+        .with_ceil_mode(pool.ceil_mode);
+    to_channels_last(avg_pool2d(to_channels_first(x), options))
 }
 
 pub(super) fn concat_pool(x: Tensor<4>) -> Tensor<4> {

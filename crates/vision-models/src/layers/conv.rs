@@ -147,6 +147,7 @@ impl Conv2d {
             stride: self.stride,
             padding: self.padding,
             groups: self.groups,
+            ..Conv::default()
         }
     }
 }

@@ -1,6 +1,6 @@
 use burn::{
     module::{Devices, Module, ModuleMapper, ModuleVisitor},
-    tensor::{Device, Tensor, activation::relu6},
+    tensor::{Device, Tensor},
 };
 use vision_kernels::ops;
 
@@ -77,7 +77,7 @@ impl Layer {
             Self::Conv2d(layer) => layer.run(x),
             Self::BatchNorm(layer) => layer.run(x, None, false),
             Self::Relu => ops::relu(x),
-            Self::Relu6 => relu6(x),
+            Self::Relu6 => ops::relu6(x),
             Self::MaxPool2d(layer) => layer.run(x),
             Self::AvgPool2d(layer) => layer.run(x),
             Self::AdaptiveAvgPool2d(layer) => layer.run(x),

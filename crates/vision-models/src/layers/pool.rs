@@ -1,8 +1,4 @@
-use burn::tensor::{
-    Tensor,
-    module::{adaptive_avg_pool2d, avg_pool2d},
-    ops::AvgPoolOptions,
-};
+use burn::tensor::{Tensor, module::adaptive_avg_pool2d};
 use vision_kernels::ops;
 
 use super::{channels_first, channels_last};
@@ -73,16 +69,15 @@ impl AvgPool2d {
 
     /// Pools `[batch, channels, height, width]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
-        avg_pool2d(
-            x,
-            AvgPoolOptions::new([self.size; 2])
-                .with_stride([self.size; 2])
-                .with_ceil_mode(self.ceil_mode),
-        )
+        channels_last(x, |x| self.run(x))
     }
 
     pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
-        channels_first(x, |x| self.forward(x))
+        let pool = ops::MeanPool {
+            size: self.size,
+            ceil_mode: self.ceil_mode,
+        };
+        ops::mean_windows(x, pool)
     }
 }
 

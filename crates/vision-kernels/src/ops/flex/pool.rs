@@ -1,4 +1,4 @@
-//! Pooling and ReLU.
+//! Pooling, ReLU and ReLU6.
 
 use std::sync::Arc;
 
@@ -33,8 +33,11 @@ enum State {
     /// The pixel of each channel that was the greatest.
     ConcatPool(Activations, Arc<Vec<u32>>),
     MeanPool(Activations),
+    MeanWindows(pool::MeanPool, Activations),
     /// The output.
     Relu(Activations, Values),
+    /// The output.
+    Relu6(Activations, Values),
 }
 
 pub(in crate::ops) fn max_pool(x: &Tensor<4>, pool: MaxPool) -> Option<Tensor<4>> {
@@ -94,6 +97,17 @@ pub(in crate::ops) fn mean_pool(x: &Tensor<4>) -> Option<Tensor<4>> {
     })
 }
 
+pub(in crate::ops) fn mean_windows(x: &Tensor<4>, pool: pool::MeanPool) -> Option<Tensor<4>> {
+    let input = activations(x);
+    let output = pool.output(&input).ok()?;
+    unary(x, |x, _training| {
+        let mut y = buffers::take(output.elements());
+        let isa = Isa::detect();
+        checked(pool::mean_windows(isa, &pool, &input, x.slice(), &mut y));
+        (tensor(y, size(&output)), State::MeanWindows(pool, input))
+    })
+}
+
 pub(in crate::ops) fn relu(x: &Tensor<4>) -> Option<Tensor<4>> {
     let input = activations(x);
     unary(x, |x, _training| {
@@ -101,6 +115,16 @@ pub(in crate::ops) fn relu(x: &Tensor<4>) -> Option<Tensor<4>> {
         checked(activation::relu(Isa::detect(), x.slice(), &mut y));
         let y = tensor(y, size(&input));
         (y.clone(), State::Relu(input, Values::new(y)))
+    })
+}
+
+pub(in crate::ops) fn relu6(x: &Tensor<4>) -> Option<Tensor<4>> {
+    let input = activations(x);
+    unary(x, |x, _training| {
+        let mut y = buffers::take(input.elements());
+        checked(activation::relu6(Isa::detect(), x.slice(), &mut y));
+        let y = tensor(y, size(&input));
+        (y.clone(), State::Relu6(input, Values::new(y)))
     })
 }
 
@@ -145,7 +169,9 @@ impl Backward<Flex, 1> for UnaryStep {
             State::MaxPool(_, input, _)
             | State::ConcatPool(input, _)
             | State::MeanPool(input)
-            | State::Relu(input, _) => *input,
+            | State::MeanWindows(_, input)
+            | State::Relu(input, _)
+            | State::Relu6(input, _) => *input,
         };
         let mut dx = buffers::take(input.elements());
         checked(match &ops.state {
@@ -156,7 +182,11 @@ impl Backward<Flex, 1> for UnaryStep {
                 global_pool::concat_pool_backward(isa, input, dy, argmax, &mut dx)
             }
             State::MeanPool(input) => global_pool::mean_pool_backward(isa, input, dy, &mut dx),
+            State::MeanWindows(pool, input) => {
+                pool::mean_windows_backward(isa, pool, input, dy, &mut dx)
+            }
             State::Relu(_, y) => activation::relu_backward(isa, y.slice(), dy, &mut dx),
+            State::Relu6(_, y) => activation::relu6_backward(isa, y.slice(), dy, &mut dx),
         });
         grads.register::<Flex>(node.id, tensor(dx, size(&input)));
     }

@@ -1,0 +1,119 @@
+//! The sizes of a convolution of each channel by itself.
+
+use crate::error::ShapeError;
+
+/// A convolution of each channel by itself (PyTorch's `groups = in_channels = out_channels`) with a square
+/// kernel.
+///
+/// Activations are channels-last, `[batch, height, width, channels]`; weights are as in PyTorch,
+/// `[channels, 1, kernel, kernel]`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub struct DepthwiseShape {
+    /// Pictures.
+    pub batch: usize,
+    /// Rows of the input.
+    pub height: usize,
+    /// Columns of the input.
+    pub width: usize,
+    /// Channels of input and output.
+    pub channels: usize,
+    /// Side of the kernel, at least 1.
+    pub kernel: usize,
+    /// Input pixels from one output pixel to the next, at least 1.
+    pub stride: usize,
+    /// Zeros around the input, on each side.
+    pub padding: usize,
+    /// Input pixels from one tap of the kernel to the next, at least 1.
+    pub dilation: usize,
+}
+
+impl DepthwiseShape {
+    /// Rows of the output; 0 where the kernel does not fit.
+    pub fn out_height(&self) -> usize {
+        self.out_side(self.height)
+    }
+
+    /// Columns of the output; 0 where the kernel does not fit.
+    pub fn out_width(&self) -> usize {
+        self.out_side(self.width)
+    }
+
+    fn out_side(&self, side: usize) -> usize {
+        match self.padded(side).checked_sub(self.reach()) {
+            Some(room) => room / self.stride.max(1) + 1,
+            None => 0,
+        }
+    }
+
+    fn padded(&self, side: usize) -> usize {
+        side.saturating_add(self.padding.saturating_mul(2))
+    }
+
+    /// Side of the kernel with the gaps between its taps.
+    fn reach(&self) -> usize {
+        let gaps = self.kernel.saturating_sub(1);
+        gaps.saturating_mul(self.dilation).saturating_add(1)
+    }
+
+    /// Values of the input, `[batch, height, width, channels]`.
+    pub fn input_len(&self) -> usize {
+        self.len(self.height, self.width)
+    }
+
+    /// Values of the output, `[batch, out_height, out_width, channels]`.
+    pub fn output_len(&self) -> usize {
+        self.len(self.out_height(), self.out_width())
+    }
+
+    /// Values of the weights, `[channels, 1, kernel, kernel]`.
+    pub fn weight_len(&self) -> usize {
+        product([self.channels, self.kernel, self.kernel, 1])
+    }
+
+    fn len(&self, height: usize, width: usize) -> usize {
+        product([self.batch, height, width, self.channels])
+    }
+
+    /// Refuses what has no output or does not fit into memory. Empty batches, pictures and channels pass.
+    pub(super) fn check(&self) -> Result<(), ShapeError> {
+        let sizes = [
+            ("kernel", self.kernel),
+            ("stride", self.stride),
+            ("dilation", self.dilation),
+        ];
+        for (field, value) in sizes {
+            if value == 0 {
+                return Err(ShapeError::Zero { field });
+            }
+        }
+        for (field, side) in [("height", self.height), ("width", self.width)] {
+            let (kernel, padded) = (self.reach(), self.padded(side));
+            if kernel > padded {
+                return Err(ShapeError::KernelTooLarge {
+                    field,
+                    kernel,
+                    padded,
+                });
+            }
+        }
+        // An eighth of the address space: positions along a side are added to each other.
+        let limit = isize::MAX as usize / 64;
+        for len in [self.input_len(), self.output_len(), self.weight_len()] {
+            if len > limit {
+                return Err(ShapeError::TooLarge);
+            }
+        }
+        if self.padded(self.height).max(self.padded(self.width)) > limit {
+            return Err(ShapeError::TooLarge);
+        }
+        Ok(())
+    }
+}
+
+/// A product that stays at the top instead of wrapping around, for [`DepthwiseShape::check`] to see.
+fn product(sizes: [usize; 4]) -> usize {
+    if sizes.contains(&0) {
+        return 0;
+    }
+    sizes.iter().fold(1, |all, &size| all.saturating_mul(size))
+}

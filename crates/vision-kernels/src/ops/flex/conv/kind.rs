@@ -1,0 +1,154 @@
+//! The two kinds of convolution that have kernels, behind one face.
+
+use burn::backend::flex::FlexTensor;
+
+use crate::{
+    Isa, buffers,
+    conv::{self, ConvShape, Epilogue, Pass},
+    depthwise::{self, DepthwiseShape},
+    ops::{
+        Conv, accuracy,
+        flex::{Slots, checked},
+        memory::{Values, tensor},
+    },
+};
+
+/// A convolution that the kernels can take.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Kind {
+    /// Every output channel sees every input channel.
+    Dense(ConvShape),
+    /// Each channel by itself.
+    Depthwise(DepthwiseShape),
+}
+
+impl Kind {
+    /// That of `[batch, height, width, in_channels]` with `[out_channels, in_channels / groups, k, k]`, if
+    /// there is a kernel and any output.
+    pub(super) fn of(x: [usize; 4], weight: [usize; 4], conv: Conv) -> Option<Self> {
+        let [batch, height, width, in_channels] = x;
+        let [out_channels, inputs, kernel, other] = weight;
+        if kernel != other {
+            return None;
+        }
+        let (stride, padding) = (conv.stride, conv.padding);
+        let (kind, len) = if conv.groups == 1 && conv.dilation == 1 && inputs == in_channels {
+            let shape = ConvShape {
+                batch,
+                height,
+                width,
+                in_channels,
+                out_channels,
+                kernel,
+                stride,
+                padding,
+            };
+            (Self::Dense(shape), shape.output_len())
+        } else if [in_channels, out_channels] == [conv.groups; 2] && inputs == 1 {
+            let shape = DepthwiseShape {
+                batch,
+                height,
+                width,
+                channels: in_channels,
+                kernel,
+                stride,
+                padding,
+                dilation: conv.dilation,
+            };
+            (Self::Depthwise(shape), shape.output_len())
+        } else {
+            return None;
+        };
+        (len > 0).then_some(kind)
+    }
+
+    /// The output; `slots` may hold the packed weights.
+    pub(super) fn forward(
+        &self,
+        x: &Values,
+        w: &Values,
+        epilogue: &Epilogue<'_>,
+        slots: Option<&Slots>,
+    ) -> FlexTensor {
+        let isa = Isa::detect();
+        match self {
+            Self::Dense(shape) => {
+                let mut y = buffers::take(shape.output_len());
+                let x = x.slice();
+                checked(match slots {
+                    Some(slots) => {
+                        let packed = slots.packed(Pass::Forward, shape, w);
+                        packed.and_then(|w| conv::conv2d_packed(&w, shape, x, epilogue, &mut y))
+                    }
+                    None => conv::conv2d(isa, accuracy(), shape, x, w.slice(), epilogue, &mut y),
+                });
+                let size = [shape.batch, shape.out_height(), shape.out_width()];
+                tensor(y, [size[0], size[1], size[2], shape.out_channels])
+            }
+            Self::Depthwise(shape) => {
+                let mut y = buffers::take(shape.output_len());
+                let (x, w) = (x.slice(), w.slice());
+                checked(depthwise::depthwise(isa, shape, x, w, epilogue, &mut y));
+                let size = [shape.batch, shape.out_height(), shape.out_width()];
+                tensor(y, [size[0], size[1], size[2], shape.channels])
+            }
+        }
+    }
+
+    /// The gradient of the weights.
+    pub(super) fn backward_weight(&self, x: &Values, dy: &Values) -> FlexTensor {
+        let (isa, x, dy) = (Isa::detect(), x.slice(), dy.slice());
+        match self {
+            Self::Dense(shape) => {
+                let mut dw = buffers::take(shape.weight_len());
+                let result = conv::conv2d_backward_weight(isa, accuracy(), shape, x, dy, &mut dw);
+                checked(result);
+                let k = shape.kernel;
+                tensor(dw, [shape.out_channels, shape.in_channels, k, k])
+            }
+            Self::Depthwise(shape) => {
+                let mut dw = buffers::take(shape.weight_len());
+                checked(depthwise::depthwise_backward_weight(
+                    isa, shape, x, dy, &mut dw,
+                ));
+                tensor(dw, [shape.channels, 1, shape.kernel, shape.kernel])
+            }
+        }
+    }
+
+    /// The gradient of the input; `slots` may hold the packed weights.
+    pub(super) fn backward_input(
+        &self,
+        dy: &Values,
+        w: &Values,
+        slots: Option<&Slots>,
+    ) -> FlexTensor {
+        let (isa, dy) = (Isa::detect(), dy.slice());
+        match self {
+            Self::Dense(shape) => {
+                let mut dx = buffers::take(shape.input_len());
+                checked(match slots {
+                    Some(slots) => {
+                        let packed = slots.packed(Pass::BackwardInput, shape, w);
+                        packed.and_then(|w| {
+                            conv::conv2d_backward_input_packed(&w, shape, dy, &mut dx)
+                        })
+                    }
+                    None => {
+                        let w = w.slice();
+                        conv::conv2d_backward_input(isa, accuracy(), shape, dy, w, &mut dx)
+                    }
+                });
+                let size = [shape.batch, shape.height, shape.width, shape.in_channels];
+                tensor(dx, size)
+            }
+            Self::Depthwise(shape) => {
+                let mut dx = buffers::take(shape.input_len());
+                let result =
+                    depthwise::depthwise_backward_input(isa, shape, dy, w.slice(), &mut dx);
+                checked(result);
+                tensor(dx, [shape.batch, shape.height, shape.width, shape.channels])
+            }
+        }
+    }
+}

@@ -5,7 +5,6 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
-use image::RgbImage;
 
 use crate::batch::{Batch, HostImages, denormalize};
 use crate::builder::ImageDataBunchBuilder;
@@ -17,7 +16,6 @@ use crate::mix::BatchTransform;
 use crate::pipeline::Pipeline;
 use crate::resize::{ResizeMethod, Size};
 use crate::rng::{Purpose, Rng};
-use crate::show;
 use crate::stats::Stats;
 use crate::targets::TargetKind;
 use crate::transforms::Transforms;
@@ -289,23 +287,6 @@ impl ImageDataBunch {
         let mut rng = Rng::keyed(Purpose::Augment, self.seed, 0, 0);
         let pixels = self.valid_pipeline.apply(image, &mut rng);
         Ok(HostImages::single(pixels).to_device(&self.device, self.stats.as_ref()))
-    }
-
-    /// A mosaic of up to `rows` by `rows` images of the first training batch, as the model sees
-    /// them, but not normalised. Small images are enlarged.
-    ///
-    /// # Errors
-    ///
-    /// As [`one_batch`](Self::one_batch), and [`Error::BadOption`] if `rows` is 0.
-    pub fn show_batch(&self, rows: usize) -> Result<RgbImage> {
-        if rows == 0 {
-            return Err(Error::BadOption {
-                option: "rows",
-                expected: "at least 1",
-                found: "0".to_owned(),
-            });
-        }
-        Ok(show::mosaic(&self.one_batch(DatasetType::Train)?, rows))
     }
 
     /// The same data in another order and with other transforms. The split stays as it is.

@@ -459,6 +459,41 @@ pub enum Error {
         part: &'static str,
     },
 
+    // ---- figures
+    /// A figure without content.
+    #[error("nothing to draw: {what}")]
+    NothingToDraw {
+        /// What is missing, and what to do.
+        what: &'static str,
+    },
+    /// More pixels than a figure should have.
+    #[error(
+        "the figure would be {width} x {height} pixels, more than {limit} in all: draw fewer \
+         items, or choose a smaller cell or scale"
+    )]
+    FigureTooLarge {
+        /// Width in pixels.
+        width: u64,
+        /// Height in pixels.
+        height: u64,
+        /// Largest number of pixels.
+        limit: u64,
+    },
+    /// The file name does not say which format is meant.
+    #[error(
+        "cannot save a figure as {}: the extension is {found:?}, expected .png or .svg",
+        path.display()
+    )]
+    FigureExtension {
+        /// The file.
+        path: PathBuf,
+        /// Its extension, empty if there is none.
+        found: String,
+    },
+    /// A picture could not be encoded.
+    #[error("cannot encode the picture: {0}")]
+    Encode(#[source] image::ImageError),
+
     // ---- configuration and loading
     /// An option is outside its range.
     #[error("bad {option}: expected {expected}, found {found}")]

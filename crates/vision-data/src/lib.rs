@@ -54,10 +54,12 @@
 //! | [`items`], [`split`] | finding files, choosing some for validation |
 //! | [`datasets`], [`download`], [`archive`], [`cache`] | `untar_data`: fetching public sets safely |
 //! | [`synthetic`] | digits drawn by the program, where there is no network |
+//! | [`figure`] | pictures with titles, lines and text, as PNG or SVG |
 //! | [`device`] | which device computes: the one place that names backends |
 //! | [`error`] | [`Error`] |
 
 pub mod archive;
+mod atomic;
 pub mod batch;
 pub mod builder;
 pub mod cache;
@@ -68,6 +70,7 @@ mod decode;
 pub mod device;
 pub mod download;
 pub mod error;
+pub mod figure;
 mod folder;
 mod geometry;
 pub mod image;
@@ -95,6 +98,7 @@ pub use crate::databunch::ImageDataBunch;
 pub use crate::dataset::{DatasetType, ImageDataset};
 pub use crate::datasets::{Dataset, UntarConfig, Urls, untar_data, untar_data_with};
 pub use crate::error::{Error, Result};
+pub use crate::figure::{Figure, ImageGrid};
 pub use crate::image::{Image, ImageProblem, Limits, PixelSize};
 pub use crate::loader::{BadImages, Loader, SkippedImage};
 pub use crate::mix::{BatchTransform, Mixed};

@@ -1,51 +1,59 @@
 //! Looking at a batch.
 
-use image::imageops::{self, FilterType};
-use image::{Rgb, RgbImage};
+use crate::databunch::ImageDataBunch;
+use crate::dataset::DatasetType;
+use crate::error::{Error, Result};
+use crate::figure::{Figure, ImageGrid};
 
-use crate::batch::Batch;
-
-/// The side that small images are enlarged to, or beyond: one can recognise something there.
-const LEGIBLE: u32 = 84;
-/// The side that large images are reduced to.
-const ENOUGH: u32 = 256;
-/// Between images.
-const GAP: u32 = 4;
-
-/// Up to `rows` by `rows` images side by side on white, row by row.
-pub(crate) fn mosaic(batch: &Batch, rows: usize) -> RgbImage {
-    let wanted = rows.saturating_mul(rows).min(batch.len());
-    let tiles: Vec<RgbImage> = (0..wanted)
-        .filter_map(|i| batch.picture(i))
-        .map(fit)
-        .collect();
-    let columns = (tiles.len() as f64).sqrt().ceil().max(1.0) as u32;
-    let (width, height) = tiles.first().map_or((1, 1), RgbImage::dimensions);
-    let lines = (tiles.len() as u32).div_ceil(columns);
-    let mut canvas = RgbImage::from_pixel(
-        columns * (width + GAP) + GAP,
-        lines * (height + GAP) + GAP,
-        Rgb([255; 3]),
-    );
-    for (i, tile) in (0..).zip(&tiles) {
-        let x = GAP + i % columns * (width + GAP);
-        let y = GAP + i / columns * (height + GAP);
-        imageops::replace(&mut canvas, tile, i64::from(x), i64::from(y));
+impl ImageDataBunch {
+    /// A square of up to `rows` by `rows` images of the first training batch, each titled with its
+    /// label. See [`show_batch_with`](Self::show_batch_with).
+    ///
+    /// # Errors
+    ///
+    /// As [`show_batch_with`](Self::show_batch_with).
+    pub fn show_batch(&self, rows: usize) -> Result<Figure> {
+        self.show_batch_with(rows, DatasetType::Train)
     }
-    canvas
-}
 
-/// Enlarges by a whole factor, so that pixels stay squares, or reduces.
-fn fit(image: RgbImage) -> RgbImage {
-    let (width, height) = image.dimensions();
-    let longer = width.max(height).max(1);
-    let factor = LEGIBLE.div_ceil(longer);
-    if longer > ENOUGH {
-        let side = |n: u32| (u64::from(n) * u64::from(ENOUGH) / u64::from(longer)).max(1) as u32;
-        imageops::thumbnail(&image, side(width), side(height))
-    } else if factor > 1 {
-        imageops::resize(&image, width * factor, height * factor, FilterType::Nearest)
-    } else {
-        image
+    /// A square of up to `rows` by `rows` images of the first batch of a part: as the model sees
+    /// them, after their transforms, but not normalised. Small images are enlarged. Each is titled
+    /// with its label: a class, classes, or numbers.
+    ///
+    /// ```
+    /// # use vision_data::{DatasetType, ImageDataBunch, synthetic};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = synthetic::digits(&folder.path().join("digits"), 1, 20, 5)?;
+    /// let data = ImageDataBunch::from_folder(&path).batch_size(16).build()?;
+    /// let figure = data.show_batch_with(3, DatasetType::Valid)?;
+    /// figure.save(folder.path().join("batch.png"))?;
+    /// # Ok::<(), vision_data::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`one_batch`](Self::one_batch), and [`Error::BadOption`] if `rows` is 0.
+    pub fn show_batch_with(&self, rows: usize, part: DatasetType) -> Result<Figure> {
+        if rows == 0 {
+            return Err(Error::BadOption {
+                option: "rows",
+                expected: "at least 1",
+                found: "0".to_owned(),
+            });
+        }
+        let dataset = self.dataset(part)?;
+        let batch = self.one_batch(part)?;
+        let mut grid = ImageGrid::new();
+        for (position, &item) in batch
+            .indices
+            .iter()
+            .enumerate()
+            .take(rows.saturating_mul(rows))
+        {
+            if let Some(picture) = batch.picture(position) {
+                grid = grid.with_image(picture, dataset.label_text(item).unwrap_or_default());
+            }
+        }
+        grid.plot()
     }
 }

@@ -1,7 +1,5 @@
 //! The one error type of this crate.
 
-use std::{io, path::PathBuf};
-
 use vision_data::DatasetType;
 
 /// The error of whoever delivers the pictures of a data set.
@@ -15,7 +13,7 @@ pub enum Error {
     #[error(transparent)]
     Learner(#[from] vision_learner::Error),
 
-    /// The data could not be read.
+    /// The data could not be read, or a figure not be drawn or saved.
     #[error(transparent)]
     Data(#[from] vision_data::Error),
 
@@ -78,44 +76,6 @@ pub enum Error {
         /// What was given.
         found: String,
     },
-
-    /// More pixels than a picture should have.
-    #[error(
-        "the figure would be {width} x {height} pixels, more than {limit} in all: draw fewer items, \
-         or choose a smaller cell or scale"
-    )]
-    TooLarge {
-        /// Width in pixels.
-        width: u64,
-        /// Height in pixels.
-        height: u64,
-        /// Largest number of pixels.
-        limit: u64,
-    },
-
-    /// The file name does not say which format is meant.
-    #[error("cannot save a figure as {}: the extension is {found:?}, expected .png or .svg", path.display())]
-    Extension {
-        /// The file.
-        path: PathBuf,
-        /// Its extension, empty if there is none.
-        found: String,
-    },
-
-    /// The operating system refused something.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// What was tried, as a verb ("write").
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
-
-    /// The picture could not be encoded as PNG.
-    #[error("cannot encode the figure as PNG: {0}")]
-    Encode(#[source] image::ImageError),
 }
 
 /// A result with this crate's [`Error`].

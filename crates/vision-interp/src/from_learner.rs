@@ -4,7 +4,7 @@ use image::RgbImage;
 use vision_data::{DatasetType, ImageDataBunch, TargetKind};
 use vision_learner::Learner;
 
-use crate::{ClassificationInterpretation, Error, Figure, ImageError, ImageGrid, Result};
+use crate::{ClassificationInterpretation, Error, ImageError, Result};
 
 impl ClassificationInterpretation {
     /// Predicts the validation set and interprets the result.
@@ -61,27 +61,4 @@ fn seen(
         let at = y as usize * width + x as usize;
         [byte(at), byte(plane + at), byte(2 * plane + at)].into()
     }))
-}
-
-/// A square of up to `rows` by `rows` pictures of the first batch, each titled with its class: training
-/// pictures as they are after their random transforms, others as the model sees them.
-///
-/// # Errors
-///
-/// If there is no such part of the data, a picture cannot be read, or `rows` is 0.
-pub fn plot_batch(data: &ImageDataBunch, part: DatasetType, rows: usize) -> Result<Figure> {
-    let batch = data.one_batch(part)?;
-    let dataset = data.dataset(part)?;
-    let mut grid = ImageGrid::new();
-    for (position, item) in batch
-        .indices
-        .iter()
-        .enumerate()
-        .take(rows.saturating_mul(rows))
-    {
-        if let Some(picture) = batch.picture(position) {
-            grid = grid.with_image(picture, dataset.label_text(*item).unwrap_or_default());
-        }
-    }
-    grid.plot()
 }

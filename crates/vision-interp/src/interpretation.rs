@@ -180,7 +180,7 @@ impl ClassificationInterpretation {
     ///
     /// # Errors
     ///
-    /// [`Error::Nothing`] if there are no items, [`Error::Image`] if a picture cannot be had.
+    /// [`vision_data::Error::NothingToDraw`] if there are no items, [`Error::Image`] if a picture cannot be had.
     pub fn plot_top_losses(&self, k: usize) -> Result<Figure> {
         self.plot_top_losses_with(&TopLossesConfig::new(k))
     }
@@ -189,7 +189,7 @@ impl ClassificationInterpretation {
     ///
     /// # Errors
     ///
-    /// [`Error::Nothing`], [`Error::Image`], or a setting that makes no sense.
+    /// [`vision_data::Error::NothingToDraw`], [`Error::Image`], or a setting that makes no sense.
     pub fn plot_top_losses_with(&self, config: &TopLossesConfig) -> Result<Figure> {
         let mut grid = ImageGrid::new()
             .with_title(&config.title)
@@ -197,9 +197,9 @@ impl ClassificationInterpretation {
         for row in self.ranked(config.k, config.largest) {
             let item = self.predictions.indices.get(row).copied().unwrap_or(row);
             let image = (self.images)(item).map_err(|source| Error::Image { item, source })?;
-            grid = grid.with_loss(image, self.loss_title(row));
+            grid = grid.with_caption(image, self.loss_title(row));
         }
-        grid.plot()
+        Ok(grid.plot()?)
     }
 
     fn loss_title(&self, row: usize) -> LossTitle {
@@ -228,7 +228,7 @@ impl ClassificationInterpretation {
     ///
     /// # Errors
     ///
-    /// [`Error::Nothing`] if there are no classes, [`Error::TooLarge`] if there are too many to draw.
+    /// [`Error::Nothing`] if there are no classes, [`vision_data::Error::FigureTooLarge`] if there are too many to draw.
     pub fn plot_confusion_matrix(&self) -> Result<Figure> {
         self.plot_confusion_matrix_with(&ConfusionPlotConfig::new())
     }

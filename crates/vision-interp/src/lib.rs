@@ -1,7 +1,6 @@
 //! Where a classifier is wrong: confusion matrix, top losses, and the pictures of both.
 //!
-//! What fastai v1 calls `ClassificationInterpretation`. Figures are drawn by this crate, with a font that is
-//! part of it, and saved as PNG or SVG.
+//! What fastai v1 calls `ClassificationInterpretation`. Figures are drawn with a font that is part of the library, and saved as PNG or SVG.
 //!
 //! # Pattern of use
 //!
@@ -29,20 +28,18 @@
 //! |---|---|
 //! | [`ClassificationInterpretation`] | predictions of a data set, and what follows from them |
 //! | [`ConfusionMatrix`] | who is taken for whom, counted one item at a time; scores of each class |
-//! | [`ImageGrid`], [`plot_batch`] | pictures with titles |
+//! | [`ImageGrid`] | pictures with titles |
 //! | [`LineChart`] | losses and learning rates |
 //! | [`Figure`] | any of these, to be saved |
 
 mod confusion;
 mod error;
-mod figure;
 mod from_learner;
 mod interpretation;
 mod plot;
 
 pub use confusion::{ClassScores, ConfusionMatrix};
 pub use error::{Error, ImageError, Result};
-pub use figure::Figure;
-pub use from_learner::plot_batch;
 pub use interpretation::ClassificationInterpretation;
-pub use plot::{ConfusionPlotConfig, ImageGrid, LineChart, LossTitle, Scale, TopLossesConfig};
+pub use plot::{ConfusionPlotConfig, LineChart, LossTitle, Scale, TopLossesConfig};
+pub use vision_data::figure::{Figure, ImageGrid};

@@ -58,13 +58,19 @@ fn a_scale_that_makes_no_sense_is_an_error() {
     for scale in [0.0, -1.0, f32::NAN, f32::INFINITY, 1e-9, 11.0] {
         let error = figure().with_scale(scale).unwrap_err();
         assert!(
-            matches!(error, Error::Setting { field: "scale", .. }),
+            matches!(
+                error,
+                vision_data::Error::BadOption {
+                    option: "scale",
+                    ..
+                }
+            ),
             "{scale}: {error}"
         );
     }
     assert!(matches!(
         figure().with_scale(10.0),
-        Err(Error::TooLarge { .. })
+        Err(vision_data::Error::FigureTooLarge { .. })
     ));
 }
 
@@ -281,7 +287,13 @@ fn settings_of_a_matrix_that_make_no_sense_are_errors() {
         "{error}"
     );
     let error = plot(ConfusionPlotConfig::new().with_cell_size(9999.0)).unwrap_err();
-    assert!(matches!(error, Error::TooLarge { .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::Data(vision_data::Error::FigureTooLarge { .. })
+        ),
+        "{error}"
+    );
     let empty = ConfusionMatrix::new(Vec::<String>::new());
     let error = empty.plot(&ConfusionPlotConfig::new()).unwrap_err();
     assert!(matches!(error, Error::Nothing { .. }), "{error}");
@@ -355,14 +367,14 @@ fn a_grid_has_the_columns_that_were_asked_for() {
     assert!(grid(1).unwrap().height() > 1000.0);
     assert!(matches!(
         grid(0),
-        Err(Error::Setting {
-            field: "columns",
+        Err(vision_data::Error::BadOption {
+            option: "columns",
             ..
         })
     ));
     assert!(matches!(
         ImageGrid::new().plot(),
-        Err(Error::Nothing { .. })
+        Err(vision_data::Error::NothingToDraw { .. })
     ));
 }
 

@@ -5,7 +5,7 @@ mod support;
 
 use support::texts;
 use vision_data::{DatasetType, ImageDataBunch, Stats, synthetic};
-use vision_interp::{ClassificationInterpretation, Error, plot_batch};
+use vision_interp::{ClassificationInterpretation, Error};
 use vision_learner::{Learner, create_cnn};
 use vision_models::Arch;
 
@@ -108,24 +108,24 @@ fn a_learner_without_data_is_an_error() {
 fn a_batch_is_drawn_with_the_names_of_its_classes() {
     let folder = tempfile::tempdir().unwrap();
     let data = data(&folder);
-    let shown = texts(
-        &plot_batch(&data, DatasetType::Train, 3).unwrap().to_svg(),
-        "text",
-    );
+    let shown = texts(&data.show_batch(3).unwrap().to_svg(), "text");
     assert_eq!(shown.len(), 9);
     assert!(shown.iter().all(|title| title == "3" || title == "7"));
     let shown = texts(
-        &plot_batch(&data, DatasetType::Valid, 4).unwrap().to_svg(),
+        &data
+            .show_batch_with(4, DatasetType::Valid)
+            .unwrap()
+            .to_svg(),
         "text",
     );
     assert_eq!(shown, ["3", "3", "3", "3", "3", "7", "7", "7", "7", "7"]);
     let shown = texts(
-        &plot_batch(&data, DatasetType::Test, 2).unwrap().to_svg(),
+        &data.show_batch_with(2, DatasetType::Test).unwrap().to_svg(),
         "text",
     );
     assert_eq!(shown, ["", "", "", ""]);
     assert!(matches!(
-        plot_batch(&data, DatasetType::Train, 0),
-        Err(Error::Nothing { .. })
+        data.show_batch(0),
+        Err(vision_data::Error::BadOption { option: "rows", .. })
     ));
 }

@@ -3,7 +3,8 @@
 
 use std::{fs, path::Path};
 
-use vision_interp::{ConfusionMatrix, ConfusionPlotConfig, Error, Figure};
+use vision_data::Error;
+use vision_interp::{ConfusionMatrix, ConfusionPlotConfig, Figure};
 
 fn figure() -> Figure {
     ConfusionMatrix::new(["3", "7"])
@@ -48,7 +49,7 @@ fn another_extension_is_an_error_that_names_the_file_and_what_is_accepted() {
     for name in ["plot.jpg", "plot", ".png", "plot.png.bak"] {
         let path = folder.path().join(name);
         let error = figure().save(&path).unwrap_err();
-        assert!(matches!(error, Error::Extension { .. }), "{error}");
+        assert!(matches!(error, Error::FigureExtension { .. }), "{error}");
         let text = error.to_string();
         assert!(
             text.contains(path.to_str().unwrap()) && text.contains(".png or .svg"),

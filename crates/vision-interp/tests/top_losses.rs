@@ -150,22 +150,22 @@ fn nothing_to_draw_is_an_error() {
     let interp = interpretation(&["3", "7"], &[]);
     assert!(matches!(
         interp.plot_top_losses(9),
-        Err(Error::Nothing { .. })
+        Err(Error::Data(vision_data::Error::NothingToDraw { .. }))
     ));
     let interp = interpretation(&["3", "7"], &[(0, 0, 1.0)]);
     assert!(matches!(
         interp.plot_top_losses(0),
-        Err(Error::Nothing { .. })
+        Err(Error::Data(vision_data::Error::NothingToDraw { .. }))
     ));
     let config = TopLossesConfig::new(1).with_cell_size(f32::NAN);
     let error = interp.plot_top_losses_with(&config).unwrap_err();
     assert!(
         matches!(
             error,
-            Error::Setting {
-                field: "cell_size",
+            Error::Data(vision_data::Error::BadOption {
+                option: "cell_size",
                 ..
-            }
+            })
         ),
         "{error}"
     );
@@ -176,7 +176,13 @@ fn more_pictures_than_a_file_can_hold_are_an_error() {
     let items: Vec<_> = (0..4000).map(|i| (0, 0, i as f32)).collect();
     let interp = interpretation(&["3", "7"], &items);
     let error = interp.plot_top_losses(4000).unwrap_err();
-    assert!(matches!(error, Error::TooLarge { .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::Data(vision_data::Error::FigureTooLarge { .. })
+        ),
+        "{error}"
+    );
 }
 
 #[test]

@@ -2,11 +2,10 @@
 
 use image::RgbImage;
 
+use vision_data::figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, width};
+
 use super::{check_length, colour::blues, decimals};
-use crate::{
-    ConfusionMatrix, Error, Figure, Result,
-    figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, width},
-};
+use crate::{ConfusionMatrix, Error, Figure, Result};
 
 const TITLE: f32 = 16.0;
 const AXIS_LABEL: f32 = 14.0;
@@ -109,7 +108,7 @@ impl ConfusionMatrix {
     /// # Errors
     ///
     /// [`Error::Nothing`] if there are no classes, [`Error::Setting`] for a setting that makes no sense,
-    /// [`Error::TooLarge`] if there are too many classes to draw.
+    /// [`vision_data::Error::FigureTooLarge`] if there are too many classes to draw.
     pub fn plot(&self, config: &ConfusionPlotConfig) -> Result<Figure> {
         let classes = self.classes().len();
         if classes == 0 {

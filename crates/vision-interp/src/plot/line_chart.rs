@@ -1,11 +1,10 @@
 //! Lines over an axis: losses, learning rates.
 
+use vision_data::figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, width};
+
 pub use super::axis::Scale;
 use super::{axis::Axis, check_length, colour::CYCLE};
-use crate::{
-    Error, Figure, Result,
-    figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, width},
-};
+use crate::{Error, Figure, Result};
 
 const TITLE: f32 = 16.0;
 const LABEL: f32 = 13.0;

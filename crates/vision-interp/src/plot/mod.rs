@@ -3,12 +3,10 @@
 mod axis;
 mod colour;
 mod confusion;
-mod grid;
 mod line_chart;
 mod top_losses;
 
 pub use confusion::ConfusionPlotConfig;
-pub use grid::ImageGrid;
 pub use line_chart::{LineChart, Scale};
 pub use top_losses::{LossTitle, TopLossesConfig};
 

@@ -3,7 +3,7 @@
 use std::fmt;
 
 use super::decimals;
-use crate::figure::{shorten, width};
+use vision_data::figure::{Caption, shorten, width};
 
 /// What was predicted for a picture, displayed as fastai does: `7/3 / 5.82 / 0.00`.
 #[derive(Clone, Debug, PartialEq)]
@@ -20,7 +20,7 @@ pub struct LossTitle {
 
 impl LossTitle {
     /// With names shortened until the title fits, the longer one first; the numbers stay whole.
-    pub(super) fn shortened(&self, room: f32, font_size: f32) -> Self {
+    fn shortened(&self, room: f32, font_size: f32) -> Self {
         let size = |text: &str| width(text, font_size);
         let (predicted, actual) = (size(&self.predicted), size(&self.actual));
         let numbers = size(&self.to_string()) - predicted - actual;
@@ -33,6 +33,16 @@ impl LossTitle {
             actual: short(&self.actual, actual, predicted),
             ..*self
         }
+    }
+}
+
+impl Caption for LossTitle {
+    fn whole(&self) -> String {
+        self.to_string()
+    }
+
+    fn fit(&self, room: f32, size: f32) -> String {
+        self.shortened(room, size).to_string()
     }
 }
 

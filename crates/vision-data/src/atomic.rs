@@ -2,24 +2,16 @@
 
 use std::{fs::File, io::Write, path::Path};
 
-use crate::{Error, Result};
+use crate::download::parent_of;
+use crate::error::{Result, io_error};
 
 /// Writes beside `path`, then renames.
-pub(super) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
-    let fail = |action| {
-        move |source| Error::Io {
-            action,
-            path: path.to_owned(),
-            source,
-        }
-    };
-    let folder = match path.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    };
+pub(crate) fn write(path: &Path, bytes: &[u8]) -> Result<()> {
+    let fail = |action| io_error(action, path);
+    let folder = parent_of(path);
     let mut builder = tempfile::Builder::new();
-    builder.prefix(".figure-").suffix(".part");
-    // Temporary files are for their owner only; a picture gets the rights that files get here.
+    builder.prefix(".vision-").suffix(".part");
+    // Temporary files are for their owner only; this one gets the rights that files get here.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let mut file = builder

@@ -1,14 +1,12 @@
 //! Pictures with titles, side by side.
 
 use std::fmt;
+use std::sync::Arc;
 
 use image::{RgbImage, imageops};
 
-use super::{LossTitle, check_length};
-use crate::{
-    Error, Figure, Result,
-    figure::{Anchor, Area, GREY, Text, width},
-};
+use super::{Anchor, Area, Figure, GREY, Text, font};
+use crate::error::{Error, Result};
 
 /// Size of the titles of pictures, and of the title above all.
 const TITLE: f32 = 12.0;
@@ -23,15 +21,13 @@ const MARGIN: f32 = 12.0;
 ///
 /// ```
 /// use image::RgbImage;
-/// use vision_interp::ImageGrid;
+/// use vision_data::ImageGrid;
 ///
-/// # fn main() -> vision_interp::Result<()> {
-/// let grid = ImageGrid::new()
+/// /// let grid = ImageGrid::new()
 ///     .with_image(RgbImage::new(28, 28), "3")
 ///     .with_image(RgbImage::new(28, 28), "7");
 /// assert!(grid.plot()?.to_svg().contains(">7</text>"));
-/// # Ok(())
-/// # }
+/// # Ok::<(), vision_data::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
@@ -39,13 +35,25 @@ pub struct ImageGrid {
     title: String,
     cell_size: f32,
     columns: Option<usize>,
-    cells: Vec<(RgbImage, Caption)>,
+    cells: Vec<(RgbImage, Arc<dyn Caption>)>,
 }
 
-#[derive(Clone, Debug)]
-enum Caption {
-    Plain(String),
-    Loss(LossTitle),
+/// What stands above a picture of an [`ImageGrid`]: a string, or something that knows better which
+/// part of it to shorten.
+pub trait Caption: fmt::Debug + Send + Sync {
+    /// All of it.
+    fn whole(&self) -> String;
+
+    /// As much of it as fits into `room`, in text of this size.
+    fn fit(&self, room: f32, size: f32) -> String {
+        font::shorten(&self.whole(), size, room)
+    }
+}
+
+impl Caption for String {
+    fn whole(&self) -> String {
+        self.clone()
+    }
 }
 
 impl Default for ImageGrid {
@@ -84,20 +92,16 @@ impl ImageGrid {
         self
     }
 
-    /// Adds a picture.
+    /// Adds a picture with a title, whose end is cut off where there is no room for it.
     pub fn with_image(self, image: RgbImage, title: impl Into<String>) -> Self {
-        self.with_cell(image, Caption::Plain(title.into()))
+        self.with_caption(image, title.into())
     }
 
-    /// Adds a picture with what was predicted. Long names of classes are shortened, numbers never.
-    pub fn with_loss(self, image: RgbImage, title: LossTitle) -> Self {
-        self.with_cell(image, Caption::Loss(title))
-    }
-
-    fn with_cell(mut self, image: RgbImage, caption: Caption) -> Self {
+    /// Adds a picture with a title that shortens itself.
+    pub fn with_caption(mut self, image: RgbImage, caption: impl Caption + 'static) -> Self {
         // Reduced at once: hundreds of photographs at full size would fill the memory.
         let image = self.reduced(image);
-        self.cells.push((image, caption));
+        self.cells.push((image, Arc::new(caption)));
         self
     }
 
@@ -117,19 +121,25 @@ impl ImageGrid {
     ///
     /// # Errors
     ///
-    /// [`Error::Nothing`] without pictures, [`Error::Setting`] for a cell size or number of columns that
-    /// makes no sense, [`Error::TooLarge`] for too many pictures.
+    /// [`Error::NothingToDraw`] without pictures, [`Error::BadOption`] for a cell size or number of columns that
+    /// makes no sense, [`Error::FigureTooLarge`] for too many pictures.
     pub fn plot(&self) -> Result<Figure> {
-        check_length("cell_size", self.cell_size)?;
+        if !(1.0..=10_000.0).contains(&self.cell_size) {
+            return Err(Error::BadOption {
+                option: "cell_size",
+                expected: "a number of pixels from 1 to 10000",
+                found: self.cell_size.to_string(),
+            });
+        }
         if self.cells.is_empty() {
-            return Err(Error::Nothing {
+            return Err(Error::NothingToDraw {
                 what: "there are no pictures, add or ask for at least one",
             });
         }
         if self.columns == Some(0) {
             let found = "0".to_owned();
-            return Err(Error::Setting {
-                field: "columns",
+            return Err(Error::BadOption {
+                option: "columns",
                 expected: "at least 1",
                 found,
             });
@@ -143,7 +153,7 @@ impl ImageGrid {
         let titles = self
             .cells
             .iter()
-            .map(|(_, caption)| width(&caption.to_string(), TITLE));
+            .map(|(_, caption)| font::width(&caption.whole(), TITLE));
         let widest = titles.fold(0.0, f32::max);
         let cell = widest.clamp(self.cell_size, (1.6 * self.cell_size).max(230.0));
         let (across, down) = (cell + GAP, self.cell_size + TITLE + 6.0 + GAP);
@@ -154,7 +164,7 @@ impl ImageGrid {
         };
         let total = 2.0 * MARGIN - GAP + columns as f32 * across;
         // A grid of one small picture still has room for what stands above it.
-        let total = total.max(width(&self.title, SUPTITLE).min(400.0) + 2.0 * MARGIN);
+        let total = total.max(font::width(&self.title, SUPTITLE).min(400.0) + 2.0 * MARGIN);
         let left = (total - (columns as f32 * across - GAP)) / 2.0;
         let height = top + rows as f32 * down - GAP + MARGIN;
 
@@ -167,7 +177,9 @@ impl ImageGrid {
         for (i, (image, caption)) in self.cells.iter().enumerate() {
             let x = left + (i % columns) as f32 * across + cell / 2.0;
             let y = top + (i / columns) as f32 * down;
-            figure.text(caption.text(x, y + TITLE / 2.0, cell));
+            let whole = caption.whole();
+            let text = Text::new(x, y + TITLE / 2.0, TITLE, Anchor::Middle, &whole);
+            figure.text(text.shortened(caption.fit(cell, TITLE), whole));
             let area = self.fitted(image, x, y + TITLE + 6.0);
             figure.frame(area, GREY);
             figure.image(area, image.clone());
@@ -192,28 +204,6 @@ impl ImageGrid {
             y: y.round(),
             width,
             height,
-        }
-    }
-}
-
-impl Caption {
-    fn text(&self, x: f32, y: f32, room: f32) -> Text {
-        let text = Text::new(x, y, TITLE, Anchor::Middle, &self.to_string());
-        match self {
-            Self::Plain(_) => text.fit(room),
-            Self::Loss(title) => {
-                let short = title.shortened(room, TITLE).to_string();
-                text.shortened(short, title.to_string())
-            }
-        }
-    }
-}
-
-impl fmt::Display for Caption {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Plain(text) => text.fmt(f),
-            Self::Loss(title) => title.fmt(f),
         }
     }
 }

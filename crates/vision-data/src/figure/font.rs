@@ -18,8 +18,8 @@ fn font() -> &'static FontRef<'static> {
     FONT.get_or_init(|| FontRef::try_from_slice(dejavu::sans::regular()).expect("a whole font"))
 }
 
-/// Width of a line of text.
-pub(crate) fn width(text: &str, size: f32) -> f32 {
+/// The width of a line of text of this size.
+pub fn width(text: &str, size: f32) -> f32 {
     text.chars().map(|c| advance(c, size)).sum()
 }
 
@@ -39,7 +39,7 @@ fn units() -> f32 {
 }
 
 /// The text, or as much of its start as fits into `room` with an ellipsis.
-pub(crate) fn shorten(text: &str, size: f32, room: f32) -> String {
+pub fn shorten(text: &str, size: f32, room: f32) -> String {
     let ellipsis = advance(ELLIPSIS, size);
     let (mut used, mut fits) = (0.0, 0);
     for (at, c) in text.char_indices() {

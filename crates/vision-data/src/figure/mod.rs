@@ -1,38 +1,47 @@
-//! A figure: what to draw, independent of the format it is saved in.
+//! Figures: pictures with titles, lines and text, saved as PNG or SVG.
 
-mod file;
 mod font;
-mod png;
+mod grid;
+pub(crate) mod png;
 mod raster;
-mod svg;
+pub(crate) mod svg;
 mod text;
 
 use std::path::Path;
 
 use image::RgbImage;
 
-use crate::{Error, Result};
+use crate::atomic;
+use crate::error::{Error, Result};
 
-pub(crate) use font::{shorten, width};
-pub(crate) use text::{Anchor, Text};
+pub use self::font::{shorten, width};
+pub use self::grid::{Caption, ImageGrid};
+pub use self::text::{Anchor, Text};
 
 /// A colour: red, green, blue.
-pub(crate) type Rgb = [u8; 3];
+pub type Rgb = [u8; 3];
 
-pub(crate) const BLACK: Rgb = [0; 3];
-pub(crate) const GREY: Rgb = [128; 3];
-pub(crate) const WHITE: Rgb = [255; 3];
+/// Black.
+pub const BLACK: Rgb = [0; 3];
+/// Grey.
+pub const GREY: Rgb = [128; 3];
+/// White.
+pub const WHITE: Rgb = [255; 3];
 
 /// As much as a picture may have: 100 megapixels are 300 MB.
 const MOST_PIXELS: u64 = 100_000_000;
 
 /// A rectangle; x grows to the right and y downwards.
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) struct Area {
-    pub(crate) x: f32,
-    pub(crate) y: f32,
-    pub(crate) width: f32,
-    pub(crate) height: f32,
+pub struct Area {
+    /// Left edge.
+    pub x: f32,
+    /// Upper edge.
+    pub y: f32,
+    /// To the right.
+    pub width: f32,
+    /// Downwards.
+    pub height: f32,
 }
 
 /// One thing to draw.
@@ -71,7 +80,11 @@ pub struct Figure {
 impl Figure {
     /// A white figure. `title` is for the reader of the SVG's source and for screen readers; it is not
     /// drawn.
-    pub(crate) fn new(title: &str, width: f32, height: f32) -> Result<Self> {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FigureTooLarge`] beyond 100 megapixels.
+    pub fn new(title: &str, width: f32, height: f32) -> Result<Self> {
         let figure = Self {
             title: text::printable(title),
             width: width.ceil(),
@@ -86,12 +99,12 @@ impl Figure {
     ///
     /// # Errors
     ///
-    /// [`Error::Setting`] if `scale` is not within 0.1 and 10, [`Error::TooLarge`] beyond 100 megapixels.
+    /// [`Error::BadOption`] if `scale` is not within 0.1 and 10, [`Error::FigureTooLarge`] beyond 100 megapixels.
     pub fn with_scale(mut self, scale: f32) -> Result<Self> {
         if !(0.1..=10.0).contains(&scale) {
             let expected = "a number from 0.1 to 10";
-            return Err(Error::Setting {
-                field: "scale",
+            return Err(Error::BadOption {
+                option: "scale",
                 expected,
                 found: scale.to_string(),
             });
@@ -100,7 +113,7 @@ impl Figure {
         let pixels = |length: f32| (length * scale).round() as u64;
         let (width, height) = (pixels(self.width), pixels(self.height));
         if width.saturating_mul(height) > MOST_PIXELS {
-            return Err(Error::TooLarge {
+            return Err(Error::FigureTooLarge {
                 width,
                 height,
                 limit: MOST_PIXELS,
@@ -143,7 +156,7 @@ impl Figure {
     ///
     /// # Errors
     ///
-    /// [`Error::Extension`] for other extensions, [`Error::Io`] if the file cannot be written.
+    /// [`Error::FigureExtension`] for other extensions, [`Error::Io`] if the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let extension = path.extension().unwrap_or_default().to_string_lossy();
@@ -152,16 +165,17 @@ impl Figure {
             "svg" => self.to_svg().into_bytes(),
             _ => {
                 let found = extension.into_owned();
-                return Err(Error::Extension {
+                return Err(Error::FigureExtension {
                     path: path.to_owned(),
                     found,
                 });
             }
         };
-        file::write(path, &bytes)
+        atomic::write(path, &bytes)
     }
 
-    pub(crate) fn rect(&mut self, x: f32, y: f32, width: f32, height: f32, fill: Rgb) {
+    /// Adds a filled rectangle.
+    pub fn rect(&mut self, x: f32, y: f32, width: f32, height: f32, fill: Rgb) {
         let area = Area {
             x,
             y,
@@ -171,8 +185,8 @@ impl Figure {
         self.shapes.push(Shape::Rect { area, fill });
     }
 
-    /// The outline of a rectangle, one pixel wide, just outside it.
-    pub(crate) fn frame(&mut self, area: Area, colour: Rgb) {
+    /// Adds the outline of a rectangle, one pixel wide, just outside it.
+    pub fn frame(&mut self, area: Area, colour: Rgb) {
         let Area {
             x,
             y,
@@ -185,7 +199,8 @@ impl Figure {
         self.rect(x + width, y, 1.0, height, colour);
     }
 
-    pub(crate) fn line(&mut self, points: Vec<(f32, f32)>, width: f32, colour: Rgb) {
+    /// Adds a line through all points, with round ends and joints; a single point is a dot.
+    pub fn line(&mut self, points: Vec<(f32, f32)>, width: f32, colour: Rgb) {
         self.shapes.push(Shape::Line {
             points,
             width,
@@ -193,11 +208,13 @@ impl Figure {
         });
     }
 
-    pub(crate) fn text(&mut self, text: Text) {
+    /// Adds a line of text.
+    pub fn text(&mut self, text: Text) {
         self.shapes.push(Shape::Text(text));
     }
 
-    pub(crate) fn image(&mut self, area: Area, pixels: RgbImage) {
+    /// Adds a picture, stretched to the area: its pixels stay sharp squares when it grows.
+    pub fn image(&mut self, area: Area, pixels: RgbImage) {
         // A picture without pixels has nothing to stretch.
         if pixels.width() > 0 && pixels.height() > 0 {
             self.shapes.push(Shape::Image { area, pixels });

@@ -4,32 +4,40 @@ use super::{BLACK, Rgb, font};
 
 /// Which part of the text is at its x (for rotated text: at its y).
 #[derive(Clone, Copy, Debug, PartialEq)]
-pub(crate) enum Anchor {
+pub enum Anchor {
+    /// Its beginning.
     Start,
+    /// Its middle.
     Middle,
+    /// Its end.
     End,
 }
 
 /// One line of text.
 #[derive(Clone, Debug)]
-pub(crate) struct Text {
-    pub(crate) x: f32,
+#[must_use]
+pub struct Text {
+    /// The anchor (for rotated text: where capitals have their middle).
+    pub x: f32,
     /// Where capitals have their middle, or for rotated text, the anchor.
-    pub(crate) y: f32,
+    pub y: f32,
     /// Height of a capital plus its surroundings: what CSS calls font-size.
-    pub(crate) size: f32,
-    pub(crate) anchor: Anchor,
+    pub size: f32,
+    /// Which part of it is at `x`.
+    pub anchor: Anchor,
     /// Turned by a quarter, to be read from bottom to top.
-    pub(crate) rotated: bool,
-    pub(crate) colour: Rgb,
-    pub(crate) content: String,
+    pub rotated: bool,
+    /// Its colour; black unless said.
+    pub colour: Rgb,
+    /// What is drawn.
+    pub content: String,
     /// The whole text, if `content` had to be shortened.
-    pub(crate) whole: Option<String>,
+    pub whole: Option<String>,
 }
 
 impl Text {
     /// Black text whose line is centred on the point.
-    pub(crate) fn new(x: f32, y: f32, size: f32, anchor: Anchor, content: &str) -> Self {
+    pub fn new(x: f32, y: f32, size: f32, anchor: Anchor, content: &str) -> Self {
         Self {
             x,
             y,
@@ -42,25 +50,27 @@ impl Text {
         }
     }
 
-    pub(crate) fn rotated(mut self) -> Self {
+    /// Turned by a quarter, to be read from bottom to top.
+    pub fn rotated(mut self) -> Self {
         self.rotated = true;
         self
     }
 
-    pub(crate) fn colour(mut self, colour: Rgb) -> Self {
+    /// In another colour.
+    pub fn colour(mut self, colour: Rgb) -> Self {
         self.colour = colour;
         self
     }
 
     /// Shortened so that it is at most `width` wide.
-    pub(crate) fn fit(self, width: f32) -> Self {
+    pub fn fit(self, width: f32) -> Self {
         let short = font::shorten(&self.content, self.size, width);
         let whole = self.content.clone();
         self.shortened(short, whole)
     }
 
     /// With another, shorter content, which stands for `whole`.
-    pub(crate) fn shortened(mut self, short: String, whole: String) -> Self {
+    pub fn shortened(mut self, short: String, whole: String) -> Self {
         let (short, whole) = (printable(&short), printable(&whole));
         self.whole = (short != whole).then_some(whole);
         self.content = short;
@@ -68,7 +78,7 @@ impl Text {
     }
 
     /// How far the baseline is below the middle of the line.
-    pub(crate) fn descent(&self) -> f32 {
+    pub(super) fn descent(&self) -> f32 {
         // Half the height of a capital, which is 0.729 of the size in DejaVu Sans.
         0.3645 * self.size
     }
@@ -76,7 +86,7 @@ impl Text {
 
 /// Text without line breaks, control characters (which XML forbids) and characters that turn the
 /// direction of what follows them.
-pub(super) fn printable(text: &str) -> String {
+pub(crate) fn printable(text: &str) -> String {
     let visible = |c: char| match c {
         '\t' | '\n' | '\r' => ' ',
         c if c.is_control() => char::REPLACEMENT_CHARACTER,

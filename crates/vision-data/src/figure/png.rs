@@ -2,9 +2,9 @@
 
 use image::{ExtendedColorType, ImageEncoder, RgbImage, codecs::png::PngEncoder};
 
-use crate::{Error, Result};
+use crate::error::{Error, Result};
 
-pub(super) fn encode(pixels: &RgbImage) -> Result<Vec<u8>> {
+pub(crate) fn encode(pixels: &RgbImage) -> Result<Vec<u8>> {
     let mut bytes = Vec::new();
     PngEncoder::new(&mut bytes)
         .write_image(

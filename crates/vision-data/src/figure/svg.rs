@@ -126,8 +126,8 @@ fn number(value: f32) -> String {
     (rounded + 0.0).to_string()
 }
 
-/// Text as it may stand between tags and in attributes.
-fn escape(text: &str) -> String {
+/// Text as it may stand between tags and in attributes, of XML and of HTML.
+pub(crate) fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -143,7 +143,7 @@ fn escape(text: &str) -> String {
 }
 
 /// RFC 4648, section 4.
-fn base64(bytes: &[u8]) -> String {
+pub(crate) fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {

@@ -220,14 +220,12 @@ fn results_are_bit_equal_for_any_number_of_threads_and_on_every_run() {
         shape([16, 1, 1], [128, 256], [3, 1, 1]),
     ] {
         let (x, w, dy) = tensors(&s);
-        for algorithm in ALGORITHMS {
+        for (algorithm, isa) in ALGORITHMS
+            .iter()
+            .flat_map(|&algorithm| isas().into_iter().map(move |isa| (algorithm, isa)))
+        {
             let run = |threads: usize| {
-                let pool = rayon::ThreadPoolBuilder::new()
-                    .num_threads(threads)
-                    .build()
-                    .unwrap();
-                pool.install(|| {
-                    let isa = Isa::detect();
+                support::on(threads, || {
                     [
                         forward(isa, algorithm, &s, &x, &w),
                         backward_input(isa, algorithm, &s, &dy, &w),
@@ -239,7 +237,7 @@ fn results_are_bit_equal_for_any_number_of_threads_and_on_every_run() {
             for threads in [1, 2, 3] {
                 assert!(
                     once == run(threads),
-                    "{s:?} {algorithm:?} with {threads} threads"
+                    "{s:?} {algorithm:?} {isa:?} with {threads} threads"
                 );
             }
         }

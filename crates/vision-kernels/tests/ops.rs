@@ -11,6 +11,7 @@ use burn::tensor::{
     module::{avg_pool2d, batch_norm, batch_norm_train, max_pool2d},
     ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions},
 };
+use proptest::prelude::*;
 use support::{Random, close, wide};
 use vision_kernels::ops::{self, BatchNormEval, Conv, MaxPool, MeanPool, WeightCache};
 
@@ -312,6 +313,155 @@ fn views_of_a_tensor_are_read_in_their_own_order() {
         ops::conv2d(view, w.clone(), None, conv, None),
         ops::conv2d(copy, w, None, conv, None),
     );
+}
+
+type Operation = Box<dyn Fn(Tensor<4>) -> Tensor<4>>;
+
+/// Every operation on a map with so many channels. `twist` is done to the tensors that it has beside the map.
+fn operations(
+    shape: [usize; 4],
+    twist: fn(Tensor<4>) -> Tensor<4>,
+) -> Vec<(&'static str, Operation)> {
+    let channels = shape[3];
+    let plain = device(false);
+    let weight = |shape| Tensor::from_inner(twist(random(11, shape, &plain)));
+    let affine = |seed| Tensor::from_inner(random(seed, [channels], &plain));
+    let (dense, single) = (weight([17, channels, 3, 3]), weight([channels, 1, 3, 3]));
+    let (residual, gamma, beta) = (weight(shape), affine(12), affine(13));
+    let norm = BatchNormEval {
+        gamma: gamma.clone(),
+        beta: beta.clone(),
+        mean: affine(14),
+        variance: affine(15).abs() + 0.1,
+        eps: 1e-5,
+        relu: false,
+    };
+    let conv = Conv {
+        padding: 1,
+        ..Conv::default()
+    };
+    let depthwise = Conv {
+        groups: channels,
+        stride: 2,
+        ..conv
+    };
+    let (max, mean) = (
+        MaxPool {
+            kernel: 3,
+            stride: 2,
+            padding: 1,
+            ceil_mode: false,
+        },
+        MeanPool {
+            size: 2,
+            ceil_mode: true,
+        },
+    );
+    let also = residual.clone();
+    vec![
+        (
+            "convolution",
+            Box::new(move |x| ops::conv2d(x, dense.clone(), None, conv, None)),
+        ),
+        (
+            "depthwise",
+            Box::new(move |x| ops::conv2d(x, single.clone(), None, depthwise, None)),
+        ),
+        (
+            "batch norm",
+            Box::new(move |x| {
+                let affine = [gamma.clone(), beta.clone()];
+                ops::batch_norm_training(x, affine, 1e-2, Some(residual.clone()), false).output
+            }),
+        ),
+        (
+            "batch norm with fixed statistics",
+            Box::new(move |x| ops::batch_norm_eval(x, norm.clone(), Some(also.clone()))),
+        ),
+        ("maximum", Box::new(move |x| ops::max_pool(x, max))),
+        ("mean", Box::new(ops::mean_pool)),
+        ("windows", Box::new(move |x| ops::mean_windows(x, mean))),
+        ("maximum and mean", Box::new(ops::concat_pool)),
+        ("ReLU", Box::new(ops::relu)),
+        ("ReLU6", Box::new(ops::relu6)),
+    ]
+}
+
+/// The same values, lying in memory in another order, behind others.
+fn twisted(x: Tensor<4>) -> Tensor<4> {
+    let turned = x.permute([2, 3, 0, 1]);
+    let before = turned.ones_like();
+    let [a, ..] = turned.dims();
+    let both = Tensor::cat(vec![before, turned], 0);
+    both.slice([a..2 * a]).permute([2, 3, 0, 1])
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 24, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn inputs_and_gradients_that_lie_in_another_order_give_the_same_bits(
+        seed: u64, shape in [1_usize..4, 1..8, 1..8, 1..40],
+    ) {
+        let device = device(true);
+        let run = |operation: &Operation, twist: fn(Tensor<4>) -> Tensor<4>| {
+            let x: Tensor<4> = random(seed, shape, &device);
+            let y = operation(twist(x.clone() * 5.0));
+            let weights = twist(random(seed ^ 1, y.dims(), &device).detach());
+            // The gradient arrives in the order of the weights.
+            let turned = y.clone().permute([3, 0, 2, 1]) * weights.permute([3, 0, 2, 1]);
+            let dx = x.grad(&turned.sum().backward()).unwrap();
+            (values(y), values(dx))
+        };
+        let plain = operations(shape, |x| x);
+        for ((name, plain), (_, other)) in plain.iter().zip(&operations(shape, twisted)) {
+            let (a, b) = (run(plain, |x| x), run(other, twisted));
+            prop_assert_eq!(a, b, "{} of {:?}", name, shape);
+        }
+    }
+
+    #[test]
+    fn the_gradients_are_the_slopes_of_the_operations(
+        seed: u64, shape in [1_usize..3, 1..6, 2..6, 1..20],
+    ) {
+        // In a channel of an image values are 1/2 apart, and no nearer than 1/8 to a kink (0 and 6).
+        const STEP: f32 = 1.0 / 128.0;
+        let [batch, height, width, channels] = shape;
+        let (pixels, len) = (height * width, batch * height * width * channels);
+        let (mut numbers, mut x) = (Random(seed), vec![0.0; len]);
+        for map in 0..batch * channels {
+            let mut order: Vec<usize> = (0..pixels).collect();
+            for i in (1..pixels).rev() {
+                order.swap(i, (numbers.bits() % (i as u64 + 1)) as usize);
+            }
+            for (pixel, place) in order.into_iter().enumerate() {
+                let image = map / channels * pixels;
+                x[(image + pixel) * channels + map % channels] = place as f32 / 2.0 - 3.875;
+            }
+        }
+        let device = device(true);
+        let at = |x: &[f32]| Tensor::<4>::from_data(TensorData::new(x.to_vec(), shape), &device);
+        for (name, operation) in operations(shape, |x| x) {
+            let leaf = at(&x).require_grad();
+            let y = operation(leaf.clone());
+            let weights = random(seed ^ 1, y.dims(), &device).detach();
+            let dx = values(leaf.grad(&(y * weights.clone()).sum().backward()).unwrap());
+            let weights = wide(&values(weights));
+            for _ in 0..6 {
+                let i = (numbers.bits() % len as u64) as usize;
+                let total = |by: f32| -> f64 {
+                    let mut x = x.clone();
+                    x[i] += by;
+                    let y = wide(&values(operation(at(&x))));
+                    y.iter().zip(&weights).map(|(y, w)| y * w).sum()
+                };
+                let slope = (total(STEP) - total(-STEP)) / f64::from(2.0 * STEP);
+                let error = (f64::from(dx[i]) - slope).abs();
+                // Batch norm is curved; rounding, divided by the step, does the rest.
+                prop_assert!(error < 1e-2 * (1.0 + slope.abs()), "{} of {:?}: {} for {}", name, shape, dx[i], slope);
+            }
+        }
+    }
 }
 
 #[test]

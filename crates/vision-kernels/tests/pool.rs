@@ -9,7 +9,10 @@ use support::{ISAS, Random, close, same_on_any_threads};
 use vision_kernels::{
     Isa, ShapeError,
     global_pool::{concat_pool, concat_pool_backward, mean_pool, mean_pool_backward},
-    pool::{Activations, MaxPool, max_pool, max_pool_backward},
+    pool::{
+        Activations, MaxPool, MeanPool, max_pool, max_pool_backward, mean_windows,
+        mean_windows_backward,
+    },
 };
 
 /// `[batch, height, width, channels]`.
@@ -171,6 +174,45 @@ proptest! {
     }
 }
 
+proptest! {
+    #![proptest_config(ProptestConfig { cases: 200, failure_persistence: None, ..ProptestConfig::default() })]
+
+    #[test]
+    fn means_of_windows_are_what_plain_loops_give(
+        seed: u64, side in 1_usize..4, ceil_mode: bool, size in [1_usize..4, 3..9, 3..9, 1..70],
+    ) {
+        let (pool, input) = (MeanPool { size: side, ceil_mode }, shape(size));
+        let output = pool.output(&input).unwrap();
+        let mut random = Random(seed);
+        let (x, dy) = (random.odd_values(input.elements()), random.values(output.elements()));
+        let (mut sum, mut count) = (vec![0.0; dy.len()], vec![0.0; dy.len()]);
+        let window = |i: usize| {
+            let (pixel, c) = (i / input.channels, i % input.channels);
+            let (row, column) = (pixel / input.width % input.height, pixel % input.width);
+            let (row, column) = (row / side, column / side);
+            let image = pixel / input.width / input.height;
+            let inside = row < output.height && column < output.width;
+            inside.then(|| ((image * output.height + row) * output.width + column) * input.channels + c)
+        };
+        for (i, x) in x.iter().enumerate() {
+            if let Some(window) = window(i) {
+                sum[window] += f64::from(*x);
+                count[window] += 1.0;
+            }
+        }
+        let y: Vec<f64> = sum.iter().zip(&count).map(|(sum, count)| sum / count).collect();
+        let dx = (0..x.len()).map(|i| window(i).map_or(0.0, |w| f64::from(dy[w]) / count[w]));
+        let dx: Vec<f64> = dx.collect();
+        for isa in ISAS {
+            let (mut y_found, mut dx_found) = (vec![7.0; y.len()], vec![7.0; x.len()]);
+            mean_windows(isa, &pool, &input, &x, &mut y_found).unwrap();
+            close("y", &y_found, &y, 1e-6);
+            mean_windows_backward(isa, &pool, &input, &dy, &mut dx_found).unwrap();
+            close("dx", &dx_found, &dx, 1e-6);
+        }
+    }
+}
+
 #[test]
 fn pooling_does_not_depend_on_threads() {
     let input = shape([3, 21, 23, 40]);
@@ -184,6 +226,11 @@ fn pooling_does_not_depend_on_threads() {
     let len = pool.output(&input).unwrap().elements();
     let (x, dy) = (random.odd_values(input.elements()), random.values(len));
     let dconcat = random.values(3 * 80);
+    let mean_pool = MeanPool {
+        size: 2,
+        ceil_mode: true,
+    };
+    let windows = mean_pool.output(&input).unwrap();
     same_on_any_threads(|isa| {
         let (mut y, mut argmax, mut dx) = (vec![0.0; len], vec![0; len], vec![0.0; x.len()]);
         max_pool(isa, &pool, &input, &x, &mut y, Some(&mut argmax)).unwrap();
@@ -191,7 +238,10 @@ fn pooling_does_not_depend_on_threads() {
         let (mut concat, mut place, mut dx2) = (vec![0.0; 240], vec![0; 120], vec![0.0; x.len()]);
         concat_pool(isa, &input, &x, &mut concat, &mut place).unwrap();
         concat_pool_backward(isa, &input, &dconcat, &place, &mut dx2).unwrap();
-        vec![y, dx, concat, dx2]
+        let (mut mean, mut dx3) = (vec![0.0; windows.elements()], vec![0.0; x.len()]);
+        mean_windows(isa, &mean_pool, &input, &x, &mut mean).unwrap();
+        mean_windows_backward(isa, &mean_pool, &input, &mean, &mut dx3).unwrap();
+        vec![y, dx, concat, dx2, mean, dx3]
     });
 }
 
@@ -301,6 +351,33 @@ fn impossible_pools_and_wrong_lengths_are_errors_that_name_the_argument() {
             field: "y",
             expected: 4,
             found: 18
+        }
+    );
+    let two = |ceil_mode| MeanPool { size: 2, ceil_mode };
+    let error = mean_windows(isa, &two(false), &shape([1, 5, 1, 2]), &[], &mut []).unwrap_err();
+    assert_eq!(
+        error,
+        ShapeError::Length {
+            field: "x",
+            expected: 2,
+            found: 1
+        }
+    );
+    let error = mean_windows(isa, &two(true), &shape([1, 5, 0, 2]), &[], &mut []).unwrap_err();
+    assert_eq!(error.argument(), "x");
+    let none = MeanPool {
+        size: 0,
+        ceil_mode: true,
+    };
+    let error = mean_windows_backward(isa, &none, &input, &y, &mut dx).unwrap_err();
+    assert_eq!(error, ShapeError::Zero { field: "size" });
+    let error = mean_windows_backward(isa, &two(true), &input, &y[1..], &mut dx).unwrap_err();
+    assert_eq!(
+        error,
+        ShapeError::Length {
+            field: "dy",
+            expected: 18,
+            found: 17
         }
     );
     // Nothing to do is no error, nor is a place that no window has.

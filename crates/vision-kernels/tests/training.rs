@@ -8,7 +8,7 @@ use proptest::prelude::*;
 use support::{ISAS, Random, close, same_on_any_threads, wide};
 use vision_kernels::{
     Isa, ShapeError,
-    activation::{add_relu, relu, relu_backward},
+    activation::{add_relu, relu, relu_backward, relu6, relu6_backward},
     adam::Adam,
     loss::cross_entropy,
 };
@@ -80,6 +80,23 @@ proptest! {
             prop_assert_eq!(dx, passes.collect::<Vec<_>>());
             add_relu(isa, &a, &b, &mut found).unwrap();
             close("add_relu", &found, &sum, 0.0);
+        }
+    }
+
+    #[test]
+    fn relu6_and_its_gradient_are_what_the_definition_says(seed: u64, len in 0_usize..200) {
+        let mut random = Random(seed);
+        let (mut x, dy) = (random.odd_values(len), random.values(len));
+        x.iter_mut().for_each(|x| *x *= 3.0);
+        let clamped: Vec<f64> = x.iter().map(|&x| f64::from(x.clamp(0.0, 6.0))).collect();
+        let inside = |x: f32| x.is_nan() || (x > 0.0 && x < 6.0);
+        let dx: Vec<f32> = x.iter().zip(&dy).map(|(&x, &dy)| if inside(x) { dy } else { 0.0 }).collect();
+        for isa in ISAS {
+            let (mut y, mut found) = (vec![7.0; len], vec![7.0; len]);
+            relu6(isa, &x, &mut y).unwrap();
+            close("relu6", &y, &clamped, 0.0);
+            relu6_backward(isa, &y, &dy, &mut found).unwrap();
+            prop_assert_eq!(&found, &dx);
         }
     }
 

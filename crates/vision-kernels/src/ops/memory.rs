@@ -35,13 +35,14 @@ impl Values {
 
 /// A tensor that owns a buffer, which is recycled when the last clone of the tensor is dropped.
 pub(super) fn tensor<const D: usize>(values: Buffer, shape: [usize; D]) -> FlexTensor {
-    let len = size_of::<f32>() * shape.iter().product::<usize>();
-    let owner = Recycled { values };
-    debug_assert!(len <= size_of::<f32>() * owner.values.len());
+    // Burn's operations go by the shape.
+    let expected: usize = shape.iter().product();
+    assert_eq!(values.len(), expected, "values of {shape:?}");
+    let len = size_of_val::<[f32]>(&values);
     #[allow(unsafe_code)]
-    // SAFETY: the first `len` bytes are initialised: they are those of the `f32` values of a slice that
-    // has at least that many.
-    let bytes = unsafe { Bytes::from_controller(Box::new(owner), len) };
+    // SAFETY: `len` is the size of all of the controller's memory (`Recycled::memory`), which is that of a
+    // slice of `f32` and hence initialised.
+    let bytes = unsafe { Bytes::from_controller(Box::new(Recycled { values }), len) };
     FlexTensor::new(bytes, Layout::contiguous(Shape::from(shape)), DType::F32)
 }
 
@@ -68,8 +69,8 @@ impl AllocationController for Recycled {
 
     fn memory(&self, _policy: AccessPolicy) -> Result<&[MaybeUninit<u8>], AccessError> {
         let values: &[f32] = &self.values;
-        // SAFETY: the bytes of a slice of `f32`, borrowed for as long; any byte is a valid
-        // `MaybeUninit<u8>`, whose alignment is 1.
+        // SAFETY: the pointer and the size are those of a slice that is borrowed for as long as the result; any
+        // byte is a valid `MaybeUninit<u8>`, and its alignment is 1.
         Ok(unsafe { std::slice::from_raw_parts(values.as_ptr().cast(), size_of_val(values)) })
     }
 
@@ -79,8 +80,8 @@ impl AllocationController for Recycled {
     ) -> Result<&mut [MaybeUninit<u8>], AccessError> {
         let values: &mut [f32] = &mut self.values;
         let bytes = size_of_val(values);
-        // SAFETY: as above, borrowed mutably for as long. The caller promises to write initialised
-        // bytes only, and any four bytes are an `f32`.
+        // SAFETY: as in `memory`, borrowed mutably for as long. The values stay valid, since the caller promises
+        // to write initialised bytes only, and any four of them are an `f32`.
         Ok(unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), bytes) })
     }
 }

@@ -393,7 +393,7 @@ fn twisted(x: Tensor<4>) -> Tensor<4> {
     let before = turned.ones_like();
     let [a, ..] = turned.dims();
     let both = Tensor::cat(vec![before, turned], 0);
-    both.slice([a..2 * a]).permute([2, 3, 0, 1])
+    both.narrow(0, a, a).permute([2, 3, 0, 1])
 }
 
 proptest! {

@@ -4,7 +4,6 @@
 //! In fastai, `cnn_learner` crashed on them, and nobody ever hosted weights.
 
 use burn::{module::Module, tensor::Tensor};
-use vision_kernels::ops::relu;
 
 use crate::{
     arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD},
@@ -170,16 +169,15 @@ impl XResBlock {
     }
 
     pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
-        let y = self.convs.run(x.clone());
-        let x = match &self.pool {
-            Some(pool) => pool.run(x),
-            None => x,
+        let residual = match &self.pool {
+            Some(pool) => pool.run(x.clone()),
+            None => x.clone(),
         };
-        let x = match &self.idconv {
-            Some(projection) => projection.run(x),
-            None => x,
+        let residual = match &self.idconv {
+            Some(projection) => projection.run(residual),
+            None => residual,
         };
-        relu(y + x)
+        self.convs.run_onto(x, residual, true)
     }
 
     pub(crate) fn has_pool(&self) -> bool {

@@ -4,6 +4,7 @@ use burn::{
     },
     tensor::{Device, Tensor},
 };
+use vision_kernels::ops;
 
 use super::{Layer, channels_last};
 
@@ -112,26 +113,48 @@ impl Sequential {
     ///
     /// A convolution, the batch norm that follows and its ReLU are one operation each way where the
     /// device has one.
-    pub(crate) fn run(&self, mut x: Tensor<4>) -> Tensor<4> {
-        let mut rest = &self.children[..];
-        while let [(_, first), after @ ..] = rest {
-            let relu_at = |i: usize| matches!(rest.get(i), Some((_, Layer::Relu)));
-            let taken;
-            (x, taken) = match (first, after) {
-                (Layer::Conv2d(conv), [(_, Layer::BatchNorm(norm)), ..]) => {
-                    let relu = relu_at(2);
-                    (conv.run_with(x, norm, None, relu), 2 + usize::from(relu))
-                }
-                (Layer::BatchNorm(norm), _) => {
-                    let relu = relu_at(1);
-                    (norm.run(x, None, relu), 1 + usize::from(relu))
-                }
-                (layer, _) => (layer.run(x), 1),
-            };
-            rest = rest.get(taken..).unwrap_or_default();
-        }
-        x
+    pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
+        run(&self.children, x)
     }
+
+    /// Applies the layers to `[batch, height, width, channels]`, adds a residual, and then a ReLU if asked for:
+    /// in one operation with the convolution and the batch norm where they end in these.
+    pub(crate) fn run_onto(&self, x: Tensor<4>, residual: Tensor<4>, relu: bool) -> Tensor<4> {
+        match self.children.as_slice() {
+            [before @ .., (_, Layer::Sequential(last))] => {
+                last.run_onto(run(before, x), residual, relu)
+            }
+            [
+                before @ ..,
+                (_, Layer::Conv2d(conv)),
+                (_, Layer::BatchNorm(norm)),
+            ] => conv.run_with(run(before, x), norm, Some(residual), relu),
+            all => {
+                let y = run(all, x) + residual;
+                if relu { ops::relu(y) } else { y }
+            }
+        }
+    }
+}
+
+fn run(mut rest: &[(String, Layer)], mut x: Tensor<4>) -> Tensor<4> {
+    while let [(_, first), after @ ..] = rest {
+        let relu_at = |i: usize| matches!(rest.get(i), Some((_, Layer::Relu)));
+        let taken;
+        (x, taken) = match (first, after) {
+            (Layer::Conv2d(conv), [(_, Layer::BatchNorm(norm)), ..]) => {
+                let relu = relu_at(2);
+                (conv.run_with(x, norm, None, relu), 2 + usize::from(relu))
+            }
+            (Layer::BatchNorm(norm), _) => {
+                let relu = relu_at(1);
+                (norm.run(x, None, relu), 1 + usize::from(relu))
+            }
+            (layer, _) => (layer.run(x), 1),
+        };
+        rest = rest.get(taken..).unwrap_or_default();
+    }
+    x
 }
 
 const CONTAINER: &str = "Struct:Sequential";

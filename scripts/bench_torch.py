@@ -3,10 +3,10 @@
 
     python3 scripts/bench_torch.py WHAT ARCH BATCH SIZE THREADS REPEATS     (torch 2.11, torchvision 0.26)
 
-Prints one JSON line: seconds of each of REPEATS steps after two that do not count, and the peak memory of the process.
+Prints one JSON line: seconds of each of REPEATS steps after two that do not count, the peak memory of the process, and
+what it had before the model was made.
 """
 import json
-import resource
 import sys
 import time
 
@@ -43,10 +43,20 @@ def steps(what, arch, batch, size):
     return train
 
 
+def memory(field):
+    # Not getrusage, whose peak is inherited from the process that started this one.
+    try:
+        with open("/proc/self/status") as status:
+            return next(1024 * int(line.split()[1]) for line in status if line.startswith(field))
+    except OSError:
+        return None
+
+
 def main():
     what, arch = sys.argv[1:3]
     batch, size, threads, repeats = map(int, sys.argv[3:7])
     torch.set_num_threads(threads)
+    before = memory("VmRSS:")
     step = steps(what, arch, batch, size)
     seconds = []
     for i in range(2 + repeats):
@@ -54,8 +64,8 @@ def main():
         step()
         if i >= 2:
             seconds.append(time.perf_counter() - begin)
-    peak = 1024 * resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
-    print(json.dumps({"engine": f"torch {torch.__version__}", "seconds": seconds, "peak_memory_bytes": peak}))
+    print(json.dumps({"engine": f"torch {torch.__version__}", "seconds": seconds, "peak_memory_bytes": memory("VmHWM:"),
+                      "memory_before_bytes": before}))
 
 
 if __name__ == "__main__":

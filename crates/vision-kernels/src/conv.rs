@@ -56,7 +56,7 @@ pub use epilogue::Epilogue;
 pub use packed::PackedWeights;
 pub use shape::ConvShape;
 
-use pack::Direction;
+pub(crate) use pack::Direction;
 use winograd::{F2, F4};
 
 use crate::error::{ShapeError, check_len};

@@ -16,6 +16,7 @@
 //! | [`ops`] | All of these as operations on Burn's tensors |
 //! | [`buffers`] | Recycled memory |
 //! | [`isa`] | Instruction sets |
+//! | [`profile`] | How long each kernel took in a network |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
@@ -33,6 +34,7 @@ pub mod loss;
 mod microkernel;
 pub mod ops;
 pub mod pool;
+pub mod profile;
 mod scratch;
 
 pub use error::ShapeError;

@@ -1,5 +1,6 @@
 //! Convolution.
 
+mod cost;
 mod kind;
 
 use std::sync::Arc;

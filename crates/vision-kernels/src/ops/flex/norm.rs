@@ -25,7 +25,23 @@ use crate::{
         BatchNormEval, Normalized,
         memory::{Values, tensor, vector},
     },
+    profile::{Cost, timed},
 };
+
+/// What a normalisation must cost that reads and writes its elements this many times.
+fn cost(shape: [usize; 4], residual: bool, relu: bool, times: usize) -> Cost {
+    let [n, h, w, c] = shape;
+    let also = |there: bool, name| if there { name } else { "" };
+    Cost {
+        shape: format!(
+            "{n}x{h}x{w} {c}{}{}",
+            also(residual, " residual"),
+            also(relu, " relu")
+        ),
+        flops: 0.0,
+        values: times * n * h * w * c,
+    }
+}
 
 /// With the statistics of the batch.
 pub(in crate::ops) fn batch_norm_training(
@@ -47,14 +63,21 @@ pub(in crate::ops) fn batch_norm_training(
     };
     let inputs = Inputs::new(x, [gamma, beta], residual)?;
     let mut y = buffers::take(inputs.x.slice().len());
-    let stats = checked(batch_norm::batch_norm_train(
-        Isa::detect(),
-        &args,
-        inputs.x.slice(),
-        [inputs.gamma.slice(), inputs.beta.slice()],
-        inputs.residual.as_ref().map(Values::slice),
-        &mut y,
-    ));
+    let has_residual = residual.is_some();
+    let stats = timed(
+        "batch norm",
+        || cost(shape, has_residual, relu, 3 + usize::from(has_residual)),
+        || {
+            checked(batch_norm::batch_norm_train(
+                Isa::detect(),
+                &args,
+                inputs.x.slice(),
+                [inputs.gamma.slice(), inputs.beta.slice()],
+                inputs.residual.as_ref().map(Values::slice),
+                &mut y,
+            ))
+        },
+    );
     let [mean, variance] = [&stats.mean, &stats.var_biased]
         .map(|values| from_tracked(Autodiff::<Flex>::from_inner(vector(values.clone()))));
     let y = tensor(y, shape);
@@ -77,14 +100,28 @@ pub(in crate::ops) fn batch_norm_eval(
     let [scale, shift] = norm.folded()?;
     let forward = |x: &Values, residual: Option<&Values>| {
         let mut y = buffers::take(x.slice().len());
-        checked(batch_norm::scale_shift(
-            Isa::detect(),
-            [&scale, &shift],
-            x.slice(),
-            residual.map(Values::slice),
-            norm.relu,
-            &mut y,
-        ));
+        let has_residual = residual.is_some();
+        timed(
+            "fixed batch norm",
+            || {
+                cost(
+                    shape,
+                    has_residual,
+                    norm.relu,
+                    2 + usize::from(has_residual),
+                )
+            },
+            || {
+                checked(batch_norm::scale_shift(
+                    Isa::detect(),
+                    [&scale, &shift],
+                    x.slice(),
+                    residual.map(Values::slice),
+                    norm.relu,
+                    &mut y,
+                ));
+            },
+        );
         tensor(y, shape)
     };
     if common == Place::Plain {
@@ -210,14 +247,24 @@ impl Backward<Flex, 4> for NormStep {
         } else {
             batch_norm::batch_norm_eval_backward
         };
-        let params = checked(backward(
-            Isa::detect(),
-            &state.args,
-            &forward,
-            dy.slice(),
-            &mut dx,
-            dresidual.as_deref_mut(),
-        ));
+        // The sums read x and dy, and once more to write dx; with a residual the mask is read and what it
+        // leaves is written.
+        let masked = usize::from(state.y.is_some()) + usize::from(dresidual.is_some());
+        let passes = if state.of_batch { 5 } else { 3 } + masked;
+        let params = timed(
+            "batch norm, gradient",
+            || cost(shape, state.has_residual, state.args.relu, passes),
+            || {
+                checked(backward(
+                    Isa::detect(),
+                    &state.args,
+                    &forward,
+                    dy.slice(),
+                    &mut dx,
+                    dresidual.as_deref_mut(),
+                ))
+            },
+        );
         let mut register = |id: NodeId, grad| grads.register::<Flex>(id, grad);
         if let Some(node) = residual_node {
             let grad = match dresidual {

@@ -6,7 +6,11 @@ use burn::{
 };
 
 use super::{Place, common, from_plain, place};
-use crate::{Isa, adam::Adam};
+use crate::{
+    Isa,
+    adam::Adam,
+    profile::{Cost, timed},
+};
 
 /// One step, in place where nobody else holds the values.
 pub(in crate::ops) fn adam(
@@ -27,7 +31,13 @@ pub(in crate::ops) fn adam(
     });
     let result = match (&mut p.1, &mut first.1, &mut second.1) {
         (Some(p), Some(m), Some(v)) => {
-            rule.step(Isa::detect(), own(p), grad.slice(), own(m), own(v))
+            let (p, g, m, v) = (own(p), grad.slice(), own(m), own(v));
+            let cost = || Cost {
+                shape: format!("{}", g.len()),
+                flops: 0.0,
+                values: 7 * g.len(),
+            };
+            timed("Adam", cost, || rule.step(Isa::detect(), p, g, m, v))
         }
         _ => return None,
     };

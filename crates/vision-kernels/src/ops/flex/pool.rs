@@ -23,6 +23,7 @@ use crate::{
         memory::{Values, tensor},
     },
     pool::{self, Activations},
+    profile::{Cost, timed},
 };
 
 /// What one of these operations remembers for its gradient.
@@ -49,7 +50,7 @@ pub(in crate::ops) fn max_pool(x: &Tensor<4>, pool: MaxPool) -> Option<Tensor<4>
         ceil_mode: pool.ceil_mode,
     };
     let output = pool.output(&input).ok()?;
-    unary(x, |x, training| {
+    unary(x, ("max pool", 1), |x, training| {
         let mut y = buffers::take(output.elements());
         let mut argmax = training.then(|| vec![0; output.elements()]);
         checked(pool::max_pool(
@@ -67,7 +68,7 @@ pub(in crate::ops) fn max_pool(x: &Tensor<4>, pool: MaxPool) -> Option<Tensor<4>
 
 pub(in crate::ops) fn concat_pool(x: &Tensor<4>) -> Option<Tensor<4>> {
     let input = activations(x);
-    unary(x, |x, _training| {
+    unary(x, ("concat pool", 1), |x, _training| {
         let mut y = buffers::take(2 * input.batch * input.channels);
         let mut argmax = vec![0; input.batch * input.channels];
         checked(global_pool::concat_pool(
@@ -84,7 +85,7 @@ pub(in crate::ops) fn concat_pool(x: &Tensor<4>) -> Option<Tensor<4>> {
 
 pub(in crate::ops) fn mean_pool(x: &Tensor<4>) -> Option<Tensor<4>> {
     let input = activations(x);
-    unary(x, |x, _training| {
+    unary(x, ("mean pool", 1), |x, _training| {
         let mut y = buffers::take(input.batch * input.channels);
         checked(global_pool::mean_pool(
             Isa::detect(),
@@ -100,7 +101,7 @@ pub(in crate::ops) fn mean_pool(x: &Tensor<4>) -> Option<Tensor<4>> {
 pub(in crate::ops) fn mean_windows(x: &Tensor<4>, pool: pool::MeanPool) -> Option<Tensor<4>> {
     let input = activations(x);
     let output = pool.output(&input).ok()?;
-    unary(x, |x, _training| {
+    unary(x, ("mean over windows", 1), |x, _training| {
         let mut y = buffers::take(output.elements());
         let isa = Isa::detect();
         checked(pool::mean_windows(isa, &pool, &input, x.slice(), &mut y));
@@ -110,7 +111,7 @@ pub(in crate::ops) fn mean_windows(x: &Tensor<4>, pool: pool::MeanPool) -> Optio
 
 pub(in crate::ops) fn relu(x: &Tensor<4>) -> Option<Tensor<4>> {
     let input = activations(x);
-    unary(x, |x, _training| {
+    unary(x, ("relu", 2), |x, _training| {
         let mut y = buffers::take(input.elements());
         checked(activation::relu(Isa::detect(), x.slice(), &mut y));
         let y = tensor(y, size(&input));
@@ -120,7 +121,7 @@ pub(in crate::ops) fn relu(x: &Tensor<4>) -> Option<Tensor<4>> {
 
 pub(in crate::ops) fn relu6(x: &Tensor<4>) -> Option<Tensor<4>> {
     let input = activations(x);
-    unary(x, |x, _training| {
+    unary(x, ("relu6", 2), |x, _training| {
         let mut y = buffers::take(input.elements());
         checked(activation::relu6(Isa::detect(), x.slice(), &mut y));
         let y = tensor(y, size(&input));
@@ -128,11 +129,31 @@ pub(in crate::ops) fn relu6(x: &Tensor<4>) -> Option<Tensor<4>> {
     })
 }
 
-/// Runs an operation of one input; `forward` is told whether its state will be used.
+/// What an operation must cost that reads or writes its input this many times.
+fn cost(shape: &Activations, passes: usize) -> Cost {
+    let Activations {
+        batch,
+        height,
+        width,
+        channels,
+    } = shape;
+    Cost {
+        shape: format!("{batch}x{height}x{width} {channels}"),
+        flops: 0.0,
+        values: passes * shape.elements(),
+    }
+}
+
+/// Runs an operation of one input, with a name and so many passes over that input; `forward` is told whether
+/// its state will be used.
 fn unary(
     x: &Tensor<4>,
+    (kernel, passes): (&'static str, usize),
     forward: impl FnOnce(&Values, bool) -> (FlexTensor, State),
 ) -> Option<Tensor<4>> {
+    let shape = activations(x);
+    let forward =
+        |x: &Values, training| timed(kernel, || cost(&shape, passes), || forward(x, training));
     match place(x)? {
         Place::Plain => {
             let x = plain(x.clone())?;
@@ -165,16 +186,16 @@ impl Backward<Flex, 1> for UnaryStep {
             return;
         };
         let (isa, dy) = (Isa::detect(), dy.slice());
-        let input = match &ops.state {
-            State::MaxPool(_, input, _)
-            | State::ConcatPool(input, _)
-            | State::MeanPool(input)
-            | State::MeanWindows(_, input)
-            | State::Relu(input, _)
-            | State::Relu6(input, _) => *input,
+        let (kernel, input, passes) = match &ops.state {
+            State::MaxPool(_, input, _) => ("max pool, gradient", *input, 1),
+            State::ConcatPool(input, _) => ("concat pool, gradient", *input, 1),
+            State::MeanPool(input) => ("mean pool, gradient", *input, 1),
+            State::MeanWindows(_, input) => ("mean over windows, gradient", *input, 1),
+            State::Relu(input, _) => ("relu, gradient", *input, 3),
+            State::Relu6(input, _) => ("relu6, gradient", *input, 3),
         };
         let mut dx = buffers::take(input.elements());
-        checked(match &ops.state {
+        let backward = || match &ops.state {
             State::MaxPool(pool, input, argmax) => {
                 pool::max_pool_backward(isa, pool, input, dy, argmax, &mut dx)
             }
@@ -187,7 +208,8 @@ impl Backward<Flex, 1> for UnaryStep {
             }
             State::Relu(_, y) => activation::relu_backward(isa, y.slice(), dy, &mut dx),
             State::Relu6(_, y) => activation::relu6_backward(isa, y.slice(), dy, &mut dx),
-        });
+        };
+        checked(timed(kernel, || cost(&input, passes), backward));
         grads.register::<Flex>(node.id, tensor(dx, size(&input)));
     }
 }

@@ -1,16 +1,20 @@
 //! The two kinds of convolution that have kernels, behind one face.
 
+use std::sync::Arc;
+
 use burn::backend::flex::FlexTensor;
 
+use super::cost::{cost, depthwise_cost, packing_cost};
 use crate::{
     Isa, buffers,
-    conv::{self, ConvShape, Epilogue, Pass},
+    conv::{self, ConvShape, Direction, Epilogue, PackedWeights, Pass, algorithm},
     depthwise::{self, DepthwiseShape},
     ops::{
         Conv, accuracy,
         flex::{Slots, checked},
         memory::{Values, tensor},
     },
+    profile::timed,
 };
 
 /// A convolution that the kernels can take.
@@ -71,16 +75,15 @@ impl Kind {
         slots: Option<&Slots>,
     ) -> FlexTensor {
         let isa = Isa::detect();
+        let residual = epilogue.residual.map_or(0, <[f32]>::len);
         match self {
             Self::Dense(shape) => {
                 let mut y = buffers::take(shape.output_len());
-                let x = x.slice();
-                checked(match slots {
-                    Some(slots) => {
-                        let packed = slots.packed(Pass::Forward, shape, w);
-                        packed.and_then(|w| conv::conv2d_packed(&w, shape, x, epilogue, &mut y))
-                    }
-                    None => conv::conv2d(isa, accuracy(), shape, x, w.slice(), epilogue, &mut y),
+                let w = packed(Pass::Forward, shape, w, slots);
+                let cost = || cost(shape, Pass::Forward, residual);
+                timed("convolution", cost, || {
+                    let x = x.slice();
+                    checked(conv::conv2d_packed(&w, shape, x, epilogue, &mut y));
                 });
                 let size = [shape.batch, shape.out_height(), shape.out_width()];
                 tensor(y, [size[0], size[1], size[2], shape.out_channels])
@@ -88,7 +91,10 @@ impl Kind {
             Self::Depthwise(shape) => {
                 let mut y = buffers::take(shape.output_len());
                 let (x, w) = (x.slice(), w.slice());
-                checked(depthwise::depthwise(isa, shape, x, w, epilogue, &mut y));
+                let cost = || depthwise_cost(shape, residual);
+                timed("depthwise", cost, || {
+                    checked(depthwise::depthwise(isa, shape, x, w, epilogue, &mut y));
+                });
                 let size = [shape.batch, shape.out_height(), shape.out_width()];
                 tensor(y, [size[0], size[1], size[2], shape.channels])
             }
@@ -101,16 +107,24 @@ impl Kind {
         match self {
             Self::Dense(shape) => {
                 let mut dw = buffers::take(shape.weight_len());
-                let result = conv::conv2d_backward_weight(isa, accuracy(), shape, x, dy, &mut dw);
-                checked(result);
+                let cost = || cost(shape, Pass::BackwardWeight, 0);
+                let accuracy = accuracy();
+                timed("convolution, gradient of weights", cost, || {
+                    checked(conv::conv2d_backward_weight(
+                        isa, accuracy, shape, x, dy, &mut dw,
+                    ));
+                });
                 let k = shape.kernel;
                 tensor(dw, [shape.out_channels, shape.in_channels, k, k])
             }
             Self::Depthwise(shape) => {
                 let mut dw = buffers::take(shape.weight_len());
-                checked(depthwise::depthwise_backward_weight(
-                    isa, shape, x, dy, &mut dw,
-                ));
+                let cost = || depthwise_cost(shape, 0);
+                timed("depthwise, gradient of weights", cost, || {
+                    checked(depthwise::depthwise_backward_weight(
+                        isa, shape, x, dy, &mut dw,
+                    ));
+                });
                 tensor(dw, [shape.channels, 1, shape.kernel, shape.kernel])
             }
         }
@@ -127,28 +141,52 @@ impl Kind {
         match self {
             Self::Dense(shape) => {
                 let mut dx = buffers::take(shape.input_len());
-                checked(match slots {
-                    Some(slots) => {
-                        let packed = slots.packed(Pass::BackwardInput, shape, w);
-                        packed.and_then(|w| {
-                            conv::conv2d_backward_input_packed(&w, shape, dy, &mut dx)
-                        })
-                    }
-                    None => {
-                        let w = w.slice();
-                        conv::conv2d_backward_input(isa, accuracy(), shape, dy, w, &mut dx)
-                    }
+                let w = packed(Pass::BackwardInput, shape, w, slots);
+                let cost = || cost(shape, Pass::BackwardInput, 0);
+                timed("convolution, gradient of input", cost, || {
+                    checked(conv::conv2d_backward_input_packed(&w, shape, dy, &mut dx));
                 });
                 let size = [shape.batch, shape.height, shape.width, shape.in_channels];
                 tensor(dx, size)
             }
             Self::Depthwise(shape) => {
                 let mut dx = buffers::take(shape.input_len());
-                let result =
-                    depthwise::depthwise_backward_input(isa, shape, dy, w.slice(), &mut dx);
-                checked(result);
+                let (w, cost) = (w.slice(), || depthwise_cost(shape, 0));
+                timed("depthwise, gradient of input", cost, || {
+                    checked(depthwise::depthwise_backward_input(
+                        isa, shape, dy, w, &mut dx,
+                    ));
+                });
                 tensor(dx, [shape.batch, shape.height, shape.width, shape.channels])
             }
         }
     }
+}
+
+/// The weights in the order of the kernels, from the slots if they hold them.
+fn packed(
+    pass: Pass,
+    shape: &ConvShape,
+    weights: &Values,
+    slots: Option<&Slots>,
+) -> Arc<PackedWeights> {
+    timed(
+        "packing of weights",
+        || packing_cost(shape, pass),
+        || {
+            checked(match slots {
+                Some(slots) => slots.packed(pass, shape, weights),
+                None => {
+                    let algorithm = algorithm(shape, pass, accuracy());
+                    let direction = match pass {
+                        Pass::BackwardInput => Direction::Backward,
+                        Pass::Forward | Pass::BackwardWeight => Direction::Forward,
+                    };
+                    let weights = weights.slice();
+                    PackedWeights::once(Isa::detect(), algorithm, shape, weights, direction)
+                        .map(Arc::new)
+                }
+            })
+        },
+    )
 }

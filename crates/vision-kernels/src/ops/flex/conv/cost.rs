@@ -1,0 +1,67 @@
+//! What convolutions must cost, for a profile.
+
+use crate::{
+    conv::{Algorithm, ConvShape, Pass, algorithm},
+    depthwise::DepthwiseShape,
+    ops::accuracy,
+    profile::Cost,
+};
+
+/// A pass over `shape`, beside reading some more values.
+pub(super) fn cost(shape: &ConvShape, pass: Pass, more: usize) -> Cost {
+    let algorithm = algorithm(shape, pass, accuracy());
+    // Winograd multiplies 16 times for 4 outputs instead of 36, or 36 for 16 instead of 144.
+    let products = match algorithm {
+        Algorithm::Direct => 1.0,
+        Algorithm::Winograd2 => 16.0 / 36.0,
+        Algorithm::Winograd4 => 36.0 / 144.0,
+    };
+    Cost {
+        shape: name(shape, algorithm),
+        flops: products * shape.flops(),
+        values: shape.input_len() + shape.weight_len() + shape.output_len() + more,
+    }
+}
+
+/// Bringing weights in order.
+pub(super) fn packing_cost(shape: &ConvShape, pass: Pass) -> Cost {
+    Cost {
+        shape: name(shape, algorithm(shape, pass, accuracy())),
+        flops: 0.0,
+        values: 2 * shape.weight_len(),
+    }
+}
+
+/// A pass over a depthwise `shape`, beside reading some more values.
+pub(super) fn depthwise_cost(shape: &DepthwiseShape, more: usize) -> Cost {
+    let DepthwiseShape {
+        batch,
+        height,
+        width,
+        channels,
+        kernel,
+        stride,
+        ..
+    } = shape;
+    Cost {
+        shape: format!("{batch}x{height}x{width} {channels} k{kernel}s{stride}"),
+        flops: 2.0 * (shape.output_len() * kernel * kernel) as f64,
+        values: shape.input_len() + shape.output_len() + more,
+    }
+}
+
+fn name(shape: &ConvShape, algorithm: Algorithm) -> String {
+    let ConvShape {
+        batch,
+        height,
+        width,
+        in_channels,
+        out_channels,
+        kernel,
+        stride,
+        padding: _,
+    } = shape;
+    format!(
+        "{batch}x{height}x{width} {in_channels}->{out_channels} k{kernel}s{stride} {algorithm:?}"
+    )
+}

@@ -1,0 +1,119 @@
+//! One measurement: the same work in a process of its own, ours or PyTorch's.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Command,
+    time::Instant,
+};
+
+use burn::tensor::Device;
+use serde::{Deserialize, Serialize};
+
+use super::{
+    Args,
+    work::{What, stepper},
+};
+use crate::Result;
+
+/// What a process prints.
+#[derive(Deserialize, Serialize)]
+pub(super) struct Measurement {
+    pub(super) engine: String,
+    /// Of each step.
+    pub(super) seconds: Vec<f64>,
+    /// The most memory that the process had, where the system says.
+    pub(super) peak_memory_bytes: Option<f64>,
+    /// What it had before the model was made: the libraries, as a rule.
+    pub(super) memory_before_bytes: Option<f64>,
+}
+
+impl Measurement {
+    /// In this process.
+    pub(super) fn here(what: What, args: &Args, device: &Device) -> Self {
+        let memory_before_bytes = memory("VmRSS:");
+        let mut step = stepper(what, args, device);
+        for _ in 0..2 {
+            step();
+        }
+        let mut seconds = Vec::new();
+        for _ in 0..args.repeats.max(1) {
+            let begin = Instant::now();
+            step();
+            seconds.push(begin.elapsed().as_secs_f64());
+        }
+        Self {
+            engine: format!("vision {}", env!("CARGO_PKG_VERSION")),
+            seconds,
+            peak_memory_bytes: memory("VmHWM:"),
+            memory_before_bytes,
+        }
+    }
+
+    /// Ours, in a process of its own, so that its memory is that of this work alone.
+    pub(super) fn ours(what: What, args: &Args) -> Result<Self> {
+        let numbers = [
+            ("--batch", args.batch),
+            ("--size", args.size),
+            ("--threads", args.threads),
+            ("--repeats", args.repeats),
+        ];
+        let mut command = Command::new(std::env::current_exe()?);
+        command.args(["bench", "--once", "--what", &what.name()]);
+        command.args(["--arch", args.arch.name(), "--device", &args.device]);
+        command.args(["--accuracy", &args.accuracy.name()]);
+        for (name, value) in numbers {
+            command.args([name, &value.to_string()]);
+        }
+        Self::of(command)
+    }
+
+    /// PyTorch's, in a process of its own.
+    pub(super) fn torch(python: &Path, what: What, args: &Args) -> Result<Self> {
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/bench_torch.py");
+        let numbers = [args.batch, args.size, args.threads, args.repeats.max(1)];
+        let mut command = Command::new(python);
+        command
+            .arg(script)
+            .args([what.name().as_str(), args.arch.name()])
+            .args(numbers.map(|n| n.to_string()));
+        Self::of(command)
+    }
+
+    fn of(mut command: Command) -> Result<Self> {
+        let program = PathBuf::from(command.get_program());
+        let output = command
+            .output()
+            .map_err(|e| format!("{}: {e}", program.display()))?;
+        if !output.status.success() {
+            let text = String::from_utf8_lossy(&output.stderr);
+            return Err(format!("{}: {}", program.display(), text.trim()).into());
+        }
+        Ok(serde_json::from_slice(&output.stdout)?)
+    }
+
+    /// Memory that the work needed at its peak.
+    pub(super) fn memory_of_work(&self) -> Option<f64> {
+        Some(self.peak_memory_bytes? - self.memory_before_bytes?)
+    }
+
+    pub(super) fn median(&self) -> f64 {
+        median(self.seconds.clone())
+    }
+
+    pub(super) fn min(&self) -> f64 {
+        self.seconds.iter().copied().fold(f64::MAX, f64::min)
+    }
+}
+
+pub(super) fn median(mut values: Vec<f64>) -> f64 {
+    values.sort_by(f64::total_cmp);
+    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+/// A line of Linux's `/proc/self/status`, in bytes.
+fn memory(field: &str) -> Option<f64> {
+    let status = std::fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find_map(|line| line.strip_prefix(field))?;
+    let kilobytes: f64 = line.split_whitespace().next()?.parse().ok()?;
+    Some(1024.0 * kilobytes)
+}

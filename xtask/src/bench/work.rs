@@ -1,0 +1,68 @@
+//! The work that is timed.
+
+use burn::{
+    module::{Module, ParamGroup},
+    tensor::{Device, Int, Tensor, TensorData},
+};
+use clap::ValueEnum;
+use vision::{
+    learner::{Adam, CrossEntropy, GroupedOptimizer, Loss},
+    models::{Init, layers::Sequential, parity, state},
+};
+
+use super::Args;
+
+#[derive(Clone, Copy, PartialEq, ValueEnum)]
+#[value(rename_all = "snake_case")]
+pub(super) enum What {
+    /// Forward pass in eval mode
+    Inference,
+    /// Forward, backward and Adam over every parameter
+    Train,
+    /// The same where only batch norms and the last layer train
+    TrainFrozenBody,
+}
+
+impl What {
+    pub(super) fn name(self) -> String {
+        let value = self.to_possible_value();
+        value.map_or(String::new(), |v| v.get_name().to_owned())
+    }
+}
+
+/// One step of the work, to be called again and again; it returns when the device is done.
+pub(super) fn stepper(what: What, args: &Args, device: &Device) -> Box<dyn FnMut()> {
+    let plain = device.clone();
+    let shape = [args.batch, 3, args.size, args.size];
+    let model = args.arch.build(2, &mut Init::new(0, device));
+    let pixels = TensorData::new(parity::fill("input", &shape, 0), shape);
+    if what == What::Inference {
+        let x = Tensor::<4>::from_data(pixels, device);
+        return Box::new(move || {
+            drop(model.forward(x.clone()));
+            drop(plain.sync());
+        });
+    }
+    let device = device.clone().autodiff();
+    let x = Tensor::<4>::from_data(pixels, &device);
+    let classes: Vec<i64> = (0..args.batch as i64).map(|i| i % 2).collect();
+    let y = Tensor::<1, Int>::from_data(TensorData::new(classes, [args.batch]), &device);
+    let mut model = model.train();
+    if what == What::TrainFrozenBody {
+        let entries = state::entries(&model).into_iter();
+        let frozen = entries.filter(|e| !(e.is_batch_norm() || e.name.starts_with("fc.")));
+        let frozen = frozen.map(|e| e.id).collect();
+        model = model.set_require_grad_group(ParamGroup::from_ids(frozen), false);
+    }
+    let groups = [state::entries(&model)];
+    let mut optimizer = GroupedOptimizer::new(Box::new(Adam::default()), &groups, true, true);
+    let mut slot: Option<Sequential> = Some(model);
+    Box::new(move || {
+        slot = slot.take().map(|model| {
+            let logits = model.forward(x.clone()).flatten(1, 3);
+            let mut grads = CrossEntropy.mean(logits, y.clone()).backward();
+            optimizer.step(model, &mut grads)
+        });
+        drop(plain.sync());
+    })
+}

@@ -79,8 +79,9 @@ pub(crate) fn add_rows<L: Lanes, const W: usize, const NV: usize, const MR: usiz
 ) {
     let rows = rows.map(|row| &row[..panel.len()]);
     for (k, weights) in panel.iter().enumerate() {
-        for m in 0..MR {
-            let value = rows[m][k];
+        // All checks before all products: between them they would keep the weights out of registers.
+        let values = rows.map(|row| row[k]);
+        for (m, value) in values.into_iter().enumerate() {
             for v in 0..NV {
                 for w in 0..W {
                     tile[m][v][w] = L::mul_add(value, weights[v][w], tile[m][v][w]);
@@ -90,17 +91,17 @@ pub(crate) fn add_rows<L: Lanes, const W: usize, const NV: usize, const MR: usiz
     }
 }
 
-/// `tile[m] += x[starts[p] + m] * panel[p]` for all `p`: a sum of outer products. For `tile` see
-/// [`add_rows`].
+/// `tile[m] += x[p][first + m] * panel[p]` for all `p`: a sum of outer products. `x` has rows of `stride`
+/// values, see [`spread`]. For `tile` see [`add_rows`].
 #[inline(always)]
 pub(crate) fn add_outer<L: Lanes, const W: usize, const NV: usize, const MR: usize>(
     tile: &mut Tile<W, NV, MR>,
-    x: &[f32],
-    starts: impl Iterator<Item = usize>,
+    (x, stride): (&[f32], usize),
+    first: usize,
     panel: &[[[f32; W]; NV]],
 ) {
-    for (start, gradients) in starts.zip(panel) {
-        let values: &[f32] = &x[start..start + MR];
+    for (row, gradients) in x.chunks_exact(stride).zip(panel) {
+        let values: &[f32] = &row[first..first + MR];
         for m in 0..MR {
             let value = values[m];
             for v in 0..NV {
@@ -110,6 +111,12 @@ pub(crate) fn add_outer<L: Lanes, const W: usize, const NV: usize, const MR: usi
             }
         }
     }
+}
+
+/// The distance between rows of `len` values for [`add_outer`]: not a power of two, at which the same columns
+/// of many rows would displace each other from the cache.
+pub(crate) fn spread(len: usize) -> usize {
+    len.next_multiple_of(16) + 16
 }
 
 /// Evaluates `$body` with the number of rows of the last, smaller tile as a constant: 1 to 5, or not at all.

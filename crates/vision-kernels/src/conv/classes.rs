@@ -32,6 +32,12 @@ impl Run {
             len: end - start,
         })
     }
+
+    /// It in pieces of at most `len`.
+    pub(crate) fn pieces(self, len: usize) -> impl Iterator<Item = Self> {
+        let rows = (self.row..self.row + self.len).step_by(len);
+        rows.filter_map(move |row| self.clip(&(row..row + len)))
+    }
 }
 
 /// One output pixel.

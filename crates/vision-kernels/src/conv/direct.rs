@@ -1,12 +1,15 @@
 //! Convolution as a matrix product whose rows are gathered: forward and with respect to the input.
+//!
+//! A task is some output pixels with all of their channels where the weights fit into L2, and one block of
+//! channels of more pixels where they do not.
 
 use rayon::prelude::*;
 
-use super::classes::{Plan, Run};
+use super::classes::{Pixel, Plan, Run};
 use super::epilogue::Epilogue;
 use crate::isa::{Isa, Lanes};
 use crate::microkernel::{
-    TileKernel, add_rows, dispatch_tiled, panel_rows, panel_width, with_rows,
+    Tile, TileKernel, add_rows, dispatch_tiled, panel_rows, panel_width, with_rows,
 };
 
 /// Output pixels whose tasks are made together. Bounds the lists of pixels.
@@ -21,7 +24,15 @@ const TASKS: usize = 32;
 /// and stay in L2.
 const ROWS_PER_BLOCK: usize = 1152;
 
-/// A pixel of a task.
+/// Weights, in values, that fit into L2 together.
+const FEW_WEIGHTS: usize = 256 * 1024;
+/// Values of the input in a task at most, beside as many weights.
+const INPUTS_PER_TASK: usize = 96 * 1024;
+
+/// Tiles for which a block of weights is read from L2 once.
+const TILES_TOGETHER: usize = 4;
+
+/// A pixel of a task of one block of channels.
 struct Target<'a> {
     class: usize,
     /// Of the input.
@@ -51,7 +62,35 @@ pub(crate) fn convolve(
     let block_len = packed.len() / blocks;
     let rows = block_len / panel;
     let k_blocks = KBlocks::new(plan.runs(), rows);
-    // A matter of the shape alone, so that sums do not depend on the number of threads.
+    // All of this is a matter of the shape alone, so that sums do not depend on the number of threads.
+    if packed.len() <= FEW_WEIGHTS && pixels >= TASKS * LEAST_PIXELS {
+        let task_pixels = pixels
+            .div_ceil(TASKS)
+            .min(INPUTS_PER_TASK / rows.max(1))
+            .clamp(LEAST_PIXELS, PIXELS_PER_TASK);
+        output
+            .par_chunks_mut(task_pixels * channels)
+            .enumerate()
+            .for_each(|(task, output)| {
+                let first_pixel = task * task_pixels;
+                let end = first_pixel + output.len() / channels;
+                dispatch_tiled(
+                    isa,
+                    PixelsTask {
+                        input,
+                        packed,
+                        block_len,
+                        k_blocks: &k_blocks,
+                        classes: &plan.by_class(first_pixel..end),
+                        output,
+                        first_pixel,
+                        epilogue,
+                        channels,
+                    },
+                );
+            });
+        return;
+    }
     let task_pixels = (pixels * blocks)
         .div_ceil(TASKS)
         .clamp(LEAST_PIXELS, PIXELS_PER_TASK);
@@ -128,6 +167,27 @@ struct Part {
     last: bool,
 }
 
+impl Part {
+    /// A tile to which what some pixels read is added.
+    #[inline(always)]
+    fn sum<L: Lanes, const W: usize, const NV: usize, const MR: usize>(
+        &self,
+        start: Tile<W, NV, MR>,
+        input: &[f32],
+        bases: [usize; MR],
+        panel: &[f32],
+    ) -> Tile<W, NV, MR> {
+        // A copy, so that the tile itself stays in registers: see `add_rows`.
+        let mut tile = start;
+        for run in &self.runs {
+            let panel = &panel[run.row * NV * W..(run.row + run.len) * NV * W];
+            let rows = bases.map(|base| &input[base + run.offset..][..run.len]);
+            add_rows::<L, W, NV, MR>(&mut tile, rows, panel_rows(panel));
+        }
+        tile
+    }
+}
+
 impl KBlocks {
     fn new(classes: &[Vec<Run>], rows: usize) -> Self {
         let count = rows.div_ceil(ROWS_PER_BLOCK).max(1);
@@ -156,6 +216,97 @@ impl KBlocks {
     }
 }
 
+/// All output channels of some pixels.
+struct PixelsTask<'a> {
+    input: &'a [f32],
+    packed: &'a [f32],
+    block_len: usize,
+    k_blocks: &'a KBlocks,
+    classes: &'a [Vec<Pixel>],
+    /// From `first_pixel` on.
+    output: &'a mut [f32],
+    first_pixel: usize,
+    epilogue: &'a Epilogue<'a>,
+    channels: usize,
+}
+
+impl TileKernel for PixelsTask<'_> {
+    #[inline(always)]
+    fn run<L: Lanes, const W: usize, const NV: usize, const MR: usize>(mut self) {
+        for (class, pixels) in self.classes.iter().enumerate() {
+            // Few pixels at a time, whose outputs are written side by side: so the machine sees what comes next.
+            for pixels in pixels.chunks(TILES_TOGETHER * MR) {
+                for (block, first_channel) in (0..self.channels).step_by(NV * W).enumerate() {
+                    let panel = &self.packed[block * self.block_len..][..self.block_len];
+                    for parts in &self.k_blocks.blocks {
+                        let part = &parts[class];
+                        if part.runs.is_empty() && !part.first {
+                            continue;
+                        }
+                        if self.channels - first_channel >= NV * W {
+                            self.tiles::<L, W, NV, MR, true>(part, panel, first_channel, pixels);
+                        } else {
+                            self.tiles::<L, W, NV, MR, false>(part, panel, first_channel, pixels);
+                        }
+                    }
+                }
+            }
+        }
+    }
+}
+
+impl PixelsTask<'_> {
+    #[inline(always)]
+    fn tiles<L: Lanes, const W: usize, const NV: usize, const MR: usize, const FULL: bool>(
+        &mut self,
+        part: &Part,
+        panel: &[f32],
+        first_channel: usize,
+        pixels: &[Pixel],
+    ) {
+        let (tiles, rest) = pixels.as_chunks::<MR>();
+        for tile in tiles {
+            self.tile::<L, W, NV, MR, FULL>(part, panel, first_channel, tile);
+        }
+        with_rows!(rest.len(), |ROWS| {
+            if let Some(tile) = rest.first_chunk::<ROWS>() {
+                self.tile::<L, W, NV, ROWS, FULL>(part, panel, first_channel, tile);
+            }
+        });
+    }
+
+    #[inline(always)]
+    fn tile<L: Lanes, const W: usize, const NV: usize, const MR: usize, const FULL: bool>(
+        &mut self,
+        part: &Part,
+        panel: &[f32],
+        first_channel: usize,
+        pixels: &[Pixel; MR],
+    ) {
+        let width = (NV * W).min(self.channels - first_channel);
+        let places = pixels.map(|pixel| {
+            let start = (pixel.index - self.first_pixel) * self.channels + first_channel;
+            start..start + width
+        });
+        let mut start = [[[0.0; W]; NV]; MR];
+        if !part.first {
+            for (sums, place) in start.iter_mut().zip(&places) {
+                load::<W, NV, FULL>(sums, &self.output[place.clone()]);
+            }
+        }
+        let bases = pixels.map(|pixel| pixel.base);
+        let tile = part.sum::<L, W, NV, MR>(start, self.input, bases, panel);
+        for ((sums, place), pixel) in tile.iter().zip(places).zip(pixels) {
+            let values = &mut self.output[place];
+            store::<W, NV, FULL>(sums, values);
+            if part.last {
+                self.epilogue
+                    .apply::<L, W>(values, pixel.index, self.channels, first_channel);
+            }
+        }
+    }
+}
+
 /// One block of output channels of some pixels.
 struct Task<'a, 'b> {
     input: &'a [f32],
@@ -171,6 +322,20 @@ impl TileKernel for Task<'_, '_> {
     #[inline(always)]
     fn run<L: Lanes, const W: usize, const NV: usize, const MR: usize>(mut self) {
         let targets = std::mem::take(&mut self.targets);
+        if self.channels - self.first_channel >= NV * W {
+            self.tiles::<L, W, NV, MR, true>(targets);
+        } else {
+            self.tiles::<L, W, NV, MR, false>(targets);
+        }
+    }
+}
+
+impl Task<'_, '_> {
+    #[inline(always)]
+    fn tiles<L: Lanes, const W: usize, const NV: usize, const MR: usize, const FULL: bool>(
+        &self,
+        targets: &mut [Target<'_>],
+    ) {
         for classes in &self.k_blocks.blocks {
             for targets in targets.chunk_by_mut(|a, b| a.class == b.class) {
                 let part = &classes[targets[0].class];
@@ -179,21 +344,19 @@ impl TileKernel for Task<'_, '_> {
                 }
                 let (tiles, rest) = targets.as_chunks_mut::<MR>();
                 for tile in tiles {
-                    self.tile::<L, W, NV, MR>(part, tile);
+                    self.tile::<L, W, NV, MR, FULL>(part, tile);
                 }
                 with_rows!(rest.len(), |ROWS| {
                     if let Some(tile) = rest.first_chunk_mut::<ROWS>() {
-                        self.tile::<L, W, NV, ROWS>(part, tile);
+                        self.tile::<L, W, NV, ROWS, FULL>(part, tile);
                     }
                 });
             }
         }
     }
-}
 
-impl Task<'_, '_> {
     #[inline(always)]
-    fn tile<L: Lanes, const W: usize, const NV: usize, const MR: usize>(
+    fn tile<L: Lanes, const W: usize, const NV: usize, const MR: usize, const FULL: bool>(
         &self,
         part: &Part,
         targets: &mut [Target<'_>; MR],
@@ -201,24 +364,17 @@ impl Task<'_, '_> {
         let mut start = [[[0.0; W]; NV]; MR];
         if !part.first {
             for (sums, target) in start.iter_mut().zip(targets.iter()) {
-                load(sums, target.values);
+                load::<W, NV, FULL>(sums, target.values);
             }
         }
-        // Copies, so that the tile itself stays in registers: see `add_rows`.
-        let mut tile = start;
         let bases: [usize; MR] = std::array::from_fn(|m| targets[m].base);
-        for run in &part.runs {
-            let panel = &self.panel[run.row * NV * W..(run.row + run.len) * NV * W];
-            let rows = bases.map(|base| &self.input[base + run.offset..][..run.len]);
-            add_rows::<L, W, NV, MR>(&mut tile, rows, panel_rows(panel));
-        }
-        let end = tile;
+        let end = part.sum::<L, W, NV, MR>(start, self.input, bases, self.panel);
         for (sums, target) in end.iter().zip(targets.iter_mut()) {
-            store(sums, target.values);
+            store::<W, NV, FULL>(sums, target.values);
         }
         if part.last {
             for target in targets {
-                self.epilogue.apply::<L>(
+                self.epilogue.apply::<L, W>(
                     target.values,
                     target.pixel,
                     self.channels,
@@ -229,25 +385,36 @@ impl Task<'_, '_> {
     }
 }
 
-/// Reads the columns that exist.
+/// Reads the columns that exist: all of them, if `FULL`.
 #[inline(always)]
-pub(crate) fn load<const W: usize, const NV: usize>(sums: &mut [[f32; W]; NV], values: &[f32]) {
-    let flat = sums.as_flattened_mut();
-    if values.len() == flat.len() {
-        flat.copy_from_slice(values);
+fn load<const W: usize, const NV: usize, const FULL: bool>(
+    sums: &mut [[f32; W]; NV],
+    values: &[f32],
+) {
+    if FULL {
+        let vectors = values.as_chunks::<W>().0;
+        if let Some(all) = vectors.first_chunk::<NV>() {
+            *sums = *all;
+        }
     } else {
-        flat[..values.len()].copy_from_slice(values);
+        sums.as_flattened_mut()[..values.len()].copy_from_slice(values);
     }
 }
 
-/// Writes the columns that exist.
+/// Writes the columns that exist: all of them, if `FULL`. That is a constant since otherwise each copy of so
+/// few values is a call.
 #[inline(always)]
-pub(crate) fn store<const W: usize, const NV: usize>(sums: &[[f32; W]; NV], values: &mut [f32]) {
-    let flat = sums.as_flattened();
-    if values.len() == flat.len() {
-        values.copy_from_slice(flat);
+fn store<const W: usize, const NV: usize, const FULL: bool>(
+    sums: &[[f32; W]; NV],
+    values: &mut [f32],
+) {
+    if FULL {
+        let vectors = values.as_chunks_mut::<W>().0;
+        if let Some(all) = vectors.first_chunk_mut::<NV>() {
+            *all = *sums;
+        }
     } else {
         let len = values.len();
-        values.copy_from_slice(&flat[..len]);
+        values.copy_from_slice(&sums.as_flattened()[..len]);
     }
 }

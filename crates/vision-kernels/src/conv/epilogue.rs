@@ -36,41 +36,61 @@ impl Epilogue<'_> {
 
     /// Applies it to the values of one pixel from channel `first` on. `channels` counts all of them.
     #[inline(always)]
-    pub(crate) fn apply<L: Lanes>(
+    pub(crate) fn apply<L: Lanes, const W: usize>(
         &self,
         values: &mut [f32],
         pixel: usize,
         channels: usize,
         first: usize,
     ) {
-        let end = first + values.len();
-        match (self.scale, self.shift) {
-            (Some(scale), Some(shift)) => {
-                let factors = scale[first..end].iter().zip(&shift[first..end]);
-                for (value, (scale, shift)) in values.iter_mut().zip(factors) {
-                    *value = L::mul_add(*value, *scale, *shift);
+        let (vectors, rest) = values.as_chunks_mut::<W>();
+        let mut channel = first;
+        for vector in vectors {
+            self.apply_to::<L, W>(vector, pixel * channels, channel);
+            channel += W;
+        }
+        for value in rest.as_chunks_mut::<1>().0 {
+            self.apply_to::<L, 1>(value, pixel * channels, channel);
+            channel += 1;
+        }
+    }
+
+    /// The same for `N` channels of the pixel whose values begin at `start`.
+    #[inline(always)]
+    fn apply_to<L: Lanes, const N: usize>(
+        &self,
+        values: &mut [f32; N],
+        start: usize,
+        channel: usize,
+    ) {
+        let factor = self.scale.map(|scale| &scale[channel..channel + N]);
+        let term = self.shift.map(|shift| &shift[channel..channel + N]);
+        match (factor, term) {
+            (Some(factor), Some(term)) => {
+                for i in 0..N {
+                    values[i] = L::mul_add(values[i], factor[i], term[i]);
                 }
             }
-            (Some(scale), None) => {
-                for (value, scale) in values.iter_mut().zip(&scale[first..end]) {
-                    *value *= scale;
+            (Some(factor), None) => {
+                for i in 0..N {
+                    values[i] *= factor[i];
                 }
             }
-            (None, Some(shift)) => {
-                for (value, shift) in values.iter_mut().zip(&shift[first..end]) {
-                    *value += shift;
+            (None, Some(term)) => {
+                for i in 0..N {
+                    values[i] += term[i];
                 }
             }
             (None, None) => {}
         }
         if let Some(residual) = self.residual {
-            let start = pixel * channels;
-            for (value, term) in values.iter_mut().zip(&residual[start + first..start + end]) {
-                *value += term;
+            let terms = &residual[start + channel..start + channel + N];
+            for i in 0..N {
+                values[i] += terms[i];
             }
         }
         if self.relu {
-            for value in values.iter_mut() {
+            for value in values {
                 // Not `max`, which would turn a NaN into 0.
                 *value = if *value < 0.0 { 0.0 } else { *value };
             }

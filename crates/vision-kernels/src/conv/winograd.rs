@@ -22,7 +22,7 @@ use std::ops::{Range, RangeInclusive};
 use rayon::prelude::*;
 
 pub(crate) use scheme::{F2, F4, Scheme};
-use tiles::{Grid, Square, gather, store, transform};
+use tiles::{Grid, gather, store, transform};
 pub(crate) use weights::transform_weights;
 
 use super::ConvShape;
@@ -86,6 +86,7 @@ pub(crate) fn convolve<F: Scheme<M, S>, const M: usize, const S: usize>(
                     tiles: tiles.clone(),
                     input,
                     channels: inputs,
+                    stride: inputs,
                     transformed: &mut transformed,
                     scheme: PhantomData,
                 },
@@ -133,12 +134,13 @@ fn cut<'a>(
     tasks
 }
 
-/// `transformed` `[S * S][tiles][channels]` from the input.
+/// `transformed` `[S * S][tiles][stride]` from the input; what is beyond the channels is not written.
 struct InputTask<'a, F, const M: usize, const S: usize> {
     grid: &'a Grid,
     tiles: Range<usize>,
     input: &'a [f32],
     channels: usize,
+    stride: usize,
     transformed: &'a mut [f32],
     scheme: PhantomData<F>,
 }
@@ -146,20 +148,30 @@ struct InputTask<'a, F, const M: usize, const S: usize> {
 impl<F: Scheme<M, S>, const M: usize, const S: usize> TileKernel for InputTask<'_, F, M, S> {
     #[inline(always)]
     fn run<L: Lanes, const W: usize, const NV: usize, const MR: usize>(self) {
-        let point = self.tiles.len() * self.channels;
-        for (at, tile) in self.tiles.clone().enumerate() {
-            let corner = self.grid.corner(tile);
-            for first in (0..self.channels).step_by(W) {
-                let square: Square<W, S> =
-                    gather(self.grid, corner, self.input, self.channels, first);
-                let points: Square<W, S> = transform(&square, F::input::<L>);
-                let lanes = W.min(self.channels - first);
-                for i in 0..S {
-                    for j in 0..S {
-                        let start = (i * S + j) * point + at * self.channels + first;
-                        store(&points[i][j], &mut self.transformed[start..start + lanes]);
+        let (grid, channels) = (self.grid, self.channels);
+        let point = self.tiles.len() * self.stride;
+        let longest = grid.strip_width(grid.columns().min(self.tiles.len()));
+        let mut strip = Scratch::take(S * longest * channels);
+        let mut points = [[[0.0; W]; S]; S];
+        let mut rest = [[[0.0; W]; S]; S];
+        let mut at = 0;
+        for row in grid.by_row(self.tiles.clone()) {
+            let width = grid.strip_width(row.len());
+            let strip = &mut strip[..S * width * channels];
+            grid.strip(row.clone(), (self.input, channels), strip);
+            for column in (0..row.len()).map(|tile| tile * M) {
+                for first in (0..channels).step_by(W) {
+                    let square = gather((strip, width), column, channels, first, &mut rest);
+                    transform(&square, F::input::<L>, &mut points);
+                    let lanes = W.min(channels - first);
+                    for i in 0..S {
+                        for j in 0..S {
+                            let start = (i * S + j) * point + at * self.stride + first;
+                            store(&points[i][j], &mut self.transformed[start..start + lanes]);
+                        }
                     }
                 }
+                at += 1;
             }
         }
     }
@@ -197,16 +209,13 @@ impl<F: Scheme<M, S>, const M: usize, const S: usize> TileKernel for OutputTask<
             multiply::<L, W, NV, MR>(rows, self.inputs, panel_rows(weights), products);
         }
         let products = panel_rows::<W, NV>(&products);
+        let mut outputs = [[[0.0; W]; M]; M];
         for (at, tile) in self.tiles.clone().enumerate() {
             let corner = self.grid.corner(tile);
             for v in 0..NV {
-                let mut sums = [[[0.0; W]; S]; S];
-                for i in 0..S {
-                    for j in 0..S {
-                        sums[i][j] = products[(i * S + j) * tiles + at][v];
-                    }
-                }
-                let outputs: Square<W, M> = transform(&sums, F::output::<L>);
+                let sums = |i: usize, j: usize| &products[(i * S + j) * tiles + at][v];
+                let sums = std::array::from_fn(|i| std::array::from_fn(|j| sums(i, j)));
+                transform::<W, S, M>(&sums, F::output::<L>, &mut outputs);
                 self.grid.outputs(corner, |i, j, pixel| {
                     let values = &mut *self.values[pixel - self.first_pixel];
                     if let Some(values) = values.get_mut(v * W..) {
@@ -216,7 +225,7 @@ impl<F: Scheme<M, S>, const M: usize, const S: usize> TileKernel for OutputTask<
                 });
             }
             self.grid.outputs(corner, |_, _, pixel| {
-                self.epilogue.apply::<L>(
+                self.epilogue.apply::<L, W>(
                     self.values[pixel - self.first_pixel],
                     pixel,
                     self.channels,

@@ -8,12 +8,12 @@ use rayon::prelude::*;
 
 use super::InputTask;
 use super::scheme::Scheme;
-use super::tiles::{Grid, Square, load, transform};
+use super::tiles::{Grid, lanes, transform};
 use crate::conv::backward_weight::add_parts;
 use crate::conv::{ConvShape, pack};
 use crate::isa::{Isa, Lanes};
 use crate::microkernel::{
-    TileKernel, add_outer, dispatch_tiled, panel_rows, panel_width, with_rows,
+    TileKernel, add_outer, dispatch_tiled, panel_rows, panel_width, spread, with_rows,
 };
 use crate::scratch::Scratch;
 
@@ -73,7 +73,6 @@ pub(crate) fn backward_weight<F: Scheme<M, S>, const M: usize, const S: usize>(
                             isa,
                             SumTask {
                                 groups: &groups,
-                                channels: shape.in_channels,
                                 points: S * S,
                                 at,
                                 sums,
@@ -103,8 +102,9 @@ pub(crate) fn backward_weight<F: Scheme<M, S>, const M: usize, const S: usize>(
 /// Some tiles of the input and of the gradient of the output, transformed.
 struct Group {
     tiles: usize,
-    /// `[S * S][tiles][in_channels]`.
+    /// `[S * S][tiles][stride]`, of which the first `in_channels` are used.
     input: Scratch,
+    stride: usize,
     /// `[blocks][S * S][tiles][panel]`.
     gradient: Scratch,
 }
@@ -120,9 +120,11 @@ impl Group {
     ) -> Self {
         let panel = panel_width(isa);
         let blocks = shape.out_channels.div_ceil(panel);
+        let stride = spread(shape.in_channels);
         let mut group = Self {
             tiles: tiles.len(),
-            input: Scratch::take(S * S * tiles.len() * shape.in_channels),
+            input: Scratch::take(S * S * tiles.len() * stride),
+            stride,
             gradient: Scratch::take(blocks * S * S * tiles.len() * panel),
         };
         dispatch_tiled(
@@ -132,6 +134,7 @@ impl Group {
                 tiles: tiles.clone(),
                 input,
                 channels: shape.in_channels,
+                stride,
                 transformed: &mut group.input,
                 scheme: PhantomData,
             },
@@ -167,6 +170,8 @@ impl<F: Scheme<M, S>, const M: usize, const S: usize> TileKernel for GradientTas
         let panel = NV * W;
         let tiles = self.tiles.len();
         let block_len = S * S * tiles * panel;
+        let zeros = [0.0; W];
+        let mut points = [[[0.0; W]; S]; S];
         for (block, transformed) in self.transformed.chunks_exact_mut(block_len).enumerate() {
             let transformed = transformed.as_chunks_mut::<W>().0;
             for (at, tile) in self.tiles.clone().enumerate() {
@@ -175,12 +180,23 @@ impl<F: Scheme<M, S>, const M: usize, const S: usize> TileKernel for GradientTas
                     // Past the last channel, and past the border: zeros.
                     let first = (block * panel + v * W).min(self.channels);
                     let last = (first + W).min(self.channels);
-                    let mut square = [[[0.0; W]; M]; M];
-                    self.grid.outputs(corner, |i, j, pixel| {
-                        let start = pixel * self.channels;
-                        square[i][j] = load(&self.output_gradient[start + first..start + last]);
-                    });
-                    let points: Square<W, S> = transform(&square, F::output_adjoint::<L>);
+                    let mut square = [[&zeros; M]; M];
+                    let mut partial;
+                    if last - first < W {
+                        partial = [[zeros; M]; M];
+                        self.grid.outputs(corner, |i, j, pixel| {
+                            let start = pixel * self.channels;
+                            let values = &self.output_gradient[start + first..start + last];
+                            partial[i][j][..values.len()].copy_from_slice(values);
+                        });
+                        square = std::array::from_fn(|i| std::array::from_fn(|j| &partial[i][j]));
+                    } else {
+                        self.grid.outputs(corner, |i, j, pixel| {
+                            let start = pixel * self.channels + first;
+                            square[i][j] = lanes(&self.output_gradient[start..]);
+                        });
+                    }
+                    transform::<W, M, S>(&square, F::output_adjoint::<L>, &mut points);
                     for i in 0..S {
                         for j in 0..S {
                             transformed[((i * S + j) * tiles + at) * NV + v] = points[i][j];
@@ -195,7 +211,6 @@ impl<F: Scheme<M, S>, const M: usize, const S: usize> TileKernel for GradientTas
 /// Adds what some groups contribute to one point of one block of output channels.
 struct SumTask<'a> {
     groups: &'a [Group],
-    channels: usize,
     points: usize,
     /// `block * points + point`.
     at: usize,
@@ -212,14 +227,14 @@ impl TileKernel for SumTask<'_> {
         let mut first = 0;
         for tile in tiles {
             self.groups.iter().for_each(|group| {
-                add_group::<L, W, NV, MR>(group, point, self.at, self.channels, first, tile);
+                add_group::<L, W, NV, MR>(group, point, self.at, first, tile);
             });
             first += MR;
         }
         with_rows!(rest.len(), |ROWS| {
             if let Some(tile) = rest.first_chunk_mut::<ROWS>() {
                 self.groups.iter().for_each(|group| {
-                    add_group::<L, W, NV, ROWS>(group, point, self.at, self.channels, first, tile);
+                    add_group::<L, W, NV, ROWS>(group, point, self.at, first, tile);
                 });
             }
         });
@@ -232,16 +247,15 @@ fn add_group<L: Lanes, const W: usize, const NV: usize, const MR: usize>(
     group: &Group,
     point: usize,
     block_point: usize,
-    channels: usize,
     first: usize,
     tile: &mut [[[f32; W]; NV]; MR],
 ) {
-    let input = &group.input[point * group.tiles * channels..][..group.tiles * channels];
+    let len = group.tiles * group.stride;
+    let input = &group.input[point * len..][..len];
     let len = group.tiles * NV * W;
     let gradient = panel_rows(&group.gradient[block_point * len..][..len]);
-    let starts = (0..group.tiles).map(|at| at * channels + first);
     let mut sums = *tile;
-    add_outer::<L, W, NV, MR>(&mut sums, input, starts, gradient);
+    add_outer::<L, W, NV, MR>(&mut sums, (input, group.stride), first, gradient);
     *tile = sums;
 }
 
@@ -259,14 +273,11 @@ impl<F: Scheme<M, S>, const M: usize, const S: usize> TileKernel for FinalTask<'
         let packed = self.packed.as_chunks_mut::<W>().0;
         // Vectors of one tap, and of one point.
         let len = packed.len() / 9;
+        let mut taps = [[[0.0; W]; 3]; 3];
         for at in 0..len {
-            let mut points = [[[0.0; W]; S]; S];
-            for i in 0..S {
-                for j in 0..S {
-                    points[i][j] = sums[(i * S + j) * len + at];
-                }
-            }
-            let taps: Square<W, 3> = transform(&points, F::weight_adjoint);
+            let points = |i: usize, j: usize| &sums[(i * S + j) * len + at];
+            let points = std::array::from_fn(|i| std::array::from_fn(|j| points(i, j)));
+            transform::<W, S, 3>(&points, F::weight_adjoint, &mut taps);
             for i in 0..3 {
                 for j in 0..3 {
                     packed[(i * 3 + j) * len + at] = taps[i][j];

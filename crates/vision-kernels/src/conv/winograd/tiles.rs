@@ -4,8 +4,10 @@ use std::ops::Range;
 
 use crate::conv::ConvShape;
 
-/// A square of values of `W` channels.
+/// A square of values of `W` channels, to write.
 pub(super) type Square<const W: usize, const N: usize> = [[[f32; W]; N]; N];
+/// The same to read, from where the values are.
+pub(super) type View<'a, const W: usize, const N: usize> = [[&'a [f32; W]; N]; N];
 
 /// The output cut into tiles of `tile x tile` pixels, those at the right and lower border partial.
 #[derive(Clone, Copy, Debug)]
@@ -87,6 +89,18 @@ impl Grid {
         }
     }
 
+    /// The tiles of a range by the rows that they lie in.
+    pub(super) fn by_row(&self, tiles: Range<usize>) -> impl Iterator<Item = Range<usize>> {
+        let columns = self.columns();
+        let mut start = tiles.start;
+        std::iter::from_fn(move || {
+            let end = tiles.end.min((start / columns + 1) * columns);
+            let row = start..end;
+            start = end;
+            (!row.is_empty()).then_some(row)
+        })
+    }
+
     /// Calls `visit` with row and column within the tile and the index of the output pixel, for all that
     /// exist.
     #[inline(always)]
@@ -101,60 +115,82 @@ impl Grid {
         }
     }
 
-    /// The rows and columns within a tile's `side x side` inputs that are not padding, and the index of
-    /// the input pixel at the first of them.
-    pub(super) fn inputs(
+    /// Columns of a [strip](Self::strip) of so many tiles, padding included.
+    pub(super) fn strip_width(&self, tiles: usize) -> usize {
+        tiles * self.tile + 2
+    }
+
+    /// Copies what some tiles beside each other read, `[tile + 2][strip_width][channels]`, with its padding.
+    ///
+    /// What comes from memory comes in long pieces so, which the machine fetches ahead; gathered tile by
+    /// tile it takes a third longer.
+    pub(super) fn strip(
         &self,
-        corner: Corner,
-        side: usize,
-    ) -> (Range<usize>, Range<usize>, usize) {
-        let inside = |first: usize, len: usize| {
-            let start = self.padding.saturating_sub(first).min(side);
-            let end = (len + self.padding)
-                .saturating_sub(first)
-                .clamp(start, side);
-            start..end
-        };
-        let rows = inside(corner.row, self.input.0);
-        let columns = inside(corner.column, self.input.1);
+        tiles: Range<usize>,
+        (x, channels): (&[f32], usize),
+        strip: &mut [f32],
+    ) {
+        let corner = self.corner(tiles.start);
+        let width = self.strip_width(tiles.len());
+        let rows = self.inside(corner.row, self.tile + 2, self.input.0);
+        let columns = self.inside(corner.column, width, self.input.1);
         // Meaningless, and not used, where one of them is empty.
         let row = (corner.row + rows.start).saturating_sub(self.padding);
         let column = (corner.column + columns.start).saturating_sub(self.padding);
-        let pixel = (corner.image * self.input.0 + row) * self.input.1 + column;
-        (rows, columns, pixel)
-    }
-}
-
-/// The `W` channels from `first` on, or as many as there are, of the inputs of a tile; zeros for padding.
-#[inline(always)]
-pub(super) fn gather<const W: usize, const S: usize>(
-    grid: &Grid,
-    corner: Corner,
-    x: &[f32],
-    channels: usize,
-    first: usize,
-) -> Square<W, S> {
-    let (rows, columns, pixel) = grid.inputs(corner, S);
-    let mut square = [[[0.0; W]; S]; S];
-    let lanes = W.min(channels - first);
-    for (row, i) in rows.enumerate() {
-        for (column, j) in columns.clone().enumerate() {
-            let start = (pixel + row * grid.input.1 + column) * channels + first;
-            square[i][j] = load(&x[start..start + lanes]);
+        let mut pixel = (corner.image * self.input.0 + row) * self.input.1 + column;
+        for (i, line) in strip
+            .chunks_exact_mut((width * channels).max(1))
+            .enumerate()
+        {
+            if !rows.contains(&i) || columns.is_empty() {
+                line.fill(0.0);
+                continue;
+            }
+            line[..columns.start * channels].fill(0.0);
+            line[columns.start * channels..columns.end * channels]
+                .copy_from_slice(&x[pixel * channels..][..columns.len() * channels]);
+            line[columns.end * channels..].fill(0.0);
+            pixel += self.input.1;
         }
     }
-    square
+
+    /// Which of `side` values from `first` on, counted with padding, are not padding of `len` values.
+    fn inside(&self, first: usize, side: usize, len: usize) -> Range<usize> {
+        let start = self.padding.saturating_sub(first).min(side);
+        let end = (len + self.padding)
+            .saturating_sub(first)
+            .clamp(start, side);
+        start..end
+    }
 }
 
-/// Up to `W` values, filled up with zeros.
+/// The `W` channels from `first` on of the `S x S` inputs of the tile that begins at a column of a
+/// [strip](Grid::strip). Where there are fewer they are copied to `rest`.
 #[inline(always)]
-pub(super) fn load<const W: usize>(values: &[f32]) -> [f32; W] {
-    if let Some(all) = values.first_chunk::<W>() {
-        return *all;
+pub(super) fn gather<'a, const W: usize, const S: usize>(
+    (strip, width): (&'a [f32], usize),
+    column: usize,
+    channels: usize,
+    first: usize,
+    rest: &'a mut Square<W, S>,
+) -> View<'a, W, S> {
+    let start = |i: usize, j: usize| (i * width + column + j) * channels + first;
+    if first + W > channels {
+        for i in 0..S {
+            for j in 0..S {
+                let values = &strip[start(i, j)..(start(i, j) + channels - first)];
+                rest[i][j][..values.len()].copy_from_slice(values);
+            }
+        }
+        return std::array::from_fn(|i| std::array::from_fn(|j| &rest[i][j]));
     }
-    let mut lanes = [0.0; W];
-    lanes[..values.len()].copy_from_slice(values);
-    lanes
+    std::array::from_fn(|i| std::array::from_fn(|j| lanes(&strip[start(i, j)..])))
+}
+
+/// The first `W` values. The caller has checked that they are there.
+#[inline(always)]
+pub(super) fn lanes<const W: usize>(values: &[f32]) -> &[f32; W] {
+    values.first_chunk().unwrap_or(&[0.0; W])
 }
 
 /// As many of `lanes` as `values` has room for.
@@ -171,26 +207,25 @@ pub(super) fn store<const W: usize>(lanes: &[f32; W], values: &mut [f32]) {
 /// Applies a transform to the columns and then to the rows of a square.
 #[inline(always)]
 pub(super) fn transform<const W: usize, const I: usize, const O: usize>(
-    square: &Square<W, I>,
+    square: &View<'_, W, I>,
     along: impl Fn([f32; I]) -> [f32; O],
-) -> Square<W, O> {
-    let mut half = [[[0.0; W]; I]; O];
-    for j in 0..I {
-        for w in 0..W {
+    result: &mut Square<W, O>,
+) {
+    // One loop over the lanes, too long to be unrolled: the compiler makes vectors of it. Of several short ones
+    // it makes scalars, and puts those together in odd ways, which is slower by far.
+    for w in 0..W {
+        let mut half = [[0.0; I]; O];
+        for j in 0..I {
             let column = along(std::array::from_fn(|i| square[i][j][w]));
             for i in 0..O {
-                half[i][j][w] = column[i];
+                half[i][j] = column[i];
             }
         }
-    }
-    let mut result = [[[0.0; W]; O]; O];
-    for i in 0..O {
-        for w in 0..W {
-            let row = along(std::array::from_fn(|j| half[i][j][w]));
+        for i in 0..O {
+            let row = along(half[i]);
             for j in 0..O {
                 result[i][j][w] = row[j];
             }
         }
     }
-    result
 }

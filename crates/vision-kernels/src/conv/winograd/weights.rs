@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use rayon::prelude::*;
 
 use super::scheme::Scheme;
-use super::tiles::{Square, transform};
+use super::tiles::transform;
 use crate::conv::pack::Packer;
 use crate::isa::{Isa, Lanes};
 use crate::microkernel::{TileKernel, dispatch_tiled};
@@ -54,14 +54,11 @@ impl<F: Scheme<M, S>, const M: usize, const S: usize> TileKernel for WeightTask<
         let transformed = self.transformed.as_chunks_mut::<W>().0;
         // Vectors of one tap, and of one point.
         let len = packed.len() / 9;
+        let mut points = [[[0.0; W]; S]; S];
         for at in 0..len {
-            let mut taps = [[[0.0; W]; 3]; 3];
-            for i in 0..3 {
-                for j in 0..3 {
-                    taps[i][j] = packed[(i * 3 + j) * len + at];
-                }
-            }
-            let points: Square<W, S> = transform(&taps, F::weight);
+            let taps = |i: usize, j: usize| &packed[(i * 3 + j) * len + at];
+            let taps = std::array::from_fn(|i| std::array::from_fn(|j| taps(i, j)));
+            transform::<W, 3, S>(&taps, F::weight, &mut points);
             for i in 0..S {
                 for j in 0..S {
                     transformed[(i * S + j) * len + at] = points[i][j];

@@ -93,7 +93,7 @@ impl Kernel for Row<'_> {
             pixel.column = column;
             for_groups::<L>(channels, &mut pixel);
             let target = &mut pixel.task.target[column * channels..][..channels];
-            epilogue.apply::<L>(target, first_pixel + column, channels, 0);
+            epilogue.apply::<L, 16>(target, first_pixel + column, channels, 0);
         }
     }
 }

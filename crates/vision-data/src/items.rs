@@ -1,16 +1,77 @@
 //! Finding image files in a folder.
 
 use std::collections::HashSet;
+use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use serde::Serialize;
+
 use crate::error::{Error, Result, io_error};
+use crate::progress::{Progress, Tracker};
 
 /// The extensions of image files, in lower case; a file's own may be in any case. The list is the
 /// same on every machine, where fastai's depends on the system's table of types.
 pub const IMAGE_EXTENSIONS: [&str; 10] = [
     "bmp", "gif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp",
 ];
+
+/// What to do about a folder that cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnreadableFolders {
+    /// End with an error that names it.
+    #[default]
+    Fail,
+    /// Go on without what is in it; [`Index::skipped`] lists it.
+    Skip,
+}
+
+/// How to look for files.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct IndexConfig {
+    unreadable: UnreadableFolders,
+    progress: Progress,
+}
+
+impl IndexConfig {
+    /// Fails where a folder cannot be read, and reports to nobody.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What to do about a folder that cannot be read.
+    pub fn with_unreadable(mut self, unreadable: UnreadableFolders) -> Self {
+        self.unreadable = unreadable;
+        self
+    }
+
+    /// Whom to tell how many files were found, and how long the rest may take.
+    pub fn with_progress(mut self, progress: Progress) -> Self {
+        self.progress = progress;
+        self
+    }
+}
+
+/// The image files of a folder.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Index {
+    /// The files, sorted by path.
+    pub files: Vec<PathBuf>,
+    /// The folders that could not be read, in order.
+    pub skipped: Vec<SkippedFolder>,
+}
+
+/// A folder that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SkippedFolder {
+    /// The folder.
+    pub path: PathBuf,
+    /// What the system said.
+    pub reason: String,
+}
 
 /// All image files in a folder and the folders in it, sorted by path.
 ///
@@ -37,6 +98,25 @@ pub fn image_files(folder: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
     image_files_outside(folder.as_ref(), None)
 }
 
+/// As [`image_files`], with a choice of what to do about unreadable folders, and with progress.
+///
+/// # Errors
+///
+/// As [`image_files`]; with [`UnreadableFolders::Skip`] only for `folder` itself.
+///
+/// ```
+/// # let folder = tempfile::tempdir().unwrap();
+/// use vision_data::items::{IndexConfig, UnreadableFolders, index};
+///
+/// let config = IndexConfig::new().with_unreadable(UnreadableFolders::Skip);
+/// let found = index(folder.path(), &config)?;
+/// assert!(found.files.is_empty() && found.skipped.is_empty());
+/// # Ok::<(), vision_data::Error>(())
+/// ```
+pub fn index(folder: impl AsRef<Path>, config: &IndexConfig) -> Result<Index> {
+    index_outside(folder.as_ref(), None, config)
+}
+
 /// Whether the extension is that of an image.
 pub fn is_image_file(path: &Path) -> bool {
     path.extension()
@@ -50,40 +130,125 @@ pub fn is_image_file(path: &Path) -> bool {
 
 /// As [`image_files`], without what is in `excluded` (compared as a whole path).
 pub(crate) fn image_files_outside(folder: &Path, excluded: Option<&Path>) -> Result<Vec<PathBuf>> {
+    index_outside(folder, excluded, &IndexConfig::default()).map(|index| index.files)
+}
+
+/// As [`index`], without what is in `excluded` (compared as a whole path).
+pub(crate) fn index_outside(
+    folder: &Path,
+    excluded: Option<&Path>,
+    config: &IndexConfig,
+) -> Result<Index> {
     check_folder(folder)?;
-    let mut files = Vec::new();
-    let mut waiting = vec![folder.to_owned()];
+    let mut index = Index::default();
     let mut seen = HashSet::new();
-    while let Some(folder) = waiting.pop() {
-        let real = fs::canonicalize(&folder).map_err(io_error("read the folder", &folder))?;
-        if !seen.insert(real) {
+    let tracker = Tracker::new(&config.progress);
+    let mut finished = 0.0;
+    // The folders that are being read, one in the other, each with what is left of its entries. In
+    // a folder entries are sorted by name, so that files are met in the order of their paths, and
+    // of two links to one folder always the same one is followed.
+    let mut open = vec![Listing::read(folder, 1.0, &mut seen)?.unwrap_or_default()];
+    while let Some(listing) = open.last_mut() {
+        let Some(entry) = listing.entries.next() else {
+            finished += listing.own_share();
+            open.pop();
+            continue;
+        };
+        let path = joined(&listing.folder, &entry.name);
+        if !entry.is_folder {
+            index.files.push(path);
+            tracker.add(1, |_| finished);
             continue;
         }
-        let mut folders = Vec::new();
-        for entry in fs::read_dir(&folder).map_err(io_error("read the folder", &folder))? {
-            let entry = entry.map_err(io_error("read the folder", &folder))?;
-            if is_hidden(&entry.file_name()) {
+        let share = listing.share / listing.folders as f64;
+        if excluded == Some(path.as_path()) {
+            finished += share;
+            continue;
+        }
+        match Listing::read(&path, share, &mut seen) {
+            Ok(Some(listing)) => open.push(listing),
+            Ok(None) => finished += share,
+            Err(Error::Io { path, source, .. }) if config.unreadable == UnreadableFolders::Skip => {
+                finished += share;
+                index.skipped.push(SkippedFolder {
+                    path,
+                    reason: source.to_string(),
+                });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    tracker.finish();
+    Ok(index)
+}
+
+/// What is left to do of a folder.
+#[derive(Default)]
+struct Listing {
+    folder: PathBuf,
+    entries: std::vec::IntoIter<Entry>,
+    /// Its part of all work, guessed: folders of one folder are taken to be of one size.
+    share: f64,
+    /// How many folders are in it.
+    folders: usize,
+}
+
+struct Entry {
+    name: OsString,
+    is_folder: bool,
+}
+
+impl Listing {
+    /// The image files and folders in a folder, sorted by name; none if it was seen already.
+    fn read(folder: &Path, share: f64, seen: &mut HashSet<PathBuf>) -> Result<Option<Self>> {
+        let real = fs::canonicalize(folder).map_err(io_error("read the folder", folder))?;
+        if !seen.insert(real) {
+            return Ok(None);
+        }
+        let mut entries = Vec::new();
+        let mut folders = 0;
+        for entry in fs::read_dir(folder).map_err(io_error("read the folder", folder))? {
+            let entry = entry.map_err(io_error("read the folder", folder))?;
+            let name = entry.file_name();
+            if is_hidden(&name) {
                 continue;
             }
-            let path = entry.path();
-            let kind = entry.file_type().map_err(io_error("look at", &path))?;
+            let kind = entry
+                .file_type()
+                .map_err(|source| io_error("look at", &entry.path())(source))?;
             // Only a link needs a second look at what it leads to.
-            let is_folder = kind.is_dir() || (kind.is_symlink() && path.is_dir());
-            let is_file = kind.is_file() || (kind.is_symlink() && !is_special(&path));
-            if is_folder {
-                if excluded != Some(path.as_path()) {
-                    folders.push(path);
-                }
-            } else if is_file && is_image_file(&path) {
-                files.push(path);
+            let target = kind.is_symlink().then(|| fs::metadata(entry.path()).ok());
+            let target = target.flatten();
+            let is_folder = kind.is_dir() || target.as_ref().is_some_and(fs::Metadata::is_dir);
+            // A link to nowhere is a file that cannot be opened; one to a pipe or device is none.
+            let is_file = kind.is_file()
+                || kind.is_symlink() && target.as_ref().is_none_or(fs::Metadata::is_file);
+            if is_folder || is_file && is_image_file(Path::new(&name)) {
+                folders += usize::from(is_folder);
+                entries.push(Entry { name, is_folder });
             }
         }
-        // Sorted, so that of two links to one folder always the same one is followed.
-        folders.sort_unstable_by(|a, b| b.cmp(a));
-        waiting.append(&mut folders);
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(Some(Self {
+            folder: folder.to_owned(),
+            entries: entries.into_iter(),
+            share,
+            folders,
+        }))
     }
-    files.sort_unstable();
-    Ok(files)
+
+    /// The part of the work that no folder in it has.
+    fn own_share(&self) -> f64 {
+        if self.folders == 0 { self.share } else { 0.0 }
+    }
+}
+
+/// `folder/name`, without the spare memory that `Path::join` may leave: there are millions.
+fn joined(folder: &Path, name: &OsStr) -> PathBuf {
+    let mut path = PathBuf::with_capacity(folder.as_os_str().len() + 1 + name.len());
+    path.push(folder);
+    path.push(name);
+    path
 }
 
 /// What a folder holds, for an error message: "train/, valid/, labels.csv and 3 more".
@@ -123,11 +288,6 @@ pub(crate) fn check_folder(path: &Path) -> Result<()> {
     })
 }
 
-fn is_hidden(name: &std::ffi::OsStr) -> bool {
+fn is_hidden(name: &OsStr) -> bool {
     name.as_encoded_bytes().first() == Some(&b'.')
-}
-
-/// Whether a link leads to a pipe, a device or a socket.
-fn is_special(path: &Path) -> bool {
-    fs::metadata(path).is_ok_and(|metadata| !metadata.is_file())
 }

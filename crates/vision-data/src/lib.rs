@@ -54,8 +54,10 @@
 //! | [`items`], [`split`] | finding files, choosing some for validation |
 //! | [`datasets`], [`download`], [`archive`], [`cache`] | `untar_data`: fetching public sets safely |
 //! | [`synthetic`] | digits drawn by the program, where there is no network |
+//! | [`doctor`] | bad files, copies and look-alikes, before training: [`Doctor`](doctor::Doctor) |
 //! | [`figure`] | pictures with titles, lines and text, as PNG or SVG |
 //! | [`device`] | which device computes: the one place that names backends |
+//! | [`progress`] | how far a long piece of work has come: [`Progress`](progress::Progress) |
 //! | [`error`] | [`Error`] |
 
 pub mod archive;
@@ -68,8 +70,10 @@ pub mod dataset;
 pub mod datasets;
 mod decode;
 pub mod device;
+pub mod doctor;
 pub mod download;
 pub mod error;
+mod facts;
 pub mod figure;
 mod folder;
 mod geometry;
@@ -80,6 +84,7 @@ pub mod loader;
 pub mod mix;
 pub mod padding;
 mod pipeline;
+pub mod progress;
 pub mod resize;
 mod rng;
 mod sample;
@@ -89,6 +94,7 @@ pub mod stats;
 pub mod synthetic;
 pub mod targets;
 pub mod transforms;
+mod workers;
 
 pub use burn::tensor::Device;
 

@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 
 pub use self::font::{shorten, width};
 pub use self::grid::{Caption, ImageGrid};
+pub(crate) use self::text::printable;
 pub use self::text::{Anchor, Text};
 
 /// A colour: red, green, blue.
@@ -86,7 +87,7 @@ impl Figure {
     /// [`Error::FigureTooLarge`] beyond 100 megapixels.
     pub fn new(title: &str, width: f32, height: f32) -> Result<Self> {
         let figure = Self {
-            title: text::printable(title),
+            title: printable(title),
             width: width.ceil(),
             height: height.ceil(),
             scale: 1.0,

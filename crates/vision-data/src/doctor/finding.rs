@@ -1,0 +1,265 @@
+//! What can be wrong with a data set, how bad that is, and what to do about it.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use serde::{Serialize, Serializer};
+
+use crate::image::ImageProblem;
+
+/// How bad a finding is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Severity {
+    /// Training ends here, or its result cannot be believed.
+    Error,
+    /// Something is probably not as it was meant.
+    Warning,
+    /// Good to know.
+    Note,
+}
+
+impl fmt::Display for Severity {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Error => "error",
+            Self::Warning => "warning",
+            Self::Note => "note",
+        })
+    }
+}
+
+/// What was found, the worst first.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum FindingKind {
+    /// A folder that cannot be read.
+    UnreadableFolder,
+    /// A file that cannot be read.
+    Unreadable,
+    /// A file without a byte, or a picture without a pixel.
+    Empty,
+    /// A file that ends too early.
+    Truncated,
+    /// A file whose content breaks the rules of its format.
+    Damaged,
+    /// A file that is no picture, or of an unknown format.
+    NotAPicture,
+    /// A variety of its format that is not read here.
+    Unsupported,
+    /// A picture beyond the limits of the decoder.
+    TooLarge,
+    /// The same file in training and in validation or test.
+    DuplicateAcrossSplits,
+    /// The same file under two labels.
+    DuplicateUnderTwoLabels,
+    /// A look-alike in training and in validation or test.
+    NearDuplicateAcrossSplits,
+    /// A look-alike under two labels.
+    NearDuplicateUnderTwoLabels,
+    /// The same file twice in one part, with one label.
+    Duplicate,
+    /// A class with fewer items than folds, or with a single one.
+    FewItems,
+    /// A class that has nothing to validate or to train with.
+    MissingInSplit,
+    /// Classes of very different sizes.
+    Imbalance,
+    /// Four channels of ink.
+    Cmyk,
+    /// Sixteen bits a channel.
+    SixteenBit,
+    /// More than one frame.
+    Animated,
+    /// So many pixels that decoding takes long.
+    Huge,
+    /// A look-alike in the same part, with the same label.
+    NearDuplicate,
+    /// A picture of one colour.
+    Blank,
+    /// Content of another format than the extension says.
+    WrongExtension,
+    /// Turned or mirrored by its EXIF data.
+    Rotated,
+}
+
+impl FindingKind {
+    /// How bad it is.
+    pub fn severity(self) -> Severity {
+        match self {
+            Self::UnreadableFolder
+            | Self::Unreadable
+            | Self::Empty
+            | Self::Truncated
+            | Self::Damaged
+            | Self::NotAPicture
+            | Self::Unsupported
+            | Self::TooLarge
+            | Self::DuplicateAcrossSplits
+            | Self::DuplicateUnderTwoLabels => Severity::Error,
+            Self::NearDuplicateAcrossSplits
+            | Self::NearDuplicateUnderTwoLabels
+            | Self::Duplicate
+            | Self::FewItems
+            | Self::MissingInSplit
+            | Self::Imbalance
+            | Self::Cmyk
+            | Self::SixteenBit
+            | Self::Animated
+            | Self::Huge => Severity::Warning,
+            Self::NearDuplicate | Self::Blank | Self::WrongExtension | Self::Rotated => {
+                Severity::Note
+            }
+        }
+    }
+
+    /// A few words for it.
+    pub fn title(self) -> &'static str {
+        match self {
+            Self::UnreadableFolder => "unreadable folder",
+            Self::Unreadable => "unreadable file",
+            Self::Empty => "empty file",
+            Self::Truncated => "truncated",
+            Self::Damaged => "damaged",
+            Self::NotAPicture => "no picture",
+            Self::Unsupported => "unsupported variety",
+            Self::TooLarge => "beyond the limits",
+            Self::DuplicateAcrossSplits => "duplicate across splits",
+            Self::DuplicateUnderTwoLabels => "duplicate under two labels",
+            Self::NearDuplicateAcrossSplits => "look-alike across splits",
+            Self::NearDuplicateUnderTwoLabels => "look-alike under two labels",
+            Self::Duplicate => "duplicate",
+            Self::FewItems => "few items",
+            Self::MissingInSplit => "class missing in a split",
+            Self::Imbalance => "class imbalance",
+            Self::Cmyk => "CMYK",
+            Self::SixteenBit => "16 bits a channel",
+            Self::Animated => "animated",
+            Self::Huge => "huge",
+            Self::NearDuplicate => "look-alike",
+            Self::Blank => "blank",
+            Self::WrongExtension => "wrong extension",
+            Self::Rotated => "rotated by EXIF",
+        }
+    }
+
+    /// What to do about it.
+    pub fn advice(self) -> &'static str {
+        match self {
+            Self::UnreadableFolder => {
+                "Allow this user to read the folder; what is in it is missing."
+            }
+            Self::Unreadable => "Allow this user to read the file, or copy it anew.",
+            Self::Empty | Self::Truncated => "Fetch the file again, or take it out.",
+            Self::Damaged => {
+                "Fetch the file again, save it anew with an image editor, or take it out."
+            }
+            Self::NotAPicture => {
+                "Often an error page of a download: fetch it again, or take it out."
+            }
+            Self::Unsupported => "Convert it to JPEG or PNG with 8 bits a channel.",
+            Self::TooLarge => "Scale it down (verify_images with max_size), or raise the limits.",
+            Self::DuplicateAcrossSplits => {
+                "The model has seen what it is validated with: take the copies out of training."
+            }
+            Self::DuplicateUnderTwoLabels => "One label is wrong: keep the right one.",
+            Self::NearDuplicateAcrossSplits => {
+                "Look at them: if they show the same thing, keep them on one side (a grouped split)."
+            }
+            Self::NearDuplicateUnderTwoLabels => {
+                "Look at them: if they show the same thing, one label is wrong."
+            }
+            Self::Duplicate => "It counts twice: keep one.",
+            Self::FewItems => "Add items, merge the class with another, or use fewer folds.",
+            Self::MissingInSplit => "Use a stratified split, or move items by hand.",
+            Self::Imbalance => "Weigh the classes or sample evenly; look at each class's scores.",
+            Self::Cmyk => "Convert it to RGB with its colour profile; colours are off without one.",
+            Self::SixteenBit => {
+                "The lower 8 bits are dropped: if its contrast is in them, convert it first."
+            }
+            Self::Animated => "Only the first frame is used: extract the one that is meant.",
+            Self::Huge => "Scale it down once (verify_images with max_size): loading gets faster.",
+            Self::NearDuplicate => "Look at them: keep one if they show the same thing.",
+            Self::Blank => "Look whether it is meant to be so.",
+            Self::WrongExtension => "Read by its content here; rename it for other programs.",
+            Self::Rotated => {
+                "Turned upright here; check boxes or masks that were made without turning."
+            }
+        }
+    }
+
+    pub(super) fn of(problem: &ImageProblem) -> Self {
+        match problem {
+            ImageProblem::Unreadable(_) => Self::Unreadable,
+            ImageProblem::Empty => Self::Empty,
+            ImageProblem::Truncated(_) => Self::Truncated,
+            ImageProblem::UnknownFormat { .. } => Self::NotAPicture,
+            ImageProblem::Unsupported(_) => Self::Unsupported,
+            ImageProblem::TooManyPixels { .. } | ImageProblem::TooManyBytes { .. } => {
+                Self::TooLarge
+            }
+            ImageProblem::Damaged(_) | ImageProblem::DecoderPanic(_) => Self::Damaged,
+        }
+    }
+}
+
+/// A part of a data set.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Split {
+    /// For training.
+    Train,
+    /// For validation.
+    Valid,
+    /// For testing.
+    Test,
+}
+
+impl fmt::Display for Split {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(match self {
+            Self::Train => "train",
+            Self::Valid => "valid",
+            Self::Test => "test",
+        })
+    }
+}
+
+/// A file that a finding is about.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct FoundFile {
+    /// The file. In JSON, what is not UTF-8 in its name is replaced.
+    #[serde(serialize_with = "lossy")]
+    pub path: PathBuf,
+    /// Its part of the set, if that is known.
+    pub split: Option<Split>,
+    /// Its label in words, if it has one.
+    pub label: Option<String>,
+    /// How alike it is to the first of its group: the correlation of small grey pictures.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub likeness: Option<f32>,
+    /// Whether it is on the quarantine list.
+    pub quarantine: bool,
+}
+
+/// One thing that was found.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Finding {
+    /// How bad it is.
+    pub severity: Severity,
+    /// What it is.
+    pub kind: FindingKind,
+    /// What exactly was seen.
+    pub message: String,
+    /// What to do about it.
+    pub advice: &'static str,
+    /// The files it is about. Of duplicates, all of a group.
+    pub files: Vec<FoundFile>,
+}
+
+pub(crate) fn lossy<S: Serializer>(path: &std::path::Path, to: S) -> Result<S::Ok, S::Error> {
+    to.serialize_str(&path.to_string_lossy())
+}

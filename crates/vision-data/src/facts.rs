@@ -1,0 +1,222 @@
+//! What the header of a picture says, beyond what training sees of it.
+
+use std::fmt;
+use std::io::Cursor;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+
+use image::metadata::Orientation;
+use image::{ExtendedColorType, ImageDecoder as _, ImageFormat, ImageReader};
+use serde::Serialize;
+
+use crate::image::PixelSize;
+
+/// How colours are stored in a file.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub(crate) enum ColourMode {
+    /// Grey.
+    Grey,
+    /// Grey with transparency.
+    GreyAlpha,
+    /// Indices into a list of colours.
+    Palette,
+    /// Red, green, blue, also where a JPEG stores them as brightness and colour differences.
+    Rgb,
+    /// The same with transparency.
+    RgbAlpha,
+    /// The four inks of print.
+    Cmyk,
+    /// Anything else.
+    Other,
+}
+
+impl fmt::Display for ColourMode {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self {
+            Self::Grey => "grey",
+            Self::GreyAlpha => "grey + alpha",
+            Self::Palette => "palette",
+            Self::Rgb => "RGB",
+            Self::RgbAlpha => "RGB + alpha",
+            Self::Cmyk => "CMYK",
+            Self::Other => "other",
+        })
+    }
+}
+
+/// What the header of a picture says.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Facts {
+    pub(crate) format: ImageFormat,
+    /// As stored, before it is turned upright.
+    pub(crate) size: PixelSize,
+    pub(crate) mode: ColourMode,
+    /// Of one channel.
+    pub(crate) bits: u8,
+    /// Whether the EXIF data asks for the picture to be turned or mirrored.
+    pub(crate) rotated: bool,
+    pub(crate) animated: bool,
+}
+
+impl Facts {
+    /// None where the header cannot be read. Nothing is decoded.
+    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
+        // As for decoding: a panic in a reader is a bad file.
+        catch_unwind(AssertUnwindSafe(|| Self::read(bytes))).unwrap_or_default()
+    }
+
+    fn read(bytes: &[u8]) -> Option<Self> {
+        let format = image::guess_format(bytes).ok()?;
+        let mut decoder = ImageReader::with_format(Cursor::new(bytes), format)
+            .into_decoder()
+            .ok()?;
+        let (width, height) = decoder.dimensions();
+        let rotated = decoder
+            .orientation()
+            .is_ok_and(|orientation| orientation != Orientation::NoTransforms);
+        let (mode, bits) = match format {
+            ImageFormat::Png => png_mode(bytes)?,
+            ImageFormat::Jpeg => jpeg_mode(bytes)?,
+            ImageFormat::Gif => (ColourMode::Palette, 8),
+            _ => mode_of(decoder.original_color_type()),
+        };
+        let animated = match format {
+            ImageFormat::Png => is_apng(bytes),
+            ImageFormat::Gif => gif_frames(bytes) > 1,
+            ImageFormat::WebP => is_animated_webp(bytes),
+            _ => false,
+        };
+        Some(Self {
+            format,
+            size: PixelSize { width, height },
+            mode,
+            bits,
+            rotated,
+            animated,
+        })
+    }
+}
+
+fn mode_of(colour: ExtendedColorType) -> (ColourMode, u8) {
+    use ExtendedColorType as C;
+    let channels = colour.channel_count().max(1);
+    let bits = (colour.bits_per_pixel() / u16::from(channels)).min(255) as u8;
+    let mode = match colour {
+        C::A8 => ColourMode::Other,
+        C::Cmyk8 | C::Cmyk16 => ColourMode::Cmyk,
+        _ => match channels {
+            1 => ColourMode::Grey,
+            2 => ColourMode::GreyAlpha,
+            3 => ColourMode::Rgb,
+            4 => ColourMode::RgbAlpha,
+            _ => ColourMode::Other,
+        },
+    };
+    (mode, bits)
+}
+
+/// From the header chunk, which comes first: PNG specification, 11.2.1.
+fn png_mode(bytes: &[u8]) -> Option<(ColourMode, u8)> {
+    let mode = match bytes.get(25)? {
+        0 => ColourMode::Grey,
+        2 => ColourMode::Rgb,
+        3 => ColourMode::Palette,
+        4 => ColourMode::GreyAlpha,
+        6 => ColourMode::RgbAlpha,
+        _ => ColourMode::Other,
+    };
+    Some((mode, *bytes.get(24)?))
+}
+
+/// From the frame header (a marker C0 to CF but for C4, C8 and CC): ITU T.81, B.2.2.
+fn jpeg_mode(bytes: &[u8]) -> Option<(ColourMode, u8)> {
+    let mut at = 2;
+    loop {
+        let marker = bytes.get(at..at + 2)?;
+        match marker {
+            // Fill bytes.
+            [0xFF, 0xFF] => at += 1,
+            [0xFF, 0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF] => {
+                let mode = match bytes.get(at + 9)? {
+                    1 => ColourMode::Grey,
+                    3 => ColourMode::Rgb,
+                    4 => ColourMode::Cmyk,
+                    _ => ColourMode::Other,
+                };
+                return Some((mode, *bytes.get(at + 4)?));
+            }
+            [0xFF, _] => {
+                let length = bytes.get(at + 2..at + 4)?;
+                at += 2 + usize::from(u16::from_be_bytes(length.try_into().ok()?));
+            }
+            _ => return None,
+        }
+    }
+}
+
+/// An animation control chunk for more than one frame, which comes before the pixels.
+fn is_apng(bytes: &[u8]) -> bool {
+    let mut at = 8usize;
+    loop {
+        let Some(header) = bytes.get(at..at + 8) else {
+            return false;
+        };
+        let length = u32::from_be_bytes([header[0], header[1], header[2], header[3]]) as usize;
+        match &header[4..] {
+            b"IDAT" => return false,
+            b"acTL" => {
+                let frames = bytes.get(at + 8..at + 12);
+                return frames.is_some_and(|frames| frames > &[0, 0, 0, 1][..]);
+            }
+            // Length, name, content and checksum.
+            _ => match at.checked_add(12).and_then(|end| end.checked_add(length)) {
+                Some(next) => at = next,
+                None => return false,
+            },
+        }
+    }
+}
+
+/// The frames, up to two: GIF89a, a header of 13 bytes and then blocks.
+fn gif_frames(bytes: &[u8]) -> usize {
+    let table = |flags: u8| match flags & 0x80 {
+        0 => 0,
+        _ => 3 << ((flags & 7) + 1),
+    };
+    // Of sub-blocks, each has its length before it; a length of 0 ends them.
+    let after_blocks = |mut at: usize| loop {
+        match bytes.get(at) {
+            None => return None,
+            Some(0) => return Some(at + 1),
+            Some(&length) => at += 1 + usize::from(length),
+        }
+    };
+    let Some(&flags) = bytes.get(10) else {
+        return 0;
+    };
+    let mut at = 13 + table(flags);
+    let mut frames = 0;
+    while frames < 2 {
+        let next = match bytes.get(at) {
+            Some(0x21) => after_blocks(at + 2),
+            Some(0x2C) => {
+                frames += 1;
+                // A descriptor of ten bytes, a table of colours, and the code size.
+                let flags = bytes.get(at + 9).copied().unwrap_or_default();
+                after_blocks(at + 10 + table(flags) + 1)
+            }
+            _ => None,
+        };
+        match next {
+            Some(next) => at = next,
+            None => break,
+        }
+    }
+    frames
+}
+
+/// The animation flag of an extended header: WebP container specification, VP8X.
+fn is_animated_webp(bytes: &[u8]) -> bool {
+    bytes.get(12..16) == Some(b"VP8X") && bytes.get(20).is_some_and(|flags| flags & 2 != 0)
+}

@@ -1,0 +1,145 @@
+//! How far a long piece of work has come. Libraries are silent unless told otherwise.
+
+use std::fmt;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use indicatif::{ProgressBar, ProgressStyle};
+
+/// The shortest time between two reports.
+const PAUSE: Duration = Duration::from_millis(100);
+/// The steps of a bar.
+const STEPS: u64 = 1000;
+
+/// Whom to tell how far the work has come: nobody, by default.
+///
+/// ```
+/// use vision_data::items::{self, IndexConfig};
+/// use vision_data::progress::Progress;
+///
+/// # let folder = tempfile::tempdir().unwrap();
+/// let bar = IndexConfig::new().with_progress(Progress::bar("Indexing"));
+/// items::index(folder.path(), &bar)?;
+///
+/// let own = Progress::new(|report| eprintln!("{} files, {:?} left", report.done, report.left()));
+/// items::index(folder.path(), &IndexConfig::new().with_progress(own))?;
+/// # Ok::<(), vision_data::Error>(())
+/// ```
+#[derive(Clone, Default)]
+pub struct Progress(Option<Arc<Tell>>);
+
+type Tell = dyn Fn(&Report) + Send + Sync;
+
+/// How far the work has come.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub struct Report {
+    /// What is done: files, URLs.
+    pub done: usize,
+    /// The part of the work that is done, from 0 to 1. Estimated where the amount is not known
+    /// beforehand, as while a folder is read.
+    pub fraction: f64,
+    /// The time since it began.
+    pub elapsed: Duration,
+}
+
+impl Report {
+    /// The time left if the rest takes as long as what is done; none before anything is.
+    pub fn left(&self) -> Option<Duration> {
+        let seconds = self.elapsed.as_secs_f64() * (1.0 - self.fraction) / self.fraction;
+        Duration::try_from_secs_f64(seconds).ok()
+    }
+}
+
+impl Progress {
+    /// Tells nobody.
+    pub fn silent() -> Self {
+        Self::default()
+    }
+
+    /// Calls `tell`, from any thread, at most ten times a second and once at the end.
+    pub fn new(tell: impl Fn(&Report) + Send + Sync + 'static) -> Self {
+        Self(Some(Arc::new(tell)))
+    }
+
+    /// Draws a bar with the time left on stderr, and nothing where that is no terminal.
+    pub fn bar(title: impl Into<String>) -> Self {
+        let bar = ProgressBar::new(STEPS).with_prefix(title.into());
+        if let Ok(style) = ProgressStyle::with_template("{prefix} [{bar:30}] {msg}") {
+            bar.set_style(style);
+        }
+        Self::new(move |report| {
+            let left = report.left().unwrap_or_default().as_secs();
+            bar.set_message(format!("{}, {left} s left", report.done));
+            bar.set_position((report.fraction * STEPS as f64) as u64);
+            if report.fraction >= 1.0 {
+                bar.finish_and_clear();
+            }
+        })
+    }
+}
+
+impl fmt::Debug for Progress {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(match self.0 {
+            Some(_) => "Progress(told)",
+            None => "Progress(silent)",
+        })
+    }
+}
+
+/// Counts what is done, and reports it now and then.
+pub(crate) struct Tracker<'a> {
+    progress: &'a Progress,
+    start: Instant,
+    done: AtomicUsize,
+    /// Milliseconds after the start of the last report.
+    last: AtomicU64,
+}
+
+impl<'a> Tracker<'a> {
+    pub(crate) fn new(progress: &'a Progress) -> Self {
+        Self {
+            progress,
+            start: Instant::now(),
+            done: AtomicUsize::new(0),
+            last: AtomicU64::new(0),
+        }
+    }
+
+    /// `more` were done; `fraction` gets the number of all.
+    pub(crate) fn add(&self, more: usize, fraction: impl Fn(usize) -> f64) {
+        let done = self.done.fetch_add(more, Ordering::Relaxed) + more;
+        if self.progress.0.is_none() {
+            return;
+        }
+        let now = self.start.elapsed().as_millis() as u64;
+        let last = self.last.load(Ordering::Relaxed);
+        let due = now >= last + PAUSE.as_millis() as u64;
+        // Of several threads that see it due, one reports.
+        if due
+            && self
+                .last
+                .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
+                .is_ok()
+        {
+            // The end is reported once, by `finish`.
+            self.report(done, fraction(done).min(0.999));
+        }
+    }
+
+    pub(crate) fn finish(&self) {
+        self.report(self.done.load(Ordering::Relaxed), 1.0);
+    }
+
+    fn report(&self, done: usize, fraction: f64) {
+        if let Some(tell) = &self.progress.0 {
+            tell(&Report {
+                done,
+                fraction,
+                elapsed: self.start.elapsed(),
+            });
+        }
+    }
+}

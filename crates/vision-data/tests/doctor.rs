@@ -1,0 +1,444 @@
+//! What the doctor finds, and what it leaves alone. Fixtures: `scripts/make_doctor_fixtures.py`.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use vision_data::doctor::{Doctor, Finding, FindingKind as Kind, Report, Severity};
+use vision_data::{ImageDataBunch, Limits};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/doctor")
+        .join(name)
+}
+
+/// A folder with copies of fixtures: (fixture, path in the folder).
+fn folder(files: &[(&str, &str)]) -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (name, path) in files {
+        let path = folder.path().join(path);
+        fs::create_dir_all(path.parent().unwrap()).unwrap();
+        fs::copy(fixture(name), path).unwrap();
+    }
+    folder
+}
+
+fn examine(folder: &tempfile::TempDir) -> Report {
+    Doctor::new().examine_folder(folder.path()).unwrap()
+}
+
+fn names(finding: &Finding) -> Vec<String> {
+    let name = |path: &Path| path.file_name().unwrap().to_string_lossy().into_owned();
+    finding.files.iter().map(|file| name(&file.path)).collect()
+}
+
+fn kinds_of(report: &Report, name: &str) -> Vec<Kind> {
+    let about = |finding: &&Finding| names(finding).iter().any(|n| n == name);
+    report
+        .findings
+        .iter()
+        .filter(about)
+        .map(|f| f.kind)
+        .collect()
+}
+
+#[test]
+fn each_odd_file_is_found_for_what_it_is_and_a_plain_one_is_not() {
+    let odd = [
+        ("odd_empty.jpg", Kind::Empty),
+        ("odd_truncated.jpg", Kind::Truncated),
+        ("odd_damaged.png", Kind::Damaged),
+        ("odd_page.jpg", Kind::NotAPicture),
+        ("odd_cmyk.jpg", Kind::Cmyk),
+        ("odd_grey16.png", Kind::SixteenBit),
+        ("odd_animated.gif", Kind::Animated),
+        ("odd_animated.png", Kind::Animated),
+        ("odd_animated.webp", Kind::Animated),
+        ("odd_rotated.jpg", Kind::Rotated),
+        ("odd_png_inside.jpg", Kind::WrongExtension),
+        ("odd_blank.png", Kind::Blank),
+    ];
+    let plain = [
+        "photo_00.jpg",
+        "plain_still.gif",
+        "plain_still.png",
+        "plain_still.webp",
+    ];
+    let names = odd.iter().map(|(name, _)| *name).chain(plain);
+    let files: Vec<(&str, String)> = names.map(|name| (name, format!("a/{name}"))).collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(a, b)| (*a, b.as_str())).collect();
+    let folder = folder(&files);
+    let doctor = Doctor::new().with_look_alikes(false);
+    let report = doctor.examine_folder(folder.path()).unwrap();
+    for (name, kind) in odd {
+        assert_eq!(kinds_of(&report, name), [kind], "{name}");
+    }
+    for name in plain {
+        assert_eq!(kinds_of(&report, name), [], "{name}");
+    }
+    let quarantine: Vec<_> = report
+        .quarantine()
+        .iter()
+        .map(|p| p.file_name().unwrap())
+        .collect();
+    assert_eq!(
+        quarantine,
+        [
+            "odd_damaged.png",
+            "odd_empty.jpg",
+            "odd_page.jpg",
+            "odd_truncated.jpg"
+        ]
+    );
+}
+
+#[test]
+fn limits_make_a_picture_huge_or_unusable() {
+    let folder = folder(&[("base.jpg", "a/base.jpg")]);
+    // 160 x 120 pixels.
+    let huge = Doctor::new()
+        .with_huge_pixels(19_199)
+        .examine_folder(folder.path())
+        .unwrap();
+    assert_eq!(kinds_of(&huge, "base.jpg"), [Kind::Huge]);
+    let not = Doctor::new()
+        .with_huge_pixels(19_200)
+        .examine_folder(folder.path())
+        .unwrap();
+    assert_eq!(kinds_of(&not, "base.jpg"), []);
+    let limits = Limits {
+        max_pixels: 19_199,
+        ..Limits::default()
+    };
+    let beyond = Doctor::new()
+        .with_limits(limits)
+        .examine_folder(folder.path())
+        .unwrap();
+    assert_eq!(kinds_of(&beyond, "base.jpg"), [Kind::TooLarge]);
+}
+
+#[test]
+fn variants_made_by_pillow_look_alike_and_other_photographs_do_not() {
+    let mut files = vec![
+        "base.jpg",
+        "other_colours.jpg",
+        "other_mirrored.jpg",
+        "variant_brighter.jpg",
+        "variant_encoded_again.jpg",
+        "variant_larger.jpg",
+        "variant_lossless.webp",
+        "variant_smaller.png",
+    ];
+    let photos: Vec<String> = (0..24).map(|i| format!("photo_{i:02}.jpg")).collect();
+    files.extend(photos.iter().map(String::as_str));
+    let files: Vec<(&str, String)> = files
+        .iter()
+        .map(|name| (*name, format!("a/{name}")))
+        .collect();
+    let files: Vec<(&str, &str)> = files.iter().map(|(a, b)| (*a, b.as_str())).collect();
+    let report = examine(&folder(&files));
+    let groups: Vec<_> = report.of_kind(Kind::NearDuplicate).collect();
+    assert_eq!(groups.len(), 1, "{report}");
+    assert_eq!(
+        names(groups[0]),
+        [
+            "base.jpg",
+            "variant_brighter.jpg",
+            "variant_encoded_again.jpg",
+            "variant_larger.jpg",
+            "variant_lossless.webp",
+            "variant_smaller.png"
+        ]
+    );
+    assert_eq!(groups[0].severity, Severity::Note);
+    // They are for a person to judge.
+    assert!(report.quarantine().is_empty());
+}
+
+#[test]
+fn copies_and_look_alikes_across_splits_or_under_two_labels_are_worse() {
+    let folder = folder(&[
+        ("photo_00.jpg", "train/a/0.jpg"),
+        ("photo_00.jpg", "valid/a/0.jpg"),
+        ("photo_01.jpg", "train/a/1.jpg"),
+        ("photo_01.jpg", "train/b/1.jpg"),
+        ("photo_02.jpg", "train/a/2.jpg"),
+        ("photo_02.jpg", "train/a/2_again.jpg"),
+        ("base.jpg", "train/b/3.jpg"),
+        ("variant_brighter.jpg", "valid/b/3.jpg"),
+        ("photo_03.jpg", "train/b/4.jpg"),
+        ("photo_03.jpg", "test/whatever/4.jpg"),
+    ]);
+    let report = examine(&folder);
+    let files = |kind| -> Vec<Vec<(String, bool)>> {
+        let file = |f: &vision_data::doctor::FoundFile| {
+            let inside = f.path.strip_prefix(folder.path()).unwrap();
+            (inside.to_string_lossy().into_owned(), f.quarantine)
+        };
+        let groups = report.of_kind(kind);
+        groups.map(|g| g.files.iter().map(file).collect()).collect()
+    };
+    let named = |name: &str, out: bool| (name.to_owned(), out);
+    // The copy that is held out stays, so that results can be compared with earlier ones.
+    assert_eq!(
+        files(Kind::DuplicateAcrossSplits),
+        [
+            [
+                named("test/whatever/4.jpg", false),
+                named("train/b/4.jpg", true)
+            ],
+            [named("train/a/0.jpg", true), named("valid/a/0.jpg", false)],
+        ]
+    );
+    // Nobody knows which label is right.
+    assert_eq!(
+        files(Kind::DuplicateUnderTwoLabels),
+        [[named("train/a/1.jpg", true), named("train/b/1.jpg", true)]]
+    );
+    assert_eq!(
+        files(Kind::Duplicate),
+        [[
+            named("train/a/2.jpg", false),
+            named("train/a/2_again.jpg", true)
+        ]]
+    );
+    assert_eq!(
+        files(Kind::NearDuplicateAcrossSplits),
+        [[named("train/b/3.jpg", false), named("valid/b/3.jpg", false)]]
+    );
+    let order: Vec<Kind> = report.findings.iter().map(|f| f.kind).collect();
+    let mut sorted = order.clone();
+    sorted.sort_by_key(|kind| (kind.severity(), *kind));
+    assert_eq!(order, sorted, "the worst come first");
+}
+
+#[test]
+fn a_data_bunch_is_examined_with_its_own_labels_and_parts() {
+    let folder = folder(&[
+        ("photo_00.jpg", "x/a/0.jpg"),
+        ("photo_01.jpg", "x/a/1.jpg"),
+        ("photo_02.jpg", "x/b/2.jpg"),
+        ("odd_empty.jpg", "x/b/3.jpg"),
+        ("photo_00.jpg", "y/b/4.jpg"),
+        ("photo_05.jpg", "y/a/5.jpg"),
+    ]);
+    let data = ImageDataBunch::from_folder(folder.path())
+        .train("x")
+        .valid("y")
+        .build()
+        .unwrap();
+    let report = data.doctor().unwrap();
+    assert_eq!(report.files, 6);
+    let counts: Vec<_> = report
+        .classes
+        .iter()
+        .map(|c| (c.name.as_str(), c.train, c.valid))
+        .collect();
+    assert_eq!(counts, [("a", 2, 1), ("b", 2, 1)]);
+    let copies: Vec<_> = report.of_kind(Kind::DuplicateAcrossSplits).collect();
+    assert_eq!(copies.len(), 1);
+    assert!(
+        copies[0].message.contains("a and b"),
+        "{}",
+        copies[0].message
+    );
+    assert_eq!(report.of_kind(Kind::Empty).count(), 1);
+    // Four usable items would be needed for each of five folds.
+    let few: Vec<&str> = report
+        .of_kind(Kind::FewItems)
+        .map(|f| f.message.as_str())
+        .collect();
+    assert_eq!(
+        few,
+        [
+            "a has 3 item(s), fewer than 5 folds",
+            "b has 3 item(s), fewer than 5 folds"
+        ]
+    );
+}
+
+#[test]
+fn classes_of_very_different_sizes_and_missing_ones_are_found() {
+    let folder = tempfile::tempdir().unwrap();
+    let put = |class: &str, items: usize| {
+        fs::create_dir_all(folder.path().join(class)).unwrap();
+        for item in 0..items {
+            fs::copy(
+                fixture("photo_00.jpg"),
+                folder.path().join(class).join(format!("{item}.jpg")),
+            )
+            .unwrap();
+        }
+    };
+    put("train/many", 20);
+    put("train/few", 2);
+    put("valid/many", 3);
+    let with = |factor| {
+        let doctor = Doctor::new().with_imbalance(factor).with_look_alikes(false);
+        doctor.examine_folder(folder.path()).unwrap()
+    };
+    let report = with(10.0);
+    let imbalance: Vec<_> = report
+        .of_kind(Kind::Imbalance)
+        .map(|f| f.message.clone())
+        .collect();
+    assert_eq!(
+        imbalance,
+        ["many has 20 training items, few has 2: 10.0 times as many"]
+    );
+    let missing: Vec<_> = report
+        .of_kind(Kind::MissingInSplit)
+        .map(|f| f.message.clone())
+        .collect();
+    assert_eq!(missing, ["few has no validation item"]);
+    assert_eq!(with(10.1).of_kind(Kind::Imbalance).count(), 0);
+    for factor in [1.0, 0.0, f64::NAN] {
+        let error = Doctor::new()
+            .with_imbalance(factor)
+            .examine_folder(folder.path());
+        assert!(error.unwrap_err().to_string().contains("imbalance"));
+    }
+}
+
+#[test]
+fn nothing_is_deleted_moved_or_changed() {
+    let folder = folder(&[
+        ("odd_empty.jpg", "a/0.jpg"),
+        ("odd_truncated.jpg", "a/1.jpg"),
+        ("photo_00.jpg", "a/2.jpg"),
+        ("photo_00.jpg", "b/2.jpg"),
+    ]);
+    let state = || {
+        let mut files = vision_data::items::image_files(folder.path()).unwrap();
+        files.sort();
+        let look = |path: PathBuf| {
+            let modified = fs::metadata(&path).unwrap().modified().unwrap();
+            (fs::read(&path).unwrap(), modified, path)
+        };
+        files.into_iter().map(look).collect::<Vec<_>>()
+    };
+    let before = state();
+    let report = examine(&folder);
+    let out = tempfile::tempdir().unwrap();
+    report.save_html(out.path().join("r.html")).unwrap();
+    report.save_json(out.path().join("r.json")).unwrap();
+    report.save_quarantine(out.path().join("q.txt")).unwrap();
+    assert_eq!(report.quarantine().len(), 4);
+    assert_eq!(state(), before);
+}
+
+#[test]
+fn the_page_loads_nothing_and_runs_nothing_whatever_files_are_called() {
+    let folder = folder(&[
+        (
+            "photo_00.jpg",
+            "<img src=x onerror=alert(1)>/\"'&<script>alert(2)<.jpg",
+        ),
+        ("photo_00.jpg", "b/http:..evil\u{202e}.jpg"),
+        ("odd_empty.jpg", "b/line\nbreak.jpg"),
+    ]);
+    let report = examine(&folder);
+    let html = report.to_html();
+    assert!(
+        !html.contains("<script") && !html.contains("<img src=x"),
+        "{html}"
+    );
+    assert!(html.contains("&lt;script&gt;alert(2)&lt;.jpg"));
+    assert!(!html.contains('\u{202e}'));
+    // Everything that is shown is in the page: three files, of which two are pictures.
+    assert_eq!(html.matches("src=\"data:image/jpeg;base64,").count(), 2);
+    assert_eq!(
+        html.matches("src=").count() - html.matches("src=x").count(),
+        3 - 1
+    );
+    assert!(!html.contains("href=") && !html.contains("url("));
+    assert!(html.contains("default-src 'none'"));
+    // One line of the table for each kind of finding.
+    assert!(report.to_string().lines().all(|line| line != "break.jpg"));
+}
+
+#[test]
+fn json_has_every_finding_and_what_to_do() {
+    let report = examine(&folder(&[
+        ("odd_empty.jpg", "a/0.jpg"),
+        ("photo_00.jpg", "a/1.jpg"),
+        ("photo_00.jpg", "b/1.jpg"),
+    ]));
+    let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
+    assert_eq!(json["files"], 3);
+    assert_eq!(json["classes"][1]["unsplit"], 1);
+    let findings = json["findings"].as_array().unwrap();
+    assert_eq!(findings[0]["kind"], "empty");
+    assert_eq!(findings[0]["severity"], "error");
+    assert_eq!(findings[1]["kind"], "duplicate_under_two_labels");
+    assert_eq!(findings[1]["files"][1]["label"], "b");
+    assert!(
+        findings
+            .iter()
+            .all(|f| !f["advice"].as_str().unwrap().is_empty())
+    );
+}
+
+#[cfg(unix)]
+#[test]
+fn names_that_are_not_utf8_are_reported_and_listed_byte_for_byte() {
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt as _;
+
+    let folder = folder(&[("photo_00.jpg", "a/0.jpg")]);
+    let odd = folder
+        .path()
+        .join("a")
+        .join(OsStr::from_bytes(b"caf\xe9.jpg"));
+    if fs::write(&odd, "").is_err() {
+        println!("skipped: this file system takes no names that are not UTF-8");
+        return;
+    }
+    let report = examine(&folder);
+    assert_eq!(report.quarantine(), [odd.as_path()]);
+    assert!(report.to_json().contains("caf\u{fffd}.jpg"));
+    assert!(report.to_html().contains("caf\u{fffd}.jpg"));
+    let list = folder.path().join("quarantine.txt");
+    report.save_quarantine(&list).unwrap();
+    assert_eq!(
+        fs::read(list).unwrap(),
+        [odd.as_os_str().as_bytes(), b"\n"].concat()
+    );
+}
+
+#[test]
+fn a_healthy_set_has_no_finding() {
+    let files: Vec<String> = (0..24)
+        .map(|i| {
+            format!(
+                "{}/{}/{i}.jpg",
+                ["train", "valid"][i / 12],
+                ["a", "b"][i % 2]
+            )
+        })
+        .collect();
+    let names: Vec<String> = (0..24).map(|i| format!("photo_{i:02}.jpg")).collect();
+    let files: Vec<(&str, &str)> = names
+        .iter()
+        .zip(&files)
+        .map(|(name, path)| (name.as_str(), path.as_str()))
+        .collect();
+    let folder = folder(&files);
+    let report = examine(&folder);
+    assert!(
+        report.is_healthy() && report.findings.is_empty(),
+        "{report}"
+    );
+    assert!(
+        report
+            .to_string()
+            .contains("24 files, 0 errors, 0 warnings, 0 notes")
+    );
+    assert!(
+        Doctor::new()
+            .examine_folder(folder.path().join("nowhere"))
+            .is_err()
+    );
+}

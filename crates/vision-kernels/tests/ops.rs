@@ -465,6 +465,31 @@ proptest! {
 }
 
 #[test]
+fn under_gradient_checkpointing_burns_own_operations_run_and_give_the_same() {
+    let gradients = |device: Device| {
+        let [x, w]: [Tensor<4>; 2] = [
+            random(1, [2, 6, 5, 8], &device),
+            random(2, [9, 8, 3, 3], &device),
+        ];
+        let [gamma, beta]: [Tensor<1>; 2] = [random(3, [9], &device), random(4, [9], &device)];
+        let y = ops::conv2d(x.clone(), w.clone(), None, Conv::default(), None);
+        let y = ops::batch_norm_training(y, [gamma.clone(), beta], 1e-5, None, true).output;
+        let y = ops::concat_pool(ops::relu6(y * 3.0));
+        let grads = (y.clone() * y.clone()).sum().backward();
+        let [dx, dw] = [x, w].map(|leaf| values(leaf.grad(&grads).unwrap()));
+        [values(y), dx, dw, values(gamma.grad(&grads).unwrap())]
+    };
+    let kernels = gradients(device(true));
+    let burns = gradients(device(true).gradient_checkpointing());
+    for (what, (kernels, burns)) in ["y", "dx", "dw", "dgamma"]
+        .iter()
+        .zip(kernels.iter().zip(&burns))
+    {
+        close(what, kernels, &wide(burns), 1e-5);
+    }
+}
+
+#[test]
 fn a_cache_of_packed_weights_changes_no_bit_and_notices_new_weights() {
     let conv = Conv {
         padding: 1,

@@ -13,7 +13,7 @@
 //! | [`activation`] | ReLU on its own |
 //! | [`loss`] | Cross-entropy |
 //! | [`adam`] | Adam |
-//! | [`ops`] | All of these as operations on Burn's tensors |
+//! | `ops` | All of these as operations on Burn's tensors, with the feature of that name |
 //! | [`buffers`] | Recycled memory |
 //! | [`isa`] | Instruction sets |
 //! | [`profile`] | How long each kernel took in a network |
@@ -32,6 +32,7 @@ pub mod global_pool;
 pub mod isa;
 pub mod loss;
 mod microkernel;
+#[cfg(feature = "ops")]
 pub mod ops;
 pub mod pool;
 pub mod profile;

@@ -1,3 +1,4 @@
+mod loader;
 mod measurement;
 mod profile;
 mod work;
@@ -12,6 +13,7 @@ use vision::{
 };
 
 use crate::Result;
+use loader::Kind;
 use measurement::{Measurement, median};
 use work::What;
 
@@ -53,7 +55,7 @@ pub(crate) struct Args {
     threads: usize,
     #[arg(long, default_value_t = 5)]
     repeats: usize,
-    /// A Python with torch and torchvision: alternate with it, and print ratios
+    /// A Python with torch and torchvision, or fastai for the loader: alternate with it, and print ratios
     #[arg(long, value_name = "PYTHON")]
     against_torch: Option<PathBuf>,
     /// Alternations with PyTorch
@@ -61,6 +63,12 @@ pub(crate) struct Args {
     rounds: usize,
     #[arg(long, default_value = "cpu")]
     device: String,
+    /// For the loader: a folder with the folders `train` and `valid`
+    #[arg(long, value_name = "DIR", required_if_eq("what", "loader"))]
+    data: Option<PathBuf>,
+    /// For the loader: what the pictures are
+    #[arg(long, required_if_eq("what", "loader"))]
+    kind: Option<Kind>,
     /// What convolutions may give of their accuracy for speed, on the CPU
     #[arg(long, default_value = "balanced")]
     accuracy: Mode,
@@ -80,6 +88,16 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         .build_global()?;
     ops::set_accuracy(args.accuracy.accuracy());
     let device = device::parse(&args.device)?;
+    if let (Some(What::Loader), Some(folder), Some(kind)) = (args.what, &args.data, args.kind) {
+        return loader::run(&loader::Work {
+            folder,
+            kind,
+            workers: args.threads,
+            device: &device,
+            python: args.against_torch.as_ref(),
+            rounds: args.rounds,
+        });
+    }
     let all = [What::Inference, What::Train, What::TrainFrozenBody];
     let chosen = |what: &What| args.what.is_none_or(|only| only == *what);
     for what in all.into_iter().filter(chosen) {

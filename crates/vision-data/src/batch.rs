@@ -1,13 +1,16 @@
 //! A batch, on the host and on the device.
 
-use burn::tensor::{Device, Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor};
 use image::RgbImage;
+use vision_kernels::buffers::{self, Buffer};
 
 use crate::error::{Error, Result};
+use crate::image::PixelSize;
 use crate::mix::Mixed;
 use crate::pipeline::{Pixels, Planes};
 use crate::stats::Stats;
 use crate::targets::Targets;
+use crate::upload::{floats, upload};
 
 /// The pixels of a batch in the memory of the host, not normalised.
 #[derive(Clone, Debug, PartialEq)]
@@ -89,11 +92,13 @@ impl HostImages {
 
     /// As [`Batch::to_device`].
     pub fn to_device(&self, device: &Device, stats: Option<&Stats>) -> Tensor<4> {
-        let data = TensorData::new(self.to_floats(), self.shape());
-        let images = Tensor::from_data(data, device);
-        match stats {
-            Some(stats) => normalize(images, stats),
-            None => images,
+        upload(&self.planes, self.shape(), device, stats)
+    }
+
+    fn size(&self) -> PixelSize {
+        PixelSize {
+            width: self.width as u32,
+            height: self.height as u32,
         }
     }
 
@@ -108,53 +113,18 @@ impl HostImages {
     }
 
     /// Puts images of one size together. On failure the position of the first that differs.
+    #[cfg(test)]
     pub(crate) fn collate(items: Vec<Pixels>) -> std::result::Result<Self, usize> {
-        let count = items.len();
-        let (height, width) = items
-            .first()
-            .map_or((0, 0), |item| (item.height, item.width));
-        let differs = |item: &Pixels| (item.height, item.width) != (height, width);
-        if let Some(position) = items.iter().position(differs) {
-            return Err(position);
+        let mut collation = Collation::new(items.len());
+        for (position, item) in items.into_iter().enumerate() {
+            collation.push(item).map_err(|_| position)?;
         }
-        let bytes = |item: &Pixels| matches!(item.planes, Planes::Bytes(_));
-        let values = 3 * count * height * width;
-        // One image that needed no resizing does not make the others any coarser.
-        let planes = if items.iter().all(bytes) {
-            let mut all = Vec::with_capacity(values);
-            for item in &items {
-                if let Planes::Bytes(planes) = &item.planes {
-                    all.extend_from_slice(planes);
-                }
-            }
-            Planes::Bytes(all)
-        } else {
-            let mut all = Vec::with_capacity(values);
-            for item in items {
-                match item.planes {
-                    Planes::Bytes(planes) => all.extend(planes.into_iter().map(unit)),
-                    Planes::Floats(planes) => all.extend_from_slice(&planes),
-                }
-            }
-            Planes::Floats(all)
-        };
-        Ok(Self {
-            count,
-            height,
-            width,
-            planes,
-        })
+        collation.finish().ok_or(0)
     }
 
     /// All values in `[0, 1]`.
-    pub(crate) fn to_floats(&self) -> Vec<f32> {
-        match &self.planes {
-            Planes::Bytes(bytes) => {
-                let table: [f32; 256] = std::array::from_fn(|i| unit(i as u8));
-                bytes.iter().map(|&b| table[usize::from(b)]).collect()
-            }
-            Planes::Floats(floats) => floats.clone(),
-        }
+    pub(crate) fn to_floats(&self) -> Buffer {
+        floats(&self.planes, self.height * self.width, None)
     }
 
     pub(crate) fn stats(&self) -> Stats {
@@ -175,6 +145,86 @@ impl HostImages {
             .map(value)
             .collect();
         RgbImage::from_raw(self.width as u32, self.height as u32, pixels?)
+    }
+}
+
+/// Gathers images of one size, one by one, in memory that is set aside once.
+#[derive(Debug)]
+pub(crate) struct Collation {
+    capacity: usize,
+    images: Option<HostImages>,
+}
+
+impl Collation {
+    /// Of about so many images.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            capacity,
+            images: None,
+        }
+    }
+
+    /// Adds one; `Err` with the size of the others if it has another.
+    pub(crate) fn push(&mut self, item: Pixels) -> std::result::Result<(), PixelSize> {
+        let images = self.images.get_or_insert_with(|| HostImages {
+            count: 0,
+            height: item.height,
+            width: item.width,
+            planes: Planes::Bytes(Vec::new()),
+        });
+        let size = images.size();
+        if size != item.size() {
+            return Err(size);
+        }
+        images.count += 1;
+        let values = self.capacity.max(images.count) * 3 * item.height * item.width;
+        images.planes.append(item.planes, values);
+        Ok(())
+    }
+
+    /// The images, if there is any.
+    pub(crate) fn finish(self) -> Option<HostImages> {
+        self.images
+    }
+}
+
+impl Pixels {
+    pub(crate) fn size(&self) -> PixelSize {
+        PixelSize {
+            width: self.width as u32,
+            height: self.height as u32,
+        }
+    }
+}
+
+impl Planes {
+    /// Adds the planes of an image, in memory for `capacity` values. One image that needed no
+    /// resizing does not make the others any coarser: all are floats as soon as one is.
+    fn append(&mut self, more: Self, capacity: usize) {
+        match (&mut *self, more) {
+            (Self::Bytes(all), Self::Bytes(more)) => {
+                all.reserve_exact(capacity.saturating_sub(all.len()));
+                all.extend_from_slice(&more);
+            }
+            (Self::Bytes(all), Self::Floats(more)) => {
+                let mut floats = buffers::take(capacity).into_vec();
+                floats.clear();
+                floats.extend(all.iter().copied().map(unit));
+                floats.extend_from_slice(&more);
+                *self = Self::Floats(floats);
+            }
+            (Self::Floats(all), Self::Bytes(more)) => all.extend(more.into_iter().map(unit)),
+            (Self::Floats(all), Self::Floats(more)) => all.extend_from_slice(&more),
+        }
+    }
+}
+
+/// Large batches of floats leave their memory to the next.
+impl Drop for HostImages {
+    fn drop(&mut self) {
+        if let Planes::Floats(floats) = &mut self.planes {
+            drop(Buffer::from_vec(std::mem::take(floats)));
+        }
     }
 }
 

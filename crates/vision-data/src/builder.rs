@@ -15,6 +15,7 @@ use crate::labels::check_classes;
 use crate::loader::BadImages;
 use crate::mix::BatchTransform;
 use crate::pipeline::Pipeline;
+use crate::reader::{ReadConfig, Reader};
 use crate::resize::{ResizeMethod, Size};
 use crate::split::check_valid_pct;
 use crate::stats::Stats;
@@ -23,10 +24,6 @@ use crate::transforms::Transforms;
 
 /// The seed if nobody names one.
 pub const DEFAULT_SEED: u64 = 42;
-
-/// The bytes of decoded images to keep in memory, so that later epochs need not decode them. An
-/// image is kept if it takes no more than its share, so a set that fits is kept as a whole.
-const DECODED_BUDGET: usize = 512 << 20;
 
 /// The most worker threads that are started unless more are asked for.
 const MOST_WORKERS: usize = 16;
@@ -48,6 +45,7 @@ const MOST_WORKERS: usize = 16;
 /// | `seed` | 42 |
 /// | `device` | [`device::default_device`] |
 /// | `bad_images` | [`BadImages::Fail`] |
+/// | `reading` | [`ReadConfig::new`]: 1 GiB of decoded images are kept in memory |
 #[derive(Clone, Debug)]
 #[must_use = "nothing is read before `build`"]
 pub struct ImageDataBunchBuilder {
@@ -64,6 +62,7 @@ pub struct ImageDataBunchBuilder {
     num_workers: Option<usize>,
     device: Option<Device>,
     bad_images: BadImages,
+    reading: ReadConfig,
 }
 
 impl ImageDataBunchBuilder {
@@ -89,6 +88,7 @@ impl ImageDataBunchBuilder {
             num_workers: None,
             device: None,
             bad_images: BadImages::Fail,
+            reading: ReadConfig::default(),
         }
     }
 
@@ -202,6 +202,12 @@ impl ImageDataBunchBuilder {
         self
     }
 
+    /// How files become images: limits, and what is kept of them.
+    pub fn reading(mut self, config: ReadConfig) -> Self {
+        self.reading = config;
+        self
+    }
+
     /// Checks the options, reads the folder (not the images in it), and puts the data together.
     ///
     /// # Errors
@@ -228,10 +234,9 @@ impl ImageDataBunchBuilder {
             classes_alone(&self.layout)?
         };
         let classes: Arc<[String]> = classes.into();
-        let test_items = test.as_ref().map_or(0, Vec::len);
-        let items = train.0.len() + valid.0.len() + test_items;
-        let share = DECODED_BUDGET / items.max(1);
-        let dataset = |paths, labels| ImageDataset::new(paths, labels, classes.clone(), share);
+        let reader = Arc::new(Reader::new(self.reading));
+        let dataset =
+            |paths, labels| ImageDataset::new(paths, labels, classes.clone(), reader.clone());
         let pipeline = |list| Arc::new(Pipeline::new(self.size, self.resize_method, list));
         Ok(ImageDataBunch {
             train_pipeline: pipeline(&self.transforms.train),

@@ -6,6 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
 use crate::image::Image;
+use crate::reader::Reader;
 use crate::targets::{Target, Targets};
 
 /// Which images, and how they are prepared.
@@ -43,19 +44,26 @@ struct Inner {
     paths: Vec<PathBuf>,
     labels: Targets,
     classes: Arc<[String]>,
-    /// Decoded images, kept where they are small enough.
+    /// Decoded images, kept where the reader has room for them.
     decoded: Vec<OnceLock<Arc<Image>>>,
-    /// The largest image to keep, in bytes.
-    keep: usize,
+    reader: Arc<Reader>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let kept = self.decoded.iter().filter_map(OnceLock::get);
+        self.reader
+            .forget(kept.map(|image| image.pixels().len()).sum());
+    }
 }
 
 impl ImageDataset {
-    /// `labels` is as long as `paths`. Decoded images of up to `keep` bytes are kept.
+    /// `labels` is as long as `paths`.
     pub(crate) fn new(
         paths: Vec<PathBuf>,
         labels: Targets,
         classes: Arc<[String]>,
-        keep: usize,
+        reader: Arc<Reader>,
     ) -> Self {
         let decoded = paths.iter().map(|_| OnceLock::new()).collect();
         Self(Arc::new(Inner {
@@ -63,7 +71,7 @@ impl ImageDataset {
             labels,
             classes,
             decoded,
-            keep,
+            reader,
         }))
     }
 
@@ -149,12 +157,14 @@ impl ImageDataset {
         if let Some(image) = slot.and_then(OnceLock::get) {
             return Ok(Arc::clone(image));
         }
-        let image = Arc::new(Image::open(path)?);
+        let image = Arc::new(self.0.reader.read(path)?);
+        let bytes = image.pixels().len();
         if let Some(slot) = slot
-            && image.pixels().len() <= self.0.keep
+            && self.0.reader.keep(bytes)
+            && slot.set(Arc::clone(&image)).is_err()
         {
-            // If another thread was faster, it has put the same pixels there.
-            let _ = slot.set(Arc::clone(&image));
+            // Another thread was faster, and has put the same pixels there.
+            self.0.reader.forget(bytes);
         }
         Ok(image)
     }

@@ -157,6 +157,13 @@ pub fn describe(device: &Device) -> String {
     format!("{:?}", plain.as_dispatch())
 }
 
+/// Whether the device computes in the memory of the host.
+pub(crate) fn is_cpu(device: &Device) -> bool {
+    let plain = device.clone().without_autodiff();
+    let known = ["flex", "ndarray"].into_iter().filter_map(find);
+    known.flat_map(|found| found.all).any(|cpu| cpu == plain)
+}
+
 fn default_from(variable: Option<OsString>) -> Result<Device> {
     match variable {
         Some(name) if !name.is_empty() => {

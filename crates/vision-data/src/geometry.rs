@@ -30,12 +30,6 @@ impl Map {
         (u / w, v / w)
     }
 
-    /// Whether x does not depend on y, nor y on x.
-    pub(crate) fn is_separable(&self) -> bool {
-        let [[_, b, _], [d, _, _], last] = self.0;
-        b == 0.0 && d == 0.0 && last == [0.0, 0.0, 1.0]
-    }
-
     /// fastai's zoom by `scale`; `row` and `col` in `[0, 1]` say what stays in place.
     pub(crate) fn zoom(scale: f64, row: f64, col: f64) -> Self {
         let shift = |part: f64| (1.0 - 1.0 / scale) * (2.0 * part - 1.0);

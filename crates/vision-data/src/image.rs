@@ -40,9 +40,18 @@ impl Image {
     /// [`Error::BadImage`] with the path and what is wrong: not readable, empty, of an unknown
     /// format, truncated, damaged, or too large.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        Self::open_within(path, &Limits::default())
+    }
+
+    /// As [`open`](Self::open), within other limits.
+    ///
+    /// # Errors
+    ///
+    /// As [`open`](Self::open).
+    pub fn open_within(path: impl AsRef<Path>, limits: &Limits) -> Result<Self> {
         let path = path.as_ref();
-        read(path, &Limits::default())
-            .and_then(|bytes| decode(&bytes, &Limits::default()))
+        read(path, limits)
+            .and_then(|bytes| decode(&bytes, limits))
             .map(Self)
             .map_err(|problem| Error::BadImage {
                 path: path.to_owned(),

@@ -46,7 +46,7 @@
 //! | [`databunch`], [`builder`] | [`ImageDataBunch`], and the options to make one |
 //! | [`dataset`] | the images of one part: [`ImageDataset`] |
 //! | [`loader`], [`batch`] | worker threads, and what they bring |
-//! | [`image`] | decoding under limits: [`Image`] |
+//! | [`image`], [`reader`] | decoding under limits: [`Image`]; what is kept of it |
 //! | [`resize`], [`padding`], [`transforms`] | sizes, and what else is done to an image |
 //! | [`mix`] | what is done to a batch as a whole: MixUp and CutMix |
 //! | [`stats`] | normalising |
@@ -63,6 +63,7 @@
 pub mod archive;
 mod atomic;
 pub mod batch;
+mod bilinear;
 pub mod builder;
 pub mod cache;
 pub mod databunch;
@@ -80,11 +81,13 @@ mod geometry;
 pub mod image;
 pub mod items;
 mod labels;
+mod lighting;
 pub mod loader;
 pub mod mix;
 pub mod padding;
 mod pipeline;
 pub mod progress;
+pub mod reader;
 pub mod resize;
 mod rng;
 mod sample;
@@ -94,6 +97,7 @@ pub mod stats;
 pub mod synthetic;
 pub mod targets;
 pub mod transforms;
+mod upload;
 mod workers;
 
 pub use burn::tensor::Device;
@@ -109,6 +113,7 @@ pub use crate::image::{Image, ImageProblem, Limits, PixelSize};
 pub use crate::loader::{BadImages, Loader, SkippedImage};
 pub use crate::mix::{BatchTransform, Mixed};
 pub use crate::padding::PaddingMode;
+pub use crate::reader::ReadConfig;
 pub use crate::resize::{ResizeMethod, Size};
 pub use crate::stats::Stats;
 pub use crate::targets::{MultiLabels, Target, TargetKind, Targets};

@@ -6,13 +6,14 @@
 //! a worker are in memory.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
 
-use crate::batch::{Batch, HostImages};
+use crate::batch::{Batch, Collation};
 use crate::dataset::ImageDataset;
 use crate::error::{Error, Result};
 use crate::image::PixelSize;
@@ -73,8 +74,8 @@ impl Plan {
 
     /// Prepares batch `number`; `None` if `stop` is set meanwhile.
     fn prepare(&self, number: usize, stop: &AtomicBool) -> Option<Result<Prepared>> {
-        let mut items: Vec<Pixels> = Vec::with_capacity(self.batch_size.min(self.order.len()));
-        let mut indices = Vec::with_capacity(items.capacity());
+        let mut images = Collation::new(self.batch_size.min(self.order.len()));
+        let mut indices = Vec::with_capacity(self.batch_size.min(self.order.len()));
         let mut skipped = Vec::new();
         let start = number * self.batch_size;
         for &index in self.order.iter().skip(start).take(self.batch_size) {
@@ -83,7 +84,11 @@ impl Plan {
             }
             match self.item(index) {
                 Ok(pixels) => {
-                    items.push(pixels);
+                    let size = pixels.size();
+                    if let Err(first_size) = images.push(pixels) {
+                        let first = indices.first().copied().unwrap_or(index);
+                        return Some(Err(self.sizes_differ((first, first_size), (index, size))));
+                    }
                     indices.push(index);
                 }
                 Err(Error::BadImage { path, problem }) if self.bad_images == BadImages::Skip => {
@@ -97,17 +102,19 @@ impl Plan {
             }
         }
         // Smaller than it should be, and too small to be of use.
-        let useless = items.is_empty() || self.training && items.len() == 1 && !skipped.is_empty();
-        let batch = if useless {
-            Ok(None)
-        } else {
-            self.collate(items, indices).map(|mut batch| {
-                let mut rng = Rng::keyed(Purpose::Mix, self.seed, self.epoch, number as u64);
-                batch.mix = mix::apply(&self.batch_transforms, &mut batch.images, &mut rng);
-                Some(batch)
-            })
-        };
-        Some(batch.map(|batch| Prepared { batch, skipped }))
+        let useless = self.training && indices.len() == 1 && !skipped.is_empty();
+        let images = images.finish().filter(|_| !useless);
+        let batch = images.map(|mut images| {
+            let mut rng = Rng::keyed(Purpose::Mix, self.seed, self.epoch, number as u64);
+            let mix = mix::apply(&self.batch_transforms, &mut images, &mut rng);
+            Batch {
+                images,
+                labels: self.dataset.labels().select(&indices),
+                indices,
+                mix,
+            }
+        });
+        Some(Ok(Prepared { batch, skipped }))
     }
 
     fn item(&self, index: usize) -> Result<Pixels> {
@@ -116,42 +123,18 @@ impl Plan {
         Ok(self.pipeline.apply(&image, &mut rng))
     }
 
-    fn collate(&self, items: Vec<Pixels>, indices: Vec<usize>) -> Result<Batch> {
-        let sizes: Vec<PixelSize> = items
-            .iter()
-            .map(|item| PixelSize {
-                width: item.width as u32,
-                height: item.height as u32,
-            })
-            .collect();
-        let images = HostImages::collate(items).map_err(|other| {
-            let describe = |position: usize| {
-                let index = indices.get(position).copied().unwrap_or_default();
-                let path = self.dataset.path(index).unwrap_or(std::path::Path::new(""));
-                let size = sizes.get(position).copied();
-                (
-                    path.to_owned(),
-                    size.unwrap_or(PixelSize {
-                        width: 0,
-                        height: 0,
-                    }),
-                )
-            };
-            let (first, first_size) = describe(0);
-            let (second, second_size) = describe(other);
-            Error::SizesDiffer {
-                first,
-                first_size,
-                second,
-                second_size,
-            }
-        })?;
-        Ok(Batch {
-            images,
-            labels: self.dataset.labels().select(&indices),
-            indices,
-            mix: None,
-        })
+    fn sizes_differ(&self, first: (usize, PixelSize), second: (usize, PixelSize)) -> Error {
+        let path = |index| {
+            self.dataset
+                .path(index)
+                .map_or(PathBuf::new(), Path::to_owned)
+        };
+        Error::SizesDiffer {
+            first: path(first.0),
+            first_size: first.1,
+            second: path(second.0),
+            second_size: second.1,
+        }
     }
 }
 
@@ -162,6 +145,7 @@ pub struct Loader {
     plan: Arc<Plan>,
     next: usize,
     skipped: Vec<SkippedImage>,
+    waited: Duration,
     workers: Vec<Worker>,
     stop: Arc<AtomicBool>,
 }
@@ -179,6 +163,7 @@ impl Loader {
             plan: Arc::new(plan),
             next: 0,
             skipped: Vec::new(),
+            waited: Duration::ZERO,
             workers: Vec::with_capacity(num_workers),
             stop: Arc::new(AtomicBool::new(false)),
         };
@@ -215,6 +200,13 @@ impl Loader {
     /// The images left out so far, under [`BadImages::Skip`].
     pub fn skipped(&self) -> &[SkippedImage] {
         &self.skipped
+    }
+
+    /// How long [`next`](Iterator::next) has taken so far, all calls together: the time in which
+    /// there was no batch yet, and nothing to train on. Without worker threads that is all the
+    /// work.
+    pub fn waited(&self) -> Duration {
+        self.waited
     }
 
     fn prepared(&self, number: usize) -> Result<Prepared> {
@@ -254,7 +246,9 @@ impl Iterator for Loader {
 
     fn next(&mut self) -> Option<Self::Item> {
         while self.next < self.plan.batches() {
+            let begin = Instant::now();
             let prepared = self.prepared(self.next);
+            self.waited += begin.elapsed();
             self.next += 1;
             match prepared {
                 Ok(Prepared { batch, skipped }) => {

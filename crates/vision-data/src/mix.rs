@@ -142,7 +142,7 @@ fn blend(images: &mut HostImages, partner: &[usize], lambda: &[f32]) {
     let [_, channels, height, width] = images.shape();
     let size = channels * height * width;
     let own = images.to_floats();
-    let mut mixed = own.clone();
+    let mut mixed = own.to_vec();
     for ((item, &other), &lambda) in mixed.chunks_exact_mut(size).zip(partner).zip(lambda) {
         for (own, other) in item.iter_mut().zip(&own[other * size..]) {
             *own = other + lambda * (*own - other);
@@ -239,7 +239,7 @@ mod tests {
         let mut images = plain(8, size.0, size.1);
         let mut rng = Rng::keyed(Purpose::Mix, 5, 0, number);
         let mix = apply(&[choice], &mut images, &mut rng);
-        (images.to_floats(), mix)
+        (images.to_floats().to_vec(), mix)
     }
 
     #[test]

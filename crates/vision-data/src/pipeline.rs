@@ -2,6 +2,7 @@
 
 use crate::geometry::Map;
 use crate::image::Image;
+use crate::lighting::Lighting;
 use crate::padding::PaddingMode;
 use crate::resize::{ResizeMethod, Size, crop_pad};
 use crate::rng::Rng;
@@ -40,8 +41,7 @@ struct Draw {
     warp: Map,
     /// To be scaled for the aspect ratio of the grid.
     affine: Map,
-    /// Factor and offset of the logits.
-    lighting: Option<(f64, f64)>,
+    lighting: Option<Lighting>,
     flip: bool,
     /// Row and column of the crop as parts of what there is to spare.
     crop: (f64, f64),
@@ -87,10 +87,10 @@ impl Pipeline {
             let bytes = take(image, &rows, &cols);
             match draw.lighting {
                 None => Planes::Bytes(bytes),
-                Some(lighting) => Planes::Floats(light(
-                    bytes.iter().map(|&b| f32::from(b) / 255.0).collect(),
-                    lighting,
-                )),
+                Some(lighting) => {
+                    let table = lighting.table();
+                    Planes::Floats(bytes.iter().map(|&b| table[usize::from(b)]).collect())
+                }
             }
         } else {
             let source = Source {
@@ -106,11 +106,11 @@ impl Pipeline {
                 map,
                 padding: PaddingMode::Reflection,
             };
-            let floats = sample(source, &grid);
-            Planes::Floats(match draw.lighting {
-                None => floats,
-                Some(lighting) => light(floats, lighting),
-            })
+            let mut floats = sample(source, &grid);
+            if let Some(lighting) = draw.lighting {
+                lighting.apply(&mut floats);
+            }
+            Planes::Floats(floats)
         };
         Pixels {
             height,
@@ -158,13 +158,14 @@ impl Draw {
             }
             Transform::Brightness { change, p } if happens(*p, rng) => {
                 let change = within(change, rng);
-                let (factor, offset) = self.lighting.unwrap_or((1.0, 0.0));
-                self.lighting = Some((factor, offset + (change / (1.0 - change)).ln()));
+                let lighting = self.lighting.get_or_insert_default();
+                lighting.offset += (change / (1.0 - change)).ln();
             }
             Transform::Contrast { scale, p } if happens(*p, rng) => {
                 let scale = within(&scale.map(f64::ln), rng).exp();
-                let (factor, offset) = self.lighting.unwrap_or((1.0, 0.0));
-                self.lighting = Some((factor * scale, offset * scale));
+                let lighting = self.lighting.get_or_insert_default();
+                lighting.factor *= scale;
+                lighting.offset *= scale;
             }
             // It did not happen.
             _ => {}
@@ -181,17 +182,6 @@ fn take(image: &Image, rows: &[usize], cols: &[usize]) -> Vec<u8> {
             let pixels = &image.pixels()[row * line..(row + 1) * line];
             planes.extend(cols.iter().map(|col| pixels[3 * col + channel]));
         }
-    }
-    planes
-}
-
-/// Changes the logits of pixels in `[0, 1]`.
-fn light(mut planes: Vec<f32>, (factor, offset): (f64, f64)) -> Vec<f32> {
-    let (factor, offset) = (factor as f32, offset as f32);
-    for value in &mut planes {
-        let p = value.clamp(1e-7, 1.0 - 1e-7);
-        let logit = -(1.0 / p - 1.0).ln();
-        *value = 1.0 / (1.0 + (-(factor * logit + offset)).exp());
     }
     planes
 }
@@ -242,8 +232,6 @@ mod tests {
         let found = apply(&grey(64), &[Transform::Brightness { change, p: 1.0 }]);
         let expected = 1.5 * odds / (1.0 + 1.5 * odds);
         assert!((f64::from(found[0]) - expected).abs() < 1e-6);
-        assert!((light(vec![0.25], (1.0, 1.5_f64.ln()))[0] - 1.0 / 3.0).abs() < 1e-6);
-        assert!((light(vec![0.25], (1.25, 0.0))[0] - 0.202_093).abs() < 1e-6);
     }
 
     #[test]

@@ -1,6 +1,7 @@
 //! Bilinear sampling as fastai does it: PyTorch's `grid_sample(align_corners=True)` with
 //! any padding mode, after shrinking by areas where one source pixel in several would be looked at.
 
+use crate::bilinear::{Value, bilinear};
 use crate::geometry::Map;
 use crate::padding::PaddingMode;
 
@@ -44,7 +45,7 @@ pub(crate) fn sample(image: Source<'_, u8>, grid: &Grid<'_>) -> Vec<f32> {
 
 /// Where black is beyond the edge, a black rim is put around the image, so that the inner loop
 /// need not ask which of its neighbours are there.
-fn padded<T: Copy + Default + Into<f32>>(image: Source<'_, T>, grid: &Grid<'_>) -> Vec<f32> {
+fn padded<T: Value>(image: Source<'_, T>, grid: &Grid<'_>) -> Vec<f32> {
     if grid.padding != PaddingMode::Zeros {
         return bilinear(image, grid);
     }
@@ -116,106 +117,8 @@ fn shrink(image: Source<'_, u8>, height: usize, width: usize) -> Vec<f32> {
     shrunk
 }
 
-/// Two neighbours, as offsets, and the weight of the second.
-#[derive(Clone, Copy, Debug)]
-struct Tap {
-    first: usize,
-    second: usize,
-    weight: f32,
-}
-
-impl Tap {
-    /// At a coordinate (-1 to 1) of an axis of `n` pixels that are `step` apart; with
-    /// [`PaddingMode::Zeros`] the first and the last of them are the rim.
-    fn at(coordinate: f64, n: usize, step: usize, padding: PaddingMode) -> Self {
-        let rim = if padding == PaddingMode::Zeros {
-            1.0
-        } else {
-            0.0
-        };
-        let last = (n - 1) as f64 - 2.0 * rim;
-        let mut at = (coordinate + 1.0) / 2.0 * last;
-        if !(0.0..=last).contains(&at) {
-            at = match padding {
-                PaddingMode::Zeros | PaddingMode::Border => at.clamp(-rim, last + rim),
-                PaddingMode::Reflection => {
-                    let at = at.rem_euclid(2.0 * last);
-                    if at > last { 2.0 * last - at } else { at }
-                }
-            };
-            // Not a number: one pixel has no extent to reflect, and a map may reach infinity.
-            if at.is_nan() {
-                at = -rim;
-            }
-        }
-        at += rim;
-        let first = (at as usize).min(n - 1);
-        Self {
-            first: first * step,
-            second: (first + 1).min(n - 1) * step,
-            weight: (at - first as f64) as f32,
-        }
-    }
-}
-
-fn bilinear<T: Copy + Into<f32>>(image: Source<'_, T>, grid: &Grid<'_>) -> Vec<f32> {
-    let plane = grid.rows.len() * grid.cols.len();
-    let mut planes = vec![0.0; 3 * plane];
-    let (reds, rest) = planes.split_at_mut(plane);
-    let (greens, blues) = rest.split_at_mut(plane);
-    let out = reds.iter_mut().zip(greens).zip(blues);
-
-    let across = |x: f64| Tap::at(x, image.width, 3, grid.padding);
-    let down = |y: f64| Tap::at(y, image.height, 3 * image.width, grid.padding);
-    let xs: Vec<f64> = grid.cols.iter().map(|&i| position(i, grid.width)).collect();
-    let ys = grid.rows.iter().map(|&i| position(i, grid.height));
-    if grid.map.is_separable() {
-        // Most images are only resized: a column's neighbours are the same in each row.
-        let columns: Vec<Tap> = xs
-            .iter()
-            .map(|&x| across(grid.map.apply(x, 0.0).0))
-            .collect();
-        let taps = ys.flat_map(|y| {
-            let row = down(grid.map.apply(0.0, y).1);
-            columns.iter().map(move |&column| (row, column))
-        });
-        for (((r, g), b), (row, column)) in out.zip(taps) {
-            [*r, *g, *b] = blend(image.pixels, row, column);
-        }
-    } else {
-        let points = ys.flat_map(|y| xs.iter().map(move |&x| (x, y)));
-        for (((r, g), b), (x, y)) in out.zip(points) {
-            let (x, y) = grid.map.apply(x, y);
-            [*r, *g, *b] = blend(image.pixels, down(y), across(x));
-        }
-    }
-    planes
-}
-
-#[inline]
-fn blend<T: Copy + Into<f32>>(pixels: &[T], row: Tap, column: Tap) -> [f32; 3] {
-    let pixel = |offset: usize| &pixels[offset..offset + 3];
-    let (nw, ne) = (
-        pixel(row.first + column.first),
-        pixel(row.first + column.second),
-    );
-    let (sw, se) = (
-        pixel(row.second + column.first),
-        pixel(row.second + column.second),
-    );
-    let mix = |a: T, b: T, weight: f32| {
-        let (a, b): (f32, f32) = (a.into(), b.into());
-        a + (b - a) * weight
-    };
-    [0, 1, 2].map(|c| {
-        let north = mix(nw[c], ne[c], column.weight);
-        let south = mix(sw[c], se[c], column.weight);
-        (north + (south - north) * row.weight) / 255.0
-    })
-}
-
 /// The coordinate of the i-th of n pixels; of one pixel it is -1, as PyTorch has it.
-fn position(i: usize, n: usize) -> f64 {
+pub(crate) fn position(i: usize, n: usize) -> f64 {
     if n < 2 {
         -1.0
     } else {
@@ -271,34 +174,6 @@ mod tests {
                 );
             }
         }
-    }
-
-    #[test]
-    fn every_coordinate_is_inside_even_if_it_is_no_number() {
-        let modes = [
-            PaddingMode::Zeros,
-            PaddingMode::Border,
-            PaddingMode::Reflection,
-        ];
-        for coordinate in [f64::NAN, f64::INFINITY, -1e300, 1e300, -1.0, 1.0, 3.7] {
-            for (mode, n) in modes
-                .into_iter()
-                .flat_map(|mode| [1, 2, 7].map(|n| (mode, n)))
-            {
-                let n = if mode == PaddingMode::Zeros { n + 2 } else { n };
-                let tap = Tap::at(coordinate, n, 1, mode);
-                assert!(tap.first < n && tap.second < n && (0.0..=1.0).contains(&tap.weight));
-            }
-        }
-    }
-
-    #[test]
-    fn beyond_the_edge_comes_the_reflection_without_repeating_it() {
-        // Three pixels at -1, 0, 1: 1.5 is as far beyond the last as 0.5 is before it.
-        let at = |coordinate| Tap::at(coordinate, 3, 1, PaddingMode::Reflection);
-        let (beyond, before) = (at(1.5), at(0.5));
-        assert_eq!((beyond.first, beyond.second), (before.first, before.second));
-        assert!((beyond.weight - before.weight).abs() < 1e-6);
     }
 
     #[test]

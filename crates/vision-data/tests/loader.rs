@@ -9,8 +9,8 @@ use std::sync::OnceLock;
 
 use proptest::prelude::*;
 use vision_data::{
-    BadImages, Batch, DatasetType, Error, ImageDataBunch, ImageDataBunchBuilder, Stats, device,
-    get_transforms, synthetic,
+    BadImages, Batch, DatasetType, Error, ImageDataBunch, ImageDataBunchBuilder, Limits,
+    ReadConfig, Stats, device, get_transforms, synthetic,
 };
 
 /// 46 training and 18 validation images of digits, drawn once for all tests of this file.
@@ -85,6 +85,69 @@ fn batches_are_the_same_with_any_number_of_workers() {
             );
         }
     }
+}
+
+#[test]
+fn what_is_kept_in_memory_changes_no_batch() {
+    // 28x28 pixels of three bytes: room for none, for five, for all.
+    let data = |bytes| {
+        builder()
+            .transforms(get_transforms())
+            .size(20)
+            .reading(ReadConfig::new().with_memory(bytes))
+            .build()
+            .unwrap()
+    };
+    let none = data(0);
+    for bytes in [5 * 28 * 28 * 3, 1 << 30] {
+        let some = data(bytes);
+        for number in [0, 1, 0] {
+            let expected = epoch(&none, DatasetType::Train, number);
+            assert_eq!(epoch(&some, DatasetType::Train, number), expected);
+        }
+    }
+}
+
+#[test]
+fn images_are_decoded_once_as_long_as_there_is_room_and_each_time_without() {
+    for (room, bytes) in [(10, 1 << 20), (4, 4 * 28 * 28 * 3 + 100), (0, 0)] {
+        let (folder, _) = spoilt(&[]);
+        let data = ImageDataBunch::from_folder(folder.path().join("digits"))
+            .batch_size(1)
+            .num_workers(2)
+            .bad_images(BadImages::Skip)
+            .reading(ReadConfig::new().with_memory(bytes))
+            .build()
+            .unwrap();
+        assert_eq!(epoch(&data, DatasetType::Fix, 0).len(), 10);
+        for path in data.train_ds().paths() {
+            fs::write(path, "gone").unwrap();
+        }
+        assert_eq!(epoch(&data, DatasetType::Fix, 0).len(), room);
+    }
+}
+
+#[test]
+fn limits_on_pixels_hold_for_a_data_set_too() {
+    let limits = Limits {
+        max_pixels: 28 * 28 - 1,
+        ..Limits::default()
+    };
+    let data = builder().reading(ReadConfig::new().with_limits(limits));
+    let error = data.build().unwrap().one_batch(DatasetType::Valid);
+    assert!(error.unwrap_err().to_string().contains("28x28"));
+}
+
+#[test]
+fn a_loader_says_how_long_it_was_waited_for() {
+    let data = builder().num_workers(0).build().unwrap();
+    let mut loader = data.loader(DatasetType::Train, 0).unwrap();
+    assert!(loader.waited().is_zero());
+    let begin = std::time::Instant::now();
+    assert!(loader.next().unwrap().is_ok());
+    let (waited, passed) = (loader.waited(), begin.elapsed());
+    // All the work was done while it was waited for.
+    assert!(!waited.is_zero() && waited <= passed && waited > passed / 2);
 }
 
 #[test]

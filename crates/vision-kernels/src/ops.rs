@@ -18,11 +18,16 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use burn::tensor::Tensor;
+use burn::tensor::{Tensor, TensorData};
 
 #[cfg(feature = "flex")]
 use crate::batch_norm::Stats;
-use crate::{adam::Adam, conv::Accuracy};
+use crate::{
+    adam::Adam,
+    buffers::Buffer,
+    conv::Accuracy,
+    error::{ShapeError, check_len},
+};
 
 pub use crate::pool::MeanPool;
 pub use cache::WeightCache;
@@ -117,6 +122,32 @@ impl BatchNormEval {
     fn statistics(&self) -> Option<Stats> {
         Stats::from_running(&read(&self.mean)?, &read(&self.variance)?, self.eps as f32).ok()
     }
+}
+
+/// What `Tensor::from_data` makes a tensor of, in row-major order. On the CPU it takes over the buffer
+/// without a copy, and its memory is recycled when the last clone of the tensor is dropped.
+///
+/// # Errors
+///
+/// [`ShapeError`] if there are not as many values as the shape says.
+///
+/// ```
+/// # use burn::tensor::Tensor;
+/// use vision_kernels::{buffers, ops};
+///
+/// let mut values = buffers::take(12);
+/// values.fill(0.5);
+/// let data = ops::tensor_data(values, [1, 3, 2, 2])?;
+/// assert_eq!(Tensor::<4>::from_data(data, &Default::default()).dims(), [1, 3, 2, 2]);
+/// # Ok::<(), vision_kernels::ShapeError>(())
+/// ```
+pub fn tensor_data(values: Buffer, shape: [usize; 4]) -> Result<TensorData, ShapeError> {
+    check_len("values", shape.iter().product(), values.len())?;
+    #[cfg(feature = "flex")]
+    let data = memory::data(values, shape);
+    #[cfg(not(feature = "flex"))]
+    let data = TensorData::new(values.into_vec(), shape);
+    Ok(data)
 }
 
 #[cfg(feature = "flex")]

@@ -21,6 +21,8 @@ pub(super) enum What {
     Train,
     /// The same where only batch norms and the last layer train
     TrainFrozenBody,
+    /// From files to batches on the device, of the pictures in `--data`
+    Loader,
 }
 
 impl What {

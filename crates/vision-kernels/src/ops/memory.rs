@@ -4,7 +4,7 @@ use std::mem::MaybeUninit;
 
 use burn::{
     backend::flex::{FlexTensor, Layout},
-    tensor::{DType, Shape},
+    tensor::{DType, Shape, TensorData},
 };
 use burn_std::{AccessError, AccessPolicy, AllocationController, AllocationProperty, Bytes};
 
@@ -44,6 +44,11 @@ pub(super) fn tensor<const D: usize>(values: Buffer, shape: [usize; D]) -> FlexT
     // slice of `f32` and hence initialised.
     let bytes = unsafe { Bytes::from_controller(Box::new(Recycled { values }), len) };
     FlexTensor::new(bytes, Layout::contiguous(Shape::from(shape)), DType::F32)
+}
+
+/// As [`tensor`], for `Tensor::from_data`.
+pub(super) fn data(values: Buffer, shape: [usize; 4]) -> TensorData {
+    tensor(values, shape).into_data()
 }
 
 /// A tensor of a short list of values, such as one per channel.
@@ -99,6 +104,16 @@ mod tests {
         assert_eq!(made.as_slice::<f32>().map(|v| v[0]), Some(9.0));
         assert_eq!(clone.as_slice::<f32>().map(|v| v[0]), Some(1.0));
         assert_eq!(clone.into_data().iter::<f32>().sum::<f32>(), 10.0);
+    }
+
+    #[test]
+    fn data_for_a_tensor_is_handed_over_without_a_copy() {
+        let values = crate::buffers::take(1 << 15);
+        let place = values.as_ptr();
+        let data = data(values, [2, 4, 64, 64]);
+        let tensor = burn::tensor::Tensor::<4>::from_data(data, &burn::tensor::Device::flex());
+        let data = tensor.into_data();
+        assert_eq!(data.as_slice::<f32>().map(<[f32]>::as_ptr), Ok(place));
     }
 
     #[test]

@@ -23,6 +23,8 @@
 //!   network is told so at once. Nothing waits for ever.
 //! * Two processes do not write one file: the second waits at `NAME.lock` and uses the result.
 //!
+//! [`download_images`] brings many images from a list of URLs.
+//!
 //! A mirror replaces the place, not the name: with `VISION_MIRROR` (or [`Options::with_mirror`])
 //! set to a folder or a base URL, the last segment of the URL's path is looked up there, and
 //! nowhere else. Proxies are taken from the usual variables (`HTTPS_PROXY`, `NO_PROXY`).
@@ -39,10 +41,14 @@ use self::options::Mirror;
 
 mod checksum;
 mod http;
+mod images;
 pub(crate) mod lock;
 mod options;
 mod paths;
 
+pub use self::images::{
+    ImageOutcome, ImageResult, ImagesConfig, ImagesReport, download_images, urls_in_file,
+};
 pub use self::options::Options;
 
 pub(crate) use self::checksum::sha256_of;

@@ -160,7 +160,7 @@ impl fmt::Debug for Image {
 }
 
 /// The size of a picture in pixels, written as `640x480` (width first, as people say it).
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
 pub struct PixelSize {
     /// Pixels in a row.
     pub width: u32,

@@ -55,6 +55,8 @@
 //! | [`datasets`], [`download`], [`archive`], [`cache`] | `untar_data`: fetching public sets safely |
 //! | [`synthetic`] | digits drawn by the program, where there is no network |
 //! | [`doctor`] | bad files, copies and look-alikes, before training: [`Doctor`](doctor::Doctor) |
+//! | [`describe`] | counts, sizes, colours, means: [`ImageDataBunch::describe`] |
+//! | [`verify`] | checking a folder, and smaller copies of large images |
 //! | [`figure`] | pictures with titles, lines and text, as PNG or SVG |
 //! | [`device`] | which device computes: the one place that names backends |
 //! | [`progress`] | how far a long piece of work has come: [`Progress`](progress::Progress) |
@@ -70,6 +72,7 @@ pub mod databunch;
 pub mod dataset;
 pub mod datasets;
 mod decode;
+pub mod describe;
 pub mod device;
 pub mod doctor;
 pub mod download;
@@ -98,6 +101,7 @@ pub mod synthetic;
 pub mod targets;
 pub mod transforms;
 mod upload;
+pub mod verify;
 mod workers;
 
 pub use burn::tensor::Device;

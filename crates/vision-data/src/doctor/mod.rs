@@ -58,6 +58,7 @@ use crate::targets::Target;
 use crate::workers;
 
 use self::examine::examine;
+pub(crate) use self::finding::lossy;
 pub use self::finding::{Finding, FindingKind, FoundFile, Severity, Split};
 pub use self::report::{ClassCount, Report};
 

@@ -341,6 +341,7 @@ fn agent(job: &Download, url: &str) -> Agent {
         .max_idle_connections(0)
         .timeout_resolve(Some(options.connect_timeout))
         .timeout_connect(Some(options.connect_timeout))
+        .timeout_global(options.total_timeout)
         .timeout_per_read(Some(options.idle_timeout))
         .timeout_per_write(Some(options.idle_timeout));
     if is_this_machine(url) {

@@ -12,6 +12,7 @@ pub struct Options {
     pub(super) backoff: Duration,
     pub(super) connect_timeout: Duration,
     pub(super) idle_timeout: Duration,
+    pub(super) total_timeout: Option<Duration>,
     pub(super) lock_timeout: Duration,
     pub(super) progress: bool,
     pub(super) replace: bool,
@@ -33,6 +34,7 @@ impl Default for Options {
             backoff: Duration::from_millis(500),
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(30),
+            total_timeout: None,
             lock_timeout: Duration::from_secs(30 * 60),
             progress: true,
             replace: false,
@@ -85,6 +87,12 @@ impl Options {
     /// How long a connection may stay silent (30 s).
     pub fn with_idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
+        self
+    }
+
+    /// How long one attempt may take as a whole (as long as it likes).
+    pub fn with_total_timeout(mut self, timeout: Duration) -> Self {
+        self.total_timeout = Some(timeout);
         self
     }
 

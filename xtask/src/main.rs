@@ -2,6 +2,7 @@
 
 mod bench;
 mod ci;
+mod data;
 mod fetch_weights;
 mod parity;
 
@@ -18,6 +19,8 @@ enum Command {
     Parity(parity::Args),
     /// Time a ResNet: one JSON line a measurement
     Bench(bench::Args),
+    /// Time the looking at data: one JSON line
+    Data(data::Args),
     /// Run what CI runs
     Ci,
 }
@@ -29,6 +32,7 @@ fn main() -> ExitCode {
         Command::FetchWeights(args) => fetch_weights::run(&args),
         Command::Parity(args) => parity::run(&args),
         Command::Bench(args) => bench::run(&args),
+        Command::Data(args) => data::run(&args),
         Command::Ci => ci::run(),
     };
     match result {

@@ -1,0 +1,75 @@
+//! How long it takes to look at data.
+
+use std::path::PathBuf;
+use std::time::Instant;
+
+use serde_json::json;
+use vision::{
+    data::{ImageDataBunch, doctor::Doctor, doctor::Severity, items},
+    system,
+};
+
+use crate::Result;
+
+#[derive(Clone, Copy, clap::ValueEnum)]
+enum What {
+    /// Finding all image files
+    Index,
+    /// A data bunch from train/CLASS and valid/CLASS: finding, labelling, splitting
+    Build,
+    /// The data doctor
+    Doctor,
+    /// Counts, sizes, colours, means
+    Describe,
+}
+
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    #[arg(long)]
+    what: What,
+    /// The folder
+    #[arg(long)]
+    data: PathBuf,
+}
+
+/// Times one piece of work, once, in this process: one JSON line.
+pub(crate) fn run(args: &Args) -> Result<()> {
+    let before = system::peak_memory_bytes().unwrap_or(0);
+    let start = Instant::now();
+    let folder = &args.data;
+    let (files, more) = match args.what {
+        What::Index => (items::image_files(folder)?.len(), json!(null)),
+        What::Build => {
+            let data = ImageDataBunch::from_folder(folder).build()?;
+            let files = data.train_ds().len() + data.valid_ds().len();
+            (files, json!({ "classes": data.c() }))
+        }
+        What::Doctor => {
+            let report = Doctor::new().examine_folder(folder)?;
+            let mut kinds = std::collections::BTreeMap::<&str, usize>::new();
+            for finding in &report.findings {
+                *kinds.entry(finding.kind.title()).or_default() += 1;
+            }
+            let errors = report.count(Severity::Error);
+            (report.files, json!({ "errors": errors, "findings": kinds }))
+        }
+        What::Describe => {
+            let data = ImageDataBunch::from_folder(folder).build()?;
+            let described = data.describe()?;
+            let files = described.parts.iter().map(|part| part.items).sum();
+            (files, json!({ "mean": described.parts[0].mean }))
+        }
+    };
+    let seconds = start.elapsed().as_secs_f64();
+    let peak = system::peak_memory_bytes().unwrap_or(0);
+    println!(
+        "{}",
+        json!({
+            "files": files, "seconds": seconds, "files_per_s": files as f64 / seconds,
+            "peak_memory_bytes": peak,
+            "bytes_per_file": peak.saturating_sub(before) as f64 / files.max(1) as f64,
+            "found": more,
+        })
+    );
+    Ok(())
+}

@@ -8,6 +8,7 @@ use std::path::Path;
 use image::error::ImageError;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, RgbImage};
+use memchr::memchr;
 use thiserror::Error;
 
 /// How much one picture may ask for. Checked before memory is set aside for its pixels.
@@ -206,32 +207,24 @@ fn to_rgb8(image: DynamicImage) -> Result<RgbImage, ImageProblem> {
 /// Segments are walked by their lengths, so that the end marker of a thumbnail in the EXIF data
 /// does not count.
 fn jpeg_ends(bytes: &[u8]) -> bool {
-    let mut rest = bytes;
-    loop {
-        // In compressed data 0xFF is followed by 0; after a segment fill bytes of 0xFF may come.
-        let Some(at) = rest
-            .windows(2)
-            .position(|pair| matches!(pair, [0xFF, code] if !matches!(code, 0 | 0xFF)))
-        else {
-            return false;
-        };
-        let (code, after) = (rest.get(at + 1), rest.get(at + 2..).unwrap_or_default());
-        rest = match code {
+    let mut at = 0;
+    while let Some(found) = bytes.get(at..).and_then(|rest| memchr(0xFF, rest)) {
+        let code = at + found + 1;
+        at = match bytes.get(code) {
+            None => return false,
             Some(0xD9) => return true,
-            // Start of image, restart and temporary markers have no content.
-            Some(0x01 | 0xD0..=0xD8) => after,
-            _ => {
-                let length = match after {
-                    [high, low, ..] => usize::from(u16::from_be_bytes([*high, *low])),
-                    _ => return false,
-                };
-                match after.get(length..) {
-                    Some(rest) => rest,
-                    None => return false,
-                }
-            }
+            // After a segment fill bytes of 0xFF may come.
+            Some(0xFF) => code,
+            // In compressed data 0xFF is followed by 0. Start of image, restart and temporary
+            // markers have no content.
+            Some(0 | 0x01 | 0xD0..=0xD8) => code + 1,
+            Some(_) => match bytes.get(code + 1..code + 3) {
+                Some([high, low]) => code + 1 + usize::from(u16::from_be_bytes([*high, *low])),
+                _ => return false,
+            },
         };
     }
+    false
 }
 
 /// Whether a WebP file is as long as its RIFF header says, which leaves out the first eight bytes.

@@ -1,0 +1,60 @@
+//! Small files that unpack to large pictures, made by `scripts/make_bomb_fixtures.py`, meet the limits
+//! before they take memory.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::Path;
+use std::time::{Duration, Instant};
+
+use vision_data::{Error, Image, ImageProblem, Limits};
+
+/// A million pixels, 16 MiB.
+const LIMITS: Limits = Limits {
+    max_pixels: 1_000_000,
+    max_bytes: 16 << 20,
+};
+
+/// The most memory that this process has had so far, in bytes; none where the system does not say.
+fn peak_memory() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
+    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? << 10)
+}
+
+// One test, so that nothing else takes memory meanwhile.
+#[test]
+fn no_bomb_takes_more_memory_or_time_than_its_limits_allow() {
+    let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/bombs");
+    let files: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    assert_eq!(files.len(), 9);
+    if peak_memory().is_none() {
+        println!("this system does not say how much memory was taken: only time is looked at");
+    }
+    for file in files {
+        let bytes = fs::read(&file).unwrap();
+        let name = file.file_name().unwrap().to_str().unwrap();
+        let (before, begin) = (peak_memory(), Instant::now());
+        let result = Image::decode_within(&bytes, &LIMITS);
+        assert!(begin.elapsed() < Duration::from_secs(2), "{name}");
+        if let (Some(before), Some(after)) = (before, peak_memory()) {
+            // What the decoder was granted, and the copy as red, green and blue.
+            let grown = after - before;
+            assert!(grown <= 2 * LIMITS.max_bytes + (8 << 20), "{name}: {grown} bytes");
+        }
+        match result {
+            // Its own pixel is innocent.
+            Ok(image) => assert_eq!((name, image.width()), ("text.png", 1)),
+            Err(Error::BadImage { problem, .. }) => {
+                let expected = matches!(
+                    problem,
+                    ImageProblem::TooManyPixels { .. } | ImageProblem::TooManyBytes { .. }
+                );
+                // The frame that does not fit its screen is an error of the format.
+                let damaged = matches!(problem, ImageProblem::Damaged(_));
+                assert!(expected || (damaged && name == "frame.gif"), "{name}: {problem}");
+            }
+            Err(other) => panic!("{name}: {other}"),
+        }
+    }
+}

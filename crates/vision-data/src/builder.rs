@@ -234,7 +234,7 @@ impl ImageDataBunchBuilder {
             classes_alone(&self.layout)?
         };
         let classes: Arc<[String]> = classes.into();
-        let reader = Arc::new(Reader::new(self.reading));
+        let reader = Arc::new(Reader::new(self.reading, self.size));
         let dataset =
             |paths, labels| ImageDataset::new(paths, labels, classes.clone(), reader.clone());
         let pipeline = |list| Arc::new(Pipeline::new(self.size, self.resize_method, list));

@@ -1,5 +1,7 @@
 //! From the bytes of a file to pixels, within limits, whatever the bytes.
 
+mod reduced;
+
 use std::fs::{self, File};
 use std::io::{self, Cursor, Read as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -100,20 +102,36 @@ pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageProblem
 
 /// Decodes a file to RGB.
 pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImageProblem> {
-    // Decoders have panicked on odd files before (image#2230): that is a bad file, not a bug to
-    // take a training run down with.
-    catch_unwind(AssertUnwindSafe(|| decode_trusting(bytes, limits))).unwrap_or_else(|payload| {
-        let message = payload
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| payload.downcast_ref::<String>().cloned());
-        Err(ImageProblem::DecoderPanic(
-            message.unwrap_or_else(|| "it panicked".to_owned()),
-        ))
-    })
+    decode_to(bytes, limits, None)
 }
 
-fn decode_trusting(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImageProblem> {
+/// As [`decode`]. With `side` a JPEG whose shorter side is at least four times as long
+/// comes reduced, to no less than twice that side.
+pub(crate) fn decode_to(
+    bytes: &[u8],
+    limits: &Limits,
+    side: Option<u32>,
+) -> Result<RgbImage, ImageProblem> {
+    // Decoders have panicked on odd files before (image#2230): that is a bad file, not a bug to
+    // take a training run down with.
+    catch_unwind(AssertUnwindSafe(|| decode_trusting(bytes, limits, side))).unwrap_or_else(
+        |payload| {
+            let message = payload
+                .downcast_ref::<&str>()
+                .map(|text| (*text).to_owned())
+                .or_else(|| payload.downcast_ref::<String>().cloned());
+            Err(ImageProblem::DecoderPanic(
+                message.unwrap_or_else(|| "it panicked".to_owned()),
+            ))
+        },
+    )
+}
+
+fn decode_trusting(
+    bytes: &[u8],
+    limits: &Limits,
+    side: Option<u32>,
+) -> Result<RgbImage, ImageProblem> {
     if bytes.is_empty() {
         return Err(ImageProblem::Empty);
     }
@@ -158,7 +176,13 @@ fn decode_trusting(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImageProbl
     }
     // Damaged EXIF data should not cost a picture.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let decoded = DynamicImage::from_decoder(decoder).map_err(|e| problem(&e, limits))?;
+    let reduced = side
+        .filter(|_| format == ImageFormat::Jpeg)
+        .and_then(|side| reduced::jpeg(bytes, side, limits));
+    let decoded = match reduced {
+        Some(reduced) => reduced,
+        None => DynamicImage::from_decoder(decoder).map_err(|e| problem(&e, limits))?,
+    };
     let mut rgb = DynamicImage::ImageRgb8(to_rgb8(decoded)?);
     rgb.apply_orientation(orientation);
     Ok(rgb.into_rgb8())

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 
 pub use crate::decode::{ImageProblem, Limits};
-use crate::decode::{decode, read};
+use crate::decode::{decode, decode_to, read};
 use crate::error::{Error, Result};
 
 /// A picture in memory: rows of red, green and blue, 8 bits each.
@@ -49,9 +49,13 @@ impl Image {
     ///
     /// As [`open`](Self::open).
     pub fn open_within(path: impl AsRef<Path>, limits: &Limits) -> Result<Self> {
-        let path = path.as_ref();
+        Self::open_reduced(path.as_ref(), limits, None)
+    }
+
+    /// As [`open_within`](Self::open_within), large JPEGs reduced to no less than twice `side`.
+    pub(crate) fn open_reduced(path: &Path, limits: &Limits, side: Option<u32>) -> Result<Self> {
         read(path, limits)
-            .and_then(|bytes| decode(&bytes, limits))
+            .and_then(|bytes| decode_to(&bytes, limits, side))
             .map(Self)
             .map_err(|problem| Error::BadImage {
                 path: path.to_owned(),

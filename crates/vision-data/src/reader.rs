@@ -6,6 +6,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use crate::decode::Limits;
 use crate::error::Result;
 use crate::image::Image;
+use crate::resize::Size;
 
 /// How files become images, and how many of those are kept.
 ///
@@ -24,6 +25,7 @@ use crate::image::Image;
 pub struct ReadConfig {
     limits: Limits,
     memory: usize,
+    reduced_jpegs: bool,
 }
 
 impl Default for ReadConfig {
@@ -31,6 +33,7 @@ impl Default for ReadConfig {
         Self {
             limits: Limits::default(),
             memory: 1 << 30,
+            reduced_jpegs: false,
         }
     }
 }
@@ -54,27 +57,46 @@ impl ReadConfig {
         self.memory = bytes;
         self
     }
+
+    /// Whether JPEGs much larger than the size of the data are decoded at 1/2, 1/4 or 1/8, the
+    /// smallest of them that leaves the shorter side at least twice as long as the longer side of
+    /// that size; not by default, since pixels differ from those of a whole picture that is made
+    /// smaller. Means nothing without a size. A random crop or a zoom then finds fewer pixels to
+    /// enlarge. For photos of many megapixels this halves the time or better, and takes 4 to 64
+    /// times less memory.
+    pub fn with_reduced_jpegs(mut self, reduced: bool) -> Self {
+        self.reduced_jpegs = reduced;
+        self
+    }
 }
 
 /// Reads images for the parts of one data set.
 #[derive(Debug)]
 pub(crate) struct Reader {
     config: ReadConfig,
+    /// The side that JPEGs may be reduced to twice of.
+    side: Option<u32>,
     /// Bytes of images that are kept.
     kept: AtomicUsize,
 }
 
 impl Reader {
-    pub(crate) fn new(config: ReadConfig) -> Self {
+    /// `size` is the one that images are to get.
+    pub(crate) fn new(config: ReadConfig, size: Option<Size>) -> Self {
+        let side = size.filter(|_| config.reduced_jpegs).map(|size| {
+            let (height, width) = size.height_width();
+            height.max(width) as u32
+        });
         Self {
             config,
+            side,
             kept: AtomicUsize::new(0),
         }
     }
 
     /// Reads and decodes a file.
     pub(crate) fn read(&self, path: &Path) -> Result<Image> {
-        Image::open_within(path, &self.config.limits)
+        Image::open_reduced(path, &self.config.limits, self.side)
     }
 
     /// Whether there is room to keep so many bytes more. If so, they are taken into account.
@@ -100,10 +122,10 @@ mod tests {
 
     #[test]
     fn no_more_is_kept_than_the_budget_and_what_is_forgotten_makes_room() {
-        let reader = Reader::new(ReadConfig::new().with_memory(100));
+        let reader = Reader::new(ReadConfig::new().with_memory(100), None);
         assert!(reader.keep(60) && !reader.keep(41) && reader.keep(40) && !reader.keep(1));
         reader.forget(60);
         assert!(!reader.keep(usize::MAX) && reader.keep(60));
-        assert!(!Reader::new(ReadConfig::new().with_memory(0)).keep(1));
+        assert!(!Reader::new(ReadConfig::new().with_memory(0), None).keep(1));
     }
 }

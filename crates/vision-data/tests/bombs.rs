@@ -26,7 +26,10 @@ fn peak_memory() -> Option<u64> {
 #[test]
 fn no_bomb_takes_more_memory_or_time_than_its_limits_allow() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/bombs");
-    let files: Vec<_> = fs::read_dir(folder).unwrap().map(|file| file.unwrap().path()).collect();
+    let files: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|file| file.unwrap().path())
+        .collect();
     assert_eq!(files.len(), 9);
     if peak_memory().is_none() {
         println!("this system does not say how much memory was taken: only time is looked at");
@@ -40,7 +43,10 @@ fn no_bomb_takes_more_memory_or_time_than_its_limits_allow() {
         if let (Some(before), Some(after)) = (before, peak_memory()) {
             // What the decoder was granted, and the copy as red, green and blue.
             let grown = after - before;
-            assert!(grown <= 2 * LIMITS.max_bytes + (8 << 20), "{name}: {grown} bytes");
+            assert!(
+                grown <= 2 * LIMITS.max_bytes + (8 << 20),
+                "{name}: {grown} bytes"
+            );
         }
         match result {
             // Its own pixel is innocent.
@@ -52,7 +58,10 @@ fn no_bomb_takes_more_memory_or_time_than_its_limits_allow() {
                 );
                 // The frame that does not fit its screen is an error of the format.
                 let damaged = matches!(problem, ImageProblem::Damaged(_));
-                assert!(expected || (damaged && name == "frame.gif"), "{name}: {problem}");
+                assert!(
+                    expected || (damaged && name == "frame.gif"),
+                    "{name}: {problem}"
+                );
             }
             Err(other) => panic!("{name}: {other}"),
         }

@@ -6,6 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use proptest::prelude::*;
 use serde_json::Value;
 use vision_data::{Error, Image, ImageProblem, Limits};
 
@@ -260,6 +261,34 @@ fn pixels_of_the_wrong_number_are_refused() {
         assert!(matches!(error, Error::PixelCount { found, .. } if found == count as u64));
     }
     assert!(Image::from_rgb8(0, 5, Vec::new()).is_err());
+}
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(1_000))]
+
+    #[test]
+    fn any_damage_ends_in_pixels_within_the_limits_or_in_an_error(
+        which: prop::sample::Index,
+        changes in prop::collection::vec((any::<prop::sample::Index>(), any::<u8>()), 0..8),
+        cut: prop::sample::Index,
+        whole: bool,
+    ) {
+        let names: Vec<String> = expected().keys().cloned().collect();
+        let mut bytes = fs::read(fixtures().join(which.get(&names))).unwrap();
+        for (place, value) in changes {
+            let place = place.index(bytes.len());
+            bytes[place] = value;
+        }
+        if !whole {
+            bytes.truncate(cut.index(bytes.len()));
+        }
+        let limits = Limits { max_pixels: 10_000, max_bytes: 1 << 20 };
+        match Image::decode_within(&bytes, &limits) {
+            Ok(image) => prop_assert!(u64::from(image.width()) * u64::from(image.height()) <= 10_000),
+            Err(Error::BadImage { .. }) => {}
+            Err(other) => prop_assert!(false, "{other}"),
+        }
+    }
 }
 
 /// A PNG with a header, one almost empty chunk of pixels and a trailer.

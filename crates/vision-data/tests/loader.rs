@@ -139,6 +139,34 @@ fn limits_on_pixels_hold_for_a_data_set_too() {
 }
 
 #[test]
+fn jpegs_are_reduced_only_if_asked_for_and_not_below_twice_the_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let jpeg = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/reduced/444.jpg");
+    for place in ["train/a", "train/b", "valid/a"] {
+        fs::create_dir_all(folder.path().join(place)).unwrap();
+        fs::copy(&jpeg, folder.path().join(place).join("0.jpg")).unwrap();
+    }
+    let height = |size: Option<usize>, reduced| {
+        let builder = ImageDataBunch::from_folder(folder.path())
+            .batch_size(1)
+            .reading(ReadConfig::new().with_reduced_jpegs(reduced));
+        let builder = size.map_or(builder.clone(), |size| builder.size(size));
+        builder
+            .build()
+            .unwrap()
+            .train_ds()
+            .image(0)
+            .unwrap()
+            .height()
+    };
+    // The file has 131 rows.
+    assert_eq!(height(Some(16), false), 131);
+    assert_eq!(height(Some(16), true), 33);
+    assert_eq!(height(Some(33), true), 131);
+    assert_eq!(height(None, true), 131);
+}
+
+#[test]
 fn a_loader_says_how_long_it_was_waited_for() {
     let data = builder().num_workers(0).build().unwrap();
     let mut loader = data.loader(DatasetType::Train, 0).unwrap();

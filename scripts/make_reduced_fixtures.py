@@ -1,0 +1,36 @@
+"""Writes JPEGs, and what libjpeg decodes of them at 1/2, 1/4 and 1/8 (Pillow's `draft`).
+
+    python scripts/make_reduced_fixtures.py
+
+Needs Pillow and numpy. Output: crates/vision-data/tests/fixtures/reduced/: for each picture the JPEG and
+PNGs of libjpeg's pixels.
+"""
+
+from pathlib import Path
+
+import numpy as np
+from PIL import Image
+
+OUT = Path(__file__).resolve().parents[1] / "crates/vision-data/tests/fixtures/reduced"
+OUT.mkdir(parents=True, exist_ok=True)
+
+# Soft colours with an edge, 173 by 131: neither is a multiple of a block.
+y, x = np.mgrid[0:131, 0:173]
+waves = [127 + 90 * np.sin(x / (17 + 3 * c)) * np.cos(y / (23 - 2 * c)) for c in range(3)]
+pixels = np.stack(waves, -1)
+pixels[40:90, 60:120] *= 0.4
+picture = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
+for name, image, options in [
+    ("420", picture, {"subsampling": 2}),
+    ("444", picture, {"subsampling": 0}),
+    ("grey", picture.convert("L"), {}),
+    ("progressive", picture, {"progressive": True}),
+]:
+    path = OUT / f"{name}.jpg"
+    image.save(path, quality=90, **options)
+    for part in (2, 4, 8):
+        with Image.open(path) as jpeg:
+            jpeg.draft(None, (173 // part, 131 // part))
+            jpeg.load()
+            assert jpeg.size == (-(-173 // part), -(-131 // part)), jpeg.size
+            jpeg.convert("RGB").save(OUT / f"{name}_{part}.png")

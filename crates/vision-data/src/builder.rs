@@ -14,9 +14,11 @@ use crate::folder::{Found, Layout, TestFolder};
 use crate::labels::check_classes;
 use crate::loader::BadImages;
 use crate::mix::BatchTransform;
+use crate::padding::PaddingMode;
 use crate::pipeline::Pipeline;
 use crate::reader::{ReadConfig, Reader};
 use crate::resize::{ResizeMethod, Size};
+use crate::resizing::Resizing;
 use crate::split::check_valid_pct;
 use crate::stats::Stats;
 use crate::targets::{TargetKind, Targets};
@@ -38,7 +40,8 @@ const MOST_WORKERS: usize = 16;
 /// | `classes` | the folders of the training images, sorted |
 /// | `batch_size` | 64 |
 /// | `val_batch_size` | as `batch_size` |
-/// | `size`, `resize_method` | images stay as they are |
+/// | `size`, `resize_method`, `mult` | images stay as they are |
+/// | `padding_mode` | [`PaddingMode::Reflection`] |
 /// | `transforms`, `batch_transform` | none |
 /// | `normalize` | not |
 /// | `num_workers` | the cores, at most 16 |
@@ -54,8 +57,7 @@ pub struct ImageDataBunchBuilder {
     layout: Layout,
     batch_size: usize,
     val_batch_size: Option<usize>,
-    size: Option<Size>,
-    resize_method: Option<ResizeMethod>,
+    resizing: Resizing,
     transforms: Transforms,
     batch_transforms: Vec<BatchTransform>,
     stats: Option<Stats>,
@@ -80,8 +82,7 @@ impl ImageDataBunchBuilder {
             },
             batch_size: 64,
             val_batch_size: None,
-            size: None,
-            resize_method: None,
+            resizing: Resizing::default(),
             transforms: Transforms::default(),
             batch_transforms: Vec::new(),
             stats: None,
@@ -156,13 +157,25 @@ impl ImageDataBunchBuilder {
 
     /// The size of all images: `224` (square, cropped) or `(height, width)` (squished).
     pub fn size(mut self, size: impl Into<Size>) -> Self {
-        self.size = Some(size.into());
+        self.resizing.size = Some(size.into());
         self
     }
 
     /// How the size is reached, if not in the way that belongs to it.
     pub fn resize_method(mut self, method: ResizeMethod) -> Self {
-        self.resize_method = Some(method);
+        self.resizing.resize_method = Some(method);
+        self
+    }
+
+    /// Rounds the sides to multiples of this, for networks that need it.
+    pub fn mult(mut self, mult: usize) -> Self {
+        self.resizing.mult = Some(mult);
+        self
+    }
+
+    /// What is beyond the edges of an image; reflection by default.
+    pub fn padding_mode(mut self, mode: PaddingMode) -> Self {
+        self.resizing.padding_mode = mode;
         self
     }
 
@@ -237,10 +250,10 @@ impl ImageDataBunchBuilder {
         let reader = Arc::new(Reader::new(self.reading, self.size));
         let dataset =
             |paths, labels| ImageDataset::new(paths, labels, classes.clone(), reader.clone());
-        let pipeline = |list| Arc::new(Pipeline::new(self.size, self.resize_method, list));
+        let pipeline = |list: &[_]| Pipeline::new(list, self.resizing).map(Arc::new);
         Ok(ImageDataBunch {
-            train_pipeline: pipeline(&self.transforms.train),
-            valid_pipeline: pipeline(&self.transforms.valid),
+            train_pipeline: pipeline(&self.transforms.train)?,
+            valid_pipeline: pipeline(&self.transforms.valid)?,
             kind: TargetKind::Category,
             c: classes.len(),
             train: dataset(train.0, Targets::Category(train.1)),
@@ -253,8 +266,7 @@ impl ImageDataBunchBuilder {
             classes,
             batch_size: self.batch_size,
             val_batch_size: self.val_batch_size.unwrap_or(self.batch_size),
-            size: self.size,
-            resize_method: self.resize_method,
+            resizing: self.resizing,
             transforms: Arc::new(self.transforms),
             batch_transforms: self.batch_transforms.into(),
             stats: self.stats,
@@ -276,13 +288,13 @@ impl ImageDataBunchBuilder {
         };
         positive("batch_size", Some(self.batch_size))?;
         positive("val_batch_size", self.val_batch_size)?;
-        self.size.map_or(Ok(()), Size::check)?;
         self.stats.as_ref().map_or(Ok(()), Stats::check)?;
         self.layout.valid_pct.map_or(Ok(()), check_valid_pct)?;
         self.batch_transforms
             .iter()
             .try_for_each(BatchTransform::check)?;
-        self.transforms.check()
+        Pipeline::new(&self.transforms.train, self.resizing)?;
+        Pipeline::new(&self.transforms.valid, self.resizing).map(drop)
     }
 }
 

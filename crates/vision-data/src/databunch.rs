@@ -15,6 +15,7 @@ use crate::loader::{BadImages, Loader, Plan};
 use crate::mix::BatchTransform;
 use crate::pipeline::Pipeline;
 use crate::resize::{ResizeMethod, Size};
+use crate::resizing::Resizing;
 use crate::rng::{Purpose, Rng};
 use crate::stats::Stats;
 use crate::targets::TargetKind;
@@ -53,8 +54,7 @@ pub struct ImageDataBunch {
     pub(crate) valid_pipeline: Arc<Pipeline>,
     pub(crate) batch_size: usize,
     pub(crate) val_batch_size: usize,
-    pub(crate) size: Option<Size>,
-    pub(crate) resize_method: Option<ResizeMethod>,
+    pub(crate) resizing: Resizing,
     pub(crate) transforms: Arc<Transforms>,
     pub(crate) batch_transforms: Arc<[BatchTransform]>,
     pub(crate) stats: Option<Stats>,
@@ -139,12 +139,25 @@ impl ImageDataBunch {
 
     /// The size of all images, if one was given.
     pub fn size(&self) -> Option<Size> {
-        self.size
+        self.resizing.size
     }
 
     /// How the size is reached, if that was given.
     pub fn resize_method(&self) -> Option<ResizeMethod> {
-        self.resize_method
+        self.resizing.resize_method
+    }
+
+    /// The size, and how it is reached.
+    pub fn resizing(&self) -> &Resizing {
+        &self.resizing
+    }
+
+    /// What is done to each image of a part: to apply one draw to an image and to its mask.
+    pub fn pipeline(&self, which: DatasetType) -> &Pipeline {
+        match which {
+            DatasetType::Train => &self.train_pipeline,
+            _ => &self.valid_pipeline,
+        }
     }
 
     /// What is done to the images.
@@ -295,6 +308,30 @@ impl ImageDataBunch {
         self
     }
 
+    /// The same images at another size: for progressive resizing. The split, the order and the
+    /// decoded images that are kept stay as they are.
+    ///
+    /// ```
+    /// # use vision_data::{DatasetType, ImageDataBunch, synthetic};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = synthetic::digits(&folder.path().join("digits"), 1, 20, 5)?;
+    /// let small = ImageDataBunch::from_folder(&path).batch_size(8).size(14).build()?;
+    /// let large = small.clone().with_size(28)?;
+    /// assert_eq!(large.one_batch(DatasetType::Train)?.shape(), [8, 3, 28, 28]);
+    /// # Ok::<(), vision_data::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadOption`] for sides outside 1 to 16384 pixels.
+    pub fn with_size(mut self, size: impl Into<Size>) -> Result<Self> {
+        let size = size.into();
+        self.train_pipeline = Arc::new(self.train_pipeline.with_size(size)?);
+        self.valid_pipeline = Arc::new(self.valid_pipeline.with_size(size)?);
+        self.resizing.size = Some(size);
+        Ok(self)
+    }
+
     /// The same data for another device.
     pub fn with_device(mut self, device: Device) -> Self {
         self.device = device;
@@ -373,7 +410,7 @@ impl fmt::Debug for ImageDataBunch {
             .field("valid", &self.valid.len())
             .field("test", &self.test.as_ref().map(ImageDataset::len))
             .field("batch_size", &self.batch_size)
-            .field("size", &self.size)
+            .field("size", &self.resizing.size)
             .field("stats", &self.stats)
             .field("seed", &self.seed)
             .finish_non_exhaustive()

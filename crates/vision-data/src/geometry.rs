@@ -30,14 +30,25 @@ impl Map {
         (u / w, v / w)
     }
 
+    /// Shows the part `w` of the width and `h` of the height about (x, y).
+    pub(crate) fn stretch(w: f64, h: f64, x: f64, y: f64) -> Self {
+        Self([[w, 0.0, x], [0.0, h, y], [0.0, 0.0, 1.0]])
+    }
+
     /// fastai's zoom by `scale`; `row` and `col` in `[0, 1]` say what stays in place.
     pub(crate) fn zoom(scale: f64, row: f64, col: f64) -> Self {
         let shift = |part: f64| (1.0 - 1.0 / scale) * (2.0 * part - 1.0);
-        Self([
-            [1.0 / scale, 0.0, shift(col)],
-            [0.0, 1.0 / scale, shift(row)],
-            [0.0, 0.0, 1.0],
-        ])
+        Self::stretch(1.0 / scale, 1.0 / scale, shift(col), shift(row))
+    }
+
+    /// fastai's squish: below 1 of the columns, above 1 of the rows.
+    pub(crate) fn squish(scale: f64, row: f64, col: f64) -> Self {
+        if scale <= 1.0 {
+            Self::stretch(scale, 1.0, (1.0 - scale) * (2.0 * col - 1.0), 0.0)
+        } else {
+            let shown = 1.0 / scale;
+            Self::stretch(1.0, shown, 0.0, (1.0 - shown) * (2.0 * row - 1.0))
+        }
     }
 
     /// A rotation; positive angles turn the picture counter-clockwise.
@@ -47,7 +58,7 @@ impl Map {
     }
 
     /// One of the eight symmetries of the square: bit 0 of `k` mirrors x, bit 1 y, bit 2 swaps them.
-    pub(crate) fn dihedral(k: usize) -> Self {
+    pub(crate) fn dihedral(k: u32) -> Self {
         let x = if k & 1 == 0 { 1.0 } else { -1.0 };
         let y = if k & 2 == 0 { 1.0 } else { -1.0 };
         if k & 4 == 0 {
@@ -59,19 +70,57 @@ impl Map {
 
     /// fastai's `symmetric_warp`: tilts by four magnitudes.
     ///
-    /// The corners (-1, -1), (-1, 1), (1, -1), (1, 1) of the source go to the targets of section
-    /// 4.6 of the reference.
+    /// The corners go to the targets of section 4.6 of the reference.
     pub(crate) fn symmetric_warp(m: [f64; 4]) -> Self {
-        let targets = [
+        Self::warp([
             (-1.0 - m[3], -1.0 - m[1]),
             (-1.0 - m[2], 1.0 + m[1]),
             (1.0 + m[3], -1.0 - m[0]),
             (1.0 + m[2], 1.0 + m[0]),
-        ];
-        Self::through(
-            targets,
-            [(-1.0, -1.0), (-1.0, 1.0), (1.0, -1.0), (1.0, 1.0)],
-        )
+        ])
+    }
+
+    /// fastai's `perspective_warp`: the corners go by `m` in x, y, x, y, ..
+    pub(crate) fn perspective_warp(m: [f64; 8]) -> Self {
+        let mut targets = Self::CORNERS;
+        for ((x, y), by) in targets.iter_mut().zip(m.chunks_exact(2)) {
+            *x += by[0];
+            *y += by[1];
+        }
+        Self::warp(targets)
+    }
+
+    /// fastai's `tilt`: both ends of one side (0 right, 1 left, 2 bottom, 3 top) go apart by `m` each.
+    pub(crate) fn tilt(direction: u32, m: f64) -> Self {
+        let mut by = [0.0; 8];
+        let (first, second) = match direction {
+            0 => (5, 7),
+            1 => (1, 3),
+            2 => (2, 6),
+            _ => (0, 4),
+        };
+        by[first] = -m;
+        by[second] = m;
+        Self::perspective_warp(by)
+    }
+
+    /// fastai's `skew`: one corner goes outward by `m` in x or y.
+    pub(crate) fn skew(direction: u32, m: f64) -> Self {
+        let outward = [-1.0, -1.0, -1.0, 1.0, 1.0, -1.0, 1.0, 1.0];
+        let mut by = [0.0; 8];
+        for (i, (cell, sign)) in (0..).zip(by.iter_mut().zip(outward)) {
+            if i == direction {
+                *cell = sign * m;
+            }
+        }
+        Self::perspective_warp(by)
+    }
+
+    const CORNERS: [(f64, f64); 4] = [(-1.0, -1.0), (-1.0, 1.0), (1.0, -1.0), (1.0, 1.0)];
+
+    /// Moves the corners of the source to `targets`.
+    fn warp(targets: [(f64, f64); 4]) -> Self {
+        Self::through(targets, Self::CORNERS)
     }
 
     /// An affine map that is meant for pixels, for an image of this height and width: angles stay

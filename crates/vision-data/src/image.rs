@@ -114,6 +114,15 @@ impl Image {
             })
     }
 
+    /// Rows of red, green and blue that are known to be of this height and width; black if not.
+    pub(crate) fn from_pixels((height, width): (usize, usize), pixels: Vec<u8>) -> Self {
+        let (height, width) = (height as u32, width as u32);
+        Self(
+            RgbImage::from_raw(width, height, pixels)
+                .unwrap_or_else(|| RgbImage::new(width, height)),
+        )
+    }
+
     /// Pixels in a row.
     pub fn width(&self) -> u32 {
         self.0.width()

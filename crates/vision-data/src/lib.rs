@@ -47,7 +47,8 @@
 //! | [`dataset`] | the images of one part: [`ImageDataset`] |
 //! | [`loader`], [`batch`] | worker threads, and what they bring |
 //! | [`image`], [`reader`] | decoding under limits: [`Image`]; what is kept of it |
-//! | [`resize`], [`padding`], [`transforms`] | sizes, and what else is done to an image |
+//! | [`resize`], [`resizing`], [`padding`], [`transforms`] | sizes, and what else is done to an image |
+//! | [`pipeline`], [`mask`] | one draw, applied to an image and to its mask |
 //! | [`mix`] | what is done to a batch as a whole: MixUp and CutMix |
 //! | [`stats`] | normalising |
 //! | [`targets`] | labels: one class, several, or numbers |
@@ -64,10 +65,12 @@
 
 pub mod archive;
 mod atomic;
+mod autoaugment;
 pub mod batch;
 mod bilinear;
 pub mod builder;
 pub mod cache;
+mod canvas;
 pub mod databunch;
 pub mod dataset;
 pub mod datasets;
@@ -76,9 +79,11 @@ pub mod describe;
 pub mod device;
 pub mod doctor;
 pub mod download;
+mod draw;
 pub mod error;
 mod facts;
 pub mod figure;
+mod flow;
 mod folder;
 mod geometry;
 pub mod image;
@@ -86,12 +91,17 @@ pub mod items;
 mod labels;
 mod lighting;
 pub mod loader;
+pub mod mask;
 pub mod mix;
+mod moves;
 pub mod padding;
-mod pipeline;
+mod part;
+pub mod pipeline;
 pub mod progress;
 pub mod reader;
+mod resample;
 pub mod resize;
+pub mod resizing;
 mod rng;
 mod sample;
 mod show;
@@ -102,6 +112,7 @@ pub mod targets;
 pub mod transforms;
 mod upload;
 pub mod verify;
+mod window;
 mod workers;
 
 pub use burn::tensor::Device;
@@ -111,14 +122,18 @@ pub use crate::builder::ImageDataBunchBuilder;
 pub use crate::databunch::ImageDataBunch;
 pub use crate::dataset::{DatasetType, ImageDataset};
 pub use crate::datasets::{Dataset, UntarConfig, Urls, untar_data, untar_data_with};
+pub use crate::draw::Draw;
 pub use crate::error::{Error, Result};
 pub use crate::figure::{Figure, ImageGrid};
 pub use crate::image::{Image, ImageProblem, Limits, PixelSize};
 pub use crate::loader::{BadImages, Loader, SkippedImage};
+pub use crate::mask::Mask;
 pub use crate::mix::{BatchTransform, Mixed};
 pub use crate::padding::PaddingMode;
+pub use crate::pipeline::Pipeline;
 pub use crate::reader::ReadConfig;
 pub use crate::resize::{ResizeMethod, Size};
+pub use crate::resizing::Resizing;
 pub use crate::stats::Stats;
 pub use crate::targets::{MultiLabels, Target, TargetKind, Targets};
 pub use crate::transforms::{Transform, TransformConfig, Transforms, get_transforms};

@@ -84,14 +84,23 @@ pub enum ResizeMethod {
     Pad,
     /// Gives up the ratio.
     Squish,
+    /// Leaves the image as it is: the transforms see to its size, such as
+    /// [`rand_pad`](crate::transforms::rand_pad).
+    No,
 }
 
 impl ResizeMethod {
+    /// Whether what is left over or missing after resizing is cropped or padded.
+    pub(crate) fn crops(self) -> bool {
+        matches!(self, Self::Crop | Self::Pad)
+    }
+
     /// Height and width after resizing and before cropping or padding.
     pub(crate) fn resized(self, source: (usize, usize), target: (usize, usize)) -> (usize, usize) {
         let (height, width) = (source.0 as f64, source.1 as f64);
         let (rows, columns) = (height / target.0 as f64, width / target.1 as f64);
         let ratio = match self {
+            Self::No => return source,
             Self::Squish => return target,
             Self::Crop => rows.min(columns),
             Self::Pad => rows.max(columns),

@@ -75,6 +75,15 @@ impl Rng {
         order
     }
 
+    /// A generator of its own for a part of the work that draws many numbers.
+    pub(crate) fn split(&mut self) -> Self {
+        let mut key = [0; 32];
+        for bytes in key.chunks_exact_mut(8) {
+            bytes.copy_from_slice(&self.0.next_u64().to_le_bytes());
+        }
+        Self(ChaCha8Rng::from_seed(key))
+    }
+
     /// For distributions of other crates.
     pub(crate) fn source(&mut self) -> &mut ChaCha8Rng {
         &mut self.0

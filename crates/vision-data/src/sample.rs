@@ -65,7 +65,7 @@ fn padded<T: Value>(image: Source<'_, T>, grid: &Grid<'_>) -> Vec<f32> {
 
 /// The size to shrink to before sampling. fastai does so when it makes an image more than two
 /// times smaller, unless the map zooms in as far.
-fn shrunk_size(height: usize, width: usize, grid: &Grid<'_>) -> Option<(usize, usize)> {
+pub(crate) fn shrunk_size(height: usize, width: usize, grid: &Grid<'_>) -> Option<(usize, usize)> {
     let rows = height as f64 / grid.height as f64;
     let cols = width as f64 / grid.width as f64;
     let shrink = rows.min(cols) / 2.0;
@@ -90,7 +90,7 @@ fn shrunk_size(height: usize, width: usize, grid: &Grid<'_>) -> Option<(usize, u
 }
 
 /// PyTorch's `interpolate(mode="area")`: each pixel is the mean of those it covers, even partly.
-fn shrink(image: Source<'_, u8>, height: usize, width: usize) -> Vec<f32> {
+pub(crate) fn shrink(image: Source<'_, u8>, height: usize, width: usize) -> Vec<f32> {
     let span = |i: usize, from: usize, to: usize| (i * from / to, ((i + 1) * from).div_ceil(to));
     let mut shrunk = Vec::with_capacity(3 * height * width);
     let mut sums = vec![[0_u64; 3]; image.width];

@@ -51,48 +51,28 @@ fn fixed_transforms_give_the_pixels_that_pytorch_computes() {
     let cases: Vec<Value> = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
     assert_eq!(cases.len(), 20);
     for case in &cases {
-        let fixed = |value: f64| [value, value];
-        let mut valid = Vec::new();
-        if let Some(crop) = case.get("crop").map(numbers) {
-            valid.push(Transform::CropPad {
-                row: fixed(crop[0]),
-                col: fixed(crop[1]),
-            });
-        }
-        if case.get("flip").is_some() {
-            valid.push(Transform::FlipLr { p: 1.0 });
-        }
-        if let Some(degrees) = case.get("rotate").and_then(Value::as_f64) {
-            valid.push(Transform::Rotate {
-                degrees: fixed(degrees),
-                p: 1.0,
-            });
-        }
-        if let Some(zoom) = case.get("zoom").map(numbers) {
-            valid.push(Transform::Zoom {
-                scale: fixed(zoom[0]),
-                row: fixed(zoom[1]),
-                col: fixed(zoom[2]),
-                p: 1.0,
-            });
-        }
-        if let Some(change) = case.get("brightness").and_then(Value::as_f64) {
-            valid.push(Transform::Brightness {
-                change: fixed(change),
-                p: 1.0,
-            });
-        }
-        if let Some(scale) = case.get("contrast").and_then(Value::as_f64) {
-            valid.push(Transform::Contrast {
-                scale: fixed(scale),
-                p: 1.0,
-            });
-        }
-        if case.get("warp").is_some() {
-            // Four magnitudes are drawn from one range, so they cannot be fixed one by one here;
-            // `geometry` and `pipeline` test them.
-            continue;
-        }
+        let number = |name: &str| case.get(name).and_then(Value::as_f64);
+        let list = |name: &str| case.get(name).map(numbers);
+        let crop = list("crop").map(|at| Transform::CropPad {
+            row: at[0].into(),
+            col: at[1].into(),
+        });
+        let warp = list("warp").map(|m| Transform::SymmetricWarp {
+            magnitude: [0, 1, 2, 3].map(|i| m[i].into()),
+            p: 1.0,
+        });
+        let zoom = list("zoom").map(|z| Transform::Zoom {
+            scale: z[0].into(),
+            row: z[1].into(),
+            col: z[2].into(),
+            p: 1.0,
+        });
+        let flip = case.get("flip").map(|_| Transform::flip_lr());
+        let rotate = number("rotate").map(Transform::rotate);
+        let brightness = number("brightness").map(Transform::brightness);
+        let contrast = number("contrast").map(Transform::contrast);
+        let steps = [crop, warp, flip, rotate, zoom, brightness, contrast];
+        let valid: Vec<Transform> = steps.into_iter().flatten().collect();
         let method = match case["method"].as_str().unwrap() {
             "crop" => ResizeMethod::Crop,
             "pad" => ResizeMethod::Pad,
@@ -213,30 +193,30 @@ fn the_default_transforms_are_those_of_fastai() {
     let anywhere = [0.0, 1.0];
     let expected = [
         Transform::CropPad {
-            row: anywhere,
-            col: anywhere,
+            row: anywhere.into(),
+            col: anywhere.into(),
         },
         Transform::FlipLr { p: 0.5 },
         Transform::SymmetricWarp {
-            magnitude: [-0.2, 0.2],
+            magnitude: [[-0.2, 0.2].into(); 4],
             p: 0.75,
         },
         Transform::Rotate {
-            degrees: [-10.0, 10.0],
+            degrees: [-10.0, 10.0].into(),
             p: 0.75,
         },
         Transform::Zoom {
-            scale: [1.0, 1.1],
-            row: anywhere,
-            col: anywhere,
+            scale: [1.0, 1.1].into(),
+            row: anywhere.into(),
+            col: anywhere.into(),
             p: 0.75,
         },
         Transform::Brightness {
-            change: [0.4, 0.6],
+            change: [0.4, 0.6].into(),
             p: 0.75,
         },
         Transform::Contrast {
-            scale: [0.8, 1.25],
+            scale: [0.8, 1.25].into(),
             p: 0.75,
         },
     ];
@@ -244,21 +224,31 @@ fn the_default_transforms_are_those_of_fastai() {
     assert_eq!(
         valid,
         [Transform::CropPad {
-            row: [0.5, 0.5],
-            col: [0.5, 0.5]
+            row: 0.5.into(),
+            col: 0.5.into()
         }]
     );
     let both: Transforms = TransformConfig::new().with_flip_vert(true).into();
-    assert_eq!(both.train[1], Transform::Dihedral { p: 1.0 });
+    assert_eq!(
+        both.train[1],
+        Transform::DihedralAffine {
+            k: (0..=7).into(),
+            p: 1.0
+        }
+    );
     let none: Transforms = TransformConfig::new().with_do_flip(false).into();
     assert_eq!(none.train.len(), 6);
+    let more: Transforms = TransformConfig::new()
+        .with_max_rotate(30.0)
+        .with_p_affine(1.0)
+        .with_xtra_tfms([Transform::cutout(1, 8)])
+        .into();
+    assert_eq!(more.train[3], Transform::rotate(-30.0..=30.0));
+    assert_eq!(more.train.last(), Some(&Transform::cutout(1, 8)));
 }
 
 #[test]
-fn transforms_survive_being_written_down() {
-    let written = serde_json::to_string(&get_transforms()).unwrap();
-    let read: Transforms = serde_json::from_str(&written).unwrap();
-    assert_eq!(read, get_transforms());
+fn sizes_survive_being_written_down() {
     for size in [Size::from(224), Size::from((14, 20))] {
         let written = serde_json::to_string(&size).unwrap();
         assert_eq!(serde_json::from_str::<Size>(&written).unwrap(), size);

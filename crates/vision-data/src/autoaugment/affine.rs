@@ -1,0 +1,42 @@
+//! Pillow's affine transform of 8-bit pixels with the nearest neighbour, black beyond the edge.
+
+/// From the centre of a pixel of the result, (x, y), to the source: `(a·x + b·y + c, d·x + e·y + f)`.
+pub(crate) type Matrix = [f64; 6];
+
+/// Pillow computes in fixed point with 16 bits behind the point, and so does this.
+pub(crate) fn nearest<const C: usize>(
+    pixels: &[u8],
+    height: usize,
+    width: usize,
+    [a, b, c, d, e, f]: Matrix,
+) -> Vec<u8> {
+    let fixed = |v: f64| (v * 65536.0 + 0.5).floor() as i64;
+    let mut line = (fixed(c + a * 0.5 + b * 0.5), fixed(f + d * 0.5 + e * 0.5));
+    let mut moved = vec![0; pixels.len()];
+    for row in moved.chunks_exact_mut((C * width).max(1)) {
+        let (mut x, mut y) = line;
+        for pixel in row.chunks_exact_mut(C) {
+            let (from_x, from_y) = (x >> 16, y >> 16);
+            if (0..width as i64).contains(&from_x) && (0..height as i64).contains(&from_y) {
+                let at = C * (from_y as usize * width + from_x as usize);
+                pixel.copy_from_slice(&pixels[at..at + C]);
+            }
+            x += fixed(a);
+            y += fixed(d);
+        }
+        line = (line.0 + fixed(b), line.1 + fixed(e));
+    }
+    moved
+}
+
+/// Counter-clockwise about the centre, as Pillow's `rotate`.
+pub(crate) fn rotation(degrees: f64, height: usize, width: usize) -> Matrix {
+    // To 15 digits, so that a right angle is one.
+    let round = |x: f64| (x * 1e15).round() / 1e15;
+    let angle = -degrees.rem_euclid(360.0).to_radians();
+    let (sin, cos) = (round(angle.sin()), round(angle.cos()));
+    let (x, y) = (width as f64 / 2.0, height as f64 / 2.0);
+    let shift_x = -cos * x - sin * y + x;
+    let shift_y = sin * x - cos * y + y;
+    [cos, sin, shift_x, -sin, cos, shift_y]
+}

@@ -1,0 +1,236 @@
+//! An image on its way through the steps of a draw.
+
+use std::borrow::Cow;
+
+use crate::autoaugment::Operation;
+use crate::draw::Step;
+use crate::flow::sample_points;
+use crate::geometry::Map;
+use crate::image::Image;
+use crate::lighting::Lighting;
+use crate::moves::{Moves, Places};
+use crate::padding::PaddingMode;
+use crate::pipeline::{Pixels, Planes};
+use crate::rng::Rng;
+use crate::sample::{Grid, Source, sample};
+
+/// Steps are gathered for as long as they can be done in one pass over the image. What paints on the
+/// result makes a picture of it first.
+#[derive(Debug)]
+pub(crate) struct Canvas<'a> {
+    image: Cow<'a, Image>,
+    moves: Moves,
+    lighting: Option<Lighting>,
+    /// The planes that were painted on. `moves` then is of their size and moves whole pixels only.
+    painted: Option<Vec<f32>>,
+    padding: PaddingMode,
+}
+
+impl<'a> Canvas<'a> {
+    /// An image that is to be resized to `grid`.
+    pub(crate) fn new(image: Cow<'a, Image>, grid: (usize, usize), padding: PaddingMode) -> Self {
+        Self {
+            image,
+            moves: Moves::new(grid, padding),
+            lighting: None,
+            painted: None,
+            padding,
+        }
+    }
+
+    /// Does one step. `target` is the size to crop to, if anything is to be cropped.
+    pub(crate) fn add(&mut self, step: &Step, target: Option<(usize, usize)>) {
+        match step {
+            Step::Lighting { factor, offset } => {
+                let lighting = self.lighting.get_or_insert_default();
+                lighting.factor *= factor;
+                lighting.offset = lighting.offset * factor + offset;
+            }
+            Step::Noise {
+                channel,
+                thresh,
+                rng,
+            } => {
+                let mut rng: Rng = rng.clone();
+                let (planes, (height, width)) = self.paint();
+                let plane = planes.chunks_exact_mut((height * width).max(1));
+                for value in plane.skip(*channel as usize).take(1).flatten() {
+                    *value = (rng.uniform() * thresh) as f32;
+                }
+            }
+            Step::Cutout(holes) => {
+                let (planes, size) = self.paint();
+                for hole in holes {
+                    cut_out(planes, size, *hole);
+                }
+            }
+            step => self.moves.add(step, target),
+        }
+    }
+
+    /// The result as planes, to be painted on.
+    fn paint(&mut self) -> (&mut [f32], (usize, usize)) {
+        let Pixels {
+            height,
+            width,
+            planes,
+        } = self.pixels();
+        self.moves = Moves::new((height, width), self.padding);
+        self.lighting = None;
+        let planes = self.painted.insert(planes.into_floats());
+        (planes, (height, width))
+    }
+
+    /// The result.
+    pub(crate) fn pixels(&self) -> Pixels {
+        let (height, width) = self.moves.size();
+        let window = &self.moves.window;
+        let planes = match &self.painted {
+            Some(planes) => Planes::Floats(window.arrange(self.repainted(planes), 3)),
+            None => match self.seen() {
+                Planes::Bytes(bytes) => Planes::Bytes(window.arrange(bytes, 3)),
+                Planes::Floats(floats) => Planes::Floats(window.arrange(floats, 3)),
+            },
+        };
+        Pixels {
+            height,
+            width,
+            planes,
+        }
+    }
+
+    /// What is seen of planes that were painted on.
+    fn repainted(&self, planes: &[f32]) -> Vec<f32> {
+        let (rows, cols) = (
+            self.moves.window.image_rows(),
+            self.moves.window.image_cols(),
+        );
+        let (height, width) = self.moves.grid;
+        let lines = planes
+            .chunks_exact((height * width).max(1))
+            .flat_map(|plane| rows.iter().map(|row| &plane[row * width..][..width]));
+        lines
+            .flat_map(|line| cols.iter().map(|&col| line[col]))
+            .collect()
+    }
+
+    /// What is seen of the image, sampled and lighted.
+    fn seen(&self) -> Planes {
+        let image = &*self.image;
+        let (rows, cols) = (
+            self.moves.window.image_rows(),
+            self.moves.window.image_cols(),
+        );
+        let (height, width) = (image.height() as usize, image.width() as usize);
+        let source = Source {
+            pixels: image.pixels(),
+            height,
+            width,
+        };
+        let grid = |map| Grid {
+            height: self.moves.grid.0,
+            width: self.moves.grid.1,
+            rows: &rows,
+            cols: &cols,
+            map,
+            padding: self.padding,
+        };
+        let mut floats = match self.moves.places(&rows, &cols) {
+            Places::Map(map) if map == Map::IDENTITY && self.moves.grid == (height, width) => {
+                let bytes = take(image, &rows, &cols);
+                return match self.lighting {
+                    None => Planes::Bytes(bytes),
+                    Some(lighting) => {
+                        let table = lighting.table();
+                        Planes::Floats(bytes.iter().map(|&b| table[usize::from(b)]).collect())
+                    }
+                };
+            }
+            Places::Map(map) => sample(source, &grid(map)),
+            Places::Points(points, map) => sample_points(source, &grid(map), &points),
+        };
+        if let Some(lighting) = self.lighting {
+            lighting.apply(&mut floats);
+        }
+        Planes::Floats(floats)
+    }
+}
+
+/// Rows and columns of an image as planes.
+fn take(image: &Image, rows: &[usize], cols: &[usize]) -> Vec<u8> {
+    let line = 3 * image.width() as usize;
+    let mut planes = Vec::with_capacity(3 * rows.len() * cols.len());
+    for channel in 0..3 {
+        for row in rows {
+            let pixels = &image.pixels()[row * line..(row + 1) * line];
+            planes.extend(cols.iter().map(|col| pixels[3 * col + channel]));
+        }
+    }
+    planes
+}
+
+/// Makes a square black, about a centre that is given in parts of the image.
+fn cut_out(planes: &mut [f32], (height, width): (usize, usize), hole: (f64, f64, u32)) {
+    let (row, col, length) = hole;
+    let span = |part: f64, n: usize| {
+        let centre = (part * n as f64).floor();
+        let half = f64::from(length) / 2.0;
+        let end = |at: f64| at.clamp(0.0, n as f64) as usize;
+        end(centre - half)..end(centre + half)
+    };
+    let (rows, cols) = (span(row, height), span(col, width));
+    for plane in planes.chunks_exact_mut((height * width).max(1)) {
+        for line in plane
+            .chunks_exact_mut(width)
+            .skip(rows.start)
+            .take(rows.len())
+        {
+            line[cols.clone()].fill(0.0);
+        }
+    }
+}
+
+impl Pixels {
+    /// As rows of red, green and blue, rounded to 8 bits where they are not.
+    pub(crate) fn into_rgb(self) -> Vec<u8> {
+        let bytes: Vec<u8> = match self.planes {
+            Planes::Bytes(bytes) => bytes,
+            Planes::Floats(floats) => floats
+                .into_iter()
+                .map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8)
+                .collect(),
+        };
+        let plane = self.height * self.width;
+        (0..plane)
+            .flat_map(|i| [bytes[i], bytes[plane + i], bytes[2 * plane + i]])
+            .collect()
+    }
+
+    /// Of rows of red, green and blue.
+    pub(crate) fn from_rgb(rgb: &[u8], height: usize, width: usize) -> Self {
+        let channel = |c: usize| rgb.iter().skip(c).step_by(3).copied();
+        Self {
+            height,
+            width,
+            planes: Planes::Bytes((0..3).flat_map(channel).collect()),
+        }
+    }
+
+    /// After the operations of RandAugment.
+    pub(crate) fn operated<'a>(self, operations: impl Iterator<Item = &'a Operation>) -> Self {
+        let (height, width) = (self.height, self.width);
+        let rgb = self.into_rgb();
+        let rgb = operations.fold(rgb, |rgb, op| op.apply(rgb, height, width));
+        Self::from_rgb(&rgb, height, width)
+    }
+}
+
+impl Planes {
+    /// All values in `[0, 1]`.
+    fn into_floats(self) -> Vec<f32> {
+        match self {
+            Self::Bytes(bytes) => bytes.into_iter().map(|b| f32::from(b) / 255.0).collect(),
+            Self::Floats(floats) => floats,
+        }
+    }
+}

@@ -1,0 +1,150 @@
+//! The arguments of `get_transforms`.
+
+use crate::transforms::{Transform, Transforms};
+
+/// fastai's default transforms: [`TransformConfig::new`], as they are.
+pub fn get_transforms() -> Transforms {
+    TransformConfig::new().into()
+}
+
+/// The arguments of fastai's `get_transforms`.
+///
+/// In training: a random crop, a flip, a perspective warp, a rotation, a zoom, and changes of
+/// brightness and contrast. Otherwise: a centre crop.
+///
+/// ```
+/// use vision_data::{TransformConfig, Transforms, get_transforms};
+///
+/// let gentle: Transforms = TransformConfig::new().with_max_rotate(5.0).with_max_warp(0.0).into();
+/// assert_eq!(gentle.train.len(), get_transforms().train.len() - 1);
+/// assert_eq!(gentle.valid, get_transforms().valid);
+/// ```
+#[derive(Clone, Debug, PartialEq)]
+pub struct TransformConfig {
+    do_flip: bool,
+    flip_vert: bool,
+    max_rotate: f64,
+    max_zoom: f64,
+    max_lighting: f64,
+    max_warp: f64,
+    p_affine: f64,
+    p_lighting: f64,
+    xtra_tfms: Vec<Transform>,
+}
+
+impl Default for TransformConfig {
+    fn default() -> Self {
+        Self {
+            do_flip: true,
+            flip_vert: false,
+            max_rotate: 10.0,
+            max_zoom: 1.1,
+            max_lighting: 0.2,
+            max_warp: 0.2,
+            p_affine: 0.75,
+            p_lighting: 0.75,
+            xtra_tfms: Vec::new(),
+        }
+    }
+}
+
+impl TransformConfig {
+    /// fastai's defaults.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether to flip at all; true by default.
+    pub fn with_do_flip(mut self, do_flip: bool) -> Self {
+        self.do_flip = do_flip;
+        self
+    }
+
+    /// Whether to flip vertically and turn by 90 degrees too; false by default.
+    pub fn with_flip_vert(mut self, flip_vert: bool) -> Self {
+        self.flip_vert = flip_vert;
+        self
+    }
+
+    /// The largest rotation in degrees, either way; 10 by default, 0 for none.
+    pub fn with_max_rotate(mut self, degrees: f64) -> Self {
+        self.max_rotate = degrees;
+        self
+    }
+
+    /// The largest zoom; 1.1 by default, 1 for none.
+    pub fn with_max_zoom(mut self, scale: f64) -> Self {
+        self.max_zoom = scale;
+        self
+    }
+
+    /// The largest change of brightness and contrast, below 1; 0.2 by default, 0 for none.
+    pub fn with_max_lighting(mut self, change: f64) -> Self {
+        self.max_lighting = change;
+        self
+    }
+
+    /// The largest magnitude of the warp, up to 0.5; 0.2 by default, 0 for none.
+    pub fn with_max_warp(mut self, magnitude: f64) -> Self {
+        self.max_warp = magnitude;
+        self
+    }
+
+    /// The probability of each of warp, rotation and zoom; 0.75 by default.
+    pub fn with_p_affine(mut self, p: f64) -> Self {
+        self.p_affine = p;
+        self
+    }
+
+    /// The probability of each of brightness and contrast; 0.75 by default.
+    pub fn with_p_lighting(mut self, p: f64) -> Self {
+        self.p_lighting = p;
+        self
+    }
+
+    /// Further transforms for training; none by default.
+    pub fn with_xtra_tfms(mut self, transforms: impl IntoIterator<Item = Transform>) -> Self {
+        self.xtra_tfms = transforms.into_iter().collect();
+        self
+    }
+}
+
+impl From<TransformConfig> for Transforms {
+    fn from(config: TransformConfig) -> Self {
+        let TransformConfig {
+            do_flip,
+            flip_vert,
+            max_rotate,
+            max_zoom,
+            max_lighting,
+            max_warp,
+            p_affine,
+            p_lighting,
+            xtra_tfms,
+        } = config;
+        let mut train = vec![Transform::rand_crop()];
+        if do_flip && flip_vert {
+            train.push(Transform::dihedral_affine());
+        } else if do_flip {
+            train.push(Transform::flip_lr().with_p(0.5));
+        }
+        let affine = [
+            (max_warp != 0.0).then(|| Transform::symmetric_warp([-max_warp, max_warp])),
+            (max_rotate != 0.0).then(|| Transform::rotate([-max_rotate, max_rotate])),
+            // Below 1 the bounds are not in order, which is refused later.
+            (max_zoom != 1.0).then(|| Transform::rand_zoom([1.0, max_zoom])),
+        ];
+        train.extend(affine.into_iter().flatten().map(|t| t.with_p(p_affine)));
+        if max_lighting != 0.0 {
+            let change = [0.5 * (1.0 - max_lighting), 0.5 * (1.0 + max_lighting)];
+            let scale = [1.0 - max_lighting, 1.0 / (1.0 - max_lighting)];
+            train.push(Transform::brightness(change).with_p(p_lighting));
+            train.push(Transform::contrast(scale).with_p(p_lighting));
+        }
+        train.extend(xtra_tfms);
+        Self {
+            train,
+            valid: vec![Transform::crop_pad()],
+        }
+    }
+}

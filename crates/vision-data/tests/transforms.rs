@@ -1,0 +1,730 @@
+//! Every transform does to pixels what fastai v1 does, and to a mask the same as to its image. Numbers are
+//! from fastai's own tests (the cases of section 8 of the project's notes) and from PyTorch
+//! (`scripts/make_transform_fixtures.py`).
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fs;
+use std::path::Path;
+
+use serde_json::Value;
+use vision_data::transforms::{rand_pad, rand_resize_crop, zoom_crop};
+use vision_data::{
+    Device, Draw, Error, Image, ImageDataBunch, Mask, PaddingMode, Pipeline, ResizeMethod,
+    Resizing, Transform, Transforms, get_transforms,
+};
+
+fn pipeline(transforms: &[Transform]) -> Pipeline {
+    Pipeline::new(transforms, Resizing::default()).unwrap()
+}
+
+/// Height, width and planes of an image after a draw.
+fn pixels(pipeline: &Pipeline, image: &Image, draw: &Draw) -> (usize, usize, Vec<f32>) {
+    let images = pipeline.image(image, draw);
+    let [_, _, height, width] = images.shape();
+    let data = images.to_device(&Device::default(), None).into_data();
+    (height, width, data.try_to_vec().unwrap())
+}
+
+/// A 5 by 5 image that is black but for one white pixel.
+fn dot((row, col): (usize, usize)) -> Image {
+    let mut pixels = vec![0; 75];
+    pixels[3 * (5 * row + col)..][..3].fill(255);
+    Image::from_rgb8(5, 5, pixels).unwrap()
+}
+
+/// Where a dot is after `transforms`, which have to leave everything else black.
+fn places(transforms: &[Transform], at: (usize, usize)) -> Vec<(usize, usize)> {
+    let pipeline = pipeline(transforms);
+    let (height, width, planes) = pixels(&pipeline, &dot(at), &pipeline.draw(1, 0, 0));
+    let red = &planes[..height * width];
+    let bright = |&i: &usize| red[i] > 0.5;
+    let places: Vec<usize> = (0..red.len()).filter(bright).collect();
+    let off: f32 = (0..red.len())
+        .map(|i| (red[i] - if places.contains(&i) { 1.0 } else { 0.0 }).abs())
+        .sum();
+    assert!(off < 5e-7, "{transforms:?}: off by {off}: {red:?}");
+    places.into_iter().map(|i| (i / width, i % width)).collect()
+}
+
+/// Where the label of a dot is, by the nearest neighbour.
+fn labelled(transforms: &[Transform], (row, col): (usize, usize)) -> Vec<(usize, usize)> {
+    let mut labels = vec![0; 25];
+    labels[5 * row + col] = 9;
+    let mask = Mask::from_labels(5, 5, labels).unwrap();
+    let pipeline = pipeline(transforms);
+    let moved = pipeline.mask(&mask, &pipeline.draw(1, 0, 0));
+    let width = moved.width();
+    let found = moved.labels().iter().enumerate().filter(|(_, l)| **l == 9);
+    found.map(|(i, _)| (i / width, i % width)).collect()
+}
+
+fn picture(height: usize, width: usize) -> Image {
+    let mut pixels = Vec::new();
+    for y in 0..height {
+        for x in 0..width {
+            for c in 0..3 {
+                pixels.push(((x * 23 + y * 41 + c * 67 + x * y * 5) % 256) as u8);
+            }
+        }
+    }
+    Image::from_rgb8(width as u32, height as u32, pixels).unwrap()
+}
+
+fn labels(height: usize, width: usize) -> Mask {
+    let label = |x: usize, y: usize| ((x / 2 + y / 3 * 3) % 7) as u8;
+    let labels = (0..height).flat_map(|y| (0..width).map(move |x| label(x, y)));
+    Mask::from_labels(width as u32, height as u32, labels.collect()).unwrap()
+}
+
+fn numbers(value: &Value) -> Vec<f64> {
+    let list = value.as_array().unwrap().iter();
+    list.map(|v| v.as_f64().or(v.as_bool().map(f64::from)).unwrap())
+        .collect()
+}
+
+fn padding(name: &str) -> PaddingMode {
+    serde_json::from_value(name.into()).unwrap()
+}
+
+/// A step of a fixture as a transform whose numbers are fixed.
+fn step(step: &Value) -> Transform {
+    let (name, arg) = (step[0].as_str().unwrap(), &step[1]);
+    let m = arg.as_array().map(|_| numbers(arg)).unwrap_or_default();
+    match name {
+        "symmetric_warp" => Transform::SymmetricWarp {
+            magnitude: [0, 1, 2, 3].map(|i| m[i].into()),
+            p: 1.0,
+        },
+        "perspective_warp" => Transform::PerspectiveWarp {
+            magnitude: [0, 1, 2, 3, 4, 5, 6, 7].map(|i| m[i].into()),
+            p: 1.0,
+        },
+        "tilt" => Transform::tilt(m[0] as u32, m[1]),
+        "skew" => Transform::skew(m[0] as u32, m[1]),
+        "rotate" => Transform::rotate(arg.as_f64().unwrap()),
+        "flip_affine" => Transform::flip_affine(),
+        "dihedral_affine" => Transform::DihedralAffine {
+            k: (arg.as_u64().unwrap() as u32).into(),
+            p: 1.0,
+        },
+        "zoom" => Transform::Zoom {
+            scale: m[0].into(),
+            row: m[1].into(),
+            col: m[2].into(),
+            p: 1.0,
+        },
+        "squish" => Transform::Squish {
+            scale: m[0].into(),
+            row: m[1].into(),
+            col: m[2].into(),
+            p: 1.0,
+        },
+        // Whether the squish is turned round is drawn; a squish of 1/x is the other way round.
+        "zoom_squish" => Transform::ZoomSquish {
+            scale: m[0].into(),
+            squish: m[1].into(),
+            row: m[3].into(),
+            col: m[4].into(),
+            p: 1.0,
+        },
+        _ => panic!("{name}"),
+    }
+}
+
+#[test]
+fn moves_of_pixels_give_what_grid_sample_computes_for_images_and_for_masks() {
+    let file = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/warps.json");
+    let cases: Vec<Value> = serde_json::from_str(&fs::read_to_string(file).unwrap()).unwrap();
+    assert_eq!(cases.len(), 44);
+    for case in &cases {
+        let size = |name: &str| {
+            let sides = numbers(case.get(name)?);
+            Some((sides[0] as usize, sides[1] as usize))
+        };
+        let method = case.get("method").and_then(Value::as_str);
+        let resizing = Resizing {
+            size: size("size").map(Into::into),
+            resize_method: Some(match method {
+                Some("pad") => ResizeMethod::Pad,
+                Some("squish") => ResizeMethod::Squish,
+                Some("no") => ResizeMethod::No,
+                _ => ResizeMethod::Crop,
+            }),
+            mult: case.get("mult").map(|m| m.as_u64().unwrap() as usize),
+            padding_mode: case
+                .get("padding_mode")
+                .map_or(PaddingMode::Reflection, |name| {
+                    padding(name.as_str().unwrap())
+                }),
+        };
+        let mut transforms: Vec<Transform> =
+            case["steps"].as_array().unwrap().iter().map(step).collect();
+        if let Some(pad) = case.get("pad") {
+            let mode = padding(pad[1].as_str().unwrap());
+            transforms.push(Transform::pad(pad[0].as_u64().unwrap() as u32, mode));
+        }
+        let pipeline = Pipeline::new(&transforms, resizing).unwrap();
+        let (rows, cols) = size("source").unwrap();
+        let (image, mask) = (picture(rows, cols), labels(rows, cols));
+        let inverted = case["steps"][0][0] == "zoom_squish";
+        let shape = numbers(&case["shape"]);
+        let expected = numbers(&case["expected"]);
+        let expected_mask = numbers(&case["mask"]);
+
+        // Of a squish either direction is drawn: one of a few draws has to be the one of the fixture.
+        let draws = if inverted { 20 } else { 1 };
+        let fits = (0..draws).any(|index| {
+            let draw = pipeline.draw(0, 0, index);
+            let (height, width, found) = pixels(&pipeline, &image, &draw);
+            assert_eq!([3.0, height as f64, width as f64], shape[..], "{case}");
+            let off = |(a, b): (&f32, &f64)| (f64::from(*a) - b).abs();
+            let worst = found.iter().zip(&expected).map(off).fold(0.0, f64::max);
+            let moved = pipeline.mask(&mask, &draw);
+            assert_eq!([height, width], [moved.height(), moved.width()]);
+            let same = moved.labels().iter().zip(&expected_mask);
+            // -1 is halfway between two pixels.
+            let wrong = same
+                .filter(|(a, b)| **b >= 0.0 && f64::from(**a) != **b)
+                .count();
+            if !inverted {
+                assert!(worst < 2e-5, "off by {worst}: {case}");
+                assert_eq!(wrong, 0, "{:?}: {case}", moved.labels());
+            }
+            worst < 2e-5 && wrong == 0
+        });
+        assert!(fits, "{case}");
+    }
+}
+
+#[test]
+fn a_dot_goes_where_fastais_tests_say() {
+    let start = (3, 3);
+    assert_eq!(places(&[Transform::rotate(90.0)], start), [(1, 3)]);
+    assert_eq!(places(&[Transform::rotate(-90.0)], start), [(3, 1)]);
+    assert_eq!(places(&[Transform::flip_lr()], start), [(3, 1)]);
+    assert_eq!(places(&[Transform::flip_affine()], start), [(3, 1)]);
+    // These enlarge a dot, so fastai looks at the nearest neighbour.
+    assert!(labelled(&[Transform::zoom(2.0)], start).contains(&(4, 4)));
+    assert!(labelled(&[Transform::squish(0.5)], start).contains(&(3, 4)));
+    assert!(labelled(&[Transform::squish(2.0)], start).contains(&(4, 3)));
+}
+
+#[test]
+fn a_crop_keeps_the_part_asked_for() {
+    let crop = |row: f64, col: f64| Transform::Crop {
+        size: 4.into(),
+        row: row.into(),
+        col: col.into(),
+    };
+    for (row, col, place) in [
+        (0.0, 0.0, (3, 3)),
+        (0.0, 0.99, (3, 2)),
+        (0.5, 0.5, (2, 2)),
+        (0.99, 0.0, (2, 3)),
+        (0.99, 0.99, (2, 2)),
+    ] {
+        assert_eq!(places(&[crop(row, col)], (3, 3)), [place]);
+        // The same with the size of the data.
+        let resizing = Resizing {
+            size: Some((4, 4).into()),
+            resize_method: Some(ResizeMethod::Crop),
+            ..Resizing::default()
+        };
+        let cut = Transform::CropPad {
+            row: row.into(),
+            col: col.into(),
+        };
+        let pipeline = Pipeline::new(&[cut], resizing).unwrap();
+        assert_eq!(
+            pipeline
+                .image(&dot((3, 3)), &pipeline.draw(0, 0, 0))
+                .shape(),
+            [1, 3, 4, 4]
+        );
+    }
+}
+
+#[test]
+fn padding_is_black_or_the_edge_or_a_mirror() {
+    for (mode, expected) in [
+        (PaddingMode::Zeros, vec![(4, 5)]),
+        (PaddingMode::Border, vec![(4, 5), (4, 6)]),
+        (PaddingMode::Reflection, vec![(4, 5), (6, 5)]),
+    ] {
+        assert_eq!(places(&[Transform::pad(1, mode)], (3, 4)), expected);
+        assert_eq!(labelled(&[Transform::pad(1, mode)], (3, 4)), expected);
+    }
+}
+
+#[test]
+fn each_symmetry_of_the_square_is_fastais() {
+    let expected = [
+        (0, 1),
+        (4, 1),
+        (0, 3),
+        (4, 3),
+        (1, 0),
+        (1, 4),
+        (3, 0),
+        (3, 4),
+    ];
+    for (k, place) in (0..).zip(expected) {
+        let k = u32::into(k);
+        assert_eq!(
+            places(&[Transform::Dihedral { k, p: 1.0 }], (0, 1)),
+            [place]
+        );
+        assert_eq!(
+            labelled(&[Transform::Dihedral { k, p: 1.0 }], (0, 1)),
+            [place]
+        );
+    }
+}
+
+#[test]
+fn a_perspective_warp_and_a_skew_move_the_corner_that_is_named() {
+    type Place = (usize, usize);
+    let cases: [(u32, f64, Place, Place); 8] = [
+        (0, 0.5, (0, 0), (0, 1)),
+        (1, 0.5, (0, 0), (1, 0)),
+        (2, 0.5, (4, 0), (4, 1)),
+        (3, -0.5, (4, 0), (3, 0)),
+        (4, -0.5, (0, 4), (0, 3)),
+        (5, 0.5, (0, 4), (1, 4)),
+        (6, -0.5, (4, 4), (4, 3)),
+        (7, -0.5, (4, 4), (3, 4)),
+    ];
+    for (k, by, from, to) in cases {
+        let mut magnitude = [0.0.into(); 8];
+        magnitude[k as usize] = by.into();
+        let warp = Transform::PerspectiveWarp { magnitude, p: 1.0 };
+        for transform in [warp, Transform::skew(k, -0.5)] {
+            let pipeline = pipeline(&[transform]);
+            let (_, _, planes) = pixels(&pipeline, &dot(from), &pipeline.draw(0, 0, 0));
+            assert!(
+                (planes[5 * to.0 + to.1] - 1.0).abs() < 5e-7,
+                "{k}: {planes:?}"
+            );
+        }
+    }
+}
+
+#[test]
+fn a_tilt_moves_both_corners_of_a_side() {
+    let cases = [
+        (0, [((0, 4), (1, 4)), ((4, 4), (3, 4))]),
+        (1, [((0, 0), (1, 0)), ((4, 0), (3, 0))]),
+        (2, [((4, 0), (4, 1)), ((4, 4), (4, 3))]),
+        (3, [((0, 0), (0, 1)), ((0, 4), (0, 3))]),
+    ];
+    for (direction, moves) in cases {
+        for (from, (row, col)) in moves {
+            let pipeline = pipeline(&[Transform::tilt(direction, -0.5)]);
+            let (_, _, planes) = pixels(&pipeline, &dot(from), &pipeline.draw(0, 0, 0));
+            assert!((planes[5 * row + col] - 1.0).abs() < 5e-7, "{direction}");
+        }
+    }
+}
+
+/// An image that shows its own mask: label 1 is white, label 0 black.
+fn disc(side: usize) -> (Image, Mask) {
+    let inside = |row: usize, col: usize| {
+        let distance = |i: usize, middle: f64| i as f64 - middle * side as f64;
+        distance(row, 0.4).hypot(distance(col, 0.55)) < side as f64 * 0.3
+    };
+    let labels: Vec<u8> = (0..side * side)
+        .map(|i| u8::from(inside(i / side, i % side)))
+        .collect();
+    let pixels = labels.iter().flat_map(|label| [label * 255; 3]).collect();
+    (
+        Image::from_rgb8(side as u32, side as u32, pixels).unwrap(),
+        Mask::from_labels(side as u32, side as u32, labels).unwrap(),
+    )
+}
+
+#[test]
+fn a_mask_goes_through_the_same_draw_as_its_image() {
+    let (image, mask) = disc(64);
+    let movers = [
+        get_transforms().train,
+        rand_pad(7, 50, PaddingMode::Reflection),
+        rand_resize_crop(40, 2.0, [0.75, 1.33]),
+        zoom_crop(1.0..=2.0, true, 0.5),
+        vec![
+            Transform::dihedral(),
+            Transform::perspective_warp([-0.2, 0.2]),
+        ],
+        vec![
+            Transform::pad(9, PaddingMode::Border),
+            Transform::rotate([-40.0, 40.0]),
+        ],
+        vec![Transform::jitter([0.0, 0.01])],
+        vec![
+            Transform::flip_lr().with_p(0.5),
+            Transform::RandomResizedCrop {
+                scale: [0.3, 1.0].into(),
+                ratio: [0.75, 1.33].into(),
+            },
+        ],
+    ];
+    for (i, transforms) in movers.iter().enumerate() {
+        for size in [Some(48), None] {
+            let size = size.or((i == 7).then_some(64));
+            let resizing = Resizing {
+                size: size.map(Into::into),
+                ..Resizing::default()
+            };
+            let pipeline = Pipeline::new(transforms, resizing).unwrap();
+            for index in 0..20 {
+                let draw = pipeline.draw(5, 1, index);
+                let (height, width, planes) = pixels(&pipeline, &image, &draw);
+                let moved = pipeline.mask(&mask, &draw);
+                assert_eq!((height, width), (moved.height(), moved.width()));
+                assert!(moved.labels().iter().all(|&label| label < 2));
+                // Away from the edge of the disc, where sampling blurs, they say the same.
+                let differ = planes[..height * width]
+                    .iter()
+                    .zip(moved.labels())
+                    .filter(|(value, label)| (**value - f32::from(**label)).abs() > 0.75)
+                    .count();
+                assert!(
+                    differ * 100 < height * width,
+                    "{differ} pixels: {transforms:?}"
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn an_image_target_of_another_size_goes_through_the_same_draw() {
+    let (image, _) = disc(160);
+    let resizing = Resizing {
+        size: Some(20.into()),
+        ..Resizing::default()
+    };
+    let small = Pipeline::new(&[Transform::flip_lr().with_p(0.5)], resizing).unwrap();
+    let large = small.with_size(80).unwrap();
+    let mut flips = 0;
+    for index in 0..20 {
+        let draw = small.draw(0, 0, index);
+        let (height, _, found) = pixels(&small, &image, &draw);
+        let (target_height, _, target) = pixels(&large, &image, &draw);
+        assert_eq!((height, target_height), (20, 80));
+        // The disc is right of the middle, unless it was flipped.
+        let right = |planes: &[f32], side: usize| {
+            let half = |from: usize| -> f32 {
+                let columns = |row: usize| &planes[row * side + from..][..side / 2];
+                (0..side).flat_map(columns).sum()
+            };
+            half(side / 2) > half(0)
+        };
+        assert_eq!(right(&found, 20), right(&target, 80));
+        flips += usize::from(!right(&found, 20));
+    }
+    // 10 with a deviation of 2.2.
+    assert!((1..20).contains(&flips), "{flips}");
+}
+
+#[test]
+fn colours_and_holes_leave_a_mask_as_it_is() {
+    let (_, mask) = disc(32);
+    let pipeline = pipeline(&[
+        Transform::brightness(0.7),
+        Transform::contrast(1.2),
+        Transform::cutout(3, 10),
+        Transform::rgb_randomize(),
+    ]);
+    assert_eq!(pipeline.mask(&mask, &pipeline.draw(0, 0, 0)), mask);
+}
+
+#[test]
+fn cutout_makes_squares_black_that_may_reach_beyond_the_edge() {
+    let white = Image::from_rgb8(30, 20, vec![255; 1800]).unwrap();
+    let pipeline = pipeline(&[Transform::cutout(1, 6)]);
+    let mut whole = 0;
+    for index in 0..300 {
+        let (_, _, planes) = pixels(&pipeline, &white, &pipeline.draw(0, 0, index));
+        let black: Vec<usize> = (0..600).filter(|&i| planes[i] == 0.0).collect();
+        let cols: std::collections::BTreeSet<usize> = black.iter().map(|i| i % 30).collect();
+        let rows: std::collections::BTreeSet<usize> = black.iter().map(|i| i / 30).collect();
+        assert_eq!(black.len(), rows.len() * cols.len());
+        assert!((3..=6).contains(&rows.len()) && (3..=6).contains(&cols.len()));
+        assert_eq!(
+            planes.iter().filter(|v| **v == 0.0).count(),
+            3 * black.len()
+        );
+        whole += usize::from(black.len() == 36);
+    }
+    // The centre has to be 3 pixels from each edge: 15/20 · 25/30 of all, 187.5 with a deviation of 8.4.
+    assert!((145..=230).contains(&whole), "{whole}");
+}
+
+#[test]
+fn rgb_randomize_fills_one_channel_with_noise_below_its_threshold() {
+    let white = Image::from_rgb8(8, 8, vec![255; 192]).unwrap();
+    let pipeline = pipeline(&[Transform::rgb_randomize()]);
+    let mut seen = [0; 3];
+    for index in 0..300 {
+        let (_, _, planes) = pixels(&pipeline, &white, &pipeline.draw(0, 0, index));
+        let noisy: Vec<usize> = (0..3)
+            .filter(|c| planes[64 * c..][..64].iter().any(|v| *v < 1.0))
+            .collect();
+        let [channel] = noisy[..] else {
+            panic!("{noisy:?}")
+        };
+        assert!(
+            planes[64 * channel..][..64]
+                .iter()
+                .all(|v| (0.0..0.3).contains(v))
+        );
+        seen[channel] += 1;
+    }
+    // 100 each with a deviation of 8.2.
+    assert!(seen.iter().all(|n| (59..=141).contains(n)), "{seen:?}");
+}
+
+#[test]
+fn jitter_takes_pixels_from_no_farther_than_its_magnitude() {
+    // A ramp of 101 columns from -1 to 1: value = column / 255.
+    let pixels_of: Vec<u8> = (0..101).flat_map(|x| [x as u8; 3]).collect();
+    let image = Image::from_rgb8(101, 1, pixels_of).unwrap();
+    let jitter = pipeline(&[Transform::jitter(0.1)]);
+    let mut moved = Vec::new();
+    for index in 0..50 {
+        let draw = jitter.draw(0, 0, index);
+        let (_, _, planes) = pixels(&jitter, &image, &draw);
+        for (x, value) in planes[..101].iter().enumerate().skip(10).take(80) {
+            moved.push(f64::from(*value) * 255.0 - x as f64);
+        }
+    }
+    // 0.1 of half the width, 5 columns either way, uniform: variance 25/3.
+    assert!(moved.iter().all(|by| by.abs() < 5.001));
+    let mean = moved.iter().sum::<f64>() / moved.len() as f64;
+    let variance = moved.iter().map(|by| by * by).sum::<f64>() / moved.len() as f64;
+    // Deviations of the two means over 4,000: sqrt(25/3/4000) = 0.046, and 0.12.
+    assert!(
+        mean.abs() < 0.23 && (variance - 25.0 / 3.0).abs() < 0.6,
+        "{mean} {variance}"
+    );
+}
+
+#[test]
+fn rand_augment_and_trivial_augment_stay_within_the_image_and_repeat_themselves() {
+    let image = picture(40, 33);
+    for transform in [Transform::rand_augment(), Transform::trivial_augment()] {
+        let resizing = Resizing {
+            size: Some(32.into()),
+            ..Resizing::default()
+        };
+        let pipeline = Pipeline::new(&[transform], resizing).unwrap();
+        let mut different = std::collections::HashSet::new();
+        for index in 0..60 {
+            let draw = pipeline.draw(9, 4, index);
+            let (height, width, planes) = pixels(&pipeline, &image, &draw);
+            assert_eq!((height, width), (32, 32));
+            assert_eq!(
+                planes,
+                pixels(&pipeline, &image, &pipeline.draw(9, 4, index)).2
+            );
+            assert!(planes.iter().all(|v| (0.0..=1.0).contains(v)));
+            different.insert(format!("{planes:?}"));
+        }
+        // Some operations do nothing, and of fourteen some are drawn twice.
+        assert!(different.len() > 15, "{}", different.len());
+    }
+}
+
+#[test]
+fn without_a_size_fastais_transforms_work_on_a_raw_image() {
+    let image = picture(17, 23);
+    let Transforms { train, valid } = get_transforms();
+    let train = pipeline(&train);
+    assert_eq!(
+        train.image(&image, &train.draw(0, 0, 0)).shape(),
+        [1, 3, 17, 23]
+    );
+    let valid = pipeline(&valid);
+    let (_, _, planes) = pixels(&valid, &image, &valid.draw(0, 0, 0));
+    assert_eq!(planes[1], f32::from(image.pixels()[3]) / 255.0);
+}
+
+#[test]
+fn resizing_to_a_part_needs_a_size() {
+    let error = ImageDataBunch::single_from_classes("nowhere", ["a", "b"])
+        .transforms(vision_data::transforms::presize())
+        .build()
+        .unwrap_err();
+    assert!(
+        matches!(error, Error::BadOption { option: "size", .. }),
+        "{error}"
+    );
+}
+
+/// One of each.
+fn all() -> Vec<Transform> {
+    let mut all = get_transforms().train;
+    all.extend(vision_data::transforms::presize().train);
+    all.extend(vision_data::transforms::presize().valid);
+    all.extend(rand_pad(4, 28, PaddingMode::Zeros));
+    all.extend(rand_resize_crop((20, 30), 2.0, [0.75, 1.33]));
+    all.extend([
+        Transform::perspective_warp([-0.1, 0.2]),
+        Transform::tilt(0..=3, [-0.2, 0.2]),
+        Transform::skew(0..=7, [-0.2, 0.2]),
+        Transform::jitter([0.0, 0.02]),
+        Transform::squish([0.8, 1.2]),
+        Transform::flip_affine(),
+        Transform::dihedral_affine(),
+        Transform::dihedral(),
+        Transform::rgb_randomize(),
+        Transform::cutout(1..=3, 10..=20),
+        Transform::rand_augment(),
+        Transform::trivial_augment(),
+    ]);
+    all
+}
+
+#[test]
+fn every_transform_survives_being_written_down() {
+    let names: std::collections::BTreeSet<String> = all()
+        .iter()
+        .map(|t| format!("{t:?}").split(' ').next().unwrap().to_owned())
+        .collect();
+    assert_eq!(names.len(), 24, "{names:?}");
+    let transforms = Transforms {
+        train: all(),
+        valid: all(),
+    };
+    let written = serde_json::to_string(&transforms).unwrap();
+    assert_eq!(
+        serde_json::from_str::<Transforms>(&written).unwrap(),
+        transforms
+    );
+    let resizing = Resizing {
+        size: Some(224.into()),
+        resize_method: Some(ResizeMethod::No),
+        mult: Some(32),
+        padding_mode: PaddingMode::Border,
+    };
+    let written = serde_json::to_string(&resizing).unwrap();
+    assert_eq!(
+        serde_json::from_str::<Resizing>(&written).unwrap(),
+        resizing
+    );
+}
+
+#[test]
+fn what_is_misspelt_is_refused_with_the_names_there_are() {
+    for (written, message) in [
+        (
+            r#"{"rotat": {"degrees": [1, 2], "p": 1}}"#,
+            "unknown variant `rotat`, expected one of",
+        ),
+        (
+            r#"{"rotate": {"degree": [1, 2], "p": 1}}"#,
+            "unknown field `degree`, expected `degrees`",
+        ),
+        (r#"{"rotate": {"degrees": [1, 2]}}"#, "missing field `p`"),
+        (
+            r#"{"pad": {"pixels": -1, "mode": "zeros"}}"#,
+            "expected u32",
+        ),
+        (
+            r#"{"pad": {"pixels": 1, "mode": "mirror"}}"#,
+            "unknown variant `mirror`",
+        ),
+        (
+            r#"{"rotate": {"degrees": [1, 2, 3], "p": 1}}"#,
+            "trailing characters",
+        ),
+    ] {
+        let error = serde_json::from_str::<Transform>(written)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(message), "{written}: {error}");
+    }
+}
+
+#[test]
+fn what_is_out_of_bounds_is_refused_with_the_field() {
+    let part = |row, col| Transform::CropPad { row, col };
+    let bad = [
+        (Transform::rotate(5.0).with_p(1.5), "`p`"),
+        (Transform::rotate([10.0, -10.0]), "`degrees`"),
+        (Transform::rotate(f64::NAN), "`degrees`"),
+        (Transform::zoom(0.0), "`scale`"),
+        (Transform::squish(f64::INFINITY), "`scale`"),
+        (Transform::symmetric_warp(0.6), "`magnitude`"),
+        (Transform::perspective_warp(-0.6), "`magnitude`"),
+        (Transform::tilt(4, 0.1), "`direction`"),
+        (Transform::tilt(3, 0.7), "`magnitude`"),
+        (Transform::skew(8, 0.1), "`direction`"),
+        (Transform::jitter(-0.1), "`magnitude`"),
+        (Transform::brightness(1.0), "`change`"),
+        (Transform::contrast(0.0), "`scale`"),
+        (part(0.5.into(), 1.1.into()), "`row` and `col`"),
+        (Transform::cutout(200, 5), "`holes`"),
+        (Transform::cutout(2, [5, 4]), "`length`"),
+        (Transform::pad(1 << 20, PaddingMode::Zeros), "`pixels`"),
+        (
+            Transform::RandAugment {
+                ops: 2,
+                magnitude: 31,
+                bins: 31,
+            },
+            "`magnitude`",
+        ),
+        (Transform::TrivialAugment { bins: 1 }, "`bins`"),
+        (Transform::ResizeCenterCrop { extra: 1 << 20 }, "`extra`"),
+        (
+            Transform::Dihedral {
+                k: 8.into(),
+                p: 1.0,
+            },
+            "`k`",
+        ),
+        (
+            Transform::RgbRandomize {
+                channel: 3.into(),
+                thresh: 0.3,
+                p: 1.0,
+            },
+            "`channel`",
+        ),
+        (
+            Transform::RandomResizedCrop {
+                scale: [0.0, 1.0].into(),
+                ratio: 1.0.into(),
+            },
+            "`scale`",
+        ),
+        (
+            Transform::RandomResizedCrop {
+                scale: 1.0.into(),
+                ratio: 0.0.into(),
+            },
+            "`ratio`",
+        ),
+    ];
+    for (transform, field) in bad {
+        let error =
+            Pipeline::new(std::slice::from_ref(&transform), Resizing::default()).unwrap_err();
+        assert!(error.to_string().contains(field), "{transform:?}: {error}");
+        assert!(
+            matches!(
+                error,
+                Error::BadOption {
+                    option: "transform",
+                    ..
+                }
+            ),
+            "{error}"
+        );
+    }
+    assert!(Transform::crop(0).check().is_err());
+    for transform in all() {
+        transform.check().unwrap();
+    }
+}

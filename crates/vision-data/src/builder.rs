@@ -247,7 +247,7 @@ impl ImageDataBunchBuilder {
             classes_alone(&self.layout)?
         };
         let classes: Arc<[String]> = classes.into();
-        let reader = Arc::new(Reader::new(self.reading, self.size));
+        let reader = Arc::new(Reader::new(self.reading, self.resizing.size));
         let dataset =
             |paths, labels| ImageDataset::new(paths, labels, classes.clone(), reader.clone());
         let pipeline = |list: &[_]| Pipeline::new(list, self.resizing).map(Arc::new);

@@ -323,9 +323,18 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// [`Error::BadOption`] for sides outside 1 to 16384 pixels.
+    /// [`Error::BadOption`] for sides outside 1 to 16384 pixels, and for a larger size if JPEGs are
+    /// reduced for the one before ([`ReadConfig`](crate::ReadConfig)).
     pub fn with_size(mut self, size: impl Into<Size>) -> Result<Self> {
         let size = size.into();
+        if !self.train.serves(size) {
+            return Err(Error::BadOption {
+                option: "size",
+                expected: "no larger size than before, since `with_reduced_jpegs` reads JPEGs for \
+                           that one; build the data with the largest size first",
+                found: format!("{size:?}"),
+            });
+        }
         self.train_pipeline = Arc::new(self.train_pipeline.with_size(size)?);
         self.valid_pipeline = Arc::new(self.valid_pipeline.with_size(size)?);
         self.resizing.size = Some(size);

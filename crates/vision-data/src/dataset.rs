@@ -7,6 +7,7 @@ use std::sync::{Arc, OnceLock};
 use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::reader::Reader;
+use crate::resize::Size;
 use crate::targets::{Target, Targets};
 
 /// Which images, and how they are prepared.
@@ -73,6 +74,11 @@ impl ImageDataset {
             decoded,
             reader,
         }))
+    }
+
+    /// Whether images are read with all the pixels that `size` needs.
+    pub(crate) fn serves(&self, size: Size) -> bool {
+        self.0.reader.serves(size)
     }
 
     /// The number of images.

@@ -99,6 +99,13 @@ impl Reader {
         Image::open_reduced(path, &self.config.limits, self.side)
     }
 
+    /// Whether images are read with all the pixels that `size` needs.
+    pub(crate) fn serves(&self, size: Size) -> bool {
+        let (height, width) = size.height_width();
+        self.side
+            .is_none_or(|side| height.max(width) as u64 <= u64::from(side))
+    }
+
     /// Whether there is room to keep so many bytes more. If so, they are taken into account.
     pub(crate) fn keep(&self, bytes: usize) -> bool {
         let grown = |kept: usize| {
@@ -119,6 +126,16 @@ impl Reader {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn reduced_jpegs_serve_their_own_size_and_smaller_ones() {
+        let read = |reduced| {
+            let config = ReadConfig::new().with_reduced_jpegs(reduced);
+            Reader::new(config, Some(128.into()))
+        };
+        assert!(read(true).serves(128.into()) && read(true).serves((64, 100).into()));
+        assert!(!read(true).serves(129.into()) && read(false).serves(129.into()));
+    }
 
     #[test]
     fn no_more_is_kept_than_the_budget_and_what_is_forgotten_makes_room() {

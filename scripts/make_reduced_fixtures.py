@@ -3,7 +3,7 @@
     python scripts/make_reduced_fixtures.py
 
 Needs Pillow and numpy. Output: crates/vision-data/tests/fixtures/reduced/: for each picture the JPEG and
-PNGs of libjpeg's pixels.
+PNGs of libjpeg's pixels. Also a PNG, and a smaller one made of it by Pillow.
 """
 
 from pathlib import Path
@@ -34,3 +34,7 @@ for name, image, options in [
             jpeg.load()
             assert jpeg.size == (-(-173 // part), -(-131 // part)), jpeg.size
             jpeg.convert("RGB").save(OUT / f"{name}_{part}.png")
+
+# The same picture without loss, and with its shorter side at 64 by Pillow's bilinear filter.
+picture.save(OUT / "picture.png")
+picture.resize((173 * 64 // 131, 64), Image.BILINEAR).save(OUT / "picture_64.png")

@@ -289,6 +289,7 @@ impl ImageDataBunchBuilder {
         positive("batch_size", Some(self.batch_size))?;
         positive("val_batch_size", self.val_batch_size)?;
         self.stats.as_ref().map_or(Ok(()), Stats::check)?;
+        self.reading.check()?;
         self.layout.valid_pct.map_or(Ok(()), check_valid_pct)?;
         self.batch_transforms
             .iter()

@@ -77,6 +77,7 @@ pub mod datasets;
 mod decode;
 pub mod describe;
 pub mod device;
+mod disk_cache;
 pub mod doctor;
 pub mod download;
 mod draw;

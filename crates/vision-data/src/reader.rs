@@ -1,10 +1,14 @@
 //! From the files of a data set to images, and what is kept of them.
 
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use image::imageops;
+
 use crate::decode::Limits;
-use crate::error::Result;
+use crate::disk_cache::{DiskCache, Key};
+use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::resize::Size;
 
@@ -26,6 +30,8 @@ pub struct ReadConfig {
     limits: Limits,
     memory: usize,
     reduced_jpegs: bool,
+    presize: Option<u32>,
+    disk_cache: Option<PathBuf>,
 }
 
 impl Default for ReadConfig {
@@ -34,6 +40,8 @@ impl Default for ReadConfig {
             limits: Limits::default(),
             memory: 1 << 30,
             reduced_jpegs: false,
+            presize: None,
+            disk_cache: None,
         }
     }
 }
@@ -68,6 +76,35 @@ impl ReadConfig {
         self.reduced_jpegs = reduced;
         self
     }
+
+    /// Makes images whose shorter side is longer than this as small, once, when they are read: each
+    /// pixel is a mean of those it covers, weighed as by Pillow's bilinear filter and within two levels
+    /// of it. The pixels of all that follows change, so it is not done by default. With
+    /// [`with_disk_cache`](Self::with_disk_cache) the large files are read once and never again.
+    pub fn with_presize(mut self, side: u32) -> Self {
+        self.presize = Some(side);
+        self
+    }
+
+    /// A folder for images as they are after decoding and [`with_presize`](Self::with_presize), three
+    /// bytes a pixel; it is made if it is not there. For sets that do not fit into memory: an image is
+    /// taken from here as long as its file has the same path, length and time of change. Entries
+    /// that are damaged or of another origin are made anew. Nothing in it is ever deleted.
+    pub fn with_disk_cache(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.disk_cache = Some(folder.into());
+        self
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        if self.presize == Some(0) {
+            return Err(Error::BadOption {
+                option: "presize",
+                expected: "at least 1",
+                found: "0".to_owned(),
+            });
+        }
+        Ok(())
+    }
 }
 
 /// Reads images for the parts of one data set.
@@ -76,6 +113,7 @@ pub(crate) struct Reader {
     config: ReadConfig,
     /// The side that JPEGs may be reduced to twice of.
     side: Option<u32>,
+    disk: Option<DiskCache>,
     /// Bytes of images that are kept.
     kept: AtomicUsize,
 }
@@ -83,20 +121,39 @@ pub(crate) struct Reader {
 impl Reader {
     /// `size` is the one that images are to get.
     pub(crate) fn new(config: ReadConfig, size: Option<Size>) -> Self {
-        let side = size.filter(|_| config.reduced_jpegs).map(|size| {
-            let (height, width) = size.height_width();
-            height.max(width) as u32
-        });
+        let longer = |(height, width): (usize, usize)| height.max(width) as u32;
+        let wanted = config
+            .presize
+            .or(size.map(|size| longer(size.height_width())));
         Self {
+            side: wanted.filter(|_| config.reduced_jpegs),
+            disk: config.disk_cache.clone().map(DiskCache::new),
             config,
-            side,
             kept: AtomicUsize::new(0),
         }
     }
 
-    /// Reads and decodes a file.
+    /// The image of a file, from the disk cache or by decoding it.
     pub(crate) fn read(&self, path: &Path) -> Result<Image> {
-        Image::open_reduced(path, &self.config.limits, self.side)
+        let limits = &self.config.limits;
+        let sides = [self.config.presize, self.side];
+        // A file that cannot be looked at cannot be opened either, which says why.
+        let entry = self.disk.as_ref().and_then(|disk| {
+            let metadata = fs::metadata(path).ok()?;
+            Some((disk, Key::of(path, &metadata, sides)?))
+        });
+        if let Some(image) = entry.and_then(|(disk, key)| disk.get(key, limits)) {
+            return Ok(image);
+        }
+        let image = Image::open_reduced(path, limits, self.side)?;
+        let image = match self.config.presize {
+            Some(side) => shrunk(image, side),
+            None => image,
+        };
+        if let Some((disk, key)) = entry {
+            disk.put(key, &image)?;
+        }
+        Ok(image)
     }
 
     /// Whether images are read with all the pixels that `size` needs.
@@ -123,9 +180,78 @@ impl Reader {
     }
 }
 
+/// An image with a shorter side of at most `side`, the longer one rounded down.
+fn shrunk(image: Image, side: u32) -> Image {
+    let (width, height) = (image.width(), image.height());
+    let short = width.min(height);
+    if short <= side {
+        return image;
+    }
+    let scaled = |length: u32| (u64::from(length) * u64::from(side) / u64::from(short)) as u32;
+    let (width, height) = (scaled(width), scaled(height));
+    let smaller = imageops::resize(&image.to_rgb_image(), width, height, imageops::Triangle);
+    Image::try_from(smaller).unwrap_or(image)
+}
+
 #[cfg(test)]
 mod tests {
+    #![allow(clippy::unwrap_used)]
+
     use super::*;
+
+    /// Made by `scripts/make_reduced_fixtures.py`.
+    fn fixture(name: &str) -> PathBuf {
+        Path::new(env!("CARGO_MANIFEST_DIR"))
+            .join("tests/fixtures/reduced")
+            .join(name)
+    }
+
+    #[test]
+    fn presized_pixels_are_within_two_levels_of_pillows() {
+        let reader = Reader::new(ReadConfig::new().with_presize(64), None);
+        let found = reader.read(&fixture("picture.png")).unwrap();
+        let expected = Image::open(fixture("picture_64.png")).unwrap();
+        assert_eq!(found.size(), expected.size());
+        let pairs = found.pixels().iter().zip(expected.pixels());
+        assert!(pairs.map(|(a, b)| a.abs_diff(*b)).max().unwrap() <= 2);
+        // What is small enough stays as it is.
+        let reader = Reader::new(ReadConfig::new().with_presize(131), None);
+        let whole = Image::open(fixture("picture.png")).unwrap();
+        assert_eq!(reader.read(&fixture("picture.png")).unwrap(), whole);
+    }
+
+    #[test]
+    fn a_cached_image_is_read_again_without_its_file_being_decoded_until_that_changes() {
+        let folder = tempfile::tempdir().unwrap();
+        let file = folder.path().join("picture.png");
+        fs::copy(fixture("picture.png"), &file).unwrap();
+        let changed = fs::metadata(&file).unwrap().modified().unwrap();
+        let config = ReadConfig::new().with_disk_cache(folder.path().join("cache"));
+        let reader = Reader::new(config.clone().with_presize(64), None);
+        let first = reader.read(&file).unwrap();
+        // As long and as old, but no picture: only the cache knows what it was.
+        let length = fs::metadata(&file).unwrap().len() as usize;
+        fs::write(&file, vec![0; length]).unwrap();
+        let handle = fs::File::options().write(true).open(&file).unwrap();
+        handle.set_modified(changed).unwrap();
+        assert_eq!(reader.read(&file).unwrap(), first);
+        // Another size is another entry, and another time another file.
+        assert!(Reader::new(config, None).read(&file).is_err());
+        handle
+            .set_modified(changed + std::time::Duration::from_secs(1))
+            .unwrap();
+        assert!(reader.read(&file).is_err());
+    }
+
+    #[test]
+    fn a_cache_that_cannot_be_written_is_an_error_that_names_it() {
+        let folder = tempfile::tempdir().unwrap();
+        let cache = folder.path().join("no folder");
+        fs::write(&cache, "").unwrap();
+        let reader = Reader::new(ReadConfig::new().with_disk_cache(&cache), None);
+        let error = reader.read(&fixture("picture.png")).unwrap_err();
+        assert!(error.to_string().contains("no folder"), "{error}");
+    }
 
     #[test]
     fn reduced_jpegs_serve_their_own_size_and_smaller_ones() {

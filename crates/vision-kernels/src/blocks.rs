@@ -113,6 +113,12 @@ pub(crate) fn pixels_per_sum(channels: usize) -> usize {
     (BLOCK / channels.max(1)).max(64)
 }
 
+/// Pixels of a block that are summed up group by group of channels before the next: 16 KiB, so that memory is
+/// read nearly in its order. From all of a block's pixels little at a time comes a third slower.
+pub(crate) fn pixels_together(channels: usize) -> usize {
+    ((1 << 12) / channels.max(1)).max(4)
+}
+
 /// Adds up partial sums, in their order.
 pub(crate) fn total(parts: Vec<[Vec<f64>; 2]>) -> [Vec<f64>; 2] {
     let mut parts = parts.into_iter();

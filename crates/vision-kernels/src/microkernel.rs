@@ -77,14 +77,17 @@ pub(crate) fn add_rows<L: Lanes, const W: usize, const NV: usize, const MR: usiz
     rows: [&[f32]; MR],
     panel: &[[[f32; W]; NV]],
 ) {
-    let rows = rows.map(|row| &row[..panel.len()]);
-    for (k, weights) in panel.iter().enumerate() {
-        // All checks before all products: between them they would keep the weights out of registers.
-        let values = rows.map(|row| row[k]);
-        for (m, value) in values.into_iter().enumerate() {
+    // Zipped, so that nothing is left to check in the loop: with a check between the products the compiler
+    // keeps weights, or sums, in memory. Past the last row its values are read again, and not used.
+    let row = |m: usize| &rows[m.min(MR - 1)][..panel.len()];
+    let pairs = |m: usize| row(m).iter().zip(row(m + 1));
+    let rows = pairs(0).zip(pairs(2)).zip(pairs(4));
+    for (weights, (((a, b), (c, d)), (e, f))) in panel.iter().zip(rows) {
+        let values = [*a, *b, *c, *d, *e, *f];
+        for m in 0..MR {
             for v in 0..NV {
                 for w in 0..W {
-                    tile[m][v][w] = L::mul_add(value, weights[v][w], tile[m][v][w]);
+                    tile[m][v][w] = L::mul_add(values[m], weights[v][w], tile[m][v][w]);
                 }
             }
         }

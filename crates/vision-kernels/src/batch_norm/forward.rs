@@ -3,7 +3,7 @@
 use super::{BatchNorm, Stats};
 use crate::{
     Isa, ShapeError, blocks,
-    blocks::{Group, for_groups, group, repeated},
+    blocks::{Group, for_groups, group, pixels_together, repeated},
     error::check_len,
     isa::{Kernel, Lanes, dispatch},
 };
@@ -117,11 +117,15 @@ impl Kernel for Moments<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) -> Self::Output {
+        let channels = self.channels;
         let mut sums = MomentSums {
-            sums: [vec![0.0; self.channels], vec![0.0; self.channels]],
-            task: self,
+            sums: [vec![0.0; channels], vec![0.0; channels]],
+            task: Moments { x: &[], channels },
         };
-        for_groups::<L>(sums.task.channels, &mut sums);
+        for x in self.x.chunks(pixels_together(channels) * channels) {
+            sums.task.x = x;
+            for_groups::<L>(channels, &mut sums);
+        }
         sums.sums
     }
 }
@@ -134,8 +138,8 @@ struct MomentSums<'a> {
 impl Group for MomentSums<'_> {
     #[inline(always)]
     fn run<const G: usize>(&mut self, first: usize) {
-        let mut sum = [0.0; G];
-        let mut squares = [0.0; G];
+        let mut sum: [f64; G] = group(&self.sums[0], first);
+        let mut squares: [f64; G] = group(&self.sums[1], first);
         for pixel in self.task.x.chunks_exact(self.task.channels) {
             let values: [f32; G] = group(pixel, first);
             for i in 0..G {

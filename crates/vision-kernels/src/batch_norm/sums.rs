@@ -5,10 +5,10 @@ use super::{
     mask::{FROM_INPUT, Mask, NONE, OUTPUT, masked},
 };
 use crate::{
-    blocks::{Group, for_groups, group},
+    blocks::{Group, for_groups, group, pixels_together},
     isa::{Kernel, Lanes},
 };
-use std::marker::PhantomData;
+use std::{marker::PhantomData, ops::Range};
 
 /// One block of the backward pass that sums.
 pub(super) struct Sums<'a> {
@@ -41,15 +41,22 @@ fn sums<L: Lanes, const MASK: u8>(task: Sums<'_>, y: &[f32]) -> [Vec<f64>; 2] {
         sums: [vec![0.0; channels], vec![0.0; channels]],
         task,
         y,
+        pixels: 0..0,
         lanes: PhantomData,
     };
-    for_groups::<L>(channels, &mut sums);
+    let (pixels, step) = (sums.task.x.len() / channels, pixels_together(channels));
+    for start in (0..pixels).step_by(step) {
+        sums.pixels = start..pixels.min(start + step);
+        for_groups::<L>(channels, &mut sums);
+    }
     sums.sums
 }
 
 struct GradSums<'a, L, const MASK: u8> {
     task: Sums<'a>,
     y: &'a [f32],
+    /// Those whose turn it is.
+    pixels: Range<usize>,
     sums: [Vec<f64>; 2],
     lanes: PhantomData<L>,
 }
@@ -61,17 +68,12 @@ impl<L: Lanes, const MASK: u8> Group for GradSums<'_, L, MASK> {
         let mean: [f32; G] = group(&self.task.affine.mean, first);
         let scale: [f32; G] = group(&self.task.affine.scale, first);
         let shift: [f32; G] = group(&self.task.affine.shift, first);
-        let mut sum = [0.0; G];
-        let mut product = [0.0; G];
-        let pixels = self
-            .task
-            .x
-            .chunks_exact(channels)
-            .zip(self.task.dy.chunks_exact(channels));
-        for (index, (x, dy)) in pixels.enumerate() {
-            let start = index * channels + first;
-            let x: [f32; G] = group(x, first);
-            let mut g: [f32; G] = group(dy, first);
+        let mut sum: [f64; G] = group(&self.sums[0], first);
+        let mut product: [f64; G] = group(&self.sums[1], first);
+        for pixel in self.pixels.clone() {
+            let start = pixel * channels + first;
+            let x: [f32; G] = group(self.task.x, start);
+            let mut g: [f32; G] = group(self.task.dy, start);
             let y: [f32; G] = if MASK == OUTPUT {
                 group(self.y, start)
             } else {

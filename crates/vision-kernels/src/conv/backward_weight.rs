@@ -18,10 +18,16 @@ const PIXELS_PER_BLOCK: usize = 96;
 const INPUTS_PER_COPY: usize = 288;
 /// Weight rows in a task at most: with 64 columns 295 KB, which stay in L2.
 const ROWS_PER_TASK: usize = 1152;
-/// Tasks to aim at by splitting the pixels, whose partial sums then cost memory.
+/// Blocks of output channels in a task at most, for which the inputs are copied once.
+const BLOCKS_PER_TASK: usize = 4;
+/// Tasks to aim at by splitting the pixels, whose partial sums then cost memory; and those to have at least,
+/// by fewer blocks in each.
 const TASKS: usize = 16;
+const LEAST_TASKS: usize = 8;
 /// Pixels of a partial sum at least.
 const LEAST_PIXELS: usize = 192;
+/// Partial sums in all, in values.
+const FEW_SUMS: usize = 1 << 20;
 
 /// Writes all of `gradient`, `[out_channels, in_channels, kernel, kernel]`.
 pub(crate) fn backward_weight(
@@ -43,43 +49,58 @@ pub(crate) fn backward_weight(
     // All of this is a matter of the shape alone, so that sums do not depend on the number of threads.
     let row_chunks = rows.div_ceil(ROWS_PER_TASK);
     let task_rows = rows.div_ceil(row_chunks);
-    let parts = TASKS
-        .div_ceil(blocks * row_chunks)
-        .min(pixels.div_ceil(LEAST_PIXELS))
-        .max(1);
-    let part_pixels = pixels.div_ceil(parts);
     let len = blocks * rows * panel;
-    let mut sums = Scratch::take(parts * len);
-    sums.par_chunks_mut(len)
-        .enumerate()
-        .for_each(|(part, sums)| {
+    let most_parts = (FEW_SUMS / len).clamp(1, pixels.div_ceil(LEAST_PIXELS).max(1));
+    let mut together = BLOCKS_PER_TASK;
+    let parts = loop {
+        let tasks = blocks.div_ceil(together) * row_chunks;
+        let parts = TASKS.div_ceil(tasks).min(most_parts);
+        if together == 1 || tasks * parts >= LEAST_TASKS {
+            break parts;
+        }
+        together /= 2;
+    };
+    let part_pixels = pixels.div_ceil(parts);
+    let classes: Vec<_> = (0..parts)
+        .map(|part| {
             let start = pixels.min(part * part_pixels);
-            let classes = plan.by_class(start..pixels.min(start + part_pixels));
-            sums.par_chunks_mut(rows * panel)
-                .enumerate()
-                .for_each(|(block, sums)| {
-                    sums.par_chunks_mut(task_rows * panel)
-                        .enumerate()
-                        .for_each(|(chunk, sums)| {
-                            let rows = chunk * task_rows..chunk * task_rows + sums.len() / panel;
-                            dispatch_tiled(
-                                isa,
-                                Task {
-                                    input,
-                                    output_gradient,
-                                    channels: shape.out_channels,
-                                    first_channel: block * panel,
-                                    inputs: shape.in_channels,
-                                    live: &live,
-                                    runs: plan.runs(),
-                                    classes: &classes,
-                                    rows,
-                                    sums,
-                                },
-                            );
-                        });
+            plan.by_class(start..pixels.min(start + part_pixels))
+        })
+        .collect();
+    let mut sums = Scratch::take(parts * len);
+    let mut tasks = Vec::new();
+    for (sums, classes) in sums.chunks_mut(len).zip(&classes) {
+        for (group, sums) in sums.chunks_mut(together * rows * panel).enumerate() {
+            let mut chunks: Vec<Vec<&mut [f32]>> = Vec::new();
+            chunks.resize_with(row_chunks, Vec::new);
+            for sums in sums.chunks_mut(rows * panel) {
+                let parts = sums.chunks_mut(task_rows * panel);
+                chunks
+                    .iter_mut()
+                    .zip(parts)
+                    .for_each(|(chunk, part)| chunk.push(part));
+            }
+            for (chunk, sums) in chunks.into_iter().enumerate() {
+                let start = chunk * task_rows;
+                tasks.push(Task {
+                    input,
+                    output_gradient,
+                    channels: shape.out_channels,
+                    first_channel: group * together * panel,
+                    inputs: shape.in_channels,
+                    live: &live,
+                    runs: plan.runs(),
+                    classes,
+                    rows: start..rows.min(start + task_rows),
+                    sums,
                 });
-        });
+            }
+        }
+    }
+    tasks
+        .into_par_iter()
+        .with_max_len(1)
+        .for_each(|task| dispatch_tiled(isa, task));
     add_parts(&mut sums, len);
     pack::unpack(shape, panel, &live, &sums[..len], gradient);
 }
@@ -99,7 +120,7 @@ pub(crate) fn add_parts(sums: &mut [f32], len: usize) {
         });
 }
 
-/// Some weight rows of one block of output channels.
+/// Some weight rows of some blocks of output channels.
 struct Task<'a> {
     input: &'a [f32],
     output_gradient: &'a [f32],
@@ -112,23 +133,28 @@ struct Task<'a> {
     runs: &'a [Vec<Run>],
     classes: &'a [Vec<Pixel>],
     rows: Range<usize>,
-    /// `[rows][panel]`.
-    sums: &'a mut [f32],
+    /// `[rows][panel]` for each block.
+    sums: Vec<&'a mut [f32]>,
 }
 
 impl TileKernel for Task<'_> {
     #[inline(always)]
-    fn run<L: Lanes, const W: usize, const NV: usize, const MR: usize>(self) {
+    fn run<L: Lanes, const W: usize, const NV: usize, const MR: usize>(mut self) {
         let panel = NV * W;
-        for (row, sums) in self.rows.clone().zip(self.sums.chunks_exact_mut(panel)) {
-            if self.live[row / self.inputs] {
-                sums.fill(0.0);
+        for sums in &mut self.sums {
+            for (row, sums) in self.rows.clone().zip(sums.chunks_exact_mut(panel)) {
+                if self.live[row / self.inputs] {
+                    sums.fill(0.0);
+                }
             }
         }
-        let last_channel = self.channels.min(self.first_channel + panel);
+        let last_channel = self
+            .channels
+            .min(self.first_channel + self.sums.len() * panel);
         // Side by side and filled up with zeros: in place, one pixel's gradients are so far from the next
         // one's that few of them fit into L1 together.
-        let mut gradients = Scratch::zeros(PIXELS_PER_BLOCK * panel);
+        let len = PIXELS_PER_BLOCK * panel;
+        let mut gradients = Scratch::zeros(self.sums.len() * len);
         let mut inputs = Scratch::take(PIXELS_PER_BLOCK * spread(INPUTS_PER_COPY));
         for (runs, pixels) in self.runs.iter().zip(self.classes) {
             let runs: Vec<Run> = runs.iter().filter_map(|run| run.clip(&self.rows)).collect();
@@ -136,13 +162,15 @@ impl TileKernel for Task<'_> {
                 continue;
             }
             for pixels in pixels.chunks(PIXELS_PER_BLOCK) {
-                for (pixel, row) in pixels.iter().zip(gradients.chunks_exact_mut(panel)) {
+                for (at, pixel) in pixels.iter().enumerate() {
                     let start = pixel.index * self.channels;
                     let values =
                         &self.output_gradient[start + self.first_channel..start + last_channel];
-                    row[..values.len()].copy_from_slice(values);
+                    for (block, values) in values.chunks(panel).enumerate() {
+                        let row = block * len + at * panel;
+                        gradients[row..row + values.len()].copy_from_slice(values);
+                    }
                 }
-                let gradients = panel_rows::<W, NV>(&gradients[..pixels.len() * panel]);
                 for run in runs.iter().flat_map(|run| run.pieces(INPUTS_PER_COPY)) {
                     let stride = spread(run.len);
                     for (pixel, row) in pixels.iter().zip(inputs.chunks_exact_mut(stride)) {
@@ -151,8 +179,11 @@ impl TileKernel for Task<'_> {
                     }
                     let inputs = &inputs[..pixels.len() * stride];
                     let first = run.row - self.rows.start;
-                    let sums = &mut self.sums[first * panel..(first + run.len) * panel];
-                    add_run::<L, W, NV, MR>((inputs, stride), gradients, sums);
+                    for (sums, gradients) in self.sums.iter_mut().zip(gradients.chunks_exact(len)) {
+                        let gradients = panel_rows::<W, NV>(&gradients[..pixels.len() * panel]);
+                        let sums = &mut sums[first * panel..(first + run.len) * panel];
+                        add_run::<L, W, NV, MR>((inputs, stride), gradients, sums);
+                    }
                 }
             }
         }

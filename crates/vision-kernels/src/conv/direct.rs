@@ -24,8 +24,8 @@ const TASKS: usize = 32;
 /// and stay in L2.
 const ROWS_PER_BLOCK: usize = 1152;
 
-/// Weights, in values, that fit into L2 together.
-const FEW_WEIGHTS: usize = 256 * 1024;
+/// Weights, in values, that fit into L2 together, with room for the rest of a task.
+const FEW_WEIGHTS: usize = 128 * 1024;
 /// Values of the input in a task at most, beside as many weights.
 const INPUTS_PER_TASK: usize = 96 * 1024;
 

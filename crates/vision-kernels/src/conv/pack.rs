@@ -12,12 +12,14 @@ use super::ConvShape;
 use super::classes::backward_order;
 use crate::scratch::Scratch;
 
-/// Input channels and columns that are transposed together, in a buffer that fits into L1: the rows of a
-/// panel, and the weights of an output channel, are so far apart that they would displace each other.
-const CHANNELS: usize = 32;
+/// Columns that are transposed together, in a buffer that fits into L1: the rows of a panel, and the weights of
+/// an output channel, are so far apart that they would displace each other.
 const COLUMNS: usize = 16;
-/// Values of one tap in that buffer.
-const TAP: usize = CHANNELS * COLUMNS;
+
+/// Values of one tap in that buffer, for 32 input channels; of the only tap for 256, so that there too a
+/// kilobyte of each output channel's weights is read at once.
+const TAP: usize = 32 * COLUMNS;
+const ONLY_TAP: usize = 256 * COLUMNS;
 
 /// `0..len` in ranges of `size`, the last one shorter.
 fn blocks_of(size: usize, len: usize) -> impl Iterator<Item = Range<usize>> {
@@ -118,12 +120,15 @@ impl<'a> Packer<'a> {
     /// Writes all of one block.
     pub(crate) fn pack_block(&self, block: usize, packed: &mut [f32]) {
         match self.direction {
-            Direction::Forward => self.forward_block(block, packed),
+            Direction::Forward if self.order.len() == 1 => {
+                self.forward_block::<ONLY_TAP>(block, packed);
+            }
+            Direction::Forward => self.forward_block::<TAP>(block, packed),
             Direction::Backward => self.backward_block(block, packed),
         }
     }
 
-    fn forward_block(&self, block: usize, packed: &mut [f32]) {
+    fn forward_block<const TAP: usize>(&self, block: usize, packed: &mut [f32]) {
         let ((outputs, channels), taps, panel) = (self.channels, self.order.len(), self.panel);
         let first = block * panel;
         let filled = panel.min(outputs - first);
@@ -134,10 +139,20 @@ impl<'a> Packer<'a> {
         let mut buffer = Scratch::take(taps * TAP);
         let (buffer, _) = buffer.as_chunks_mut::<TAP>();
         for columns in blocks_of(COLUMNS, filled) {
-            for inputs in blocks_of(CHANNELS, channels) {
+            if columns.len() < COLUMNS {
+                buffer.iter_mut().for_each(|tap| tap.fill(0.0));
+            }
+            for inputs in blocks_of(TAP / COLUMNS, channels) {
                 for (column, output) in columns.clone().enumerate() {
                     let start = ((first + output) * channels + inputs.start) * taps;
                     let weights = &self.weights[start..start + inputs.len() * taps];
+                    if taps == 1 {
+                        let rows = buffer.as_flattened_mut().as_chunks_mut::<COLUMNS>().0;
+                        for (row, weight) in rows.iter_mut().zip(weights) {
+                            row[column] = *weight;
+                        }
+                        continue;
+                    }
                     for (channel, weights) in weights.chunks_exact(taps).enumerate() {
                         let at = channel * COLUMNS + column;
                         if live.len() == taps {
@@ -150,9 +165,11 @@ impl<'a> Packer<'a> {
                     }
                 }
                 for &tap in &live {
-                    for (input, row) in inputs.clone().zip(buffer[tap].chunks_exact(COLUMNS)) {
+                    let rows = buffer[tap].as_chunks::<COLUMNS>().0;
+                    for (input, row) in inputs.clone().zip(rows) {
                         let start = (tap * channels + input) * panel + columns.start;
-                        packed[start..start + columns.len()].copy_from_slice(&row[..columns.len()]);
+                        // Columns that there are not are zeros in the buffer.
+                        packed[start..start + COLUMNS].copy_from_slice(row);
                     }
                 }
             }
@@ -190,6 +207,20 @@ pub(crate) fn unpack(
     packed: &[f32],
     weights: &mut [f32],
 ) {
+    if shape.taps() == 1 {
+        unpack_by::<ONLY_TAP>(shape, panel, live, packed, weights);
+    } else {
+        unpack_by::<TAP>(shape, panel, live, packed, weights);
+    }
+}
+
+fn unpack_by<const TAP: usize>(
+    shape: &ConvShape,
+    panel: usize,
+    live: &[bool],
+    packed: &[f32],
+    weights: &mut [f32],
+) {
     let (channels, taps) = (shape.in_channels, shape.taps());
     weights
         .par_chunks_mut(panel * channels * taps)
@@ -199,21 +230,28 @@ pub(crate) fn unpack(
             let mut buffer = Scratch::take(taps * TAP);
             let (buffer, _) = buffer.as_chunks_mut::<TAP>();
             for columns in blocks_of(COLUMNS, filled) {
-                for inputs in blocks_of(CHANNELS, channels) {
+                for inputs in blocks_of(TAP / COLUMNS, channels) {
                     for (tap, rows) in buffer.iter_mut().enumerate() {
                         if !live[tap] {
                             rows.fill(0.0);
                             continue;
                         }
-                        for (input, row) in inputs.clone().zip(rows.chunks_exact_mut(COLUMNS)) {
+                        let rows = rows.as_chunks_mut::<COLUMNS>().0;
+                        for (input, row) in inputs.clone().zip(rows) {
                             let start = (tap * channels + input) * panel + columns.start;
-                            row[..columns.len()]
-                                .copy_from_slice(&packed[start..start + columns.len()]);
+                            row.copy_from_slice(&packed[start..start + COLUMNS]);
                         }
                     }
                     for (column, output) in columns.clone().enumerate() {
                         let start = (output * channels + inputs.start) * taps;
                         let weights = &mut weights[start..start + inputs.len() * taps];
+                        if taps == 1 {
+                            let rows = buffer.as_flattened().as_chunks::<COLUMNS>().0;
+                            for (row, weight) in rows.iter().zip(weights) {
+                                *weight = row[column];
+                            }
+                            continue;
+                        }
                         for (channel, weights) in weights.chunks_exact_mut(taps).enumerate() {
                             let at = channel * COLUMNS + column;
                             for (tap, weight) in buffer.iter().zip(weights) {

@@ -67,14 +67,18 @@ struct Products<'a> {
 }
 
 impl TileKernel for Products<'_> {
+    // With iterators instead the sums leave the registers.
+    #[allow(clippy::needless_range_loop)]
     #[inline(always)]
     fn run<L: Lanes, const W: usize, const NV: usize, const MR: usize>(self) {
         let mut tile: Tile<W, NV, MR> = [[[1.0; W]; NV]; MR];
         let (factor, term) = (black_box(0.5), black_box(0.5));
         for _ in 0..self.steps {
-            for vector in tile.as_flattened_mut() {
-                for value in vector {
-                    *value = L::mul_add(*value, factor, term);
+            for m in 0..MR {
+                for v in 0..NV {
+                    for w in 0..W {
+                        tile[m][v][w] = L::mul_add(tile[m][v][w], factor, term);
+                    }
                 }
             }
         }

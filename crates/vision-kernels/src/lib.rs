@@ -16,7 +16,7 @@
 //! | `ops` | All of these as operations on Burn's tensors, with the feature of that name |
 //! | [`buffers`] | Recycled memory |
 //! | [`isa`] | Instruction sets |
-//! | `profile` | How long each kernel took in a network |
+//! | `profile` | How long each of these operations took in a network, with the same feature |
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 

@@ -10,7 +10,7 @@ use vision_kernels::{
     batch_norm::{BatchNorm, Forward, batch_norm_backward, batch_norm_train, scale_shift},
     buffers,
     global_pool::{concat_pool, concat_pool_backward},
-    loss::cross_entropy,
+    loss::CrossEntropy,
     pool::{Activations, MaxPool, max_pool, max_pool_backward},
 };
 
@@ -196,15 +196,14 @@ fn element_wise(isa: Isa) {
         black_box(scale_shift(isa, [&scale, &shift], &x, None, true, &mut y)).ok();
     });
     let targets: Vec<u32> = (0..64).collect();
+    let mut losses = vec![0.0; 64];
     line("cross-entropy, [64, 1000], both", 64_000, 2.0, || {
-        black_box(cross_entropy(
-            isa,
-            1000,
-            &x[..64_000],
-            &targets,
-            &mut dx[..64_000],
-        ))
-        .ok();
+        let rule = CrossEntropy {
+            classes: 1000,
+            ..CrossEntropy::default()
+        };
+        let dlogits = Some(&mut dx[..64_000]);
+        black_box(rule.run(isa, &x[..64_000], &targets, &mut losses, dlogits)).ok();
     });
 }
 

@@ -30,6 +30,7 @@ pub mod depthwise;
 mod error;
 pub mod global_pool;
 pub mod isa;
+pub mod linear;
 pub mod loss;
 mod microkernel;
 #[cfg(feature = "ops")]

@@ -1,89 +1,189 @@
-//! The cross-entropy of classes.
+//! Losses of logits with their gradients, item by item.
 //!
 //! ```
-//! use vision_kernels::{Isa, loss::cross_entropy};
+//! use vision_kernels::{Isa, loss::CrossEntropy};
 //!
-//! let mut dlogits = [0.0; 2];
-//! let loss = cross_entropy(Isa::detect(), 2, &[0.0, 0.0], &[1_u32], &mut dlogits)?;
-//! assert!((loss - 2.0_f32.ln()).abs() < 1e-6);
+//! let (mut losses, mut dlogits) = ([0.0], [0.0; 2]);
+//! let rule = CrossEntropy { classes: 2, ..CrossEntropy::default() };
+//! rule.run(Isa::detect(), &[0.0, 0.0], &[1_u32], &mut losses, Some(&mut dlogits))?;
+//! assert!((losses[0] - 2.0_f32.ln()).abs() < 1e-6);
 //! assert_eq!(dlogits, [0.5, -0.5]);
 //! # Ok::<(), vision_kernels::ShapeError>(())
 //! ```
 
 use crate::{Isa, ShapeError, blocks, error::check_len};
 
-/// The mean over the rows of `-log(softmax(logits)[target])`, and its gradient.
+/// The cross-entropy of the softmax of logits with classes, with PyTorch's label smoothing and class
+/// weights.
 ///
-/// `logits` and `dlogits` are `[rows, classes]`; a target is a class below `classes`, of any integer
-/// type. The gradient is `(softmax(logits) - onehot(target)) / rows`. The greatest logit of a row is
-/// subtracted before anything is exponentiated, so that nothing overflows; what is not a number comes
-/// out as in PyTorch. Without rows the mean is NaN.
+/// With weights `w`, smoothing `e` and `n` classes, the loss of an item of class `t` is
+/// `(1 - e) · w[t] · -log p[t] + e / n · Σ w[c] · -log p[c]`, `p` the softmax.
+#[derive(Clone, Copy, Debug, Default, PartialEq)]
+pub struct CrossEntropy<'a> {
+    /// Number of classes.
+    pub classes: usize,
+    /// The part of each target that is spread over all classes, from 0 to 1.
+    pub smoothing: f64,
+    /// One weight a class; all 1 if there are none.
+    pub weights: Option<&'a [f32]>,
+}
+
+impl CrossEntropy<'_> {
+    /// The loss of each item in `losses`, `[items]`, and its gradient in `dlogits`, `[items, classes]` as
+    /// `logits` are, if that is asked for; in one pass. A target is a class below `classes`, of any integer
+    /// type.
+    ///
+    /// The greatest logit of an item is subtracted before anything is exponentiated, so that nothing
+    /// overflows; what is not a number comes out as in PyTorch.
+    ///
+    /// `isa` is part of the signature of every kernel; this one is bound by `exp`, which no instruction set
+    /// has.
+    ///
+    /// # Errors
+    ///
+    /// If a length does not fit, there are no classes, or a target is not below `classes`: then the error
+    /// says `targets`, how many classes there are, and the target (`usize::MAX` for one below 0).
+    pub fn run<T: Copy + Sync + TryInto<usize>>(
+        &self,
+        isa: Isa,
+        logits: &[f32],
+        targets: &[T],
+        losses: &mut [f32],
+        dlogits: Option<&mut [f32]>,
+    ) -> Result<(), ShapeError> {
+        let _ = isa;
+        let classes = self.classes;
+        check_len("classes", classes.max(1), classes)?;
+        let weights = self.weights.map_or(classes, <[f32]>::len);
+        check_len("weights", classes, weights)?;
+        check_len("losses", targets.len(), losses.len())?;
+        let class = |&target: &T| match target.try_into() {
+            Ok(target) if target < classes => Ok(target),
+            other => Err(ShapeError::Length {
+                field: "targets",
+                expected: classes,
+                found: other.unwrap_or(usize::MAX),
+            }),
+        };
+        let targets = targets.iter().map(class).collect::<Result<Vec<_>, _>>()?;
+        each_item(classes, logits, losses, dlogits, |item, logits, dlogits| {
+            self.item(targets.get(item).copied().unwrap_or(0), logits, dlogits)
+        })
+    }
+
+    /// The loss of one item of class `target`; its gradient is written.
+    fn item(&self, target: usize, logits: &[f32], mut dlogits: Option<&mut [f32]>) -> f64 {
+        // `max` passes over NaN, but the exponential of NaN does not.
+        let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
+        let mut sum = 0.0;
+        for (c, logit) in logits.iter().enumerate() {
+            let power = (logit - greatest).exp();
+            sum += f64::from(power);
+            if let Some(dlogit) = dlogits.as_deref_mut().and_then(|d| d.get_mut(c)) {
+                *dlogit = power;
+            }
+        }
+        let weight = |c: usize| {
+            let weight = self.weights.and_then(|weights| weights.get(c));
+            weight.map_or(1.0, |weight| f64::from(*weight))
+        };
+        let surprise = |logit: f32| sum.ln() + f64::from(greatest - logit);
+        let own = (1.0 - self.smoothing) * weight(target);
+        let mut loss = own * surprise(logits.get(target).copied().unwrap_or(f32::NAN));
+        let share = self.smoothing / self.classes as f64;
+        let mut total = own;
+        if share > 0.0 {
+            for (c, logit) in logits.iter().enumerate() {
+                loss += share * weight(c) * surprise(*logit);
+                total += share * weight(c);
+            }
+        }
+        if let Some(dlogits) = dlogits {
+            let scale = (total / sum) as f32;
+            for (c, dlogit) in dlogits.iter_mut().enumerate() {
+                let wanted = share * weight(c) + if c == target { own } else { 0.0 };
+                *dlogit = *dlogit * scale - wanted as f32;
+            }
+        }
+        loss
+    }
+}
+
+/// The binary cross-entropy of the sigmoid of logits: of each item the mean over its columns of
+/// `w · ((1 - y) z - log σ(z))`, and its gradient if that is asked for, in one pass.
 ///
-/// `isa` is part of the signature of every kernel; this one is bound by `exp`, which no instruction set
-/// has.
+/// `logits`, `targets` (each from 0 to 1) and `dlogits` are `[items, columns]`, `losses` is `[items]`,
+/// `weights` (all 1 if there are none) `[columns]`. Nothing overflows; what is not a number comes out as in
+/// PyTorch. `isa` as for [`CrossEntropy::run`].
 ///
 /// # Errors
 ///
-/// If a length does not fit, there are no classes, or a target is not below `classes`: then the error
-/// says `targets`, how many classes there are, and the target (`usize::MAX` for one below 0).
-pub fn cross_entropy<T: Copy + Sync + TryInto<usize>>(
+/// If a length does not fit, or there are no columns.
+pub fn binary_cross_entropy(
     isa: Isa,
-    classes: usize,
-    logits: &[f32],
-    targets: &[T],
-    dlogits: &mut [f32],
-) -> Result<f32, ShapeError> {
+    weights: Option<&[f32]>,
+    [logits, targets]: [&[f32]; 2],
+    losses: &mut [f32],
+    dlogits: Option<&mut [f32]>,
+) -> Result<(), ShapeError> {
     let _ = isa;
-    check_len("classes", classes.max(1), classes)?;
-    check_len(
-        "logits",
-        targets.len().saturating_mul(classes),
-        logits.len(),
-    )?;
-    check_len("dlogits", logits.len(), dlogits.len())?;
-    let class = |&target: &T| match target.try_into() {
-        Ok(target) if target < classes => Ok(target),
-        other => Err(ShapeError::Length {
-            field: "targets",
-            expected: classes,
-            found: other.unwrap_or(usize::MAX),
-        }),
-    };
-    let targets = targets.iter().map(class).collect::<Result<Vec<_>, _>>()?;
-    let rows = targets.len();
-
-    // Rows of a task: few classes make short rows.
-    let block = (blocks::BLOCK / 16 / classes).max(1);
-    let tasks = (targets.chunks(block))
-        .zip(logits.chunks(block * classes))
-        .zip(dlogits.chunks_mut(block * classes))
-        .collect();
-    let parts = blocks::run(tasks, logits.len() * 16, |((targets, logits), dlogits)| {
-        let pairs = logits.chunks(classes).zip(dlogits.chunks_mut(classes));
-        let losses = targets.iter().zip(pairs);
-        losses
-            .map(|(&target, (logits, dlogits))| row(target, rows, logits, dlogits))
-            .sum::<f64>()
-    });
-    Ok((parts.iter().sum::<f64>() / rows as f64) as f32)
+    check_len("targets", logits.len(), targets.len())?;
+    let columns = logits.len().checked_div(losses.len()).unwrap_or(0);
+    check_len("columns", columns.max(1), columns)?;
+    check_len("weights", columns, weights.map_or(columns, <[f32]>::len))?;
+    each_item(
+        columns,
+        logits,
+        losses,
+        dlogits,
+        |item, logits, mut dlogits| {
+            let targets = targets.get(item * columns..).unwrap_or_default();
+            let mut loss = 0.0;
+            for (c, (&z, &y)) in logits.iter().zip(targets).enumerate() {
+                let weight = weights
+                    .and_then(|weights| weights.get(c).copied())
+                    .unwrap_or(1.0);
+                let power = (-z.abs()).exp();
+                let log_sigmoid = z.min(0.0) - power.ln_1p();
+                loss += f64::from(weight * ((1.0 - y) * z - log_sigmoid));
+                if let Some(dlogit) = dlogits.as_deref_mut().and_then(|d| d.get_mut(c)) {
+                    let sigmoid = if z < 0.0 { power } else { 1.0 } / (1.0 + power);
+                    *dlogit = weight * (sigmoid - y) / columns as f32;
+                }
+            }
+            loss / columns as f64
+        },
+    )
 }
 
-/// One row's loss; its gradient is written.
-fn row(target: usize, rows: usize, logits: &[f32], dlogits: &mut [f32]) -> f64 {
-    // `max` passes over NaN, but the exponential of NaN does not.
-    let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
-    let mut sum = 0.0;
-    for (dlogit, logit) in dlogits.iter_mut().zip(logits) {
-        *dlogit = (logit - greatest).exp();
-        sum += f64::from(*dlogit);
-    }
-    let scale = (1.0 / (sum * rows as f64)) as f32;
-    for dlogit in dlogits.iter_mut() {
-        *dlogit *= scale;
-    }
-    if let Some(dlogit) = dlogits.get_mut(target) {
-        *dlogit -= 1.0 / rows as f32;
-    }
-    let logit = logits.get(target).copied().unwrap_or(f32::NAN);
-    sum.ln() + f64::from(greatest - logit)
+/// Runs `item` (its number, its logits, the place of its gradient) for every item.
+fn each_item(
+    columns: usize,
+    logits: &[f32],
+    losses: &mut [f32],
+    dlogits: Option<&mut [f32]>,
+    item: impl Fn(usize, &[f32], Option<&mut [f32]>) -> f64 + Send + Sync,
+) -> Result<(), ShapeError> {
+    check_len("logits", losses.len().saturating_mul(columns), logits.len())?;
+    let gradient = dlogits.as_ref().map_or(logits.len(), |d| d.len());
+    check_len("dlogits", logits.len(), gradient)?;
+    // Items of a task: few columns make short items.
+    let block = (blocks::BLOCK / 16 / columns).max(1);
+    let places = blocks::optional_mut(dlogits, block * columns);
+    let tasks = (losses.chunks_mut(block).zip(logits.chunks(block * columns)))
+        .zip(places)
+        .enumerate()
+        .collect();
+    blocks::run(
+        tasks,
+        logits.len() * 16,
+        |(task, ((losses, logits), dlogits))| {
+            let rows = losses.iter_mut().zip(logits.chunks(columns));
+            let places = blocks::optional_mut(dlogits, columns);
+            for (i, ((loss, logits), dlogits)) in rows.zip(places).enumerate() {
+                *loss = item(task * block + i, logits, dlogits) as f32;
+            }
+        },
+    );
+    Ok(())
 }

@@ -18,7 +18,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Int, Tensor, TensorData};
 
 #[cfg(feature = "flex")]
 use crate::batch_norm::Stats;
@@ -200,6 +200,18 @@ pub fn conv2d(
     stock::conv2d(x, weight, bias, conv)
 }
 
+/// A fully connected layer, `y = x Wᵀ + b`: `[batch, in_features]` and a weight `[out_features, in_features]`
+/// to `[batch, out_features]`.
+///
+/// # Panics
+///
+/// If the shapes do not go together.
+pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
+    kernel!(linear(&x, &weight, bias.as_ref()));
+    // The transposition is a view: the matrix product reads either layout.
+    burn::tensor::module::linear(x, weight.transpose(), bias)
+}
+
 /// [`conv2d`] without bias, then [`batch_norm_eval`].
 ///
 /// Where no gradient is asked for, on the CPU, this is one pass over the output.
@@ -304,6 +316,44 @@ pub fn relu(x: Tensor<4>) -> Tensor<4> {
 pub fn relu6(x: Tensor<4>) -> Tensor<4> {
     kernel!(relu6(&x));
     burn::tensor::activation::relu6(x)
+}
+
+/// The cross-entropy of each item, `[items]`: logits `[items, classes]`, targets `[items]`, each below the
+/// number of classes. [`loss::CrossEntropy`](crate::loss::CrossEntropy) says what `smoothing` (0 for none)
+/// and `weights`, one a class, do.
+///
+/// # Panics
+///
+/// If the shapes do not go together, or a target is no class.
+pub fn cross_entropy(
+    logits: Tensor<2>,
+    targets: Tensor<1, Int>,
+    smoothing: f64,
+    weights: Option<&[f32]>,
+) -> Tensor<1> {
+    #[cfg(feature = "flex")]
+    let rule = crate::loss::CrossEntropy {
+        classes: logits.dims()[1],
+        smoothing,
+        weights,
+    };
+    kernel!(cross_entropy(&logits, &targets, rule));
+    stock::cross_entropy(logits, targets, smoothing, weights)
+}
+
+/// The [binary cross-entropy](crate::loss::binary_cross_entropy) of each item, `[items]`: logits and targets
+/// `[items, columns]`, weights one a column.
+///
+/// # Panics
+///
+/// If the shapes do not go together.
+pub fn binary_cross_entropy(
+    logits: Tensor<2>,
+    targets: Tensor<2>,
+    weights: Option<&[f32]>,
+) -> Tensor<1> {
+    kernel!(binary_cross_entropy(&logits, &targets, weights));
+    stock::binary_cross_entropy(logits, targets, weights)
 }
 
 /// One step of Adam on tensors without gradients, all of one length: the new value and the new moments.

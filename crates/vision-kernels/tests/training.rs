@@ -1,4 +1,4 @@
-//! ReLU, cross-entropy and Adam against their definitions in `f64`.
+//! ReLU and Adam against their definitions in `f64`.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
@@ -10,20 +10,7 @@ use vision_kernels::{
     Isa, ShapeError,
     activation::{add_relu, relu, relu_backward, relu6, relu6_backward},
     adam::Adam,
-    loss::cross_entropy,
 };
-
-/// The mean loss by its definition.
-fn loss(classes: usize, logits: &[f64], targets: &[u32]) -> f64 {
-    let rows = logits.chunks(classes).zip(targets);
-    let row = |(row, &target): (&[f64], &u32)| {
-        row.iter()
-            .map(|logit| (logit - row[target as usize]).exp())
-            .sum::<f64>()
-            .ln()
-    };
-    rows.map(row).sum::<f64>() / targets.len() as f64
-}
 
 /// Three steps by the definition.
 fn steps(adam: &Adam, p: &mut [f64], gradients: &[Vec<f32>; 3]) {
@@ -101,32 +88,6 @@ proptest! {
     }
 
     #[test]
-    fn cross_entropy_and_its_gradient_are_what_the_definition_says(
-        seed: u64, rows in 1_usize..9, classes in 1_usize..40, scale in 0.1_f32..30.0,
-    ) {
-        let mut random = Random(seed);
-        let mut logits = random.values(rows * classes);
-        logits.iter_mut().for_each(|logit| *logit *= scale);
-        let targets: Vec<u32> = (0..rows).map(|_| (random.bits() % classes as u64) as u32).collect();
-        let exact = wide(&logits);
-        let mut dlogits = vec![7.0; logits.len()];
-        let found = cross_entropy(Isa::detect(), classes, &logits, &targets, &mut dlogits).unwrap();
-        close("loss", &[found], &[loss(classes, &exact, &targets)], 1e-6);
-        let slopes: Vec<f64> = (0..exact.len()).map(|i| {
-            let at = |by| {
-                let mut logits = exact.clone();
-                logits[i] += by;
-                loss(classes, &logits, &targets)
-            };
-            (at(1e-5) - at(-1e-5)) / 2e-5
-        }).collect();
-        close("dlogits", &dlogits, &slopes, 1e-6);
-        let signed: Vec<i64> = targets.iter().map(|&target| target.into()).collect();
-        let again = cross_entropy(Isa::detect(), classes, &logits, &signed, &mut dlogits).unwrap();
-        prop_assert_eq!(found.to_bits(), again.to_bits());
-    }
-
-    #[test]
     fn adam_takes_the_steps_of_the_definition(seed: u64, len in 0_usize..100) {
         let mut random = Random(seed);
         let p = random.values(len);
@@ -145,18 +106,13 @@ fn nothing_depends_on_threads() {
     let len = 100_003;
     let p = random.values(len);
     let gradients = [random.values(len), random.values(len), random.values(len)];
-    let classes = 37;
-    let targets: Vec<u32> = (0..len / classes).map(|i| (i % classes) as u32).collect();
     same_on_any_threads(|isa| {
         let mut arrays = three_steps(isa, &p, &gradients).to_vec();
         let [mut y, mut dx, mut sum] = [(); 3].map(|()| vec![0.0; len]);
         relu(isa, &p, &mut y).unwrap();
         relu_backward(isa, &y, &gradients[0], &mut dx).unwrap();
         add_relu(isa, &p, &gradients[0], &mut sum).unwrap();
-        let logits = &p[..targets.len() * classes];
-        let mut dlogits = vec![0.0; logits.len()];
-        let loss = cross_entropy(isa, classes, logits, &targets, &mut dlogits).unwrap();
-        arrays.extend([y, dx, sum, dlogits, vec![loss]]);
+        arrays.extend([y, dx, sum]);
         arrays
     });
 }
@@ -201,23 +157,5 @@ fn wrong_lengths_and_classes_are_errors_that_name_the_argument() {
             .unwrap_err()
             .argument(),
         "v"
-    );
-
-    let mut refuse = |classes, logits: &[f32], targets: &[i64]| {
-        cross_entropy(isa, classes, logits, targets, &mut out[..logits.len()]).unwrap_err()
-    };
-    let length = |field, expected, found| ShapeError::Length {
-        field,
-        expected,
-        found,
-    };
-    assert_eq!(refuse(2, &four, &[0, 2]), length("targets", 2, 2));
-    assert_eq!(refuse(2, &four, &[-1, 0]), length("targets", 2, usize::MAX));
-    assert_eq!(refuse(2, &four[1..], &[1, 0]), length("logits", 4, 3));
-    assert_eq!(refuse(0, &[], &[]), length("classes", 1, 0));
-    assert!(
-        cross_entropy::<u32>(isa, 2, &[], &[], &mut [])
-            .unwrap()
-            .is_nan()
     );
 }

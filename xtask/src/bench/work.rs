@@ -6,7 +6,8 @@ use burn::{
 };
 use clap::ValueEnum;
 use vision::{
-    learner::{Adam, CrossEntropy, GroupedOptimizer, Loss},
+    kernels::ops,
+    learner::{Adam, GroupedOptimizer},
     models::{Init, layers::Sequential, parity, state},
 };
 
@@ -62,7 +63,9 @@ pub(super) fn stepper(what: What, args: &Args, device: &Device) -> Box<dyn FnMut
     Box::new(move || {
         slot = slot.take().map(|model| {
             let logits = model.forward(x.clone()).flatten(1, 3);
-            let mut grads = CrossEntropy.mean(logits, y.clone()).backward();
+            let mut grads = ops::cross_entropy(logits, y.clone(), 0.0, None)
+                .mean()
+                .backward();
             optimizer.step(model, &mut grads)
         });
         drop(plain.sync());

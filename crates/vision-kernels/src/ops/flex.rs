@@ -1,12 +1,16 @@
 //! The kernels on tensors of the Flex backend, and their gradients.
 
 mod conv;
+mod linear;
+mod loss;
 mod norm;
 mod optim;
 mod pool;
 mod slots;
 
 pub(super) use conv::{conv2d, conv2d_batch_norm};
+pub(super) use linear::linear;
+pub(super) use loss::{binary_cross_entropy, cross_entropy};
 pub(super) use norm::{batch_norm_eval, batch_norm_training};
 pub(super) use optim::adam;
 pub(super) use pool::{concat_pool, max_pool, mean_pool, mean_windows, relu, relu6};

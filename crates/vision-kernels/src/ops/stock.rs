@@ -4,8 +4,8 @@
 //! other undo each other, so between two such operations nothing is copied.
 
 use burn::tensor::{
-    Tensor,
-    activation::relu,
+    Int, Tensor,
+    activation::{log_sigmoid, log_softmax, relu},
     module::{avg_pool2d, batch_norm, batch_norm_train, max_pool2d},
     ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions},
 };
@@ -91,6 +91,50 @@ pub(super) fn concat_pool(x: Tensor<4>) -> Tensor<4> {
 
 pub(super) fn mean_pool(x: Tensor<4>) -> Tensor<4> {
     to_channels_last(to_channels_first(x).mean_dim(3).mean_dim(2))
+}
+
+pub(super) fn cross_entropy(
+    logits: Tensor<2>,
+    targets: Tensor<1, Int>,
+    smoothing: f64,
+    weights: Option<&[f32]>,
+) -> Tensor<1> {
+    let classes = logits.dims()[1];
+    let weights = weights.map(|weights| like(weights, &logits));
+    let logs = log_softmax(logits, 1);
+    let column = targets.clone().unsqueeze_dim(1);
+    let mut own: Tensor<1> = logs.clone().gather(1, column).neg().squeeze_dim(1);
+    if let Some(weights) = &weights {
+        own = own * weights.clone().select(0, targets);
+    }
+    if smoothing == 0.0 {
+        return own;
+    }
+    let all = match weights {
+        Some(weights) => logs * weights.unsqueeze_dim(0),
+        None => logs,
+    };
+    let all: Tensor<1> = all.sum_dim(1).neg().squeeze_dim(1);
+    own.mul_scalar(1.0 - smoothing) + all.mul_scalar(smoothing / classes as f64)
+}
+
+pub(super) fn binary_cross_entropy(
+    logits: Tensor<2>,
+    targets: Tensor<2>,
+    weights: Option<&[f32]>,
+) -> Tensor<1> {
+    let weights = weights.map(|weights| like(weights, &logits));
+    let losses = targets.neg().add_scalar(1.0) * logits.clone() - log_sigmoid(logits);
+    let losses = match weights {
+        Some(weights) => losses * weights.unsqueeze_dim(0),
+        None => losses,
+    };
+    losses.mean_dim(1).squeeze_dim(1)
+}
+
+/// Values with the device and the precision of another tensor.
+fn like(values: &[f32], other: &Tensor<2>) -> Tensor<1> {
+    Tensor::from_floats(values, &other.device()).cast(other.dtype())
 }
 
 pub(super) fn adam(

@@ -1,0 +1,177 @@
+//! Fully connected layers, `y = x Wᵀ + b`, and their gradients.
+//!
+//! All three products are convolutions of pictures of one pixel. Of the two factors the smaller one takes the
+//! place of the weights, which are packed: with fewer items in a batch than outputs of a layer, the layer's
+//! weights are read where they lie, and their gradient is written where it belongs.
+//!
+//! ```
+//! use vision_kernels::{Isa, linear::Linear};
+//!
+//! let layer = Linear { batch: 1, inputs: 2, outputs: 3 };
+//! let mut y = [0.0; 3];
+//! layer.forward(Isa::detect(), &[1.0, 2.0], &[1.0, 0.0, 0.0, 1.0, 1.0, 1.0], None, &mut y)?;
+//! assert_eq!(y, [1.0, 2.0, 3.0]);
+//! # Ok::<(), vision_kernels::ShapeError>(())
+//! ```
+
+use crate::{
+    Isa, ShapeError,
+    conv::{self, Accuracy, ConvShape, Epilogue},
+    error::check_len,
+    scratch::Scratch,
+};
+
+/// The sizes of a fully connected layer and a batch.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Linear {
+    /// Items.
+    pub batch: usize,
+    /// Values of an item.
+    pub inputs: usize,
+    /// Values of an item of the output.
+    pub outputs: usize,
+}
+
+/// `a · bᵀ` for `a` of `rows` by `inner` and `b` of `columns` by `inner`, as a convolution with weights `b`.
+fn product(rows: usize, inner: usize, columns: usize) -> ConvShape {
+    ConvShape {
+        batch: rows,
+        height: 1,
+        width: 1,
+        in_channels: inner,
+        out_channels: columns,
+        kernel: 1,
+        stride: 1,
+        padding: 0,
+    }
+}
+
+impl Linear {
+    /// Whether the layer's weights are the larger factor.
+    fn wide(&self) -> bool {
+        self.outputs > self.batch
+    }
+
+    /// `y = x Wᵀ + b`: `x` is `[batch, inputs]`, `w` `[outputs, inputs]`, `bias` `[outputs]`, `y` `[batch, outputs]`.
+    ///
+    /// # Errors
+    ///
+    /// If a length does not fit, or a size is 0.
+    pub fn forward(
+        &self,
+        isa: Isa,
+        x: &[f32],
+        w: &[f32],
+        bias: Option<&[f32]>,
+        y: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        let (n, inputs, outputs) = (self.batch, self.inputs, self.outputs);
+        check_all([
+            ("x", n * inputs, x.len()),
+            ("w", outputs * inputs, w.len()),
+            ("y", n * outputs, y.len()),
+            ("bias", outputs, bias.map_or(outputs, <[f32]>::len)),
+        ])?;
+        if !self.wide() {
+            let epilogue = Epilogue {
+                shift: bias,
+                ..Epilogue::default()
+            };
+            let shape = product(n, inputs, outputs);
+            return conv::conv2d(isa, Accuracy::Direct, &shape, x, w, &epilogue, y);
+        }
+        let shape = product(outputs, inputs, n);
+        let mut turned = Scratch::take(y.len());
+        let epilogue = Epilogue::default();
+        conv::conv2d(isa, Accuracy::Direct, &shape, w, x, &epilogue, &mut turned)?;
+        transpose(&turned, n, y);
+        if let Some(bias) = bias {
+            for row in y.chunks_exact_mut(outputs) {
+                row.iter_mut().zip(bias).for_each(|(y, bias)| *y += bias);
+            }
+        }
+        Ok(())
+    }
+
+    /// `dx = dy W`, the gradient of the input.
+    ///
+    /// # Errors
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn backward_input(
+        &self,
+        isa: Isa,
+        dy: &[f32],
+        w: &[f32],
+        dx: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        let (n, inputs, outputs) = (self.batch, self.inputs, self.outputs);
+        check_all([
+            ("dy", n * outputs, dy.len()),
+            ("w", outputs * inputs, w.len()),
+            ("dx", n * inputs, dx.len()),
+        ])?;
+        if !self.wide() {
+            let shape = product(n, inputs, outputs);
+            return conv::conv2d_backward_input(isa, Accuracy::Direct, &shape, dy, w, dx);
+        }
+        // The sum over the outputs as that over pixels in a gradient of weights.
+        let shape = product(outputs, inputs, n);
+        let dy = transposed(dy, outputs);
+        conv::conv2d_backward_weight(isa, Accuracy::Direct, &shape, w, &dy, dx)
+    }
+
+    /// `dW = dyᵀ x`, the gradient of the weights.
+    ///
+    /// # Errors
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn backward_weight(
+        &self,
+        isa: Isa,
+        x: &[f32],
+        dy: &[f32],
+        dw: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        let (n, inputs, outputs) = (self.batch, self.inputs, self.outputs);
+        check_all([
+            ("x", n * inputs, x.len()),
+            ("dy", n * outputs, dy.len()),
+            ("dw", outputs * inputs, dw.len()),
+        ])?;
+        if !self.wide() {
+            let shape = product(n, inputs, outputs);
+            return conv::conv2d_backward_weight(isa, Accuracy::Direct, &shape, x, dy, dw);
+        }
+        let shape = product(outputs, n, inputs);
+        let (x, dy) = (transposed(x, inputs), transposed(dy, outputs));
+        let epilogue = Epilogue::default();
+        conv::conv2d(isa, Accuracy::Direct, &shape, &dy, &x, &epilogue, dw)
+    }
+}
+
+fn check_all<const N: usize>(fields: [(&'static str, usize, usize); N]) -> Result<(), ShapeError> {
+    let check = |(field, expected, found)| check_len(field, expected, found);
+    fields.into_iter().try_for_each(check)
+}
+
+fn transposed(matrix: &[f32], columns: usize) -> Scratch {
+    let mut turned = Scratch::take(matrix.len());
+    transpose(matrix, columns, &mut turned);
+    turned
+}
+
+/// `[rows, columns]` to `[columns, rows]`, in squares that stay in L1.
+fn transpose(matrix: &[f32], columns: usize, turned: &mut [f32]) {
+    const SIDE: usize = 16;
+    let rows = matrix.len() / columns.max(1);
+    for row in (0..rows).step_by(SIDE) {
+        for column in (0..columns).step_by(SIDE) {
+            for r in row..rows.min(row + SIDE) {
+                for c in column..columns.min(column + SIDE) {
+                    turned[c * rows + r] = matrix[r * columns + c];
+                }
+            }
+        }
+    }
+}

@@ -266,3 +266,42 @@ fn a_head_with_the_wrong_number_of_dropouts_is_an_error() {
     assert!(build(vec![1.5], vec![512]).is_err());
     assert!(build(vec![0.1, 0.2], vec![512]).is_ok());
 }
+
+#[test]
+fn with_bn_freeze_nothing_of_a_frozen_body_moves_and_unfreezing_moves_all_again() {
+    let digits = support::digits(8, 4);
+    let data = support::data(&digits.path, 8);
+    let builder = create_cnn(data, Arch::ResNet18).pretrained(false);
+    let mut learner = builder.bn_freeze(true).silent(true).build().unwrap();
+    let moved = |learner: &mut Learner| {
+        let before = learner.weights();
+        learner.fit(1, 1e-2).unwrap();
+        let pairs = before.into_iter().zip(learner.weights());
+        let moved = pairs.filter(|(old, new)| old.values != new.values);
+        moved.map(|(old, _)| old.name).collect::<Vec<_>>()
+    };
+    let all = learner.weights().len();
+    learner.freeze().unwrap();
+    assert_eq!(learner.num_params().0, 528_898);
+    let names = moved(&mut learner);
+    assert!(names.iter().all(|name| name.starts_with("1.")), "{names:?}");
+    // Two batch norms of four, and two linear layers of two.
+    assert_eq!(names.len(), 12);
+
+    learner.freeze_to(1).unwrap();
+    let names = moved(&mut learner);
+    let first = |name: &String| {
+        ["0.0.", "0.1.", "0.4.", "0.5."]
+            .iter()
+            .any(|p| name.starts_with(p))
+    };
+    assert!(!names.iter().any(first), "{names:?}");
+    assert!(
+        names
+            .iter()
+            .any(|name| name.ends_with("running_var") && name.starts_with("0.7."))
+    );
+
+    learner.unfreeze();
+    assert_eq!(moved(&mut learner).len(), all);
+}

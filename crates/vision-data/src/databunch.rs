@@ -228,6 +228,16 @@ impl ImageDataBunch {
         Loader::new(self.plan(which, epoch)?, self.num_workers)
     }
 
+    /// The positions of the items of an epoch in their data set, in the order in which the batches of
+    /// [`loader`](Self::loader) hold them: without those that an incomplete batch would drop.
+    ///
+    /// # Errors
+    ///
+    /// As [`loader`](Self::loader), whose threads are not started.
+    pub fn order(&self, which: DatasetType, epoch: u64) -> Result<Vec<usize>> {
+        Ok(self.plan(which, epoch)?.order)
+    }
+
     /// The number of batches of a whole epoch; 0 where there are no images.
     pub fn batches(&self, which: DatasetType) -> usize {
         match self.dataset(which) {

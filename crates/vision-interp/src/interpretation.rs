@@ -19,6 +19,8 @@ type ImageSource = Arc<dyn Fn(usize) -> std::result::Result<RgbImage, ImageError
 pub struct ClassificationInterpretation {
     classes: Vec<String>,
     predictions: Predictions,
+    /// The right class of each item.
+    actual: Vec<usize>,
     images: ImageSource,
 }
 
@@ -27,6 +29,7 @@ impl ClassificationInterpretation {
     /// data set; it is asked only for the few that are drawn.
     ///
     /// ```
+    /// use vision_data::Targets;
     /// use vision_interp::ClassificationInterpretation;
     /// use vision_learner::Predictions;
     ///
@@ -34,7 +37,7 @@ impl ClassificationInterpretation {
     /// let predictions = Predictions {
     ///     probabilities: vec![0.9, 0.1, 0.6, 0.4],
     ///     classes: 2,
-    ///     targets: vec![0, 1],
+    ///     targets: Targets::Category(vec![0, 1]),
     ///     losses: vec![0.1054, 0.9163],
     ///     indices: vec![0, 1],
     /// };
@@ -49,7 +52,8 @@ impl ClassificationInterpretation {
     ///
     /// # Errors
     ///
-    /// [`Error::Lengths`] or [`Error::UnknownClass`] if the parts do not fit together.
+    /// [`Error::Lengths`] or [`Error::UnknownClass`] if the parts do not fit together, [`Error::Data`] if the
+    /// items do not have one class each.
     pub fn from_predictions(
         classes: Vec<String>,
         predictions: Predictions,
@@ -74,12 +78,8 @@ impl ClassificationInterpretation {
                 });
             }
         }
-        if let Some(found) = predictions
-            .targets
-            .iter()
-            .copied()
-            .find(|target| *target >= c)
-        {
+        let actual = predictions.targets.categories()?;
+        if let Some(found) = actual.iter().copied().find(|target| *target >= c) {
             return Err(Error::UnknownClass {
                 role: "actual",
                 found,
@@ -89,6 +89,7 @@ impl ClassificationInterpretation {
         Ok(Self {
             classes,
             predictions,
+            actual,
             images: Arc::new(images),
         })
     }
@@ -153,7 +154,7 @@ impl ClassificationInterpretation {
     /// Counts of actual (rows) against predicted classes (columns), in one pass over the items.
     pub fn confusion_matrix(&self) -> ConfusionMatrix {
         let mut matrix = ConfusionMatrix::new(&self.classes);
-        for (row, target) in self.predictions.targets.iter().enumerate() {
+        for (row, target) in self.actual.iter().enumerate() {
             // Cannot fail: targets were checked at the start, and a row has one column for each class.
             let _ = matrix.add(*target, self.predictions.predicted(row));
         }
@@ -209,7 +210,7 @@ impl ClassificationInterpretation {
                 .cloned()
                 .unwrap_or_default()
         };
-        let actual = self.predictions.targets.get(row).copied();
+        let actual = self.actual.get(row).copied();
         let probability = actual.and_then(|actual| self.predictions.row(row).get(actual).copied());
         LossTitle {
             predicted: name(Some(self.predictions.predicted(row))),

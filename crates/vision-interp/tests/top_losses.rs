@@ -4,6 +4,7 @@
 mod support;
 
 use support::{grey, interpretation, names, predictions, texts};
+use vision_data::Targets;
 use vision_interp::{ClassificationInterpretation, Error, LossTitle, TopLossesConfig};
 use vision_learner::Predictions;
 
@@ -273,7 +274,7 @@ fn parts_that_do_not_fit_together_are_an_error() {
     );
     let error = check(
         Predictions {
-            targets: vec![0, 2],
+            targets: Targets::Category(vec![0, 2]),
             ..good()
         },
         &["3", "7"],

@@ -1,9 +1,9 @@
 //! Events of the training loop, and what a callback may see and change at each of them.
 
-use burn::tensor::{Gradients, Int, Tensor};
+use burn::tensor::{Gradients, Tensor};
 use vision_data::ImageDataBunch;
 
-use crate::{Result, model::AnyModel, optim::GroupedOptimizer};
+use crate::{Result, model::AnyModel, optim::GroupedOptimizer, target::TargetTensor};
 
 /// Something that happens during training: the recorder, the schedule and the progress display are
 /// callbacks, and so is what a user adds.
@@ -122,10 +122,10 @@ pub struct State {
     pub batches: usize,
     /// Whether the batch is for training.
     pub train: bool,
-    /// Pictures of the batch, `[batch, 3, height, width]`.
+    /// Pictures of the batch, `[batch, 3, height, width]`; of kept features the features.
     pub last_input: Option<Tensor<4>>,
-    /// Right classes of the batch, `[batch]`.
-    pub last_target: Option<Tensor<1, Int>>,
+    /// Labels of the batch. Where pictures are mixed, those of the pictures that weigh λ.
+    pub last_target: Option<TargetTensor>,
     /// Logits of the batch, `[batch, classes]`.
     pub last_output: Option<Tensor<2>>,
     /// Mean loss of the batch as a tensor of one value; what backward starts from.

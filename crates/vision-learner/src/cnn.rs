@@ -13,11 +13,36 @@ pub trait Model: Module + 'static {
     /// Maps pictures `[batch, 3, height, width]` to logits `[batch, classes]`.
     fn forward(&self, images: Tensor<4>) -> Tensor<2>;
 
+    /// Its body and head, if it has these two parts, as a [`Cnn`] has. A body in which nothing trains then
+    /// runs as in inference, and [`Learner::cache_features`](crate::Learner::cache_features) can keep its
+    /// outputs. Default: none.
+    fn parts(&self) -> Option<&dyn TwoParts> {
+        None
+    }
+
     /// Its layers, which is what an export to ONNX goes by. Default: none, it is a module of its own kind.
     fn as_layers(&self) -> Option<Sequential> {
         None
     }
 }
+
+/// A model that is a head on a body. The paths of the body's parameters begin with `0.`.
+pub trait TwoParts {
+    /// The body as a function, for inference on the plain device; it shares the body's weights.
+    fn body(&self) -> InferenceBody;
+
+    /// Maps features `[batch, features, height, width]` to logits `[batch, classes]`.
+    fn head(&self, features: Tensor<4>) -> Tensor<2>;
+
+    /// As [`Head::pool`].
+    fn pool(&self, features: Tensor<4>) -> Option<Tensor<4>>;
+
+    /// As [`Head::forward_pooled`].
+    fn head_pooled(&self, pooled: Tensor<4>) -> Tensor<2>;
+}
+
+/// A body for inference: pictures `[batch, 3, height, width]` to features.
+pub type InferenceBody = Box<dyn Fn(Tensor<4>) -> Tensor<4> + Send>;
 
 /// The first part of a [`Cnn`].
 pub trait Body: Module + 'static {
@@ -52,6 +77,19 @@ pub trait Head: Module + 'static {
     /// Maps features `[batch, features, height, width]` to logits `[batch, classes]`.
     fn forward(&self, features: Tensor<4>) -> Tensor<2>;
 
+    /// The first step of [`forward`](Self::forward), if that is a pool over the whole map: without
+    /// parameters, item by item. A cache of features then keeps what it gives. Default: none.
+    #[allow(unused_variables)]
+    fn pool(&self, features: Tensor<4>) -> Option<Tensor<4>> {
+        None
+    }
+
+    /// The other steps: `forward_pooled(pool(x))` is `forward(x)`, bit for bit. Only called with what
+    /// [`pool`](Self::pool) gave.
+    fn forward_pooled(&self, pooled: Tensor<4>) -> Tensor<2> {
+        self.forward(pooled)
+    }
+
     /// Its layers, which is what an export to ONNX goes by. Default: none, it is a module of its own kind.
     fn as_layers(&self) -> Option<Sequential> {
         None
@@ -71,6 +109,18 @@ impl Body for Sequential {
 impl Head for Sequential {
     fn forward(&self, features: Tensor<4>) -> Tensor<2> {
         Self::forward(self, features).flatten(1, 3)
+    }
+
+    fn pool(&self, features: Tensor<4>) -> Option<Tensor<4>> {
+        match self.layers().next()? {
+            Layer::AdaptiveConcatPool2d(pool) => Some(pool.forward(features)),
+            Layer::AdaptiveAvgPool2d(pool) => Some(pool.forward(features)),
+            _ => None,
+        }
+    }
+
+    fn forward_pooled(&self, pooled: Tensor<4>) -> Tensor<2> {
+        self.forward_from(1, pooled).flatten(1, 3)
     }
 
     fn as_layers(&self) -> Option<Sequential> {
@@ -93,9 +143,32 @@ impl<B: Body, H: Head> Model for Cnn<B, H> {
         self.head.forward(self.body.forward(images))
     }
 
+    fn parts(&self) -> Option<&dyn TwoParts> {
+        Some(self)
+    }
+
     fn as_layers(&self) -> Option<Sequential> {
         let parts = [self.body.as_layers()?, self.head.as_layers()?];
         Some(Sequential::numbered(parts.map(Layer::Sequential)))
+    }
+}
+
+impl<B: Body, H: Head> TwoParts for Cnn<B, H> {
+    fn body(&self) -> InferenceBody {
+        let body = self.body.valid();
+        Box::new(move |images| body.forward(images))
+    }
+
+    fn head(&self, features: Tensor<4>) -> Tensor<2> {
+        self.head.forward(features)
+    }
+
+    fn pool(&self, features: Tensor<4>) -> Option<Tensor<4>> {
+        self.head.pool(features)
+    }
+
+    fn head_pooled(&self, pooled: Tensor<4>) -> Tensor<2> {
+        self.head.forward_pooled(pooled)
     }
 }
 

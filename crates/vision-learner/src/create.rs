@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use vision_data::{ImageDataBunch, TargetKind};
+use vision_data::ImageDataBunch;
 use vision_models::{
     Cut, Init,
     layers::{RandomStream, Sequential},
@@ -10,13 +10,13 @@ use vision_models::{
 };
 
 use crate::{
-    Result, WeightDecay,
+    Error, Result, WeightDecay,
     body::{Backbone, Pretrained},
     callback::Callback,
     cnn::{Cnn, Head, Model},
     head::{HeadConfig, Ps, create_head},
     learner::Learner,
-    loss::{CrossEntropy, Loss},
+    loss::{self, Loss},
     metrics::Metric,
     model::boxed,
     optim::{Adam, Optimizer},
@@ -65,11 +65,33 @@ pub(crate) struct Settings {
     pub(crate) true_wd: bool,
     pub(crate) bn_wd: bool,
     pub(crate) train_bn: bool,
+    pub(crate) bn_freeze: bool,
     pub(crate) path: PathBuf,
     pub(crate) model_dir: PathBuf,
     pub(crate) silent: bool,
     pub(crate) seed: u64,
     split_on: Option<Vec<String>>,
+}
+
+impl Settings {
+    /// Whether loss and metrics are for the labels that the data has.
+    fn check_kinds(&self) -> Result<()> {
+        let found = self.data.kind();
+        let expected = self.loss.kind();
+        if expected != found {
+            return Err(vision_data::Error::WrongTargets { expected, found }.into());
+        }
+        for metric in &self.metrics {
+            if let Some(expected) = metric.kind().filter(|kind| *kind != found) {
+                return Err(Error::MetricKind {
+                    metric: metric.name(),
+                    expected,
+                    found,
+                });
+            }
+        }
+        Ok(())
+    }
 }
 
 /// Settings of a [`Learner`]; made by [`create_cnn`] and [`Learner::builder`].
@@ -83,12 +105,13 @@ impl<P> LearnerBuilder<P> {
         let settings = Settings {
             metrics: Vec::new(),
             callbacks: Vec::new(),
-            loss: Box::new(CrossEntropy),
+            loss: loss::for_kind(data.kind()),
             optimizer: Box::new(|| Box::new(Adam::default())),
             wd: 1e-2.into(),
             true_wd: true,
             bn_wd: true,
             train_bn: true,
+            bn_freeze: false,
             path: data.path().to_owned(),
             model_dir: PathBuf::from("models"),
             silent: false,
@@ -112,7 +135,9 @@ impl<P> LearnerBuilder<P> {
         self
     }
 
-    /// Sets the loss (`loss_func`). Default: cross-entropy.
+    /// Sets the loss (`loss_func`). Default: by the labels, [`CrossEntropy`](crate::CrossEntropy) for one class
+    /// an item, [`BinaryCrossEntropy`](crate::BinaryCrossEntropy) for several and
+    /// [`MeanSquaredError`](crate::MeanSquaredError) for numbers.
     pub fn loss(mut self, loss: impl Loss + 'static) -> Self {
         self.settings.loss = Box::new(loss);
         self
@@ -142,9 +167,20 @@ impl<P> LearnerBuilder<P> {
         self
     }
 
-    /// Whether batch norms of frozen groups go on training. Default: true, as in fastai.
+    /// Whether batch norms of frozen groups go on training. Default: true, as in fastai. Their running
+    /// statistics move either way; [`bn_freeze`](Self::bn_freeze) stops those too.
     pub fn train_bn(mut self, on: bool) -> Self {
         self.settings.train_bn = on;
+        self
+    }
+
+    /// Keeps batch norms of frozen groups in evaluation mode: parameters and statistics stay as they are,
+    /// whatever `train_bn` says. fastai's `train_bn=False` with its `BnFreeze` callback. Default: false.
+    ///
+    /// A body that is frozen as a whole then costs a training step no more than inference, and
+    /// [`Learner::cache_features`] can keep its outputs.
+    pub fn bn_freeze(mut self, on: bool) -> Self {
+        self.settings.bn_freeze = on;
         self
     }
 
@@ -191,11 +227,7 @@ impl<P: Plan> LearnerBuilder<P> {
     /// Whatever is wrong with the settings, before any work begins: see [`Error`](crate::Error).
     pub fn build(self) -> Result<Learner> {
         let mut settings = self.settings;
-        let found = settings.data.kind();
-        if found != TargetKind::Category {
-            let expected = TargetKind::Category;
-            return Err(vision_data::Error::WrongTargets { expected, found }.into());
-        }
+        settings.check_kinds()?;
         let mut init = Init::new(settings.seed, settings.data.device());
         let dropout = init.dropout().clone();
         let parts = self.plan.make(&settings.data, &mut init, &dropout)?;

@@ -1,6 +1,9 @@
 use std::path::PathBuf;
 
 use thiserror::Error;
+use vision_data::TargetKind;
+
+use crate::cache_features::CacheRefusal;
 
 /// What can go wrong in this crate.
 #[derive(Debug, Error)]
@@ -110,6 +113,23 @@ pub enum Error {
         classes: Vec<String>,
         /// What to change.
         hint: &'static str,
+    },
+    /// The outputs of the body cannot be kept.
+    #[error("cache_features: {0}")]
+    CannotCache(CacheRefusal),
+    /// A metric compares with labels of another kind.
+    #[error(
+        "the metric {metric} is for labels that are {}, but the data's are {}: use accuracy or error_rate for one \
+         class an item, accuracy_thresh or fbeta for several, mse, rmse, mae or r2_score for numbers",
+        expected.describe(), found.describe()
+    )]
+    MetricKind {
+        /// The metric.
+        metric: String,
+        /// The kind that it is for.
+        expected: TargetKind,
+        /// The data's.
+        found: TargetKind,
     },
     /// Nothing would be left of a picture after the model's pools.
     #[error(

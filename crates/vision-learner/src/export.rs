@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use burn::tensor::Device;
+use vision_data::TargetKind;
 use vision_models::{
     Arch, Init,
     export::{ExportReport, Names, OnnxConfig, export_onnx, export_safetensors_with},
@@ -51,8 +52,8 @@ impl Learner {
         Ok(export_onnx(&layers, path, config)?)
     }
 
-    /// What an exported model says about itself by default, as texts in JSON: `arch`, `classes`, and if the
-    /// data has them `size` (height and width), `mean` and `std`.
+    /// What an exported model says about itself by default, as texts in JSON: `arch`, `classes`, `labels` if
+    /// items do not have one class each, and if the data has them `size` (height and width), `mean` and `std`.
     ///
     /// The graph takes normalised pictures, as the model does;
     /// [`with_normalization`](OnnxConfig::with_normalization) makes it take pixels in [0, 1].
@@ -62,6 +63,13 @@ impl Learner {
             .with_output("logits")
             .with_metadata("arch", self.arch())
             .with_metadata("classes", serde_json::json!(data.classes()).to_string());
+        if data.kind() != TargetKind::Category {
+            let kind = match data.kind() {
+                TargetKind::Float => "numbers",
+                _ => "several classes an item: sigmoid, not softmax",
+            };
+            config = config.with_metadata("labels", kind);
+        }
         if let Some(size) = data.size() {
             let (height, width) = size.height_width();
             config = config.with_metadata("size", format!("[{height},{width}]"));

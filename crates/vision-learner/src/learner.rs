@@ -1,9 +1,9 @@
 //! The learner: data, model, loss and optimizer in one, with everything that can be done to them.
 
-use std::path::PathBuf;
+use std::{collections::HashSet, path::PathBuf, time::SystemTime};
 
 use burn::tensor::Tensor;
-use vision_data::{Batch, DatasetType, Image, ImageDataBunch};
+use vision_data::{DatasetType, Image, ImageDataBunch, Targets};
 use vision_models::{
     layers::RandomStream,
     state::{Entry, NamedTensor, values},
@@ -12,9 +12,11 @@ use vision_models::{
 
 use crate::{
     Error, LearningRate, Result,
+    batches::{AnyBatch, Batches},
     callback::{Callback, Context, Scheduler, State},
     cnn::Model,
     create::{LearnerBuilder, ModelPlan, Parts, Settings},
+    features::FeatureCache,
     fit::FitConfig,
     groups,
     metrics::Metric,
@@ -41,6 +43,10 @@ pub struct Learner {
     recorder: Recorder,
     warnings: Vec<String>,
     pub(crate) report: Option<LoadReport>,
+    /// What the body gives, if that is kept; see [`Learner::cache_features`].
+    pub(crate) features: Option<FeatureCache>,
+    /// When the data came.
+    pub(crate) data_since: SystemTime,
 }
 
 impl Learner {
@@ -71,6 +77,8 @@ impl Learner {
             recorder: Recorder::default(),
             warnings: parts.warnings,
             report: parts.report,
+            features: None,
+            data_since: SystemTime::now(),
             settings,
         };
         if !learner.settings.silent {
@@ -93,9 +101,13 @@ impl Learner {
     ///
     /// # Errors
     ///
-    /// [`Error::Outputs`] if the classes are others.
+    /// [`Error::Outputs`] if the classes are others, [`Error::Data`] if the labels are of another kind.
     pub fn set_data(&mut self, data: ImageDataBunch) -> Result<()> {
-        if data.classes() != self.data().classes() {
+        let (found, expected) = (data.kind(), self.data().kind());
+        if found != expected {
+            return Err(vision_data::Error::WrongTargets { expected, found }.into());
+        }
+        if data.classes() != self.data().classes() || data.c() != self.data().c() {
             return Err(Error::Outputs {
                 expected: data.c(),
                 found: self.data().c(),
@@ -104,6 +116,8 @@ impl Learner {
             });
         }
         self.settings.data = data.with_seed(self.settings.seed);
+        self.features = None;
+        self.data_since = SystemTime::now();
         Ok(())
     }
 
@@ -189,7 +203,7 @@ impl Learner {
     /// Freezes the first `n` layer groups (a negative `n` counts from the end) and lets the others train.
     ///
     /// Drops the optimizer and its state, as fastai does. Batch norms of frozen groups keep training
-    /// unless `train_bn` is off; their running statistics move either way.
+    /// unless `train_bn` is off; their running statistics move either way, unless `bn_freeze` is on.
     ///
     /// # Errors
     ///
@@ -201,7 +215,8 @@ impl Learner {
     }
 
     fn freeze_groups(&mut self, frozen: usize) {
-        let train_bn = self.settings.train_bn;
+        let (train_bn, bn_freeze) = (self.settings.train_bn, self.settings.bn_freeze);
+        let train_bn = train_bn && !bn_freeze;
         let (below, above) = self.groups.split_at(frozen);
         let freeze = below.iter().flatten();
         let freeze = freeze.filter(|e| !(train_bn && e.is_batch_norm()));
@@ -209,7 +224,15 @@ impl Learner {
         let train = above.iter().flatten().map(|e| e.id).collect();
         self.model.set_trainable(freeze, false);
         self.model.set_trainable(train, true);
+        if bn_freeze {
+            let norms = below.iter().flatten().filter(|e| e.is_batch_norm());
+            let layer = |e: &'_ Entry| e.name.rsplit_once('.').map(|(layer, _)| layer.to_owned());
+            let frozen: HashSet<String> = norms.filter_map(layer).collect();
+            self.model
+                .set_training(&mut |mode| !frozen.contains(&mode.name));
+        }
         self.optimizer = None;
+        self.recheck_features();
     }
 
     /// Trains for `epochs` at a constant learning rate.
@@ -259,10 +282,13 @@ impl Learner {
             return Err(Error::BatchOfOne);
         }
         // Asks for the data before anything changes.
-        drop(
-            self.data()
-                .loader(DatasetType::Train, self.epochs_trained)?,
-        );
+        let features = self.usable_features();
+        let (train, epoch) = (DatasetType::Train, self.epochs_trained);
+        drop(Batches::new(self.data(), features, train, epoch)?);
+        if features.is_none() {
+            // They are not what the body gives now.
+            self.features = None;
+        }
         let batches = self.data().batches(DatasetType::Train);
 
         let mut optimizer = match self.optimizer.take() {
@@ -306,6 +332,7 @@ impl Learner {
         let run = Run {
             loss: &*self.settings.loss,
             metrics: &mut self.settings.metrics,
+            features: self.features.as_ref(),
             dropout: &self.dropout,
             seed: self.settings.seed,
             epochs_before: self.epochs_trained,
@@ -363,9 +390,9 @@ impl Learner {
     ) -> Result<Vec<(String, f64)>> {
         let mut scoring = Scoring::new(metrics);
         self.infer(part, |batch, logits| {
-            let targets = batch.targets(&logits.device())?;
-            let loss = scalar(&self.settings.loss.mean(logits.clone(), targets));
-            scoring.add(metrics, loss, logits, &batch.labels.categories()?);
+            let targets = batch.targets(self.data(), &logits.device())?;
+            let loss = scalar(&self.settings.loss.mean(logits.clone(), targets)?);
+            scoring.add(metrics, loss, logits, batch.labels());
             Ok(())
         })?;
         let (loss, values) = scoring.finish(metrics);
@@ -373,7 +400,7 @@ impl Learner {
         Ok(std::iter::once(loss).chain(values).collect())
     }
 
-    /// Probabilities, losses and right classes for a part of the data.
+    /// Probabilities (or numbers), losses and labels for a part of the data.
     ///
     /// For [`DatasetType::Train`] the order is the shuffled one (see `indices`) and the last, partial batch
     /// is missing; [`DatasetType::Fix`] gives every training item in order.
@@ -383,47 +410,64 @@ impl Learner {
     /// If there is no such part of the data, or it cannot be read.
     pub fn get_preds(&self, part: DatasetType) -> Result<Predictions> {
         let mut all = Predictions {
+            probabilities: Vec::new(),
             classes: self.data().c(),
-            ..Predictions::default()
+            targets: Targets::Empty(0),
+            losses: Vec::new(),
+            indices: Vec::new(),
         };
         self.infer(part, |batch, logits| {
-            let targets = batch.targets(&logits.device())?;
-            let losses = self.settings.loss.per_item(logits.clone(), targets);
+            let targets = batch.targets(self.data(), &logits.device())?;
+            let losses = self.settings.loss.per_item(logits.clone(), targets)?;
             all.losses.extend(values(losses));
             all.probabilities
                 .extend(values(self.settings.loss.activation(logits)));
-            all.targets.extend(batch.labels.categories()?);
-            all.indices.extend(&batch.indices);
+            all.indices.extend(batch.indices());
             Ok(())
         })?;
+        all.targets = self.data().dataset(part)?.labels().select(&all.indices);
         Ok(all)
     }
 
-    /// The class of one picture, which goes through the validation transforms first.
+    /// What the model says about one picture, which goes through the validation transforms first: its class;
+    /// if items have several classes those with a probability of at least 0.5; its numbers.
     ///
     /// # Errors
     ///
     /// If the picture cannot be brought to the shape of a batch.
     pub fn predict(&self, image: &Image) -> Result<Prediction> {
+        self.predict_with_threshold(image, 0.5)
+    }
+
+    /// [`predict`](Self::predict) with another least probability of a class, which matters where items have
+    /// several classes.
+    ///
+    /// # Errors
+    ///
+    /// As [`predict`](Self::predict), and [`Error::Value`] if the threshold is not from 0 to 1.
+    pub fn predict_with_threshold(&self, image: &Image, threshold: f32) -> Result<Prediction> {
+        if !(0.0..=1.0).contains(&threshold) {
+            return Err(Error::Value {
+                field: "threshold",
+                expected: "a probability from 0 to 1",
+                found: threshold.to_string(),
+            });
+        }
         let images = self.data().prepare(image)?;
         self.limits().check(&images)?;
         let logits = self.model.valid().forward(images);
         check_outputs(&logits, self.data())?;
         let probabilities = values(self.settings.loss.activation(logits));
-        let index = crate::metrics::argmax(&probabilities);
-        Ok(Prediction {
-            class: self
-                .data()
-                .classes()
-                .get(index)
-                .cloned()
-                .unwrap_or_default(),
-            index,
+        let classes = self.data().classes();
+        Ok(Prediction::new(
+            self.data().kind(),
+            classes,
             probabilities,
-        })
+            threshold,
+        ))
     }
 
-    fn limits(&self) -> PictureLimits<'_> {
+    pub(crate) fn limits(&self) -> PictureLimits<'_> {
         PictureLimits {
             arch: &self.name,
             min_size: self.min_size,
@@ -434,16 +478,16 @@ impl Learner {
     fn infer(
         &self,
         part: DatasetType,
-        mut each: impl FnMut(&Batch, Tensor<2>) -> Result<()>,
+        mut each: impl FnMut(&AnyBatch, Tensor<2>) -> Result<()>,
     ) -> Result<()> {
         let model = self.model.valid();
         let device = self.data().device();
         let limits = self.limits();
-        for batch in self.data().loader(part, self.epochs_trained)? {
+        let features = self.usable_features();
+        for batch in Batches::new(self.data(), features, part, self.epochs_trained)? {
             let batch = batch?;
-            let images = batch.to_device(device, self.data().stats().as_ref());
-            limits.check(&images)?;
-            let logits = model.forward(images);
+            let input = batch.input(self.data(), device);
+            let logits = batch.run(&*model, input, &limits)?;
             check_outputs(&logits, self.data())?;
             each(&batch, logits)?;
         }

@@ -19,20 +19,25 @@
 //! ```
 //!
 //! * Making a learner: [`create_cnn`], [`create_body`], [`create_head`], [`Cnn`], [`Pretrained`].
-//! * Training: [`Learner::fit_one_cycle`], [`FitConfig`], [`LearningRate`], [`schedule`].
+//! * Training: [`Learner::fit_one_cycle`], [`FitConfig`], [`LearningRate`], [`schedule`]; the head alone, fast:
+//!   [`Learner::cache_features`].
 //! * Parts: [`Loss`], [`Metric`], [`Optimizer`], [`Callback`]; what happened: [`Recorder`].
 //! * Using it: [`Learner::predict`], [`Learner::get_preds`], [`Learner::save`], [`Learner::load`];
 //!   taking it out: [`Learner::export_onnx`], [`Learner::export_safetensors`].
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
+mod batches;
 mod body;
+mod cache_features;
 mod callback;
 mod checkpoint;
 mod cnn;
 mod create;
 mod error;
 mod export;
+mod feature_file;
+mod features;
 mod fit;
 mod groups;
 mod head;
@@ -47,19 +52,25 @@ mod predictions;
 mod progress;
 mod recorder;
 pub mod schedule;
+mod target;
 mod train;
 
 pub use body::{Backbone, Pretrained, create_body};
+pub use cache_features::{CacheRefusal, FeatureOrigin, FeatureReport};
 pub use callback::{Callback, Context, State};
-pub use cnn::{Body, Cnn, Head, Model};
+pub use cnn::{Body, Cnn, Head, InferenceBody, Model, TwoParts};
 pub use create::{CnnPlan, LearnerBuilder, ModelPlan, cnn_learner, create_cnn};
 pub use error::{Error, Result};
 pub use fit::FitConfig;
 pub use head::{HeadConfig, HeadPlan, Ps, create_head};
 pub use learner::Learner;
-pub use loss::{CrossEntropy, Loss};
+pub use loss::{BinaryCrossEntropy, CrossEntropy, Loss, MeanSquaredError};
 pub use lr::{LearningRate, WeightDecay, even_mults, slice};
-pub use metrics::{AverageMetric, Metric, Scores, accuracy, argmax, error_rate};
+pub use metrics::{
+    AverageMetric, Metric, RegressionMetric, Scores, accuracy, accuracy_thresh, argmax, error_rate,
+    fbeta, mae, mse, r2_score, rmse,
+};
 pub use optim::{Adam, GroupedOptimizer, Hyper, Optimizer, ParamState, Sgd};
 pub use predictions::{Prediction, Predictions};
 pub use recorder::{EpochRow, Recorder};
+pub use target::TargetTensor;

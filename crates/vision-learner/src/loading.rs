@@ -42,6 +42,7 @@ impl Learner {
         let mut model = self.model.snapshot();
         model.assign(&mut |name, _| new.remove(name));
         self.model = model;
+        self.recheck_features();
     }
 
     pub(crate) fn keep_report(&mut self, report: LoadReport) -> LoadReport {

@@ -1,39 +1,247 @@
-//! Losses, each with the activation that turns its logits into probabilities.
+//! Losses, each with the activation that turns outputs into what `predict` shows.
 
 use burn::tensor::{
-    Int, Tensor,
-    activation::{log_softmax, softmax},
+    Int, Tensor, TensorData,
+    activation::{sigmoid, softmax},
 };
+use vision_data::{Mixed, TargetKind};
+use vision_kernels::ops;
 
-/// A classification loss.
+use crate::{Error, Result, target::TargetTensor};
+
+/// What training minimises.
 ///
 /// The activation belongs to the loss, so that `predict` gives probabilities whatever the loss is
 /// (fastai v1 gives raw logits for every loss that it does not know).
 pub trait Loss: std::fmt::Debug + Send + Sync {
-    /// The loss of each item: logits `[batch, classes]`, targets `[batch]`, result `[batch]`.
-    fn per_item(&self, logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1>;
-
-    /// Probabilities from logits, both `[batch, classes]`.
-    fn activation(&self, logits: Tensor<2>) -> Tensor<2> {
-        softmax(logits, 1)
+    /// The kind of label that it compares with. Default: one class an item.
+    fn kind(&self) -> TargetKind {
+        TargetKind::Category
     }
 
-    /// The mean over the batch, shape `[1]`: what training minimises.
-    fn mean(&self, logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
-        self.per_item(logits, targets).mean()
+    /// The loss of each item, `[batch]`, of outputs `[batch, outputs]`.
+    ///
+    /// # Errors
+    ///
+    /// [`vision_data::Error::WrongTargets`] for labels of another [`kind`](Self::kind).
+    fn per_item(&self, outputs: Tensor<2>, targets: TargetTensor) -> Result<Tensor<1>>;
+
+    /// What `predict` and `get_preds` show for outputs, both `[batch, outputs]`. Default: the softmax,
+    /// probabilities of classes.
+    fn activation(&self, outputs: Tensor<2>) -> Tensor<2> {
+        softmax(outputs, 1)
+    }
+
+    /// How much each item counts in a mean, `[batch]`, on the targets' device. Default: all the same.
+    ///
+    /// # Errors
+    ///
+    /// As [`per_item`](Self::per_item).
+    #[allow(unused_variables)]
+    fn item_weights(&self, targets: TargetTensor) -> Result<Option<Tensor<1>>> {
+        Ok(None)
+    }
+
+    /// The loss of a batch, shape `[1]`: the sum over the items, divided by that of their weights.
+    ///
+    /// # Errors
+    ///
+    /// As [`per_item`](Self::per_item).
+    fn mean(&self, outputs: Tensor<2>, targets: TargetTensor) -> Result<Tensor<1>> {
+        let weights = self.item_weights(targets.clone())?;
+        Ok(mean(self.per_item(outputs, targets)?, weights))
+    }
+
+    /// The loss of a batch of mixed pictures, shape `[1]`: of item i with weight λᵢ its own loss, with
+    /// weight 1 − λᵢ that for its partner's label (Zhang et al., <https://arxiv.org/abs/1710.09412>).
+    ///
+    /// # Errors
+    ///
+    /// As [`per_item`](Self::per_item).
+    fn mean_mixed(
+        &self,
+        outputs: Tensor<2>,
+        targets: TargetTensor,
+        mix: &Mixed,
+    ) -> Result<Tensor<1>> {
+        let device = outputs.device();
+        let partner: Vec<i64> = mix.partner.iter().map(|p| *p as i64).collect();
+        let partner = Tensor::<1, Int>::from_data(TensorData::from(&partner[..]), &device);
+        let lambda = Tensor::<1>::from_floats(&mix.lambda[..], &device);
+        let blend = |own: Tensor<1>, other: Tensor<1>| {
+            own * lambda.clone() + other * lambda.clone().neg().add_scalar(1.0)
+        };
+        let others = targets.select(partner);
+        let weights = match (
+            self.item_weights(targets.clone())?,
+            self.item_weights(others.clone())?,
+        ) {
+            (Some(own), Some(other)) => Some(blend(own, other)),
+            _ => None,
+        };
+        let own = self.per_item(outputs.clone(), targets)?;
+        Ok(mean(blend(own, self.per_item(outputs, others)?), weights))
     }
 }
 
-/// Cross-entropy of the softmax of the logits: −log p(target).
-#[derive(Clone, Copy, Debug, Default)]
-pub struct CrossEntropy;
+fn mean(losses: Tensor<1>, weights: Option<Tensor<1>>) -> Tensor<1> {
+    match weights {
+        Some(weights) => losses.sum() / weights.sum(),
+        None => losses.mean(),
+    }
+}
+
+/// The loss for labels of a kind, as fastai chooses it.
+pub(crate) fn for_kind(kind: TargetKind) -> Box<dyn Loss> {
+    match kind {
+        TargetKind::Category => Box::new(CrossEntropy::default()),
+        TargetKind::MultiCategory => Box::new(BinaryCrossEntropy::default()),
+        TargetKind::Float => Box::new(MeanSquaredError),
+    }
+}
+
+/// Cross-entropy of the softmax of the logits, −log p(target), with PyTorch's label smoothing and class
+/// weights. The default for one class an item.
+///
+/// With weights the mean is over the weights of the items' classes, as in PyTorch.
+///
+/// ```
+/// use vision_learner::CrossEntropy;
+/// let loss = CrossEntropy::default().with_smoothing(0.1)?.with_weights([1.0, 5.0])?;
+/// # Ok::<(), vision_learner::Error>(())
+/// ```
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CrossEntropy {
+    smoothing: f64,
+    weights: Option<Vec<f32>>,
+}
+
+impl CrossEntropy {
+    /// Spreads a part of each target over all classes, its own among them (fastai's
+    /// `LabelSmoothingCrossEntropy`, whose part is 0.1). Default: 0.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Value`] unless it is at least 0 and below 1.
+    pub fn with_smoothing(mut self, part: f64) -> Result<Self> {
+        if !(0.0..1.0).contains(&part) {
+            return Err(Error::Value {
+                field: "smoothing",
+                expected: "a part from 0 to below 1",
+                found: part.to_string(),
+            });
+        }
+        self.smoothing = part;
+        Ok(self)
+    }
+
+    /// Sets a weight for each class, in the order of the data's classes. Default: all 1.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Value`] if one is below 0 or not finite, or none is above 0.
+    pub fn with_weights(mut self, weights: impl Into<Vec<f32>>) -> Result<Self> {
+        self.weights = Some(checked_weights(weights.into())?);
+        Ok(self)
+    }
+}
 
 impl Loss for CrossEntropy {
-    fn per_item(&self, logits: Tensor<2>, targets: Tensor<1, Int>) -> Tensor<1> {
-        let targets = targets.unsqueeze_dim(1);
-        log_softmax(logits, 1)
-            .gather(1, targets)
-            .neg()
-            .squeeze_dim(1)
+    fn per_item(&self, logits: Tensor<2>, targets: TargetTensor) -> Result<Tensor<1>> {
+        let weights = fitting(self.weights.as_deref(), &logits)?;
+        let targets = targets.classes()?;
+        Ok(ops::cross_entropy(logits, targets, self.smoothing, weights))
+    }
+
+    fn item_weights(&self, targets: TargetTensor) -> Result<Option<Tensor<1>>> {
+        let Some(weights) = &self.weights else {
+            return Ok(None);
+        };
+        let classes = targets.classes()?;
+        let weights = Tensor::<1>::from_floats(&weights[..], &classes.device());
+        Ok(Some(weights.select(0, classes)))
+    }
+}
+
+/// Binary cross-entropy of the sigmoid of each logit, in a form that does not overflow. The default for
+/// several classes an item.
+///
+/// An item's loss is the mean over the classes, so that the mean over items is PyTorch's
+/// `BCEWithLogitsLoss(weight)`.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct BinaryCrossEntropy {
+    weights: Option<Vec<f32>>,
+}
+
+impl BinaryCrossEntropy {
+    /// Multiplies the loss of each class with a weight, in the order of the data's classes. Default: 1.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Value`] if one is below 0 or not finite, or none is above 0.
+    pub fn with_weights(mut self, weights: impl Into<Vec<f32>>) -> Result<Self> {
+        self.weights = Some(checked_weights(weights.into())?);
+        Ok(self)
+    }
+}
+
+impl Loss for BinaryCrossEntropy {
+    fn kind(&self) -> TargetKind {
+        TargetKind::MultiCategory
+    }
+
+    fn per_item(&self, logits: Tensor<2>, targets: TargetTensor) -> Result<Tensor<1>> {
+        let weights = fitting(self.weights.as_deref(), &logits)?;
+        let targets = targets.rows(self.kind())?;
+        Ok(ops::binary_cross_entropy(logits, targets, weights))
+    }
+
+    fn activation(&self, logits: Tensor<2>) -> Tensor<2> {
+        sigmoid(logits)
+    }
+}
+
+/// The mean of the squared differences, for numbers; outputs are the predictions. The default for numbers.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct MeanSquaredError;
+
+impl Loss for MeanSquaredError {
+    fn kind(&self) -> TargetKind {
+        TargetKind::Float
+    }
+
+    fn per_item(&self, outputs: Tensor<2>, targets: TargetTensor) -> Result<Tensor<1>> {
+        let difference = outputs - targets.rows(self.kind())?;
+        let squares = difference.clone() * difference;
+        Ok(squares.mean_dim(1).squeeze_dim(1))
+    }
+
+    fn activation(&self, outputs: Tensor<2>) -> Tensor<2> {
+        outputs
+    }
+}
+
+fn checked_weights(weights: Vec<f32>) -> Result<Vec<f32>> {
+    let fit = |w: &f32| w.is_finite() && *w >= 0.0;
+    if weights.iter().all(fit) && weights.iter().any(|w| *w > 0.0) {
+        return Ok(weights);
+    }
+    Err(Error::Value {
+        field: "class weights",
+        expected: "numbers of at least 0, one of them above 0",
+        found: format!("{weights:?}"),
+    })
+}
+
+/// Weights, if there is one for each output.
+fn fitting<'a>(weights: Option<&'a [f32]>, outputs: &Tensor<2>) -> Result<Option<&'a [f32]>> {
+    let expected = outputs.dims()[1];
+    match weights.filter(|weights| weights.len() != expected) {
+        Some(weights) => Err(Error::LengthMismatch {
+            field: "class weights",
+            expected,
+            found: weights.len(),
+        }),
+        None => Ok(weights),
     }
 }

@@ -2,18 +2,36 @@
 
 use std::fmt;
 
+use vision_data::{TargetKind, Targets};
+
+mod multi_label;
+mod regression;
+
+pub use multi_label::{accuracy_thresh, fbeta};
+pub use regression::{RegressionMetric, mae, mse, r2_score, rmse};
+
 /// The raw outputs of one validation batch, on the host.
 #[derive(Clone, Copy, Debug)]
 pub struct Scores<'a> {
-    /// Logits, row-major `[items, classes]`.
+    /// Logits, or predicted numbers, row-major `[items, classes]`.
     pub logits: &'a [f32],
-    /// Number of classes.
+    /// Number of outputs: of classes, or of an item's numbers.
     pub classes: usize,
-    /// The right class of each item.
-    pub targets: &'a [usize],
+    /// The labels of the items.
+    pub targets: &'a Targets,
 }
 
 impl Scores<'_> {
+    /// The number of items.
+    pub fn len(&self) -> usize {
+        self.targets.len()
+    }
+
+    /// Whether there are no items.
+    pub fn is_empty(&self) -> bool {
+        self.targets.is_empty()
+    }
+
     /// The class with the largest logit of each item; the first one wins a tie.
     pub fn predicted(&self) -> impl Iterator<Item = usize> + '_ {
         self.logits.chunks(self.classes.max(1)).map(argmax)
@@ -39,6 +57,11 @@ pub trait Metric: Send {
     /// Column name in the table and in `history.csv`.
     fn name(&self) -> String;
 
+    /// The kind of label that it compares with, which a learner checks. Default: any.
+    fn kind(&self) -> Option<TargetKind> {
+        None
+    }
+
     /// Forgets what was seen.
     fn reset(&mut self);
 
@@ -52,7 +75,8 @@ pub trait Metric: Send {
 /// The mean over all items of a function of a batch.
 pub struct AverageMetric {
     name: String,
-    of_batch: fn(&Scores<'_>) -> f64,
+    kind: Option<TargetKind>,
+    of_batch: Box<dyn Fn(&Scores<'_>) -> f64 + Send>,
     sum: f64,
     items: usize,
 }
@@ -64,13 +88,23 @@ impl AverageMetric {
     /// use vision_learner::AverageMetric;
     /// let always_seven = AverageMetric::new("seven", |_| 7.0);
     /// ```
-    pub fn new(name: impl Into<String>, of_batch: fn(&Scores<'_>) -> f64) -> Self {
+    pub fn new(
+        name: impl Into<String>,
+        of_batch: impl Fn(&Scores<'_>) -> f64 + Send + 'static,
+    ) -> Self {
         Self {
             name: name.into(),
-            of_batch,
+            kind: None,
+            of_batch: Box::new(of_batch),
             sum: 0.0,
             items: 0,
         }
+    }
+
+    /// Says which kind of label the function compares with. Default: any.
+    pub fn for_kind(mut self, kind: TargetKind) -> Self {
+        self.kind = Some(kind);
+        self
     }
 }
 
@@ -79,14 +113,18 @@ impl Metric for AverageMetric {
         self.name.clone()
     }
 
+    fn kind(&self) -> Option<TargetKind> {
+        self.kind
+    }
+
     fn reset(&mut self) {
         (self.sum, self.items) = (0.0, 0);
     }
 
     fn update(&mut self, batch: &Scores<'_>) {
         // Weighted by items, since the last batch may be smaller.
-        self.sum += (self.of_batch)(batch) * batch.targets.len() as f64;
-        self.items += batch.targets.len();
+        self.sum += (self.of_batch)(batch) * batch.len() as f64;
+        self.items += batch.len();
     }
 
     fn value(&self) -> f64 {
@@ -102,17 +140,20 @@ impl fmt::Debug for AverageMetric {
 
 /// The share of items whose largest logit is the right class's.
 pub fn accuracy() -> AverageMetric {
-    AverageMetric::new("accuracy", share_right)
+    AverageMetric::new("accuracy", share_right).for_kind(TargetKind::Category)
 }
 
 /// 1 − accuracy.
 pub fn error_rate() -> AverageMetric {
     AverageMetric::new("error_rate", |batch| 1.0 - share_right(batch))
+        .for_kind(TargetKind::Category)
 }
 
 fn share_right(batch: &Scores<'_>) -> f64 {
-    let pairs = batch.predicted().zip(batch.targets);
-    pairs.filter(|(p, t)| p == *t).count() as f64 / batch.targets.len() as f64
+    // Items without labels count as of the first class, as in fastai.
+    let targets = batch.targets.categories().unwrap_or_default();
+    let pairs = batch.predicted().zip(targets);
+    pairs.filter(|(p, t)| p == t).count() as f64 / batch.len() as f64
 }
 
 #[cfg(test)]
@@ -122,10 +163,11 @@ mod tests {
     fn value(mut metric: impl Metric, batches: &[(&[f32], usize, &[usize])]) -> f64 {
         metric.reset();
         for (logits, classes, targets) in batches.iter().copied() {
+            let targets = targets.iter().map(|t| *t as u32).collect();
             metric.update(&Scores {
                 logits,
                 classes,
-                targets,
+                targets: &Targets::Category(targets),
             });
         }
         metric.value()

@@ -1,14 +1,17 @@
+use vision_data::{Target, TargetKind, Targets};
+
 use crate::metrics::argmax;
 
 /// What a model says about the items of a data set, in the order of the data set.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, PartialEq)]
 pub struct Predictions {
-    /// Probabilities, row-major `[items, classes]`.
+    /// What the loss's activation gives, row-major `[items, classes]`: probabilities of classes, which sum to 1
+    /// where an item has one class; predicted numbers as they are.
     pub probabilities: Vec<f32>,
-    /// Number of classes.
+    /// Number of outputs: of classes, or of an item's numbers.
     pub classes: usize,
-    /// The right class of each item.
-    pub targets: Vec<usize>,
+    /// The labels of the items.
+    pub targets: Targets,
     /// The loss of each item, of its logits.
     pub losses: Vec<f32>,
     /// Position of each item in the data set.
@@ -26,7 +29,7 @@ impl Predictions {
         self.targets.is_empty()
     }
 
-    /// The probabilities of one item, one per class; empty beyond the last item.
+    /// The probabilities of one item, one per class, or its predicted numbers; empty beyond the last item.
     pub fn row(&self, item: usize) -> &[f32] {
         let start = item.saturating_mul(self.classes);
         self.probabilities
@@ -43,10 +46,46 @@ impl Predictions {
 /// What a model says about one picture.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
-    /// Name of the most probable class.
+    /// The label in words: the most probable class; of several classes an item all that are probable enough,
+    /// joined by `;`; the predicted numbers, joined by `;`.
     pub class: String,
-    /// Its index in the list of classes.
+    /// The most probable class's position in the list of classes; of numbers that of the largest.
     pub index: usize,
-    /// The probability of each class; they sum to 1.
+    /// The label: the class, the classes, or the numbers.
+    pub label: Target,
+    /// The probability of each class, which sum to 1 where an item has one; the predicted numbers.
     pub probabilities: Vec<f32>,
+}
+
+impl Prediction {
+    /// From the activations of one item's outputs.
+    pub(crate) fn new(
+        kind: TargetKind,
+        classes: &[String],
+        probabilities: Vec<f32>,
+        threshold: f32,
+    ) -> Self {
+        let index = argmax(&probabilities);
+        let name = |class: &usize| classes.get(*class).map_or("", String::as_str);
+        let (class, label) = match kind {
+            TargetKind::Category => (name(&index).to_owned(), Target::Category(index)),
+            TargetKind::MultiCategory => {
+                let probable = probabilities.iter().enumerate();
+                let probable = probable.filter(|(_, p)| **p >= threshold);
+                let probable: Vec<usize> = probable.map(|(class, _)| class).collect();
+                let names: Vec<&str> = probable.iter().map(name).collect();
+                (names.join(";"), Target::MultiCategory(probable))
+            }
+            TargetKind::Float => {
+                let numbers: Vec<String> = probabilities.iter().map(f32::to_string).collect();
+                (numbers.join(";"), Target::Float(probabilities.clone()))
+            }
+        };
+        Self {
+            class,
+            index,
+            label,
+            probabilities,
+        }
+    }
 }

@@ -1,12 +1,14 @@
 //! The training loop.
 
 use burn::tensor::Tensor;
-use vision_data::{Batch, DatasetType, Device, ImageDataBunch};
+use vision_data::{DatasetType, Device, ImageDataBunch, Targets};
 use vision_models::{layers::RandomStream, state::values};
 
 use crate::{
     Error, Result,
+    batches::{AnyBatch, Batches},
     callback::{Callback, Context},
+    features::FeatureCache,
     loss::Loss,
     metrics::{Metric, Scores},
     model::AnyModel,
@@ -16,6 +18,7 @@ use crate::{
 pub(crate) struct Run<'a> {
     pub(crate) loss: &'a dyn Loss,
     pub(crate) metrics: &'a mut [Box<dyn Metric>],
+    pub(crate) features: Option<&'a FeatureCache>,
     pub(crate) dropout: &'a RandomStream,
     pub(crate) seed: u64,
     /// Epochs trained before this fit: order and augmentation of an epoch follow from its number.
@@ -75,7 +78,7 @@ impl Run<'_> {
         ctx.state.skip_validate = false;
         ctx.state.batches = ctx.data.batches(DatasetType::Train);
         self.each(ctx, |callback, ctx| callback.on_epoch_begin(ctx))?;
-        for batch in ctx.data.loader(DatasetType::Train, epoch)? {
+        for batch in Batches::new(ctx.data, self.features, DatasetType::Train, epoch)? {
             let batch = batch?;
             // A key per batch, so that a run that stops and goes on draws the same masks.
             let key = mix(self.seed, epoch, ctx.state.num_batch as u64);
@@ -97,28 +100,30 @@ impl Run<'_> {
         &mut self,
         ctx: &mut Context<'_>,
         model: Option<&dyn AnyModel>,
-        batch: &Batch,
+        batch: &AnyBatch,
         device: &Device,
     ) -> Result<()> {
         (ctx.state.skip_backward, ctx.state.skip_step) = (false, false);
-        ctx.state.last_input = Some(batch.to_device(device, ctx.data.stats().as_ref()));
-        ctx.state.last_target = Some(batch.targets(device)?);
+        ctx.state.last_input = Some(batch.input(ctx.data, device));
+        ctx.state.last_target = Some(batch.targets(ctx.data, device)?);
         self.each(ctx, |callback, ctx| callback.on_batch_begin(ctx))?;
-        let images = ctx.state.last_input.clone();
+        let input = ctx.state.last_input.clone();
         let targets = ctx.state.last_target.clone();
         // A callback that takes the input away has nothing to train on.
-        let (Some(images), Some(targets)) = (images, targets) else {
+        let (Some(input), Some(targets)) = (input, targets) else {
             ctx.state.skip_backward = true;
             return Ok(());
         };
-        self.limits.check(&images)?;
         let model = model.unwrap_or(&**ctx.model);
-        let logits = model.forward(images);
+        let logits = batch.run(model, input, &self.limits)?;
         check_outputs(&logits, ctx.data)?;
         ctx.state.last_output = Some(logits);
         self.each(ctx, |callback, ctx| callback.on_loss_begin(ctx))?;
         if let Some(logits) = ctx.state.last_output.clone() {
-            let loss = self.loss.mean(logits, targets);
+            let loss = match batch.mix() {
+                Some(mix) => self.loss.mean_mixed(logits, targets, mix)?,
+                None => self.loss.mean(logits, targets)?,
+            };
             ctx.state.last_loss = scalar(&loss);
             ctx.state.loss = Some(loss);
         }
@@ -156,12 +161,11 @@ impl Run<'_> {
         let model = ctx.model.valid();
         let device = ctx.data.device().clone();
         let mut scoring = Scoring::new(self.metrics);
-        for batch in ctx.data.loader(DatasetType::Valid, 0)? {
+        for batch in Batches::new(ctx.data, self.features, DatasetType::Valid, 0)? {
             let batch = batch?;
             self.forward(ctx, Some(&*model), &batch, &device)?;
             if let Some(logits) = ctx.state.last_output.take() {
-                let targets = batch.labels.categories()?;
-                scoring.add(self.metrics, ctx.state.last_loss, logits, &targets);
+                scoring.add(self.metrics, ctx.state.last_loss, logits, batch.labels());
             }
             (ctx.state.loss, ctx.state.last_input) = (None, None);
             self.each(ctx, |callback, ctx| callback.on_batch_end(ctx))?;
@@ -195,7 +199,7 @@ impl Scoring {
         metrics: &mut [Box<dyn Metric>],
         loss: f64,
         logits: Tensor<2>,
-        targets: &[usize],
+        targets: &Targets,
     ) {
         self.loss += loss * targets.len() as f64;
         self.items += targets.len();

@@ -16,7 +16,7 @@
 //! ```
 //!
 //! * [`arch`]: the registry. * [`cut`]: where the body ends. * [`layers`]: the building blocks.
-//! * [`init`]: seeded initial values. * [`state`]: parameters by name.
+//! * [`init`]: seeded initial values. * [`state`]: parameters by name. * [`mode`]: what training changes.
 //! * [`parity`]: comparison with torchvision's numbers, without a weights file.
 //! * [`export`]: to ONNX, and to PyTorch's names.
 //! * [`weights`]: PyTorch, safetensors and ONNX files, read as data: nothing in a file is ever executed.
@@ -30,6 +30,7 @@ mod error;
 pub mod export;
 pub mod init;
 pub mod layers;
+pub mod mode;
 pub mod parity;
 pub mod state;
 pub mod weights;

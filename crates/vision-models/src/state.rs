@@ -108,24 +108,24 @@ pub fn assign<M: Module>(module: M, source: &mut Source<'_>) -> M {
 
 /// Where a traversal is.
 #[derive(Default)]
-struct Path(Vec<(String, String)>);
+pub(crate) struct Path(Vec<(String, String)>);
 
 impl Path {
-    fn enter(&mut self, name: &str, container: &str) {
+    pub(crate) fn enter(&mut self, name: &str, container: &str) {
         self.0.push((name.to_owned(), container.to_owned()));
     }
 
-    fn exit(&mut self) {
+    pub(crate) fn exit(&mut self) {
         self.0.pop();
     }
 
     /// The variant of an enum is no part of a name: PyTorch has no such level.
-    fn name(&self) -> String {
+    pub(crate) fn name(&self) -> String {
         let parts = self.0.iter().filter(|(_, c)| !c.starts_with("Enum:"));
         parts.map(|(n, _)| n.as_str()).collect::<Vec<_>>().join(".")
     }
 
-    fn owner(&self) -> String {
+    pub(crate) fn owner(&self) -> String {
         let container = self.0.last().map_or("", |(_, c)| c);
         container
             .strip_prefix("Struct:")

@@ -21,9 +21,10 @@ pub mod prelude {
     };
     pub use vision_interp::ClassificationInterpretation;
     pub use vision_learner::{
-        Adam, Callback, Cnn, CrossEntropy, FitConfig, Head, HeadConfig, Learner, LearningRate,
-        Model, Predictions, Pretrained, Sgd, accuracy, cnn_learner, create_body, create_cnn,
-        create_head, error_rate, slice,
+        Adam, BinaryCrossEntropy, Callback, Cnn, CrossEntropy, FitConfig, Head, HeadConfig,
+        Learner, LearningRate, MeanSquaredError, Model, Predictions, Pretrained, Sgd, accuracy,
+        accuracy_thresh, cnn_learner, create_body, create_cnn, create_head, error_rate, fbeta, mae,
+        mse, r2_score, rmse, slice,
     };
     pub use vision_models::{
         Arch, Cut,

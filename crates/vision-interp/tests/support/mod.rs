@@ -2,6 +2,7 @@
 #![allow(dead_code, unreachable_pub)] // each test file uses some of it
 
 use image::{Rgb, RgbImage};
+use vision_data::Targets;
 use vision_interp::{ClassificationInterpretation, ImageError};
 use vision_learner::Predictions;
 
@@ -12,15 +13,18 @@ pub fn names(names: &[&str]) -> Vec<String> {
 /// Predictions for items with these actual and predicted classes and losses. The predicted class has a
 /// probability of 0.6, the others share the rest.
 pub fn predictions(classes: usize, items: &[(usize, usize, f32)]) -> Predictions {
+    let actual = items.iter().map(|(actual, ..)| *actual as u32).collect();
     let mut all = Predictions {
+        probabilities: Vec::new(),
         classes,
-        ..Predictions::default()
+        targets: Targets::Category(actual),
+        losses: Vec::new(),
+        indices: Vec::new(),
     };
-    for (index, (actual, predicted, loss)) in items.iter().enumerate() {
+    for (index, (_, predicted, loss)) in items.iter().enumerate() {
         let rest = 0.4 / (classes.max(2) - 1) as f32;
         all.probabilities
             .extend((0..classes).map(|c| if c == *predicted { 0.6 } else { rest }));
-        all.targets.push(*actual);
         all.losses.push(*loss);
         all.indices.push(index);
     }

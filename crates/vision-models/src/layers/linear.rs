@@ -1,7 +1,8 @@
 use burn::{
     module::{Module, Param},
-    tensor::{Tensor, module::linear},
+    tensor::Tensor,
 };
+use vision_kernels::ops;
 
 use crate::init::{Init, WeightInit};
 
@@ -41,11 +42,7 @@ impl Linear {
 
     /// Maps `[batch, in_features]` to `[batch, out_features]`.
     pub fn forward(&self, x: Tensor<2>) -> Tensor<2> {
-        // The transposition is a view: the matrix product reads either layout.
-        linear(
-            x,
-            self.weight.val().transpose(),
-            self.bias.as_ref().map(Param::val),
-        )
+        let bias = self.bias.as_ref().map(Param::val);
+        ops::linear(x, self.weight.val(), bias)
     }
 }

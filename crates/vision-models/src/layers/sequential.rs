@@ -109,6 +109,16 @@ impl Sequential {
         channels_last(x, |x| self.run(x))
     }
 
+    /// Applies the layers from child `first` on to what the children before it gave.
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn forward_from(&self, first: usize, x: Tensor<4>) -> Tensor<4> {
+        let rest = self.children.get(first..).unwrap_or_default();
+        channels_last(x, |x| run(rest, x))
+    }
+
     /// Applies the layers to `[batch, height, width, channels]`.
     ///
     /// A convolution, the batch norm that follows and its ReLU are one operation each way where the

@@ -36,9 +36,9 @@ def cross_entropy(logits, targets, smoothing=0.0, weights=None):
 def binary(logits, targets, weights=None):
     logits = torch.as_tensor(logits).requires_grad_()
     targets = torch.as_tensor(targets)
-    losses = F.binary_cross_entropy_with_logits(logits, targets, weight=weights, reduction="none").mean(1)
+    losses = F.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights, reduction="none").mean(1)
     losses.sum().backward()
-    mean = F.binary_cross_entropy_with_logits(logits, targets, weight=weights)
+    mean = F.binary_cross_entropy_with_logits(logits, targets, pos_weight=weights)
     return {
         "columns": logits.shape[1], "logits": flat(logits), "targets": flat(targets),
         "weights": None if weights is None else flat(weights),

@@ -6,7 +6,7 @@ use std::sync::{Arc, OnceLock};
 
 use crate::error::{Error, Result};
 use crate::image::Image;
-use crate::reader::Reader;
+use crate::reader::{ReadConfig, Reader};
 use crate::resize::Size;
 use crate::targets::{Target, Targets};
 
@@ -150,6 +150,11 @@ impl ImageDataset {
     /// The files, in order.
     pub fn paths(&self) -> &[PathBuf] {
         &self.0.paths
+    }
+
+    /// How the files are read.
+    pub fn reading(&self) -> &ReadConfig {
+        self.0.reader.config()
     }
 
     /// The names of the classes, in the order of the labels.

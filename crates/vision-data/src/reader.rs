@@ -66,6 +66,14 @@ impl ReadConfig {
         self
     }
 
+    /// The options that change pixels, in words: two of the same words read the same pixels.
+    pub fn pixel_options(&self) -> String {
+        format!(
+            "reduced JPEGs {}, presize {:?}",
+            self.reduced_jpegs, self.presize
+        )
+    }
+
     /// Whether JPEGs much larger than the size of the data are decoded at 1/2, 1/4 or 1/8, the
     /// smallest of them that leaves the shorter side at least twice as long as the longer side of
     /// that size; not by default, since pixels differ from those of a whole picture that is made
@@ -131,6 +139,10 @@ impl Reader {
             config,
             kept: AtomicUsize::new(0),
         }
+    }
+
+    pub(crate) fn config(&self) -> &ReadConfig {
+        &self.config
     }
 
     /// The image of a file, from the disk cache or by decoding it.

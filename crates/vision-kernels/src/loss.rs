@@ -110,7 +110,8 @@ impl CrossEntropy<'_> {
 }
 
 /// The binary cross-entropy of the sigmoid of logits: of each item the mean over its columns of
-/// `w · ((1 - y) z - log σ(z))`, and its gradient if that is asked for, in one pass.
+/// `(1 - y) z - (1 + (w - 1) y) log σ(z)`, and its gradient if that is asked for, in one pass. `w` is how much
+/// a target of 1 weighs, PyTorch's `pos_weight`.
 ///
 /// `logits`, `targets` (each from 0 to 1) and `dlogits` are `[items, columns]`, `losses` is `[items]`,
 /// `weights` (all 1 if there are none) `[columns]`. Nothing overflows; what is not a number comes out as in
@@ -140,15 +141,14 @@ pub fn binary_cross_entropy(
             let targets = targets.get(item * columns..).unwrap_or_default();
             let mut loss = 0.0;
             for (c, (&z, &y)) in logits.iter().zip(targets).enumerate() {
-                let weight = weights
-                    .and_then(|weights| weights.get(c).copied())
-                    .unwrap_or(1.0);
+                let weight = weights.and_then(|weights| weights.get(c).copied());
+                let positive = 1.0 + (weight.unwrap_or(1.0) - 1.0) * y;
                 let power = (-z.abs()).exp();
                 let log_sigmoid = z.min(0.0) - power.ln_1p();
-                loss += f64::from(weight * ((1.0 - y) * z - log_sigmoid));
+                loss += f64::from((1.0 - y) * z - positive * log_sigmoid);
                 if let Some(dlogit) = dlogits.as_deref_mut().and_then(|d| d.get_mut(c)) {
-                    let sigmoid = if z < 0.0 { power } else { 1.0 } / (1.0 + power);
-                    *dlogit = weight * (sigmoid - y) / columns as f32;
+                    let negative = if z < 0.0 { 1.0 } else { power } / (1.0 + power);
+                    *dlogit = (1.0 - y - positive * negative) / columns as f32;
                 }
             }
             loss / columns as f64

@@ -342,7 +342,7 @@ pub fn cross_entropy(
 }
 
 /// The [binary cross-entropy](crate::loss::binary_cross_entropy) of each item, `[items]`: logits and targets
-/// `[items, columns]`, weights one a column.
+/// `[items, columns]`; weights, one a column, are those of targets of 1.
 ///
 /// # Panics
 ///

@@ -22,7 +22,8 @@ fn surprise(logits: &[f64], wanted: &[f64]) -> f64 {
 fn binary(logits: &[f64], targets: &[f32], weights: &[f32]) -> f64 {
     let terms = logits.iter().zip(targets).zip(weights).map(|((z, y), w)| {
         let (p, y) = (1.0 / (1.0 + (-z).exp()), f64::from(*y));
-        -f64::from(*w) * (y * p.ln() + (1.0 - y) * (1.0 - p).ln())
+        let positive = 1.0 + (f64::from(*w) - 1.0) * y;
+        -(positive * p.ln() + (1.0 - y) * ((1.0 - p) / p).ln())
     });
     terms.sum::<f64>() / logits.len() as f64
 }

@@ -1,5 +1,7 @@
 //! What training and inference run over: batches of pictures, or of features that were kept.
 
+use std::time::Duration;
+
 use burn::tensor::{Device, Tensor};
 use vision_data::{Batch, DatasetType, ImageDataBunch, Loader, Mixed, Targets};
 
@@ -45,6 +47,16 @@ impl<'a> Batches<'a> {
             Some(batches) => Self::Features(batches),
             None => Self::Pictures(Box::new(data.loader(part, epoch)?)),
         })
+    }
+}
+
+impl Batches<'_> {
+    /// How long the calls for batches have waited for the loader's threads; nothing where features are kept.
+    pub(crate) fn waited(&self) -> Duration {
+        match self {
+            Self::Pictures(loader) => loader.waited(),
+            Self::Features(_) => Duration::ZERO,
+        }
     }
 }
 

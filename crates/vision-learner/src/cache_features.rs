@@ -262,7 +262,9 @@ impl Learner {
             });
         }
         let transforms = self.data().transforms();
-        if transforms.train != transforms.valid || !transforms.valid.iter().all(is_fixed) {
+        let pipeline = |part| format!("{:?}", self.data().pipeline(part));
+        let same = pipeline(DatasetType::Train) == pipeline(DatasetType::Valid);
+        if !same || !transforms.valid.iter().all(is_fixed) {
             return refuse(CacheRefusal::RandomTransforms {
                 transforms: format!("{:?}", transforms.train),
             });
@@ -301,12 +303,11 @@ impl Learner {
     fn feature_setup(&self) -> String {
         let data = self.data();
         format!(
-            "vision {} {} size {:?} {:?} transforms {:?} stats {:?} batches {} {} on {} {:?}",
+            "vision {} {}, {}, {:?}, stats {:?}, batches {} and {}, on {}, {:?}",
             env!("CARGO_PKG_VERSION"),
             self.name,
-            data.size(),
-            data.resize_method(),
-            data.transforms().valid,
+            data.train_ds().reading().pixel_options(),
+            data.pipeline(DatasetType::Valid),
             data.stats(),
             data.batch_size(),
             data.val_batch_size(),

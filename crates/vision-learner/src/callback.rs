@@ -1,5 +1,7 @@
 //! Events of the training loop, and what a callback may see and change at each of them.
 
+use std::time::Duration;
+
 use burn::tensor::{Gradients, Tensor};
 use vision_data::ImageDataBunch;
 
@@ -120,6 +122,8 @@ pub struct State {
     pub num_batch: usize,
     /// Batches of the pass that is running.
     pub batches: usize,
+    /// How long training has waited for batches in this epoch.
+    pub waited: Duration,
     /// Whether the batch is for training.
     pub train: bool,
     /// Pictures of the batch, `[batch, 3, height, width]`; of kept features the features.

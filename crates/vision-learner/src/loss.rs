@@ -167,19 +167,20 @@ impl Loss for CrossEntropy {
 /// several classes an item.
 ///
 /// An item's loss is the mean over the classes, so that the mean over items is PyTorch's
-/// `BCEWithLogitsLoss(weight)`.
+/// `BCEWithLogitsLoss(pos_weight)`.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct BinaryCrossEntropy {
     weights: Option<Vec<f32>>,
 }
 
 impl BinaryCrossEntropy {
-    /// Multiplies the loss of each class with a weight, in the order of the data's classes. Default: 1.
+    /// Sets how much an item that has a class weighs against one that has not, for each class in the order of the
+    /// data's classes. Default: all 1.
     ///
     /// # Errors
     ///
     /// [`Error::Value`] if one is below 0 or not finite, or none is above 0.
-    pub fn with_weights(mut self, weights: impl Into<Vec<f32>>) -> Result<Self> {
+    pub fn with_pos_weights(mut self, weights: impl Into<Vec<f32>>) -> Result<Self> {
         self.weights = Some(checked_weights(weights.into())?);
         Ok(self)
     }

@@ -22,6 +22,8 @@ pub struct EpochRow {
     pub seconds: f64,
     /// Wall time of the training batches alone, in seconds.
     pub train_seconds: f64,
+    /// Of that, the time in which training waited for the loader, in seconds.
+    pub wait_seconds: f64,
     /// Pictures trained on.
     pub images: usize,
 }
@@ -30,6 +32,11 @@ impl EpochRow {
     /// Training pictures per second, without validation.
     pub fn images_per_second(&self) -> f64 {
         self.images as f64 / self.train_seconds
+    }
+
+    /// The share of the training time in which training waited for the loader, from 0 to 1.
+    pub fn waiting(&self) -> f64 {
+        self.wait_seconds / self.train_seconds
     }
 }
 
@@ -168,6 +175,7 @@ impl Callback for Recording {
             metrics: ctx.state.last_metrics.iter().map(|(_, v)| *v).collect(),
             seconds: self.begin.elapsed().as_secs_f64(),
             train_seconds: (trained - self.begin).as_secs_f64(),
+            wait_seconds: ctx.state.waited.as_secs_f64(),
             images: self.images,
         });
         Ok(())

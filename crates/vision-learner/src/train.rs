@@ -78,7 +78,9 @@ impl Run<'_> {
         ctx.state.skip_validate = false;
         ctx.state.batches = ctx.data.batches(DatasetType::Train);
         self.each(ctx, |callback, ctx| callback.on_epoch_begin(ctx))?;
-        for batch in Batches::new(ctx.data, self.features, DatasetType::Train, epoch)? {
+        let mut batches = Batches::new(ctx.data, self.features, DatasetType::Train, epoch)?;
+        while let Some(batch) = batches.next() {
+            ctx.state.waited = batches.waited();
             let batch = batch?;
             // A key per batch, so that a run that stops and goes on draws the same masks.
             let key = mix(self.seed, epoch, ctx.state.num_batch as u64);

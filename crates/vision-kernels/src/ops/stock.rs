@@ -124,11 +124,16 @@ pub(super) fn binary_cross_entropy(
     weights: Option<&[f32]>,
 ) -> Tensor<1> {
     let weights = weights.map(|weights| like(weights, &logits));
-    let losses = targets.neg().add_scalar(1.0) * logits.clone() - log_sigmoid(logits);
-    let losses = match weights {
-        Some(weights) => losses * weights.unsqueeze_dim(0),
-        None => losses,
+    let negative = targets.clone().neg().add_scalar(1.0) * logits.clone();
+    let logs = log_sigmoid(logits);
+    let positive = match weights {
+        Some(weights) => {
+            let factors = (targets * weights.sub_scalar(1.0).unsqueeze_dim(0)).add_scalar(1.0);
+            logs * factors
+        }
+        None => logs,
     };
+    let losses = negative - positive;
     losses.mean_dim(1).squeeze_dim(1)
 }
 

@@ -435,7 +435,7 @@ fn filled(images: Tensor<4>, size: usize) -> Tensor<4> {
 /// Whether a transform does the same to a picture each time. Unknown ones count as random.
 fn is_fixed(transform: &Transform) -> bool {
     match transform {
-        Transform::CropPad { row, col, .. } => row[0] == row[1] && col[0] == col[1],
+        Transform::CropPad { row, col } => row.low() == row.high() && col.low() == col.high(),
         _ => false,
     }
 }

@@ -11,6 +11,7 @@ use clap::ValueEnum;
 use serde_json::{Value, json};
 use vision::data::{
     DatasetType, ImageDataBunch, ImageDataBunchBuilder, ReadConfig, get_transforms,
+    transforms::presize,
 };
 
 use crate::Result;
@@ -34,9 +35,13 @@ impl Kind {
     fn settings(self) -> &'static [Setting] {
         match self {
             Self::Photos => &[
-                ("random_resized_crop", |data| data.size(224)),
+                ("random_resized_crop", |data| {
+                    data.size(224).transforms(presize())
+                }),
                 ("random_resized_crop+aug_transforms", |data| {
-                    data.size(224).transforms(get_transforms())
+                    let (crop, others) = (presize(), get_transforms());
+                    let train = [crop.train, others.train].concat();
+                    data.size(224).transforms((train, crop.valid))
                 }),
             ],
             Self::Mnist => &[("plain", |data| data)],

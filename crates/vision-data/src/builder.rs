@@ -1,17 +1,17 @@
 //! The options of a data bunch, checked before any work begins.
 
-use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::thread;
 
 use burn::tensor::Device;
 
+use crate::balance::{ClassWeights, Draw, Sampler};
+use crate::data_block::LabelledFiles;
 use crate::databunch::ImageDataBunch;
 use crate::dataset::ImageDataset;
 use crate::device;
 use crate::error::{Error, Result};
-use crate::folder::{Found, Layout, TestFolder};
-use crate::labels::check_classes;
+use crate::items::image_files;
 use crate::loader::BadImages;
 use crate::mix::BatchTransform;
 use crate::padding::PaddingMode;
@@ -19,9 +19,8 @@ use crate::pipeline::Pipeline;
 use crate::reader::{ReadConfig, Reader};
 use crate::resize::{ResizeMethod, Size};
 use crate::resizing::Resizing;
-use crate::split::check_valid_pct;
+use crate::sources::{FromFolder, Source, TestFolder};
 use crate::stats::Stats;
-use crate::targets::{TargetKind, Targets};
 use crate::transforms::Transforms;
 
 /// The seed if nobody names one.
@@ -32,12 +31,19 @@ const MOST_WORKERS: usize = 16;
 
 /// Collects the options of an [`ImageDataBunch`]; [`build`](Self::build) makes it.
 ///
+/// `S` is what it reads, which has options of its own.
+///
 /// | option | default |
 /// |---|---|
-/// | `train`, `valid` | folders of these names |
-/// | `test` | the folder `test`, if there is one |
-/// | `valid_pct` | none: the folders decide |
-/// | `classes` | the folders of the training images, sorted |
+/// | `train`, `valid` (folder) | folders of these names |
+/// | `test` | none; from a folder the folder `test`, if there is one |
+/// | `valid_pct`, `split` | 0.2; from a folder none: the folders decide |
+/// | `classes` | the labels of the training images, sorted |
+/// | `label_delim`, `label_with` | one class an image, or as the labels are |
+/// | `fn_col`, `label_col`, `folder`, `suffix` (table) | the first and the second column; files under the root |
+/// | `csv_labels`, `delimiter`, `header` (CSV) | `labels.csv`, commas, a header |
+/// | `class_weights` | none |
+/// | `sampler` | each image once, in random order |
 /// | `batch_size` | 64 |
 /// | `val_batch_size` | as `batch_size` |
 /// | `size`, `resize_method`, `mult` | images stay as they are |
@@ -51,10 +57,11 @@ const MOST_WORKERS: usize = 16;
 /// | `reading` | [`ReadConfig::new`]: 1 GiB of decoded images are kept in memory |
 #[derive(Clone, Debug)]
 #[must_use = "nothing is read before `build`"]
-pub struct ImageDataBunchBuilder {
-    /// Without images if it is not to be read.
-    read_folder: bool,
-    layout: Layout,
+pub struct ImageDataBunchBuilder<S = FromFolder> {
+    pub(crate) source: S,
+    pub(crate) test: TestFolder,
+    class_weights: ClassWeights,
+    sampler: Sampler,
     batch_size: usize,
     val_batch_size: Option<usize>,
     resizing: Resizing,
@@ -62,24 +69,19 @@ pub struct ImageDataBunchBuilder {
     batch_transforms: Vec<BatchTransform>,
     stats: Option<Stats>,
     num_workers: Option<usize>,
+    seed: u64,
     device: Option<Device>,
     bad_images: BadImages,
     reading: ReadConfig,
 }
 
-impl ImageDataBunchBuilder {
-    pub(crate) fn from_folder(root: PathBuf) -> Self {
+impl<S: Source> ImageDataBunchBuilder<S> {
+    pub(crate) fn new(source: S) -> Self {
         Self {
-            read_folder: true,
-            layout: Layout {
-                root,
-                train: "train".to_owned(),
-                valid: "valid".to_owned(),
-                test: TestFolder::IfPresent,
-                valid_pct: None,
-                seed: DEFAULT_SEED,
-                classes: None,
-            },
+            source,
+            test: TestFolder::Default,
+            class_weights: ClassWeights::None,
+            sampler: Sampler::Shuffled,
             batch_size: 64,
             val_batch_size: None,
             resizing: Resizing::default(),
@@ -87,59 +89,35 @@ impl ImageDataBunchBuilder {
             batch_transforms: Vec::new(),
             stats: None,
             num_workers: None,
+            seed: DEFAULT_SEED,
             device: None,
             bad_images: BadImages::Fail,
             reading: ReadConfig::default(),
         }
     }
 
-    pub(crate) fn without_images(root: PathBuf) -> Self {
-        Self {
-            read_folder: false,
-            ..Self::from_folder(root)
-        }
-    }
-
-    /// The folder of the training images, in the root.
-    pub fn train(mut self, folder: impl Into<String>) -> Self {
-        self.layout.train = folder.into();
-        self
-    }
-
-    /// The folder of the validation images, in the root.
-    pub fn valid(mut self, folder: impl Into<String>) -> Self {
-        self.layout.valid = folder.into();
-        self
-    }
-
     /// The folder of the test images, in the root. They have no labels, whatever their folders.
     pub fn test(mut self, folder: impl Into<String>) -> Self {
-        self.layout.test = TestFolder::Named(folder.into());
-        self
-    }
-
-    /// Reads no test images: with [`valid_pct`](Self::valid_pct), `test` may then be a class.
-    pub fn no_test(mut self) -> Self {
-        self.layout.test = TestFolder::None;
-        self
-    }
-
-    /// Splits all images of the root, but for those of the test folder, at random: this fraction
-    /// of them (rounded down) is for validation, 0 for none.
-    pub fn valid_pct(mut self, fraction: f64) -> Self {
-        self.layout.valid_pct = Some(fraction);
+        self.test = TestFolder::Named(folder.into());
         self
     }
 
     /// Decides the random split, the order of each epoch and all transforms.
     pub fn seed(mut self, seed: u64) -> Self {
-        self.layout.seed = seed;
+        self.seed = seed;
         self
     }
 
-    /// The classes and their order. Images of other classes are left out.
-    pub fn classes<S: Into<String>>(mut self, classes: impl IntoIterator<Item = S>) -> Self {
-        self.layout.classes = Some(classes.into_iter().map(Into::into).collect());
+    /// How much each class counts in the loss; the learner takes them from
+    /// [`ImageDataBunch::class_weights`].
+    pub fn class_weights(mut self, weights: ClassWeights) -> Self {
+        self.class_weights = weights;
+        self
+    }
+
+    /// In which order an epoch takes the training images.
+    pub fn sampler(mut self, sampler: Sampler) -> Self {
+        self.sampler = sampler;
         self
     }
 
@@ -221,48 +199,56 @@ impl ImageDataBunchBuilder {
         self
     }
 
-    /// Checks the options, reads the folder (not the images in it), and puts the data together.
+    /// Checks the options, reads names and labels (not the images), and puts the data together.
     ///
     /// # Errors
     ///
-    /// [`Error::BadOption`] for an option outside its range; [`Error::NotAFolder`],
-    /// [`Error::MissingFolder`], [`Error::NoImages`], [`Error::Unlabelled`], [`Error::EmptySplit`]
-    /// or [`Error::Io`] where the folder is not as expected; [`Error::TooFewClasses`],
-    /// [`Error::BadClasses`], [`Error::ClassNotUtf8`] or [`Error::UnknownClasses`] where the
-    /// classes are not; and the errors of [`device::default_device`] if no device was given.
+    /// [`Error::BadOption`] for an option outside its range; the errors of the steps of the
+    /// [data block](crate::data_block) where files, split or labels are not as expected; and those
+    /// of [`device::default_device`] if no device was given.
     pub fn build(self) -> Result<ImageDataBunch> {
         self.check()?;
         let device = match self.device {
             Some(device) => device,
             None => device::default_device()?,
         };
-        let Found {
-            classes,
-            train,
-            valid,
-            test,
-        } = if self.read_folder {
-            self.layout.read()?
-        } else {
-            classes_alone(&self.layout)?
+        let optional_test = self.source.optional_test();
+        let mut lists = self.source.read(&self.test, self.seed)?;
+        match (&self.test, optional_test) {
+            (TestFolder::Named(name), _) => lists = lists.add_test_folder(name)?,
+            // Nobody asked for it, so it may be empty.
+            (TestFolder::Default, Some(folder)) => {
+                let files = image_files(&folder)?;
+                if !files.is_empty() {
+                    lists = lists.with_test(files);
+                }
+            }
+            (TestFolder::Default | TestFolder::None, _) => {}
+        }
+        let classes: Arc<[String]> = lists.classes.into();
+        let train = &lists.train.targets;
+        let class_weights = self.class_weights.resolve(&classes, train)?;
+        let draw = match self.sampler {
+            Sampler::Shuffled => None,
+            Sampler::Balanced => Some(Draw::balanced(classes.len(), train)?),
         };
-        let classes: Arc<[String]> = classes.into();
         let reader = Arc::new(Reader::new(self.reading, self.resizing.size));
-        let dataset =
-            |paths, labels| ImageDataset::new(paths, labels, classes.clone(), reader.clone());
+        let dataset = |LabelledFiles { files, targets }| {
+            ImageDataset::new(files, targets, classes.clone(), reader.clone())
+        };
         let pipeline = |list: &[_]| Pipeline::new(list, self.resizing).map(Arc::new);
         Ok(ImageDataBunch {
             train_pipeline: pipeline(&self.transforms.train)?,
             valid_pipeline: pipeline(&self.transforms.valid)?,
-            kind: TargetKind::Category,
-            c: classes.len(),
-            train: dataset(train.0, Targets::Category(train.1)),
-            valid: dataset(valid.0, Targets::Category(valid.1)),
-            test: test.map(|paths| {
-                let unlabelled = Targets::Empty(paths.len());
-                dataset(paths, unlabelled)
-            }),
-            path: Arc::from(self.layout.root.as_path()),
+            kind: lists.kind,
+            c: lists.c,
+            class_weights: class_weights.map(Into::into),
+            draw: draw.map(Arc::new),
+            dropped: lists.dropped.into(),
+            train: dataset(lists.train),
+            valid: dataset(lists.valid),
+            test: lists.test.map(dataset),
+            path: lists.path.into(),
             classes,
             batch_size: self.batch_size,
             val_batch_size: self.val_batch_size.unwrap_or(self.batch_size),
@@ -271,7 +257,7 @@ impl ImageDataBunchBuilder {
             batch_transforms: self.batch_transforms.into(),
             stats: self.stats,
             num_workers: self.num_workers.unwrap_or_else(default_workers),
-            seed: self.layout.seed,
+            seed: self.seed,
             device,
             bad_images: self.bad_images,
         })
@@ -290,31 +276,13 @@ impl ImageDataBunchBuilder {
         positive("val_batch_size", self.val_batch_size)?;
         self.stats.as_ref().map_or(Ok(()), Stats::check)?;
         self.reading.check()?;
-        self.layout.valid_pct.map_or(Ok(()), check_valid_pct)?;
+        self.source.check()?;
         self.batch_transforms
             .iter()
             .try_for_each(BatchTransform::check)?;
         Pipeline::new(&self.transforms.train, self.resizing)?;
         Pipeline::new(&self.transforms.valid, self.resizing).map(drop)
     }
-}
-
-/// The data of a learner that is only to predict.
-fn classes_alone(layout: &Layout) -> Result<Found> {
-    let classes = layout.classes.clone().unwrap_or_default();
-    check_classes(&classes)?;
-    if classes.len() < 2 {
-        return Err(Error::TooFewClasses {
-            folder: Path::to_owned(&layout.root),
-            classes,
-        });
-    }
-    Ok(Found {
-        classes,
-        train: (Vec::new(), Vec::new()),
-        valid: (Vec::new(), Vec::new()),
-        test: None,
-    })
 }
 
 fn default_workers() -> usize {

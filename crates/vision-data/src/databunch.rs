@@ -6,18 +6,23 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 
+use crate::balance::Draw;
 use crate::batch::{Batch, HostImages, denormalize};
 use crate::builder::ImageDataBunchBuilder;
 use crate::dataset::{DatasetType, ImageDataset};
 use crate::error::{Error, Result};
 use crate::image::Image;
+use crate::labels::{Dropped, Label};
 use crate::loader::{BadImages, Loader, Plan};
 use crate::mix::BatchTransform;
 use crate::pipeline::Pipeline;
 use crate::resize::{ResizeMethod, Size};
 use crate::resizing::Resizing;
 use crate::rng::{Purpose, Rng};
+use crate::sources::{FromClasses, FromCsv, FromDf, FromFiles, FromFolder};
+use crate::split::PathFn;
 use crate::stats::Stats;
+use crate::table::Table;
 use crate::targets::TargetKind;
 use crate::transforms::Transforms;
 
@@ -47,6 +52,10 @@ pub struct ImageDataBunch {
     pub(crate) classes: Arc<[String]>,
     pub(crate) kind: TargetKind,
     pub(crate) c: usize,
+    pub(crate) class_weights: Option<Arc<[f32]>>,
+    /// How items are drawn, if not each once.
+    pub(crate) draw: Option<Arc<Draw>>,
+    pub(crate) dropped: Arc<[Dropped]>,
     pub(crate) train: ImageDataset,
     pub(crate) valid: ImageDataset,
     pub(crate) test: Option<ImageDataset>,
@@ -69,9 +78,86 @@ impl ImageDataBunch {
     /// `CLASS/..` at any depth with [`valid_pct`](ImageDataBunchBuilder::valid_pct).
     ///
     /// Files are sorted by path, classes by name; hidden files and what is no image are passed
-    /// over. Nothing is read before [`build`](ImageDataBunchBuilder::build).
+    /// over. As with all factories, nothing is read before
+    /// [`build`](ImageDataBunchBuilder::build).
     pub fn from_folder(path: impl Into<PathBuf>) -> ImageDataBunchBuilder {
-        ImageDataBunchBuilder::from_folder(path.into())
+        ImageDataBunchBuilder::new(FromFolder::new(path.into()))
+    }
+
+    /// Images named in a CSV file with their labels: `labels.csv` in the folder, names in the
+    /// first column, labels in the second, a fifth of the images for validation.
+    ///
+    /// ```
+    /// # use vision_data::{Image, ImageDataBunch};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path();
+    /// # for i in 0..10 {
+    /// #     Image::from_rgb8(4, 4, vec![0; 48])?.into_rgb_image().save(path.join(format!("{i}.png"))).unwrap();
+    /// # }
+    /// std::fs::write(
+    ///     path.join("labels.csv"),
+    ///     "name,label\n0,cat\n1,dog\n2,cat\n3,dog\n4,cat\n5,dog\n6,cat\n7,dog\n8,cat\n9,dog\n",
+    /// ).unwrap();
+    /// let data = ImageDataBunch::from_csv(path).suffix(".png").batch_size(4).build()?;
+    /// assert_eq!(data.classes(), ["cat", "dog"]);
+    /// assert_eq!((data.train_ds().len(), data.valid_ds().len()), (8, 2));
+    /// # Ok::<(), vision_data::Error>(())
+    /// ```
+    pub fn from_csv(path: impl Into<PathBuf>) -> ImageDataBunchBuilder<FromCsv> {
+        ImageDataBunchBuilder::new(FromCsv::new(path.into()))
+    }
+
+    /// As [`from_csv`](Self::from_csv), with a table in memory.
+    pub fn from_df(
+        path: impl Into<PathBuf>,
+        table: impl Into<Arc<Table>>,
+    ) -> ImageDataBunchBuilder<FromDf> {
+        ImageDataBunchBuilder::new(FromDf::new(path.into(), table.into()))
+    }
+
+    /// These images with these labels, a fifth of them for validation. A relative path is one
+    /// under the root, unless it begins with the root itself.
+    ///
+    /// The type of the labels decides their kind: see [`Label`].
+    pub fn from_lists<P: Into<PathBuf>, L: Into<Label>>(
+        path: impl Into<PathBuf>,
+        files: impl IntoIterator<Item = P>,
+        labels: impl IntoIterator<Item = L>,
+    ) -> ImageDataBunchBuilder<FromFiles> {
+        let labels = labels.into_iter().map(Into::into).collect();
+        ImageDataBunchBuilder::new(FromFiles::with_list(path.into(), all(files), labels))
+    }
+
+    /// These images, labelled by a function of their path; else as
+    /// [`from_lists`](Self::from_lists).
+    pub fn from_name_func<P: Into<PathBuf>, L: Into<Label>>(
+        path: impl Into<PathBuf>,
+        files: impl IntoIterator<Item = P>,
+        label: impl Fn(&Path) -> L + Send + Sync + 'static,
+    ) -> ImageDataBunchBuilder<FromFiles> {
+        let label = PathFn::new(move |path: &Path| label(path).into());
+        ImageDataBunchBuilder::new(FromFiles::with_func(path.into(), all(files), label))
+    }
+
+    /// These images, labelled by what the first group of a regular expression captures in their
+    /// path; else as [`from_lists`](Self::from_lists).
+    ///
+    /// ```
+    /// # use vision_data::{ImageDataBunch, items::image_files, synthetic};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = synthetic::digits(&folder.path().join("digits"), 1, 20, 5)?;
+    /// let files = image_files(&path)?;
+    /// let data = ImageDataBunch::from_name_re(&path, files, r"/([^/]+)/[^/]+.png$").build()?;
+    /// assert_eq!(data.classes(), ["3", "7"]);
+    /// # Ok::<(), vision_data::Error>(())
+    /// ```
+    pub fn from_name_re<P: Into<PathBuf>>(
+        path: impl Into<PathBuf>,
+        files: impl IntoIterator<Item = P>,
+        pattern: impl Into<String>,
+    ) -> ImageDataBunchBuilder<FromFiles> {
+        let source = FromFiles::with_pattern(path.into(), all(files), pattern.into());
+        ImageDataBunchBuilder::new(source)
     }
 
     /// Data without images, for a learner that is only to predict: classes, size, transforms and
@@ -92,8 +178,9 @@ impl ImageDataBunch {
     pub fn single_from_classes<S: Into<String>>(
         path: impl Into<PathBuf>,
         classes: impl IntoIterator<Item = S>,
-    ) -> ImageDataBunchBuilder {
-        ImageDataBunchBuilder::without_images(path.into()).classes(classes)
+    ) -> ImageDataBunchBuilder<FromClasses> {
+        let classes = classes.into_iter().map(Into::into).collect();
+        ImageDataBunchBuilder::new(FromClasses::new(path.into(), classes))
     }
 
     /// The root folder.
@@ -115,6 +202,18 @@ impl ImageDataBunch {
     /// The kind of label that the items have.
     pub fn kind(&self) -> TargetKind {
         self.kind
+    }
+
+    /// How much each class counts in the loss, if weights were asked for: with one class an item
+    /// the weight of the class in the cross-entropy, with several the weight of an item that has
+    /// it (`pos_weight`).
+    pub fn class_weights(&self) -> Option<&[f32]> {
+        self.class_weights.as_deref()
+    }
+
+    /// The labels that were left out on request, because they are not among the classes.
+    pub fn dropped(&self) -> &[Dropped] {
+        &self.dropped
     }
 
     /// The device that the batches are for.
@@ -206,7 +305,7 @@ impl ImageDataBunch {
                 "it was made by `single_from_classes`, to predict and not to train"
             }
             DatasetType::Test => "name their folder with `.test(..)`",
-            _ => "valid_pct is 0",
+            _ => "valid_pct is 0, or no split was made",
         };
         dataset
             .filter(|dataset| !dataset.is_empty())
@@ -369,6 +468,7 @@ impl ImageDataBunch {
         let dataset = self.dataset(which)?;
         let training = which == DatasetType::Train;
         let mut order: Vec<usize> = (0..dataset.len()).collect();
+        let mut repeats = Vec::new();
         if training {
             if order.len() < self.batch_size {
                 return Err(Error::BatchLargerThanSet {
@@ -376,7 +476,10 @@ impl ImageDataBunch {
                     items: order.len(),
                 });
             }
-            Rng::keyed(Purpose::Order, self.seed, epoch, 0).shuffle(&mut order);
+            match &self.draw {
+                None => Rng::keyed(Purpose::Order, self.seed, epoch, 0).shuffle(&mut order),
+                Some(draw) => (order, repeats) = draw.order(self.seed, epoch),
+            }
             // An incomplete batch would weigh its items more than others.
             order.truncate(order.len() / self.batch_size * self.batch_size);
         }
@@ -389,6 +492,7 @@ impl ImageDataBunch {
             dataset: dataset.clone(),
             pipeline: Arc::clone(pipeline),
             order,
+            repeats,
             batch_size: self.batch_size_of(which),
             seed: self.seed,
             // Validation is the same in every epoch.
@@ -402,6 +506,10 @@ impl ImageDataBunch {
             },
         })
     }
+}
+
+fn all<P: Into<PathBuf>>(files: impl IntoIterator<Item = P>) -> Vec<PathBuf> {
+    files.into_iter().map(Into::into).collect()
 }
 
 /// What was found: classes, and images in each part.

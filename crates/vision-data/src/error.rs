@@ -5,6 +5,8 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use crate::image::{ImageProblem, PixelSize};
+use crate::labels::Dropped;
+use crate::table::Column;
 use crate::targets::TargetKind;
 
 /// What can go wrong in this crate.
@@ -412,7 +414,7 @@ pub enum Error {
     /// There is nothing to tell apart.
     #[error(
         "a classifier needs at least two classes, found {}: {} (in {}); expected one folder a \
-         class, as in cat/1.jpg and dog/1.jpg",
+         class, as in cat/1.jpg and dog/1.jpg, or labels of two kinds",
         classes.len(),
         listed(classes.iter(), 5),
         folder.display()
@@ -429,24 +431,158 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-    /// Validation images have classes that no training image has.
+    /// Images have labels that are not among the classes.
     #[error(
-        "{} validation image(s) in {} have a class that no training image has: {}; classes in \
-         training: {}. {hint}",
-        unknown.iter().map(|(_, count)| count).sum::<usize>(),
+        "{} image(s) in {} have a label that is not among the classes: {}; the classes \
+         are: {}. {hint}",
+        parts(unknown),
         folder.display(),
-        listed(unknown.iter().map(|(name, count)| format!("{name} ({count})")), 10),
+        listed(unknown.iter().map(|d| format!("{} ({})", d.label, d.items)), 10),
         listed(known.iter(), 10)
     )]
     UnknownClasses {
-        /// The folder of the validation images.
+        /// The folder of the images.
         folder: PathBuf,
-        /// The classes and the number of images of each.
-        unknown: Vec<(String, usize)>,
-        /// The classes of the training images.
+        /// The labels, the number of items of each, and the first of these.
+        unknown: Vec<Dropped>,
+        /// The classes: those given, or those of the training images.
         known: Vec<String>,
         /// What to do about it.
         hint: &'static str,
+    },
+    /// The label of an item cannot be used.
+    #[error("the label of {} cannot be used: expected {expected}, found {found}", path.display())]
+    BadLabel {
+        /// The file.
+        path: PathBuf,
+        /// What a label is like.
+        expected: &'static str,
+        /// The label.
+        found: String,
+    },
+    /// There is not one label an item.
+    #[error("expected {items} labels, one for each in the list, found {labels}")]
+    LabelsMissing {
+        /// The number of items.
+        items: usize,
+        /// The number of labels.
+        labels: usize,
+    },
+    /// A regular expression cannot be used.
+    #[error("the pattern \"{pattern}\" cannot be used: {reason}")]
+    BadPattern {
+        /// The pattern.
+        pattern: String,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A pattern is not found in a path.
+    #[error(
+        "failed to find \"{pattern}\" in {}: expected a path in which it captures the label; change \
+         the pattern, or leave such files out (filter_by_func)",
+        path.display()
+    )]
+    PatternNotFound {
+        /// The pattern.
+        pattern: String,
+        /// The file.
+        path: PathBuf,
+    },
+
+    // ---- tables
+    /// A CSV file is damaged or not in UTF-8.
+    #[error("{}, line {line}: {reason}", path.display())]
+    BadCsv {
+        /// The file.
+        path: PathBuf,
+        /// The line, from 1, on which the row begins.
+        line: u64,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// A CSV file has no row.
+    #[error("{} has no row of data: expected one for each image", path.display())]
+    EmptyTable {
+        /// The file.
+        path: PathBuf,
+    },
+    /// A row has another number of cells than there are columns.
+    #[error("row {row} has {found} cells, expected {expected}, one a column")]
+    RaggedRow {
+        /// The row, from 0.
+        row: usize,
+        /// The number of columns.
+        expected: usize,
+        /// The number of cells.
+        found: usize,
+    },
+    /// A table has no such column.
+    #[error(
+        "{} has no column {column}: its columns are {}",
+        table.display(),
+        listed(known.iter(), 20)
+    )]
+    NoSuchColumn {
+        /// The file, or "the table".
+        table: PathBuf,
+        /// The column asked for.
+        column: Column,
+        /// The names of the columns.
+        known: Vec<String>,
+    },
+    /// A column is asked for, but the items do not come from a table.
+    #[error(
+        "there is no table to take column {column} from: the items have to come from one \
+         (ImageList::from_csv or from_df)"
+    )]
+    NoTable {
+        /// The column asked for.
+        column: Column,
+    },
+    /// A cell of a table cannot be used.
+    #[error("{place}, column {column:?}: expected {expected}, found {found}")]
+    BadCell {
+        /// The line of the file, or the row of the table.
+        place: String,
+        /// The row, from 0.
+        row: usize,
+        /// The name of the column.
+        column: String,
+        /// What the cell should hold.
+        expected: &'static str,
+        /// What it holds.
+        found: String,
+    },
+    /// Files that are named in a list are not there.
+    #[error(
+        "{count} file(s) are not there, the first is {} ({named_by}): check the root, the folder \
+         and the suffix",
+        first.display()
+    )]
+    MissingFiles {
+        /// How many.
+        count: usize,
+        /// The first of them.
+        first: PathBuf,
+        /// The line, row or item that names it.
+        named_by: String,
+    },
+    /// A list of validation files names some that are not among the items.
+    #[error(
+        "{} names {count} file(s) that are not among the items in {}, the first is {first:?}: \
+         expected the name of a file, or its path under that folder",
+        list.display(),
+        folder.display()
+    )]
+    UnknownFiles {
+        /// The list.
+        list: PathBuf,
+        /// The first of them.
+        first: String,
+        /// How many.
+        count: usize,
+        /// The root of the items.
+        folder: PathBuf,
     },
     /// The labels are of another kind than the one asked for.
     #[error(
@@ -460,11 +596,11 @@ pub enum Error {
         /// The kind that the data has.
         found: TargetKind,
     },
-    /// A random split leaves one side empty.
-    #[error("valid_pct {valid_pct} of {items} image(s) leaves no {part} image")]
+    /// A split leaves one side empty.
+    #[error("{split} of {items} image(s) leaves no {part} image")]
     EmptySplit {
-        /// The fraction that was asked for.
-        valid_pct: f64,
+        /// The split that was asked for.
+        split: String,
         /// The images there are.
         items: usize,
         /// The side that is empty.
@@ -601,6 +737,22 @@ fn listed<T: AsRef<str>>(names: impl ExactSizeIterator<Item = T>, most: usize) -
         (false, more) => text.push_str(&format!(" and {more} more")),
     }
     text
+}
+
+/// "2 training and 3 validation".
+fn parts(unknown: &[Dropped]) -> String {
+    let mut parts: Vec<(&str, usize)> = Vec::new();
+    for Dropped { part, items, .. } in unknown {
+        match parts.iter_mut().find(|(name, _)| name == part) {
+            Some((_, count)) => *count += items,
+            None => parts.push((part, *items)),
+        }
+    }
+    let parts: Vec<String> = parts
+        .iter()
+        .map(|(part, n)| format!("{n} {part}"))
+        .collect();
+    parts.join(" and ")
 }
 
 /// Turns an [`io::Error`] into an [`Error::Io`]: `fs::read(path).map_err(io_error("read", path))?`.

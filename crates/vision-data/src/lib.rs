@@ -44,6 +44,8 @@
 //! | module | |
 //! |---|---|
 //! | [`databunch`], [`builder`] | [`ImageDataBunch`], and the options to make one |
+//! | [`data_block`], [`sources`] | from files to labelled, split items: [`ImageList`], and what the factories read |
+//! | [`balance`] | weights of classes, and a sampler, where classes differ in size |
 //! | [`dataset`] | the images of one part: [`ImageDataset`] |
 //! | [`loader`], [`batch`] | worker threads, and what they bring |
 //! | [`image`], [`reader`] | decoding under limits: [`Image`]; what is kept of it |
@@ -66,11 +68,14 @@
 pub mod archive;
 mod atomic;
 mod autoaugment;
+pub mod balance;
 pub mod batch;
 mod bilinear;
 pub mod builder;
 pub mod cache;
 mod canvas;
+mod csv_file;
+pub mod data_block;
 pub mod databunch;
 pub mod dataset;
 pub mod datasets;
@@ -85,9 +90,9 @@ pub mod error;
 mod facts;
 pub mod figure;
 mod flow;
-mod folder;
 mod geometry;
 pub mod image;
+mod item_list;
 pub mod items;
 mod labels;
 mod lighting;
@@ -95,6 +100,7 @@ pub mod loader;
 pub mod mask;
 pub mod mix;
 mod moves;
+mod names;
 pub mod padding;
 mod part;
 pub mod pipeline;
@@ -106,9 +112,11 @@ pub mod resizing;
 mod rng;
 mod sample;
 mod show;
+pub mod sources;
 pub mod split;
 pub mod stats;
 pub mod synthetic;
+mod table;
 pub mod targets;
 pub mod transforms;
 mod upload;
@@ -118,8 +126,11 @@ mod workers;
 
 pub use burn::tensor::Device;
 
+pub use crate::balance::{ClassWeights, Sampler};
 pub use crate::batch::{Batch, HostImages};
 pub use crate::builder::ImageDataBunchBuilder;
+pub use crate::csv_file::{CsvOptions, MISSING};
+pub use crate::data_block::{LabelLists, LabelledFiles, SplitList};
 pub use crate::databunch::ImageDataBunch;
 pub use crate::dataset::{DatasetType, ImageDataset};
 pub use crate::datasets::{Dataset, UntarConfig, Urls, untar_data, untar_data_with};
@@ -127,6 +138,8 @@ pub use crate::draw::Draw;
 pub use crate::error::{Error, Result};
 pub use crate::figure::{Figure, ImageGrid};
 pub use crate::image::{Image, ImageProblem, Limits, PixelSize};
+pub use crate::item_list::{FileColumn, ImageList};
+pub use crate::labels::{Dropped, Label, LabelOptions, UnknownLabels};
 pub use crate::loader::{BadImages, Loader, SkippedImage};
 pub use crate::mask::Mask;
 pub use crate::mix::{BatchTransform, Mixed};
@@ -135,6 +148,8 @@ pub use crate::pipeline::Pipeline;
 pub use crate::reader::ReadConfig;
 pub use crate::resize::{ResizeMethod, Size};
 pub use crate::resizing::Resizing;
+pub use crate::split::{By, PathFn, Split};
 pub use crate::stats::Stats;
+pub use crate::table::{Column, Table};
 pub use crate::targets::{MultiLabels, Target, TargetKind, Targets};
 pub use crate::transforms::{Transform, TransformConfig, Transforms, get_transforms};

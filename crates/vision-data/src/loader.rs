@@ -51,6 +51,9 @@ pub(crate) struct Plan {
     pub(crate) pipeline: Arc<Pipeline>,
     /// Positions in the data set, in the order of the epoch, without a dropped last batch.
     pub(crate) order: Vec<usize>,
+    /// How often an item has been in the order before, so that it is transformed in another way
+    /// each time; empty where each item comes once.
+    pub(crate) repeats: Vec<u32>,
     pub(crate) batch_size: usize,
     pub(crate) seed: u64,
     pub(crate) epoch: u64,
@@ -78,11 +81,12 @@ impl Plan {
         let mut indices = Vec::with_capacity(self.batch_size.min(self.order.len()));
         let mut skipped = Vec::new();
         let start = number * self.batch_size;
-        for &index in self.order.iter().skip(start).take(self.batch_size) {
+        let places = self.order.iter().enumerate().skip(start);
+        for (place, &index) in places.take(self.batch_size) {
             if stop.load(Ordering::Relaxed) {
                 return None;
             }
-            match self.item(index) {
+            match self.item(index, place) {
                 Ok(pixels) => {
                     let size = pixels.size();
                     if let Err(first_size) = images.push(pixels) {
@@ -117,9 +121,12 @@ impl Plan {
         Some(Ok(Prepared { batch, skipped }))
     }
 
-    fn item(&self, index: usize) -> Result<Pixels> {
+    /// The item `index`, which is at `place` in the order.
+    fn item(&self, index: usize, place: usize) -> Result<Pixels> {
         let image = self.dataset.load(index)?;
-        let mut rng = Rng::keyed(Purpose::Augment, self.seed, self.epoch, index as u64);
+        let repeat = self.repeats.get(place).copied().unwrap_or(0) as usize;
+        let key = index + repeat * self.dataset.len();
+        let mut rng = Rng::keyed(Purpose::Augment, self.seed, self.epoch, key as u64);
         Ok(self.pipeline.apply(&image, &mut rng))
     }
 

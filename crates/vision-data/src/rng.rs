@@ -20,6 +20,8 @@ pub(crate) enum Purpose {
     Digit = 4,
     /// What a training batch goes through as a whole.
     Mix = 5,
+    /// Which items a weighted epoch takes.
+    Sample = 6,
 }
 
 /// A ChaCha8 stream: the same numbers on every machine and in every version of this crate.

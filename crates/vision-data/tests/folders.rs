@@ -220,7 +220,12 @@ fn classes_that_training_lacks_are_listed_with_their_counts() {
     let Error::UnknownClasses { unknown, known, .. } = &error else {
         panic!("{error}")
     };
-    assert_eq!(unknown, &[("c".to_owned(), 2), ("d".to_owned(), 1)]);
+    let found: Vec<_> = unknown
+        .iter()
+        .map(|dropped| (dropped.label.as_str(), dropped.items))
+        .collect();
+    assert_eq!(found, [("c", 2), ("d", 1)]);
+    assert_eq!(unknown[0].first, folder.path().join("valid/c/1.png"));
     assert_eq!(known, &["a", "b"]);
     says(&error, &["3 validation image(s)", "c (2), d (1)", "a, b"]);
 }

@@ -7,12 +7,13 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
+use vision_data::sources::FromClasses;
 use vision_data::{
     DatasetType, Error, Image, ImageDataBunch, ImageDataBunchBuilder, ResizeMethod, Size,
     Transform, TransformConfig, Transforms, get_transforms,
 };
 
-fn builder() -> ImageDataBunchBuilder {
+fn builder() -> ImageDataBunchBuilder<FromClasses> {
     ImageDataBunch::single_from_classes("nowhere", ["a", "b"])
 }
 

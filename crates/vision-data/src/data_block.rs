@@ -1,0 +1,676 @@
+//! The data block: files, then a split, then labels, then transforms, then batches.
+//!
+//! Each step is a type with only the steps that may follow, so that a wrong order does not
+//! compile. The factories of [`ImageDataBunch`](crate::ImageDataBunch) are short calls of it.
+//!
+//! | step | type | made by |
+//! |---|---|---|
+//! | files | [`ImageList`] | `from_folder`, `from_csv`, `from_df`, `from_files`, and filters |
+//! | split | [`SplitList`] | [`ImageList::split`], and `split_by_..` |
+//! | labels | [`LabelLists`] | `label_from_folder`, `label_from_df`, `label_from_re`, `label_from_func`, `label_from_list` |
+//! | options | [`ImageDataBunchBuilder`] | [`LabelLists::transform`] or [`LabelLists::databunch`] |
+//! | data | [`ImageDataBunch`](crate::ImageDataBunch) | [`ImageDataBunchBuilder::build`] |
+//!
+//! ```
+//! use vision_data::{FileColumn, CsvOptions, ImageList, LabelOptions, TargetKind, get_transforms};
+//! # use vision_data::Image;
+//! # let folder = tempfile::tempdir().unwrap();
+//! # let path = folder.path();
+//! # for i in 1..=10 {
+//! #     let image = Image::from_rgb8(4, 4, vec![0; 48])?.into_rgb_image();
+//! #     image.save(path.join(format!("{i}.png"))).unwrap();
+//! # }
+//! # let rows: String = (1..=10).map(|i| format!("{i},haze road\n")).collect();
+//! # std::fs::write(path.join("labels.csv"), format!("image,tags\n{rows}")).unwrap();
+//! let data = ImageList::from_csv(
+//!         path,
+//!         "labels.csv",
+//!         &CsvOptions::new(),
+//!         &FileColumn::new("image").with_suffix(".png"),
+//!     )?
+//!     .split_by_rand_pct(0.2, 42)?
+//!     .label_with(LabelOptions::new().with_delimiter(" "))
+//!     .label_from_df(["tags"])?
+//!     .transform(get_transforms())
+//!     .size(4)
+//!     .batch_size(4)
+//!     .build()?;
+//! assert_eq!(data.kind(), TargetKind::MultiCategory);
+//! assert_eq!(data.classes(), ["haze", "road"]);
+//! # Ok::<(), vision_data::Error>(())
+//! ```
+//!
+//! Labels before the split do not compile:
+//!
+//! ```compile_fail,E0599
+//! # use vision_data::ImageList;
+//! ImageList::from_folder("pets")?.label_from_folder()?;
+//! # Ok::<(), vision_data::Error>(())
+//! ```
+//!
+//! Nor do batches of what has no labels, or is not even split:
+//!
+//! ```compile_fail,E0599
+//! # use vision_data::ImageList;
+//! ImageList::from_folder("pets")?.split_none()?.databunch();
+//! # Ok::<(), vision_data::Error>(())
+//! ```
+//!
+//! ```compile_fail,E0599
+//! # use vision_data::ImageList;
+//! ImageList::from_folder("pets")?.databunch();
+//! # Ok::<(), vision_data::Error>(())
+//! ```
+//!
+//! Nor transforms before the labels, nor a second split:
+//!
+//! ```compile_fail,E0599
+//! # use vision_data::{ImageList, get_transforms};
+//! ImageList::from_folder("pets")?.split_none()?.transform(get_transforms());
+//! # Ok::<(), vision_data::Error>(())
+//! ```
+//!
+//! ```compile_fail,E0599
+//! # use vision_data::ImageList;
+//! ImageList::from_folder("pets")?.split_none()?.split_none()?;
+//! # Ok::<(), vision_data::Error>(())
+//! ```
+
+use std::path::{Path, PathBuf};
+
+use crate::builder::ImageDataBunchBuilder;
+use crate::error::{Error, Result};
+use crate::item_list::{ImageList, ItemColumn, no_images, part_folder};
+use crate::items::image_files;
+use crate::labels::{Collector, Dropped, Label, LabelOptions, Rejected, UnknownLabels};
+use crate::names::{Pattern, folder_name};
+use crate::split::Parts;
+use crate::table::Column;
+use crate::targets::{TargetKind, Targets};
+use crate::transforms::Transforms;
+
+/// Files, split in training and validation, not yet labelled.
+#[derive(Clone, Debug)]
+pub struct SplitList {
+    list: ImageList,
+    parts: Parts,
+    /// The folders of the parts, where those decide.
+    folders: Vec<PathBuf>,
+    options: LabelOptions,
+}
+
+/// Files with their labels.
+#[derive(Clone, Debug)]
+pub struct LabelledFiles {
+    pub(crate) files: Vec<PathBuf>,
+    pub(crate) targets: Targets,
+}
+
+impl LabelledFiles {
+    /// The files, in order.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// Their labels.
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+}
+
+/// Labelled files, split in training and validation; what fastai calls `LabelLists`.
+#[derive(Clone, Debug)]
+#[must_use = "`transform` or `databunch` goes on from here"]
+pub struct LabelLists {
+    pub(crate) path: PathBuf,
+    pub(crate) kind: TargetKind,
+    pub(crate) classes: Vec<String>,
+    pub(crate) c: usize,
+    pub(crate) train: LabelledFiles,
+    pub(crate) valid: LabelledFiles,
+    pub(crate) test: Option<LabelledFiles>,
+    pub(crate) dropped: Vec<Dropped>,
+}
+
+impl SplitList {
+    pub(crate) fn new(list: ImageList, parts: Parts, folders: Vec<PathBuf>) -> Self {
+        Self {
+            list,
+            parts,
+            folders,
+            options: LabelOptions::default(),
+        }
+    }
+
+    /// The number of training files.
+    pub fn train_len(&self) -> usize {
+        self.parts.train.len()
+    }
+
+    /// The number of validation files.
+    pub fn valid_len(&self) -> usize {
+        self.parts.valid.len()
+    }
+
+    /// The training files, in order.
+    pub fn train_items(&self) -> impl Iterator<Item = &Path> {
+        self.items(&self.parts.train)
+    }
+
+    /// The validation files, in order.
+    pub fn valid_items(&self) -> impl Iterator<Item = &Path> {
+        self.items(&self.parts.valid)
+    }
+
+    fn items<'a>(&'a self, positions: &'a [usize]) -> impl Iterator<Item = &'a Path> {
+        let items = self.list.items();
+        positions
+            .iter()
+            .filter_map(|&position| items.get(position))
+            .map(PathBuf::as_path)
+    }
+
+    /// How the labels are to be read; the last of several calls counts.
+    pub fn label_with(mut self, options: LabelOptions) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// The label of a file is the name of the folder it is in.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Unlabelled`] for files outside of such folders, [`Error::ClassNotUtf8`], and those
+    /// of the classes: [`Error::TooFewClasses`], [`Error::BadClasses`], [`Error::UnknownClasses`].
+    pub fn label_from_folder(self) -> Result<LabelLists> {
+        let roots = match self.folders.as_slice() {
+            [] => vec![self.list.path().to_owned()],
+            folders => folders.to_vec(),
+        };
+        for root in roots {
+            let loose = |path: &&PathBuf| path.parent() == Some(&root);
+            if let Some(example) = self.list.items().iter().find(loose) {
+                return Err(Error::Unlabelled {
+                    count: self.list.items().iter().filter(loose).count(),
+                    example: example.clone(),
+                    folder: root,
+                });
+            }
+        }
+        self.label(|_, path| Ok(folder_name(path.parent().unwrap_or(path))?.into()))
+    }
+
+    /// The label of a file is what `label` makes of its path.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadLabel`] for one that does not go with the others, and those of the classes, as
+    /// [`label_from_folder`](Self::label_from_folder).
+    pub fn label_from_func<L: Into<Label>>(self, label: impl Fn(&Path) -> L) -> Result<LabelLists> {
+        self.label(|_, path| Ok(label(path).into()))
+    }
+
+    /// The label of a file is what the first group of `pattern` captures in its path, in which the
+    /// parts are separated by `/` on every system.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadPattern`]; [`Error::PatternNotFound`] with the pattern and the file; and those
+    /// of the classes, as [`label_from_folder`](Self::label_from_folder).
+    pub fn label_from_re(self, pattern: &str) -> Result<LabelLists> {
+        let pattern = Pattern::new(pattern)?;
+        self.label(|_, path| Ok(pattern.label(path)?.into()))
+    }
+
+    /// The label of item i of the [`ImageList`] is `labels[i]`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LabelsMissing`] unless there is one label an item, [`Error::BadLabel`], and those of
+    /// the classes, as [`label_from_folder`](Self::label_from_folder).
+    pub fn label_from_list<L: Into<Label>>(
+        self,
+        labels: impl IntoIterator<Item = L>,
+    ) -> Result<LabelLists> {
+        let mut labels: Vec<Option<Label>> =
+            labels.into_iter().map(|label| Some(label.into())).collect();
+        check_count(self.list.len(), labels.len())?;
+        self.label(|item, path| {
+            // Each item is in one part, once.
+            labels
+                .get_mut(item)
+                .and_then(Option::take)
+                .ok_or_else(|| bad_label(path, "one label an item", "none"))
+        })
+    }
+
+    /// The labels are in one or more columns of the table.
+    ///
+    /// One column: with a delimiter several classes an item; else classes, which are sorted as
+    /// numbers if all are integers; else, if all cells are numbers, numbers. More columns: if all
+    /// cells are 0 or 1, each column is a class that an item has or not, else numbers.
+    /// [`LabelOptions::with_kind`] overrides this.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoTable`], [`Error::NoSuchColumn`]; [`Error::BadCell`] with row and column for an
+    /// empty cell and for one that does not go with the others; and those of the classes, as
+    /// [`label_from_folder`](Self::label_from_folder).
+    pub fn label_from_df<C: Into<Column>>(
+        mut self,
+        columns: impl IntoIterator<Item = C>,
+    ) -> Result<LabelLists> {
+        let names: Vec<Column> = columns.into_iter().map(Into::into).collect();
+        let rows = self.list.take_rows();
+        let columns = names
+            .iter()
+            .map(|name| ItemColumn::of(rows.as_ref(), name))
+            .collect::<Result<Vec<_>>>()?;
+        let items = self.list.len();
+        match columns.as_slice() {
+            [] => Err(Error::BadOption {
+                option: "label columns",
+                expected: "at least one",
+                found: "none".to_owned(),
+            }),
+            [column] => {
+                let cells = OneColumn::new(column, items, &self.options)?;
+                self.label_or(
+                    |item, _| cells.label(item),
+                    |item, _, rejected| column.bad(item, rejected.expected),
+                )
+            }
+            columns => {
+                let binary = are_flags(columns, items);
+                if binary && self.options.kind != Some(TargetKind::Float) {
+                    let names = columns.iter().map(|column| column.name());
+                    // All columns are classes, in their order, even one that no item has.
+                    self.options
+                        .classes
+                        .get_or_insert_with(|| names.map(ToOwned::to_owned).collect());
+                    return self.label(|item, _| {
+                        let has = columns.iter().filter(|column| is_one(column.raw(item)));
+                        Ok(Label::Multi(
+                            has.map(|column| column.name().to_owned()).collect(),
+                        ))
+                    });
+                }
+                self.label(|item, _| {
+                    let value = |column: &ItemColumn<'_>| {
+                        let value = column.text(item)?.trim().parse::<f64>().ok();
+                        value
+                            .filter(|value| value.is_finite())
+                            .map(|value| value as f32)
+                            .ok_or_else(|| column.bad(item, "0 or 1 in all columns, or numbers"))
+                    };
+                    let values = columns.iter().map(value).collect::<Result<Vec<f32>>>()?;
+                    Ok(Label::Float(values))
+                })
+            }
+        }
+    }
+
+    fn label(self, label: impl FnMut(usize, &Path) -> Result<Label>) -> Result<LabelLists> {
+        self.label_or(label, |_, path, rejected| {
+            bad_label(path, rejected.expected, &rejected.found)
+        })
+    }
+
+    /// Labels all items; `bad` makes an error of a label that does not go with the others.
+    fn label_or(
+        self,
+        mut label: impl FnMut(usize, &Path) -> Result<Label>,
+        bad: impl Fn(usize, &Path, Rejected) -> Error,
+    ) -> Result<LabelLists> {
+        self.options.check()?;
+        let mut labels = Collector::new(&self.options);
+        let order = self.parts.train.iter().chain(&self.parts.valid);
+        for &item in order {
+            let path = self
+                .list
+                .items()
+                .get(item)
+                .map_or(Path::new(""), |path| path);
+            labels
+                .push(label(item, path)?)
+                .map_err(|rejected| bad(item, path, rejected))?;
+        }
+        let train = self.parts.train.len();
+        let all = train + self.parts.valid.len();
+        let kind = labels.kind();
+        let classes = match (&self.options.classes, kind) {
+            (_, TargetKind::Float) => Vec::new(),
+            (Some(classes), _) => classes.clone(),
+            (None, _) => labels.classes(train),
+        };
+        check_enough(kind, &classes, self.list.path())?;
+        let positions = labels.positions(&classes);
+        let file = |item: usize| self.file(item).to_owned();
+        let mut dropped = labels.unknown("training", 0..train, &positions, file);
+        dropped.extend(labels.unknown("validation", train..all, &positions, file));
+        if !dropped.is_empty() && self.options.unknown == UnknownLabels::Fail {
+            return Err(self.unknown_classes(dropped, classes));
+        }
+        // Where an item has several classes, it keeps the others.
+        let kept = |item: &usize| {
+            let known = |&number: &u32| positions.get(number as usize) != Some(&None);
+            kind != TargetKind::Category || labels.numbers(*item).iter().all(known)
+        };
+        let train_kept: Vec<usize> = (0..train).filter(kept).collect();
+        let valid_kept: Vec<usize> = (train..all).filter(kept).collect();
+        for (part, had, kept) in [
+            ("training", train, &train_kept),
+            ("validation", all - train, &valid_kept),
+        ] {
+            if had > 0 && kept.is_empty() {
+                let found = labels.classes(all);
+                return Err(none_left(part, self.list.path(), &classes, &found));
+            }
+        }
+        let c = match kind {
+            TargetKind::Float => labels.columns(),
+            TargetKind::Category | TargetKind::MultiCategory => classes.len(),
+        };
+        let train_targets = labels.targets(&train_kept, &positions, classes.len())?;
+        let valid_targets = labels.targets(&valid_kept, &positions, classes.len())?;
+        let order = [self.parts.train, self.parts.valid].concat();
+        let (path, mut files) = self.list.into_items();
+        let mut take = |items: &[usize]| {
+            let places = items.iter().filter_map(|&item| order.get(item));
+            places
+                .filter_map(|&place| files.get_mut(place).map(std::mem::take))
+                .collect()
+        };
+        Ok(LabelLists {
+            path,
+            kind,
+            c,
+            train: LabelledFiles {
+                files: take(&train_kept),
+                targets: train_targets,
+            },
+            valid: LabelledFiles {
+                files: take(&valid_kept),
+                targets: valid_targets,
+            },
+            classes,
+            test: None,
+            dropped,
+        })
+    }
+
+    /// The file of an item, counted through training and then validation.
+    fn file(&self, item: usize) -> &Path {
+        let train = self.parts.train.len();
+        let position = match item.checked_sub(train) {
+            None => self.parts.train.get(item),
+            Some(item) => self.parts.valid.get(item),
+        };
+        let file = position.and_then(|&position| self.list.items().get(position));
+        file.map_or(Path::new(""), |file| file)
+    }
+
+    fn unknown_classes(&self, unknown: Vec<Dropped>, known: Vec<String>) -> Error {
+        let given = self.options.classes.is_some();
+        Error::UnknownClasses {
+            folder: match self.folders.get(1) {
+                Some(valid) if !given => valid.clone(),
+                _ => self.list.path().to_owned(),
+            },
+            hint: match (given, self.folders.is_empty()) {
+                (true, _) => "Add them to the classes, or leave such items out with drop_unknown",
+                (false, false) => {
+                    "Check the names of the folders, name the classes to use with `.classes`, or \
+                     leave such items out with drop_unknown"
+                }
+                (false, true) => {
+                    "The split put all items of such a class in validation: use another seed or a \
+                     smaller valid_pct, a stratified split, add images, name the classes with \
+                     `.classes`, or leave such items out with drop_unknown"
+                }
+            },
+            unknown,
+            known,
+        }
+    }
+}
+
+/// No item of a part has one of the classes.
+pub(crate) fn none_left(part: &str, folder: &Path, classes: &[String], found: &[String]) -> Error {
+    Error::BadClasses {
+        reason: format!(
+            "no {part} image in {} has one of {classes:?}; the classes found are {found:?}",
+            folder.display()
+        ),
+    }
+}
+
+/// A classifier has something to tell apart.
+pub(crate) fn check_enough(kind: TargetKind, classes: &[String], folder: &Path) -> Result<()> {
+    match kind {
+        TargetKind::Category if classes.len() < 2 => Err(Error::TooFewClasses {
+            folder: folder.to_owned(),
+            classes: classes.to_vec(),
+        }),
+        TargetKind::MultiCategory if classes.is_empty() => Err(Error::BadClasses {
+            reason: format!("no training image in {} has any label", folder.display()),
+        }),
+        TargetKind::Category | TargetKind::MultiCategory | TargetKind::Float => Ok(()),
+    }
+}
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug)]
+enum Cells {
+    Integers,
+    Numbers,
+    Text,
+}
+
+/// One column of labels.
+struct OneColumn<'a> {
+    column: &'a ItemColumn<'a>,
+    cells: Cells,
+    /// An empty cell is no class.
+    may_be_empty: bool,
+}
+
+impl<'a> OneColumn<'a> {
+    fn new(column: &'a ItemColumn<'a>, items: usize, options: &LabelOptions) -> Result<Self> {
+        let may_be_empty =
+            options.delimiter.is_some() || options.kind == Some(TargetKind::MultiCategory);
+        if may_be_empty {
+            return Ok(Self {
+                column,
+                cells: Cells::Text,
+                may_be_empty,
+            });
+        }
+        let mut cells = Cells::Integers;
+        for item in 0..items {
+            let text = column.text(item)?.trim();
+            cells = match cells {
+                Cells::Integers if text.parse::<i64>().is_ok() => Cells::Integers,
+                Cells::Integers | Cells::Numbers if text.parse::<f64>().is_ok() => Cells::Numbers,
+                _ => Cells::Text,
+            };
+            if matches!(cells, Cells::Text) && options.kind != Some(TargetKind::Float) {
+                // No need to look further, but for cells without a value.
+                for item in item..items {
+                    column.text(item)?;
+                }
+                break;
+            }
+        }
+        // "1.0" is a class like another if the user says so.
+        if matches!(cells, Cells::Numbers) && options.kind == Some(TargetKind::Category) {
+            cells = Cells::Text;
+        }
+        Ok(Self {
+            column,
+            cells,
+            may_be_empty,
+        })
+    }
+
+    fn label(&self, item: usize) -> Result<Label> {
+        if self.may_be_empty && self.column.raw(item).is_empty() {
+            return Ok(Label::Multi(Vec::new()));
+        }
+        let text = self.column.text(item)?;
+        let number = text.trim();
+        Ok(match self.cells {
+            Cells::Integers => match number.parse::<i64>() {
+                Ok(class) => Label::Int(class),
+                Err(_) => return Err(self.column.bad(item, "a whole number, as in the others")),
+            },
+            Cells::Numbers => match number.parse::<f64>() {
+                Ok(value) => Label::Float(vec![value as f32]),
+                Err(_) => return Err(self.column.bad(item, "a number, as in the others")),
+            },
+            Cells::Text => text.into(),
+        })
+    }
+}
+
+fn is_one(text: &str) -> bool {
+    matches!(text.trim(), "1" | "1.0") || text.trim().eq_ignore_ascii_case("true")
+}
+
+fn are_flags(columns: &[ItemColumn<'_>], items: usize) -> bool {
+    let is_zero = |text: &str| {
+        matches!(text.trim(), "0" | "0.0") || text.trim().eq_ignore_ascii_case("false")
+    };
+    columns
+        .iter()
+        .all(|column| (0..items).all(|item| is_one(column.raw(item)) || is_zero(column.raw(item))))
+}
+
+fn bad_label(path: &Path, expected: &'static str, found: &str) -> Error {
+    Error::BadLabel {
+        path: path.to_owned(),
+        expected,
+        found: found.to_owned(),
+    }
+}
+
+fn check_count(items: usize, labels: usize) -> Result<()> {
+    if items == labels {
+        Ok(())
+    } else {
+        Err(Error::LabelsMissing { items, labels })
+    }
+}
+
+impl LabelLists {
+    /// The kind of the labels.
+    pub fn kind(&self) -> TargetKind {
+        self.kind
+    }
+
+    /// The names of the classes, in the order of the labels; none where labels are numbers.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The training files.
+    pub fn train(&self) -> &LabelledFiles {
+        &self.train
+    }
+
+    /// The validation files.
+    pub fn valid(&self) -> &LabelledFiles {
+        &self.valid
+    }
+
+    /// The test files, if there are any.
+    pub fn test(&self) -> Option<&LabelledFiles> {
+        self.test.as_ref()
+    }
+
+    /// What was left out on request.
+    pub fn dropped(&self) -> &[Dropped] {
+        &self.dropped
+    }
+
+    /// Adds test files without labels, from a folder, a list or a table.
+    pub fn add_test(self, list: ImageList) -> Self {
+        self.with_test(list.into_items().1)
+    }
+
+    pub(crate) fn with_test(mut self, files: Vec<PathBuf>) -> Self {
+        let targets = Targets::Empty(files.len());
+        self.test = Some(LabelledFiles { files, targets });
+        self
+    }
+
+    /// Adds the images of a folder under the root as test files. They have no labels, whatever
+    /// their folders.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingFolder`], [`Error::NoImages`], and those of [`image_files`].
+    pub fn add_test_folder(self, name: &str) -> Result<Self> {
+        let folder = part_folder(&self.path, name, "test")?;
+        let files = image_files(&folder)?;
+        if files.is_empty() {
+            return Err(no_images(&folder, "test"));
+        }
+        Ok(self.with_test(files))
+    }
+
+    /// Adds test files with labels: `labels[i]` for item i of the list.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LabelsMissing`] unless there is one label a file, [`Error::BadLabel`], and
+    /// [`Error::UnknownClasses`] for a class that the training files do not have.
+    pub fn add_labelled_test<L: Into<Label>>(
+        mut self,
+        list: ImageList,
+        labels: impl IntoIterator<Item = L>,
+    ) -> Result<Self> {
+        let labels: Vec<Label> = labels.into_iter().map(Into::into).collect();
+        check_count(list.len(), labels.len())?;
+        let options = LabelOptions::new().with_kind(self.kind);
+        let mut collector = Collector::new(&options);
+        for (path, label) in list.items().iter().zip(labels) {
+            collector
+                .push(label)
+                .map_err(|Rejected { expected, found }| bad_label(path, expected, &found))?;
+        }
+        let positions = collector.positions(&self.classes);
+        let file = |item: usize| list.items().get(item).cloned().unwrap_or_default();
+        let unknown = collector.unknown("test", 0..list.len(), &positions, file);
+        if !unknown.is_empty() {
+            return Err(Error::UnknownClasses {
+                folder: list.path().to_owned(),
+                unknown,
+                known: self.classes,
+                hint: "Check the labels, or add the test files without them (add_test)",
+            });
+        }
+        let all: Vec<usize> = (0..list.len()).collect();
+        let targets = collector.targets(&all, &positions, self.classes.len())?;
+        if self.kind == TargetKind::Float && targets.columns() != self.c {
+            return Err(Error::LabelsMissing {
+                items: self.c,
+                labels: targets.columns(),
+            });
+        }
+        let files = list.into_items().1;
+        self.test = Some(LabelledFiles { files, targets });
+        Ok(self)
+    }
+
+    /// The options of the data, with transforms such as
+    /// [`get_transforms`](crate::get_transforms).
+    pub fn transform(self, transforms: impl Into<Transforms>) -> ImageDataBunchBuilder<Self> {
+        self.databunch().transforms(transforms)
+    }
+
+    /// The options of the data, without transforms.
+    pub fn databunch(self) -> ImageDataBunchBuilder<Self> {
+        ImageDataBunchBuilder::new(self)
+    }
+}

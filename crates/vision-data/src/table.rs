@@ -1,0 +1,272 @@
+//! A table of text, such as a CSV file with names of files and their labels.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+
+/// A column of a table, by name or by position from 0.
+///
+/// ```
+/// use vision_data::Column;
+/// assert_eq!(Column::from("label"), Column::Name("label".to_owned()));
+/// assert_eq!(Column::from(1), Column::Position(1));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// The column with this name.
+    Name(String),
+    /// The column at this position, from 0.
+    Position(usize),
+}
+
+impl From<&str> for Column {
+    fn from(name: &str) -> Self {
+        Self::Name(name.to_owned())
+    }
+}
+
+impl From<String> for Column {
+    fn from(name: String) -> Self {
+        Self::Name(name)
+    }
+}
+
+impl From<usize> for Column {
+    fn from(position: usize) -> Self {
+        Self::Position(position)
+    }
+}
+
+impl fmt::Display for Column {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => write!(f, "{name:?}"),
+            Self::Position(position) => write!(f, "number {position}"),
+        }
+    }
+}
+
+/// Rows of text in named columns: what pandas' data frame is to fastai.
+///
+/// A column is one string and the ends of its cells, so a table takes little more memory than its
+/// text. [`read_csv`](Self::read_csv) reads one from a file.
+///
+/// ```
+/// use vision_data::Table;
+///
+/// let table = Table::from_rows(["name", "label"], [["1.jpg", "cat"], ["2.jpg", "dog"]])?;
+/// assert_eq!((table.len(), table.columns()), (2, &["name".to_owned(), "label".to_owned()][..]));
+/// assert_eq!(table.cell(1, &"label".into())?, Some("dog"));
+/// # Ok::<(), vision_data::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    names: Vec<String>,
+    cells: Vec<Cells>,
+    rows: usize,
+    /// Of each row the line of its file; empty if it comes from none.
+    lines: Vec<u32>,
+    file: Option<PathBuf>,
+}
+
+/// The cells of one column.
+#[derive(Clone, Debug, Default)]
+struct Cells {
+    text: String,
+    ends: Vec<usize>,
+    /// The rows, ascending, whose cell has no value.
+    missing: Vec<u32>,
+}
+
+impl Cells {
+    fn push(&mut self, text: &str, missing: bool) {
+        if missing {
+            self.missing.push(self.ends.len() as u32);
+        }
+        self.text.push_str(text);
+        self.ends.push(self.text.len());
+    }
+
+    fn get(&self, row: usize) -> Option<&str> {
+        let end = *self.ends.get(row)?;
+        let start = row.checked_sub(1).and_then(|before| self.ends.get(before));
+        self.text.get(start.copied().unwrap_or(0)..end)
+    }
+
+    fn is_missing(&self, row: usize) -> bool {
+        self.missing.binary_search(&(row as u32)).is_ok()
+    }
+}
+
+impl Table {
+    /// A table without rows.
+    pub fn new<S: Into<String>>(columns: impl IntoIterator<Item = S>) -> Self {
+        let names: Vec<String> = columns.into_iter().map(Into::into).collect();
+        Self {
+            cells: vec![Cells::default(); names.len()],
+            names,
+            ..Self::default()
+        }
+    }
+
+    /// A table of these rows.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push).
+    pub fn from_rows<S: Into<String>, R: IntoIterator<Item = T>, T: AsRef<str>>(
+        columns: impl IntoIterator<Item = S>,
+        rows: impl IntoIterator<Item = R>,
+    ) -> Result<Self> {
+        let mut table = Self::new(columns);
+        for row in rows {
+            table.push(row)?;
+        }
+        Ok(table)
+    }
+
+    /// Adds a row.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RaggedRow`] if it has not one cell a column.
+    pub fn push<T: AsRef<str>>(&mut self, row: impl IntoIterator<Item = T>) -> Result<()> {
+        let row: Vec<T> = row.into_iter().collect();
+        if row.len() != self.names.len() {
+            return Err(Error::RaggedRow {
+                row: self.rows,
+                expected: self.names.len(),
+                found: row.len(),
+            });
+        }
+        for (cells, text) in self.cells.iter_mut().zip(row) {
+            cells.push(text.as_ref(), false);
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// The names of the columns.
+    pub fn columns(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// The text of a cell; none if it has no value, or there is no such row.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchColumn`] with the columns there are.
+    pub fn cell(&self, row: usize, column: &Column) -> Result<Option<&str>> {
+        let cells = self.cells(column)?.1;
+        Ok(cells.get(row).filter(|_| !cells.is_missing(row)))
+    }
+
+    /// For rows of the file `file`.
+    pub(crate) fn of_file(file: &Path, columns: Vec<String>) -> Self {
+        Self {
+            file: Some(file.to_owned()),
+            ..Self::new(columns)
+        }
+    }
+
+    /// Adds a row of the file, which has one cell a column.
+    pub(crate) fn push_line<'a>(&mut self, line: u64, row: impl Iterator<Item = (&'a str, bool)>) {
+        for (cells, (text, missing)) in self.cells.iter_mut().zip(row) {
+            cells.push(text, missing);
+        }
+        self.lines.push(u32::try_from(line).unwrap_or(u32::MAX));
+        self.rows += 1;
+    }
+
+    pub(crate) fn column(&self, column: &Column) -> Result<ColumnOf<'_>> {
+        let (name, cells) = self.cells(column)?;
+        Ok(ColumnOf {
+            table: self,
+            name,
+            cells,
+        })
+    }
+
+    fn cells(&self, column: &Column) -> Result<(&str, &Cells)> {
+        let position = match column {
+            Column::Name(name) => self.names.iter().position(|known| known == name),
+            Column::Position(position) => Some(*position),
+        };
+        position
+            .and_then(|at| Some((self.names.get(at)?.as_str(), self.cells.get(at)?)))
+            .ok_or_else(|| Error::NoSuchColumn {
+                table: self.source(),
+                column: column.clone(),
+                known: self.names.clone(),
+            })
+    }
+
+    /// The file, or words in its place.
+    fn source(&self) -> PathBuf {
+        self.file.clone().unwrap_or_else(|| "the table".into())
+    }
+}
+
+/// A column of a table, for messages with the name of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ColumnOf<'a> {
+    table: &'a Table,
+    name: &'a str,
+    cells: &'a Cells,
+}
+
+impl<'a> ColumnOf<'a> {
+    pub(crate) fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// The text, even of a cell without value ("NA").
+    pub(crate) fn raw(&self, row: usize) -> &'a str {
+        self.cells.get(row).unwrap_or_default()
+    }
+
+    /// The text of a cell that must have a value.
+    pub(crate) fn text(&self, row: usize) -> Result<&'a str> {
+        let text = self.raw(row);
+        if text.is_empty() || self.cells.is_missing(row) {
+            return Err(self.bad(row, "a value"));
+        }
+        Ok(text)
+    }
+
+    /// Where a row is, for messages.
+    pub(crate) fn place(&self, row: usize) -> String {
+        let table = self.table.source();
+        match self.table.lines.get(row) {
+            Some(line) => format!("line {line} of {}", table.display()),
+            None => format!("row {row} of {}", table.display()),
+        }
+    }
+
+    /// The cell cannot be used.
+    pub(crate) fn bad(&self, row: usize, expected: &'static str) -> Error {
+        let found = match self.raw(row) {
+            "" => "nothing".to_owned(),
+            text if self.cells.is_missing(row) => format!("{text:?}, which stands for no value"),
+            text => format!("{text:?}"),
+        };
+        Error::BadCell {
+            place: self.place(row),
+            row,
+            column: self.name.to_owned(),
+            expected,
+            found,
+        }
+    }
+}

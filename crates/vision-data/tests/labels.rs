@@ -1,0 +1,411 @@
+//! Labels of all kinds, from everywhere, and what is said about those that do not fit.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::path::Path;
+
+use vision_data::{
+    Error, FileColumn, ImageDataBunch, ImageList, Label, LabelLists, LabelOptions, SplitList,
+    Table, TargetKind, Targets, UnknownLabels,
+};
+
+/// Items "0", "1" and so on, of which those at `valid` are for validation.
+fn items(count: usize, valid: &[usize]) -> SplitList {
+    table(
+        &["name"],
+        (0..count).map(|i| vec![i.to_string()]).collect(),
+        valid,
+    )
+}
+
+fn table(columns: &[&str], rows: Vec<Vec<String>>, valid: &[usize]) -> SplitList {
+    let table = Table::from_rows(columns.iter().copied(), rows).unwrap();
+    ImageList::from_df(".", table, &FileColumn::default().with_check(false))
+        .unwrap()
+        .split_by_idx(valid)
+        .unwrap()
+}
+
+/// A table with these labels in the column `label`.
+fn column(labels: &[&str], valid: &[usize]) -> SplitList {
+    let rows = labels.iter().enumerate();
+    let rows = rows.map(|(i, label)| vec![i.to_string(), (*label).to_owned()]);
+    table(&["name", "label"], rows.collect(), valid)
+}
+
+fn texts(targets: &Targets, classes: &[String]) -> Vec<String> {
+    (0..targets.len())
+        .map(|item| match targets.get(item).unwrap() {
+            vision_data::Target::Category(position) => classes[position].clone(),
+            vision_data::Target::MultiCategory(positions) => {
+                let names: Vec<&str> = positions.iter().map(|&p| classes[p].as_str()).collect();
+                names.join(";")
+            }
+            vision_data::Target::Float(values) => format!("{values:?}"),
+        })
+        .collect()
+}
+
+fn both(lists: &LabelLists) -> (Vec<String>, Vec<String>) {
+    let classes = lists.classes();
+    (
+        texts(lists.train().targets(), classes),
+        texts(lists.valid().targets(), classes),
+    )
+}
+
+fn says(error: &Error, parts: &[&str]) {
+    let message = error.to_string();
+    for part in parts {
+        assert!(message.contains(part), "{part:?} is missing in: {message}");
+    }
+}
+
+fn letters(text: &str) -> Vec<String> {
+    text.chars().map(String::from).collect()
+}
+
+#[test]
+fn classes_are_those_of_training_sorted_and_may_be_given() {
+    // fastai's own case.
+    let lists = items(5, &[2, 4]).label_from_list(letters("cabbc")).unwrap();
+    assert_eq!(lists.classes(), ["a", "b", "c"]);
+    let (train, valid) = both(&lists);
+    assert_eq!(
+        (train.join(""), valid.join("")),
+        ("cab".into(), "bc".into())
+    );
+
+    let options = LabelOptions::new().with_classes(["a", "b", "c", "d"]);
+    let lists = items(5, &[2, 4])
+        .label_with(options)
+        .label_from_list(letters("cabbc"))
+        .unwrap();
+    assert_eq!(
+        (lists.classes().len(), lists.kind()),
+        (4, TargetKind::Category)
+    );
+    let options = LabelOptions::new().with_classes(["b", "c", "a"]);
+    let lists = items(5, &[2, 4])
+        .label_with(options)
+        .label_from_list(letters("cabbc"))
+        .unwrap();
+    assert_eq!(*lists.train().targets(), Targets::Category(vec![1, 2, 0]));
+}
+
+#[test]
+fn an_unknown_label_is_an_error_that_counts_and_dropped_only_on_request() {
+    let labels = || letters("cabdbdce");
+    let error = items(8, &[3, 4, 5, 7])
+        .label_from_list(labels())
+        .unwrap_err();
+    says(
+        &error,
+        &[
+            "3 validation image(s)",
+            "d (2), e (1)",
+            "a, b, c",
+            "another seed",
+            "drop_unknown",
+        ],
+    );
+
+    let options = LabelOptions::new().with_unknown(UnknownLabels::Drop);
+    let lists = items(8, &[3, 4, 5, 7])
+        .label_with(options)
+        .label_from_list(labels())
+        .unwrap();
+    assert_eq!(both(&lists).1, ["b"]);
+    assert_eq!(lists.valid().files(), [Path::new("./4")]);
+    let dropped: Vec<_> = lists
+        .dropped()
+        .iter()
+        .map(|d| (d.part, d.label.as_str(), d.items, d.first.as_path()))
+        .collect();
+    assert_eq!(
+        dropped,
+        [
+            ("validation", "d", 2, Path::new("./3")),
+            ("validation", "e", 1, Path::new("./7"))
+        ]
+    );
+    let data = lists.databunch().build().unwrap();
+    assert_eq!(data.dropped().len(), 2);
+}
+
+#[test]
+fn a_training_label_that_is_none_of_the_given_classes_is_an_error_as_well() {
+    let options = LabelOptions::new().with_classes(["a", "b"]);
+    let split = || items(5, &[2, 4]).label_with(options.clone());
+    let error = split().label_from_list(letters("cabbc")).unwrap_err();
+    says(
+        &error,
+        &[
+            "1 training and 1 validation image(s)",
+            "c (1)",
+            "Add them to the classes",
+        ],
+    );
+    let options = options.clone().with_unknown(UnknownLabels::Drop);
+    let lists = items(5, &[2, 4])
+        .label_with(options)
+        .label_from_list(letters("cabbc"))
+        .unwrap();
+    assert_eq!(
+        (lists.train().files().len(), lists.valid().files().len()),
+        (2, 1)
+    );
+}
+
+#[test]
+fn several_classes_an_item_are_split_at_the_delimiter() {
+    // fastai's own case.
+    let labels = ["c a", "a b", "b c", "", "a"];
+    let options = LabelOptions::new().with_delimiter(" ");
+    let lists = column(&labels, &[])
+        .label_with(options.clone())
+        .label_from_df(["label"])
+        .unwrap();
+    assert_eq!(
+        (lists.kind(), lists.classes().len()),
+        (TargetKind::MultiCategory, 3)
+    );
+    assert_eq!(both(&lists).0, ["a;c", "a;b", "b;c", "", "a"]);
+    assert_eq!(
+        lists.train().targets().rows()[..6],
+        [1., 0., 1., 1., 1., 0.]
+    );
+    // As a list, and with spaces and repetitions that mean nothing.
+    let options = LabelOptions::new().with_delimiter(";");
+    let lists = items(3, &[])
+        .label_with(options)
+        .label_from_list(["b ; a;", "", "b;b"])
+        .unwrap();
+    assert_eq!(both(&lists).0, ["a;b", "", "b"]);
+    let lists = items(2, &[])
+        .label_from_list([vec!["x", "y"], vec![]])
+        .unwrap();
+    assert_eq!(both(&lists).0, ["x;y", ""]);
+}
+
+#[test]
+fn an_unknown_class_among_several_is_dropped_without_its_item() {
+    let labels = [vec!["a"], vec!["b"], vec!["a", "z"]];
+    let split = || items(3, &[2]);
+    says(
+        &split().label_from_list(labels.clone()).unwrap_err(),
+        &["1 validation", "z (1)"],
+    );
+    let options = LabelOptions::new().with_unknown(UnknownLabels::Drop);
+    let lists = split().label_with(options).label_from_list(labels).unwrap();
+    assert_eq!(both(&lists).1, ["a"]);
+    assert_eq!(lists.dropped()[0].label, "z");
+}
+
+#[test]
+fn columns_of_zeros_and_ones_are_classes() {
+    let rows = [
+        ["0", "1", "0", "0"],
+        ["1", "1", "0", "1"],
+        ["2", "0", "0", "0"],
+    ];
+    let rows = || {
+        rows.iter()
+            .map(|row| row.map(ToOwned::to_owned).to_vec())
+            .collect()
+    };
+    let split = table(&["name", "sun", "haze", "road"], rows(), &[]);
+    let lists = split.label_from_df(["sun", "haze", "road"]).unwrap();
+    // In the order of the columns, even where no item has the class.
+    assert_eq!(lists.classes(), ["sun", "haze", "road"]);
+    assert_eq!(both(&lists).0, ["sun", "sun;road", ""]);
+
+    let options = LabelOptions::new().with_kind(TargetKind::Float);
+    let split = table(&["name", "sun", "haze", "road"], rows(), &[]);
+    let lists = split.label_with(options).label_from_df([1, 3]).unwrap();
+    assert_eq!(lists.train().targets().rows(), [1., 0., 1., 1., 0., 0.]);
+}
+
+#[test]
+fn a_column_of_integers_is_sorted_as_numbers_and_text_by_code_point() {
+    let lists = column(&["10", "2", "-1", "2"], &[])
+        .label_from_df([1])
+        .unwrap();
+    assert_eq!(lists.classes(), ["-1", "2", "10"]);
+    let lists = column(&["10", "2", "é", "Z", "a"], &[])
+        .label_from_df([1])
+        .unwrap();
+    assert_eq!(lists.classes(), ["10", "2", "Z", "a", "é"]);
+    let lists = items(3, &[]).label_from_list([10, 9, 10]).unwrap();
+    assert_eq!(lists.classes(), ["9", "10"]);
+    // Names that happen to be numbers stay names.
+    let lists = items(3, &[]).label_from_list(["10", "9", "10"]).unwrap();
+    assert_eq!(lists.classes(), ["10", "9"]);
+}
+
+#[test]
+fn numbers_are_predicted_as_they_are_or_by_their_logarithm() {
+    let lists = column(&["1.5", "2", "1e2"], &[2])
+        .label_from_df(["label"])
+        .unwrap();
+    assert_eq!(lists.kind(), TargetKind::Float);
+    assert_eq!(lists.train().targets().rows(), [1.5, 2.0]);
+    assert_eq!(lists.valid().targets().rows(), [100.0]);
+    let data = lists.databunch().build().unwrap();
+    assert_eq!((data.c(), data.classes().len()), (1, 0));
+    assert_eq!(data.train_ds().label_text(0).unwrap(), "1.5");
+
+    // numpy.log(numpy.float32(1.5)), numpy.log(numpy.float32(2)).
+    let options = LabelOptions::new()
+        .with_kind(TargetKind::Float)
+        .with_log(true);
+    let lists = column(&["1.5", "2"], &[])
+        .label_with(options.clone())
+        .label_from_df([1])
+        .unwrap();
+    let logs = lists.train().targets().rows();
+    assert!(
+        (logs[0] - 0.405_465_1).abs() < 1e-6 && (logs[1] - std::f32::consts::LN_2).abs() < 1e-6
+    );
+    let error = column(&["1.5", "0"], &[])
+        .label_with(options)
+        .label_from_df([1])
+        .unwrap_err();
+    says(&error, &["row 1", "\"label\"", "above 0"]);
+
+    let columns = [["0", "1.5", "-3"], ["1", "2", "4"]];
+    let rows = columns
+        .iter()
+        .map(|row| row.map(ToOwned::to_owned).to_vec())
+        .collect();
+    let lists = table(&["name", "x", "y"], rows, &[])
+        .label_from_df(["x", "y"])
+        .unwrap();
+    assert_eq!(lists.train().targets().rows(), [1.5, -3., 2., 4.]);
+    assert_eq!(lists.databunch().build().unwrap().c(), 2);
+}
+
+#[test]
+fn integers_may_be_numbers_and_numbers_may_be_classes_if_the_user_says_so() {
+    let of = |kind, labels: &[&str]| {
+        let options = LabelOptions::new().with_kind(kind);
+        column(labels, &[]).label_with(options).label_from_df([1])
+    };
+    let lists = of(TargetKind::Float, &["3", "10"]).unwrap();
+    assert_eq!(lists.train().targets().rows(), [3., 10.]);
+    let lists = of(TargetKind::Category, &["1.0", "2.5"]).unwrap();
+    assert_eq!(lists.classes(), ["1.0", "2.5"]);
+    says(
+        &of(TargetKind::Float, &["1", "inf"]).unwrap_err(),
+        &["row 1", "finite"],
+    );
+}
+
+#[test]
+fn labels_that_do_not_go_together_are_named_by_their_file() {
+    let mixed = [Label::from("a"), Label::from(0.5_f32)];
+    let error = items(2, &[]).label_from_list(mixed).unwrap_err();
+    assert!(matches!(error, Error::BadLabel { .. }), "{error}");
+    says(&error, &["./1", "0.5"]);
+    let error = items(2, &[])
+        .label_from_list([vec![1.0_f32], vec![1.0, 2.0]])
+        .unwrap_err();
+    says(&error, &["./1", "2 numbers where others have 1"]);
+    let error = items(2, &[]).label_from_list([f32::NAN, 1.0]).unwrap_err();
+    says(&error, &["./0", "finite"]);
+    let error = items(2, &[]).label_from_list(["a", ""]).unwrap_err();
+    says(&error, &["./1", "empty"]);
+    let error = items(2, &[]).label_from_list(["a"]).unwrap_err();
+    assert!(matches!(
+        error,
+        Error::LabelsMissing {
+            items: 2,
+            labels: 1
+        }
+    ));
+}
+
+#[test]
+fn options_that_contradict_each_other_are_refused() {
+    for options in [
+        LabelOptions::new().with_delimiter(""),
+        LabelOptions::new()
+            .with_delimiter(" ")
+            .with_kind(TargetKind::Float),
+        LabelOptions::new().with_delimiter(" ").with_log(true),
+        LabelOptions::new()
+            .with_kind(TargetKind::Category)
+            .with_log(true),
+    ] {
+        let error = items(2, &[])
+            .label_with(options)
+            .label_from_list(["a", "b"])
+            .unwrap_err();
+        assert!(matches!(error, Error::BadOption { .. }), "{error}");
+    }
+}
+
+#[test]
+fn a_pattern_that_fails_is_named_with_the_file() {
+    let error = items(2, &[])
+        .label_from_re(r"/([^/]+)/\d+.png$")
+        .unwrap_err();
+    says(&error, &[r"/([^/]+)/\d+.png$", "./0", "failed to find"]);
+    says(
+        &items(2, &[]).label_from_re("(").unwrap_err(),
+        &["pattern", "unclosed"],
+    );
+    says(&items(2, &[]).label_from_re("a").unwrap_err(), &["group"]);
+}
+
+#[test]
+fn columns_need_a_table() {
+    let folder = tempfile::tempdir().unwrap();
+    std::fs::write(folder.path().join("1.png"), "").unwrap();
+    let split = ImageList::from_folder(folder.path())
+        .unwrap()
+        .split_none()
+        .unwrap();
+    let error = split.label_from_df(["label"]).unwrap_err();
+    assert!(matches!(error, Error::NoTable { .. }), "{error}");
+    assert!(column(&["a", "b"], &[]).label_from_df::<&str>([]).is_err());
+}
+
+#[test]
+fn a_test_set_has_labels_only_if_they_are_given() {
+    let lists = || items(4, &[]).label_from_list(["a", "b", "a", "b"]).unwrap();
+    let test = || {
+        let table = Table::from_rows(["name"], [["8"], ["9"]]).unwrap();
+        ImageList::from_df(".", table, &FileColumn::default().with_check(false)).unwrap()
+    };
+    let data = lists().add_test(test()).databunch().build().unwrap();
+    let found = data.test_ds().unwrap();
+    assert_eq!((found.len(), found.labels()), (2, &Targets::Empty(2)));
+
+    let data = lists()
+        .add_labelled_test(test(), ["b", "a"])
+        .unwrap()
+        .databunch()
+        .build()
+        .unwrap();
+    assert_eq!(
+        *data.test_ds().unwrap().labels(),
+        Targets::Category(vec![1, 0])
+    );
+    let error = lists().add_labelled_test(test(), ["b", "z"]).unwrap_err();
+    says(&error, &["1 test image(s)", "z (1)"]);
+    assert!(lists().add_labelled_test(test(), ["b"]).is_err());
+}
+
+#[test]
+fn a_learner_to_predict_may_have_several_classes_an_item() {
+    let data = ImageDataBunch::single_from_classes(".", ["a"])
+        .kind(TargetKind::MultiCategory)
+        .build()
+        .unwrap();
+    assert_eq!((data.c(), data.kind()), (1, TargetKind::MultiCategory));
+    let error = ImageDataBunch::single_from_classes(".", ["a"])
+        .build()
+        .unwrap_err();
+    assert!(matches!(error, Error::TooFewClasses { .. }));
+}

@@ -1,0 +1,56 @@
+//! Large tables. `cargo test --workspace --test million -- --nocapture` prints the figures.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use std::fmt::Write as _;
+use std::fs;
+use std::time::{Duration, Instant};
+
+use vision_data::ImageDataBunch;
+
+/// The bytes in memory now; none where the system does not say.
+fn resident() -> Option<u64> {
+    let status = fs::read_to_string("/proc/self/status").ok()?;
+    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
+    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
+    Some(kilobytes * 1024)
+}
+
+#[test]
+fn two_million_rows_are_read_split_and_labelled_in_seconds() {
+    const ROWS: usize = 2_000_000;
+    let folder = tempfile::tempdir().unwrap();
+    let mut csv = "name,label\n".to_owned();
+    for row in 0..ROWS {
+        writeln!(
+            csv,
+            "train/{:03}/image_{row:07}.jpg,class {}",
+            row % 1000,
+            row % 1000
+        )
+        .unwrap();
+    }
+    fs::write(folder.path().join("labels.csv"), &csv).unwrap();
+    drop(csv);
+
+    let before = resident();
+    let begin = Instant::now();
+    // The files are not there: looking for each is what the system takes, not this crate.
+    let data = ImageDataBunch::from_csv(folder.path())
+        .no_check()
+        .build()
+        .unwrap();
+    let taken = begin.elapsed();
+    let bytes = resident()
+        .zip(before)
+        .map(|(after, before)| after.saturating_sub(before));
+    println!(
+        "{ROWS} rows: {:.2} s, {:?} bytes in memory for each afterwards",
+        taken.as_secs_f64(),
+        bytes.map(|bytes| bytes / ROWS as u64)
+    );
+    assert_eq!(data.train_ds().len() + data.valid_ds().len(), ROWS);
+    assert_eq!((data.valid_ds().len(), data.c()), (400_000, 1000));
+    // Ten times what it takes on two cores.
+    assert!(taken < Duration::from_secs(30), "{taken:?}");
+}

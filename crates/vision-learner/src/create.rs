@@ -105,7 +105,7 @@ impl<P> LearnerBuilder<P> {
         let settings = Settings {
             metrics: Vec::new(),
             callbacks: Vec::new(),
-            loss: loss::for_kind(data.kind()),
+            loss: loss::for_data(&data),
             optimizer: Box::new(|| Box::new(Adam::default())),
             wd: 1e-2.into(),
             true_wd: true,
@@ -137,7 +137,7 @@ impl<P> LearnerBuilder<P> {
 
     /// Sets the loss (`loss_func`). Default: by the labels, [`CrossEntropy`](crate::CrossEntropy) for one class
     /// an item, [`BinaryCrossEntropy`](crate::BinaryCrossEntropy) for several and
-    /// [`MeanSquaredError`](crate::MeanSquaredError) for numbers.
+    /// [`MeanSquaredError`](crate::MeanSquaredError) for numbers; with the data's class weights.
     pub fn loss(mut self, loss: impl Loss + 'static) -> Self {
         self.settings.loss = Box::new(loss);
         self

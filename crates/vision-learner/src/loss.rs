@@ -4,7 +4,7 @@ use burn::tensor::{
     Int, Tensor, TensorData,
     activation::{sigmoid, softmax},
 };
-use vision_data::{Mixed, TargetKind};
+use vision_data::{ImageDataBunch, Mixed, TargetKind};
 use vision_kernels::ops;
 
 use crate::{Error, Result, target::TargetTensor};
@@ -91,11 +91,15 @@ fn mean(losses: Tensor<1>, weights: Option<Tensor<1>>) -> Tensor<1> {
     }
 }
 
-/// The loss for labels of a kind, as fastai chooses it.
-pub(crate) fn for_kind(kind: TargetKind) -> Box<dyn Loss> {
-    match kind {
-        TargetKind::Category => Box::new(CrossEntropy::default()),
-        TargetKind::MultiCategory => Box::new(BinaryCrossEntropy::default()),
+/// The loss for the labels of the data, as fastai chooses it, with the data's class weights.
+pub(crate) fn for_data(data: &ImageDataBunch) -> Box<dyn Loss> {
+    let weights = data.class_weights().map(<[f32]>::to_vec);
+    match data.kind() {
+        TargetKind::Category => Box::new(CrossEntropy {
+            weights,
+            ..CrossEntropy::default()
+        }),
+        TargetKind::MultiCategory => Box::new(BinaryCrossEntropy { weights }),
         TargetKind::Float => Box::new(MeanSquaredError),
     }
 }

@@ -131,7 +131,8 @@ impl HostImages {
         Stats::of_planes(&self.to_floats(), self.height * self.width)
     }
 
-    fn picture(&self, position: usize) -> Option<RgbImage> {
+    /// As [`Batch::picture`].
+    pub fn picture(&self, position: usize) -> Option<RgbImage> {
         let plane = self.height * self.width;
         let start = position.checked_mul(3 * plane)?;
         let value = |i: usize| match &self.planes {

@@ -53,7 +53,9 @@ impl Learner {
     }
 
     /// What an exported model says about itself by default, as texts in JSON: `arch`, `classes`, `labels` if
-    /// items do not have one class each, and if the data has them `size` (height and width), `mean` and `std`.
+    /// items do not have one class each, and if the data has them `size` (height and width), `mean` and `std`;
+    /// and what comes before the model: a [`Resizing`](vision_data::Resizing) (`resizing`) and a list of
+    /// validation [`Transform`](vision_data::Transform)s (`transforms`).
     ///
     /// The graph takes normalised pictures, as the model does;
     /// [`with_normalization`](OnnxConfig::with_normalization) makes it take pixels in [0, 1].
@@ -62,7 +64,12 @@ impl Learner {
         let mut config = OnnxConfig::default()
             .with_output("logits")
             .with_metadata("arch", self.arch())
-            .with_metadata("classes", serde_json::json!(data.classes()).to_string());
+            .with_metadata("classes", serde_json::json!(data.classes()).to_string())
+            .with_metadata("resizing", serde_json::json!(data.resizing()).to_string())
+            .with_metadata(
+                "transforms",
+                serde_json::json!(data.transforms().valid).to_string(),
+            );
         if data.kind() != TargetKind::Category {
             let kind = match data.kind() {
                 TargetKind::Float => "numbers",

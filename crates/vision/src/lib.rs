@@ -15,9 +15,10 @@ pub use burn;
 /// Everything that a program needs to train and interpret a classifier.
 pub mod prelude {
     pub use vision_data::{
-        DatasetType, Device, Image, ImageDataBunch, ResizeMethod, Stats,
+        BatchTransform, DatasetType, Device, Image, ImageDataBunch, PaddingMode, ResizeMethod,
+        Stats, Transform, TransformConfig, Transforms,
         datasets::{Urls, untar_data},
-        device,
+        device, get_transforms,
     };
     pub use vision_interp::ClassificationInterpretation;
     pub use vision_learner::{

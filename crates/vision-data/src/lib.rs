@@ -59,6 +59,7 @@
 //! | [`synthetic`] | digits drawn by the program, where there is no network |
 //! | [`doctor`] | bad files, copies and look-alikes, before training: [`Doctor`](doctor::Doctor) |
 //! | [`describe`] | counts, sizes, colours, means: [`ImageDataBunch::describe`] |
+//! | [`summary`] | what happens to one item, step by step: [`ImageDataBunch::summary`] |
 //! | [`verify`] | checking a folder, and smaller copies of large images |
 //! | [`figure`] | pictures with titles, lines and text, as PNG or SVG |
 //! | [`device`] | which device computes: the one place that names backends |
@@ -115,6 +116,7 @@ mod show;
 pub mod sources;
 pub mod split;
 pub mod stats;
+pub mod summary;
 pub mod synthetic;
 mod table;
 pub mod targets;

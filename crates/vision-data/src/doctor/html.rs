@@ -109,14 +109,10 @@ fn write_finding(
             true => thumbnail(&file.path),
             false => None,
         };
-        let class = if file.quarantine {
-            " class=\"out\""
-        } else {
-            ""
-        };
+        let out = if file.quarantine { " out" } else { "" };
         let picture = match picture {
-            Some(data) => format!("<img{class} alt=\"\" src=\"{data}\">"),
-            None => "<span class=\"none\">no picture</span>".to_owned(),
+            Some(data) => format!("<img class=\"thumb{out}\" alt=\"\" src=\"{data}\">"),
+            None => format!("<span class=\"none{out}\">no picture</span>"),
         };
         writeln!(
             html,
@@ -133,7 +129,7 @@ fn write_finding(
 fn details(file: &FoundFile) -> String {
     let split = file.split.map(|split| split.to_string());
     let label = file.label.as_deref().map(|label| escape(&printable(label)));
-    let alike = file.likeness.map(|likeness| format!("{likeness:.3}"));
+    let alike = file.likeness.map(|likeness| format!("{likeness:.4}"));
     let parts: Vec<String> = [split, label, alike].into_iter().flatten().collect();
     match parts.is_empty() {
         true => String::new(),

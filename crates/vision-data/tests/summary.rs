@@ -1,0 +1,114 @@
+//! What happens to one item, step by step.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+use vision_data::{
+    DatasetType, Error, ImageDataBunch, ImageDataBunchBuilder, Stats, get_transforms, synthetic,
+};
+
+fn builder(folder: &tempfile::TempDir) -> ImageDataBunchBuilder {
+    let path = folder.path().join("digits");
+    if !path.exists() {
+        synthetic::digits(&path, 1, 20, 5).unwrap();
+    }
+    ImageDataBunch::from_folder(path).batch_size(40)
+}
+
+#[test]
+fn the_last_step_is_the_image_that_is_in_the_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let data = builder(&folder)
+        .transforms(get_transforms())
+        .size(24)
+        .build()
+        .unwrap();
+    let batch = data.one_batch(DatasetType::Train).unwrap();
+    for index in [0, 3, 17, 39] {
+        let summary = data.summary(DatasetType::Train, index).unwrap();
+        let place = batch.indices.iter().position(|i| *i == index).unwrap();
+        let last = &summary.steps.last().unwrap().picture;
+        assert_eq!(last, &batch.picture(place).unwrap(), "item {index}");
+    }
+}
+
+#[test]
+fn each_transform_is_a_step_in_the_order_of_application() {
+    let folder = tempfile::tempdir().unwrap();
+    let transforms = get_transforms();
+    let names = transforms.train.len();
+    let data = builder(&folder)
+        .transforms(transforms)
+        .size(24)
+        .build()
+        .unwrap();
+    let summary = data.summary(DatasetType::Train, 3).unwrap();
+    // Decoded, resized, and the transforms.
+    assert_eq!(summary.steps.len(), 2 + names);
+    assert_eq!(summary.steps[0].name, "decoded, 28x28");
+    assert_eq!(summary.steps[0].picture.dimensions(), (28, 28));
+    assert!(
+        summary.steps[0]
+            .text
+            .contains("image/png: 28x28, 8 bits, grey"),
+        "{summary}"
+    );
+    assert_eq!(summary.steps[1].name, "resized, 24x24");
+    assert!(
+        summary.steps[1..]
+            .iter()
+            .all(|s| s.picture.dimensions() == (24, 24))
+    );
+    // fastai flips after it turns, and crops at the end.
+    let place = |name: &str| {
+        let is = |step: &vision_data::summary::SummaryStep| step.name == name;
+        summary
+            .steps
+            .iter()
+            .position(is)
+            .unwrap_or_else(|| panic!("{name}: {summary}"))
+    };
+    assert!(place("Rotate") < place("FlipLr") && place("FlipLr") < place("CropPad"));
+    assert_eq!(place("CropPad"), summary.steps.len() - 1);
+    // Something happens, and something does not, to one of these items.
+    let changes = |index: usize| {
+        let text = data.summary(DatasetType::Train, index).unwrap().to_string();
+        text.matches("changes nothing here").count()
+    };
+    let still: usize = (0..10).map(changes).sum();
+    assert!(still > 0 && still < 10 * names);
+    assert!(
+        summary
+            .plot()
+            .unwrap()
+            .to_svg()
+            .contains(">resized, 24x24</text>")
+    );
+}
+
+#[test]
+fn normalising_is_said_in_numbers_and_validation_has_its_own_transforms() {
+    let folder = tempfile::tempdir().unwrap();
+    let stats = Stats {
+        mean: [0.5; 3],
+        std: [0.25; 3],
+    };
+    let data = builder(&folder).normalize(stats).build().unwrap();
+    let summary = data.summary(DatasetType::Valid, 0).unwrap();
+    let names: Vec<&str> = summary
+        .steps
+        .iter()
+        .map(|step| step.name.as_str())
+        .collect();
+    assert_eq!(names, ["decoded, 28x28", "resized, 28x28", "normalised"]);
+    // A digit has black and nearly white: (0 - 0.5) / 0.25 is the least.
+    assert!(
+        summary.steps[2].text.contains("from -2.000 to"),
+        "{summary}"
+    );
+    assert!(summary.to_string().contains("labelled 3"));
+    assert!(matches!(
+        data.summary(DatasetType::Valid, 99),
+        Err(Error::NoSuchItem { index: 99, .. })
+    ));
+    assert!(data.summary(DatasetType::Test, 0).is_err());
+}

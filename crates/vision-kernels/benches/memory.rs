@@ -1,91 +1,79 @@
-//! Milliseconds and GB/s of the memory-bound kernels.
+//! The kernels that are bound by memory.
+//!
+//! `cargo bench -p vision-kernels --no-default-features --bench memory -- norm` times what has that in its name.
+//! Bytes are those that have to be read and written.
 
-#![allow(missing_docs)]
+#![allow(missing_docs, clippy::unwrap_used)]
 
-use std::{hint::black_box, time::Instant};
+mod support;
+
+use std::hint::black_box;
+
+use criterion::{Criterion, Throughput};
+use support::{isa, values};
 use vision_kernels::{
-    Isa,
-    activation::{relu, relu_backward},
+    activation::{relu, relu_backward, relu6, relu6_backward},
     adam::Adam,
     batch_norm::{BatchNorm, Forward, batch_norm_backward, batch_norm_train, scale_shift},
     buffers,
     global_pool::{concat_pool, concat_pool_backward},
     loss::CrossEntropy,
-    pool::{Activations, MaxPool, max_pool, max_pool_backward},
+    pool::{
+        Activations, MaxPool, MeanPool, max_pool, max_pool_backward, mean_windows,
+        mean_windows_backward,
+    },
 };
 
-/// The least time of many runs, in milliseconds: what the machine can do when nobody disturbs it.
-fn best(mut run: impl FnMut()) -> f64 {
-    let begin = Instant::now();
-    let mut best = f64::INFINITY;
-    let mut runs = 0;
-    while runs < 5 || (begin.elapsed().as_secs_f64() < 0.4 && runs < 2000) {
-        let start = Instant::now();
-        run();
-        best = best.min(start.elapsed().as_secs_f64());
-        runs += 1;
+fn main() {
+    let mut criterion = support::criterion();
+    println!("{:?}, {} threads", isa(), rayon::current_num_threads());
+    for (pixels, channels) in [
+        (16 * 112 * 112, 64),
+        (16 * 56 * 56, 64),
+        (16 * 28 * 28, 128),
+        (16 * 14 * 14, 256),
+        (16 * 7 * 7, 512),
+        (64 * 7 * 7, 64),
+    ] {
+        batch_norms(&mut criterion, pixels, channels);
     }
-    best * 1e3
+    pools(&mut criterion);
+    element_wise(&mut criterion);
+    adam(&mut criterion);
+    fresh_and_recycled(&mut criterion);
+    criterion.final_summary();
 }
 
-/// One line of the table. `arrays` is how many times `len` floats are read or written.
-fn line(name: &str, len: usize, arrays: f64, run: impl FnMut()) {
-    // `-- pool` on the command line times what has "pool" in its name.
-    let wanted = std::env::args().skip(1).find(|arg| !arg.starts_with("--"));
-    if wanted.is_some_and(|wanted| !name.contains(&wanted)) {
-        return;
-    }
-    let milliseconds = best(run);
-    let bytes = 4.0 * len as f64 * arrays;
-    println!(
-        "{name:<44}{milliseconds:>9.3} ms {:>7.1} GB/s",
-        bytes / milliseconds / 1e6
-    );
+/// Times `run`, which reads or writes `arrays` times `len` floats.
+fn time(criterion: &mut Criterion, name: &str, len: usize, arrays: f64, mut run: impl FnMut()) {
+    let (kernel, shape) = name.split_once('/').unwrap();
+    let mut group = criterion.benchmark_group(kernel);
+    group.throughput(Throughput::Bytes((4.0 * len as f64 * arrays) as u64));
+    group.bench_function(shape, |bencher| bencher.iter(&mut run));
+    group.finish();
 }
 
-fn values(len: usize) -> Vec<f32> {
-    (0..len as u32)
-        .map(|i| (i.wrapping_mul(2_654_435_761) >> 8) as f32 / 8_388_608.0 - 1.0)
-        .collect()
-}
-
-fn batch_norms(isa: Isa, pixels: usize, channels: usize) {
-    let len = pixels * channels;
+fn batch_norms(criterion: &mut Criterion, pixels: usize, channels: usize) {
+    let (isa, len) = (isa(), pixels * channels);
     let (x, dy, residual) = (values(len), values(len), values(len));
-    let (mut y, mut dx, mut dresidual) = (vec![0.0; len], values(len), values(len));
+    let (mut y, mut dx, mut dresidual) = (values(len), values(len), values(len));
     let (gamma, beta) = (vec![1.0; channels], vec![0.0; channels]);
+    let affine = [gamma.as_slice(), &beta];
     let args = BatchNorm {
         channels,
         eps: 1e-5,
         relu: true,
     };
-    let name = format!("[{pixels}, {channels}] batch norm, ReLU");
-    line(&format!("{name}, forward"), len, 3.0, || {
-        black_box(batch_norm_train(
-            isa,
-            &args,
-            &x,
-            [&gamma, &beta],
-            None,
-            &mut y,
-        ))
-        .ok();
+    let shape = format!("[{pixels}, {channels}]");
+    let name = format!("batch norm, ReLU, forward/{shape}");
+    time(criterion, &name, len, 3.0, || {
+        batch_norm_train(isa, &args, &x, affine, None, &mut y).unwrap();
     });
-    let Ok(stats) = batch_norm_train(isa, &args, &x, [&gamma, &beta], Some(&residual), &mut y)
-    else {
-        return;
-    };
-    line(&format!("{name}, residual, forward"), len, 4.0, || {
-        black_box(batch_norm_train(
-            isa,
-            &args,
-            &x,
-            [&gamma, &beta],
-            Some(&residual),
-            &mut y,
-        ))
-        .ok();
+    let name = format!("batch norm, residual, ReLU, forward/{shape}");
+    time(criterion, &name, len, 4.0, || {
+        batch_norm_train(isa, &args, &x, affine, Some(&residual), &mut y).unwrap();
     });
+    let stats = batch_norm_train(isa, &args, &x, affine, Some(&residual), &mut y).unwrap();
     let mut forward = Forward {
         x: &x,
         y: None,
@@ -93,61 +81,56 @@ fn batch_norms(isa: Isa, pixels: usize, channels: usize) {
         beta: &beta,
         stats: &stats,
     };
-    line(&format!("{name}, backward"), len, 5.0, || {
-        black_box(batch_norm_backward(
-            isa, &args, &forward, &dy, &mut dx, None,
-        ))
-        .ok();
+    let name = format!("batch norm, ReLU, backward/{shape}");
+    time(criterion, &name, len, 5.0, || {
+        batch_norm_backward(isa, &args, &forward, &dy, &mut dx, None).unwrap();
     });
     forward.y = Some(&y);
-    line(&format!("{name}, residual, backward"), len, 7.0, || {
-        black_box(batch_norm_backward(
-            isa,
-            &args,
-            &forward,
-            &dy,
-            &mut dx,
-            Some(&mut dresidual),
-        ))
-        .ok();
+    let name = format!("batch norm, residual, ReLU, backward/{shape}");
+    time(criterion, &name, len, 7.0, || {
+        let dresidual = Some(dresidual.as_mut_slice());
+        batch_norm_backward(isa, &args, &forward, &dy, &mut dx, dresidual).unwrap();
     });
 }
 
-fn pools(isa: Isa) {
+fn pools(criterion: &mut Criterion) {
+    let isa = isa();
     let input = Activations {
         batch: 16,
         height: 112,
         width: 112,
         channels: 64,
     };
+    let shape = "[16, 112, 112, 64]";
     let pool = MaxPool {
         kernel: [3, 3],
         stride: [2, 2],
         padding: [1, 1],
         ceil_mode: false,
     };
-    let Ok(output) = pool.output(&input) else {
-        return;
+    let output = pool.output(&input).unwrap().elements();
+    let (x, mut dx) = (values(input.elements()), values(input.elements()));
+    let (mut y, mut argmax) = (values(output), vec![0; output]);
+    let name = format!("max pool 3/2, forward/{shape}");
+    time(criterion, &name, x.len(), 1.3125, || {
+        max_pool(isa, &pool, &input, &x, &mut y, Some(&mut argmax)).unwrap();
+    });
+    let name = format!("max pool 3/2, backward/{shape}");
+    time(criterion, &name, x.len(), 1.3125, || {
+        max_pool_backward(isa, &pool, &input, &y, &argmax, &mut dx).unwrap();
+    });
+    let mean = MeanPool {
+        size: 2,
+        ceil_mode: false,
     };
-    let x = values(input.elements());
-    let mut dx = x.clone();
-    let (mut y, mut argmax) = (values(output.elements()), vec![0; output.elements()]);
-    line(
-        "max pool 3/2, [16, 112, 112, 64], forward",
-        x.len(),
-        1.3125,
-        || {
-            black_box(max_pool(isa, &pool, &input, &x, &mut y, Some(&mut argmax))).ok();
-        },
-    );
-    line(
-        "max pool 3/2, [16, 112, 112, 64], backward",
-        x.len(),
-        1.3125,
-        || {
-            black_box(max_pool_backward(isa, &pool, &input, &y, &argmax, &mut dx)).ok();
-        },
-    );
+    let name = format!("mean pool 2/2, forward/{shape}");
+    time(criterion, &name, x.len(), 1.25, || {
+        mean_windows(isa, &mean, &input, &x, &mut y).unwrap();
+    });
+    let name = format!("mean pool 2/2, backward/{shape}");
+    time(criterion, &name, x.len(), 1.25, || {
+        mean_windows_backward(isa, &mean, &input, &y, &mut dx).unwrap();
+    });
 
     let input = Activations {
         batch: 16,
@@ -155,60 +138,73 @@ fn pools(isa: Isa) {
         width: 7,
         channels: 512,
     };
-    let x = &x[..input.elements()];
+    let (x, dx) = (&x[..input.elements()], &mut dx[..input.elements()]);
     let (mut y, mut argmax) = (vec![0.0; 16 * 1024], vec![0; 16 * 512]);
-    line(
-        "concat pool, [16, 7, 7, 512], forward",
+    time(
+        criterion,
+        "concat pool, forward/[16, 7, 7, 512]",
         x.len(),
         1.0,
         || {
-            black_box(concat_pool(isa, &input, x, &mut y, &mut argmax)).ok();
+            concat_pool(isa, &input, x, &mut y, &mut argmax).unwrap();
         },
     );
-    line(
-        "concat pool, [16, 7, 7, 512], backward",
+    time(
+        criterion,
+        "concat pool, backward/[16, 7, 7, 512]",
         x.len(),
         1.0,
         || {
-            black_box(concat_pool_backward(
-                isa,
-                &input,
-                &y,
-                &argmax,
-                &mut dx[..x.len()],
-            ))
-            .ok();
+            concat_pool_backward(isa, &input, &y, &argmax, dx).unwrap();
         },
     );
 }
 
-fn element_wise(isa: Isa) {
-    let len = 16 * 112 * 112 * 64;
+fn element_wise(criterion: &mut Criterion) {
+    let (isa, len) = (isa(), 16 * 112 * 112 * 64);
     let (x, mut y, mut dx) = (values(len), values(len), values(len));
-    line("ReLU, [200704, 64], forward", len, 2.0, || {
-        black_box(relu(isa, &x, &mut y)).ok();
+    time(criterion, "ReLU, forward/[200704, 64]", len, 2.0, || {
+        relu(isa, &x, &mut y).unwrap();
     });
-    line("ReLU, [200704, 64], backward", len, 3.0, || {
-        black_box(relu_backward(isa, &y, &x, &mut dx)).ok();
+    time(criterion, "ReLU, backward/[200704, 64]", len, 3.0, || {
+        relu_backward(isa, &y, &x, &mut dx).unwrap();
+    });
+    time(criterion, "ReLU6, forward/[200704, 64]", len, 2.0, || {
+        relu6(isa, &x, &mut y).unwrap();
+    });
+    time(criterion, "ReLU6, backward/[200704, 64]", len, 3.0, || {
+        relu6_backward(isa, &y, &x, &mut dx).unwrap();
     });
     let (scale, shift) = (vec![0.5; 64], vec![0.25; 64]);
-    line("scale and shift, ReLU, [200704, 64]", len, 2.0, || {
-        black_box(scale_shift(isa, [&scale, &shift], &x, None, true, &mut y)).ok();
-    });
+    time(
+        criterion,
+        "scale, shift, ReLU/[200704, 64]",
+        len,
+        2.0,
+        || {
+            scale_shift(isa, [&scale, &shift], &x, None, true, &mut y).unwrap();
+        },
+    );
     let targets: Vec<u32> = (0..64).collect();
     let mut losses = vec![0.0; 64];
-    line("cross-entropy, [64, 1000], both", 64_000, 2.0, || {
-        let rule = CrossEntropy {
-            classes: 1000,
-            ..CrossEntropy::default()
-        };
-        let dlogits = Some(&mut dx[..64_000]);
-        black_box(rule.run(isa, &x[..64_000], &targets, &mut losses, dlogits)).ok();
-    });
+    time(
+        criterion,
+        "cross-entropy, both/[64, 1000]",
+        64_000,
+        2.0,
+        || {
+            let rule = CrossEntropy {
+                classes: 1000,
+                ..CrossEntropy::default()
+            };
+            let dlogits = Some(&mut dx[..64_000]);
+            black_box(rule.run(isa, &x[..64_000], &targets, &mut losses, dlogits)).unwrap();
+        },
+    );
 }
 
-fn adam(isa: Isa) {
-    let len = 11_180_000;
+fn adam(criterion: &mut Criterion) {
+    let (isa, len) = (isa(), 11_180_000);
     let (mut p, g, mut m, mut v) = (values(len), values(len), vec![0.0; len], vec![0.0; len]);
     let adam = Adam {
         lr: 1e-6,
@@ -218,47 +214,20 @@ fn adam(isa: Isa) {
         weight_decay: 0.01,
         step: 10,
     };
-    line("Adam, 11.18 M weights", len, 7.0, || {
-        black_box(adam.step(isa, &mut p, &g, &mut m, &mut v)).ok();
+    time(criterion, "Adam/11.18 M weights", len, 7.0, || {
+        adam.step(isa, &mut p, &g, &mut m, &mut v).unwrap();
     });
 }
 
 /// What a recycled buffer saves.
-fn fresh_and_recycled() {
+fn fresh_and_recycled(criterion: &mut Criterion) {
     let len = 16 * 112 * 112 * 64;
-    line("a fresh vector of 51 MB, filled", len, 1.0, || {
+    time(criterion, "51 MB filled/fresh", len, 1.0, || {
         black_box(vec![1.0_f32; len]);
     });
-    line("a recycled buffer of 51 MB, filled", len, 1.0, || {
+    time(criterion, "51 MB filled/recycled", len, 1.0, || {
         let mut buffer = buffers::take(len);
         buffer.fill(1.0);
         black_box(&buffer);
     });
-    line("a recycled buffer of 51 MB, untouched", len, 0.0, || {
-        black_box(&buffers::take(len));
-    });
-}
-
-fn main() {
-    // `ISA=avx2` or `ISA=portable` times the code that lesser machines get.
-    let isa = match std::env::var("ISA").as_deref() {
-        Ok("portable") => Isa::Portable,
-        Ok("avx2") => Isa::Avx2,
-        _ => Isa::detect(),
-    };
-    println!("{isa:?}, {} threads", rayon::current_num_threads());
-    for (pixels, channels) in [
-        (16 * 112 * 112, 64),
-        (16 * 56 * 56, 64),
-        (16 * 28 * 28, 128),
-        (16 * 14 * 14, 256),
-        (16 * 7 * 7, 512),
-        (64 * 7 * 7, 64),
-    ] {
-        batch_norms(isa, pixels, channels);
-    }
-    pools(isa);
-    element_wise(isa);
-    adam(isa);
-    fresh_and_recycled();
 }

@@ -8,10 +8,10 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use vision_data::transforms::{rand_pad, rand_resize_crop, zoom_crop};
+use vision_data::transforms::{presize, rand_pad, rand_resize_crop, zoom_crop};
 use vision_data::{
-    Device, Draw, Error, Image, ImageDataBunch, Mask, PaddingMode, Pipeline, ResizeMethod,
-    Resizing, Transform, Transforms, get_transforms,
+    Batch, BatchTransform, DatasetType, Device, Draw, Error, Image, ImageDataBunch, Mask,
+    PaddingMode, Pipeline, ResizeMethod, Resizing, Size, Transform, Transforms, get_transforms,
 };
 
 fn pipeline(transforms: &[Transform]) -> Pipeline {
@@ -553,7 +553,7 @@ fn without_a_size_fastais_transforms_work_on_a_raw_image() {
 #[test]
 fn resizing_to_a_part_needs_a_size() {
     let error = ImageDataBunch::single_from_classes("nowhere", ["a", "b"])
-        .transforms(vision_data::transforms::presize())
+        .transforms(presize())
         .build()
         .unwrap_err();
     assert!(
@@ -565,8 +565,8 @@ fn resizing_to_a_part_needs_a_size() {
 /// One of each.
 fn all() -> Vec<Transform> {
     let mut all = get_transforms().train;
-    all.extend(vision_data::transforms::presize().train);
-    all.extend(vision_data::transforms::presize().valid);
+    all.extend(presize().train);
+    all.extend(presize().valid);
     all.extend(rand_pad(4, 28, PaddingMode::Zeros));
     all.extend(rand_resize_crop((20, 30), 2.0, [0.75, 1.33]));
     all.extend([
@@ -727,4 +727,170 @@ fn what_is_out_of_bounds_is_refused_with_the_field() {
     for transform in all() {
         transform.check().unwrap();
     }
+}
+
+/// Pictures of two classes and of several sizes.
+fn folder() -> tempfile::TempDir {
+    let folder = tempfile::tempdir().unwrap();
+    for (part, count) in [("train", 6), ("valid", 3)] {
+        for class in ["a", "b"] {
+            let folder = folder.path().join(part).join(class);
+            fs::create_dir_all(&folder).unwrap();
+            for i in 0..count {
+                let image = picture(28 + 9 * (i % 2), 28 + 4 * (i % 3));
+                let file = folder.join(format!("{i}.png"));
+                image.into_rgb_image().save(file).unwrap();
+            }
+        }
+    }
+    folder
+}
+
+#[test]
+fn every_size_and_method_makes_batches_of_images_of_several_sizes() {
+    let folder = folder();
+    let builder = || ImageDataBunch::from_folder(folder.path()).batch_size(4);
+    for (size, wanted) in [
+        (Size::from(14), [14, 14]),
+        ((14, 14).into(), [14, 14]),
+        ((14, 20).into(), [14, 20]),
+    ] {
+        for method in [ResizeMethod::Pad, ResizeMethod::Crop, ResizeMethod::Squish] {
+            for transforms in [Transforms::default(), get_transforms()] {
+                let data = builder()
+                    .size(size)
+                    .resize_method(method)
+                    .transforms(transforms)
+                    .build()
+                    .unwrap();
+                for part in [DatasetType::Train, DatasetType::Valid] {
+                    for batch in data.loader(part, 0).unwrap() {
+                        assert_eq!(batch.unwrap().shape()[2..], wanted);
+                    }
+                }
+            }
+        }
+    }
+    // Without resizing it is the transforms that see to one size.
+    let data = builder()
+        .resize_method(ResizeMethod::No)
+        .transforms((
+            rand_pad(2, 28, PaddingMode::Reflection),
+            vec![Transform::crop(28)],
+        ))
+        .build()
+        .unwrap();
+    for part in [DatasetType::Train, DatasetType::Valid] {
+        assert_eq!(data.one_batch(part).unwrap().shape()[2..], [28, 28]);
+    }
+}
+
+#[test]
+fn presize_crops_at_random_in_training_and_in_the_middle_otherwise() {
+    let folder = folder();
+    let data = ImageDataBunch::from_folder(folder.path())
+        .batch_size(4)
+        .size(24)
+        .transforms(presize())
+        .build()
+        .unwrap();
+    let train = |epoch| {
+        data.loader(DatasetType::Train, epoch)
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap()
+    };
+    assert_eq!(train(0).shape(), [4, 3, 24, 24]);
+    assert_ne!(train(0).images, train(1).images);
+    let valid = |epoch| {
+        data.loader(DatasetType::Valid, epoch)
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap()
+    };
+    assert_eq!(valid(0), valid(1));
+}
+
+#[test]
+fn the_same_data_at_another_size_keeps_split_order_and_draws() {
+    let folder = folder();
+    let small = ImageDataBunch::from_folder(folder.path())
+        .batch_size(4)
+        .size(16)
+        .transforms(get_transforms())
+        .build()
+        .unwrap();
+    let large = small.clone().with_size(48).unwrap();
+    assert_eq!(large.train_ds().paths(), small.train_ds().paths());
+    assert_eq!(
+        (large.size(), small.size()),
+        (Some(48.into()), Some(16.into()))
+    );
+    let batch = |data: &ImageDataBunch| {
+        data.loader(DatasetType::Train, 2)
+            .unwrap()
+            .next()
+            .unwrap()
+            .unwrap()
+    };
+    let (a, b) = (batch(&small), batch(&large));
+    assert_eq!(a.indices, b.indices);
+    assert_eq!((a.shape(), b.shape()), ([4, 3, 16, 16], [4, 3, 48, 48]));
+    let again = large.with_size(16).unwrap();
+    assert_eq!(batch(&again), a);
+    let error = small.with_size(0).unwrap_err();
+    assert!(
+        matches!(error, Error::BadOption { option: "size", .. }),
+        "{error}"
+    );
+}
+
+#[test]
+fn batches_are_mixed_by_seed_epoch_and_number_whatever_the_workers() {
+    let folder = folder();
+    let data = |workers, seed| {
+        ImageDataBunch::from_folder(folder.path())
+            .batch_size(4)
+            .size(16)
+            .batch_transform(BatchTransform::mixup(0.4))
+            .batch_transform(BatchTransform::cutmix(1.0))
+            .num_workers(workers)
+            .seed(seed)
+            .build()
+            .unwrap()
+    };
+    let epoch = |workers, seed, epoch| -> Vec<Batch> {
+        let loader = data(workers, seed)
+            .loader(DatasetType::Train, epoch)
+            .unwrap();
+        loader.map(|batch| batch.unwrap()).collect()
+    };
+    let first = epoch(0, 1, 0);
+    assert_eq!(first, epoch(3, 1, 0));
+    assert_ne!(first, epoch(0, 1, 1));
+    assert_ne!(first, epoch(0, 2, 0));
+    for batch in &first {
+        let mix = batch.mix().unwrap();
+        assert_eq!((mix.partner.len(), mix.lambda.len()), (4, 4));
+        assert!(mix.partner.iter().all(|&other| other < 4));
+    }
+    for part in [DatasetType::Valid, DatasetType::Fix] {
+        assert!(data(0, 1).one_batch(part).unwrap().mix().is_none());
+    }
+    let error = ImageDataBunch::from_folder(folder.path())
+        .batch_transform(BatchTransform::mixup(-1.0))
+        .build()
+        .unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::BadOption {
+                option: "batch_transform",
+                ..
+            }
+        ),
+        "{error}"
+    );
 }

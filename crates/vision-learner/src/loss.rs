@@ -250,3 +250,88 @@ fn fitting<'a>(weights: Option<&'a [f32]>, outputs: &Tensor<2>) -> Result<Option
         None => Ok(weights),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use burn::tensor::Device;
+    use vision_models::state::values;
+
+    use super::*;
+
+    fn logits() -> Tensor<2> {
+        Tensor::from_floats([[2.0, 1.0, 0.0], [0.0, 0.0, 0.0]], &Device::default())
+    }
+
+    fn classes() -> TargetTensor {
+        TargetTensor::Classes(Tensor::from_ints([0, 1], &Device::default()))
+    }
+
+    fn value(loss: Result<Tensor<1>>) -> f32 {
+        values(loss.unwrap())[0]
+    }
+
+    #[track_caller]
+    fn near(found: f32, expected: f32) {
+        assert!((found - expected).abs() < 1e-5, "{found} is not {expected}");
+    }
+
+    // Logits 2, 1, 0 have the cross-entropies .407606, 1.407606 and 2.407606, equal ones ln 3 = 1.098612.
+    #[test]
+    fn mixed_items_have_both_losses_by_lambda_and_weights_count_with_them() {
+        let mix = Mixed {
+            partner: vec![1, 0],
+            lambda: vec![0.7, 0.6],
+        };
+        let plain = CrossEntropy::default();
+        near(
+            value(plain.mean(logits(), classes())),
+            (0.407606 + 1.098612) / 2.0,
+        );
+        let mixed = value(plain.mean_mixed(logits(), classes(), &mix));
+        near(mixed, (0.7 * 0.407606 + 0.3 * 1.407606 + 1.098612) / 2.0);
+        // PyTorch divides by the weights of the items' classes.
+        let weighted = CrossEntropy::default()
+            .with_weights([1.0, 2.0, 1.0])
+            .unwrap();
+        let mean = value(weighted.mean(logits(), classes()));
+        near(mean, (0.407606 + 2.0 * 1.098612) / 3.0);
+        let mixed = value(weighted.mean_mixed(logits(), classes(), &mix));
+        let sum = 0.7 * 0.407606 + 0.3 * 2.0 * 1.407606 + (0.6 * 2.0 + 0.4) * 1.098612;
+        near(mixed, sum / (0.7 + 0.3 * 2.0 + 0.6 * 2.0 + 0.4));
+    }
+
+    // fastai's LabelSmoothingCrossEntropy of 0.1.
+    #[test]
+    fn label_smoothing_gives_fastais_number() {
+        let loss = CrossEntropy::default().with_smoothing(0.1).unwrap();
+        near(
+            values(loss.per_item(logits(), classes()).unwrap())[0],
+            0.507606,
+        );
+        assert!(CrossEntropy::default().with_smoothing(1.0).is_err());
+        assert!(CrossEntropy::default().with_weights([1.0, -1.0]).is_err());
+        assert!(CrossEntropy::default().with_weights([0.0]).is_err());
+    }
+
+    #[test]
+    fn labels_or_weights_that_do_not_fit_are_errors() {
+        let rows = || TargetTensor::Rows(Tensor::ones([2, 3], &Device::default()));
+        assert!(CrossEntropy::default().per_item(logits(), rows()).is_err());
+        assert!(
+            BinaryCrossEntropy::default()
+                .per_item(logits(), classes())
+                .is_err()
+        );
+        assert!(MeanSquaredError.per_item(logits(), classes()).is_err());
+        let two = CrossEntropy::default().with_weights([1.0, 2.0]).unwrap();
+        assert!(matches!(
+            two.mean(logits(), classes()),
+            Err(Error::LengthMismatch { .. })
+        ));
+        // (1 + 0 + 1) / 3 and (1 + 1 + 1) / 3.
+        near(
+            value(MeanSquaredError.mean(logits(), rows())),
+            (2.0 / 3.0 + 1.0) / 2.0,
+        );
+    }
+}

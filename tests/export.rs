@@ -44,7 +44,10 @@ fn a_learner_leaves_as_onnx_and_onnx_runtime_gives_its_logits() {
     let resizing = serde_json::from_str(file.metadata("resizing").unwrap()).ok();
     assert_eq!(resizing.as_ref(), Some(learner.data().resizing()));
     let transforms = serde_json::from_str(file.metadata("transforms").unwrap()).ok();
-    assert_eq!(transforms.as_ref(), Some(&learner.data().transforms().valid));
+    assert_eq!(
+        transforms.as_ref(),
+        Some(&learner.data().transforms().valid)
+    );
 
     let Some(python) = env::var_os("VISION_PYTHON") else {
         eprintln!(

@@ -188,8 +188,10 @@ mod tests {
         for (name, hash) in hashes {
             let expected = u64::from_str_radix(hash.as_str().unwrap(), 16).unwrap();
             let apart = (look(&folder, name).hash ^ expected).count_ones();
-            // Decoders of JPEG differ by a unit, so a value at the median may change sides.
-            assert!(apart <= 1, "{name}: {apart} bits");
+            // Decoders of JPEG differ by a unit. In photo_03.jpg the two values next to the median are 0.5 apart (in
+            // photo_01.jpg 5, where others are tens), so that they may change places: both bits differ, never one.
+            let close = name == "photo_03.jpg" && apart == 2;
+            assert!(apart == 0 || close, "{name}: {apart} bits");
         }
     }
 

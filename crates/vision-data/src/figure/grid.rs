@@ -23,7 +23,7 @@ const MARGIN: f32 = 12.0;
 /// use image::RgbImage;
 /// use vision_data::ImageGrid;
 ///
-/// /// let grid = ImageGrid::new()
+/// let grid = ImageGrid::new()
 ///     .with_image(RgbImage::new(28, 28), "3")
 ///     .with_image(RgbImage::new(28, 28), "7");
 /// assert!(grid.plot()?.to_svg().contains(">7</text>"));

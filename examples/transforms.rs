@@ -80,12 +80,13 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("rand_augment", one(Transform::rand_augment())),
         ("trivial_augment", one(Transform::trivial_augment())),
     ];
-    let resizing = Resizing {
-        size: Some(128.into()),
-        ..Resizing::default()
-    };
     let mut grid = ImageGrid::new().with_columns(6).with_cell_size(128.0);
     for (name, transforms) in sheet {
+        // Without a size one sees what a transform does to it.
+        let resizing = Resizing {
+            size: name.starts_with("presize").then_some(128.into()),
+            ..Resizing::default()
+        };
         let pipeline = Pipeline::new(&transforms, resizing)?;
         let made = pipeline.image(&image, &pipeline.draw(1, 0, 3));
         grid = grid.with_image(made.picture(0).ok_or("no picture")?, name);

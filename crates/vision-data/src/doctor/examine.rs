@@ -171,7 +171,7 @@ pub(super) fn groups(cases: &Cases, exams: &[Exam]) -> Vec<Finding> {
         }
         let least = files.iter().filter_map(|f| f.likeness).fold(1.0, f32::min);
         let message = format!(
-            "{} files look alike (likeness {least:.4} or more)",
+            "{} files look alike (lowest likeness {least:.4})",
             files.len()
         );
         findings.push(Finding::new(kind, message, files));

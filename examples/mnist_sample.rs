@@ -140,7 +140,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         "accuracy": learner.recorder().epochs.last().map(|e| e.metrics[0]),
         "valid_loss": learner.recorder().epochs.last().map(|e| e.valid_loss),
         "epochs": learner.recorder().epochs.iter().map(|e| json!({
-            "seconds": e.seconds, "images_per_second": e.images_per_second()
+            "seconds": e.seconds, "images_per_second": e.images_per_second(),
+            "waiting_for_data": e.waiting()
         })).collect::<Vec<_>>(),
         "peak_memory_bytes": peak_memory_bytes(),
     });

@@ -33,7 +33,7 @@
 //! that were encoded anew, scaled or slightly brightened; it finds no crops, mirror images or turned
 //! ones. Pictures of one simple kind are look-alikes without being copies: two of the same digit, an
 //! X-ray of the same kind. So look-alikes are warnings or notes, and never on the quarantine list;
-//! [`DoctorConfig`] can do without them. Each is compared with the first of its group, and found by
+//! [`Doctor::with_look_alikes`] can do without them. Each is compared with the first of its group, and found by
 //! bands of its hash: the time grows with the number of pictures, not with its square, as long as
 //! pictures are of many kinds.
 

@@ -99,6 +99,8 @@ impl Learner {
 
     /// Exchanges the data, for example for larger pictures of the same classes.
     ///
+    /// The loss stays as it was made, with the class weights of the first data if it took them from there.
+    ///
     /// # Errors
     ///
     /// [`Error::Outputs`] if the classes are others, [`Error::Data`] if the labels are of another kind.

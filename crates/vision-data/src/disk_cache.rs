@@ -92,7 +92,7 @@ impl DiskCache {
         let (width, rest) = rest.split_first_chunk::<4>()?;
         let (height, pixels) = rest.split_first_chunk::<4>()?;
         let (width, height) = (u32::from_le_bytes(*width), u32::from_le_bytes(*height));
-        let expected = u64::from(width) * u64::from(height) * 3;
+        let expected = (u64::from(width) * u64::from(height)).saturating_mul(3);
         if (magic, known) != (MAGIC, &key.0) || pixels.len() as u64 != expected {
             return None;
         }

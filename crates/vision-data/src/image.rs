@@ -100,7 +100,7 @@ impl Image {
             });
         }
         let found = pixels.len() as u64;
-        let expected = 3 * u64::from(width) * u64::from(height);
+        let expected = (u64::from(width) * u64::from(height)).saturating_mul(3);
         // RgbImage takes a buffer that is too long, so the length is checked here.
         (found == expected)
             .then(|| RgbImage::from_raw(width, height, pixels))

@@ -260,6 +260,9 @@ fn pixels_of_the_wrong_number_are_refused() {
         let error = Image::from_rgb8(width, height, vec![0; count]).unwrap_err();
         assert!(matches!(error, Error::PixelCount { found, .. } if found == count as u64));
     }
+    // 3 · width · height does not fit into 64 bits.
+    let side = u32::MAX;
+    assert!(Image::from_rgb8(side, side, Vec::new()).is_err());
     assert!(Image::from_rgb8(0, 5, Vec::new()).is_err());
 }
 

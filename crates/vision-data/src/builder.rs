@@ -11,7 +11,7 @@ use crate::databunch::ImageDataBunch;
 use crate::dataset::ImageDataset;
 use crate::device;
 use crate::error::{Error, Result};
-use crate::items::image_files;
+use crate::items::{Index, IndexConfig, index};
 use crate::loader::BadImages;
 use crate::mix::BatchTransform;
 use crate::padding::PaddingMode;
@@ -55,6 +55,7 @@ const MOST_WORKERS: usize = 16;
 /// | `device` | [`device::default_device`] |
 /// | `bad_images` | [`BadImages::Fail`] |
 /// | `reading` | [`ReadConfig::new`]: 1 GiB of decoded images are kept in memory |
+/// | `indexing` | [`IndexConfig::new`]: silent, and an unreadable folder is an error |
 #[derive(Clone, Debug)]
 #[must_use = "nothing is read before `build`"]
 pub struct ImageDataBunchBuilder<S = FromFolder> {
@@ -73,6 +74,7 @@ pub struct ImageDataBunchBuilder<S = FromFolder> {
     device: Option<Device>,
     bad_images: BadImages,
     reading: ReadConfig,
+    indexing: IndexConfig,
 }
 
 impl<S: Source> ImageDataBunchBuilder<S> {
@@ -93,6 +95,7 @@ impl<S: Source> ImageDataBunchBuilder<S> {
             device: None,
             bad_images: BadImages::Fail,
             reading: ReadConfig::default(),
+            indexing: IndexConfig::default(),
         }
     }
 
@@ -199,6 +202,28 @@ impl<S: Source> ImageDataBunchBuilder<S> {
         self
     }
 
+    /// How folders are read: whom to tell how far it has come, and what to do about one that cannot be
+    /// read. Those of training, validation and test images are told of one after the other.
+    ///
+    /// ```
+    /// use vision_data::ImageDataBunch;
+    /// use vision_data::items::{IndexConfig, UnreadableFolders};
+    /// use vision_data::progress::Progress;
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = vision_data::synthetic::digits(&folder.path().join("digits"), 1, 4, 2)?;
+    /// let indexing = IndexConfig::new()
+    ///     .with_unreadable(UnreadableFolders::Skip)
+    ///     .with_progress(Progress::bar("Indexing"));
+    /// let data = ImageDataBunch::from_folder(path).batch_size(2).indexing(indexing).build()?;
+    /// assert!(data.skipped_folders().is_empty());
+    /// # Ok::<(), vision_data::Error>(())
+    /// ```
+    pub fn indexing(mut self, config: IndexConfig) -> Self {
+        self.indexing = config;
+        self
+    }
+
     /// Checks the options, reads names and labels (not the images), and puts the data together.
     ///
     /// # Errors
@@ -213,12 +238,15 @@ impl<S: Source> ImageDataBunchBuilder<S> {
             None => device::default_device()?,
         };
         let optional_test = self.source.optional_test();
-        let mut lists = self.source.read(&self.test, self.seed)?;
+        let mut lists = self.source.read(&self.test, self.seed, &self.indexing)?;
         match (&self.test, optional_test) {
-            (TestFolder::Named(name), _) => lists = lists.add_test_folder(name)?,
+            (TestFolder::Named(name), _) => {
+                lists = lists.add_test_folder_with(name, &self.indexing)?;
+            }
             // Nobody asked for it, so it may be empty.
             (TestFolder::Default, Some(folder)) => {
-                let files = image_files(&folder)?;
+                let Index { files, skipped } = index(&folder, &self.indexing)?;
+                lists.skipped.extend(skipped);
                 if !files.is_empty() {
                     lists = lists.with_test(files);
                 }
@@ -245,6 +273,7 @@ impl<S: Source> ImageDataBunchBuilder<S> {
             class_weights: class_weights.map(Into::into),
             draw: draw.map(Arc::new),
             dropped: lists.dropped.into(),
+            skipped: lists.skipped.into(),
             train: dataset(lists.train),
             valid: dataset(lists.valid),
             test: lists.test.map(dataset),

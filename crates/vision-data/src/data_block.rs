@@ -81,7 +81,7 @@ use std::path::{Path, PathBuf};
 use crate::builder::ImageDataBunchBuilder;
 use crate::error::{Error, Result};
 use crate::item_list::{ImageList, ItemColumn, no_images, part_folder};
-use crate::items::image_files;
+use crate::items::{Index, IndexConfig, SkippedFolder, index};
 use crate::labels::{Collector, Dropped, Label, LabelOptions, Rejected, UnknownLabels};
 use crate::names::{Pattern, folder_name};
 use crate::split::Parts;
@@ -130,6 +130,7 @@ pub struct LabelLists {
     pub(crate) valid: LabelledFiles,
     pub(crate) test: Option<LabelledFiles>,
     pub(crate) dropped: Vec<Dropped>,
+    pub(crate) skipped: Vec<SkippedFolder>,
 }
 
 impl SplitList {
@@ -374,7 +375,7 @@ impl SplitList {
         let train_targets = labels.targets(&train_kept, &positions, classes.len())?;
         let valid_targets = labels.targets(&valid_kept, &positions, classes.len())?;
         let order = [self.parts.train, self.parts.valid].concat();
-        let (path, mut files) = self.list.into_items();
+        let (path, mut files, skipped) = self.list.into_parts();
         let mut take = |items: &[usize]| {
             let places = items.iter().filter_map(|&item| order.get(item));
             places
@@ -396,6 +397,7 @@ impl SplitList {
             classes,
             test: None,
             dropped,
+            skipped,
         })
     }
 
@@ -593,9 +595,16 @@ impl LabelLists {
         &self.dropped
     }
 
+    /// The folders that could not be read and were passed over on request.
+    pub fn skipped_folders(&self) -> &[SkippedFolder] {
+        &self.skipped
+    }
+
     /// Adds test files without labels, from a folder, a list or a table.
-    pub fn add_test(self, list: ImageList) -> Self {
-        self.with_test(list.into_items().1)
+    pub fn add_test(mut self, list: ImageList) -> Self {
+        let (_, files, skipped) = list.into_parts();
+        self.skipped.extend(skipped);
+        self.with_test(files)
     }
 
     pub(crate) fn with_test(mut self, files: Vec<PathBuf>) -> Self {
@@ -609,13 +618,25 @@ impl LabelLists {
     ///
     /// # Errors
     ///
-    /// [`Error::MissingFolder`], [`Error::NoImages`], and those of [`image_files`].
+    /// [`Error::MissingFolder`], [`Error::NoImages`], and those of
+    /// [`image_files`](crate::items::image_files).
     pub fn add_test_folder(self, name: &str) -> Result<Self> {
+        self.add_test_folder_with(name, &IndexConfig::default())
+    }
+
+    /// As [`add_test_folder`](Self::add_test_folder), with progress and a choice of what to do about
+    /// unreadable folders.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_test_folder`](Self::add_test_folder).
+    pub fn add_test_folder_with(mut self, name: &str, config: &IndexConfig) -> Result<Self> {
         let folder = part_folder(&self.path, name, "test")?;
-        let files = image_files(&folder)?;
+        let Index { files, skipped } = index(&folder, config)?;
         if files.is_empty() {
             return Err(no_images(&folder, "test"));
         }
+        self.skipped.extend(skipped);
         Ok(self.with_test(files))
     }
 
@@ -658,7 +679,8 @@ impl LabelLists {
                 labels: targets.columns(),
             });
         }
-        let files = list.into_items().1;
+        let (_, files, skipped) = list.into_parts();
+        self.skipped.extend(skipped);
         self.test = Some(LabelledFiles { files, targets });
         Ok(self)
     }

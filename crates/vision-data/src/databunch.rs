@@ -12,6 +12,7 @@ use crate::builder::ImageDataBunchBuilder;
 use crate::dataset::{DatasetType, ImageDataset};
 use crate::error::{Error, Result};
 use crate::image::Image;
+use crate::items::SkippedFolder;
 use crate::labels::{Dropped, Label};
 use crate::loader::{BadImages, Loader, Plan};
 use crate::mix::BatchTransform;
@@ -56,6 +57,7 @@ pub struct ImageDataBunch {
     /// How items are drawn, if not each once.
     pub(crate) draw: Option<Arc<Draw>>,
     pub(crate) dropped: Arc<[Dropped]>,
+    pub(crate) skipped: Arc<[SkippedFolder]>,
     pub(crate) train: ImageDataset,
     pub(crate) valid: ImageDataset,
     pub(crate) test: Option<ImageDataset>,
@@ -214,6 +216,12 @@ impl ImageDataBunch {
     /// The labels that were left out on request, because they are not among the classes.
     pub fn dropped(&self) -> &[Dropped] {
         &self.dropped
+    }
+
+    /// The folders that could not be read and were passed over on request:
+    /// [`ImageDataBunchBuilder::indexing`].
+    pub fn skipped_folders(&self) -> &[SkippedFolder] {
+        &self.skipped
     }
 
     /// The device that the batches are for.

@@ -6,7 +6,9 @@ use std::sync::Arc;
 use crate::csv_file::CsvOptions;
 use crate::data_block::SplitList;
 use crate::error::{Error, Result};
-use crate::items::{check_folder, describe_folder, image_files, image_files_outside};
+use crate::items::{
+    Index, IndexConfig, SkippedFolder, check_folder, describe_folder, index, index_outside,
+};
 use crate::rng::{Purpose, Rng};
 use crate::split::{PathFn, Split};
 use crate::table::{Column, ColumnOf, Table};
@@ -34,6 +36,8 @@ pub struct ImageList {
     path: PathBuf,
     items: Vec<PathBuf>,
     table: Option<Rows>,
+    /// The folders that could not be read.
+    skipped: Vec<SkippedFolder>,
 }
 
 /// The table that items come from, and of each item its row.
@@ -100,37 +104,62 @@ impl FileColumn {
 
 impl ImageList {
     /// All images in a folder and the folders in it, sorted by path; see
-    /// [`image_files`].
+    /// [`image_files`](crate::items::image_files).
     ///
     /// # Errors
     ///
-    /// [`Error::NoImages`], and those of [`image_files`].
+    /// [`Error::NoImages`], and those of [`image_files`](crate::items::image_files).
     pub fn from_folder(path: impl Into<PathBuf>) -> Result<Self> {
-        let path = path.into();
-        Self::of_files(path.clone(), image_files(&path)?)
+        Self::from_folder_with(path, &IndexConfig::default())
     }
 
-    /// As [`from_folder`](Self::from_folder), without the folder `excluded` (compared as a whole).
-    pub(crate) fn from_folder_outside(path: &Path, excluded: Option<&Path>) -> Result<Self> {
-        Self::of_files(path.to_owned(), image_files_outside(path, excluded)?)
+    /// As [`from_folder`](Self::from_folder), with progress and a choice of what to do about
+    /// unreadable folders.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_folder`](Self::from_folder).
+    pub fn from_folder_with(path: impl Into<PathBuf>, config: &IndexConfig) -> Result<Self> {
+        Self::from_folder_outside(&path.into(), None, config)
+    }
+
+    /// As [`from_folder_with`](Self::from_folder_with), without the folder `excluded` (compared as a
+    /// whole).
+    pub(crate) fn from_folder_outside(
+        path: &Path,
+        excluded: Option<&Path>,
+        config: &IndexConfig,
+    ) -> Result<Self> {
+        let Index { files, skipped } = index_outside(path, excluded, config)?;
+        Ok(Self {
+            skipped,
+            ..Self::of_files(path.to_owned(), files)?
+        })
     }
 
     /// The images of two folders under the root, which are all that
     /// [`split_by_folder`](Self::split_by_folder) needs: nothing else is looked at.
-    pub(crate) fn from_parts(path: &Path, train: &str, valid: &str) -> Result<Self> {
+    pub(crate) fn from_parts(
+        path: &Path,
+        train: &str,
+        valid: &str,
+        config: &IndexConfig,
+    ) -> Result<Self> {
         check_folder(path)?;
         let mut list = Self {
             path: path.to_owned(),
             items: Vec::new(),
             table: None,
+            skipped: Vec::new(),
         };
         for (name, part) in [(train, "training"), (valid, "validation")] {
             let folder = part_folder(path, name, part)?;
-            let mut files = image_files(&folder)?;
+            let Index { files, skipped } = index(&folder, config)?;
             if files.is_empty() {
                 return Err(no_images(&folder, part));
             }
-            list.items.append(&mut files);
+            list.items.extend(files);
+            list.skipped.extend(skipped);
         }
         Ok(list)
     }
@@ -187,6 +216,7 @@ impl ImageList {
             path,
             items,
             table: Some(Rows { table, rows }),
+            skipped: Vec::new(),
         })
     }
 
@@ -208,7 +238,7 @@ impl ImageList {
     }
 
     /// These files, in this order. A relative path is one under the root, unless it begins with
-    /// the root itself, as those of [`image_files`] do.
+    /// the root itself, as those of [`image_files`](crate::items::image_files) do.
     ///
     /// # Errors
     ///
@@ -217,18 +247,9 @@ impl ImageList {
         path: impl Into<PathBuf>,
         files: impl IntoIterator<Item = P>,
     ) -> Result<Self> {
-        let path = path.into();
-        let items: Vec<PathBuf> = files
-            .into_iter()
-            .map(|file| {
-                let file = file.into();
-                match file.starts_with(&path) {
-                    true => file,
-                    false => path.join(file),
-                }
-            })
-            .collect();
-        let mut missing = items.iter().enumerate().filter(|(_, file)| !file.is_file());
+        let list = Self::from_files_unchecked(path, files)?;
+        let items = list.items.iter().enumerate();
+        let mut missing = items.filter(|(_, file)| !file.is_file());
         if let Some((position, first)) = missing.next() {
             return Err(Error::MissingFiles {
                 count: 1 + missing.count(),
@@ -236,6 +257,24 @@ impl ImageList {
                 named_by: format!("item {position} of the list"),
             });
         }
+        Ok(list)
+    }
+
+    /// As [`from_files`](Self::from_files), without looking whether the files are there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoImages`] if there is none.
+    pub fn from_files_unchecked<P: Into<PathBuf>>(
+        path: impl Into<PathBuf>,
+        files: impl IntoIterator<Item = P>,
+    ) -> Result<Self> {
+        let path = path.into();
+        let under = |file: PathBuf| match file.starts_with(&path) {
+            true => file,
+            false => path.join(file),
+        };
+        let items = files.into_iter().map(|file| under(file.into())).collect();
         Self::of_files(path, items)
     }
 
@@ -247,6 +286,7 @@ impl ImageList {
             path,
             items,
             table: None,
+            skipped: Vec::new(),
         })
     }
 
@@ -263,6 +303,11 @@ impl ImageList {
     /// The number of files.
     pub fn len(&self) -> usize {
         self.items.len()
+    }
+
+    /// The folders that could not be read and were passed over on request.
+    pub fn skipped_folders(&self) -> &[SkippedFolder] {
+        &self.skipped
     }
 
     /// Whether a filter has left nothing.
@@ -449,8 +494,8 @@ impl ImageList {
     }
 
     /// Takes the list apart.
-    pub(crate) fn into_items(self) -> (PathBuf, Vec<PathBuf>) {
-        (self.path, self.items)
+    pub(crate) fn into_parts(self) -> (PathBuf, Vec<PathBuf>, Vec<SkippedFolder>) {
+        (self.path, self.items, self.skipped)
     }
 }
 

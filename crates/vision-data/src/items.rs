@@ -95,7 +95,7 @@ pub struct SkippedFolder {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 pub fn image_files(folder: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
-    image_files_outside(folder.as_ref(), None)
+    index(folder, &IndexConfig::default()).map(|index| index.files)
 }
 
 /// As [`image_files`], with a choice of what to do about unreadable folders, and with progress.
@@ -126,11 +126,6 @@ pub fn is_image_file(path: &Path) -> bool {
                 .iter()
                 .any(|known| known.eq_ignore_ascii_case(extension))
         })
-}
-
-/// As [`image_files`], without what is in `excluded` (compared as a whole path).
-pub(crate) fn image_files_outside(folder: &Path, excluded: Option<&Path>) -> Result<Vec<PathBuf>> {
-    index_outside(folder, excluded, &IndexConfig::default()).map(|index| index.files)
 }
 
 /// As [`index`], without what is in `excluded` (compared as a whole path).

@@ -70,6 +70,10 @@ impl Progress {
             bar.set_style(style);
         }
         Self::new(move |report| {
+            // Another piece of work after one that has ended.
+            if bar.is_finished() {
+                bar.reset();
+            }
             let left = report.left().unwrap_or_default().as_secs();
             bar.set_message(format!("{}, {left} s left", report.done));
             bar.set_position((report.fraction * STEPS as f64) as u64);

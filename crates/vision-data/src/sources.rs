@@ -10,7 +10,7 @@ use crate::csv_file::CsvOptions;
 use crate::data_block::{LabelLists, LabelledFiles, check_enough, none_left};
 use crate::error::{Error, Result};
 use crate::item_list::{FileColumn, ImageList, part_folder};
-use crate::items::check_folder;
+use crate::items::{IndexConfig, check_folder};
 use crate::labels::{Label, LabelOptions, UnknownLabels, check_classes};
 use crate::names::{Pattern, folder_name};
 use crate::split::{PathFn, Split, check_valid_pct};
@@ -28,9 +28,9 @@ pub trait Source: Sized {
         Ok(())
     }
 
-    /// Reads what there is; random splits go by `seed`.
+    /// Reads what there is, folders as `indexing` says; random splits go by `seed`.
     #[doc(hidden)]
-    fn read(self, test: &TestFolder, seed: u64) -> Result<LabelLists>;
+    fn read(self, test: &TestFolder, seed: u64, indexing: &IndexConfig) -> Result<LabelLists>;
 
     /// The test folder that is used if nobody names one.
     #[doc(hidden)]
@@ -130,6 +130,7 @@ pub struct FromDf {
 pub struct FromFiles {
     reading: Reading,
     files: Vec<PathBuf>,
+    check: bool,
     labels: Labels,
 }
 
@@ -201,6 +202,7 @@ impl FromFiles {
         Self {
             reading: Reading::new(root, Some(VALID_PCT)),
             files,
+            check: true,
             labels,
         }
     }
@@ -233,7 +235,7 @@ impl Source for FromFolder {
         self.reading.check()
     }
 
-    fn read(self, test: &TestFolder, seed: u64) -> Result<LabelLists> {
+    fn read(self, test: &TestFolder, seed: u64, indexing: &IndexConfig) -> Result<LabelLists> {
         let root = self.reading.root.clone();
         check_folder(&root)?;
         let test = match test {
@@ -248,12 +250,12 @@ impl Source for FromFolder {
                 if options.classes.is_some() {
                     options.unknown = UnknownLabels::Drop;
                 }
-                let list = ImageList::from_parts(&root, &self.train, &self.valid)?;
+                let list = ImageList::from_parts(&root, &self.train, &self.valid, indexing)?;
                 let (train, valid) = (self.train, self.valid);
                 (list, Split::Folders { train, valid })
             }
             Some(split) => {
-                let list = ImageList::from_folder_outside(&root, test.as_deref())?;
+                let list = ImageList::from_folder_outside(&root, test.as_deref(), indexing)?;
                 match &options.classes {
                     Some(classes) => (only_classes(list, classes)?, split),
                     None => (list, split),
@@ -295,7 +297,7 @@ impl Source for FromCsv {
         self.reading.check()
     }
 
-    fn read(self, _: &TestFolder, seed: u64) -> Result<LabelLists> {
+    fn read(self, _: &TestFolder, seed: u64, _: &IndexConfig) -> Result<LabelLists> {
         let root = self.reading.root.clone();
         ImageList::from_csv(root, &self.file, &self.options, &self.columns.files)
             .and_then(|list| label_from_table(list, self.reading, self.columns.labels, seed))
@@ -311,7 +313,7 @@ impl Source for FromDf {
         self.reading.check()
     }
 
-    fn read(self, _: &TestFolder, seed: u64) -> Result<LabelLists> {
+    fn read(self, _: &TestFolder, seed: u64, _: &IndexConfig) -> Result<LabelLists> {
         let root = self.reading.root.clone();
         ImageList::from_df(root, self.table, &self.columns.files)
             .and_then(|list| label_from_table(list, self.reading, self.columns.labels, seed))
@@ -342,11 +344,13 @@ impl Source for FromFiles {
         self.reading.check()
     }
 
-    fn read(self, _: &TestFolder, seed: u64) -> Result<LabelLists> {
+    fn read(self, _: &TestFolder, seed: u64, _: &IndexConfig) -> Result<LabelLists> {
         let split = self.reading.split(seed).unwrap_or(Split::None);
-        let list = ImageList::from_files(self.reading.root, self.files)?
-            .split(&split)?
-            .label_with(self.reading.options);
+        let list = match self.check {
+            true => ImageList::from_files(self.reading.root, self.files)?,
+            false => ImageList::from_files_unchecked(self.reading.root, self.files)?,
+        };
+        let list = list.split(&split)?.label_with(self.reading.options);
         match self.labels {
             Labels::List(labels) => list.label_from_list(labels),
             Labels::Func(function) => list.label_from_func(|path| function.call(path)),
@@ -372,7 +376,7 @@ impl Source for FromClasses {
         check_enough(self.kind, &self.classes, &self.root)
     }
 
-    fn read(self, _: &TestFolder, _: u64) -> Result<LabelLists> {
+    fn read(self, _: &TestFolder, _: u64, _: &IndexConfig) -> Result<LabelLists> {
         let nothing = || LabelledFiles {
             files: Vec::new(),
             targets: Targets::Empty(0),
@@ -386,6 +390,7 @@ impl Source for FromClasses {
             valid: nothing(),
             test: None,
             dropped: Vec::new(),
+            skipped: Vec::new(),
         })
     }
 
@@ -395,7 +400,7 @@ impl Source for FromClasses {
 }
 
 impl Source for LabelLists {
-    fn read(self, _: &TestFolder, _: u64) -> Result<LabelLists> {
+    fn read(self, _: &TestFolder, _: u64, _: &IndexConfig) -> Result<LabelLists> {
         Ok(self)
     }
 
@@ -534,6 +539,14 @@ impl ImageDataBunchBuilder<FromCsv> {
     /// How the file is written, in place of all that was said about it before.
     pub fn csv_options(mut self, options: CsvOptions) -> Self {
         self.source.options = options;
+        self
+    }
+}
+
+impl ImageDataBunchBuilder<FromFiles> {
+    /// Does not look whether the files are there.
+    pub fn no_check(mut self) -> Self {
+        self.source.check = false;
         self
     }
 }

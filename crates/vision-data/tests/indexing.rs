@@ -7,9 +7,9 @@ use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex};
 
 use proptest::prelude::*;
-use vision_data::Error;
 use vision_data::items::{IndexConfig, UnreadableFolders, image_files, index};
 use vision_data::progress::Progress;
+use vision_data::{Error, ImageDataBunch, ImageList};
 
 fn touch(path: &Path) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();
@@ -68,6 +68,103 @@ fn progress_counts_files_and_ends_with_all_of_the_work() {
     let last = *reports.lock().unwrap().last().unwrap();
     assert_eq!((last.done, last.fraction), (20, 1.0));
     assert_eq!(last.left(), Some(std::time::Duration::ZERO));
+}
+
+/// Folders of two classes, with so many images in each.
+fn classes(root: &Path, parts: &[(&str, usize)]) {
+    for (part, images) in parts {
+        for (class, image) in ["cat", "dog"]
+            .iter()
+            .flat_map(|c| (0..*images).map(move |i| (c, i)))
+        {
+            touch(&root.join(part).join(class).join(format!("{image}.png")));
+        }
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn a_data_bunch_skips_unreadable_folders_on_request_and_lists_them() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = folder.path();
+    classes(root, &[("train", 4), ("valid", 2), ("test", 1)]);
+    let mut ends = ["train/cat", "valid/dog", "test"].map(|part| unreadable(&root.join(part)));
+    let build = || ImageDataBunch::from_folder(root).batch_size(2);
+    assert!(matches!(build().build(), Err(Error::Io { .. })));
+    let skip = || IndexConfig::new().with_unreadable(UnreadableFolders::Skip);
+    let data = build().indexing(skip()).build().unwrap();
+    assert_eq!((data.train_ds().len(), data.valid_ds().len()), (8, 4));
+    assert_eq!(data.test_ds().unwrap().len(), 2);
+    // The first folder in each that is too deep.
+    let skipped = data.skipped_folders();
+    assert_eq!(skipped.len(), 3);
+    assert!(
+        skipped
+            .iter()
+            .zip(&ends)
+            .all(|(skipped, end)| skipped.path.starts_with(end))
+    );
+    // In whatever way the folders are read.
+    let data = build()
+        .valid_pct(0.25)
+        .test("test")
+        .indexing(skip())
+        .build()
+        .unwrap();
+    let mut found: Vec<_> = data
+        .skipped_folders()
+        .iter()
+        .map(|skipped| &skipped.path)
+        .collect();
+    found.sort_unstable();
+    ends.sort_unstable();
+    assert!(
+        found
+            .iter()
+            .zip(&ends)
+            .all(|(found, end)| found.starts_with(end))
+    );
+    let list = ImageList::from_folder_with(root, &skip()).unwrap();
+    assert_eq!((list.len(), list.skipped_folders().len()), (14, 3));
+}
+
+#[test]
+fn a_data_bunch_tells_of_the_files_of_each_of_its_folders() {
+    let folder = tempfile::tempdir().unwrap();
+    classes(folder.path(), &[("train", 4), ("valid", 2), ("test", 1)]);
+    let ends = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&ends);
+    let progress = Progress::new(move |report| {
+        if report.fraction == 1.0 {
+            told.lock().unwrap().push(report.done);
+        }
+    });
+    let indexing = IndexConfig::new().with_progress(progress);
+    let data = ImageDataBunch::from_folder(folder.path()).batch_size(2);
+    data.indexing(indexing).build().unwrap();
+    assert_eq!(*ends.lock().unwrap(), [8, 4, 2]);
+}
+
+#[test]
+fn files_of_a_list_are_looked_for_unless_told_not_to() {
+    let folder = tempfile::tempdir().unwrap();
+    let files = || (0..10).map(|item| format!("{item}.png"));
+    let labels = || (0..10).map(|item| item % 2);
+    let build = || ImageDataBunch::from_lists(folder.path(), files(), labels()).batch_size(2);
+    match build().build().unwrap_err() {
+        Error::MissingFiles { count, first, .. } => {
+            assert_eq!((count, first), (10, folder.path().join("0.png")));
+        }
+        other => panic!("{other}"),
+    }
+    let data = build().no_check().build().unwrap();
+    assert_eq!((data.train_ds().len(), data.valid_ds().len()), (8, 2));
+    // A file that is not there is named when it is read.
+    let error = data.train_ds().image(0).unwrap_err().to_string();
+    assert!(
+        error.contains(".png") && error.contains("No such file"),
+        "{error}"
+    );
 }
 
 proptest! {

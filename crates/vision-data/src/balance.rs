@@ -2,6 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use serde::{Deserialize, Serialize};
+
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, Rng};
 use crate::targets::Targets;
@@ -74,7 +76,8 @@ impl ClassWeights {
 }
 
 /// In which order an epoch takes the training items.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum Sampler {
     /// Each item once, in random order.
     #[default]

@@ -46,7 +46,7 @@ const MOST_WORKERS: usize = 16;
 /// | `sampler` | each image once, in random order |
 /// | `batch_size` | 64 |
 /// | `val_batch_size` | as `batch_size` |
-/// | `size`, `resize_method`, `mult` | images stay as they are |
+/// | `size`, `resize_method`, `mult`, `resizing` | images stay as they are |
 /// | `padding_mode` | [`PaddingMode::Reflection`] |
 /// | `transforms`, `batch_transform` | none |
 /// | `normalize` | not |
@@ -139,6 +139,12 @@ impl<S: Source> ImageDataBunchBuilder<S> {
     /// The size of all images: `224` (square, cropped) or `(height, width)` (squished).
     pub fn size(mut self, size: impl Into<Size>) -> Self {
         self.resizing.size = Some(size.into());
+        self
+    }
+
+    /// The size and how it is reached, in one: in place of what was said about it before.
+    pub fn resizing(mut self, resizing: Resizing) -> Self {
+        self.resizing = resizing;
         self
     }
 
@@ -292,7 +298,7 @@ impl<S: Source> ImageDataBunchBuilder<S> {
         })
     }
 
-    fn check(&self) -> Result<()> {
+    pub(crate) fn check(&self) -> Result<()> {
         let positive = |option, items: Option<usize>| match items {
             Some(0) => Err(Error::BadOption {
                 option,

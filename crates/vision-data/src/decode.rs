@@ -11,10 +11,12 @@ use image::error::ImageError;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, RgbImage};
 use memchr::memchr;
+use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
 /// How much one picture may ask for. Checked before memory is set aside for its pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Limits {
     /// Width times height; 200 million by default.
     pub max_pixels: u64,

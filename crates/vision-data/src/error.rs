@@ -694,6 +694,22 @@ pub enum Error {
         /// What happened.
         reason: String,
     },
+    /// A file does not hold a data set, or not all of it fits together.
+    #[error(
+        "{} cannot be loaded as data, at {field}: expected {expected}, found {found}; save the data \
+         anew (`ImageDataBunch::save`)",
+        path.display()
+    )]
+    BadDataFile {
+        /// The file.
+        path: PathBuf,
+        /// Where in it.
+        field: String,
+        /// What should be there.
+        expected: &'static str,
+        /// What is there.
+        found: String,
+    },
     /// The folder for the drawn digits holds something else.
     #[error(
         "{} is there already, but does not hold the digits asked for ({expected}): found {found}; \

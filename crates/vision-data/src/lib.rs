@@ -45,6 +45,7 @@
 //! |---|---|
 //! | [`databunch`], [`builder`] | [`ImageDataBunch`], and the options to make one |
 //! | [`data_block`], [`sources`] | from files to labelled, split items: [`ImageList`], and what the factories read |
+//! | [`ImageDataBunch::save`], [`load`](ImageDataBunch::load) | the data as a JSON file |
 //! | [`balance`] | weights of classes, and a sampler, where classes differ in size |
 //! | [`dataset`] | the images of one part: [`ImageDataset`] |
 //! | [`loader`], [`batch`] | worker threads, and what they bring |
@@ -112,6 +113,7 @@ pub mod resize;
 pub mod resizing;
 mod rng;
 mod sample;
+mod saved;
 mod show;
 pub mod sources;
 pub mod split;

@@ -13,6 +13,8 @@ use std::sync::mpsc::{Receiver, sync_channel};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
+use serde::{Deserialize, Serialize};
+
 use crate::batch::{Batch, Collation};
 use crate::dataset::ImageDataset;
 use crate::error::{Error, Result};
@@ -22,7 +24,8 @@ use crate::pipeline::{Pipeline, Pixels};
 use crate::rng::{Purpose, Rng};
 
 /// What to do about an image that cannot be decoded.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum BadImages {
     /// End with an error that names it.
     #[default]

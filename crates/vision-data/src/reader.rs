@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use image::imageops;
+use serde::{Deserialize, Serialize};
 
 use crate::decode::Limits;
 use crate::disk_cache::{DiskCache, Key};
@@ -25,12 +26,17 @@ use crate::resize::Size;
 ///     .build()?;
 /// # Ok::<(), vision_data::Error>(())
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct ReadConfig {
     limits: Limits,
     memory: usize,
     reduced_jpegs: bool,
+    /// The side that the data was built for, of which reduced JPEGs are no less than twice.
+    reduced_for: Option<u32>,
     presize: Option<u32>,
+    // Of this machine; a file from elsewhere is not to say where something is written.
+    #[serde(skip)]
     disk_cache: Option<PathBuf>,
 }
 
@@ -40,6 +46,7 @@ impl Default for ReadConfig {
             limits: Limits::default(),
             memory: 1 << 30,
             reduced_jpegs: false,
+            reduced_for: None,
             presize: None,
             disk_cache: None,
         }
@@ -69,8 +76,8 @@ impl ReadConfig {
     /// The options that change pixels, in words: two of the same words read the same pixels.
     pub fn pixel_options(&self) -> String {
         format!(
-            "reduced JPEGs {}, presize {:?}",
-            self.reduced_jpegs, self.presize
+            "reduced JPEGs {}, for {:?}, presize {:?}",
+            self.reduced_jpegs, self.reduced_for, self.presize
         )
     }
 
@@ -119,8 +126,6 @@ impl ReadConfig {
 #[derive(Debug)]
 pub(crate) struct Reader {
     config: ReadConfig,
-    /// The side that JPEGs may be reduced to twice of.
-    side: Option<u32>,
     disk: Option<DiskCache>,
     /// Bytes of images that are kept.
     kept: AtomicUsize,
@@ -128,13 +133,16 @@ pub(crate) struct Reader {
 
 impl Reader {
     /// `size` is the one that images are to get.
-    pub(crate) fn new(config: ReadConfig, size: Option<Size>) -> Self {
-        let longer = |(height, width): (usize, usize)| height.max(width) as u32;
-        let wanted = config
-            .presize
-            .or(size.map(|size| longer(size.height_width())));
+    pub(crate) fn new(mut config: ReadConfig, size: Option<Size>) -> Self {
+        if config.reduced_jpegs {
+            let longer = |(height, width): (usize, usize)| height.max(width) as u32;
+            // Saved data may have been built for a larger size than it has.
+            let size = size
+                .map(|size| longer(size.height_width()))
+                .max(config.reduced_for);
+            config.reduced_for = config.presize.or(size);
+        }
         Self {
-            side: wanted.filter(|_| config.reduced_jpegs),
             disk: config.disk_cache.clone().map(DiskCache::new),
             config,
             kept: AtomicUsize::new(0),
@@ -148,7 +156,8 @@ impl Reader {
     /// The image of a file, from the disk cache or by decoding it.
     pub(crate) fn read(&self, path: &Path) -> Result<Image> {
         let limits = &self.config.limits;
-        let sides = [self.config.presize, self.side];
+        let side = self.side();
+        let sides = [self.config.presize, side];
         // A file that cannot be looked at cannot be opened either, which says why.
         let entry = self.disk.as_ref().and_then(|disk| {
             let metadata = fs::metadata(path).ok()?;
@@ -157,7 +166,7 @@ impl Reader {
         if let Some(image) = entry.and_then(|(disk, key)| disk.get(key, limits)) {
             return Ok(image);
         }
-        let image = Image::open_reduced(path, limits, self.side)?;
+        let image = Image::open_reduced(path, limits, side)?;
         let image = match self.config.presize {
             Some(side) => shrunk(image, side),
             None => image,
@@ -168,10 +177,17 @@ impl Reader {
         Ok(image)
     }
 
+    /// The side that JPEGs may be reduced to twice of.
+    fn side(&self) -> Option<u32> {
+        self.config
+            .reduced_for
+            .filter(|_| self.config.reduced_jpegs)
+    }
+
     /// Whether images are read with all the pixels that `size` needs.
     pub(crate) fn serves(&self, size: Size) -> bool {
         let (height, width) = size.height_width();
-        self.side
+        self.side()
             .is_none_or(|side| height.max(width) as u64 <= u64::from(side))
     }
 

@@ -142,6 +142,15 @@ pub struct FromClasses {
     kind: TargetKind,
 }
 
+/// Data that was saved.
+#[derive(Clone, Debug)]
+pub struct FromSaved {
+    lists: LabelLists,
+    /// The file it was saved as.
+    file: PathBuf,
+    check: bool,
+}
+
 /// The columns of the files and of the labels.
 #[derive(Clone, Debug)]
 pub struct TableColumns {
@@ -226,6 +235,16 @@ impl FromClasses {
             root,
             classes,
             kind: TargetKind::Category,
+        }
+    }
+}
+
+impl FromSaved {
+    pub(crate) fn new(lists: LabelLists, file: PathBuf) -> Self {
+        Self {
+            lists,
+            file,
+            check: true,
         }
     }
 }
@@ -409,6 +428,25 @@ impl Source for LabelLists {
     }
 }
 
+impl Source for FromSaved {
+    fn read(self, _: &TestFolder, _: u64, _: &IndexConfig) -> Result<LabelLists> {
+        let Self { lists, file, check } = self;
+        let parts = [Some(&lists.train), Some(&lists.valid), lists.test.as_ref()];
+        let files = parts.into_iter().flatten().flat_map(|part| &part.files);
+        let mut missing = files.filter(|file| check && !file.is_file());
+        let error = missing.next().map(|first| Error::MissingFiles {
+            count: 1 + missing.count(),
+            first: first.clone(),
+            named_by: file.display().to_string(),
+        });
+        error.map_or(Ok(lists), Err)
+    }
+
+    fn root(&self) -> &Path {
+        &self.lists.path
+    }
+}
+
 macro_rules! unlabelled {
     ($($source:ty),*) => { $(
         impl Unlabelled for $source {
@@ -544,6 +582,14 @@ impl ImageDataBunchBuilder<FromCsv> {
 }
 
 impl ImageDataBunchBuilder<FromFiles> {
+    /// Does not look whether the files are there.
+    pub fn no_check(mut self) -> Self {
+        self.source.check = false;
+        self
+    }
+}
+
+impl ImageDataBunchBuilder<FromSaved> {
     /// Does not look whether the files are there.
     pub fn no_check(mut self) -> Self {
         self.source.check = false;

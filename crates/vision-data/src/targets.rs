@@ -1,11 +1,13 @@
 //! What the items of a set are labelled with: a class, several classes, or numbers.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
+use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 
 /// The kind of label that all items of a set have. It decides the loss and the metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
 pub enum TargetKind {
     /// One class an item: the target of a batch is `[batch]`, positions of classes.
     Category,

@@ -53,4 +53,23 @@ fn two_million_rows_are_read_split_and_labelled_in_seconds() {
     assert_eq!((data.valid_ds().len(), data.c()), (400_000, 1000));
     // Ten times what it takes on two cores.
     assert!(taken < Duration::from_secs(30), "{taken:?}");
+
+    let begin = Instant::now();
+    let file = data.save("data.json").unwrap();
+    let saved = begin.elapsed();
+    let builder = ImageDataBunch::load(folder.path(), "data.json").unwrap();
+    let same = builder.no_check().build().unwrap();
+    let loaded = begin.elapsed() - saved;
+    println!(
+        "saved: {:.2} s, {} bytes a row; loaded: {:.2} s",
+        saved.as_secs_f64(),
+        fs::metadata(file).unwrap().len() / ROWS as u64,
+        loaded.as_secs_f64()
+    );
+    assert_eq!(same.train_ds().paths(), data.train_ds().paths());
+    assert_eq!(same.train_ds().labels(), data.train_ds().labels());
+    assert!(
+        saved + loaded < Duration::from_secs(40),
+        "{saved:?} {loaded:?}"
+    );
 }

@@ -16,6 +16,8 @@ import numpy as np
 from PIL import Image, ImageOps
 
 OUT = Path(__file__).resolve().parents[1] / "crates/vision-data/tests/fixtures/images"
+# Whose values are also noted as fastai's `open_image(f, div=False, convert_mode="I")` has them.
+INTEGERS = ["grey.png", "grey16.png", "one_bit.png", "grey.tiff", "grey.gif"]
 expected = {}
 
 
@@ -116,6 +118,10 @@ def main():
     app1 = b"\xff\xe1" + struct.pack(">H", len(tiff) + 8) + b"Exif\0\0" + tiff
     (OUT / "thumbnail.jpg").write_bytes(data[:2] + app1 + data[2:])
     note("thumbnail.jpg", tolerance=2)
+
+    for name in INTEGERS:
+        with Image.open(OUT / name) as im:
+            expected[name]["integers"] = np.asarray(im.convert("I")).ravel().tolist()
 
     lines = (f"  {json.dumps(name)}: {json.dumps(expected[name])}" for name in sorted(expected))
     (OUT / "expected.json").write_text("{\n" + ",\n".join(lines) + "\n}\n")

@@ -114,26 +114,37 @@ pub(crate) fn decode_to(
     limits: &Limits,
     side: Option<u32>,
 ) -> Result<RgbImage, ImageProblem> {
-    // Decoders have panicked on odd files before (image#2230): that is a bad file, not a bug to
-    // take a training run down with.
-    catch_unwind(AssertUnwindSafe(|| decode_trusting(bytes, limits, side))).unwrap_or_else(
-        |payload| {
-            let message = payload
-                .downcast_ref::<&str>()
-                .map(|text| (*text).to_owned())
-                .or_else(|| payload.downcast_ref::<String>().cloned());
-            Err(ImageProblem::DecoderPanic(
-                message.unwrap_or_else(|| "it panicked".to_owned()),
-            ))
-        },
-    )
+    guarded(|| decode_trusting(bytes, limits, side).and_then(to_rgb8))
 }
 
+/// Width, height and the values of a grey picture of 8 or 16 bits, as they are.
+pub(crate) fn decode_labels(
+    bytes: &[u8],
+    limits: &Limits,
+) -> Result<(u32, u32, Vec<u16>), ImageProblem> {
+    guarded(|| decode_trusting(bytes, limits, None).and_then(to_labels))
+}
+
+/// Decoders have panicked on odd files before (image#2230): that is a bad file, not a bug to take a
+/// training run down with.
+fn guarded<T>(decode: impl FnOnce() -> Result<T, ImageProblem>) -> Result<T, ImageProblem> {
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|payload| {
+        let message = payload
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| payload.downcast_ref::<String>().cloned());
+        Err(ImageProblem::DecoderPanic(
+            message.unwrap_or_else(|| "it panicked".to_owned()),
+        ))
+    })
+}
+
+/// The pixels as they are stored, upright.
 fn decode_trusting(
     bytes: &[u8],
     limits: &Limits,
     side: Option<u32>,
-) -> Result<RgbImage, ImageProblem> {
+) -> Result<DynamicImage, ImageProblem> {
     if bytes.is_empty() {
         return Err(ImageProblem::Empty);
     }
@@ -181,13 +192,12 @@ fn decode_trusting(
     let reduced = side
         .filter(|_| format == ImageFormat::Jpeg)
         .and_then(|side| reduced::jpeg(bytes, side, limits));
-    let decoded = match reduced {
+    let mut decoded = match reduced {
         Some(reduced) => reduced,
         None => DynamicImage::from_decoder(decoder).map_err(|e| problem(&e, limits))?,
     };
-    let mut rgb = DynamicImage::ImageRgb8(to_rgb8(decoded)?);
-    rgb.apply_orientation(orientation);
-    Ok(rgb.into_rgb8())
+    decoded.apply_orientation(orientation);
+    Ok(decoded)
 }
 
 /// Pillow's `convert("RGB")`: alpha dropped, grey repeated, the upper byte of 16 bits.
@@ -226,6 +236,31 @@ fn to_rgb8(image: DynamicImage) -> Result<RgbImage, ImageProblem> {
     };
     RgbImage::from_raw(width, height, pixels)
         .ok_or_else(|| ImageProblem::Damaged("pixels are missing".to_owned()))
+}
+
+/// A value a pixel. Colours have more than one, unless they are all grey, as a GIF has them.
+fn to_labels(image: DynamicImage) -> Result<(u32, u32, Vec<u16>), ImageProblem> {
+    let (width, height) = (image.width(), image.height());
+    let wide = |values: Vec<u8>| values.into_iter().map(u16::from).collect();
+    let values = match image {
+        DynamicImage::ImageLuma8(image) => wide(image.into_raw()),
+        DynamicImage::ImageLuma16(image) => image.into_raw(),
+        DynamicImage::ImageLumaA16(image) => image.into_raw().into_iter().step_by(2).collect(),
+        image => {
+            let rgb = image.color().bytes_per_pixel() / image.color().channel_count() == 1;
+            let rgb = rgb.then(|| image.into_rgb8().into_raw());
+            let pixels = rgb.as_deref().unwrap_or_default().as_chunks::<3>().0;
+            if pixels.is_empty() || pixels.iter().any(|[r, g, b]| r != g || g != b) {
+                return Err(ImageProblem::Unsupported(
+                    "a mask has one value a pixel, and this has colours (or a palette of them); save \
+                     its labels as grey, of 8 or 16 bits"
+                        .to_owned(),
+                ));
+            }
+            wide(pixels.iter().map(|[grey, ..]| *grey).collect())
+        }
+    };
+    Ok((width, height, values))
 }
 
 /// Whether the compressed data of a JPEG file ends with its end marker, and not with the file.

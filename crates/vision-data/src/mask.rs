@@ -1,10 +1,11 @@
 //! The class of each pixel of an image.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use image::GrayImage;
+use image::{GrayImage, ImageBuffer, Luma};
 
+use crate::decode::{Limits, decode_labels, read};
 use crate::error::{Error, Result};
 use crate::image::{ImageProblem, PixelSize};
 use crate::moves::{Moves, Places};
@@ -12,7 +13,7 @@ use crate::padding::PaddingMode;
 use crate::part::Part;
 use crate::sample::position;
 
-/// A label for each pixel, row by row, as a mask for segmentation has them.
+/// A label for each pixel, row by row, from 0 to 65535, as a mask for segmentation has them.
 ///
 /// A [`Pipeline`](crate::Pipeline) moves it as it moves the image, by the nearest neighbour, so that no
 /// label appears that was not there; where black is beyond the edge of an image it is 0.
@@ -28,17 +29,46 @@ use crate::sample::position;
 pub struct Mask {
     width: usize,
     height: usize,
-    labels: Vec<u8>,
+    labels: Vec<u16>,
 }
 
 impl Mask {
+    /// Reads the values of a grey picture, of 8 or 16 bits, as they are, within the default
+    /// [`Limits`]: what fastai calls `open_image(f, div=False, convert_mode="I")`. The orientation in its
+    /// EXIF data is applied, as to the image it belongs to.
+    ///
+    /// ```
+    /// use image::{ImageBuffer, Luma};
+    /// use vision_data::Mask;
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = folder.path().join("mask.png");
+    /// ImageBuffer::<Luma<u16>, _>::from_raw(2, 1, vec![7, 4000]).unwrap().save(&path).unwrap();
+    /// assert_eq!(Mask::open(&path)?.labels(), [7, 4000]);
+    /// # Ok::<(), vision_data::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadImage`] as [`Image::open`](crate::Image::open), and for a picture with colours.
+    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
+        let (path, limits) = (path.as_ref(), Limits::default());
+        let (width, height, labels) = read(path, &limits)
+            .and_then(|bytes| decode_labels(&bytes, &limits))
+            .map_err(|problem| Error::BadImage {
+                path: path.to_owned(),
+                problem,
+            })?;
+        Self::from_labels(width, height, labels)
+    }
+
     /// Takes labels row by row.
     ///
     /// # Errors
     ///
     /// [`Error::LabelCount`] if there are not `width · height` of them, [`Error::BadImage`] if there is
     /// no pixel at all.
-    pub fn from_labels(width: u32, height: u32, labels: Vec<u8>) -> Result<Self> {
+    pub fn from_labels(width: u32, height: u32, labels: Vec<u16>) -> Result<Self> {
         if width == 0 || height == 0 {
             return Err(Error::BadImage {
                 path: PathBuf::from("a mask in memory"),
@@ -72,7 +102,7 @@ impl Mask {
     }
 
     /// Row by row.
-    pub fn labels(&self) -> &[u8] {
+    pub fn labels(&self) -> &[u16] {
         &self.labels
     }
 
@@ -131,7 +161,7 @@ impl Mask {
     }
 
     /// Of labels that are known to be as many as there are pixels.
-    pub(crate) fn with_labels(self, labels: impl FnOnce(Vec<u8>) -> Vec<u8>) -> Self {
+    pub(crate) fn with_labels(self, labels: impl FnOnce(Vec<u16>) -> Vec<u16>) -> Self {
         Self {
             labels: labels(self.labels),
             ..self
@@ -143,6 +173,16 @@ impl TryFrom<GrayImage> for Mask {
     type Error = Error;
 
     fn try_from(image: GrayImage) -> Result<Self> {
+        let (width, height) = image.dimensions();
+        let labels = image.into_raw().into_iter().map(u16::from).collect();
+        Self::from_labels(width, height, labels)
+    }
+}
+
+impl TryFrom<ImageBuffer<Luma<u16>, Vec<u16>>> for Mask {
+    type Error = Error;
+
+    fn try_from(image: ImageBuffer<Luma<u16>, Vec<u16>>) -> Result<Self> {
         let (width, height) = image.dimensions();
         Self::from_labels(width, height, image.into_raw())
     }

@@ -151,7 +151,7 @@ impl Pipeline {
         let (height, width) = (mask.height(), mask.width());
         mask.with_labels(|labels| {
             draw.operations().fold(labels, |labels, operation| {
-                operation.apply_move::<1>(labels, height, width)
+                operation.apply_move::<1, _>(labels, height, width)
             })
         })
     }

@@ -18,6 +18,13 @@ use crate::padding::PaddingMode;
 /// assert_eq!(Size::from((14, 20)).height_width(), (14, 20));
 /// assert_eq!(Size::from((14, 20)).default_method(), ResizeMethod::Squish);
 /// ```
+///
+/// A text is no size:
+///
+/// ```compile_fail,E0277
+/// # use vision_data::ImageDataBunch;
+/// ImageDataBunch::from_folder("pets").size("224");
+/// ```
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(untagged)]
 pub enum Size {

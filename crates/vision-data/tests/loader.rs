@@ -8,6 +8,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use proptest::prelude::*;
+use vision_data::items::image_files;
 use vision_data::{
     BadImages, Batch, DatasetType, Error, ImageDataBunch, ImageDataBunchBuilder, Limits,
     ReadConfig, Stats, device, get_transforms, synthetic,
@@ -124,6 +125,46 @@ fn images_are_decoded_once_as_long_as_there_is_room_and_each_time_without() {
             fs::write(path, "gone").unwrap();
         }
         assert_eq!(epoch(&data, DatasetType::Fix, 0).len(), room);
+    }
+}
+
+#[test]
+fn a_disk_cache_changes_no_batch_and_later_data_reads_it_instead_of_the_files() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = synthetic::digits(&folder.path().join("digits"), 5, 23, 9).unwrap();
+    let cache = folder.path().join("cache");
+    let build = |reading: ReadConfig, workers| {
+        let data = ImageDataBunch::from_folder(&path)
+            .batch_size(8)
+            .transforms(get_transforms());
+        data.reading(reading.with_memory(0))
+            .num_workers(workers)
+            .build()
+            .unwrap()
+    };
+    let cached = || ReadConfig::new().with_disk_cache(&cache);
+    let all = |data: &ImageDataBunch| {
+        let parts = [DatasetType::Train, DatasetType::Valid];
+        parts.map(|part| {
+            (0..2)
+                .flat_map(|number| epoch(data, part, number))
+                .collect::<Vec<_>>()
+        })
+    };
+    let expected = all(&build(ReadConfig::new(), 2));
+    assert_eq!(all(&build(cached(), 2)), expected);
+    // The files keep their lengths and times, but are no pictures any more.
+    for file in image_files(&path).unwrap() {
+        let metadata = fs::metadata(&file).unwrap();
+        fs::write(&file, vec![0; metadata.len() as usize]).unwrap();
+        let handle = fs::File::options().write(true).open(&file).unwrap();
+        handle.set_modified(metadata.modified().unwrap()).unwrap();
+    }
+    assert_eq!(all(&build(cached(), 0)), expected);
+    // Without the cache, and for another size, the files themselves are read.
+    for reading in [ReadConfig::new(), cached().with_presize(9)] {
+        let error = build(reading, 1).one_batch(DatasetType::Train).unwrap_err();
+        assert!(matches!(error, Error::BadImage { .. }), "{error}");
     }
 }
 

@@ -72,7 +72,7 @@ fn picture(height: usize, width: usize) -> Image {
 }
 
 fn labels(height: usize, width: usize) -> Mask {
-    let label = |x: usize, y: usize| ((x / 2 + y / 3 * 3) % 7) as u8;
+    let label = |x: usize, y: usize| ((x / 2 + y / 3 * 3) % 7) as u16;
     let labels = (0..height).flat_map(|y| (0..width).map(move |x| label(x, y)));
     Mask::from_labels(width as u32, height as u32, labels.collect()).unwrap()
 }
@@ -333,10 +333,13 @@ fn disc(side: usize) -> (Image, Mask) {
         let distance = |i: usize, middle: f64| i as f64 - middle * side as f64;
         distance(row, 0.4).hypot(distance(col, 0.55)) < side as f64 * 0.3
     };
-    let labels: Vec<u8> = (0..side * side)
-        .map(|i| u8::from(inside(i / side, i % side)))
+    let labels: Vec<u16> = (0..side * side)
+        .map(|i| u16::from(inside(i / side, i % side)))
         .collect();
-    let pixels = labels.iter().flat_map(|label| [label * 255; 3]).collect();
+    let pixels = labels
+        .iter()
+        .flat_map(|label| [*label as u8 * 255; 3])
+        .collect();
     (
         Image::from_rgb8(side as u32, side as u32, pixels).unwrap(),
         Mask::from_labels(side as u32, side as u32, labels).unwrap(),

@@ -1,18 +1,18 @@
-//! Pillow's affine transform of 8-bit pixels with the nearest neighbour, black beyond the edge.
+//! Pillow's affine transform of pixels with the nearest neighbour, black beyond the edge.
 
 /// From the centre of a pixel of the result, (x, y), to the source: `(a·x + b·y + c, d·x + e·y + f)`.
 pub(crate) type Matrix = [f64; 6];
 
 /// Pillow computes in fixed point with 16 bits behind the point, and so does this.
-pub(crate) fn nearest<const C: usize>(
-    pixels: &[u8],
+pub(crate) fn nearest<const C: usize, T: Copy + Default>(
+    pixels: &[T],
     height: usize,
     width: usize,
     [a, b, c, d, e, f]: Matrix,
-) -> Vec<u8> {
+) -> Vec<T> {
     let fixed = |v: f64| (v * 65536.0 + 0.5).floor() as i64;
     let mut line = (fixed(c + a * 0.5 + b * 0.5), fixed(f + d * 0.5 + e * 0.5));
-    let mut moved = vec![0; pixels.len()];
+    let mut moved = vec![T::default(); pixels.len()];
     for row in moved.chunks_exact_mut((C * width).max(1)) {
         let (mut x, mut y) = line;
         for pixel in row.chunks_exact_mut(C) {

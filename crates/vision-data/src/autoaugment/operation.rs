@@ -121,17 +121,17 @@ impl Operation {
             | Kind::ShearY
             | Kind::TranslateX
             | Kind::TranslateY
-            | Kind::Rotate => self.apply_move::<3>(rgb, height, width),
+            | Kind::Rotate => self.apply_move::<3, _>(rgb, height, width),
         }
     }
 
-    /// Only what it does to the places of pixels of `C` bytes.
-    pub(crate) fn apply_move<const C: usize>(
+    /// Only what it does to the places of pixels of `C` values.
+    pub(crate) fn apply_move<const C: usize, T: Copy + Default>(
         &self,
-        pixels: Vec<u8>,
+        pixels: Vec<T>,
         height: usize,
         width: usize,
-    ) -> Vec<u8> {
+    ) -> Vec<T> {
         let m = self.magnitude(height, width);
         let matrix = match self.kind {
             Kind::ShearX => [1.0, m, 0.0, 0.0, 1.0, 0.0],
@@ -141,7 +141,7 @@ impl Operation {
             Kind::Rotate => affine::rotation(m, height, width),
             _ => return pixels,
         };
-        affine::nearest::<C>(&pixels, height, width, matrix)
+        affine::nearest::<C, _>(&pixels, height, width, matrix)
     }
 }
 
@@ -215,7 +215,7 @@ mod tests {
             let found = operation.apply(picture(height, width), height, width);
             assert_eq!(digest(&found), case["sha256"].as_str().unwrap(), "{case}");
             if let Some(expected) = case.get("mask").and_then(Value::as_str) {
-                let found = operation.apply_move::<1>(labels(height, width), height, width);
+                let found = operation.apply_move::<1, _>(labels(height, width), height, width);
                 assert_eq!(digest(&found), expected, "{case}");
             }
             seen.insert(format!("{:?}", (operation.kind, operation.space)));

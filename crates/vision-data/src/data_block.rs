@@ -8,8 +8,8 @@
 //! | files | [`ImageList`] | `from_folder`, `from_csv`, `from_df`, `from_files`, and filters |
 //! | split | [`SplitList`] | [`ImageList::split`], and `split_by_..` |
 //! | labels | [`LabelLists`] | `label_from_folder`, `label_from_df`, `label_from_re`, `label_from_func`, `label_from_list` |
-//! | options | [`ImageDataBunchBuilder`] | [`LabelLists::transform`] or [`LabelLists::databunch`] |
-//! | data | [`ImageDataBunch`](crate::ImageDataBunch) | [`ImageDataBunchBuilder::build`] |
+//! | options | [`ImageDataBunchBuilder`](crate::ImageDataBunchBuilder) | [`LabelLists::transform`] or [`LabelLists::databunch`] |
+//! | data | [`ImageDataBunch`](crate::ImageDataBunch) | [`build`](crate::ImageDataBunchBuilder::build) |
 //!
 //! ```
 //! use vision_data::{FileColumn, CsvOptions, ImageList, LabelOptions, TargetKind, get_transforms};
@@ -78,16 +78,16 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::builder::ImageDataBunchBuilder;
 use crate::error::{Error, Result};
-use crate::item_list::{ImageList, ItemColumn, no_images, part_folder};
-use crate::items::{Index, IndexConfig, SkippedFolder, index};
+use crate::item_list::{ImageList, ItemColumn};
+use crate::label_columns::{OneColumn, are_flags, is_one};
 use crate::labels::{Collector, Dropped, Label, LabelOptions, Rejected, UnknownLabels};
 use crate::names::{Pattern, folder_name};
 use crate::split::Parts;
 use crate::table::Column;
-use crate::targets::{TargetKind, Targets};
-use crate::transforms::Transforms;
+use crate::targets::TargetKind;
+
+pub use crate::label_lists::{LabelLists, LabelledFiles};
 
 /// Files, split in training and validation, not yet labelled.
 #[derive(Clone, Debug)]
@@ -97,40 +97,6 @@ pub struct SplitList {
     /// The folders of the parts, where those decide.
     folders: Vec<PathBuf>,
     options: LabelOptions,
-}
-
-/// Files with their labels.
-#[derive(Clone, Debug)]
-pub struct LabelledFiles {
-    pub(crate) files: Vec<PathBuf>,
-    pub(crate) targets: Targets,
-}
-
-impl LabelledFiles {
-    /// The files, in order.
-    pub fn files(&self) -> &[PathBuf] {
-        &self.files
-    }
-
-    /// Their labels.
-    pub fn targets(&self) -> &Targets {
-        &self.targets
-    }
-}
-
-/// Labelled files, split in training and validation; what fastai calls `LabelLists`.
-#[derive(Clone, Debug)]
-#[must_use = "`transform` or `databunch` goes on from here"]
-pub struct LabelLists {
-    pub(crate) path: PathBuf,
-    pub(crate) kind: TargetKind,
-    pub(crate) classes: Vec<String>,
-    pub(crate) c: usize,
-    pub(crate) train: LabelledFiles,
-    pub(crate) valid: LabelledFiles,
-    pub(crate) test: Option<LabelledFiles>,
-    pub(crate) dropped: Vec<Dropped>,
-    pub(crate) skipped: Vec<SkippedFolder>,
 }
 
 impl SplitList {
@@ -461,94 +427,7 @@ pub(crate) fn check_enough(kind: TargetKind, classes: &[String], folder: &Path) 
     }
 }
 
-/// What a column holds.
-#[derive(Clone, Copy, Debug)]
-enum Cells {
-    Integers,
-    Numbers,
-    Text,
-}
-
-/// One column of labels.
-struct OneColumn<'a> {
-    column: &'a ItemColumn<'a>,
-    cells: Cells,
-    /// An empty cell is no class.
-    may_be_empty: bool,
-}
-
-impl<'a> OneColumn<'a> {
-    fn new(column: &'a ItemColumn<'a>, items: usize, options: &LabelOptions) -> Result<Self> {
-        let may_be_empty =
-            options.delimiter.is_some() || options.kind == Some(TargetKind::MultiCategory);
-        if may_be_empty {
-            return Ok(Self {
-                column,
-                cells: Cells::Text,
-                may_be_empty,
-            });
-        }
-        let mut cells = Cells::Integers;
-        for item in 0..items {
-            let text = column.text(item)?.trim();
-            cells = match cells {
-                Cells::Integers if text.parse::<i64>().is_ok() => Cells::Integers,
-                Cells::Integers | Cells::Numbers if text.parse::<f64>().is_ok() => Cells::Numbers,
-                _ => Cells::Text,
-            };
-            if matches!(cells, Cells::Text) && options.kind != Some(TargetKind::Float) {
-                // No need to look further, but for cells without a value.
-                for item in item..items {
-                    column.text(item)?;
-                }
-                break;
-            }
-        }
-        // "1.0" is a class like another if the user says so.
-        if matches!(cells, Cells::Numbers) && options.kind == Some(TargetKind::Category) {
-            cells = Cells::Text;
-        }
-        Ok(Self {
-            column,
-            cells,
-            may_be_empty,
-        })
-    }
-
-    fn label(&self, item: usize) -> Result<Label> {
-        if self.may_be_empty && self.column.raw(item).is_empty() {
-            return Ok(Label::Multi(Vec::new()));
-        }
-        let text = self.column.text(item)?;
-        let number = text.trim();
-        Ok(match self.cells {
-            Cells::Integers => match number.parse::<i64>() {
-                Ok(class) => Label::Int(class),
-                Err(_) => return Err(self.column.bad(item, "a whole number, as in the others")),
-            },
-            Cells::Numbers => match number.parse::<f64>() {
-                Ok(value) => Label::Float(vec![value as f32]),
-                Err(_) => return Err(self.column.bad(item, "a number, as in the others")),
-            },
-            Cells::Text => text.into(),
-        })
-    }
-}
-
-fn is_one(text: &str) -> bool {
-    matches!(text.trim(), "1" | "1.0") || text.trim().eq_ignore_ascii_case("true")
-}
-
-fn are_flags(columns: &[ItemColumn<'_>], items: usize) -> bool {
-    let is_zero = |text: &str| {
-        matches!(text.trim(), "0" | "0.0") || text.trim().eq_ignore_ascii_case("false")
-    };
-    columns
-        .iter()
-        .all(|column| (0..items).all(|item| is_one(column.raw(item)) || is_zero(column.raw(item))))
-}
-
-fn bad_label(path: &Path, expected: &'static str, found: &str) -> Error {
+pub(crate) fn bad_label(path: &Path, expected: &'static str, found: &str) -> Error {
     Error::BadLabel {
         path: path.to_owned(),
         expected,
@@ -556,143 +435,10 @@ fn bad_label(path: &Path, expected: &'static str, found: &str) -> Error {
     }
 }
 
-fn check_count(items: usize, labels: usize) -> Result<()> {
+pub(crate) fn check_count(items: usize, labels: usize) -> Result<()> {
     if items == labels {
         Ok(())
     } else {
         Err(Error::LabelsMissing { items, labels })
-    }
-}
-
-impl LabelLists {
-    /// The kind of the labels.
-    pub fn kind(&self) -> TargetKind {
-        self.kind
-    }
-
-    /// The names of the classes, in the order of the labels; none where labels are numbers.
-    pub fn classes(&self) -> &[String] {
-        &self.classes
-    }
-
-    /// The training files.
-    pub fn train(&self) -> &LabelledFiles {
-        &self.train
-    }
-
-    /// The validation files.
-    pub fn valid(&self) -> &LabelledFiles {
-        &self.valid
-    }
-
-    /// The test files, if there are any.
-    pub fn test(&self) -> Option<&LabelledFiles> {
-        self.test.as_ref()
-    }
-
-    /// What was left out on request.
-    pub fn dropped(&self) -> &[Dropped] {
-        &self.dropped
-    }
-
-    /// The folders that could not be read and were passed over on request.
-    pub fn skipped_folders(&self) -> &[SkippedFolder] {
-        &self.skipped
-    }
-
-    /// Adds test files without labels, from a folder, a list or a table.
-    pub fn add_test(mut self, list: ImageList) -> Self {
-        let (_, files, skipped) = list.into_parts();
-        self.skipped.extend(skipped);
-        self.with_test(files)
-    }
-
-    pub(crate) fn with_test(mut self, files: Vec<PathBuf>) -> Self {
-        let targets = Targets::Empty(files.len());
-        self.test = Some(LabelledFiles { files, targets });
-        self
-    }
-
-    /// Adds the images of a folder under the root as test files. They have no labels, whatever
-    /// their folders.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::MissingFolder`], [`Error::NoImages`], and those of
-    /// [`image_files`](crate::items::image_files).
-    pub fn add_test_folder(self, name: &str) -> Result<Self> {
-        self.add_test_folder_with(name, &IndexConfig::default())
-    }
-
-    /// As [`add_test_folder`](Self::add_test_folder), with progress and a choice of what to do about
-    /// unreadable folders.
-    ///
-    /// # Errors
-    ///
-    /// As [`add_test_folder`](Self::add_test_folder).
-    pub fn add_test_folder_with(mut self, name: &str, config: &IndexConfig) -> Result<Self> {
-        let folder = part_folder(&self.path, name, "test")?;
-        let Index { files, skipped } = index(&folder, config)?;
-        if files.is_empty() {
-            return Err(no_images(&folder, "test"));
-        }
-        self.skipped.extend(skipped);
-        Ok(self.with_test(files))
-    }
-
-    /// Adds test files with labels: `labels[i]` for item i of the list.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::LabelsMissing`] unless there is one label a file, [`Error::BadLabel`], and
-    /// [`Error::UnknownClasses`] for a class that the training files do not have.
-    pub fn add_labelled_test<L: Into<Label>>(
-        mut self,
-        list: ImageList,
-        labels: impl IntoIterator<Item = L>,
-    ) -> Result<Self> {
-        let labels: Vec<Label> = labels.into_iter().map(Into::into).collect();
-        check_count(list.len(), labels.len())?;
-        let options = LabelOptions::new().with_kind(self.kind);
-        let mut collector = Collector::new(&options);
-        for (path, label) in list.items().iter().zip(labels) {
-            collector
-                .push(label)
-                .map_err(|Rejected { expected, found }| bad_label(path, expected, &found))?;
-        }
-        let positions = collector.positions(&self.classes);
-        let file = |item: usize| list.items().get(item).cloned().unwrap_or_default();
-        let unknown = collector.unknown("test", 0..list.len(), &positions, file);
-        if !unknown.is_empty() {
-            return Err(Error::UnknownClasses {
-                folder: list.path().to_owned(),
-                unknown,
-                known: self.classes,
-                hint: "Check the labels, or add the test files without them (add_test)",
-            });
-        }
-        let all: Vec<usize> = (0..list.len()).collect();
-        let targets = collector.targets(&all, &positions, self.classes.len())?;
-        if self.kind == TargetKind::Float && targets.columns() != self.c {
-            return Err(Error::LabelsMissing {
-                items: self.c,
-                labels: targets.columns(),
-            });
-        }
-        let (_, files, skipped) = list.into_parts();
-        self.skipped.extend(skipped);
-        self.test = Some(LabelledFiles { files, targets });
-        Ok(self)
-    }
-
-    /// The options of the data, with transforms such as
-    /// [`get_transforms`](crate::get_transforms).
-    pub fn transform(self, transforms: impl Into<Transforms>) -> ImageDataBunchBuilder<Self> {
-        self.databunch().transforms(transforms)
-    }
-
-    /// The options of the data, without transforms.
-    pub fn databunch(self) -> ImageDataBunchBuilder<Self> {
-        ImageDataBunchBuilder::new(self)
     }
 }

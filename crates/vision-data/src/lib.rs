@@ -96,6 +96,8 @@ mod geometry;
 pub mod image;
 mod item_list;
 pub mod items;
+mod label_columns;
+mod label_lists;
 mod labels;
 mod lighting;
 pub mod loader;

@@ -1,0 +1,97 @@
+//! Labels in the columns of a table.
+
+use crate::error::Result;
+use crate::item_list::ItemColumn;
+use crate::labels::{Label, LabelOptions};
+use crate::targets::TargetKind;
+
+/// What a column holds.
+#[derive(Clone, Copy, Debug)]
+enum Cells {
+    Integers,
+    Numbers,
+    Text,
+}
+
+/// One column of labels.
+pub(crate) struct OneColumn<'a> {
+    column: &'a ItemColumn<'a>,
+    cells: Cells,
+    /// An empty cell is no class.
+    may_be_empty: bool,
+}
+
+impl<'a> OneColumn<'a> {
+    pub(crate) fn new(
+        column: &'a ItemColumn<'a>,
+        items: usize,
+        options: &LabelOptions,
+    ) -> Result<Self> {
+        let may_be_empty =
+            options.delimiter.is_some() || options.kind == Some(TargetKind::MultiCategory);
+        if may_be_empty {
+            return Ok(Self {
+                column,
+                cells: Cells::Text,
+                may_be_empty,
+            });
+        }
+        let mut cells = Cells::Integers;
+        for item in 0..items {
+            let text = column.text(item)?.trim();
+            cells = match cells {
+                Cells::Integers if text.parse::<i64>().is_ok() => Cells::Integers,
+                Cells::Integers | Cells::Numbers if text.parse::<f64>().is_ok() => Cells::Numbers,
+                _ => Cells::Text,
+            };
+            if matches!(cells, Cells::Text) && options.kind != Some(TargetKind::Float) {
+                // No need to look further, but for cells without a value.
+                for item in item..items {
+                    column.text(item)?;
+                }
+                break;
+            }
+        }
+        // "1.0" is a class like another if the user says so.
+        if matches!(cells, Cells::Numbers) && options.kind == Some(TargetKind::Category) {
+            cells = Cells::Text;
+        }
+        Ok(Self {
+            column,
+            cells,
+            may_be_empty,
+        })
+    }
+
+    pub(crate) fn label(&self, item: usize) -> Result<Label> {
+        if self.may_be_empty && self.column.raw(item).is_empty() {
+            return Ok(Label::Multi(Vec::new()));
+        }
+        let text = self.column.text(item)?;
+        let number = text.trim();
+        Ok(match self.cells {
+            Cells::Integers => match number.parse::<i64>() {
+                Ok(class) => Label::Int(class),
+                Err(_) => return Err(self.column.bad(item, "a whole number, as in the others")),
+            },
+            Cells::Numbers => match number.parse::<f64>() {
+                Ok(value) => Label::Float(vec![value as f32]),
+                Err(_) => return Err(self.column.bad(item, "a number, as in the others")),
+            },
+            Cells::Text => text.into(),
+        })
+    }
+}
+
+pub(crate) fn is_one(text: &str) -> bool {
+    matches!(text.trim(), "1" | "1.0") || text.trim().eq_ignore_ascii_case("true")
+}
+
+pub(crate) fn are_flags(columns: &[ItemColumn<'_>], items: usize) -> bool {
+    let is_zero = |text: &str| {
+        matches!(text.trim(), "0" | "0.0") || text.trim().eq_ignore_ascii_case("false")
+    };
+    columns
+        .iter()
+        .all(|column| (0..items).all(|item| is_one(column.raw(item)) || is_zero(column.raw(item))))
+}

@@ -1,0 +1,73 @@
+//! Classes without files.
+
+use std::path::{Path, PathBuf};
+
+use super::{Source, TestFolder};
+use crate::builder::ImageDataBunchBuilder;
+use crate::data_block::{LabelLists, LabelledFiles, check_enough};
+use crate::error::{Error, Result};
+use crate::items::IndexConfig;
+use crate::labels::check_classes;
+use crate::targets::{TargetKind, Targets};
+
+/// Classes without files, for a learner that is only to predict.
+#[derive(Clone, Debug)]
+pub struct FromClasses {
+    root: PathBuf,
+    classes: Vec<String>,
+    kind: TargetKind,
+}
+
+impl FromClasses {
+    pub(crate) fn new(root: PathBuf, classes: Vec<String>) -> Self {
+        Self {
+            root,
+            classes,
+            kind: TargetKind::Category,
+        }
+    }
+}
+
+impl Source for FromClasses {
+    fn check(&self) -> Result<()> {
+        check_classes(&self.classes)?;
+        if self.kind == TargetKind::Float {
+            return Err(Error::BadOption {
+                option: "kind",
+                expected: "one class an item, or several",
+                found: self.kind.describe().to_owned(),
+            });
+        }
+        check_enough(self.kind, &self.classes, &self.root)
+    }
+
+    fn read(self, _: &TestFolder, _: u64, _: &IndexConfig) -> Result<LabelLists> {
+        let nothing = || LabelledFiles {
+            files: Vec::new(),
+            targets: Targets::Empty(0),
+        };
+        Ok(LabelLists {
+            path: self.root,
+            kind: self.kind,
+            c: self.classes.len(),
+            classes: self.classes,
+            train: nothing(),
+            valid: nothing(),
+            test: None,
+            dropped: Vec::new(),
+            skipped: Vec::new(),
+        })
+    }
+
+    fn root(&self) -> &Path {
+        &self.root
+    }
+}
+
+impl ImageDataBunchBuilder<FromClasses> {
+    /// Whether an item has one class, which is the default, or several.
+    pub fn kind(mut self, kind: TargetKind) -> Self {
+        self.source.kind = kind;
+        self
+    }
+}

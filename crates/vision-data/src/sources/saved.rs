@@ -1,0 +1,55 @@
+//! Data that was saved.
+
+use std::path::{Path, PathBuf};
+
+use super::{Source, TestFolder};
+use crate::builder::ImageDataBunchBuilder;
+use crate::data_block::LabelLists;
+use crate::error::{Error, Result};
+use crate::items::IndexConfig;
+
+/// Data that was saved.
+#[derive(Clone, Debug)]
+pub struct FromSaved {
+    lists: LabelLists,
+    /// The file it was saved as.
+    file: PathBuf,
+    check: bool,
+}
+
+impl FromSaved {
+    pub(crate) fn new(lists: LabelLists, file: PathBuf) -> Self {
+        Self {
+            lists,
+            file,
+            check: true,
+        }
+    }
+}
+
+impl Source for FromSaved {
+    fn read(self, _: &TestFolder, _: u64, _: &IndexConfig) -> Result<LabelLists> {
+        let Self { lists, file, check } = self;
+        let parts = [Some(&lists.train), Some(&lists.valid), lists.test.as_ref()];
+        let files = parts.into_iter().flatten().flat_map(|part| &part.files);
+        let mut missing = files.filter(|file| check && !file.is_file());
+        let error = missing.next().map(|first| Error::MissingFiles {
+            count: 1 + missing.count(),
+            first: first.clone(),
+            named_by: file.display().to_string(),
+        });
+        error.map_or(Ok(lists), Err)
+    }
+
+    fn root(&self) -> &Path {
+        &self.lists.path
+    }
+}
+
+impl ImageDataBunchBuilder<FromSaved> {
+    /// Does not look whether the files are there.
+    pub fn no_check(mut self) -> Self {
+        self.source.check = false;
+        self
+    }
+}

@@ -1,0 +1,195 @@
+//! A table of names and labels, in a CSV file or in memory.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use super::{Reading, Source, TestFolder, Unlabelled, VALID_PCT};
+use crate::builder::ImageDataBunchBuilder;
+use crate::csv_file::CsvOptions;
+use crate::data_block::LabelLists;
+use crate::error::Result;
+use crate::item_list::{FileColumn, ImageList};
+use crate::items::IndexConfig;
+use crate::split::Split;
+use crate::table::{Column, Table};
+
+/// A source that is a table.
+pub trait OfTable: Unlabelled {
+    /// Its columns.
+    #[doc(hidden)]
+    fn table_columns(&mut self) -> &mut TableColumns;
+}
+
+/// A CSV file.
+#[derive(Clone, Debug)]
+pub struct FromCsv {
+    pub(super) reading: Reading,
+    columns: TableColumns,
+    file: PathBuf,
+    options: CsvOptions,
+}
+
+/// A table in memory.
+#[derive(Clone, Debug)]
+pub struct FromDf {
+    pub(super) reading: Reading,
+    columns: TableColumns,
+    table: Arc<Table>,
+}
+
+/// The columns of the files and of the labels.
+#[derive(Clone, Debug)]
+pub struct TableColumns {
+    files: FileColumn,
+    labels: Vec<Column>,
+}
+
+impl Default for TableColumns {
+    fn default() -> Self {
+        Self {
+            files: FileColumn::default(),
+            labels: vec![Column::Position(1)],
+        }
+    }
+}
+
+impl FromCsv {
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self {
+            reading: Reading::new(root, Some(VALID_PCT)),
+            columns: TableColumns::default(),
+            file: PathBuf::from("labels.csv"),
+            options: CsvOptions::default(),
+        }
+    }
+}
+
+impl FromDf {
+    pub(crate) fn new(root: PathBuf, table: Arc<Table>) -> Self {
+        Self {
+            reading: Reading::new(root, Some(VALID_PCT)),
+            columns: TableColumns::default(),
+            table,
+        }
+    }
+}
+
+impl Source for FromCsv {
+    fn check(&self) -> Result<()> {
+        self.reading.check()
+    }
+
+    fn read(self, _: &TestFolder, seed: u64, _: &IndexConfig) -> Result<LabelLists> {
+        let root = self.reading.root.clone();
+        ImageList::from_csv(root, &self.file, &self.options, &self.columns.files)
+            .and_then(|list| label_from_table(list, self.reading, self.columns.labels, seed))
+    }
+
+    fn root(&self) -> &Path {
+        &self.reading.root
+    }
+}
+
+impl Source for FromDf {
+    fn check(&self) -> Result<()> {
+        self.reading.check()
+    }
+
+    fn read(self, _: &TestFolder, seed: u64, _: &IndexConfig) -> Result<LabelLists> {
+        let root = self.reading.root.clone();
+        ImageList::from_df(root, self.table, &self.columns.files)
+            .and_then(|list| label_from_table(list, self.reading, self.columns.labels, seed))
+    }
+
+    fn root(&self) -> &Path {
+        &self.reading.root
+    }
+}
+
+fn label_from_table(
+    list: ImageList,
+    reading: Reading,
+    labels: Vec<Column>,
+    seed: u64,
+) -> Result<LabelLists> {
+    let split = reading.split(seed).unwrap_or(Split::None);
+    list.split(&split)?
+        .label_with(reading.options)
+        .label_from_df(labels)
+}
+
+macro_rules! of_table {
+    ($($source:ty),*) => { $(
+        impl OfTable for $source {
+            fn table_columns(&mut self) -> &mut TableColumns {
+                &mut self.columns
+            }
+        }
+    )* };
+}
+
+of_table!(FromCsv, FromDf);
+
+impl<S: OfTable> ImageDataBunchBuilder<S> {
+    /// The column with the names of the files: the first, unless another is named.
+    pub fn fn_col(mut self, column: impl Into<Column>) -> Self {
+        self.source.table_columns().files.column = column.into();
+        self
+    }
+
+    /// The column with the labels: the second, unless another is named.
+    pub fn label_col(mut self, column: impl Into<Column>) -> Self {
+        self.source.table_columns().labels = vec![column.into()];
+        self
+    }
+
+    /// Several columns of labels; see [`SplitList::label_from_df`](crate::SplitList::label_from_df).
+    pub fn label_cols<C: Into<Column>>(mut self, columns: impl IntoIterator<Item = C>) -> Self {
+        self.source.table_columns().labels = columns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The folder of the files, under the root.
+    pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.source.table_columns().files.folder = Some(folder.into());
+        self
+    }
+
+    /// What is added to each name of a file, such as `.jpg`.
+    pub fn suffix(mut self, suffix: impl Into<String>) -> Self {
+        self.source.table_columns().files.suffix = suffix.into();
+        self
+    }
+
+    /// Does not look whether the files are there.
+    pub fn no_check(mut self) -> Self {
+        self.source.table_columns().files.check = false;
+        self
+    }
+}
+
+impl ImageDataBunchBuilder<FromCsv> {
+    /// The CSV file, under the root: `labels.csv`, unless another is named.
+    pub fn csv_labels(mut self, file: impl Into<PathBuf>) -> Self {
+        self.source.file = file.into();
+        self
+    }
+
+    /// What is between two cells: a comma, unless another is named.
+    pub fn delimiter(mut self, delimiter: u8) -> Self {
+        self.source.options = self.source.options.with_delimiter(delimiter);
+        self
+    }
+
+    /// Whether the first line has the names of the columns; it has, unless this says otherwise.
+    pub fn header(mut self, header: bool) -> Self {
+        self.source.options = self.source.options.with_header(header);
+        self
+    }
+
+    /// How the file is written, in place of all that was said about it before.
+    pub fn csv_options(mut self, options: CsvOptions) -> Self {
+        self.source.options = options;
+        self
+    }
+}

@@ -5,6 +5,7 @@ use std::thread;
 
 use burn::tensor::Device;
 
+use crate::apart::check_apart;
 use crate::balance::{ClassWeights, Draw, Sampler};
 use crate::data_block::LabelledFiles;
 use crate::databunch::ImageDataBunch;
@@ -258,6 +259,9 @@ impl<S: Source> ImageDataBunchBuilder<S> {
                 }
             }
             (TestFolder::Default | TestFolder::None, _) => {}
+        }
+        if let Some(test) = &lists.test {
+            check_apart(("training", &lists.train.files), ("test", &test.files))?;
         }
         let classes: Arc<[String]> = lists.classes.into();
         let train = &lists.train.targets;

@@ -78,7 +78,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, listed};
 use crate::item_list::{ImageList, ItemColumn};
 use crate::label_columns::{OneColumn, are_flags, is_one};
 use crate::labels::{Collector, Dropped, Label, LabelOptions, Rejected, UnknownLabels};
@@ -121,25 +121,17 @@ impl SplitList {
 
     /// The training files, in order.
     pub fn train_items(&self) -> impl Iterator<Item = &Path> {
-        self.items(&self.parts.train)
+        self.list.paths_at(&self.parts.train)
     }
 
     /// The validation files, in order.
     pub fn valid_items(&self) -> impl Iterator<Item = &Path> {
-        self.items(&self.parts.valid)
+        self.list.paths_at(&self.parts.valid)
     }
 
-    fn items<'a>(&'a self, positions: &'a [usize]) -> impl Iterator<Item = &'a Path> {
-        let items = self.list.items();
-        positions
-            .iter()
-            .filter_map(|&position| items.get(position))
-            .map(PathBuf::as_path)
-    }
-
-    /// How the labels are to be read; the last of several calls counts.
+    /// How the labels are to be read; of several calls, the last that sets an option decides it.
     pub fn label_with(mut self, options: LabelOptions) -> Self {
-        self.options = options;
+        self.options = self.options.merged(options);
         self
     }
 
@@ -306,7 +298,16 @@ impl SplitList {
         let all = train + self.parts.valid.len();
         let kind = labels.kind();
         let classes = match (&self.options.classes, kind) {
-            (_, TargetKind::Float) => Vec::new(),
+            (Some(classes), TargetKind::Float) => {
+                return Err(Error::BadClasses {
+                    reason: format!(
+                        "the labels are numbers, which have no classes, but these are given: {}; if \
+                         they are names, say so (LabelOptions::with_kind(TargetKind::Category))",
+                        listed(classes.iter(), 10)
+                    ),
+                });
+            }
+            (None, TargetKind::Float) => Vec::new(),
             (Some(classes), _) => classes.clone(),
             (None, _) => labels.classes(train),
         };
@@ -361,6 +362,7 @@ impl SplitList {
                 targets: valid_targets,
             },
             classes,
+            options: self.options,
             test: None,
             dropped,
             skipped,

@@ -596,6 +596,20 @@ pub enum Error {
         /// The kind that the data has.
         found: TargetKind,
     },
+    /// An image is in two parts of the data.
+    #[error(
+        "{count} image(s) are both {} and {} images, the first is {}: what is measured on them says \
+         nothing, since they are trained on; name each file once, or choose folders that share none",
+        parts[0], parts[1], first.display()
+    )]
+    OnBothSides {
+        /// The parts: training, validation, test.
+        parts: [&'static str; 2],
+        /// The first of them.
+        first: PathBuf,
+        /// How many there are.
+        count: usize,
+    },
     /// A split leaves one side empty.
     #[error("{split} of {items} image(s) leaves no {part} image")]
     EmptySplit {
@@ -739,7 +753,10 @@ fn list(names: &[&str], otherwise: &str) -> String {
 }
 
 /// The first names, separated by commas, and how many more there are.
-fn listed<T: AsRef<str>>(names: impl ExactSizeIterator<Item = T>, most: usize) -> String {
+pub(crate) fn listed<T: AsRef<str>>(
+    names: impl ExactSizeIterator<Item = T>,
+    most: usize,
+) -> String {
     let more = names.len().saturating_sub(most);
     let first: Vec<T> = names.take(most).collect();
     let mut text = first

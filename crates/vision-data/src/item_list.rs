@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use crate::apart::{check_apart, check_folders_apart, part_folder};
 use crate::csv_file::CsvOptions;
 use crate::data_block::SplitList;
 use crate::error::{Error, Result};
@@ -152,8 +153,10 @@ impl ImageList {
             table: None,
             skipped: Vec::new(),
         };
-        for (name, part) in [(train, "training"), (valid, "validation")] {
-            let folder = part_folder(path, name, part)?;
+        let train = (part_folder(path, train, "training")?, "training");
+        let valid = (part_folder(path, valid, "validation")?, "validation");
+        check_folders_apart(&train.0, &valid.0)?;
+        for (folder, part) in [train, valid] {
             let Index { files, skipped } = index(&folder, config)?;
             if files.is_empty() {
                 return Err(no_images(&folder, part));
@@ -367,9 +370,14 @@ impl ImageList {
     /// empty that should not be, and what the kind of split can meet: [`Error::MissingFolder`],
     /// [`Error::NoImages`], [`Error::NoSuchItem`], [`Error::UnknownFiles`], [`Error::NoTable`],
     /// [`Error::NoSuchColumn`], [`Error::BadCell`], [`Error::BadPattern`],
-    /// [`Error::PatternNotFound`], [`Error::ClassNotUtf8`], [`Error::Io`].
+    /// [`Error::PatternNotFound`], [`Error::ClassNotUtf8`], [`Error::Io`]; [`Error::OnBothSides`] if
+    /// one file would be for training and for validation.
     pub fn split(self, split: &Split) -> Result<SplitList> {
         let parts = split.parts(&self)?;
+        check_apart(
+            ("training", self.paths_at(&parts.train)),
+            ("validation", self.paths_at(&parts.valid)),
+        )?;
         let folders = match split {
             Split::Folders { train, valid } => vec![self.path.join(train), self.path.join(valid)],
             _ => Vec::new(),
@@ -484,6 +492,14 @@ impl ImageList {
         self.split(&Split::Column(column.into()))
     }
 
+    /// The files at these positions.
+    pub(crate) fn paths_at<'a>(&'a self, positions: &'a [usize]) -> impl Iterator<Item = &'a Path> {
+        let paths = positions
+            .iter()
+            .filter_map(|&position| self.items.get(position));
+        paths.map(PathBuf::as_path)
+    }
+
     /// A column of the table, by item.
     pub(crate) fn column(&self, column: &Column) -> Result<ItemColumn<'_>> {
         ItemColumn::of(self.table.as_ref(), column)
@@ -546,18 +562,4 @@ pub(crate) fn no_images(folder: &Path, part: &'static str) -> Error {
         part,
         found: describe_folder(folder),
     }
-}
-
-/// The folder of a part under the root.
-pub(crate) fn part_folder(root: &Path, name: &str, part: &'static str) -> Result<PathBuf> {
-    let folder = root.join(name);
-    if folder.is_dir() {
-        return Ok(folder);
-    }
-    Err(Error::MissingFolder {
-        folder: root.to_owned(),
-        name: name.to_owned(),
-        part,
-        found: describe_folder(root),
-    })
 }

@@ -52,8 +52,10 @@ impl<'a> OneColumn<'a> {
                 break;
             }
         }
-        // "1.0" is a class like another if the user says so.
-        if matches!(cells, Cells::Numbers) && options.kind == Some(TargetKind::Category) {
+        // "1.0" is a class like another if the user says so, or names it.
+        let are_names = options.kind == Some(TargetKind::Category)
+            || options.kind.is_none() && options.classes.is_some();
+        if matches!(cells, Cells::Numbers) && are_names {
             cells = Cells::Text;
         }
         Ok(Self {

@@ -2,10 +2,11 @@
 
 use std::path::PathBuf;
 
+use crate::apart::part_folder;
 use crate::builder::ImageDataBunchBuilder;
 use crate::data_block::{bad_label, check_count};
 use crate::error::{Error, Result};
-use crate::item_list::{ImageList, no_images, part_folder};
+use crate::item_list::{ImageList, no_images};
 use crate::items::{Index, IndexConfig, SkippedFolder, index};
 use crate::labels::{Collector, Dropped, Label, LabelOptions, Rejected};
 use crate::targets::{TargetKind, Targets};
@@ -41,6 +42,8 @@ pub struct LabelLists {
     pub(crate) train: LabelledFiles,
     pub(crate) valid: LabelledFiles,
     pub(crate) test: Option<LabelledFiles>,
+    /// How the labels were read.
+    pub(crate) options: LabelOptions,
     pub(crate) dropped: Vec<Dropped>,
     pub(crate) skipped: Vec<SkippedFolder>,
 }
@@ -134,7 +137,7 @@ impl LabelLists {
     ) -> Result<Self> {
         let labels: Vec<Label> = labels.into_iter().map(Into::into).collect();
         check_count(list.len(), labels.len())?;
-        let options = LabelOptions::new().with_kind(self.kind);
+        let options = self.options.clone().with_kind(self.kind);
         let mut collector = Collector::new(&options);
         for (path, label) in list.items().iter().zip(labels) {
             collector

@@ -151,6 +151,20 @@ impl LabelOptions {
         self
     }
 
+    /// What `other` sets, and of the rest what this sets.
+    pub(crate) fn merged(self, other: Self) -> Self {
+        Self {
+            kind: other.kind.or(self.kind),
+            classes: other.classes.or(self.classes),
+            delimiter: other.delimiter.or(self.delimiter),
+            log: other.log || self.log,
+            unknown: match other.unknown {
+                UnknownLabels::Fail => self.unknown,
+                UnknownLabels::Drop => UnknownLabels::Drop,
+            },
+        }
+    }
+
     pub(crate) fn check(&self) -> Result<()> {
         let bad = |option, expected, found: &str| {
             Err(Error::BadOption {

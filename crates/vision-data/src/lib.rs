@@ -67,6 +67,7 @@
 //! | [`progress`] | how far a long piece of work has come: [`Progress`](progress::Progress) |
 //! | [`error`] | [`Error`] |
 
+mod apart;
 pub mod archive;
 mod atomic;
 mod autoaugment;

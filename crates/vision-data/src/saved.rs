@@ -21,7 +21,7 @@ use crate::databunch::ImageDataBunch;
 use crate::dataset::ImageDataset;
 use crate::download::parent_of;
 use crate::error::{Error, Result, io_error};
-use crate::labels::check_classes;
+use crate::labels::{LabelOptions, check_classes};
 use crate::loader::BadImages;
 use crate::mix::BatchTransform;
 use crate::reader::ReadConfig;
@@ -302,6 +302,7 @@ impl Saved {
             kind,
             c: outputs,
             classes,
+            options: LabelOptions::default(),
             dropped: Vec::new(),
             skipped: Vec::new(),
             path: root,

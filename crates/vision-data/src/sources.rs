@@ -152,9 +152,10 @@ impl<S: Unlabelled> ImageDataBunchBuilder<S> {
         self
     }
 
-    /// How the labels are read, in place of all that was said about it before.
+    /// How the labels are read; what it leaves open stays as it was.
     pub fn label_with(mut self, options: LabelOptions) -> Self {
-        self.source.reading().options = options;
+        let before = &mut self.source.reading().options;
+        *before = before.clone().merged(options);
         self
     }
 

@@ -10,8 +10,9 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use self::draw::random;
+use crate::apart::part_folder;
 use crate::error::{Error, Result, io_error};
-use crate::item_list::{ImageList, no_images, part_folder};
+use crate::item_list::{ImageList, no_images};
 use crate::names::{Names, Pattern, folder_name, posix};
 use crate::table::Column;
 

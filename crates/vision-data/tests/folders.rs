@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use vision_data::items::image_files;
-use vision_data::{DatasetType, Error, ImageDataBunch, Stats, split};
+use vision_data::{DatasetType, Error, ImageDataBunch, ImageList, Split, Stats, split};
 
 /// A folder with these files in it. None is a picture: `build` does not look into them.
 fn folder(files: &[&str]) -> tempfile::TempDir {
@@ -245,8 +245,8 @@ fn given_classes_decide_order_and_leave_others_out() {
             .classes(classes.iter().copied())
             .build()
     };
-    let data = build(&["c", "a", "never seen"]).unwrap();
-    assert_eq!(data.classes(), ["c", "a", "never seen"]);
+    let data = build(&["c", "a"]).unwrap();
+    assert_eq!(data.classes(), ["c", "a"]);
     assert_eq!((data.train_ds().len(), data.valid_ds().len()), (2, 2));
     assert_eq!(
         (data.train_ds().label(0), data.train_ds().label(1)),
@@ -256,14 +256,142 @@ fn given_classes_decide_order_and_leave_others_out() {
     says(&build(&["a", "a"]).unwrap_err(), &["\"a\" is in it twice"]);
     says(&build(&["a", ""]).unwrap_err(), &["position 1 is empty"]);
     says(
-        &build(&["x", "y"]).unwrap_err(),
-        &["\"x\", \"y\"", "\"a\", \"b\", \"c\""],
+        &build(&["c", "b", "A"]).unwrap_err(),
+        &["folder called \"A\"", "train", "a, b, c"],
     );
     assert!(matches!(
         build(&["a"]).unwrap_err(),
         Error::TooFewClasses { .. }
     ));
     assert!(matches!(build(&[]).unwrap_err(), Error::BadClasses { .. }));
+}
+
+#[test]
+fn with_a_random_split_too_a_class_without_a_folder_is_an_error_and_what_is_left_out_is_listed() {
+    let files = [
+        "cat/1.png",
+        "cat/2.png",
+        "dog/1.png",
+        "dog/2.png",
+        "fox/1.png",
+        "fox/2.png",
+    ];
+    let folder = folder(&files);
+    let build = |classes: [&str; 2]| {
+        let build = ImageDataBunch::from_folder(folder.path()).valid_pct(0.0);
+        build.classes(classes).build()
+    };
+    says(
+        &build(["cat", "dgo"]).unwrap_err(),
+        &["folder called \"dgo\"", "cat, dog, fox"],
+    );
+    let data = build(["dog", "cat"]).unwrap();
+    assert_eq!(data.classes(), ["dog", "cat"]);
+    assert_eq!(names(folder.path(), data.train_ds().paths()), files[..4]);
+    let [fox] = data.dropped() else {
+        panic!("{:?}", data.dropped())
+    };
+    assert_eq!((fox.label.as_str(), fox.items), ("fox", 2));
+    assert_eq!(fox.first, folder.path().join("fox/1.png"));
+}
+
+#[test]
+fn no_image_is_on_both_sides_however_folders_are_named() {
+    let folder = folder(&[
+        "train/a/1.png",
+        "train/b/1.png",
+        "train/valid/a/2.png",
+        "valid/b/1.png",
+    ]);
+    let build = |train: &str, valid: &str| {
+        ImageDataBunch::from_folder(folder.path())
+            .train(train)
+            .valid(valid)
+            .build()
+    };
+    for (train, valid) in [
+        ("train", "train"),
+        ("train", "train/valid"),
+        ("train/", "train"),
+    ] {
+        says(
+            &build(train, valid).unwrap_err(),
+            &["folders", "one of its own", "train"],
+        );
+        let list = ImageList::from_folder(folder.path()).unwrap();
+        let error = list.split_by_folder(train, valid).unwrap_err();
+        assert!(matches!(error, Error::OnBothSides { .. }), "{error}");
+        says(&error, &["training and validation", "train"]);
+    }
+    for name in [".", "", "..", "./train", "valid/../train"] {
+        says(
+            &build(name, "valid").unwrap_err(),
+            &["under the root", "valid_pct", name],
+        );
+        says(
+            &build("train", name).unwrap_err(),
+            &["under the root", "valid_pct", name],
+        );
+        let test = ImageDataBunch::from_folder(folder.path())
+            .valid_pct(0.0)
+            .test(name)
+            .build();
+        says(&test.unwrap_err(), &["under the root", "test images"]);
+    }
+    #[cfg(unix)]
+    {
+        let alias = folder.path().join("alias");
+        std::os::unix::fs::symlink(folder.path().join("train"), alias).unwrap();
+        says(&build("train", "alias").unwrap_err(), &["folders", "alias"]);
+    }
+    // An absolute path is one way to name a folder anywhere.
+    let absolute = folder.path().join("valid").to_str().unwrap().to_owned();
+    assert_eq!(build("train", &absolute).unwrap().valid_ds().len(), 1);
+}
+
+#[test]
+fn test_images_are_not_those_of_training() {
+    let folder = folder(&[
+        "train/a/1.png",
+        "train/b/1.png",
+        "train/b/2.png",
+        "valid/b/1.png",
+    ]);
+    let build = || ImageDataBunch::from_folder(folder.path());
+    for test in ["train", "train/b"] {
+        let error = build().test(test).build().unwrap_err();
+        says(&error, &["both training and test images", "/1.png"]);
+    }
+    // Those of validation may be predicted again.
+    assert_eq!(
+        build()
+            .test("valid")
+            .build()
+            .unwrap()
+            .test_ds()
+            .unwrap()
+            .len(),
+        1
+    );
+}
+
+#[test]
+fn a_file_that_is_listed_twice_is_not_on_both_sides() {
+    let folder = folder(&["1.png", "2.png", "3.png"]);
+    let files = ["1.png", "2.png", "3.png", "1.png"];
+    let build = |valid: Vec<usize>| {
+        let labels = ["a", "b", "a", "a"];
+        let data = ImageDataBunch::from_lists(folder.path(), files, labels);
+        data.split(Split::ValidIndices(valid)).build()
+    };
+    match build(vec![0]).unwrap_err() {
+        Error::OnBothSides { count, first, .. } => {
+            assert_eq!((count, first), (1, folder.path().join("1.png")));
+        }
+        other => panic!("{other}"),
+    }
+    // To draw it more often it may be twice on one side.
+    assert_eq!(build(vec![2]).unwrap().train_ds().len(), 3);
 }
 
 #[test]

@@ -398,6 +398,99 @@ fn a_test_set_has_labels_only_if_they_are_given() {
 }
 
 #[test]
+fn labels_of_a_test_set_are_read_as_those_before() {
+    let test = || {
+        let table = Table::from_rows(["name"], [["8"], ["9"]]).unwrap();
+        ImageList::from_df(".", table, &FileColumn::default().with_check(false)).unwrap()
+    };
+    let logs = LabelOptions::new()
+        .with_kind(TargetKind::Float)
+        .with_log(true);
+    let lists = items(2, &[])
+        .label_with(logs)
+        .label_from_list([10, 100])
+        .unwrap();
+    let lists = lists.add_labelled_test(test(), [100.0, 10.0]).unwrap();
+    let [train, test_rows] =
+        [lists.train(), lists.test().unwrap()].map(|part| part.targets().rows());
+    assert_eq!(train, [10.0_f32.ln(), 100.0_f32.ln()]);
+    assert_eq!(test_rows, [train[1], train[0]]);
+
+    let tags = LabelOptions::new().with_delimiter(" ");
+    let lists = items(2, &[])
+        .label_with(tags)
+        .label_from_list(["a b", "b"])
+        .unwrap();
+    let lists = lists.add_labelled_test(test(), ["b a", ""]).unwrap();
+    assert_eq!(lists.test().unwrap().targets().rows(), [1.0, 1.0, 0.0, 0.0]);
+}
+
+#[test]
+fn options_for_labels_add_up_whatever_their_order() {
+    let rows = [["1", "b a"], ["2", "a"], ["3", "b c"]];
+    let table = Table::from_rows(["name", "label"], rows).unwrap();
+    let build = || {
+        ImageDataBunch::from_df(".", table.clone())
+            .no_check()
+            .valid_pct(0.0)
+    };
+    let classes = LabelOptions::new().with_classes(["b", "a"]);
+    for data in [
+        build()
+            .label_delim(" ")
+            .drop_unknown()
+            .label_with(classes.clone()),
+        build()
+            .label_with(classes.clone())
+            .drop_unknown()
+            .label_delim(" "),
+        build()
+            .classes(["b", "a"])
+            .label_with(LabelOptions::new().with_delimiter(" "))
+            .drop_unknown(),
+    ] {
+        let data = data.batch_size(1).build().unwrap();
+        assert_eq!(
+            (data.kind(), data.classes()),
+            (TargetKind::MultiCategory, &["b", "a"].map(String::from)[..])
+        );
+        assert_eq!(data.dropped().len(), 1);
+    }
+    let split = column(&["x", "y"], &[]).label_with(LabelOptions::new().with_classes(["y", "x"]));
+    let lists = split
+        .label_with(LabelOptions::new())
+        .label_from_df([1])
+        .unwrap();
+    assert_eq!(lists.classes(), ["y", "x"]);
+}
+
+#[test]
+fn numbers_that_are_given_as_classes_are_classes() {
+    let split = column(&["0.5", "1.5", "0.5"], &[]);
+    let classes = LabelOptions::new().with_classes(["1.5", "0.5"]);
+    let lists = split
+        .label_with(classes.clone())
+        .label_from_df([1])
+        .unwrap();
+    assert_eq!(
+        (lists.kind(), both(&lists).0),
+        (
+            TargetKind::Category,
+            ["0.5", "1.5", "0.5"].map(String::from).to_vec()
+        )
+    );
+    // Of numbers that are no text it is not known how they are written.
+    let error = items(2, &[])
+        .label_with(classes)
+        .label_from_list([0.5, 1.5])
+        .unwrap_err();
+    says(
+        &error,
+        &["labels are numbers", "1.5, 0.5", "TargetKind::Category"],
+    );
+}
+
+#[test]
 fn a_learner_to_predict_may_have_several_classes_an_item() {
     let data = ImageDataBunch::single_from_classes(".", ["a"])
         .kind(TargetKind::MultiCategory)

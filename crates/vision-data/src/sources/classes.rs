@@ -7,7 +7,7 @@ use crate::builder::ImageDataBunchBuilder;
 use crate::data_block::{LabelLists, LabelledFiles, check_enough};
 use crate::error::{Error, Result};
 use crate::items::IndexConfig;
-use crate::labels::check_classes;
+use crate::labels::{LabelOptions, check_classes};
 use crate::targets::{TargetKind, Targets};
 
 /// Classes without files, for a learner that is only to predict.
@@ -54,6 +54,7 @@ impl Source for FromClasses {
             train: nothing(),
             valid: nothing(),
             test: None,
+            options: LabelOptions::default(),
             dropped: Vec::new(),
             skipped: Vec::new(),
         })

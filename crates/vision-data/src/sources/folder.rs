@@ -1,15 +1,16 @@
 //! A folder of images.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
 use super::{Reading, Source, TestFolder};
+use crate::apart::part_folder;
 use crate::builder::ImageDataBunchBuilder;
-use crate::data_block::{LabelLists, none_left};
-use crate::error::Result;
-use crate::item_list::{ImageList, part_folder};
+use crate::data_block::LabelLists;
+use crate::error::{Error, Result, listed};
+use crate::item_list::ImageList;
 use crate::items::{IndexConfig, check_folder};
-use crate::labels::UnknownLabels;
+use crate::labels::{Dropped, UnknownLabels};
 use crate::names::folder_name;
 use crate::split::Split;
 
@@ -45,6 +46,7 @@ impl Source for FromFolder {
             TestFolder::None => None,
         };
         let mut options = self.reading.options.clone();
+        let mut left_out = Vec::new();
         let (list, split) = match self.reading.split(seed) {
             None => {
                 // Naming the classes is choosing among the folders.
@@ -52,18 +54,31 @@ impl Source for FromFolder {
                     options.unknown = UnknownLabels::Drop;
                 }
                 let list = ImageList::from_parts(&root, &self.train, &self.valid, indexing)?;
+                if let Some(classes) = &options.classes {
+                    let train = root.join(&self.train);
+                    check_found(classes, &folders(list.items(), &train), &train)?;
+                }
                 let (train, valid) = (self.train, self.valid);
                 (list, Split::Folders { train, valid })
             }
             Some(split) => {
                 let list = ImageList::from_folder_outside(&root, test.as_deref(), indexing)?;
                 match &options.classes {
-                    Some(classes) => (only_classes(list, classes)?, split),
+                    Some(classes) => {
+                        let chosen;
+                        (chosen, left_out) = only_classes(list, classes)?;
+                        (chosen, split)
+                    }
                     None => (list, split),
                 }
             }
         };
-        list.split(&split)?.label_with(options).label_from_folder()
+        let mut lists = list
+            .split(&split)?
+            .label_with(options)
+            .label_from_folder()?;
+        lists.dropped.extend(left_out);
+        Ok(lists)
     }
 
     fn optional_test(&self) -> Option<PathBuf> {
@@ -75,22 +90,57 @@ impl Source for FromFolder {
     }
 }
 
-/// The files in folders that are named like one of these classes.
-fn only_classes(list: ImageList, classes: &[String]) -> Result<ImageList> {
-    let known: HashSet<&str> = classes.iter().map(String::as_str).collect();
-    let class = |path: &Path| {
-        path.parent()
-            .and_then(|folder| folder_name(folder).ok().map(ToOwned::to_owned))
-    };
-    let found: BTreeSet<String> = list.items().iter().filter_map(|path| class(path)).collect();
-    let root = list.path().to_owned();
-    let list =
-        list.filter_by_func(|path| class(path).is_some_and(|name| known.contains(name.as_str())));
-    if list.is_empty() {
-        let found: Vec<String> = found.into_iter().collect();
-        return Err(none_left("training or validation", &root, classes, &found));
+/// The folders that files under `root` are in, of each the number of files and the first.
+fn folders<'a>(files: &'a [PathBuf], root: &Path) -> BTreeMap<String, (usize, &'a Path)> {
+    let mut folders = BTreeMap::new();
+    for file in files.iter().filter(|file| file.starts_with(root)) {
+        if let Some(Ok(name)) = file.parent().map(folder_name) {
+            folders
+                .entry(name.to_owned())
+                .or_insert((0, file.as_path()))
+                .0 += 1;
+        }
     }
-    Ok(list)
+    folders
+}
+
+/// A class that was named but has no folder is a slip of the pen, which would cost the whole class.
+fn check_found(
+    classes: &[String],
+    found: &BTreeMap<String, (usize, &Path)>,
+    folder: &Path,
+) -> Result<()> {
+    match classes.iter().find(|class| !found.contains_key(*class)) {
+        None => Ok(()),
+        Some(class) => Err(Error::BadClasses {
+            reason: format!(
+                "no image in {} is in a folder called {class:?}; the folders are {}. (A class without \
+                 an image here can be named in the data block, with `label_with`.)",
+                folder.display(),
+                listed(found.keys(), 20)
+            ),
+        }),
+    }
+}
+
+/// The files in folders that are named like one of these classes, and what is left out.
+fn only_classes(list: ImageList, classes: &[String]) -> Result<(ImageList, Vec<Dropped>)> {
+    let found = folders(list.items(), list.path());
+    check_found(classes, &found, list.path())?;
+    let left_out = found.iter().filter(|(name, _)| !classes.contains(name));
+    let left_out = left_out.map(|(name, &(items, first))| Dropped {
+        part: "training or validation",
+        label: name.clone(),
+        items,
+        first: first.to_owned(),
+    });
+    let left_out = left_out.collect();
+    let known: HashSet<&str> = classes.iter().map(String::as_str).collect();
+    let list = list.filter_by_func(|path| {
+        let name = path.parent().map(folder_name);
+        name.is_some_and(|name| name.is_ok_and(|name| known.contains(name)))
+    });
+    Ok((list, left_out))
 }
 
 impl ImageDataBunchBuilder<FromFolder> {

@@ -2,6 +2,8 @@
 
 use std::borrow::Cow;
 
+use pulp::Arch;
+
 use crate::autoaugment::Operation;
 use crate::draw::Step;
 use crate::flow::sample_points;
@@ -158,14 +160,32 @@ impl<'a> Canvas<'a> {
 
 /// Rows and columns of an image as planes.
 fn take(image: &Image, rows: &[usize], cols: &[usize]) -> Vec<u8> {
-    let line = 3 * image.width() as usize;
-    let mut planes = Vec::with_capacity(3 * rows.len() * cols.len());
-    for channel in 0..3 {
-        for row in rows {
-            let pixels = &image.pixels()[row * line..(row + 1) * line];
-            planes.extend(cols.iter().map(|col| pixels[3 * col + channel]));
-        }
+    let (height, width) = (image.height() as usize, image.width() as usize);
+    if rows.iter().copied().eq(0..height) && cols.iter().copied().eq(0..width) {
+        return planes(image.pixels());
     }
+    let mut rgb = Vec::with_capacity(3 * rows.len() * cols.len());
+    for row in rows {
+        let pixels = &image.pixels()[3 * row * width..][..3 * width];
+        rgb.extend(
+            cols.iter()
+                .flat_map(|col| [0, 1, 2].map(|c| pixels[3 * col + c])),
+        );
+    }
+    planes(&rgb)
+}
+
+/// Rows of red, green and blue as planes.
+fn planes(rgb: &[u8]) -> Vec<u8> {
+    let (pixels, _) = rgb.as_chunks::<3>();
+    let mut planes = vec![0; 3 * pixels.len()];
+    let (reds, rest) = planes.split_at_mut(pixels.len());
+    let (greens, blues) = rest.split_at_mut(pixels.len());
+    Arch::new().dispatch(|| {
+        for (((pixel, red), green), blue) in pixels.iter().zip(reds).zip(greens).zip(blues) {
+            [*red, *green, *blue] = *pixel;
+        }
+    });
     planes
 }
 
@@ -208,11 +228,10 @@ impl Pixels {
 
     /// Of rows of red, green and blue.
     pub(crate) fn from_rgb(rgb: &[u8], height: usize, width: usize) -> Self {
-        let channel = |c: usize| rgb.iter().skip(c).step_by(3).copied();
         Self {
             height,
             width,
-            planes: Planes::Bytes((0..3).flat_map(channel).collect()),
+            planes: Planes::Bytes(planes(rgb)),
         }
     }
 

@@ -204,7 +204,10 @@ impl Planes {
     fn append(&mut self, more: Self, capacity: usize) {
         match (&mut *self, more) {
             (Self::Bytes(all), Self::Bytes(more)) => {
-                all.reserve_exact(capacity.saturating_sub(all.len()));
+                if all.is_empty() {
+                    *all = buffers::take_bytes(capacity).into_vec();
+                    all.clear();
+                }
                 all.extend_from_slice(&more);
             }
             (Self::Bytes(all), Self::Floats(more)) => {
@@ -220,11 +223,12 @@ impl Planes {
     }
 }
 
-/// Large batches of floats leave their memory to the next.
+/// Large batches leave their memory to the next.
 impl Drop for HostImages {
     fn drop(&mut self) {
-        if let Planes::Floats(floats) = &mut self.planes {
-            drop(Buffer::from_vec(std::mem::take(floats)));
+        match &mut self.planes {
+            Planes::Bytes(bytes) => drop(Buffer::from_vec(std::mem::take(bytes))),
+            Planes::Floats(floats) => drop(Buffer::from_vec(std::mem::take(floats))),
         }
     }
 }

@@ -86,6 +86,36 @@ fn a_vector_goes_out_and_comes_back_without_a_copy() {
 }
 
 #[test]
+fn a_vector_that_was_not_filled_goes_back_to_the_class_it_came_from() {
+    let _alone = alone();
+    let mut floats = buffers::take(2 * LARGE).into_vec();
+    let place = floats.as_ptr();
+    floats.truncate(LARGE);
+    drop(Buffer::from_vec(floats));
+    let again = buffers::take(2 * LARGE);
+    assert_eq!((again.as_ptr(), again.len()), (place, 2 * LARGE));
+    assert_eq!(buffers::kept(), 0);
+}
+
+#[test]
+fn bytes_are_recycled_as_floats_are_and_apart_from_them() {
+    let _alone = alone();
+    let bytes = buffers::take_bytes(LARGE + 5);
+    let place = bytes.as_ptr();
+    drop(bytes);
+    let kept = buffers::kept();
+    assert!((LARGE + 5..2 * LARGE).contains(&kept), "{kept}");
+    let floats = buffers::take(LARGE + 5);
+    assert_eq!(buffers::kept(), kept, "no floats in the memory of bytes");
+    let mut again = buffers::take_bytes(LARGE + 6);
+    again.fill(7);
+    assert_eq!((again.as_ptr(), again.len()), (place, LARGE + 6));
+    drop((floats, again));
+    buffers::set_limit(0);
+    assert_eq!(buffers::kept(), 0, "the limit is for both");
+}
+
+#[test]
 fn no_more_than_the_limit_is_kept_and_the_oldest_goes_first() {
     let _alone = alone();
     buffers::set_limit(4 * 3 * LARGE);

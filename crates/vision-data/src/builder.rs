@@ -314,7 +314,7 @@ impl<S: Source> ImageDataBunchBuilder<S> {
         positive("batch_size", Some(self.batch_size))?;
         positive("val_batch_size", self.val_batch_size)?;
         self.stats.as_ref().map_or(Ok(()), Stats::check)?;
-        self.reading.check()?;
+        self.reading.check(self.resizing.size)?;
         self.source.check()?;
         self.batch_transforms
             .iter()

@@ -407,14 +407,29 @@ impl ImageDataBunch {
         }
     }
 
-    /// One image as the model expects it: through the validation transforms, on the device,
-    /// normalised; `[1, 3, height, width]`.
+    /// Reads an image that is not among the items as those are read, by
+    /// [`ReadConfig`](crate::ReadConfig), so that what is predicted of it is what validation would find.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadImage`] with its path.
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<Image> {
+        self.train.open(path.as_ref())
+    }
+
+    /// One image as the model expects it: made smaller if all are
+    /// ([`with_presize`](crate::ReadConfig::with_presize)), through the validation transforms, on the
+    /// device, normalised; `[1, 3, height, width]`.
     ///
     /// # Errors
     ///
     /// None at present: an image fits through any transform that `build` has accepted.
     pub fn prepare(&self, image: &Image) -> Result<Tensor<4>> {
         let mut rng = Rng::keyed(Purpose::Augment, self.seed, 0, 0);
+        let image = match self.train.reading().presize() {
+            Some(_) => &self.train.presized(image.clone()),
+            None => image,
+        };
         let pixels = self.valid_pipeline.apply(image, &mut rng);
         Ok(HostImages::single(pixels).to_device(&self.device, self.stats.as_ref()))
     }
@@ -440,10 +455,11 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// [`Error::BadOption`] for sides outside 1 to 16384 pixels, and for a larger size if JPEGs are
-    /// reduced for the one before ([`ReadConfig`](crate::ReadConfig)).
+    /// [`Error::BadOption`] for sides outside 1 to 16384 pixels, and for a larger size than JPEGs are
+    /// reduced for or images made smaller to ([`ReadConfig`](crate::ReadConfig)).
     pub fn with_size(mut self, size: impl Into<Size>) -> Result<Self> {
         let size = size.into();
+        self.train.reading().check(Some(size))?;
         if !self.train.serves(size) {
             return Err(Error::BadOption {
                 option: "size",

@@ -76,6 +76,16 @@ impl ImageDataset {
         }))
     }
 
+    /// An image as small as those of the data are made.
+    pub(crate) fn presized(&self, image: Image) -> Image {
+        self.0.reader.presized(image)
+    }
+
+    /// Reads a file as those of the data are read.
+    pub(crate) fn open(&self, path: &Path) -> Result<Image> {
+        self.0.reader.read(path)
+    }
+
     /// Whether images are read with all the pixels that `size` needs.
     pub(crate) fn serves(&self, size: Size) -> bool {
         self.0.reader.serves(size)

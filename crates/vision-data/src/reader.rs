@@ -86,7 +86,8 @@ impl ReadConfig {
     /// that size; not by default, since pixels differ from those of a whole picture that is made
     /// smaller. Means nothing without a size. A random crop or a zoom then finds fewer pixels to
     /// enlarge. For photos of many megapixels this halves the time or better, and takes 4 to 64
-    /// times less memory.
+    /// times less memory. To predict, read files with
+    /// [`ImageDataBunch::open`](crate::ImageDataBunch::open), which does the same.
     pub fn with_reduced_jpegs(mut self, reduced: bool) -> Self {
         self.reduced_jpegs = reduced;
         self
@@ -95,7 +96,8 @@ impl ReadConfig {
     /// Makes images whose shorter side is longer than this as small, once, when they are read: each
     /// pixel is a mean of those it covers, weighed as by Pillow's bilinear filter and within two levels
     /// of it. The pixels of all that follows change, so it is not done by default. With
-    /// [`with_disk_cache`](Self::with_disk_cache) the large files are read once and never again.
+    /// [`with_disk_cache`](Self::with_disk_cache) the large files are read once and never again. It is done to
+    /// images that are predicted too. No less than the shorter side of the size.
     pub fn with_presize(mut self, side: u32) -> Self {
         self.presize = Some(side);
         self
@@ -110,15 +112,25 @@ impl ReadConfig {
         self
     }
 
-    pub(crate) fn check(&self) -> Result<()> {
-        if self.presize == Some(0) {
-            return Err(Error::BadOption {
+    /// The shorter side that images are made smaller to, if they are.
+    pub fn presize(&self) -> Option<u32> {
+        self.presize
+    }
+
+    /// Checks that images keep the pixels that `size` needs.
+    pub(crate) fn check(&self, size: Option<Size>) -> Result<()> {
+        let least = size.map_or(1, |size| {
+            let (height, width) = size.height_width();
+            height.min(width).max(1)
+        });
+        match self.presize {
+            Some(side) if (side as usize) < least => Err(Error::BadOption {
                 option: "presize",
-                expected: "at least 1",
-                found: "0".to_owned(),
-            });
+                expected: "no less than the shorter side of the size, which would be made of fewer pixels",
+                found: format!("{side} for a side of {least}"),
+            }),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -166,15 +178,19 @@ impl Reader {
         if let Some(image) = entry.and_then(|(disk, key)| disk.get(key, limits)) {
             return Ok(image);
         }
-        let image = Image::open_reduced(path, limits, side)?;
-        let image = match self.config.presize {
-            Some(side) => shrunk(image, side),
-            None => image,
-        };
+        let image = self.presized(Image::open_reduced(path, limits, side)?);
         if let Some((disk, key)) = entry {
             disk.put(key, &image)?;
         }
         Ok(image)
+    }
+
+    /// An image as small as all are made.
+    pub(crate) fn presized(&self, image: Image) -> Image {
+        match self.config.presize {
+            Some(side) => shrunk(image, side),
+            None => image,
+        }
     }
 
     /// The side that JPEGs may be reduced to twice of.

@@ -10,8 +10,8 @@ use std::sync::OnceLock;
 use proptest::prelude::*;
 use vision_data::items::image_files;
 use vision_data::{
-    BadImages, Batch, DatasetType, Error, ImageDataBunch, ImageDataBunchBuilder, Limits,
-    ReadConfig, Stats, device, get_transforms, synthetic,
+    BadImages, Batch, DatasetType, Error, Image, ImageDataBunch, ImageDataBunchBuilder, Limits,
+    ReadConfig, Split, Stats, device, get_transforms, synthetic,
 };
 
 /// 46 training and 18 validation images of digits, drawn once for all tests of this file.
@@ -354,6 +354,49 @@ fn one_image_is_prepared_as_in_a_batch() {
     let alone = data.prepare(&data.valid_ds().image(0).unwrap()).unwrap();
     assert_eq!(alone.dims(), [1, 3, 20, 24]);
     assert_eq!(alone.into_data(), in_batch.into_data());
+}
+
+#[test]
+fn an_image_to_predict_is_made_smaller_as_those_to_validate_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let fixtures = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/reduced");
+    for (class, name) in ["a", "b"]
+        .iter()
+        .flat_map(|c| ["444", "420"].map(|n| (c, n)))
+    {
+        fs::create_dir_all(folder.path().join(class)).unwrap();
+        let to = folder.path().join(class).join(format!("{name}.jpg"));
+        fs::copy(fixtures.join(format!("{name}.jpg")), to).unwrap();
+    }
+    let build = |reading: ReadConfig| {
+        let data = ImageDataBunch::from_folder(folder.path()).split(Split::ValidIndices(vec![0]));
+        data.batch_size(2).size(16).reading(reading).build()
+    };
+    let both = ReadConfig::new().with_presize(20).with_reduced_jpegs(true);
+    for reading in [ReadConfig::new().with_presize(20), both] {
+        let data = build(reading).unwrap();
+        let batch = data.one_batch(DatasetType::Valid).unwrap();
+        let expected = batch.to_device(data.device(), None).into_data();
+        let path = data.valid_ds().path(0).unwrap();
+        assert_eq!(
+            data.prepare(&data.open(path).unwrap()).unwrap().into_data(),
+            expected
+        );
+        if !data.train_ds().reading().pixel_options().contains("true") {
+            // Of an image in memory too.
+            let image = Image::open(path).unwrap();
+            assert_eq!(data.prepare(&image).unwrap().into_data(), expected);
+        }
+        let error = data.with_size(21).unwrap_err().to_string();
+        assert!(error.contains("presize") && error.contains("20"), "{error}");
+    }
+    let error = build(ReadConfig::new().with_presize(15))
+        .unwrap_err()
+        .to_string();
+    assert!(
+        error.contains("presize") && error.contains("15 for a side of 16"),
+        "{error}"
+    );
 }
 
 #[test]

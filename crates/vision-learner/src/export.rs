@@ -53,7 +53,8 @@ impl Learner {
     }
 
     /// What an exported model says about itself by default, as texts in JSON: `arch`, `classes`, `labels` if
-    /// items do not have one class each, and if the data has them `size` (height and width), `mean` and `std`;
+    /// items do not have one class each, and if the data has them `size` (height and width), `mean`, `std` and
+    /// `presize` (the shorter side that pictures are made smaller to before anything else);
     /// and what comes before the model: a [`Resizing`](vision_data::Resizing) (`resizing`) and a list of
     /// validation [`Transform`](vision_data::Transform)s (`transforms`).
     ///
@@ -76,6 +77,9 @@ impl Learner {
                 _ => "several classes an item: sigmoid, not softmax",
             };
             config = config.with_metadata("labels", kind);
+        }
+        if let Some(side) = data.train_ds().reading().presize() {
+            config = config.with_metadata("presize", side.to_string());
         }
         if let Some(size) = data.size() {
             let (height, width) = size.height_width();

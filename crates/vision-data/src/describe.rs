@@ -13,7 +13,7 @@ use crate::doctor::{Split, lossy};
 use crate::error::Result;
 use crate::facts::Facts;
 use crate::figure::printable;
-use crate::image::{Limits, PixelSize};
+use crate::image::PixelSize;
 use crate::progress::Progress;
 use crate::stats::Stats;
 use crate::targets::Target;
@@ -227,13 +227,13 @@ fn class_counts(dataset: &ImageDataset) -> Vec<usize> {
 
 impl Seen {
     fn look_at(&mut self, dataset: &ImageDataset, item: usize) {
-        let limits = Limits::default();
+        let limits = dataset.reading().limits();
         let Ok(path) = dataset.path(item) else {
             return;
         };
-        let image = read(path, &limits).and_then(|bytes| {
+        let image = read(path, limits).and_then(|bytes| {
             self.bytes += bytes.len() as u64;
-            let image = decode(&bytes, &limits)?;
+            let image = decode(&bytes, limits)?;
             Ok((image, Facts::of(&bytes)))
         });
         let (image, facts) = match image {

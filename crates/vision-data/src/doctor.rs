@@ -66,7 +66,7 @@ pub use self::report::{ClassCount, Report};
 #[derive(Clone, Debug)]
 #[must_use = "nothing is read before `examine`"]
 pub struct Doctor {
-    limits: Limits,
+    limits: Option<Limits>,
     huge_pixels: u64,
     look_alikes: bool,
     imbalance: f64,
@@ -77,7 +77,7 @@ pub struct Doctor {
 impl Default for Doctor {
     fn default() -> Self {
         Self {
-            limits: Limits::default(),
+            limits: None,
             huge_pixels: 25_000_000,
             look_alikes: true,
             imbalance: 10.0,
@@ -113,9 +113,10 @@ impl Doctor {
         Self::default()
     }
 
-    /// The limits within which pictures are decoded ([`Limits::default`]).
+    /// The limits within which pictures are decoded (those of the data bunch, or [`Limits::default`]
+    /// for a folder).
     pub fn with_limits(mut self, limits: Limits) -> Self {
-        self.limits = limits;
+        self.limits = Some(limits);
         self
     }
 
@@ -177,7 +178,8 @@ impl Doctor {
                 cases.add(split, dataset, &mut known);
             }
         }
-        Ok(self.report(data.path(), &cases))
+        let limits = data.train_ds().reading().limits();
+        Ok(self.report(data.path(), limits, &cases))
     }
 
     /// Examines all image files of a folder, at any depth. Folders called `train`, `valid` and
@@ -193,7 +195,8 @@ impl Doctor {
         let root = folder.as_ref();
         let config = IndexConfig::new().with_unreadable(UnreadableFolders::Skip);
         let found = index(root, &config)?;
-        Ok(self.report(root, &Cases::in_folder(root, found.files, found.skipped)))
+        let cases = Cases::in_folder(root, found.files, found.skipped);
+        Ok(self.report(root, &Limits::default(), &cases))
     }
 
     fn check(&self) -> Result<()> {
@@ -207,9 +210,11 @@ impl Doctor {
         Ok(())
     }
 
-    fn report(&self, root: &Path, cases: &Cases) -> Report {
+    /// `limits` are those of the data.
+    fn report(&self, root: &Path, limits: &Limits, cases: &Cases) -> Report {
+        let limits = self.limits.as_ref().unwrap_or(limits);
         let exams = workers::map(cases.all.len(), workers::cores(), &self.progress, |item| {
-            examine(&cases.all[item].path, &self.limits, self.look_alikes)
+            examine(&cases.all[item].path, limits, self.look_alikes)
         });
         let mut findings = balance::findings(cases, self.imbalance, self.folds);
         findings.extend(examine::findings(cases, &exams, self.huge_pixels));
@@ -223,6 +228,7 @@ impl Doctor {
         Report {
             root: root.to_owned(),
             files: cases.all.len(),
+            limits: *limits,
             classes: cases.classes.clone(),
             findings,
         }
@@ -230,7 +236,8 @@ impl Doctor {
 }
 
 impl ImageDataBunch {
-    /// Examines all images before they are trained on: [`Doctor::new`], with its defaults.
+    /// Examines all images before they are trained on: [`Doctor::new`], with its defaults and the
+    /// limits within which the data is read.
     ///
     /// # Errors
     ///

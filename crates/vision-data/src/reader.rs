@@ -65,6 +65,11 @@ impl ReadConfig {
         self
     }
 
+    /// What one picture may ask for.
+    pub fn limits(&self) -> &Limits {
+        &self.limits
+    }
+
     /// The bytes of decoded images that all parts of the data together keep in memory, so that
     /// later epochs need not decode them; 1 GiB by default, 0 for none. A picture takes three bytes
     /// a pixel, and those that come first are kept. No result depends on which.

@@ -11,7 +11,7 @@ use crate::decode::read;
 use crate::error::{Error, Result};
 use crate::facts::Facts;
 use crate::figure::{Figure, ImageGrid, printable};
-use crate::image::{Image, ImageProblem, Limits};
+use crate::image::{Image, ImageProblem};
 use crate::pipeline::Pipeline;
 use crate::stats::Stats;
 use crate::transforms::Transform;
@@ -74,7 +74,7 @@ impl ImageDataBunch {
             path: path.clone(),
             problem,
         };
-        let bytes = read(&path, &Limits::default()).map_err(bad)?;
+        let bytes = read(&path, dataset.reading().limits()).map_err(bad)?;
         let image = dataset.image(index)?;
         let mut steps = vec![decoded(&bytes, &image)];
 

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use vision_data::doctor::{Doctor, Finding, FindingKind as Kind, Report, Severity};
-use vision_data::{ImageDataBunch, Limits};
+use vision_data::{ImageDataBunch, Limits, ReadConfig};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -212,6 +212,40 @@ fn copies_and_look_alikes_across_splits_or_under_two_labels_are_worse() {
     let mut sorted = order.clone();
     sorted.sort_by_key(|kind| (kind.severity(), *kind));
     assert_eq!(order, sorted, "the worst come first");
+}
+
+#[test]
+fn what_is_beyond_the_limits_of_the_data_is_beyond_those_of_describe_and_the_doctor() {
+    let folder = folder(&[
+        // 160 x 120 pixels, and fewer.
+        ("base.jpg", "train/a/large.jpg"),
+        ("plain_still.png", "train/a/small.png"),
+        ("plain_still.gif", "valid/a/small.gif"),
+    ]);
+    let limits = Limits {
+        max_pixels: 19_199,
+        ..Limits::default()
+    };
+    let data = ImageDataBunch::from_folder(folder.path())
+        .reading(ReadConfig::new().with_limits(limits))
+        .build()
+        .unwrap();
+    assert_eq!(data.train_ds().reading().limits(), &limits);
+    assert!(data.train_ds().image(0).is_err() && data.train_ds().image(1).is_ok());
+    let described = data.describe().unwrap();
+    assert_eq!(described.parts[0].unreadable, 1);
+    let large = &described.parts[0].unreadable_files[0];
+    assert!(large.path.ends_with("large.jpg") && large.reason.contains("19199"));
+    for report in [
+        data.doctor().unwrap(),
+        Doctor::new().with_folds(2).examine(&data).unwrap(),
+    ] {
+        assert_eq!(kinds_of(&report, "large.jpg"), [Kind::TooLarge]);
+    }
+    // Unless other limits are asked for.
+    let wide = Doctor::new().with_limits(Limits::default());
+    let report = wide.examine(&data).unwrap();
+    assert_eq!(report.of_kind(Kind::TooLarge).count(), 0);
 }
 
 #[test]

@@ -9,7 +9,7 @@ use image::imageops;
 
 use crate::figure::printable;
 use crate::figure::svg::{base64, escape};
-use crate::image::Image;
+use crate::image::{Image, Limits};
 
 use super::finding::{Finding, FoundFile};
 use super::report::{ClassCount, Report};
@@ -106,7 +106,7 @@ fn write_finding(
         *thumbnails += 1;
         // What makes a picture huge makes it slow to shrink, but there are few of them.
         let picture = match *thumbnails <= MOST_THUMBNAILS {
-            true => thumbnail(&file.path),
+            true => thumbnail(&file.path, &report.limits),
             false => None,
         };
         let out = if file.quarantine { " out" } else { "" };
@@ -177,8 +177,8 @@ fn text(path: &Path) -> String {
 }
 
 /// The picture as a small JPEG in a data URI; none where there is no picture.
-fn thumbnail(path: &Path) -> Option<String> {
-    let image = Image::open(path).ok()?.into_rgb_image();
+fn thumbnail(path: &Path, limits: &Limits) -> Option<String> {
+    let image = Image::open_within(path, limits).ok()?.into_rgb_image();
     let (width, height) = image.dimensions();
     let longer = width.max(height).max(1);
     let side = |n: u32| (u64::from(n) * u64::from(THUMBNAIL) / u64::from(longer)).max(1) as u32;

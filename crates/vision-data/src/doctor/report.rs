@@ -9,6 +9,7 @@ use serde::Serialize;
 use crate::atomic;
 use crate::error::Result;
 use crate::figure::printable;
+use crate::image::Limits;
 
 use super::finding::{Finding, FindingKind, Severity, Split, lossy};
 use super::html;
@@ -22,6 +23,9 @@ pub struct Report {
     pub root: PathBuf,
     /// The files that were examined.
     pub files: usize,
+    /// Those of the examination, for the thumbnails.
+    #[serde(skip)]
+    pub(super) limits: Limits,
     /// The classes, and how many items each has; empty where labels are not classes.
     pub classes: Vec<ClassCount>,
     /// By severity, then by kind, then by path.

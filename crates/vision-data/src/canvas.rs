@@ -12,19 +12,18 @@ use crate::image::Image;
 use crate::lighting::Lighting;
 use crate::moves::{Moves, Places};
 use crate::padding::PaddingMode;
+use crate::paint::Paint;
 use crate::pipeline::{Pixels, Planes};
-use crate::rng::Rng;
 use crate::sample::{Grid, Source, sample};
 
-/// Steps are gathered for as long as they can be done in one pass over the image. What paints on the
-/// result makes a picture of it first.
+/// Steps are gathered, and done in one pass over the pixels that are seen after the last of them: of
+/// a thin image, resized until its short side fits, that is one in thousands.
 #[derive(Debug)]
 pub(crate) struct Canvas<'a> {
     image: Cow<'a, Image>,
     moves: Moves,
     lighting: Option<Lighting>,
-    /// The planes that were painted on. `moves` then is of their size and moves whole pixels only.
-    painted: Option<Vec<f32>>,
+    paints: Vec<Paint<'a>>,
     padding: PaddingMode,
 }
 
@@ -35,85 +34,53 @@ impl<'a> Canvas<'a> {
             image,
             moves: Moves::new(grid, padding),
             lighting: None,
-            painted: None,
+            paints: Vec::new(),
             padding,
         }
     }
 
     /// Does one step. `target` is the size to crop to, if anything is to be cropped.
-    pub(crate) fn add(&mut self, step: &Step, target: Option<(usize, usize)>) {
+    ///
+    /// Light comes before paint, and so do moves by less than a pixel.
+    pub(crate) fn add(&mut self, step: &'a Step, target: Option<(usize, usize)>) {
         match step {
             Step::Lighting { factor, offset } => {
                 let lighting = self.lighting.get_or_insert_default();
                 lighting.factor *= factor;
                 lighting.offset = lighting.offset * factor + offset;
             }
-            Step::Noise {
-                channel,
-                thresh,
-                rng,
-            } => {
-                let mut rng: Rng = rng.clone();
-                let (planes, (height, width)) = self.paint();
-                let plane = planes.chunks_exact_mut((height * width).max(1));
-                for value in plane.skip(*channel as usize).take(1).flatten() {
-                    *value = (rng.uniform() * thresh) as f32;
+            Step::Noise { .. } | Step::Cutout(_) => {
+                self.paints.push(Paint::new(step, self.moves.size()));
+            }
+            step => {
+                self.moves.add(step, target);
+                for paint in &mut self.paints {
+                    paint.add(step, target, self.padding);
                 }
             }
-            Step::Cutout(holes) => {
-                let (planes, size) = self.paint();
-                for hole in holes {
-                    cut_out(planes, size, *hole);
-                }
-            }
-            step => self.moves.add(step, target),
         }
-    }
-
-    /// The result as planes, to be painted on.
-    fn paint(&mut self) -> (&mut [f32], (usize, usize)) {
-        let Pixels {
-            height,
-            width,
-            planes,
-        } = self.pixels();
-        self.moves = Moves::new((height, width), self.padding);
-        self.lighting = None;
-        let planes = self.painted.insert(planes.into_floats());
-        (planes, (height, width))
     }
 
     /// The result.
     pub(crate) fn pixels(&self) -> Pixels {
         let (height, width) = self.moves.size();
         let window = &self.moves.window;
-        let planes = match &self.painted {
-            Some(planes) => Planes::Floats(window.arrange(self.repainted(planes), 3)),
-            None => match self.seen() {
-                Planes::Bytes(bytes) => Planes::Bytes(window.arrange(bytes, 3)),
-                Planes::Floats(floats) => Planes::Floats(window.arrange(floats, 3)),
-            },
+        let mut planes = match self.seen() {
+            Planes::Bytes(bytes) => Planes::Bytes(window.arrange(bytes, 3)),
+            Planes::Floats(floats) => Planes::Floats(window.arrange(floats, 3)),
         };
+        if !self.paints.is_empty() {
+            let mut floats = planes.into_floats();
+            for paint in &self.paints {
+                paint.put_on(&mut floats, (height, width));
+            }
+            planes = Planes::Floats(floats);
+        }
         Pixels {
             height,
             width,
             planes,
         }
-    }
-
-    /// What is seen of planes that were painted on.
-    fn repainted(&self, planes: &[f32]) -> Vec<f32> {
-        let (rows, cols) = (
-            self.moves.window.image_rows(),
-            self.moves.window.image_cols(),
-        );
-        let (height, width) = self.moves.grid;
-        let lines = planes
-            .chunks_exact((height * width).max(1))
-            .flat_map(|plane| rows.iter().map(|row| &plane[row * width..][..width]));
-        lines
-            .flat_map(|line| cols.iter().map(|&col| line[col]))
-            .collect()
     }
 
     /// What is seen of the image, sampled and lighted.
@@ -187,27 +154,6 @@ fn planes(rgb: &[u8]) -> Vec<u8> {
         }
     });
     planes
-}
-
-/// Makes a square black, about a centre that is given in parts of the image.
-fn cut_out(planes: &mut [f32], (height, width): (usize, usize), hole: (f64, f64, u32)) {
-    let (row, col, length) = hole;
-    let span = |part: f64, n: usize| {
-        let centre = (part * n as f64).floor();
-        let half = f64::from(length) / 2.0;
-        let end = |at: f64| at.clamp(0.0, n as f64) as usize;
-        end(centre - half)..end(centre + half)
-    };
-    let (rows, cols) = (span(row, height), span(col, width));
-    for plane in planes.chunks_exact_mut((height * width).max(1)) {
-        for line in plane
-            .chunks_exact_mut(width)
-            .skip(rows.start)
-            .take(rows.len())
-        {
-            line[cols.clone()].fill(0.0);
-        }
-    }
 }
 
 impl Pixels {

@@ -107,6 +107,7 @@ pub mod mix;
 mod moves;
 mod names;
 pub mod padding;
+mod paint;
 mod part;
 pub mod pipeline;
 pub mod progress;

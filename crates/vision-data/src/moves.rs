@@ -23,6 +23,37 @@ pub(crate) struct Moves {
     padding: PaddingMode,
 }
 
+/// Takes up a step that moves whole pixels; the others change nothing.
+pub(crate) fn add_to_window(
+    window: &mut Window,
+    step: &Step,
+    target: Option<(usize, usize)>,
+    padding: PaddingMode,
+) {
+    match step {
+        Step::FlipLr => window.flip_lr(),
+        Step::Dihedral(k) => window.dihedral(*k),
+        Step::Pad { pixels, mode } => window.pad(*pixels as usize, *mode),
+        Step::Crop { size, row, col } => {
+            window.crop_pad(Size::height_width(*size), *row, *col, padding);
+        }
+        Step::CropPad { row, col } => {
+            if let Some(target) = target {
+                window.crop_pad(target, *row, *col, padding);
+            }
+        }
+        Step::Part(_)
+        | Step::Warp(_)
+        | Step::ZoomSquish(_)
+        | Step::Jitter { .. }
+        | Step::Affine(_)
+        | Step::Lighting { .. }
+        | Step::Noise { .. }
+        | Step::Cutout(_)
+        | Step::Operations(_) => {}
+    }
+}
+
 /// Where the points of the grid come from.
 #[derive(Debug)]
 pub(crate) enum Places {
@@ -58,23 +89,7 @@ impl Moves {
                 self.warps.push(Map::IDENTITY);
             }
             Step::Affine(map) => self.affine = self.affine.after(map),
-            Step::FlipLr => self.window.flip_lr(),
-            Step::Dihedral(k) => self.window.dihedral(*k),
-            Step::Pad { pixels, mode } => self.window.pad(*pixels as usize, *mode),
-            Step::Crop { size, row, col } => {
-                let size = Size::height_width(*size);
-                self.window.crop_pad(size, *row, *col, self.padding);
-            }
-            Step::CropPad { row, col } => {
-                if let Some(target) = target {
-                    self.window.crop_pad(target, *row, *col, self.padding);
-                }
-            }
-            Step::Part(_)
-            | Step::Lighting { .. }
-            | Step::Noise { .. }
-            | Step::Cutout(_)
-            | Step::Operations(_) => {}
+            step => add_to_window(&mut self.window, step, target, self.padding),
         }
     }
 

@@ -119,26 +119,47 @@ impl ResizeMethod {
     }
 }
 
-/// One axis of cropping and padding: of each pixel wanted, the one of `have` to take, or none where
-/// it is black.
-///
-/// What is missing is filled up on both sides. `part` in `[0, 1]` says which part to keep.
-pub(crate) fn crop_pad(
+/// One axis of cropping and padding.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Cut {
     have: usize,
-    want: usize,
-    part: f64,
+    /// The place of the first pixel that is taken; below 0 it is one that is filled up.
+    first: i64,
     padding: PaddingMode,
-) -> Vec<Option<usize>> {
-    if have == want {
-        return (0..want).map(Some).collect();
+}
+
+impl Cut {
+    /// Of `have` pixels, `want` are taken. What is missing is filled up on both sides. `part` in
+    /// `[0, 1]` says which part to keep.
+    pub(crate) fn new(have: usize, want: usize, part: f64, padding: PaddingMode) -> Self {
+        let (pad, spare) = if have == want {
+            (0, 0)
+        } else {
+            let pad = (want + 1).saturating_sub(have) / 2;
+            (pad, (have + 2 * pad + 1).saturating_sub(want))
+        };
+        // A part of 1 is the last position, not one beyond.
+        let start = (spare as f64 * part.min(1.0 - 1e-7)) as i64;
+        Self {
+            have,
+            first: start - pad as i64,
+            padding,
+        }
     }
-    let pad = (want + 1).saturating_sub(have) / 2;
-    let spare = (have + 2 * pad + 1).saturating_sub(want);
-    // A part of 1 is the last position, not one beyond.
-    let start = (spare as f64 * part.min(1.0 - 1e-7)) as usize;
-    (start..start + want)
-        .map(|i| padding.index(i as i64 - pad as i64, have))
-        .collect()
+
+    /// All pixels, and `pixels` more on both sides.
+    pub(crate) fn around(have: usize, pixels: usize, padding: PaddingMode) -> Self {
+        Self {
+            have,
+            first: -(pixels as i64),
+            padding,
+        }
+    }
+
+    /// Of the i-th pixel that is taken the place; none where it is black.
+    pub(crate) fn place(&self, i: usize) -> Option<usize> {
+        self.padding.index(self.first + i as i64, self.have)
+    }
 }
 
 #[cfg(test)]
@@ -147,8 +168,8 @@ mod tests {
 
     /// With reflection, where every pixel has a place in the image.
     fn reflected(have: usize, want: usize, part: f64) -> Vec<usize> {
-        let places = crop_pad(have, want, part, PaddingMode::Reflection);
-        places.into_iter().flatten().collect()
+        let cut = Cut::new(have, want, part, PaddingMode::Reflection);
+        (0..want).filter_map(|i| cut.place(i)).collect()
     }
 
     #[test]
@@ -187,7 +208,10 @@ mod tests {
 
     #[test]
     fn other_padding_repeats_the_edge_or_is_black() {
-        let places = |padding| crop_pad(2, 5, 0.5, padding);
+        let places = |padding| -> Vec<Option<usize>> {
+            let cut = Cut::new(2, 5, 0.5, padding);
+            (0..5).map(|i| cut.place(i)).collect()
+        };
         // A pad of (5 - 2 + 1) / 2 = 2 on both sides makes 6; 2 · 0.5 = 1 is where the crop begins.
         assert_eq!(
             places(PaddingMode::Border),

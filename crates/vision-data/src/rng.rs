@@ -43,6 +43,13 @@ impl Rng {
         (self.0.next_u64() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
     }
 
+    /// Passes over as many numbers as that many calls of [`uniform`](Self::uniform) would draw.
+    pub(crate) fn skip(&mut self, numbers: u64) {
+        // Each takes two words of 32 bits.
+        let at = self.0.get_word_pos().wrapping_add(2 * u128::from(numbers));
+        self.0.set_word_pos(at);
+    }
+
     /// Uniform in `low..high`.
     pub(crate) fn between(&mut self, low: f64, high: f64) -> f64 {
         low + (high - low) * self.uniform()
@@ -129,6 +136,21 @@ mod tests {
             rng.0.next_u64().to_le_bytes(),
             [0x3e, 0x00, 0xef, 0x2f, 0x89, 0x5f, 0x40, 0xd6]
         );
+    }
+
+    #[test]
+    fn numbers_that_are_skipped_are_those_that_would_be_drawn() {
+        let rng = Rng::keyed(Purpose::Augment, 3, 1, 4);
+        for n in [0, 1, 7, 8, 1000] {
+            let (mut drawn, mut skipped) = (rng.clone(), rng.clone());
+            drawn.uniform();
+            skipped.uniform();
+            for _ in 0..n {
+                drawn.uniform();
+            }
+            skipped.skip(n);
+            assert_eq!(drawn.uniform(), skipped.uniform(), "{n}");
+        }
     }
 
     #[test]

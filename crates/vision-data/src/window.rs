@@ -1,7 +1,9 @@
 //! Which pixels of an image are seen, and where: crops, flips and padding by whole pixels.
 
+use std::ops::Range;
+
 use crate::padding::PaddingMode;
-use crate::resize::crop_pad;
+use crate::resize::Cut;
 
 /// Rows and columns of an image in a new order. Where there is none, black is seen.
 #[derive(Clone, Debug)]
@@ -12,73 +14,85 @@ pub(crate) struct Window {
     swapped: bool,
 }
 
-/// The places of one axis.
+/// The places of one axis. They are worked out where they are looked at: a very long image has
+/// millions that never are.
 #[derive(Clone, Debug)]
-enum Axis {
-    /// All of them, forwards or backwards. A very long image has millions that are never looked at.
-    All { len: usize, backwards: bool },
-    /// Some of them.
-    Some(Vec<Option<usize>>),
+struct Axis {
+    len: usize,
+    /// From first to last.
+    steps: Vec<Take>,
+}
+
+/// What happens to an axis.
+#[derive(Clone, Copy, Debug)]
+enum Take {
+    /// Its last place becomes the first; this was the last.
+    Backwards(usize),
+    Cut(Cut),
 }
 
 impl Axis {
-    fn len(&self) -> usize {
-        match self {
-            Self::All { len, .. } => *len,
-            Self::Some(places) => places.len(),
+    fn whole(len: usize) -> Self {
+        Self {
+            len,
+            steps: Vec::new(),
         }
     }
 
     fn get(&self, i: usize) -> Option<usize> {
-        match self {
-            Self::All { len, .. } if i >= *len => None,
-            Self::All {
-                len,
-                backwards: true,
-            } => Some(len - 1 - i),
-            Self::All { .. } => Some(i),
-            Self::Some(places) => places.get(i).copied().flatten(),
+        if i >= self.len {
+            return None;
         }
+        self.steps.iter().rev().try_fold(i, |i, step| match step {
+            Take::Backwards(last) => Some(last - i),
+            Take::Cut(cut) => cut.place(i),
+        })
     }
 
     fn reverse(&mut self) {
-        match self {
-            Self::All { backwards, .. } => *backwards = !*backwards,
-            Self::Some(places) => places.reverse(),
+        if let Some(last) = self.len.checked_sub(1) {
+            self.steps.push(Take::Backwards(last));
         }
     }
 
-    fn take(&mut self, places: &[Option<usize>]) {
-        let taken = places.iter().map(|place| place.and_then(|i| self.get(i)));
-        *self = Self::Some(taken.collect());
+    fn cut(&mut self, len: usize, cut: Cut) {
+        self.len = len;
+        self.steps.push(Take::Cut(cut));
+    }
+
+    fn places(&self) -> impl Iterator<Item = Option<usize>> {
+        (0..self.len).map(|i| self.get(i))
     }
 
     /// The places that are not black.
     fn seen(&self) -> Vec<usize> {
-        (0..self.len()).filter_map(|i| self.get(i)).collect()
+        self.places().flatten().collect()
+    }
+
+    /// Where the places `of` are seen.
+    fn seen_at(&self, of: &Range<usize>) -> Vec<usize> {
+        let places = self.places().enumerate();
+        let there = places.filter(|(_, place)| place.is_some_and(|place| of.contains(&place)));
+        there.map(|(i, _)| i).collect()
     }
 }
 
 impl Window {
     /// The whole of an image.
     pub(crate) fn whole(height: usize, width: usize) -> Self {
-        let all = |len| Axis::All {
-            len,
-            backwards: false,
-        };
         Self {
-            rows: all(height),
-            cols: all(width),
+            rows: Axis::whole(height),
+            cols: Axis::whole(width),
             swapped: false,
         }
     }
 
     pub(crate) fn height(&self) -> usize {
-        self.rows.len()
+        self.rows.len
     }
 
     pub(crate) fn width(&self) -> usize {
-        self.cols.len()
+        self.cols.len
     }
 
     pub(crate) fn flip_lr(&mut self) {
@@ -109,22 +123,19 @@ impl Window {
     ) {
         let size = (self.height(), self.width());
         if size != (height, width) {
-            self.rows.take(&crop_pad(size.0, height, row, padding));
-            self.cols.take(&crop_pad(size.1, width, col, padding));
+            let rows = Cut::new(size.0, height, row, padding);
+            self.rows.cut(height, rows);
+            let cols = Cut::new(size.1, width, col, padding);
+            self.cols.cut(width, cols);
         }
     }
 
     /// Adds pixels on all sides.
     pub(crate) fn pad(&mut self, pixels: usize, padding: PaddingMode) {
-        let places = |n: usize| -> Vec<Option<usize>> {
-            let beyond = pixels as i64;
-            (-beyond..n as i64 + beyond)
-                .map(|i| padding.index(i, n))
-                .collect()
-        };
-        let (rows, cols) = (places(self.height()), places(self.width()));
-        self.rows.take(&rows);
-        self.cols.take(&cols);
+        for axis in [&mut self.rows, &mut self.cols] {
+            let cut = Cut::around(axis.len, pixels, padding);
+            axis.cut(axis.len + 2 * pixels, cut);
+        }
     }
 
     /// The rows of the image that are seen, in the order of [`arrange`](Self::arrange).
@@ -137,16 +148,30 @@ impl Window {
         if self.swapped { &self.rows } else { &self.cols }.seen()
     }
 
+    /// Where, in what is seen, these rows and columns of the image are: its rows and columns.
+    pub(crate) fn seen_at(
+        &self,
+        rows: &Range<usize>,
+        cols: &Range<usize>,
+    ) -> (Vec<usize>, Vec<usize>) {
+        let (down, across) = if self.swapped {
+            (cols, rows)
+        } else {
+            (rows, cols)
+        };
+        (self.rows.seen_at(down), self.cols.seen_at(across))
+    }
+
     /// Puts `channels` planes of the pixels of [`image_rows`](Self::image_rows) and
     /// [`image_cols`](Self::image_cols) where they are seen.
     pub(crate) fn arrange<T: Copy + Default>(&self, planes: Vec<T>, channels: usize) -> Vec<T> {
-        let black = |axis: &Axis| (0..axis.len()).any(|i| axis.get(i).is_none());
+        let black = |axis: &Axis| axis.places().any(|place| place.is_none());
         if !self.swapped && !black(&self.rows) && !black(&self.cols) {
             return planes;
         }
         let rank = |axis: &Axis| -> (Vec<Option<usize>>, usize) {
             let mut next = 0..;
-            let ranks = (0..axis.len()).map(|i| axis.get(i).and_then(|_| next.next()));
+            let ranks = axis.places().map(|place| place.and_then(|_| next.next()));
             (ranks.collect(), next.start)
         };
         let ((rows, down), (cols, across)) = (rank(&self.rows), rank(&self.cols));

@@ -231,6 +231,24 @@ impl Split {
         }
     }
 
+    /// Each fold needs an item, or a group, of its own.
+    fn check_folds(&self, most: usize, of: &str) -> Result<()> {
+        match self {
+            Self::Fold { folds, .. }
+            | Self::StratifiedFold { folds, .. }
+            | Self::GroupedFold { folds, .. }
+                if *folds > most =>
+            {
+                Err(Error::BadOption {
+                    option: "folds",
+                    expected: "no more folds than there are items, or groups, to be in them",
+                    found: format!("{folds} folds of {most} {of}"),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
     /// A phrase for messages.
     pub(crate) fn describe(&self) -> String {
         match self {
@@ -270,6 +288,7 @@ impl Split {
     pub(crate) fn parts(&self, list: &ImageList) -> Result<Parts> {
         self.check()?;
         let items = list.len();
+        self.check_folds(items, "items")?;
         let parts = self.choose(list)?;
         let empty = |part| {
             Err(Error::EmptySplit {
@@ -372,7 +391,12 @@ impl Split {
                 folds,
                 seed,
                 by,
-            } => fold(*number, draw::grouped_folds(&by.keys(list)?, *folds, *seed)),
+            } => {
+                let keys = by.keys(list)?;
+                let groups = keys.iter().max().map_or(0, |&last| last as usize + 1);
+                self.check_folds(groups, "groups")?;
+                fold(*number, draw::grouped_folds(&keys, *folds, *seed))
+            }
         })
     }
 }

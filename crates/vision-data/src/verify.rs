@@ -4,7 +4,7 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
 use std::io::Cursor;
-use std::path::{Path, PathBuf};
+use std::path::{Path, PathBuf, absolute};
 
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops::{self, FilterType};
@@ -118,14 +118,9 @@ impl VerifyConfig {
                 bad("dest", expected, "none".to_owned())
             }
             Some(dest) => {
-                fs::create_dir_all(dest).map_err(io_error("create the folder", dest))?;
-                let real = |path: &Path| fs::canonicalize(path).map_err(io_error("open", path));
-                if real(dest)?.starts_with(real(folder)?) {
-                    let expected = "a folder outside of the one that is checked, whose files stay \
-                                    as they are";
-                    return bad("dest", expected, dest.display().to_string());
-                }
-                Ok(())
+                // Before it is made: nothing is left behind of what is refused.
+                check_outside(dest, folder)?;
+                fs::create_dir_all(dest).map_err(io_error("create the folder", dest))
             }
             None => Ok(()),
         }
@@ -208,8 +203,9 @@ impl fmt::Display for VerifyReport {
 ///
 /// # Errors
 ///
-/// [`Error::BadOption`] for a setting that makes no sense, [`Error::NotAFolder`], and [`Error::Io`]
-/// where the folder cannot be read or an image not be written. An image that cannot be decoded is
+/// [`Error::BadOption`] for a setting that makes no sense and for a destination that is in the folder, by
+/// a link too; [`Error::NotAFolder`]; [`Error::AlreadyExists`] where another file is in the place of a copy,
+/// unless the call [resumes](VerifyConfig::with_resume) an earlier one; and [`Error::Io`] where the folder cannot be read or an image not be written. An image that cannot be decoded is
 /// in the report.
 pub fn verify_images(folder: impl AsRef<Path>, config: &VerifyConfig) -> Result<VerifyReport> {
     let folder = folder.as_ref();
@@ -224,8 +220,10 @@ pub fn verify_images(folder: impl AsRef<Path>, config: &VerifyConfig) -> Result<
             .iter()
             .filter_map(|file| target(folder, file, dest).parent().map(Path::to_owned))
             .collect();
-        for folder in folders {
-            fs::create_dir_all(&folder).map_err(io_error("create the folder", &folder))?;
+        for inner in folders {
+            // A link may lead back.
+            check_outside(&inner, folder)?;
+            fs::create_dir_all(&inner).map_err(io_error("create the folder", &inner))?;
         }
     }
     let outcomes = workers::map(files.len(), workers::cores(), &config.progress, |item| {
@@ -255,6 +253,21 @@ enum Outcome {
     Resumed,
     Written(PathBuf),
     Unreadable(String),
+}
+
+/// Refuses a destination in the folder that is checked. The destination need not be there yet.
+fn check_outside(dest: &Path, folder: &Path) -> Result<()> {
+    let real = |path: &Path| fs::canonicalize(path).map_err(io_error("open", path));
+    let whole = absolute(dest).map_err(io_error("open", dest))?;
+    let there = whole.ancestors().find(|path| path.exists());
+    if !real(there.unwrap_or(&whole))?.starts_with(real(folder)?) {
+        return Ok(());
+    }
+    Err(Error::BadOption {
+        option: "dest",
+        expected: "a folder outside of the one that is checked, whose files stay as they are",
+        found: dest.display().to_string(),
+    })
 }
 
 /// Where the copy of a file goes.
@@ -292,6 +305,9 @@ fn verify(file: &Path, target: Option<PathBuf>, config: &VerifyConfig) -> Result
             imageops::resize(&image, width, height, FilterType::Triangle)
         }
     };
+    if target.exists() && !config.resume {
+        return Err(Error::AlreadyExists { path: target });
+    }
     atomic::write(&target, &encode(image, &target, config.quality)?)?;
     Ok(Outcome::Written(target))
 }

@@ -219,7 +219,7 @@ fn what_is_beyond_the_limits_of_the_data_is_beyond_those_of_describe_and_the_doc
     let folder = folder(&[
         // 160 x 120 pixels, and fewer.
         ("base.jpg", "train/a/large.jpg"),
-        ("plain_still.png", "train/a/small.png"),
+        ("plain_still.png", "train/b/small.png"),
         ("plain_still.gif", "valid/a/small.gif"),
     ]);
     let limits = Limits {
@@ -440,6 +440,31 @@ fn names_that_are_not_utf8_are_reported_and_listed_byte_for_byte() {
         fs::read(list).unwrap(),
         [odd.as_os_str().as_bytes(), b"\n"].concat()
     );
+}
+
+#[cfg(unix)]
+#[test]
+fn a_name_with_a_line_break_is_not_in_the_quarantine_list_but_given_back() {
+    let folder = folder(&[("plain_still.png", "a/1.png")]);
+    let odd = folder.path().join("a\n/etc");
+    fs::create_dir_all(&odd).unwrap();
+    fs::write(odd.join("2.png"), "").unwrap();
+    fs::write(folder.path().join("a/3.png"), "").unwrap();
+    let report = examine(&folder);
+    assert_eq!(report.quarantine().len(), 2);
+    let list = folder.path().join("quarantine.txt");
+    assert_eq!(report.save_quarantine(&list).unwrap(), [odd.join("2.png")]);
+    let expected = format!("{}\n", folder.path().join("a/3.png").display());
+    assert_eq!(fs::read_to_string(list).unwrap(), expected);
+}
+
+#[test]
+fn a_file_that_is_listed_twice_is_no_copy_of_itself() {
+    let folder = folder(&[("base.jpg", "1.jpg"), ("plain_still.png", "2.png")]);
+    let files = ["1.jpg", "2.png", "1.jpg", "2.png"];
+    let data = ImageDataBunch::from_lists(folder.path(), files, ["a", "b", "a", "b"]);
+    let data = data.valid_pct(0.0).build().unwrap();
+    assert!(data.doctor().unwrap().quarantine().is_empty());
 }
 
 #[test]

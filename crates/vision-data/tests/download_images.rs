@@ -43,6 +43,20 @@ fn reason(outcome: &ImageOutcome) -> &str {
 }
 
 #[test]
+fn what_else_is_in_the_folder_for_unfinished_downloads_stays() {
+    let server = Server::start(|_, _, stream| reply_all(stream, &jpeg()));
+    let folder = tempfile::tempdir().unwrap();
+    let mine = folder.path().join(".download/mine.txt");
+    fs::create_dir(mine.parent().unwrap()).unwrap();
+    fs::write(&mine, "mine").unwrap();
+    let bring = |urls: Vec<String>| download_images(urls, folder.path(), &config()).unwrap();
+    assert_eq!(bring(vec![server.url("a.jpg")]).images.len(), 1);
+    assert_eq!(bring(Vec::new()).images.len(), 0);
+    assert_eq!(fs::read(&mine).unwrap(), b"mine");
+    assert_eq!(files(mine.parent().unwrap()), ["mine.txt"]);
+}
+
+#[test]
 fn one_file_a_url_with_the_number_of_its_line_and_its_extension() {
     let server = Server::start(|_, _, stream| reply_all(stream, &jpeg()));
     let folder = tempfile::tempdir().unwrap();

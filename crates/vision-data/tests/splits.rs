@@ -318,6 +318,48 @@ fn keys_come_from_folders_patterns_and_functions_as_well() {
 }
 
 #[test]
+fn there_are_no_more_folds_than_items_or_groups() {
+    let by = || {
+        By::Func(PathFn::new(|path: &Path| {
+            path.to_string_lossy().len().to_string()
+        }))
+    };
+    for folds in [21, usize::MAX] {
+        let (fold, seed) = (0, 1);
+        for split in [
+            Split::Fold { fold, folds, seed },
+            Split::StratifiedFold {
+                fold,
+                folds,
+                seed,
+                by: by(),
+            },
+            Split::GroupedFold {
+                fold,
+                folds,
+                seed,
+                by: by(),
+            },
+        ] {
+            let error = items(20).split(&split).unwrap_err().to_string();
+            assert!(
+                error.contains(&format!("{folds} folds of 20 items")),
+                "{error}"
+            );
+        }
+    }
+    // The names "0" to "9" and "10" to "19" are two groups.
+    let split = Split::GroupedFold {
+        fold: 0,
+        folds: 3,
+        seed: 1,
+        by: by(),
+    };
+    let error = items(20).split(&split).unwrap_err().to_string();
+    assert!(error.contains("3 folds of 2 groups"), "{error}");
+}
+
+#[test]
 fn a_fold_has_to_be_one_of_at_least_two() {
     for (fold, folds) in [(0, 1), (0, 0), (3, 3)] {
         let error = items(10)
@@ -338,7 +380,16 @@ fn a_fold_has_to_be_one_of_at_least_two() {
         seed: 1,
     };
     let error = items(3).split(&split).unwrap_err();
-    assert!(matches!(error, Error::EmptySplit { .. }), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::BadOption {
+                option: "folds",
+                ..
+            }
+        ),
+        "{error}"
+    );
 }
 
 proptest! {

@@ -141,9 +141,31 @@ fn resuming_leaves_what_is_there() {
     let resumed = verify_images(&images, &config.clone().with_resume(true)).unwrap();
     assert_eq!((resumed.resumed, resumed.written.len()), (1, 1));
     assert_eq!(fs::read(small.join("tall.png")).unwrap(), b"by hand");
-    let anew = verify_images(&images, &config).unwrap();
-    assert_eq!((anew.resumed, anew.written.len()), (0, 2));
-    assert_eq!(Image::open(small.join("tall.png")).unwrap().height(), 20);
+    let error = verify_images(&images, &config).unwrap_err();
+    assert!(matches!(error, Error::AlreadyExists { .. }), "{error}");
+    assert_eq!(fs::read(small.join("tall.png")).unwrap(), b"by hand");
+}
+
+#[test]
+fn a_destination_in_the_folder_is_refused_before_it_is_made_and_through_a_link_too() {
+    let (_folder, images, small) = folders();
+    let inside = images.join("copies/small");
+    let config = VerifyConfig::new().with_max_size(2).with_recurse(true);
+    let error = verify_images(&images, &config.clone().with_dest(&inside)).unwrap_err();
+    assert!(error.to_string().contains("outside"), "{error}");
+    assert!(!images.join("copies").exists());
+    #[cfg(unix)]
+    {
+        let fixtures = fixtures();
+        let png = unhex(fixtures["tall.png"]["png"].as_str().unwrap());
+        fs::create_dir(images.join("sub")).unwrap();
+        fs::write(images.join("sub/tall.png"), &png).unwrap();
+        fs::create_dir(&small).unwrap();
+        std::os::unix::fs::symlink(images.join("sub"), small.join("sub")).unwrap();
+        let error = verify_images(&images, &config.with_dest(&small)).unwrap_err();
+        assert!(error.to_string().contains("outside"), "{error}");
+        assert_eq!(fs::read(images.join("sub/tall.png")).unwrap(), png);
+    }
 }
 
 #[test]

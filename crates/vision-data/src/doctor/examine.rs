@@ -225,8 +225,10 @@ fn copies_finding(cases: &Cases, group: &[usize]) -> Finding {
         .iter()
         .position(|file| file.split.is_some_and(|split| split != Split::Train))
         .unwrap_or(0);
-    for (position, file) in files.iter_mut().enumerate() {
-        file.quarantine = several || position != keep;
+    // A file that is listed twice is one file.
+    let kept = files.get(keep).map(|file| file.path.clone());
+    for file in &mut files {
+        file.quarantine = several || Some(&file.path) != kept.as_ref();
     }
     Finding::new(kind, message, files)
 }

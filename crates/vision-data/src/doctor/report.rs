@@ -97,16 +97,25 @@ impl Report {
     /// Writes the [`quarantine`](Self::quarantine) list, a path a line, byte for byte. The files
     /// themselves stay where they are.
     ///
+    /// A path with a line break in it would be two lines, and each could be the path of another file:
+    /// such paths are left out of the list, and returned.
+    ///
     /// # Errors
     ///
     /// [`Error::Io`](crate::Error::Io).
-    pub fn save_quarantine(&self, file: impl AsRef<Path>) -> Result<()> {
+    pub fn save_quarantine(&self, file: impl AsRef<Path>) -> Result<Vec<&Path>> {
+        let breaks = |path: &&Path| {
+            let bytes = path.as_os_str().as_encoded_bytes();
+            bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r'))
+        };
+        let (left_out, listed): (Vec<_>, Vec<_>) = self.quarantine().into_iter().partition(breaks);
         let mut lines = Vec::new();
-        for path in self.quarantine() {
+        for path in listed {
             lines.extend_from_slice(path.as_os_str().as_encoded_bytes());
             lines.push(b'\n');
         }
-        atomic::write(file.as_ref(), &lines)
+        atomic::write(file.as_ref(), &lines)?;
+        Ok(left_out)
     }
 
     /// The report as JSON.

@@ -255,9 +255,23 @@ pub fn download_images<U: Into<String>>(
     let report = ImagesReport { images, left_out };
     if report.failed().next().is_none() {
         // Else the parts of downloads that broke off are there for another call.
-        let _ = fs::remove_dir_all(&work);
+        clean(&work);
     }
     Ok(report)
+}
+
+/// Removes what downloads leave behind, and the folder if nothing else is in it.
+fn clean(work: &Path) {
+    let ours = |name: &str| {
+        let name = name.trim_start_matches('.');
+        name.len() > 8 && name.bytes().take(8).all(|byte| byte.is_ascii_digit())
+    };
+    for entry in fs::read_dir(work).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(ours) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    let _ = fs::remove_dir(work);
 }
 
 fn bring(url: &str, work: &Path, path: &Path, config: &ImagesConfig) -> Result<u64> {

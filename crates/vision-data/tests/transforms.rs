@@ -431,6 +431,23 @@ fn an_image_target_of_another_size_goes_through_the_same_draw() {
 }
 
 #[test]
+fn what_is_painted_does_not_change_how_pixels_are_jittered() {
+    let bytes = (0..9 * 13 * 3).map(|i| (i * 89 % 256) as u8).collect();
+    let image = Image::from_rgb8(13, 9, bytes).unwrap();
+    let with = |paint: Option<Transform>| {
+        let resizing = Resizing {
+            size: Some(6.into()),
+            ..Resizing::default()
+        };
+        let transforms: Vec<_> = [Transform::jitter(0.2)].into_iter().chain(paint).collect();
+        let pipeline = Pipeline::new(&transforms, resizing).unwrap();
+        pixels(&pipeline, &image, &pipeline.draw(3, 0, 0))
+    };
+    // A mask is jittered without paint, and has to fit.
+    assert_eq!(with(None), with(Some(Transform::cutout(0, 0))));
+}
+
+#[test]
 fn colours_and_holes_leave_a_mask_as_it_is() {
     let (_, mask) = disc(32);
     let pipeline = pipeline(&[

@@ -43,7 +43,9 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
     println!("{report}");
     report.save_html(args.out.join("report.html"))?;
     report.save_json(args.out.join("report.json"))?;
-    report.save_quarantine(args.out.join("quarantine.txt"))?;
+    for path in report.save_quarantine(args.out.join("quarantine.txt"))? {
+        println!("not in quarantine.txt, since its name has a line break: {path:?}");
+    }
 
     data.show_batch(4)?.save(args.out.join("batch.png"))?;
     let summary = data.summary(DatasetType::Train, 3)?;

@@ -1,12 +1,13 @@
 //! Reading a table from a CSV file.
 
-use std::fs;
 use std::path::Path;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+use memchr::memchr;
 
-use crate::error::{Error, Result, io_error};
+use crate::error::{Error, Result};
 use crate::table::Table;
+use crate::text_file::{self, without_mark};
 
 /// The cells that stand for no value: those of pandas' `read_csv`, on which fastai builds.
 pub const MISSING: [&str; 19] = [
@@ -87,11 +88,12 @@ impl Table {
                 found: format!("{:?}", char::from(options.delimiter)),
             });
         }
-        let bytes = fs::read(path).map_err(io_error("read", path))?;
+        let bytes = text_file::read(path)?;
         let mut records = Records::new(path, utf8(path, &bytes)?, options.delimiter);
         let mut cells = Cells::default();
         let mut table = None;
         while let Some(line) = records.read(&mut cells)? {
+            let is_header = options.header && table.is_none();
             let table = table.get_or_insert_with(|| {
                 let names = cells.iter().enumerate().map(|(position, name)| {
                     if options.header {
@@ -114,7 +116,7 @@ impl Table {
                     ),
                 ));
             }
-            if options.header && line == records.first_line {
+            if is_header {
                 continue;
             }
             let missing = |text: &str| options.missing.iter().any(|known| known == text);
@@ -130,19 +132,39 @@ impl Table {
 
 /// The text of a file, without a byte order mark.
 fn utf8<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str> {
-    match std::str::from_utf8(bytes) {
-        Ok(text) => Ok(text.strip_prefix('\u{feff}').unwrap_or(text)),
-        Err(error) => {
-            let before = bytes.get(..error.valid_up_to()).unwrap_or_default();
-            let reason = "it is not valid UTF-8: save the file in UTF-8 (a spreadsheet calls it \
-                          \"CSV UTF-8\")";
-            Err(bad(path, 1 + line_ends(before), reason.to_owned()))
-        }
-    }
+    let (at, found) = match (std::str::from_utf8(bytes), memchr(0, bytes)) {
+        (Ok(text), None) => return Ok(without_mark(text)),
+        (Err(error), _) => (error.valid_up_to(), "it is not valid UTF-8"),
+        (Ok(_), Some(at)) => (at, "there is a byte of zero in it, as in text in UTF-16"),
+    };
+    let reason = format!("{found}: save the file in UTF-8 (a spreadsheet calls it \"CSV UTF-8\")");
+    Err(bad(path, 1 + line_ends(bytes, at), reason))
 }
 
-fn line_ends(bytes: &[u8]) -> u64 {
-    bytes.iter().filter(|&&byte| byte == b'\n').count() as u64
+/// The line ends among the first `count` bytes: `\n`, `\r\n`, of which the second byte counts, or `\r`.
+fn line_ends(bytes: &[u8], count: usize) -> u64 {
+    let is_end = |&at: &usize| match bytes.get(at) {
+        Some(b'\r') => bytes.get(at + 1) != Some(&b'\n'),
+        byte => byte == Some(&b'\n'),
+    };
+    (0..count).filter(is_end).count() as u64
+}
+
+/// Whether a record ends in a cell whose quote is not closed. A quote within a cell is a sign like
+/// another.
+fn ends_in_quotes(record: &[u8], delimiter: u8) -> bool {
+    let (mut quoted, mut at_start) = (false, true);
+    for &byte in record {
+        // Two quotes in a row leave the cell and enter it again.
+        if byte == b'"' && (quoted || at_start) {
+            quoted = !quoted;
+            // After the closing quote only another one is part of the cell.
+            at_start = !quoted;
+        } else {
+            at_start = byte == delimiter && !quoted;
+        }
+    }
+    quoted
 }
 
 fn bad(path: &Path, line: u64, reason: String) -> Error {
@@ -178,9 +200,8 @@ struct Records<'a> {
     path: &'a Path,
     rest: &'a [u8],
     reader: Reader,
+    delimiter: u8,
     line: u64,
-    /// The line of the first record.
-    first_line: u64,
 }
 
 impl<'a> Records<'a> {
@@ -189,15 +210,15 @@ impl<'a> Records<'a> {
             path,
             rest: text.as_bytes(),
             reader: ReaderBuilder::new().delimiter(delimiter).build(),
+            delimiter,
             line: 1,
-            first_line: 0,
         }
     }
 
     /// The line of the next record, which is put into `cells`; none at the end.
     fn read(&mut self, cells: &mut Cells) -> Result<Option<u64>> {
-        while let [end @ (b'\r' | b'\n'), rest @ ..] = self.rest {
-            self.line += u64::from(*end == b'\n');
+        while let [b'\r' | b'\n', rest @ ..] = self.rest {
+            self.line += line_ends(self.rest, 1);
             self.rest = rest;
         }
         if self.rest.is_empty() {
@@ -225,21 +246,13 @@ impl<'a> Records<'a> {
             }
         }
         cells.ends.truncate(count);
-        let record = start
-            .get(..start.len() - self.rest.len())
-            .unwrap_or_default();
-        let lines = line_ends(record);
-        let quotes = record.iter().filter(|&&byte| byte == b'"').count();
+        let length = start.len() - self.rest.len();
         // The rest of the file is then in one cell, and `csv_core` does not mind.
-        let inner = record.strip_suffix(b"\n").map_or(lines, |_| lines - 1);
-        if self.rest.is_empty() && quotes % 2 == 1 && inner > 0 {
+        if self.rest.is_empty() && ends_in_quotes(start, self.delimiter) {
             let reason = "a quote (\") is opened and not closed: expected one before the end";
             return Err(bad(self.path, line, reason.to_owned()));
         }
-        self.line += lines;
-        if self.first_line == 0 {
-            self.first_line = line;
-        }
+        self.line += line_ends(start, length);
         Ok(Some(line))
     }
 }

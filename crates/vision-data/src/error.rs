@@ -281,7 +281,11 @@ pub enum Error {
         archive: PathBuf,
     },
     /// The destination is there already.
-    #[error("{} exists already: delete it, or ask for it to be replaced", path.display())]
+    #[error(
+        "{} exists already: delete it, choose another place, or ask for it to be replaced or kept \
+         (`with_force`, `with_resume`)",
+        path.display()
+    )]
     AlreadyExists {
         /// The destination.
         path: PathBuf,

@@ -126,6 +126,7 @@ pub mod summary;
 pub mod synthetic;
 mod table;
 pub mod targets;
+mod text_file;
 pub mod transforms;
 mod upload;
 pub mod verify;

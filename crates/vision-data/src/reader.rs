@@ -238,7 +238,7 @@ fn shrunk(image: Image, side: u32) -> Image {
     }
     let scaled = |length: u32| (u64::from(length) * u64::from(side) / u64::from(short)) as u32;
     let (width, height) = (scaled(width), scaled(height));
-    let smaller = imageops::resize(&image.to_rgb_image(), width, height, imageops::Triangle);
+    let smaller = imageops::resize(image.as_rgb_image(), width, height, imageops::Triangle);
     Image::try_from(smaller).unwrap_or(image)
 }
 

@@ -29,12 +29,11 @@ use crate::resizing::Resizing;
 use crate::sources::FromSaved;
 use crate::stats::Stats;
 use crate::targets::{MultiLabels, TargetKind, Targets};
+use crate::text_file;
 use crate::transforms::Transforms;
 
 const FORMAT: &str = "vision-data";
 const VERSION: u32 = 1;
-/// The longest file that is read; two million images take a tenth of a GB.
-const MOST_BYTES: u64 = 4 << 30;
 
 /// What every version of the file has.
 #[derive(Deserialize)]
@@ -196,7 +195,7 @@ impl ImageDataBunch {
     ) -> Result<ImageDataBunchBuilder<FromSaved>> {
         let root = path.into();
         let file = root.join(file);
-        let json = read(&file)?;
+        let json = text_file::read(&file)?;
         parsed(&json)
             .and_then(|saved| saved.builder(root, &file))
             .map_err(
@@ -222,24 +221,6 @@ impl ImageDataBunch {
             labels: Labels::new(dataset.labels()),
         })
     }
-}
-
-fn read(file: &Path) -> Result<Vec<u8>> {
-    let refuse = |reason: &str| {
-        let source = io::Error::new(io::ErrorKind::InvalidInput, reason.to_owned());
-        Err(io_error("read", file)(source))
-    };
-    let metadata = fs::metadata(file).map_err(io_error("read", file))?;
-    if !metadata.is_file() {
-        // A pipe would never end.
-        return refuse(
-            "expected a file that `ImageDataBunch::save` has written, found no regular file",
-        );
-    }
-    if metadata.len() > MOST_BYTES {
-        return refuse("expected at most 4 GiB; no data set takes so much");
-    }
-    fs::read(file).map_err(io_error("read", file))
 }
 
 fn parsed(json: &[u8]) -> std::result::Result<Saved, Problem> {

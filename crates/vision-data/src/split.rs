@@ -5,16 +5,16 @@ mod numpy;
 
 use std::collections::HashMap;
 use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 pub use self::draw::random;
 use crate::apart::part_folder;
-use crate::error::{Error, Result, io_error};
+use crate::error::{Error, Result};
 use crate::item_list::{ImageList, no_images};
 use crate::names::{Names, Pattern, folder_name, posix};
 use crate::table::Column;
+use crate::text_file;
 
 /// How items are split in training and validation.
 ///
@@ -350,12 +350,7 @@ impl Split {
                 }
             }
             Self::Files(names) => others(by_files(list, names, None)?),
-            Self::FilesIn(file) => {
-                let text = fs::read_to_string(file).map_err(io_error("read", file))?;
-                let names = text.lines().map(str::trim).filter(|name| !name.is_empty());
-                let names: Vec<String> = names.map(ToOwned::to_owned).collect();
-                others(by_files(list, &names, Some(file))?)
-            }
+            Self::FilesIn(file) => others(by_files(list, &text_file::lines(file)?, Some(file))?),
             Self::Func(function) => {
                 let valid = list.items().iter().enumerate();
                 let valid = valid.filter(|(_, path)| function.call(path));

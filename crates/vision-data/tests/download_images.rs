@@ -68,7 +68,8 @@ fn one_file_a_url_with_the_number_of_its_line_and_its_extension() {
             format!("  {}", server.url(path.trim()))
         }
     });
-    fs::write(&list, lines.join("\r\n")).unwrap();
+    // With the byte order mark of some editors.
+    fs::write(&list, format!("\u{feff}{}", lines.join("\r\n"))).unwrap();
     let urls = urls_in_file(&list).unwrap();
     assert_eq!(urls.len(), 3);
     let dest = folder.path().join("bears");

@@ -189,7 +189,7 @@ fn functions_lists_of_files_and_folders_decide() {
         valid(list().split_by_files(["b/1.png"]).unwrap()),
         ["b/1.png"]
     );
-    fs::write(root.join("valid.txt"), "2.png\r\n\n c/4.png\n").unwrap();
+    fs::write(root.join("valid.txt"), "\u{feff}2.png\r\n\n c/4.png\n").unwrap();
     let by_file = list().split_by_fname_file("valid.txt").unwrap();
     assert_eq!(valid(by_file), ["a/2.png", "c/4.png"]);
 

@@ -102,12 +102,52 @@ fn another_encoding_is_named_by_its_line_with_the_remedy() {
         .flat_map(u16::to_le_bytes)
         .collect();
     says(&read(utf16).unwrap_err(), &["UTF-8"]);
+    // And without, which is UTF-8 with zeros in it.
+    let utf16: Vec<u8> = "name,label\na,x\n"
+        .encode_utf16()
+        .flat_map(u16::to_le_bytes)
+        .collect();
+    says(&read(utf16).unwrap_err(), &["line 1", "UTF-16"]);
+}
+
+#[cfg(unix)]
+#[test]
+fn what_never_ends_is_no_table() {
+    let error = Table::read_csv("/dev/zero", &CsvOptions::new()).unwrap_err();
+    says(&error, &["/dev/zero", "regular file"]);
+}
+
+#[test]
+fn lines_may_end_in_every_way_and_are_counted() {
+    for end in ["\n", "\r\n", "\r"] {
+        let text = ["name,label", "a,x", "", "b,\"y", "z\"", "c,x"].join(end);
+        let table = read(text.as_bytes()).unwrap();
+        assert_eq!((table.len(), table.columns().len()), (3, 2), "{end:?}");
+        let error = read(format!("{text}{end}d").as_bytes()).unwrap_err();
+        says(&error, &["line 7", "expected 2 cells"]);
+    }
 }
 
 #[test]
 fn a_quote_that_is_not_closed_does_not_swallow_the_rest() {
     let error = read("name,label\na,x\nb,\"y\nc,z\nd,x\n").unwrap_err();
     says(&error, &["line 3", "quote"]);
+    // Nor its own line end, on the last line.
+    for text in [
+        "name,label\na,x\nb,\"y\n",
+        "name,label\na,x\nb,\"y",
+        "name,label\na,x\nb,\"y\"\"\n",
+    ] {
+        says(&read(text).unwrap_err(), &["line 3", "quote"]);
+    }
+    for text in [
+        "name,label\nb,\"y\"\"\"",
+        "name,label\nb,\"y\nz\"\n",
+        "name,label\nb,5\"",
+        "name,label\n\"a\",\"\"\"x\"",
+    ] {
+        assert_eq!(read(text).unwrap().len(), 1, "{text:?}");
+    }
     // A single quote sign in a cell is a sign like another.
     assert_eq!(read("name,label\na,5\" wide\nb,x\n").unwrap().len(), 2);
 }

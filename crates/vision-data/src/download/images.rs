@@ -1,8 +1,7 @@
 //! Many images from a list of URLs.
 
 use std::fmt;
-use std::fs::{self, File};
-use std::io::{self, Read as _};
+use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
@@ -15,13 +14,12 @@ use crate::error::{Error, Result, io_error};
 use crate::image::Limits;
 use crate::items::is_image_file;
 use crate::progress::Progress;
+use crate::text_file;
 use crate::workers;
 
 /// In the destination, for files that are not yet known to be images. Hidden, so that nobody takes
 /// what is in it for one.
 const WORK: &str = ".download";
-/// A list of URLs that is longer is none.
-const MOST_LIST_BYTES: u64 = 256 << 20;
 
 /// How to download images. The defaults suit the results of an image search.
 #[derive(Clone, Debug)]
@@ -174,17 +172,7 @@ impl fmt::Display for ImagesReport {
 ///
 /// [`Error::Io`] if it cannot be read, is not UTF-8, or is longer than 256 MiB.
 pub fn urls_in_file(file: impl AsRef<Path>) -> Result<Vec<String>> {
-    let file = file.as_ref();
-    let mut text = String::new();
-    File::open(file)
-        .and_then(|handle| handle.take(MOST_LIST_BYTES + 1).read_to_string(&mut text))
-        .map_err(io_error("read the URLs in", file))?;
-    if text.len() as u64 > MOST_LIST_BYTES {
-        let reason = io::Error::new(io::ErrorKind::InvalidData, "it is longer than 256 MiB");
-        return Err(io_error("read the URLs in", file)(reason));
-    }
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    Ok(lines.map(str::to_owned).collect())
+    text_file::lines(file.as_ref())
 }
 
 /// Downloads images to a folder: `00000000.jpg`, `00000001.png` and so on, numbered by their place

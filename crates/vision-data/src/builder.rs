@@ -155,7 +155,8 @@ impl<S: Source> ImageDataBunchBuilder<S> {
         self
     }
 
-    /// Rounds the sides to multiples of this, for networks that need it.
+    /// Rounds the sides to multiples of this, for networks that need it. Without a size, as in fastai,
+    /// only where a transform crops, as [`get_transforms`](crate::get_transforms) does.
     pub fn mult(mut self, mult: usize) -> Self {
         self.resizing.mult = Some(mult);
         self
@@ -236,8 +237,9 @@ impl<S: Source> ImageDataBunchBuilder<S> {
     /// # Errors
     ///
     /// [`Error::BadOption`] for an option outside its range; the errors of the steps of the
-    /// [data block](crate::data_block) where files, split or labels are not as expected; and those
-    /// of [`device::default_device`] if no device was given.
+    /// [data block](crate::data_block) where files, split or labels are not as expected; those
+    /// of [`device::default_device`] if no device was given; and [`Error::Io`] for a disk cache that
+    /// cannot be written.
     pub fn build(self) -> Result<ImageDataBunch> {
         self.check()?;
         let device = match self.device {
@@ -271,6 +273,7 @@ impl<S: Source> ImageDataBunchBuilder<S> {
             Sampler::Balanced => Some(Draw::balanced(classes.len(), train)?),
         };
         let reader = Arc::new(Reader::new(self.reading, self.resizing.size));
+        reader.check()?;
         let dataset = |LabelledFiles { files, targets }| {
             ImageDataset::new(files, targets, classes.clone(), reader.clone())
         };

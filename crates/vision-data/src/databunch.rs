@@ -360,7 +360,13 @@ impl ImageDataBunch {
     ///
     /// As [`loader`](Self::loader), and where an image cannot be used.
     pub fn one_batch(&self, which: DatasetType) -> Result<Batch> {
-        let mut loader = Loader::new(self.plan(which, 0)?, 0)?;
+        self.first_batch(which, self.batch_size_of(which))
+    }
+
+    /// The first batch of epoch 0, with another number of items.
+    pub(crate) fn first_batch(&self, which: DatasetType, batch_size: usize) -> Result<Batch> {
+        let plan = self.plan_with(which, 0, batch_size)?;
+        let mut loader = Loader::new(plan, 0)?;
         loader.next().unwrap_or_else(|| {
             Err(Error::EmptyDataset {
                 part: which.name(),
@@ -489,14 +495,18 @@ impl ImageDataBunch {
     }
 
     fn plan(&self, which: DatasetType, epoch: u64) -> Result<Plan> {
+        self.plan_with(which, epoch, self.batch_size_of(which))
+    }
+
+    fn plan_with(&self, which: DatasetType, epoch: u64, batch_size: usize) -> Result<Plan> {
         let dataset = self.dataset(which)?;
         let training = which == DatasetType::Train;
         let mut order: Vec<usize> = (0..dataset.len()).collect();
         let mut repeats = Vec::new();
         if training {
-            if order.len() < self.batch_size {
+            if order.len() < batch_size {
                 return Err(Error::BatchLargerThanSet {
-                    batch_size: self.batch_size,
+                    batch_size,
                     items: order.len(),
                 });
             }
@@ -505,7 +515,7 @@ impl ImageDataBunch {
                 Some(draw) => (order, repeats) = draw.order(self.seed, epoch),
             }
             // An incomplete batch would weigh its items more than others.
-            order.truncate(order.len() / self.batch_size * self.batch_size);
+            order.truncate(order.len() / batch_size * batch_size);
         }
         let pipeline = if training {
             &self.train_pipeline
@@ -517,7 +527,7 @@ impl ImageDataBunch {
             pipeline: Arc::clone(pipeline),
             order,
             repeats,
-            batch_size: self.batch_size_of(which),
+            batch_size,
             seed: self.seed,
             // Validation is the same in every epoch.
             epoch: if training { epoch } else { 0 },

@@ -67,6 +67,19 @@ impl DiskCache {
         Self { folder }
     }
 
+    /// Makes the folder and writes into it, so that one that cannot be written is known before any
+    /// image is read.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`](crate::Error::Io) with the folder.
+    pub(crate) fn check(&self) -> Result<()> {
+        let folder = &self.folder;
+        fs::create_dir_all(folder).map_err(io_error("create the folder", folder))?;
+        tempfile::tempfile_in(folder).map_err(io_error("write into the folder", folder))?;
+        Ok(())
+    }
+
     /// Folders of at most some thousand entries each, which all file systems are fast with.
     fn place(&self, key: Key) -> PathBuf {
         let name = key.name();

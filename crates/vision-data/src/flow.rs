@@ -9,7 +9,12 @@ pub(crate) fn sample_points(
     grid: &Grid<'_>,
     points: &[(f64, f64)],
 ) -> Vec<f32> {
-    let (pixels, (height, width)) = match shrunk_size(image.height, image.width, grid) {
+    let (pixels, (height, width)) = match shrunk_size(
+        image.height,
+        image.width,
+        (grid.height, grid.width),
+        &grid.map,
+    ) {
         Some(size) => (shrink(image, size.0, size.1), size),
         None => (
             image.pixels.iter().map(|&p| f32::from(p)).collect(),

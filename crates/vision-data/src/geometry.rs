@@ -30,6 +30,18 @@ impl Map {
         (u / w, v / w)
     }
 
+    /// The way back, by the adjugate: a factor does not matter here. What cannot be undone leads to
+    /// places that are no numbers.
+    pub(crate) fn inverse(&self) -> Self {
+        let m = &self.0;
+        let minor = |row: usize, col: usize| {
+            let [r, s] = [(row + 1) % 3, (row + 2) % 3];
+            let [c, d] = [(col + 1) % 3, (col + 2) % 3];
+            m[r][c] * m[s][d] - m[r][d] * m[s][c]
+        };
+        Self([0, 1, 2].map(|row| [0, 1, 2].map(|col| minor(col, row))))
+    }
+
     /// Shows the part `w` of the width and `h` of the height about (x, y).
     pub(crate) fn stretch(w: f64, h: f64, x: f64, y: f64) -> Self {
         Self([[w, 0.0, x], [0.0, h, y], [0.0, 0.0, 1.0]])

@@ -51,7 +51,7 @@
 //! | [`loader`], [`batch`] | worker threads, and what they bring |
 //! | [`image`], [`reader`] | decoding under limits: [`Image`]; what is kept of it |
 //! | [`resize`], [`resizing`], [`padding`], [`transforms`] | sizes, and what else is done to an image |
-//! | [`pipeline`], [`mask`] | one draw, applied to an image and to its mask |
+//! | [`pipeline`], [`mask`], [`points`] | one draw, applied to an image, to its mask and to points in it |
 //! | [`mix`] | what is done to a batch as a whole: MixUp and CutMix |
 //! | [`stats`] | normalising |
 //! | [`targets`] | labels: one class, several, or numbers |
@@ -89,6 +89,7 @@ mod disk_cache;
 pub mod doctor;
 pub mod download;
 mod draw;
+mod drawn;
 pub mod error;
 mod facts;
 pub mod figure;
@@ -110,6 +111,7 @@ pub mod padding;
 mod paint;
 mod part;
 pub mod pipeline;
+pub mod points;
 pub mod progress;
 pub mod reader;
 mod resample;
@@ -154,6 +156,7 @@ pub use crate::mask::Mask;
 pub use crate::mix::{BatchTransform, Mixed};
 pub use crate::padding::PaddingMode;
 pub use crate::pipeline::Pipeline;
+pub use crate::points::Point;
 pub use crate::reader::ReadConfig;
 pub use crate::resize::{ResizeMethod, Size};
 pub use crate::resizing::Resizing;

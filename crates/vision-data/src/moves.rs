@@ -5,7 +5,7 @@ use crate::geometry::Map;
 use crate::padding::PaddingMode;
 use crate::resize::Size;
 use crate::rng::Rng;
-use crate::sample::position;
+use crate::sample::{position, shrunk_size};
 use crate::window::Window;
 
 /// A grid over an image of the size to resize to, how its points are moved, and which of them are
@@ -102,12 +102,7 @@ impl Moves {
     /// The places, in the source, of the grid's points in `rows` and `cols`.
     pub(crate) fn places(&self, rows: &[usize], cols: &[usize]) -> Places {
         let (height, width) = self.grid;
-        let affine = self.affine.for_aspect(height as f64, width as f64);
-        let warp = self
-            .warps
-            .iter()
-            .fold(Map::IDENTITY, |all, warp| warp.after(&all));
-        let map = affine.after(&warp);
+        let map = self.map();
         if self.jitters.is_empty() {
             return Places::Map(map);
         }
@@ -131,10 +126,28 @@ impl Moves {
                 }
             }
         }
+        let affine = self.affine();
         for (x, y) in &mut points {
             (*x, *y) = affine.apply(*x, *y);
         }
         Places::Points(points, map)
+    }
+
+    fn affine(&self) -> Map {
+        let (height, width) = self.grid;
+        self.affine.for_aspect(height as f64, width as f64)
+    }
+
+    /// From the grid to the source, without jitters.
+    pub(crate) fn map(&self) -> Map {
+        let warps = self.warps.iter();
+        let warp = warps.fold(Map::IDENTITY, |all, warp| warp.after(&all));
+        self.affine().after(&warp)
+    }
+
+    /// The size that an image of height and width `source` is shrunk to before it is sampled, if it is.
+    pub(crate) fn shrunk(&self, source: (usize, usize)) -> Option<(usize, usize)> {
+        shrunk_size(source.0, source.1, self.grid, &self.map())
     }
 
     /// Height and width of what is seen.

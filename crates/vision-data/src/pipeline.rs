@@ -33,8 +33,8 @@ pub(crate) enum Planes {
 
 /// What is done to each item of a data set: the transforms of one of its parts, and the size.
 ///
-/// A [`Draw`] is what it does to one item. The same draw can be applied to the item's mask, and to an
-/// image that is its target, of another size if need be:
+/// A [`Draw`] is what it does to one item. The same draw can be applied to the item's mask, to points in
+/// it ([`points`](Self::points)), and to an image that is its target, of another size if need be:
 ///
 /// ```
 /// use vision_data::{Image, Mask, Pipeline, Resizing, get_transforms};
@@ -64,8 +64,9 @@ impl Pipeline {
     ///
     /// # Errors
     ///
-    /// [`Error::BadOption`] for a number out of range, and for a transform that needs a size where
-    /// there is none.
+    /// [`Error::BadOption`] for a number out of range, for a transform that needs a size where
+    /// there is none, and for [`Transform::Dihedral`] with a size that images would leave when they are
+    /// turned.
     pub fn new(transforms: &[Transform], resizing: Resizing) -> Result<Self> {
         resizing.check()?;
         transforms.iter().try_for_each(Transform::check)?;
@@ -82,6 +83,25 @@ impl Pipeline {
                 option: "size",
                 expected: "a size, such as `.size(224)`, since a transform resizes to it",
                 found: format!("none, with {transform:?}"),
+            });
+        }
+        let swaps = |transform: &Transform| match transform {
+            Transform::Dihedral { k, .. } => k.high() > 3,
+            _ => false,
+        };
+        if let Some(size) = resizing.size
+            && size.height_width().0 != size.height_width().1
+            && !resizing.method().crops()
+            && !transforms
+                .iter()
+                .any(|t| matches!(t, Transform::Crop { .. }))
+            && let Some(transform) = transforms.iter().find(|t| swaps(t))
+        {
+            return Err(Error::BadOption {
+                option: "transforms",
+                expected: "a square size or ResizeMethod::Crop with Dihedral, which may swap height and \
+                           width; or DihedralAffine, which keeps the shape",
+                found: format!("{transform:?} and {size:?}"),
             });
         }
         Ok(Self {
@@ -191,7 +211,7 @@ impl Pipeline {
     }
 
     /// The steps of a draw, and after them the crop to the size if none was drawn.
-    fn steps<'a>(&self, draw: &'a Draw) -> impl Iterator<Item = &'a Step> {
+    pub(crate) fn steps<'a>(&self, draw: &'a Draw) -> impl Iterator<Item = &'a Step> {
         const CENTRE: Step = Step::CropPad { row: 0.5, col: 0.5 };
         let centre: Option<&'static Step> = match self.resizing.size {
             Some(_) if !draw.crops() => Some(&CENTRE),
@@ -201,7 +221,7 @@ impl Pipeline {
     }
 
     /// The size that images of size `source` are cropped or padded to, if they are.
-    fn crop_target(&self, source: (usize, usize)) -> Option<(usize, usize)> {
+    pub(crate) fn crop_target(&self, source: (usize, usize)) -> Option<(usize, usize)> {
         let crops = self.resizing.method().crops();
         crops.then(|| self.resizing.target(source))
     }

@@ -170,6 +170,11 @@ impl Reader {
         &self.config
     }
 
+    /// Checks what can be known before an image is read.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.disk.as_ref().map_or(Ok(()), DiskCache::check)
+    }
+
     /// The image of a file, from the disk cache or by decoding it.
     pub(crate) fn read(&self, path: &Path) -> Result<Image> {
         let limits = &self.config.limits;
@@ -298,6 +303,8 @@ mod tests {
         let cache = folder.path().join("no folder");
         fs::write(&cache, "").unwrap();
         let reader = Reader::new(ReadConfig::new().with_disk_cache(&cache), None);
+        let error = reader.check().unwrap_err();
+        assert!(error.to_string().contains("no folder"), "{error}");
         let error = reader.read(&fixture("picture.png")).unwrap_err();
         assert!(error.to_string().contains("no folder"), "{error}");
     }

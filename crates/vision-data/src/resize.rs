@@ -156,6 +156,11 @@ impl Cut {
         }
     }
 
+    /// Where a place of the image is among the pixels that are taken, before the first of them below 0.
+    pub(crate) fn point(&self, place: f64) -> f64 {
+        place - self.first as f64
+    }
+
     /// Of the i-th pixel that is taken the place; none where it is black.
     pub(crate) fn place(&self, i: usize) -> Option<usize> {
         self.padding.index(self.first + i as i64, self.have)

@@ -29,7 +29,12 @@ pub(crate) struct Grid<'a> {
 
 /// Samples `image` on `grid` into planes of red, green and blue, in `[0, 1]`.
 pub(crate) fn sample(image: Source<'_, u8>, grid: &Grid<'_>) -> Vec<f32> {
-    match shrunk_size(image.height, image.width, grid) {
+    match shrunk_size(
+        image.height,
+        image.width,
+        (grid.height, grid.width),
+        &grid.map,
+    ) {
         Some((height, width)) => {
             let pixels = shrink(image, height, width);
             let image = Source {
@@ -65,9 +70,14 @@ fn padded<T: Value>(image: Source<'_, T>, grid: &Grid<'_>) -> Vec<f32> {
 
 /// The size to shrink to before sampling. fastai does so when it makes an image more than two
 /// times smaller, unless the map zooms in as far.
-pub(crate) fn shrunk_size(height: usize, width: usize, grid: &Grid<'_>) -> Option<(usize, usize)> {
-    let rows = height as f64 / grid.height as f64;
-    let cols = width as f64 / grid.width as f64;
+pub(crate) fn shrunk_size(
+    height: usize,
+    width: usize,
+    grid: (usize, usize),
+    map: &Map,
+) -> Option<(usize, usize)> {
+    let rows = height as f64 / grid.0 as f64;
+    let cols = width as f64 / grid.1 as f64;
     let shrink = rows.min(cols) / 2.0;
     if shrink <= 1.0 {
         return None;
@@ -75,9 +85,9 @@ pub(crate) fn shrunk_size(height: usize, width: usize, grid: &Grid<'_>) -> Optio
     // The extremes of a projective map of a rectangle are at its corners.
     let ends = |n: usize| [-1.0, position(n - 1, n)];
     let (mut low, mut high) = (f64::INFINITY, f64::NEG_INFINITY);
-    for x in ends(grid.width) {
-        for y in ends(grid.height) {
-            let (u, v) = grid.map.apply(x, y);
+    for x in ends(grid.1) {
+        for y in ends(grid.0) {
+            let (u, v) = map.apply(x, y);
             low = low.min(u).min(v);
             high = high.max(u).max(v);
         }

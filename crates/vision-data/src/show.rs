@@ -32,7 +32,8 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// As [`one_batch`](Self::one_batch), and [`Error::BadOption`] if `rows` is 0.
+    /// As [`one_batch`](Self::one_batch), but for a training set that is smaller than a batch, which is
+    /// shown whole; and [`Error::BadOption`] if `rows` is 0.
     pub fn show_batch_with(&self, rows: usize, part: DatasetType) -> Result<Figure> {
         if rows == 0 {
             return Err(Error::BadOption {
@@ -42,7 +43,13 @@ impl ImageDataBunch {
             });
         }
         let dataset = self.dataset(part)?;
-        let batch = self.one_batch(part)?;
+        // A set that does not fill a batch can be looked at all the same.
+        let batch_size = match part {
+            DatasetType::Train => self.batch_size().min(dataset.len()),
+            DatasetType::Single => 1,
+            _ => self.val_batch_size(),
+        };
+        let batch = self.first_batch(part, batch_size)?;
         let mut grid = ImageGrid::new();
         for (position, &item) in batch
             .indices

@@ -8,6 +8,7 @@ use image::{Rgb, RgbImage};
 use crate::databunch::ImageDataBunch;
 use crate::dataset::DatasetType;
 use crate::decode::read;
+use crate::draw::Step;
 use crate::error::{Error, Result};
 use crate::facts::Facts;
 use crate::figure::{Figure, ImageGrid, printable};
@@ -45,8 +46,9 @@ impl ImageDataBunch {
     /// the other, normalising.
     ///
     /// The transforms are drawn as the loader draws them for this item, and each step has all before
-    /// it, so that the last but one is the image that is in the batch. A transform that does not
-    /// happen to this item is a step that changes nothing.
+    /// it, so that the last but one is the image that is in the batch. The text of a step has what was
+    /// drawn for this item, and the transform with its ranges; one that does not happen to this item
+    /// says so, and changes nothing.
     ///
     /// ```
     /// # use vision_data::{DatasetType, ImageDataBunch, get_transforms, synthetic};
@@ -83,23 +85,22 @@ impl ImageDataBunch {
             _ => self.transforms().valid.clone(),
         };
         transforms.sort_by_key(Transform::order);
+        let mut happened = 0;
         for some in 0..=transforms.len() {
             let done = transforms.get(..some).unwrap_or_default();
-            let picture = self.picture_after(done, &image, index)?;
-            let before = steps.last().map(|step| &step.picture);
+            // Transforms draw one after the other, so those of a shorter list draw the same.
+            let pipeline = Pipeline::new(done, *self.resizing())?;
+            let draw = pipeline.draw(self.seed(), 0, index as u64);
+            let picture = pipeline.image(&image, &draw).picture(0);
+            let picture = picture.ok_or(Error::NothingToDraw {
+                what: "the transforms leave no pixel",
+            })?;
+            let step = draw.steps.get(happened);
+            happened = draw.steps.len();
+            let same = steps.last().is_some_and(|step| step.picture == picture);
             let (name, text) = match done.last() {
                 None => resized(self, &picture),
-                Some(transform) => {
-                    let what = format!("{transform:?}");
-                    let name = what.split([' ', '{']).next().unwrap_or_default().to_owned();
-                    let changes = before.is_some_and(|before| *before != picture);
-                    let happens = if changes {
-                        ""
-                    } else {
-                        ", which changes nothing here"
-                    };
-                    (name, format!("{what}{happens}"))
-                }
+                Some(transform) => self.happens(transform, step, &image, same),
             };
             steps.push(SummaryStep {
                 name,
@@ -119,22 +120,31 @@ impl ImageDataBunch {
 }
 
 impl ImageDataBunch {
-    /// The image after resizing and these transforms, with what is drawn for it in the first epoch.
-    /// Transforms draw one after the other, so those of a shorter list draw the same.
-    fn picture_after(
+    /// A transform's name, what was drawn for it, and from which ranges.
+    fn happens(
         &self,
-        transforms: &[Transform],
+        transform: &Transform,
+        step: Option<&Step>,
         image: &Image,
-        index: usize,
-    ) -> Result<RgbImage> {
-        let pipeline = Pipeline::new(transforms, *self.resizing())?;
-        let draw = pipeline.draw(self.seed(), 0, index as u64);
-        pipeline
-            .image(image, &draw)
-            .picture(0)
-            .ok_or(Error::NothingToDraw {
-                what: "the transforms leave no pixel",
-            })
+        same: bool,
+    ) -> (String, String) {
+        let ranges = format!("{transform:?}");
+        let name = ranges.split([' ', '{']).next().unwrap_or_default();
+        let source = (image.height() as usize, image.width() as usize);
+        let text = match step {
+            None => format!("does not happen here ({ranges})"),
+            Some(step) => {
+                let drawn = step.words(transform, source, self.resizing());
+                let drawn = if drawn.is_empty() { name } else { &drawn };
+                let nothing = if same {
+                    ", which changes nothing here"
+                } else {
+                    ""
+                };
+                format!("{drawn}{nothing} ({ranges})")
+            }
+        };
+        (name.to_owned(), text)
     }
 }
 

@@ -49,6 +49,14 @@ impl Axis {
         })
     }
 
+    /// Where a place of the image is seen.
+    fn point(&self, place: f64) -> f64 {
+        self.steps.iter().fold(place, |place, step| match step {
+            Take::Backwards(last) => *last as f64 - place,
+            Take::Cut(cut) => cut.point(place),
+        })
+    }
+
     fn reverse(&mut self) {
         if let Some(last) = self.len.checked_sub(1) {
             self.steps.push(Take::Backwards(last));
@@ -136,6 +144,12 @@ impl Window {
             let cut = Cut::around(axis.len, pixels, padding);
             axis.cut(axis.len + 2 * pixels, cut);
         }
+    }
+
+    /// Where a place of the image is seen, column and row.
+    pub(crate) fn point(&self, x: f64, y: f64) -> (f64, f64) {
+        let (x, y) = if self.swapped { (y, x) } else { (x, y) };
+        (self.cols.point(x), self.rows.point(y))
     }
 
     /// The rows of the image that are seen, in the order of [`arrange`](Self::arrange).

@@ -546,6 +546,14 @@ fn show_batch_shows_as_many_images_as_asked_for() {
     // Eight images are all that a batch has.
     assert_eq!(titles(5), 8);
     assert!(data.show_batch(0).is_err());
+    // Nothing can be trained of less than a batch, but looked at.
+    let small = builder().batch_size(1_000).build().unwrap();
+    assert!(matches!(
+        small.one_batch(DatasetType::Train),
+        Err(Error::BatchLargerThanSet { .. })
+    ));
+    let svg = small.show_batch(2).unwrap().to_svg();
+    assert_eq!(svg.matches("</text>").count(), 4);
 }
 
 #[test]

@@ -69,10 +69,35 @@ fn each_transform_is_a_step_in_the_order_of_application() {
     };
     assert!(place("Rotate") < place("FlipLr") && place("FlipLr") < place("CropPad"));
     assert_eq!(place("CropPad"), summary.steps.len() - 1);
+    // The number that was drawn is said, and lies in its range.
+    let drawn = |index: usize, name: &str| -> Option<f64> {
+        let summary = data.summary(DatasetType::Train, index).unwrap();
+        let step = summary.steps.into_iter().find(|step| step.name == name)?;
+        let number = step
+            .text
+            .split([' ', ','])
+            .find_map(|word| word.parse().ok())?;
+        (!step.text.starts_with("does not")).then_some(number)
+    };
+    let numbers = |name| (0..20).filter_map(move |index| drawn(index, name));
+    let within = |name, low: f64, high: f64| {
+        let all: Vec<f64> = numbers(name).collect();
+        assert!(all.len() > 5, "{name}: {all:?}");
+        assert!(
+            all.iter().all(|x| (low..=high).contains(x)),
+            "{name}: {all:?}"
+        );
+        assert!(all.iter().any(|x| *x != all[0]), "{name}: {all:?}");
+    };
+    within("Rotate", -10.0, 10.0);
+    within("Zoom", 1.0, 1.1);
+    within("Brightness", 0.4, 0.6);
+    within("Contrast", 0.8, 1.25);
+    within("CropPad", 0.0, 1.0);
     // Something happens, and something does not, to one of these items.
     let changes = |index: usize| {
         let text = data.summary(DatasetType::Train, index).unwrap().to_string();
-        text.matches("changes nothing here").count()
+        text.matches("does not happen here").count()
     };
     let still: usize = (0..10).map(changes).sum();
     assert!(still > 0 && still < 10 * names);

@@ -11,7 +11,8 @@ use serde_json::Value;
 use vision_data::transforms::{presize, rand_pad, rand_resize_crop, zoom_crop};
 use vision_data::{
     Batch, BatchTransform, DatasetType, Device, Draw, Error, Image, ImageDataBunch, Mask,
-    PaddingMode, Pipeline, ResizeMethod, Resizing, Size, Transform, Transforms, get_transforms,
+    PaddingMode, Pipeline, PixelSize, Point, ResizeMethod, Resizing, Size, Transform, Transforms,
+    get_transforms,
 };
 
 fn pipeline(transforms: &[Transform]) -> Pipeline {
@@ -44,7 +45,27 @@ fn places(transforms: &[Transform], at: (usize, usize)) -> Vec<(usize, usize)> {
         .map(|i| (red[i] - if places.contains(&i) { 1.0 } else { 0.0 }).abs())
         .sum();
     assert!(off < 5e-7, "{transforms:?}: off by {off}: {red:?}");
-    places.into_iter().map(|i| (i / width, i % width)).collect()
+    let places: Vec<_> = places.into_iter().map(|i| (i / width, i % width)).collect();
+    let (row, col) = point(transforms, at);
+    let is_there =
+        |&(r, c): &(usize, usize)| (row - r as f64).abs() < 1e-9 && (col - c as f64).abs() < 1e-9;
+    assert!(
+        places.iter().any(is_there),
+        "{transforms:?}: a point goes to {row}, {col}"
+    );
+    places
+}
+
+/// Where a point is, which has to be where the dot is; row and column.
+fn point(transforms: &[Transform], (row, col): (usize, usize)) -> (f64, f64) {
+    let pipeline = pipeline(transforms);
+    let size = PixelSize {
+        width: 5,
+        height: 5,
+    };
+    let start = Point::new(col as f64, row as f64);
+    let moved = pipeline.points(&[start], size, &pipeline.draw(1, 0, 0));
+    (moved[0].y, moved[0].x)
 }
 
 /// Where the label of a dot is, by the nearest neighbour.
@@ -208,6 +229,9 @@ fn a_dot_goes_where_fastais_tests_say() {
     assert!(labelled(&[Transform::zoom(2.0)], start).contains(&(4, 4)));
     assert!(labelled(&[Transform::squish(0.5)], start).contains(&(3, 4)));
     assert!(labelled(&[Transform::squish(2.0)], start).contains(&(4, 3)));
+    assert_eq!(point(&[Transform::zoom(2.0)], start), (4.0, 4.0));
+    assert_eq!(point(&[Transform::squish(0.5)], start), (3.0, 4.0));
+    assert_eq!(point(&[Transform::squish(2.0)], start), (4.0, 3.0));
 }
 
 #[test]
@@ -400,6 +424,151 @@ fn a_mask_goes_through_the_same_draw_as_its_image() {
     }
 }
 
+/// A bell of light, three deviations wide, around a place of an image.
+fn light(width: usize, height: usize, (x, y): (f64, f64)) -> Image {
+    let bell = |i: usize| {
+        let (dx, dy) = ((i % width) as f64 - x, (i / width) as f64 - y);
+        (255.0 * (-(dx * dx + dy * dy) / 18.0).exp()).round() as u8
+    };
+    let pixels = (0..width * height).flat_map(|i| [bell(i); 3]).collect();
+    Image::from_rgb8(width as u32, height as u32, pixels).unwrap()
+}
+
+/// The centre of all light, and how far it reaches: the square root of its mean square distance.
+fn centre((height, width, planes): &(usize, usize, Vec<f32>)) -> (f64, f64, f64) {
+    let mean = |of: &dyn Fn(f64, f64) -> f64| {
+        let (mut sum, mut total) = (0.0, 0.0);
+        for (i, &value) in planes[..height * width].iter().enumerate() {
+            sum += f64::from(value) * of((i % width) as f64, (i / width) as f64);
+            total += f64::from(value);
+        }
+        sum / total.max(1e-9)
+    };
+    let (x, y) = (mean(&|x, _| x), mean(&|_, y| y));
+    let spread = mean(&|u, v| (u - x).powi(2) + (v - y).powi(2)).sqrt();
+    (x, y, spread)
+}
+
+#[test]
+fn points_go_through_the_same_draw_as_their_image() {
+    let some = |transforms: Vec<Transform>, size: Option<Size>| (transforms, size);
+    let movers = [
+        some(get_transforms().train, Some(90.into())),
+        some(get_transforms().train, Some((70, 110).into())),
+        some(get_transforms().train, None),
+        some(rand_pad(7, 90, PaddingMode::Zeros), Some(90.into())),
+        some(rand_resize_crop(80, 1.5, [0.75, 1.33]), Some(80.into())),
+        some(
+            vec![
+                Transform::dihedral(),
+                Transform::perspective_warp([-0.2, 0.2]),
+            ],
+            Some(100.into()),
+        ),
+        some(
+            vec![
+                Transform::pad(9, PaddingMode::Zeros),
+                Transform::rotate([-40.0, 40.0]),
+            ],
+            None,
+        ),
+        some(
+            vec![
+                Transform::tilt(0..=3, [-0.3, 0.3]),
+                Transform::skew(0..=7, [-0.3, 0.3]),
+            ],
+            None,
+        ),
+        // Four and ten times smaller, by areas first; and by Pillow.
+        some(vec![Transform::flip_lr()], Some(40.into())),
+        some(vec![Transform::dihedral_affine()], Some((40, 16).into())),
+        some(presize().train, Some(64.into())),
+        some(presize().valid, Some(64.into())),
+        some(vec![Transform::trivial_augment()], None),
+        some(vec![Transform::rand_augment()], Some(120.into())),
+    ];
+    for (which, (transforms, size)) in movers.into_iter().enumerate() {
+        let resizing = Resizing {
+            size,
+            padding_mode: PaddingMode::Zeros,
+            ..Resizing::default()
+        };
+        let pipeline = Pipeline::new(&transforms, resizing).unwrap();
+        let mut compared = 0;
+        for index in 0..60 {
+            let at = [(60.0, 50.0), (100.0, 50.0), (80.0, 90.0)][index as usize % 3];
+            let draw = pipeline.draw(5, 1, index);
+            let found = pixels(&pipeline, &light(160, 120, at), &draw);
+            let (x, y, spread) = centre(&found);
+            let size = PixelSize {
+                width: 160,
+                height: 120,
+            };
+            let moved = pipeline.points(&[Point::new(at.0, at.1)], size, &draw)[0];
+            // Light that is cut off at an edge, or was made by an operation on colours, has another
+            // centre.
+            let edge = moved.x.min(moved.y);
+            let edge = edge.min((found.1 as f64 - moved.x).min(found.0 as f64 - moved.y));
+            if edge < 2.5 * spread || spread > 9.0 {
+                continue;
+            }
+            compared += 1;
+            // A warp moves the middle of a spot a little otherwise than its light,
+            let off = (moved.x - x).hypot(moved.y - y);
+            // and the nearest neighbour rounds; what only stretches does neither.
+            let most = if [3, 4, 6, 8, 10, 11].contains(&which) {
+                0.06
+            } else {
+                0.35
+            };
+            assert!(off < most, "{which}, {index}: {moved:?}, light {x} {y}");
+        }
+        assert!(compared > 15, "{which}: {compared}");
+    }
+}
+
+#[test]
+fn a_point_that_is_cropped_away_lies_outside() {
+    let resizing = Resizing {
+        size: Some(50.into()),
+        ..Resizing::default()
+    };
+    let pipeline = Pipeline::new(&[], resizing).unwrap();
+    let (size, result) = (
+        PixelSize {
+            width: 200,
+            height: 100,
+        },
+        PixelSize {
+            width: 50,
+            height: 50,
+        },
+    );
+    // fastai makes it 50 by 100 and cuts the middle out, from column 25: the last column, 199, is 99
+    // then, and 74 after it.
+    let ends = [Point::new(0.0, 0.0), Point::new(199.0, 99.0)];
+    let moved = pipeline.points(&ends, size, &pipeline.draw(0, 0, 0));
+    let near = |a: Point, x: f64, y: f64| (a.x - x).hypot(a.y - y) < 0.51;
+    assert!(
+        near(moved[0], -25.0, 0.0) && near(moved[1], 74.0, 49.0),
+        "{moved:?}"
+    );
+    assert!(moved.iter().all(|point| !point.is_within(result)));
+    assert!(Point::new(-0.5, 49.4).is_within(result));
+    // Of one pixel there is only the middle.
+    let one = PixelSize {
+        width: 1,
+        height: 1,
+    };
+    let moved = pipeline.points(&[Point::new(0.0, 0.0)], one, &pipeline.draw(0, 0, 0));
+    assert_eq!(moved, [Point::new(24.5, 24.5)]);
+    assert!(
+        pipeline
+            .points(&[], size, &pipeline.draw(0, 0, 0))
+            .is_empty()
+    );
+}
+
 #[test]
 fn an_image_target_of_another_size_goes_through_the_same_draw() {
     let (image, _) = disc(160);
@@ -568,6 +737,41 @@ fn without_a_size_fastais_transforms_work_on_a_raw_image() {
     let valid = pipeline(&valid);
     let (_, _, planes) = pixels(&valid, &image, &valid.draw(0, 0, 0));
     assert_eq!(planes[1], f32::from(image.pixels()[3]) / 255.0);
+}
+
+#[test]
+fn turning_by_a_quarter_needs_a_square_or_a_crop() {
+    let new = |transform, size: Size, resize_method| {
+        let resizing = Resizing {
+            size: Some(size),
+            resize_method,
+            ..Resizing::default()
+        };
+        Pipeline::new(&[transform], resizing)
+    };
+    let error = new(Transform::dihedral(), (20, 30).into(), None).unwrap_err();
+    assert!(error.to_string().contains("DihedralAffine"), "{error}");
+    let cropped = new(
+        Transform::dihedral(),
+        (20, 30).into(),
+        Some(ResizeMethod::Crop),
+    );
+    for fine in [
+        cropped,
+        new(Transform::dihedral(), 20.into(), None),
+        new(Transform::dihedral(), (20, 20).into(), None),
+        new(Transform::dihedral_affine(), (20, 30).into(), None),
+    ] {
+        let pipeline = fine.unwrap();
+        let shapes: Vec<_> = (0..20)
+            .map(|i| {
+                pipeline
+                    .image(&picture(30, 40), &pipeline.draw(0, 0, i))
+                    .shape()
+            })
+            .collect();
+        assert!(shapes.iter().all(|shape| *shape == shapes[0]), "{shapes:?}");
+    }
 }
 
 #[test]

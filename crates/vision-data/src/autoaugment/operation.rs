@@ -1,6 +1,7 @@
 //! Which operation, and how strong.
 
-use crate::autoaugment::{affine, pixels};
+use crate::autoaugment::affine::{self, Matrix};
+use crate::autoaugment::pixels;
 use crate::rng::Rng;
 
 /// torchvision's fourteen, in its order.
@@ -132,16 +133,23 @@ impl Operation {
         height: usize,
         width: usize,
     ) -> Vec<T> {
+        match self.matrix(height, width) {
+            Some(matrix) => affine::nearest::<C, _>(&pixels, height, width, matrix),
+            None => pixels,
+        }
+    }
+
+    /// How it moves pixels, if it does.
+    pub(crate) fn matrix(&self, height: usize, width: usize) -> Option<Matrix> {
         let m = self.magnitude(height, width);
-        let matrix = match self.kind {
+        Some(match self.kind {
             Kind::ShearX => [1.0, m, 0.0, 0.0, 1.0, 0.0],
             Kind::ShearY => [1.0, 0.0, 0.0, m, 1.0, 0.0],
             Kind::TranslateX => [1.0, 0.0, -m.trunc(), 0.0, 1.0, 0.0],
             Kind::TranslateY => [1.0, 0.0, 0.0, 0.0, 1.0, -m.trunc()],
             Kind::Rotate => affine::rotation(m, height, width),
-            _ => return pixels,
-        };
-        affine::nearest::<C, _>(&pixels, height, width, matrix)
+            _ => return None,
+        })
     }
 }
 

@@ -1,12 +1,14 @@
 //! The one error type of this crate.
 
+use std::fmt;
+
 use vision_data::DatasetType;
 
 /// The error of whoever delivers the pictures of a data set.
 pub type ImageError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What can go wrong in this crate.
-#[derive(Debug, thiserror::Error)]
+#[derive(thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The learner could not predict.
@@ -76,6 +78,13 @@ pub enum Error {
         /// What was given.
         found: String,
     },
+}
+
+/// The message, as a program whose `main` returns this error prints it.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// A result with this crate's [`Error`].

@@ -1,3 +1,4 @@
+use std::fmt;
 use std::path::PathBuf;
 
 use thiserror::Error;
@@ -6,7 +7,7 @@ use vision_data::TargetKind;
 use crate::cache_features::CacheRefusal;
 
 /// What can go wrong in this crate.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Reading or decoding the data failed.
@@ -178,6 +179,13 @@ pub enum Error {
         /// Its error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+/// The message, as a program whose `main` returns this error prints it.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 /// A result with this crate's [`enum@Error`].

@@ -1,11 +1,11 @@
-use std::{io, path::PathBuf};
+use std::{fmt, io, path::PathBuf};
 
 use thiserror::Error;
 
 use crate::weights::Mismatch;
 
 /// What can go wrong in this crate.
-#[derive(Debug, Error)]
+#[derive(Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No architecture has that name.
@@ -177,6 +177,13 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+/// The message, as a program whose `main` returns this error prints it.
+impl fmt::Debug for Error {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        fmt::Display::fmt(self, f)
+    }
 }
 
 fn near_names(near: &[&str]) -> String {

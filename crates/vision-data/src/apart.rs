@@ -45,11 +45,18 @@ pub(crate) fn part_folder(root: &Path, name: &str, part: &'static str) -> Result
     if folder.is_dir() {
         return Ok(folder);
     }
+    let (option, others): (_, &[&str]) = match part {
+        "training" => ("train", &["train", "training"]),
+        "validation" => ("valid", &["valid", "val", "validation", "dev", "test"]),
+        _ => ("test", &["test", "testing"]),
+    };
+    let meant = others.iter().find(|other| root.join(other).is_dir());
     Err(Error::MissingFolder {
         folder: root.to_owned(),
         name: name.to_owned(),
         part,
         found: describe_folder(root),
+        meant: meant.map(|other| format!("`.{option}({other:?})`")),
     })
 }
 

@@ -551,9 +551,14 @@ impl fmt::Display for ImageDataBunch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "{}: {} classes, {} training, {} validation and {} test images, batches of {}",
+            "{}: {}, {} training, {} validation and {} test images, batches of {}",
             self.path.display(),
-            self.c(),
+            match self.kind {
+                TargetKind::Category => format!("{} classes", self.c),
+                TargetKind::MultiCategory => format!("{} classes, any number an image", self.c),
+                TargetKind::Float if self.c == 1 => "a number an image".to_owned(),
+                TargetKind::Float => format!("{} numbers an image", self.c),
+            },
             self.train.len(),
             self.valid.len(),
             self.test.as_ref().map_or(0, ImageDataset::len),

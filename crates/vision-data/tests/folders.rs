@@ -151,6 +151,21 @@ fn a_missing_train_folder_is_named_with_what_is_there_instead() {
 }
 
 #[test]
+fn a_folder_of_another_name_that_may_be_meant_is_named_with_its_option() {
+    let folder = folder(&[
+        "train/a/1.png",
+        "train/b/1.png",
+        "val/a/1.png",
+        "val/b/1.png",
+    ]);
+    says(&error(&folder), &["`.valid(\"val\")` may be meant"]);
+    let build = ImageDataBunch::from_folder(folder.path())
+        .valid("val")
+        .build();
+    assert_eq!(build.unwrap().valid_ds().len(), 2);
+}
+
+#[test]
 fn a_path_that_is_no_folder_is_told_apart_from_one_that_is_not_there() {
     let folder = folder(&["file"]);
     let build = |name: &str| ImageDataBunch::from_folder(folder.path().join(name)).build();

@@ -76,6 +76,7 @@
 //! # Ok::<(), vision_data::Error>(())
 //! ```
 
+use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, listed};
@@ -388,21 +389,47 @@ impl SplitList {
                 _ => self.list.path().to_owned(),
             },
             hint: match (given, self.folders.is_empty()) {
-                (true, _) => "Add them to the classes, or leave such items out with drop_unknown",
-                (false, false) => {
-                    "Check the names of the folders, name the classes to use with `.classes`, or \
-                     leave such items out with drop_unknown"
+                (true, _) => {
+                    "Add them to the classes, or leave such items out with drop_unknown".to_owned()
                 }
-                (false, true) => {
-                    "The split put all items of such a class in validation: use another seed or a \
-                     smaller valid_pct, a stratified split, add images, name the classes with \
-                     `.classes`, or leave such items out with drop_unknown"
-                }
+                (false, false) => "Check the names of the folders, name the classes to use with \
+                                   `.classes`, or leave such items out with drop_unknown"
+                    .to_owned(),
+                (false, true) => format!(
+                    "{}The split put all items of such a class in validation: use another seed or \
+                     a smaller valid_pct, a stratified split, add images, name the classes with \
+                     `.classes`, or leave such items out with drop_unknown",
+                    other_kind(&unknown, &known)
+                ),
             },
             unknown,
             known,
         }
     }
+}
+
+/// A sentence, where labels that are met once or twice look like those of another kind.
+fn other_kind(unknown: &[Dropped], known: &[String]) -> String {
+    let labels = || known.iter().chain(unknown.iter().map(|d| &d.label));
+    if labels().all(|label| label.parse::<f64>().is_ok()) {
+        return "If they are numbers to be predicted and no classes, say so with `.label_with` and \
+                LabelOptions::with_kind(TargetKind::Float). "
+            .to_owned();
+    }
+    let several = [" ", ";", "|", ","].into_iter().find(|&between| {
+        let parts: HashSet<&str> = known
+            .iter()
+            .flat_map(|label| label.split(between))
+            .collect();
+        let mut unknown = unknown.iter().map(|d| d.label.as_str());
+        labels().any(|label| label.contains(between))
+            && unknown.all(|label| label.split(between).all(|part| parts.contains(part)))
+    });
+    several.map_or_else(String::new, |between| {
+        format!(
+            "If {between:?} is between several classes of an image: `.label_delim({between:?})`. "
+        )
+    })
 }
 
 /// No item of a part has one of the classes.

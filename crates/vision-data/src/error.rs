@@ -456,7 +456,7 @@ pub enum Error {
         /// The classes: those given, or those of the training images.
         known: Vec<String>,
         /// What to do about it.
-        hint: &'static str,
+        hint: String,
     },
     /// The label of an item cannot be used.
     #[error("the label of {} cannot be used: expected {expected}, found {found}", path.display())]

@@ -152,7 +152,7 @@ impl LabelLists {
                 folder: list.path().to_owned(),
                 unknown,
                 known: self.classes,
-                hint: "Check the labels, or add the test files without them (add_test)",
+                hint: "Check the labels, or add the test files without them (add_test)".to_owned(),
             });
         }
         let all: Vec<usize> = (0..list.len()).collect();

@@ -502,3 +502,18 @@ fn a_learner_to_predict_may_have_several_classes_an_item() {
         .unwrap_err();
     assert!(matches!(error, Error::TooFewClasses { .. }));
 }
+
+#[test]
+fn an_unknown_label_that_may_be_several_or_a_number_says_how_to_read_it() {
+    let says = |labels: &[&str], valid: &[usize], text: &str, expected: bool| {
+        let error = column(labels, valid).label_from_df(["label"]).unwrap_err();
+        assert!(matches!(error, Error::UnknownClasses { .. }), "{error}");
+        assert_eq!(error.to_string().contains(text), expected, "{error}");
+    };
+    let tags = ["haze road", "haze", "road water", "road haze"];
+    says(&tags, &[3], "label_delim(\" \")", true);
+    let names = ["golden retriever", "pug", "boxer", "golden hamster"];
+    says(&names, &[3], "label_delim", false);
+    says(&["31", "8", "62", "17"], &[3], "TargetKind::Float", true);
+    says(&["31", "8", "62", "old"], &[3], "TargetKind::Float", false);
+}

@@ -50,13 +50,15 @@ pub(crate) fn part_folder(root: &Path, name: &str, part: &'static str) -> Result
         "validation" => ("valid", &["valid", "val", "validation", "dev", "test"]),
         _ => ("test", &["test", "testing"]),
     };
-    let meant = others.iter().find(|other| root.join(other).is_dir());
+    let mut found = describe_folder(root);
+    if let Some(other) = others.iter().find(|other| root.join(other).is_dir()) {
+        found.push_str(&format!(", of which `.{option}({other:?})` may be meant"));
+    }
     Err(Error::MissingFolder {
         folder: root.to_owned(),
         name: name.to_owned(),
         part,
-        found: describe_folder(root),
-        meant: meant.map(|other| format!("`.{option}({other:?})`")),
+        found,
     })
 }
 

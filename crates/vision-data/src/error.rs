@@ -364,9 +364,8 @@ pub enum Error {
     /// A part of the set has no folder.
     #[error(
         "{} has no folder {name:?} for the {part} images: expected {name}/CLASS/IMAGE, as in \
-         {name}/cat/1.jpg (or pass `.valid_pct(0.2)` to split the images at random); found {found}{}",
-        folder.display(),
-        meant.as_ref().map_or_else(String::new, |meant| format!(", of which {meant} may be meant"))
+         {name}/cat/1.jpg (or pass `.valid_pct(0.2)` to split the images at random); found {found}",
+        folder.display()
     )]
     MissingFolder {
         /// The root of the set.
@@ -375,10 +374,8 @@ pub enum Error {
         name: String,
         /// Training, validation or test.
         part: &'static str,
-        /// What the root holds.
+        /// What the root holds, and how to name what may be it: `.valid("val")`.
         found: String,
-        /// How to name a folder that is there and is likely to be it: `.valid("val")`.
-        meant: Option<String>,
     },
     /// A folder has no image in it, at any depth.
     #[error(

@@ -317,3 +317,131 @@ fn five_epochs_learn_drawn_digits_and_predictions_agree_with_get_preds() {
     let train = learner.get_preds(DatasetType::Train).unwrap();
     assert_eq!(train.len(), 300 / 32 * 32);
 }
+
+/// Grows the rate as fastai's finder does.
+struct Growing;
+
+impl Callback for Growing {
+    fn on_batch_begin(&mut self, ctx: &mut Context<'_>) -> vision::learner::Result<()> {
+        let lr = 1e-4 * 1e4_f64.powf(ctx.state.iteration as f64 / 12.0);
+        ctx.optimizer
+            .groups_mut()
+            .iter_mut()
+            .for_each(|group| group.lr = lr);
+        Ok(())
+    }
+}
+
+// fastai-v1.md, section 2.5.
+#[test]
+fn lr_find_trains_with_fastais_rates_and_ends_where_the_loss_diverges() {
+    let digits = support::digits(20, 4);
+    let mut learner = support::learner(support::data(&digits.path, 8));
+    let config = || LrFindConfig::new().with_stop_div(false);
+    let found = learner.lr_find_with(config()).unwrap();
+    assert_eq!((found.lrs.len(), found.losses.len()), (100, 100));
+    assert_eq!((found.raw_losses.len(), found.moms), (100, vec![0.9; 100]));
+    for (i, lr) in [(0, 1e-7), (1, 1.20226e-7), (50, 1e-3), (99, 8.31764)] {
+        let found = found.lrs[i];
+        assert!((found - lr).abs() < 1e-5 * lr, "batch {i}: {found}");
+    }
+    // Acceptance case 33, which stops for the loss: there is a batch with more than four times the least.
+    let config = config().with_start_lr(1e-6).with_num_it(90).with_wd(0.002);
+    let found = learner.lr_find_with(config.with_stop_div(true)).unwrap();
+    assert_eq!((found.lrs[0], found.moms.len()), (1e-6, found.lrs.len()));
+    let least = |losses: &[f64]| losses.iter().copied().fold(f64::INFINITY, f64::min);
+    let (last, before) = found.losses.split_last().unwrap();
+    assert!(
+        found.lrs.len() < 90 && *last > 4.0 * least(before),
+        "{found:?}"
+    );
+    assert!(
+        before
+            .iter()
+            .enumerate()
+            .all(|(i, loss)| *loss <= 4.0 * least(&before[..=i]))
+    );
+    assert!(found.suggestion().unwrap().minimum < 1.0);
+}
+
+#[test]
+fn lr_find_changes_nothing_that_comes_after_it() {
+    let digits = support::digits(20, 4);
+    let run = |find: bool, prepare: fn(&mut Learner)| {
+        let mut learner = support::learner(support::data(&digits.path, 8));
+        prepare(&mut learner);
+        let look = |learner: &mut Learner| {
+            let config = LrFindConfig::new().with_num_it(12).with_end_lr(1.0);
+            if find {
+                let entries = learner.layer_groups();
+                let found = learner.lr_find_with(config).unwrap();
+                assert_eq!(found.lrs.len(), found.losses.len());
+                let trainable = |groups: Vec<Vec<vision::models::state::Entry>>| -> Vec<bool> {
+                    groups.into_iter().flatten().map(|e| e.trainable).collect()
+                };
+                assert_eq!(trainable(learner.layer_groups()), trainable(entries));
+            }
+        };
+        look(&mut learner);
+        learner.fit_one_cycle(1, 1e-3).unwrap();
+        look(&mut learner);
+        learner.fit(1, 1e-3).unwrap();
+        let losses = learner.recorder().raw_losses.clone();
+        (learner.weights(), losses, learner.recorder().epochs.len())
+    };
+    for prepare in [
+        |_: &mut Learner| {},
+        |learner: &mut Learner| learner.freeze().unwrap(),
+    ] {
+        let (with, losses, epochs) = run(true, prepare);
+        let (without, same_losses, _) = run(false, prepare);
+        assert_eq!((losses, epochs), (same_losses, 2));
+        for (a, b) in with.iter().zip(&without) {
+            assert_eq!((&a.name, &a.values), (&b.name, &b.values));
+        }
+    }
+}
+
+#[test]
+fn lr_find_sees_the_losses_that_training_at_its_rates_has() {
+    let digits = support::digits(20, 4);
+    for (bn_freeze, freeze) in [(false, false), (false, true), (true, true)] {
+        let new = || {
+            let mut learner = create_cnn(support::data(&digits.path, 8), Arch::ResNet18)
+                .pretrained(false)
+                .bn_freeze(bn_freeze)
+                .silent(true)
+                .build()
+                .unwrap();
+            if freeze {
+                learner.freeze().unwrap();
+            }
+            // With moments to begin with.
+            learner.fit(1, 1e-4).unwrap();
+            learner
+        };
+        let config = LrFindConfig::new().with_start_lr(1e-4).with_end_lr(1.0);
+        let config = config.with_num_it(12).with_stop_div(false);
+        let found = new().lr_find_with(config).unwrap();
+        let fit = FitConfig::new(3).with_lr(1e-4).with_callback(Growing);
+        let record = new().fit_with(fit).unwrap();
+        for (i, (a, b)) in found.raw_losses.iter().zip(&record.raw_losses).enumerate() {
+            assert!(
+                (a - b).abs() <= 1e-9 * b.abs(),
+                "{bn_freeze} {freeze} {i}: {a}, {b}"
+            );
+        }
+    }
+}
+
+#[test]
+fn lr_find_ends_with_what_it_has_when_the_loss_is_no_number_any_more() {
+    let digits = support::digits(20, 4);
+    let mut learner = support::learner(support::data(&digits.path, 8));
+    let config = LrFindConfig::new().with_start_lr(1e30).with_end_lr(1e38);
+    let found = learner.lr_find_with(config.with_stop_div(false)).unwrap();
+    assert!((1..100).contains(&found.lrs.len()), "{found:?}");
+    assert_eq!(found.lrs.len(), found.losses.len());
+    assert!(found.losses.iter().all(|loss| loss.is_finite()));
+    learner.fit(1, 1e-3).unwrap();
+}

@@ -29,7 +29,7 @@
 //! | [`ClassificationInterpretation`] | predictions of a data set, and what follows from them |
 //! | [`ConfusionMatrix`] | who is taken for whom, counted one item at a time; scores of each class |
 //! | [`ImageGrid`] | pictures with titles |
-//! | [`LineChart`] | losses and learning rates |
+//! | [`LineChart`] | losses and learning rates; [`plot_lr_find`] of a learning-rate finder |
 //! | [`Figure`] | any of these, to be saved |
 
 mod confusion;
@@ -41,5 +41,5 @@ mod plot;
 pub use confusion::{ClassScores, ConfusionMatrix};
 pub use error::{Error, ImageError, Result};
 pub use interpretation::ClassificationInterpretation;
-pub use plot::{ConfusionPlotConfig, LineChart, LossTitle, Scale, TopLossesConfig};
+pub use plot::{ConfusionPlotConfig, LineChart, LossTitle, Scale, TopLossesConfig, plot_lr_find};
 pub use vision_data::figure::{Figure, ImageGrid};

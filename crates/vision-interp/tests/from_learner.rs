@@ -5,8 +5,8 @@ mod support;
 
 use support::texts;
 use vision_data::{DatasetType, ImageDataBunch, Stats, synthetic};
-use vision_interp::{ClassificationInterpretation, Error};
-use vision_learner::{Learner, create_cnn};
+use vision_interp::{ClassificationInterpretation, Error, plot_lr_find};
+use vision_learner::{Learner, LrFindConfig, create_cnn};
 use vision_models::Arch;
 
 /// Ten validation and forty training pictures of 28 x 28.
@@ -128,4 +128,24 @@ fn a_batch_is_drawn_with_the_names_of_its_classes() {
         data.show_batch(0),
         Err(vision_data::Error::BadOption { option: "rows", .. })
     ));
+}
+
+#[test]
+fn growing_learning_rates_are_drawn_with_what_they_suggest() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut learner = learner(data(&folder));
+    let config = LrFindConfig::new().with_num_it(40).with_end_lr(1.0);
+    let found = learner.lr_find_with(config).unwrap();
+    let shown = texts(&plot_lr_find(&found).unwrap().to_svg(), "text");
+    let suggestion = found.suggestion().unwrap();
+    for text in [
+        "learning rate".to_owned(),
+        format!("steepest {:.1e}", suggestion.steepest),
+        format!("valley {:.1e}", suggestion.valley),
+    ] {
+        assert!(shown.contains(&text), "{text}: {shown:?}");
+    }
+    let config = LrFindConfig::new().with_num_it(1);
+    let one = learner.lr_find_with(config).unwrap();
+    assert!(one.suggestion().is_none() && plot_lr_find(&one).is_ok());
 }

@@ -40,7 +40,7 @@ pub struct Learner {
     pub(crate) optimizer: Option<GroupedOptimizer>,
     pub(crate) epochs_trained: u64,
     dropout: RandomStream,
-    recorder: Recorder,
+    pub(crate) recorder: Recorder,
     warnings: Vec<String>,
     pub(crate) report: Option<LoadReport>,
     /// What the body gives, if that is kept; see [`Learner::cache_features`].
@@ -366,6 +366,13 @@ impl Learner {
         let rule = (self.settings.optimizer)();
         let (true_wd, bn_wd) = (self.settings.true_wd, self.settings.bn_wd);
         GroupedOptimizer::new(rule, &self.groups, true_wd, bn_wd)
+    }
+
+    /// An optimizer with the same state, which goes its own way.
+    pub(crate) fn copy_of(&self, optimizer: &GroupedOptimizer) -> GroupedOptimizer {
+        let mut copy = self.fresh_optimizer();
+        copy.state_from(optimizer);
+        copy
     }
 
     /// The loss and the metrics over the validation set: `[loss, metrics..]` with their names.

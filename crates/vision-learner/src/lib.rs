@@ -19,7 +19,7 @@
 //! ```
 //!
 //! * Making a learner: [`create_cnn`], [`create_body`], [`create_head`], [`Cnn`], [`Pretrained`].
-//! * Training: [`Learner::fit_one_cycle`], [`FitConfig`], [`LearningRate`], [`schedule`]; the head alone, fast:
+//! * Training: [`Learner::lr_find`], [`Learner::fit_one_cycle`], [`FitConfig`], [`LearningRate`], [`schedule`]; the head alone, fast:
 //!   [`Learner::cache_features`].
 //! * Parts: [`Loss`], [`Metric`], [`Optimizer`], [`Callback`]; what happened: [`Recorder`].
 //! * Using it: [`Learner::predict`], [`Learner::get_preds`], [`Learner::save`], [`Learner::load`];
@@ -45,6 +45,7 @@ mod learner;
 mod loading;
 mod loss;
 mod lr;
+mod lr_find;
 mod metrics;
 mod model;
 mod optim;
@@ -66,6 +67,7 @@ pub use head::{HeadConfig, HeadPlan, Ps, create_head};
 pub use learner::Learner;
 pub use loss::{BinaryCrossEntropy, CrossEntropy, Loss, MeanSquaredError};
 pub use lr::{LearningRate, WeightDecay, even_mults, slice};
+pub use lr_find::{LrFind, LrFindConfig, LrSuggestion};
 pub use metrics::{
     AverageMetric, Metric, RegressionMetric, Scores, accuracy, accuracy_thresh, argmax, error_rate,
     fbeta, mae, mse, r2_score, rmse,

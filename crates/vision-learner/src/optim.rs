@@ -254,6 +254,12 @@ impl GroupedOptimizer {
         self.state.get(&id)
     }
 
+    /// Takes over what another one remembers, and its hyper-parameters.
+    pub(crate) fn state_from(&mut self, other: &Self) {
+        self.groups.clone_from(&other.groups);
+        self.state.clone_from(&other.state);
+    }
+
     pub(crate) fn set_state(&mut self, id: ParamId, state: ParamState) {
         self.state.insert(id, state);
     }

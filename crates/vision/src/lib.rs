@@ -20,12 +20,12 @@ pub mod prelude {
         datasets::{Urls, untar_data},
         device, get_transforms,
     };
-    pub use vision_interp::ClassificationInterpretation;
+    pub use vision_interp::{ClassificationInterpretation, plot_lr_find};
     pub use vision_learner::{
         Adam, BinaryCrossEntropy, Callback, Cnn, CrossEntropy, FitConfig, Head, HeadConfig,
-        Learner, LearningRate, MeanSquaredError, Model, Predictions, Pretrained, Sgd, accuracy,
-        accuracy_thresh, cnn_learner, create_body, create_cnn, create_head, error_rate, fbeta, mae,
-        mse, r2_score, rmse, slice,
+        Learner, LearningRate, LrFind, LrFindConfig, MeanSquaredError, Model, Predictions,
+        Pretrained, Sgd, accuracy, accuracy_thresh, cnn_learner, create_body, create_cnn,
+        create_head, error_rate, fbeta, mae, mse, r2_score, rmse, slice,
     };
     pub use vision_models::{
         Arch, Cut,

@@ -4,10 +4,12 @@ mod axis;
 mod colour;
 mod confusion;
 mod line_chart;
+mod lr_find;
 mod top_losses;
 
 pub use confusion::ConfusionPlotConfig;
 pub use line_chart::{LineChart, Scale};
+pub use lr_find::plot_lr_find;
 pub use top_losses::{LossTitle, TopLossesConfig};
 
 use crate::{Error, Result};

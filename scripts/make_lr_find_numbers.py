@@ -16,3 +16,8 @@ places = list(range(len(losses)))
 print("steepest", np.gradient(losses).argmin())
 print("valley", int(valley(places, list(losses), 100)[0]))
 print("minimum", losses.argmin())
+
+# Jagged ones: loss i of number k.
+for k in range(5):
+    jagged = [((i * 37 + k * 53 + i * i * 11) % 101) / 20 - 0.05 * i for i in range(40)]
+    print("valley of", k, int(valley(list(range(40)), jagged, 40)[0]))

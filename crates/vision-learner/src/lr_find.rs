@@ -178,9 +178,9 @@ fn valley(losses: &[f64]) -> usize {
             end = i;
         }
     }
-    let start = end.saturating_sub(lengths[end]);
-    let section = (end - start) as f64 / 3.0;
-    start + section as usize + (section / 2.0) as usize
+    // fastai counts from one before the first of them.
+    let section = lengths[end] as f64 / 3.0;
+    (end + section as usize + (section / 2.0) as usize).saturating_sub(lengths[end])
 }
 
 impl Learner {
@@ -344,6 +344,16 @@ mod tests {
         assert_eq!(suggestion.steepest, found.lrs[10 + 50]);
         assert_eq!(suggestion.valley, found.lrs[10 + 36]);
         assert_eq!(suggestion.minimum, found.lrs[10 + 75] / 10.0);
+    }
+
+    #[test]
+    fn the_valley_is_fastais_on_jagged_losses_too() {
+        for (k, expected) in [32, 31, 25, 31, 33].into_iter().enumerate() {
+            let loss = |i: usize| ((i * 37 + k * 53 + i * i * 11) % 101) as f64 / 20.0;
+            let losses: Vec<f64> = (0..40).map(|i| loss(i) - 0.05 * i as f64).collect();
+            assert_eq!(valley(&losses), expected, "{k}");
+        }
+        assert_eq!((valley(&[1.0, 2.0, 3.0]), valley(&[3.0, 2.0, 1.0])), (0, 0));
     }
 
     #[test]

@@ -391,13 +391,18 @@ impl ImageDataBunch {
     }
 
     /// The same data, normalised with the statistics of its first training batch, as fastai's
-    /// `normalize()` without arguments.
+    /// `normalize()` without arguments: of the pictures before they are mixed
+    /// ([`batch_transform`](ImageDataBunchBuilder::batch_transform)).
     ///
     /// # Errors
     ///
     /// As [`normalize`](Self::normalize) and [`one_batch`](Self::one_batch).
     pub fn normalize_batch(self) -> Result<Self> {
-        let stats = self.one_batch(DatasetType::Train)?.images.stats();
+        let unmixed = Self {
+            batch_transforms: Arc::default(),
+            ..self.clone()
+        };
+        let stats = unmixed.one_batch(DatasetType::Train)?.images.stats();
         self.normalize(stats)
     }
 

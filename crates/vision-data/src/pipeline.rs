@@ -85,17 +85,10 @@ impl Pipeline {
                 found: format!("none, with {transform:?}"),
             });
         }
-        let swaps = |transform: &Transform| match transform {
-            Transform::Dihedral { k, .. } => k.high() > 3,
-            _ => false,
-        };
-        if let Some(size) = resizing.size
+        let (swaps, size) = (swaps_sides(&transforms), resizing.size);
+        if let (Some(transform), Some(size)) = (swaps, size)
             && size.height_width().0 != size.height_width().1
             && !resizing.method().crops()
-            && !transforms
-                .iter()
-                .any(|t| matches!(t, Transform::Crop { .. }))
-            && let Some(transform) = transforms.iter().find(|t| swaps(t))
         {
             return Err(Error::BadOption {
                 option: "transforms",
@@ -108,6 +101,14 @@ impl Pipeline {
             resizing,
             transforms,
         })
+    }
+
+    /// The same but for the transforms from number `len` on.
+    pub(crate) fn first(&self, len: usize) -> Self {
+        Self {
+            transforms: self.transforms.iter().take(len).cloned().collect(),
+            resizing: self.resizing,
+        }
     }
 
     /// The same transforms and another size.
@@ -225,4 +226,17 @@ impl Pipeline {
         let crops = self.resizing.method().crops();
         crops.then(|| self.resizing.target(source))
     }
+}
+
+/// The transform after which height and width may be swapped in the end, if there is one. Transforms are in
+/// the order of application.
+fn swaps_sides(transforms: &[Transform]) -> Option<&Transform> {
+    transforms
+        .iter()
+        .fold(None, |swaps, transform| match transform {
+            Transform::Dihedral { k, .. } if k.high() > 3 => Some(transform),
+            // What is cut out has the shape that was asked for.
+            Transform::Crop { .. } => None,
+            _ => swaps,
+        })
 }

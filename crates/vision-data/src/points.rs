@@ -52,7 +52,9 @@ impl Pipeline {
     /// ```
     pub fn points(&self, points: &[Point], size: PixelSize, draw: &Draw) -> Vec<Point> {
         let mut points = points.to_vec();
-        let mut source = (size.height as usize, size.width as usize);
+        // There is no image without a pixel.
+        let side = |side: u32| side.max(1) as usize;
+        let mut source = (side(size.height), side(size.width));
         for part in draw.parts() {
             let part = part.part(source, self.resizing().target(source));
             points

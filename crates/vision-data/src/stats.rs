@@ -16,6 +16,7 @@ use crate::error::{Error, Result};
 /// assert!(Stats { std: [0.0; 3], ..own }.check().is_err());
 /// ```
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Stats {
     /// The means.
     pub mean: [f32; 3],

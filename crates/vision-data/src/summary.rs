@@ -13,7 +13,6 @@ use crate::error::{Error, Result};
 use crate::facts::Facts;
 use crate::figure::{Figure, ImageGrid, printable};
 use crate::image::{Image, ImageProblem};
-use crate::pipeline::Pipeline;
 use crate::stats::Stats;
 use crate::transforms::Transform;
 
@@ -80,16 +79,11 @@ impl ImageDataBunch {
         let image = dataset.image(index)?;
         let mut steps = vec![decoded(&bytes, &image)];
 
-        let mut transforms = match part {
-            DatasetType::Train => self.transforms().train.clone(),
-            _ => self.transforms().valid.clone(),
-        };
-        transforms.sort_by_key(Transform::order);
+        let whole = self.pipeline(part);
         let mut happened = 0;
-        for some in 0..=transforms.len() {
-            let done = transforms.get(..some).unwrap_or_default();
+        for some in 0..=whole.transforms().len() {
             // Transforms draw one after the other, so those of a shorter list draw the same.
-            let pipeline = Pipeline::new(done, *self.resizing())?;
+            let pipeline = whole.first(some);
             let draw = pipeline.draw(self.seed(), 0, index as u64);
             let picture = pipeline.image(&image, &draw).picture(0);
             let picture = picture.ok_or(Error::NothingToDraw {
@@ -98,7 +92,7 @@ impl ImageDataBunch {
             let step = draw.steps.get(happened);
             happened = draw.steps.len();
             let same = steps.last().is_some_and(|step| step.picture == picture);
-            let (name, text) = match done.last() {
+            let (name, text) = match pipeline.transforms().last() {
                 None => resized(self, &picture),
                 Some(transform) => self.happens(transform, step, &image, same),
             };

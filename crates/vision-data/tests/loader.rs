@@ -10,8 +10,8 @@ use std::sync::OnceLock;
 use proptest::prelude::*;
 use vision_data::items::image_files;
 use vision_data::{
-    BadImages, Batch, DatasetType, Error, Image, ImageDataBunch, ImageDataBunchBuilder, Limits,
-    ReadConfig, Split, Stats, device, get_transforms, synthetic,
+    BadImages, Batch, BatchTransform, DatasetType, Error, Image, ImageDataBunch,
+    ImageDataBunchBuilder, Limits, ReadConfig, Split, Stats, device, get_transforms, synthetic,
 };
 
 /// 46 training and 18 validation images of digits, drawn once for all tests of this file.
@@ -412,6 +412,13 @@ fn statistics_of_a_batch_bring_its_mean_to_zero_and_its_deviation_to_one() {
         mean.abs() < 1e-3 && (variance - 1.0).abs() < 1e-3,
         "{mean}, {variance}"
     );
+    // What is done to batches as a whole comes after that, and makes them paler.
+    let mixed = builder()
+        .batch_transform(BatchTransform::mixup(1.0))
+        .build();
+    let mixed = mixed.unwrap().normalize_batch().unwrap();
+    assert_eq!(mixed.stats(), data.stats());
+    assert!(mixed.one_batch(DatasetType::Train).unwrap().mix().is_some());
     assert!(matches!(
         data.normalize_batch(),
         Err(Error::AlreadyNormalized { .. })

@@ -562,6 +562,15 @@ fn a_point_that_is_cropped_away_lies_outside() {
     };
     let moved = pipeline.points(&[Point::new(0.0, 0.0)], one, &pipeline.draw(0, 0, 0));
     assert_eq!(moved, [Point::new(24.5, 24.5)]);
+    let none = PixelSize {
+        width: 0,
+        height: 0,
+    };
+    let presized = Pipeline::new(&presize().valid, resizing).unwrap();
+    for pipeline in [&pipeline, &presized] {
+        let moved = pipeline.points(&[Point::new(0.0, 0.0)], none, &pipeline.draw(0, 0, 0));
+        assert!(moved[0].x.is_finite() && moved[0].y.is_finite());
+    }
     assert!(
         pipeline
             .points(&[], size, &pipeline.draw(0, 0, 0))
@@ -756,8 +765,19 @@ fn turning_by_a_quarter_needs_a_square_or_a_crop() {
         (20, 30).into(),
         Some(ResizeMethod::Crop),
     );
+    // What is cut out before it may be turned, what is cut out after it may not.
+    let both = |first, second| {
+        let resizing = Resizing {
+            size: Some((20, 30).into()),
+            ..Resizing::default()
+        };
+        Pipeline::new(&[first, second], resizing)
+    };
+    let crop = || Transform::crop((20, 30));
+    assert!(both(crop(), Transform::dihedral()).is_err());
     for fine in [
         cropped,
+        both(Transform::dihedral(), crop()),
         new(Transform::dihedral(), 20.into(), None),
         new(Transform::dihedral(), (20, 20).into(), None),
         new(Transform::dihedral_affine(), (20, 30).into(), None),

@@ -322,8 +322,8 @@ impl<S: Source> ImageDataBunchBuilder<S> {
         self.batch_transforms
             .iter()
             .try_for_each(BatchTransform::check)?;
-        Pipeline::new(&self.transforms.train, self.resizing)?;
-        Pipeline::new(&self.transforms.valid, self.resizing).map(drop)
+        Pipeline::new(&self.transforms.train, self.resizing)?.check_shape()?;
+        Pipeline::new(&self.transforms.valid, self.resizing)?.check_shape()
     }
 }
 

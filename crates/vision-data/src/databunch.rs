@@ -479,8 +479,12 @@ impl ImageDataBunch {
                 found: format!("{size:?}"),
             });
         }
-        self.train_pipeline = Arc::new(self.train_pipeline.with_size(size)?);
-        self.valid_pipeline = Arc::new(self.valid_pipeline.with_size(size)?);
+        let sized = |pipeline: &Pipeline| {
+            let sized = pipeline.with_size(size)?;
+            sized.check_shape().map(|()| Arc::new(sized))
+        };
+        self.train_pipeline = sized(&self.train_pipeline)?;
+        self.valid_pipeline = sized(&self.valid_pipeline)?;
         self.resizing.size = Some(size);
         Ok(self)
     }

@@ -317,6 +317,11 @@ impl fmt::Display for Description {
             false => format!("{least}-{most}"),
         };
         for part in &self.parts {
+            // Of nothing there is no mean.
+            let seen = |text: String| match part.items > part.unreadable {
+                true => text,
+                false => "-".to_owned(),
+            };
             writeln!(
                 f,
                 "{:<6} {:>8} {:>10} {:>9.1}  {:<11} {:<11} {:<20} {:<20}",
@@ -324,10 +329,10 @@ impl fmt::Display for Description {
                 part.items,
                 part.unreadable,
                 part.bytes as f64 / 1e6,
-                range(part.widths),
-                range(part.heights),
-                three(part.mean),
-                three(part.std)
+                seen(range(part.widths)),
+                seen(range(part.heights)),
+                seen(three(part.mean)),
+                seen(three(part.std))
             )?;
         }
         let counted = |counts: &mut dyn Iterator<Item = (String, usize)>| {

@@ -363,9 +363,15 @@ pub enum Error {
     },
     /// A part of the set has no folder.
     #[error(
-        "{} has no folder {name:?} for the {part} images: expected {name}/CLASS/IMAGE, as in \
-         {name}/cat/1.jpg (or pass `.valid_pct(0.2)` to split the images at random); found {found}",
-        folder.display()
+        "{} has no folder {name:?} for the {part} images: {}; found {found}",
+        folder.display(),
+        match *part {
+            "test" => "expected one with images in it, at any depth".to_owned(),
+            _ => format!(
+                "expected {name}/CLASS/IMAGE, as in {name}/cat/1.jpg (or pass `.valid_pct(0.2)` to split \
+                 the images at random)"
+            ),
+        }
     )]
     MissingFolder {
         /// The root of the set.

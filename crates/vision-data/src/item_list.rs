@@ -336,14 +336,25 @@ impl ImageList {
     }
 
     /// Each file with this probability: the same ones for the same seed.
-    pub fn filter_by_rand(self, probability: f64, seed: u64) -> Self {
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadOption`] for a number that is no probability.
+    pub fn filter_by_rand(self, probability: f64, seed: u64) -> Result<Self> {
+        if !(0.0..=1.0).contains(&probability) {
+            return Err(Error::BadOption {
+                option: "probability",
+                expected: "a number in [0, 1]",
+                found: probability.to_string(),
+            });
+        }
         let mut rng = Rng::keyed(Purpose::Split, seed, 1, 0);
         let drawn: Vec<bool> = self
             .items
             .iter()
             .map(|_| rng.uniform() < probability)
             .collect();
-        self.filter(|position, _| drawn.get(position) == Some(&true))
+        Ok(self.filter(|position, _| drawn.get(position) == Some(&true)))
     }
 
     fn filter(mut self, keep: impl Fn(usize, &Path) -> bool) -> Self {

@@ -10,6 +10,7 @@ use crate::image::Image;
 use crate::mask::Mask;
 use crate::moves::Moves;
 use crate::resample;
+use crate::resize::ResizeMethod;
 use crate::resizing::Resizing;
 use crate::rng::{Purpose, Rng};
 use crate::transforms::Transform;
@@ -64,9 +65,8 @@ impl Pipeline {
     ///
     /// # Errors
     ///
-    /// [`Error::BadOption`] for a number out of range, for a transform that needs a size where
-    /// there is none, and for [`Transform::Dihedral`] with a size that images would leave when they are
-    /// turned.
+    /// [`Error::BadOption`] for a number out of range, and for a transform that needs a size where
+    /// there is none.
     pub fn new(transforms: &[Transform], resizing: Resizing) -> Result<Self> {
         resizing.check()?;
         transforms.iter().try_for_each(Transform::check)?;
@@ -85,22 +85,31 @@ impl Pipeline {
                 found: format!("none, with {transform:?}"),
             });
         }
-        let (swaps, size) = (swaps_sides(&transforms), resizing.size);
-        if let (Some(transform), Some(size)) = (swaps, size)
-            && size.height_width().0 != size.height_width().1
-            && !resizing.method().crops()
-        {
-            return Err(Error::BadOption {
-                option: "transforms",
-                expected: "a square size or ResizeMethod::Crop with Dihedral, which may swap height and \
-                           width; or DihedralAffine, which keeps the shape",
-                found: format!("{transform:?} and {size:?}"),
-            });
-        }
         Ok(Self {
             resizing,
             transforms,
         })
+    }
+
+    /// Refuses transforms that leave the size when they turn an image: such images fit in no batch.
+    pub(crate) fn check_shape(&self) -> Result<()> {
+        let Some(size) = self.resizing.size else {
+            return Ok(());
+        };
+        let (height, width) = size.height_width();
+        match swaps_sides(&self.transforms) {
+            Some(transform)
+                if height != width && self.resizing.method() == ResizeMethod::Squish =>
+            {
+                Err(Error::BadOption {
+                    option: "transforms",
+                    expected: "a square size or ResizeMethod::Crop with Dihedral, which may swap height \
+                               and width; or DihedralAffine, which keeps the shape",
+                    found: format!("{transform:?} and {size:?}"),
+                })
+            }
+            _ => Ok(()),
+        }
     }
 
     /// The same but for the transforms from number `len` on.

@@ -2,7 +2,7 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use image::imageops;
 use serde::{Deserialize, Serialize};
@@ -111,7 +111,9 @@ impl ReadConfig {
     /// A folder for images as they are after decoding and [`with_presize`](Self::with_presize), three
     /// bytes a pixel; it is made if it is not there. For sets that do not fit into memory: an image is
     /// taken from here as long as its file has the same path, length and time of change. Entries
-    /// that are damaged or of another origin are made anew. Nothing in it is ever deleted.
+    /// that are damaged or of another origin are made anew. Nothing in it is ever deleted. A folder that
+    /// cannot be written is an error when the data is built; one that is full later gets no further
+    /// entries.
     pub fn with_disk_cache(mut self, folder: impl Into<PathBuf>) -> Self {
         self.disk_cache = Some(folder.into());
         self
@@ -144,6 +146,8 @@ impl ReadConfig {
 pub(crate) struct Reader {
     config: ReadConfig,
     disk: Option<DiskCache>,
+    /// Whether an image could not be put there.
+    disk_failed: AtomicBool,
     /// Bytes of images that are kept.
     kept: AtomicUsize,
 }
@@ -161,6 +165,7 @@ impl Reader {
         }
         Self {
             disk: config.disk_cache.clone().map(DiskCache::new),
+            disk_failed: AtomicBool::new(false),
             config,
             kept: AtomicUsize::new(0),
         }
@@ -189,8 +194,13 @@ impl Reader {
             return Ok(image);
         }
         let image = self.presized(Image::open_reduced(path, limits, side)?);
-        if let Some((disk, key)) = entry {
-            disk.put(key, &image)?;
+        // It could be written when the data was built. A disk that is full by now is no reason to end
+        // hours of training, which can do without.
+        if let Some((disk, key)) = entry
+            && !self.disk_failed.load(Ordering::Relaxed)
+            && disk.put(key, &image).is_err()
+        {
+            self.disk_failed.store(true, Ordering::Relaxed);
         }
         Ok(image)
     }
@@ -298,15 +308,15 @@ mod tests {
     }
 
     #[test]
-    fn a_cache_that_cannot_be_written_is_an_error_that_names_it() {
+    fn a_cache_that_cannot_be_written_is_an_error_that_names_it_before_anything_is_read() {
         let folder = tempfile::tempdir().unwrap();
         let cache = folder.path().join("no folder");
         fs::write(&cache, "").unwrap();
         let reader = Reader::new(ReadConfig::new().with_disk_cache(&cache), None);
         let error = reader.check().unwrap_err();
         assert!(error.to_string().contains("no folder"), "{error}");
-        let error = reader.read(&fixture("picture.png")).unwrap_err();
-        assert!(error.to_string().contains("no folder"), "{error}");
+        // Later, on a disk that is full by then, images are read all the same.
+        assert!(reader.read(&fixture("picture.png")).is_ok());
     }
 
     #[test]

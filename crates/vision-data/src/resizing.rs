@@ -50,6 +50,12 @@ impl Resizing {
         }
     }
 
+    /// Height and width that all images get: those of the size, rounded to multiples of `mult`. None without
+    /// a size, and a transform that crops to a size of its own goes its own way.
+    pub fn height_width(&self) -> Option<(usize, usize)> {
+        self.size.map(|size| self.target(size.height_width()))
+    }
+
     pub(crate) fn method(&self) -> ResizeMethod {
         let default = self.size.map_or(ResizeMethod::Crop, Size::default_method);
         self.resize_method.unwrap_or(default)
@@ -87,6 +93,7 @@ mod tests {
                 mult: Some(mult),
                 ..Resizing::default()
             };
+            assert_eq!(resizing.height_width(), Some(resizing.target((1, 1))));
             resizing.target((1, 1)).0
         };
         assert_eq!([target(224, 32), target(240, 32)], [224, 256]);

@@ -221,7 +221,9 @@ fn functions_lists_of_files_and_folders_decide() {
 
 #[test]
 fn a_random_filter_keeps_the_same_items_for_the_same_seed() {
-    let kept = |seed| items(100).filter_by_rand(0.5, seed).items().to_vec();
+    let filter = |probability, seed| items(100).filter_by_rand(probability, seed);
+    let kept = |seed| filter(0.5, seed).unwrap().items().to_vec();
+    assert!(filter(20.0, 1).is_err() && filter(f64::NAN, 1).is_err());
     assert_eq!(kept(1), kept(1));
     assert_ne!(kept(1), kept(2));
     assert!((30..70).contains(&kept(1).len()));

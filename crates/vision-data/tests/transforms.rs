@@ -750,47 +750,41 @@ fn without_a_size_fastais_transforms_work_on_a_raw_image() {
 
 #[test]
 fn turning_by_a_quarter_needs_a_square_or_a_crop() {
-    let new = |transform, size: Size, resize_method| {
-        let resizing = Resizing {
-            size: Some(size),
-            resize_method,
-            ..Resizing::default()
+    let folder = folder();
+    let build = |transforms: &[Transform], size: Size, resize_method| {
+        let builder = ImageDataBunch::from_folder(folder.path())
+            .batch_size(4)
+            .size(size);
+        let train = transforms.to_vec();
+        let transforms = Transforms {
+            train,
+            valid: Vec::new(),
         };
-        Pipeline::new(&[transform], resizing)
+        let builder = builder.transforms(transforms);
+        match resize_method {
+            Some(method) => builder.resize_method(method),
+            None => builder,
+        }
+        .build()
     };
-    let error = new(Transform::dihedral(), (20, 30).into(), None).unwrap_err();
+    let (turn, crop) = (Transform::dihedral(), Transform::crop((20, 30)));
+    let wide = || Size::from((20, 30));
+    let error = build(&[turn.clone()], wide(), None).unwrap_err();
     assert!(error.to_string().contains("DihedralAffine"), "{error}");
-    let cropped = new(
-        Transform::dihedral(),
-        (20, 30).into(),
-        Some(ResizeMethod::Crop),
-    );
     // What is cut out before it may be turned, what is cut out after it may not.
-    let both = |first, second| {
-        let resizing = Resizing {
-            size: Some((20, 30).into()),
-            ..Resizing::default()
-        };
-        Pipeline::new(&[first, second], resizing)
-    };
-    let crop = || Transform::crop((20, 30));
-    assert!(both(crop(), Transform::dihedral()).is_err());
+    assert!(build(&[crop.clone(), turn.clone()], wide(), None).is_err());
+    let square = build(&[turn.clone()], 20.into(), None).unwrap();
+    assert!(square.clone().with_size((20, 30)).is_err());
     for fine in [
-        cropped,
-        both(Transform::dihedral(), crop()),
-        new(Transform::dihedral(), 20.into(), None),
-        new(Transform::dihedral(), (20, 20).into(), None),
-        new(Transform::dihedral_affine(), (20, 30).into(), None),
+        build(&[turn.clone()], wide(), Some(ResizeMethod::Crop)),
+        build(&[turn.clone(), crop], wide(), None),
+        build(&[turn], (20, 20).into(), None),
+        build(&[Transform::dihedral_affine()], wide(), None),
+        Ok(square),
     ] {
-        let pipeline = fine.unwrap();
-        let shapes: Vec<_> = (0..20)
-            .map(|i| {
-                pipeline
-                    .image(&picture(30, 40), &pipeline.draw(0, 0, i))
-                    .shape()
-            })
-            .collect();
-        assert!(shapes.iter().all(|shape| *shape == shapes[0]), "{shapes:?}");
+        for batch in fine.unwrap().loader(DatasetType::Train, 0).unwrap() {
+            batch.unwrap();
+        }
     }
 }
 

@@ -52,10 +52,10 @@ impl Learner {
         Ok(export_onnx(&layers, path, config)?)
     }
 
-    /// What an exported model says about itself by default, as texts in JSON: `arch`, `classes`, `labels` if
-    /// items do not have one class each, and if the data has them `size` (height and width), `mean`, `std` and
-    /// `presize` (the shorter side that pictures are made smaller to before anything else);
-    /// and what comes before the model: a [`Resizing`](vision_data::Resizing) (`resizing`) and a list of
+    /// What an exported model says about itself by default: `arch` and, if items do not have one class each,
+    /// `labels`, in words; and in JSON `classes`, if the data has them `size` (height and width of what the model
+    /// gets), `mean`, `std` and `presize` (the shorter side that pictures are made smaller to before anything
+    /// else), and what comes before the model: a [`Resizing`](vision_data::Resizing) (`resizing`) and a list of
     /// validation [`Transform`](vision_data::Transform)s (`transforms`).
     ///
     /// The graph takes normalised pictures, as the model does;
@@ -81,8 +81,7 @@ impl Learner {
         if let Some(side) = data.train_ds().reading().presize() {
             config = config.with_metadata("presize", side.to_string());
         }
-        if let Some(size) = data.size() {
-            let (height, width) = size.height_width();
+        if let Some((height, width)) = data.resizing().height_width() {
             config = config.with_metadata("size", format!("[{height},{width}]"));
         }
         if let Some(stats) = data.stats() {

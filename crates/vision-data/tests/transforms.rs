@@ -769,14 +769,18 @@ fn turning_by_a_quarter_needs_a_square_or_a_crop() {
     };
     let (turn, crop) = (Transform::dihedral(), Transform::crop((20, 30)));
     let wide = || Size::from((20, 30));
-    let error = build(&[turn.clone()], wide(), None).unwrap_err();
+    let error = build(std::slice::from_ref(&turn), wide(), None).unwrap_err();
     assert!(error.to_string().contains("DihedralAffine"), "{error}");
     // What is cut out before it may be turned, what is cut out after it may not.
     assert!(build(&[crop.clone(), turn.clone()], wide(), None).is_err());
-    let square = build(&[turn.clone()], 20.into(), None).unwrap();
+    let square = build(std::slice::from_ref(&turn), 20.into(), None).unwrap();
     assert!(square.clone().with_size((20, 30)).is_err());
     for fine in [
-        build(&[turn.clone()], wide(), Some(ResizeMethod::Crop)),
+        build(
+            std::slice::from_ref(&turn),
+            wide(),
+            Some(ResizeMethod::Crop),
+        ),
         build(&[turn.clone(), crop], wide(), None),
         build(&[turn], (20, 20).into(), None),
         build(&[Transform::dihedral_affine()], wide(), None),

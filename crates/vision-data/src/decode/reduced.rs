@@ -2,14 +2,23 @@
 
 use image::{DynamicImage, GrayImage, RgbImage};
 use jpeg_decoder::{Decoder, PixelFormat};
+use memchr::memmem;
 
 use super::Limits;
+
+/// The scans of a progressive JPEG, each of which takes time; encoders write ten. The other decoder refuses
+/// more than 100.
+const MOST_SCANS: usize = 100;
 
 /// A grey or colour JPEG at 1/2, 1/4 or 1/8 of its size: the smallest that leaves the shorter side
 /// at least twice as long as `side`, so that what is resized to it afterwards still has pixels to
 /// average. None where that is the whole size, and for what the decoder does not take or calls
 /// damaged: the other decoder has the last word on it.
 pub(super) fn jpeg(bytes: &[u8], side: u32, limits: &Limits) -> Option<DynamicImage> {
+    // Each begins with this marker, which cannot be anywhere else in compressed data.
+    if memmem::find_iter(bytes, &[0xFF, 0xDA]).count() > MOST_SCANS {
+        return None;
+    }
     let mut decoder = Decoder::new(bytes);
     decoder.set_max_decoding_buffer_size(usize::try_from(limits.max_bytes).unwrap_or(usize::MAX));
     decoder.read_info().ok()?;
@@ -101,5 +110,13 @@ mod tests {
             ..Limits::default()
         };
         assert!(jpeg(&whole, 8, &tight).is_none());
+        // The last scan again and again: each would be decoded, and some hundred bytes take seconds.
+        let progressive = fixture("progressive.jpg");
+        let scan = memmem::rfind(&progressive, &[0xFF, 0xDA]).unwrap();
+        let (before, scan) = progressive.split_at(scan);
+        let (scan, end) = scan.split_at(scan.len() - 2);
+        let repeated = |times| [before, &scan.repeat(times), end].concat();
+        assert!(jpeg(&repeated(1), 8, &Limits::default()).is_some());
+        assert!(jpeg(&repeated(101), 8, &Limits::default()).is_none());
     }
 }

@@ -1,8 +1,11 @@
 //! Sizes, and the ways to reach them.
 
-use serde::{Deserialize, Serialize};
+use std::fmt;
 
-use crate::error::{Error, Result};
+use serde::de::{self, IgnoredAny, SeqAccess, Unexpected, Visitor};
+use serde::{Deserialize, Deserializer, Serialize};
+
+use crate::error::Error;
 use crate::padding::PaddingMode;
 
 /// The size that every image gets. Made from a number (`224`) or `(height, width)`.
@@ -25,7 +28,7 @@ use crate::padding::PaddingMode;
 /// # use vision_data::ImageDataBunch;
 /// ImageDataBunch::from_folder("pets").size("224");
 /// ```
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Size {
     /// As high as wide.
@@ -54,7 +57,7 @@ impl Size {
         }
     }
 
-    pub(crate) fn check(self) -> Result<()> {
+    pub(crate) fn check(self) -> crate::error::Result<()> {
         let (height, width) = self.height_width();
         let sides = 1..=Self::MAX_SIDE;
         if sides.contains(&height) && sides.contains(&width) {
@@ -65,6 +68,46 @@ impl Size {
             expected: "sides of 1 to 16384 pixels",
             found: format!("{height}x{width}"),
         })
+    }
+}
+
+/// Written by hand, because of an untagged enum serde does not say what was expected and found.
+impl<'de> Deserialize<'de> for Size {
+    fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
+        from.deserialize_any(SizeVisitor)
+    }
+}
+
+struct SizeVisitor;
+
+impl<'de> Visitor<'de> for SizeVisitor {
+    type Value = Size;
+
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("a side, or [height, width], of 1 to 16384 pixels")
+    }
+
+    fn visit_u64<E: de::Error>(self, side: u64) -> Result<Size, E> {
+        let found = Unexpected::Unsigned(side);
+        let side = usize::try_from(side).map_err(|_| E::invalid_value(found, &self))?;
+        Ok(Size::Square(side))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut sides: A) -> Result<Size, A::Error> {
+        let mut both = [0; 2];
+        for (at, side) in both.iter_mut().enumerate() {
+            *side = match sides.next_element()? {
+                Some(Size::Square(side)) => side,
+                Some(Size::Exact(..)) => {
+                    return Err(de::Error::invalid_value(Unexpected::Seq, &self));
+                }
+                None => return Err(de::Error::invalid_length(at, &self)),
+            };
+        }
+        match sides.next_element::<IgnoredAny>()? {
+            None => Ok(Size::Exact(both[0], both[1])),
+            Some(_) => Err(de::Error::invalid_length(3, &self)),
+        }
     }
 }
 

@@ -407,6 +407,42 @@ fn what_does_not_fit_together_is_an_error_that_names_the_file_and_the_field() {
 }
 
 #[test]
+fn a_size_that_is_none_is_said_with_what_was_expected() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, json) = saved(folder.path());
+    let expected = "expected a side, or [height, width], of 1 to 16384 pixels";
+    for (size, found) in [
+        (json!(-4), "integer `-4`"),
+        (json!("big"), "string \"big\""),
+        (json!(2.5), "floating point `2.5`"),
+        (json!([224, -4]), "integer `-4`"),
+        (json!([224, "x"]), "string \"x\""),
+        (json!([224]), "length 1"),
+        (json!([1, 2, 3]), "length 3"),
+        (json!([[1, 2], 3]), "sequence"),
+        (json!({"side": 4}), "map"),
+    ] {
+        let mut changed = json.clone();
+        changed["resizing"]["size"] = size.clone();
+        fs::write(&file, changed.to_string()).unwrap();
+        let error = load(&file).unwrap_err().to_string();
+        for part in [expected, found] {
+            assert!(
+                error.contains(part),
+                "{size}: {part:?} is missing in: {error}"
+            );
+        }
+    }
+    for size in [json!(28), json!([14, 20]), json!(null)] {
+        let mut changed = json.clone();
+        changed["resizing"]["size"] = size.clone();
+        fs::write(&file, changed.to_string()).unwrap();
+        let data = load(&file).unwrap();
+        assert_eq!(serde_json::to_value(data.size()).unwrap(), size);
+    }
+}
+
+#[test]
 fn numbers_and_classes_that_do_not_fit_are_refused() {
     let folder = tempfile::tempdir().unwrap();
     let (file, json) = saved(folder.path());

@@ -7,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, Result, io_error};
 use crate::items::describe_folder;
+use crate::shown::shown;
 
 /// Refuses paths that are in both parts, which have names for messages.
 pub(crate) fn check_apart<'a, P: AsRef<OsStr> + ?Sized + 'a>(
@@ -72,8 +73,8 @@ pub(crate) fn check_folders_apart(train: &Path, valid: &Path) -> Result<()> {
             expected: "one of its own for training and for validation",
             found: format!(
                 "{}, and {} which is the same, or in it or around it",
-                train.display(),
-                valid.display()
+                shown(train),
+                shown(valid)
             ),
         });
     }

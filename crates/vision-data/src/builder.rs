@@ -42,7 +42,7 @@ const MOST_WORKERS: usize = 16;
 /// | `classes` | the labels of the training images, sorted |
 /// | `label_delim`, `label_with` | one class an image, or as the labels are |
 /// | `fn_col`, `label_col`, `folder`, `suffix` (table) | the first and the second column; files under the root |
-/// | `csv_labels`, `delimiter`, `header` (CSV) | `labels.csv`, commas, a header |
+/// | `csv_labels`, `delimiter`, `header`, `missing` (CSV) | `labels.csv`, commas, a header, what pandas takes for no value |
 /// | `class_weights` | none |
 /// | `sampler` | each image once, in random order |
 /// | `batch_size` | 64 |

@@ -6,7 +6,7 @@ use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use memchr::memchr;
 
 use crate::error::{Error, Result};
-use crate::table::Table;
+use crate::table::{Table, line_ends};
 use crate::text_file::{self, without_mark};
 
 /// The cells that stand for no value: those of pandas' `read_csv`, on which fastai builds.
@@ -102,7 +102,7 @@ impl Table {
                         position.to_string()
                     }
                 });
-                Self::of_file(path, names.collect())
+                Self::of_file(path, names.collect(), options.header.then_some(line))
             });
             let columns = table.columns().len();
             if cells.ends.len() != columns {
@@ -111,8 +111,9 @@ impl Table {
                     line,
                     format!(
                         "expected {columns} cells as in the first line, found {}; a cell that \
-                         holds the delimiter belongs in quotes (\")",
-                        cells.ends.len()
+                         holds the delimiter belongs in quotes (\"){}",
+                        cells.ends.len(),
+                        table.delimiter_hint()
                     ),
                 ));
             }
@@ -139,15 +140,6 @@ fn utf8<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str> {
     };
     let reason = format!("{found}: save the file in UTF-8 (a spreadsheet calls it \"CSV UTF-8\")");
     Err(bad(path, 1 + line_ends(bytes, at), reason))
-}
-
-/// The line ends among the first `count` bytes: `\n`, `\r\n`, of which the second byte counts, or `\r`.
-fn line_ends(bytes: &[u8], count: usize) -> u64 {
-    let is_end = |&at: &usize| match bytes.get(at) {
-        Some(b'\r') => bytes.get(at + 1) != Some(&b'\n'),
-        byte => byte == Some(&b'\n'),
-    };
-    (0..count).filter(is_end).count() as u64
 }
 
 /// Whether a record ends in a cell whose quote is not closed. A quote within a cell is a sign like

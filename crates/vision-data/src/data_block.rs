@@ -79,11 +79,12 @@
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result, listed};
+use crate::error::{Error, Result};
 use crate::item_list::{ImageList, ItemColumn};
 use crate::label_columns::{OneColumn, are_flags, is_one};
 use crate::labels::{Collector, Dropped, Label, LabelOptions, Rejected, UnknownLabels};
 use crate::names::{Pattern, folder_name};
+use crate::shown::{listed, shown};
 use crate::split::Parts;
 use crate::table::Column;
 use crate::targets::TargetKind;
@@ -207,14 +208,16 @@ impl SplitList {
     /// The labels are in one or more columns of the table.
     ///
     /// One column: with a delimiter several classes an item; else classes, which are sorted as
-    /// numbers if all are integers; else, if all cells are numbers, numbers. More columns: if all
+    /// numbers if all are integers of 64 bits, and as text if longer integers are among them; else, if
+    /// all cells are numbers, numbers. More columns: if all
     /// cells are 0 or 1, each column is a class that an item has or not, else numbers.
     /// [`LabelOptions::with_kind`] overrides this.
     ///
     /// # Errors
     ///
-    /// [`Error::NoTable`], [`Error::NoSuchColumn`]; [`Error::BadCell`] with row and column for an
-    /// empty cell and for one that does not go with the others; and those of the classes, as
+    /// [`Error::NoTable`], [`Error::NoSuchColumn`], [`Error::ColumnTwice`]; [`Error::BadCell`] with row
+    /// and column for an empty cell, for one that goes over several lines, and for one that does not go
+    /// with the others; and those of the classes, as
     /// [`label_from_folder`](Self::label_from_folder).
     pub fn label_from_df<C: Into<Column>>(
         mut self,
@@ -304,7 +307,7 @@ impl SplitList {
                     reason: format!(
                         "the labels are numbers, which have no classes, but these are given: {}; if \
                          they are names, say so (LabelOptions::with_kind(TargetKind::Category))",
-                        listed(classes.iter(), 10)
+                        listed(classes.iter())
                     ),
                 });
             }
@@ -436,8 +439,10 @@ fn other_kind(unknown: &[Dropped], known: &[String]) -> String {
 pub(crate) fn none_left(part: &str, folder: &Path, classes: &[String], found: &[String]) -> Error {
     Error::BadClasses {
         reason: format!(
-            "no {part} image in {} has one of {classes:?}; the classes found are {found:?}",
-            folder.display()
+            "no {part} image in {} has one of the classes {}; those found are {}",
+            shown(folder),
+            listed(classes.iter()),
+            listed(found.iter())
         ),
     }
 }
@@ -450,7 +455,7 @@ pub(crate) fn check_enough(kind: TargetKind, classes: &[String], folder: &Path) 
             classes: classes.to_vec(),
         }),
         TargetKind::MultiCategory if classes.is_empty() => Err(Error::BadClasses {
-            reason: format!("no training image in {} has any label", folder.display()),
+            reason: format!("no training image in {} has any label", shown(folder)),
         }),
         TargetKind::Category | TargetKind::MultiCategory | TargetKind::Float => Ok(()),
     }

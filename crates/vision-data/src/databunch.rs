@@ -20,6 +20,7 @@ use crate::pipeline::Pipeline;
 use crate::resize::{ResizeMethod, Size};
 use crate::resizing::Resizing;
 use crate::rng::{Purpose, Rng};
+use crate::shown::shown;
 use crate::sources::{FromClasses, FromCsv, FromDf, FromFiles, FromFolder};
 use crate::split::PathFn;
 use crate::stats::Stats;
@@ -561,7 +562,7 @@ impl fmt::Display for ImageDataBunch {
         write!(
             f,
             "{}: {}, {} training, {} validation and {} test images, batches of {}",
-            self.path.display(),
+            shown(self.path.as_ref()),
             match self.kind {
                 TargetKind::Category => format!("{} classes", self.c),
                 TargetKind::MultiCategory => format!("{} classes, any number an image", self.c),

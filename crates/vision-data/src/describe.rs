@@ -357,7 +357,7 @@ impl fmt::Display for Description {
             }
             for file in &part.unreadable_files {
                 let path = printable(&file.path.to_string_lossy());
-                writeln!(f, "  unreadable: {path}: {}", file.reason)?;
+                writeln!(f, "  unreadable: {path}: {}", printable(&file.reason))?;
             }
         }
         if self.classes.is_empty() {

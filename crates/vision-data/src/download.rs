@@ -35,6 +35,7 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, io_error};
+use crate::shown::shown;
 
 use self::checksum::Expected;
 use self::options::Mirror;
@@ -168,7 +169,7 @@ impl Download {
         let (bytes, sha256, origin) = match self.source(name, original)? {
             Source::Folder(original) => {
                 self.copy(&original, &part)?;
-                let from = original.display().to_string();
+                let from = shown(original);
                 let (bytes, sha256) = self.verify(&part, &from, &expected)?;
                 (bytes, sha256, Origin::Folder)
             }
@@ -257,7 +258,7 @@ impl Download {
         }
         let mut from = File::open(original).map_err(io_error("open", original))?;
         let length = metadata.len();
-        self.check_length(&original.display().to_string(), length)?;
+        self.check_length(&shown(original), length)?;
         let mut to = File::create(part).map_err(io_error("create", part))?;
         io::copy(&mut from, &mut to).map_err(io_error("copy to", part))?;
         Ok(())

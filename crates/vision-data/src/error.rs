@@ -7,6 +7,7 @@ use std::time::Duration;
 
 use crate::image::{ImageProblem, PixelSize};
 use crate::labels::Dropped;
+use crate::shown::{joined, listed, named, quoted, shown};
 use crate::table::Column;
 use crate::targets::TargetKind;
 
@@ -15,7 +16,7 @@ use crate::targets::TargetKind;
 #[non_exhaustive]
 pub enum Error {
     /// The operating system refused something.
-    #[error("cannot {action} {}: {source}", path.display())]
+    #[error("cannot {action} {}: {source}", shown(path))]
     Io {
         /// What was tried, as a verb ("create the folder").
         action: &'static str,
@@ -95,7 +96,7 @@ pub enum Error {
     #[error(
         "cannot reach {url}: {reason}. If this machine has no network, fetch that URL by other \
          means and put the file at {}; or set VISION_MIRROR to a folder (or base URL) that holds it",
-        file.display()
+        shown(file)
     )]
     Offline {
         /// The URL that was tried.
@@ -109,7 +110,7 @@ pub enum Error {
     #[error(
         "{url} answered HTTP status {status} ({attempts} attempt(s)); fetch the file by other \
          means, put it at {}, or set VISION_MIRROR to a folder (or base URL) that holds it",
-        file.display()
+        shown(file)
     )]
     HttpStatus {
         /// The URL that was tried.
@@ -126,7 +127,7 @@ pub enum Error {
         "the download of {url} broke off after {found} of {} bytes ({attempts} attempts, last: \
          {reason}); run it again, it goes on from {}",
         expected.map_or_else(|| "an unknown number of".to_owned(), |n| n.to_string()),
-        part.display()
+        shown(part)
     )]
     Interrupted {
         /// The URL.
@@ -146,7 +147,7 @@ pub enum Error {
     #[error(
         "{url} has the wrong size: expected {expected} bytes, found {found} (for {}); the file \
          has changed at its source, or a mirror holds another one",
-        file.display()
+        shown(file)
     )]
     SizeMismatch {
         /// The URL or file it came from.
@@ -162,7 +163,7 @@ pub enum Error {
     #[error(
         "{url} has the wrong SHA-256: expected {expected}, found {found} (for {}); nothing was \
          kept. The file has changed at its source, or somebody tampers with it",
-        file.display()
+        shown(file)
     )]
     HashMismatch {
         /// The URL or file it came from.
@@ -178,7 +179,7 @@ pub enum Error {
     #[error(
         "{} is not the file that {url} stands for: expected {expected}, found {found}; delete it \
          to fetch it anew",
-        file.display()
+        shown(file)
     )]
     NotTheFile {
         /// The file in place. It is left alone.
@@ -203,7 +204,7 @@ pub enum Error {
     /// The mirror folder lacks the file.
     #[error(
         "the mirror has no {} (for {url}): put it there, or unset VISION_MIRROR",
-        path.display()
+        shown(path)
     )]
     NotInMirror {
         /// The URL that was asked for.
@@ -215,7 +216,7 @@ pub enum Error {
     #[error(
         "another process has held {} for {} s; wait for it or end it (the lock goes with the \
          process, the file itself may stay)",
-        lock.display(),
+        shown(lock),
         waited.as_secs()
     )]
     Locked {
@@ -230,7 +231,7 @@ pub enum Error {
     #[error(
         "{} is not a .tgz archive: expected a gzip header, found {found}; it may be an error page \
          saved under that name",
-        archive.display()
+        shown(archive)
     )]
     NotAnArchive {
         /// The file.
@@ -240,8 +241,9 @@ pub enum Error {
     },
     /// The archive is truncated or damaged. Nothing was extracted.
     #[error(
-        "{} is truncated or damaged: {reason}; delete it and fetch it again",
-        archive.display()
+        "{} is truncated or damaged: {}; delete it and fetch it again",
+        shown(archive),
+        shown(reason)
     )]
     DamagedArchive {
         /// The archive.
@@ -250,7 +252,10 @@ pub enum Error {
         reason: String,
     },
     /// The archive holds an entry that is not extracted for safety. Nothing was extracted.
-    #[error("{} holds {entry:?}, which is not safe to extract: {reason}", archive.display())]
+    #[error(
+        "{} holds {entry:?}, which is not safe to extract: {reason}",
+        shown(archive)
+    )]
     UnsafeEntry {
         /// The archive.
         archive: PathBuf,
@@ -263,7 +268,7 @@ pub enum Error {
     #[error(
         "{} goes beyond the limit on {limit}: at most {allowed} allowed, found {found}; if you \
          trust it, raise the limit (archive::Limits)",
-        archive.display()
+        shown(archive)
     )]
     ArchiveLimit {
         /// The archive.
@@ -276,7 +281,7 @@ pub enum Error {
         found: u64,
     },
     /// The archive has no file at all.
-    #[error("{} holds no file", archive.display())]
+    #[error("{} holds no file", shown(archive))]
     EmptyArchive {
         /// The archive.
         archive: PathBuf,
@@ -285,7 +290,7 @@ pub enum Error {
     #[error(
         "{} exists already: delete it, choose another place, or ask for it to be replaced or kept \
          (`with_force`, `with_resume`)",
-        path.display()
+        shown(path)
     )]
     AlreadyExists {
         /// The destination.
@@ -303,7 +308,7 @@ pub enum Error {
     // ---- further variants are appended below
     // ---- pictures
     /// A file that should be a picture cannot be used as one.
-    #[error("cannot use the image {}: {problem}", path.display())]
+    #[error("cannot use the image {}: {}", shown(path), shown(problem.to_string()))]
     BadImage {
         /// The file, or "bytes in memory".
         path: PathBuf,
@@ -338,8 +343,8 @@ pub enum Error {
     #[error(
         "images have different sizes: {} is {first_size}, {} is {second_size}; pass a `size` \
          (for example `.size(224)`) so that they fit in one batch",
-        first.display(),
-        second.display()
+        shown(first),
+        shown(second)
     )]
     SizesDiffer {
         /// The first item of the batch.
@@ -354,7 +359,7 @@ pub enum Error {
 
     // ---- folders and labels
     /// The path is no folder.
-    #[error("{} is not a folder ({found})", path.display())]
+    #[error("{} is not a folder ({found})", shown(path))]
     NotAFolder {
         /// The path, as given.
         path: PathBuf,
@@ -364,7 +369,7 @@ pub enum Error {
     /// A part of the set has no folder.
     #[error(
         "{} has no folder {name:?} for the {part} images: {}; found {found}",
-        folder.display(),
+        shown(folder),
         match *part {
             "test" => "expected one with images in it, at any depth".to_owned(),
             _ => format!(
@@ -387,7 +392,7 @@ pub enum Error {
     #[error(
         "{} holds no {part} image: expected CLASS/IMAGE in it, as in cat/1.jpg (extensions: {}; \
          hidden files do not count); found {found}",
-        folder.display(),
+        shown(folder),
         crate::items::IMAGE_EXTENSIONS.join(", ")
     )]
     NoImages {
@@ -402,8 +407,8 @@ pub enum Error {
     #[error(
         "{count} image(s) lie directly in {}, for example {}: the label of an image is the name \
          of its folder, so put each in a folder named after its class",
-        folder.display(),
-        example.display()
+        shown(folder),
+        shown(example)
     )]
     Unlabelled {
         /// The folder.
@@ -416,7 +421,7 @@ pub enum Error {
     /// The name of a folder is no valid UTF-8, so it cannot be the name of a class.
     #[error(
         "the folder {} names a class, but its name is not valid UTF-8: rename it",
-        folder.display()
+        shown(folder)
     )]
     ClassNotUtf8 {
         /// The folder.
@@ -427,8 +432,8 @@ pub enum Error {
         "a classifier needs at least two classes, found {}: {} (in {}); expected one folder a \
          class, as in cat/1.jpg and dog/1.jpg, or labels of two kinds",
         classes.len(),
-        listed(classes.iter(), 5),
-        folder.display()
+        listed(classes.iter()),
+        shown(folder)
     )]
     TooFewClasses {
         /// The folder that was read.
@@ -447,9 +452,9 @@ pub enum Error {
         "{} image(s) in {} have a label that is not among the classes: {}; the classes \
          are: {}. {hint}",
         parts(unknown),
-        folder.display(),
-        listed(unknown.iter().map(|d| format!("{} ({})", d.label, d.items)), 10),
-        listed(known.iter(), 10)
+        shown(folder),
+        joined(unknown.iter().map(|d| format!("{} ({})", named(&d.label), d.items))),
+        listed(known.iter())
     )]
     UnknownClasses {
         /// The folder of the images.
@@ -462,7 +467,10 @@ pub enum Error {
         hint: String,
     },
     /// The label of an item cannot be used.
-    #[error("the label of {} cannot be used: expected {expected}, found {found}", path.display())]
+    #[error(
+        "the label of {} cannot be used: expected {expected}, found {found}",
+        shown(path)
+    )]
     BadLabel {
         /// The file.
         path: PathBuf,
@@ -491,7 +499,7 @@ pub enum Error {
     #[error(
         "failed to find \"{pattern}\" in {}: expected a path in which it captures the label; change \
          the pattern, or leave such files out (filter_by_func)",
-        path.display()
+        shown(path)
     )]
     PatternNotFound {
         /// The pattern.
@@ -502,7 +510,7 @@ pub enum Error {
 
     // ---- tables
     /// A CSV file is damaged or not in UTF-8.
-    #[error("{}, line {line}: {reason}", path.display())]
+    #[error("{}, line {line}: {reason}", shown(path))]
     BadCsv {
         /// The file.
         path: PathBuf,
@@ -512,7 +520,7 @@ pub enum Error {
         reason: String,
     },
     /// A CSV file has no row.
-    #[error("{} has no row of data: expected one for each image", path.display())]
+    #[error("{} has no row of data: expected one for each image", shown(path))]
     EmptyTable {
         /// The file.
         path: PathBuf,
@@ -529,9 +537,9 @@ pub enum Error {
     },
     /// A table has no such column.
     #[error(
-        "{} has no column {column}: its columns are {}",
-        table.display(),
-        listed(known.iter(), 20)
+        "{} has no column {column}: its columns are {}{hint}",
+        shown(table),
+        listed(known.iter())
     )]
     NoSuchColumn {
         /// The file, or "the table".
@@ -540,6 +548,26 @@ pub enum Error {
         column: Column,
         /// The names of the columns.
         known: Vec<String>,
+        /// What seems to be between the cells, if all are in one column; else empty.
+        hint: String,
+    },
+    /// More than one column of a table has the name that is asked for.
+    #[error(
+        "{} has {} columns called {}, at positions {}: ask for one by its position, as in \
+         `.label_col({})`",
+        shown(table),
+        positions.len(),
+        quoted(column),
+        listed(positions.iter().map(usize::to_string)),
+        positions.last().copied().unwrap_or_default()
+    )]
+    ColumnTwice {
+        /// The file, or "the table".
+        table: PathBuf,
+        /// The name asked for.
+        column: String,
+        /// The columns that have it, from 0.
+        positions: Vec<usize>,
     },
     /// A column is asked for, but the items do not come from a table.
     #[error(
@@ -551,7 +579,10 @@ pub enum Error {
         column: Column,
     },
     /// A cell of a table cannot be used.
-    #[error("{place}, column {column:?}: expected {expected}, found {found}")]
+    #[error(
+        "{place}, column {}: expected {expected}, found {found}",
+        quoted(column)
+    )]
     BadCell {
         /// The line of the file, or the row of the table.
         place: String,
@@ -568,7 +599,7 @@ pub enum Error {
     #[error(
         "{count} file(s) are not there, the first is {} ({named_by}): check the root, the folder \
          and the suffix",
-        first.display()
+        shown(first)
     )]
     MissingFiles {
         /// How many.
@@ -580,10 +611,11 @@ pub enum Error {
     },
     /// A list of validation files names some that are not among the items.
     #[error(
-        "{} names {count} file(s) that are not among the items in {}, the first is {first:?}: \
+        "{} names {count} file(s) that are not among the items in {}, the first is {}: \
          expected the name of a file, or its path under that folder",
-        list.display(),
-        folder.display()
+        shown(list),
+        shown(folder),
+        quoted(first)
     )]
     UnknownFiles {
         /// The list.
@@ -611,7 +643,7 @@ pub enum Error {
     #[error(
         "{count} image(s) are both {} and {} images, the first is {}: what is measured on them says \
          nothing, since they are trained on; name each file once, or choose folders that share none",
-        parts[0], parts[1], first.display()
+        parts[0], parts[1], shown(first)
     )]
     OnBothSides {
         /// The parts: training, validation, test.
@@ -622,7 +654,7 @@ pub enum Error {
         count: usize,
     },
     /// A split leaves one side empty.
-    #[error("{split} of {items} image(s) leaves no {part} image")]
+    #[error("{split} of {items} image(s) leaves no {part} image: {hint}")]
     EmptySplit {
         /// The split that was asked for.
         split: String,
@@ -630,6 +662,8 @@ pub enum Error {
         items: usize,
         /// The side that is empty.
         part: &'static str,
+        /// What to do about it.
+        hint: &'static str,
     },
 
     // ---- figures
@@ -655,7 +689,7 @@ pub enum Error {
     /// The file name does not say which format is meant.
     #[error(
         "cannot save a figure as {}: the extension is {found:?}, expected .png or .svg",
-        path.display()
+        shown(path)
     )]
     FigureExtension {
         /// The file.
@@ -723,7 +757,7 @@ pub enum Error {
     #[error(
         "{} cannot be loaded as data, at {field}: expected {expected}, found {found}; save the data \
          anew (`ImageDataBunch::save`)",
-        path.display()
+        shown(path)
     )]
     BadDataFile {
         /// The file.
@@ -739,7 +773,7 @@ pub enum Error {
     #[error(
         "{} is there already, but does not hold the digits asked for ({expected}): found {found}; \
          delete it or choose another folder",
-        path.display()
+        shown(path)
     )]
     NotTheDigits {
         /// The folder.
@@ -768,26 +802,6 @@ fn list(names: &[&str], otherwise: &str) -> String {
     } else {
         names.join(", ")
     }
-}
-
-/// The first names, separated by commas, and how many more there are.
-pub(crate) fn listed<T: AsRef<str>>(
-    names: impl ExactSizeIterator<Item = T>,
-    most: usize,
-) -> String {
-    let more = names.len().saturating_sub(most);
-    let first: Vec<T> = names.take(most).collect();
-    let mut text = first
-        .iter()
-        .map(AsRef::as_ref)
-        .collect::<Vec<_>>()
-        .join(", ");
-    match (text.is_empty(), more) {
-        (true, _) => "none".clone_into(&mut text),
-        (false, 0) => {}
-        (false, more) => text.push_str(&format!(" and {more} more")),
-    }
-    text
 }
 
 /// "2 training and 3 validation".

@@ -16,8 +16,8 @@ use crate::error::{Error, Result};
 
 pub use self::font::{shorten, width};
 pub use self::grid::{Caption, ImageGrid};
-pub(crate) use self::text::printable;
 pub use self::text::{Anchor, Text};
+pub(crate) use self::text::{is_printable, printable};
 
 /// A colour: red, green, blue.
 pub type Rgb = [u8; 3];

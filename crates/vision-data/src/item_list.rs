@@ -11,6 +11,7 @@ use crate::items::{
     Index, IndexConfig, SkippedFolder, check_folder, describe_folder, index, index_outside,
 };
 use crate::rng::{Purpose, Rng};
+use crate::shown::shown;
 use crate::split::{PathFn, Split};
 use crate::table::{Column, ColumnOf, Table};
 
@@ -171,8 +172,10 @@ impl ImageList {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchColumn`]; [`Error::BadCell`] for a row without a name; [`Error::MissingFiles`]
-    /// with their number and the first line, unless [`FileColumn::with_check`] is off.
+    /// [`Error::NoSuchColumn`], [`Error::ColumnTwice`]; [`Error::BadCell`] for a row without a name, or
+    /// with one on several lines; [`Error::BadCsv`] where the header of a file is the name of a file
+    /// that is there, if the column is given by its position; [`Error::MissingFiles`] with their number
+    /// and the first line, unless [`FileColumn::with_check`] is off.
     ///
     /// ```
     /// use vision_data::{FileColumn, ImageList, Table};
@@ -196,11 +199,21 @@ impl ImageList {
             None => path.clone(),
         };
         let column = table.column(&files.column)?;
+        let file = |name| folder.join(format!("{name}{}", files.suffix));
+        // Of a list without a header the first item would be lost.
+        let by_position = matches!(files.column, Column::Position(_));
+        if table.has_header() && by_position && file(column.name()).is_file() {
+            return Err(table.bad_header(format!(
+                "the header names a file that is there, {}: if there is no header, say so with \
+                 `.header(false)`; if it is one, give the column by its name",
+                shown(file(column.name()))
+            )));
+        }
         let mut items = Vec::with_capacity(table.len());
         let mut missing = None;
         let mut count = 0;
         for row in 0..table.len() {
-            let file = folder.join(format!("{}{}", column.text(row)?, files.suffix));
+            let file = file(column.text(row)?);
             if files.check && !file.is_file() {
                 count += 1;
                 missing.get_or_insert_with(|| (row, file.clone()));
@@ -211,7 +224,7 @@ impl ImageList {
             return Err(Error::MissingFiles {
                 count,
                 first,
-                named_by: column.place(row),
+                named_by: column.place(row) + &table.delimiter_hint(),
             });
         }
         let rows = (0..table.len() as u32).collect();
@@ -273,11 +286,8 @@ impl ImageList {
         files: impl IntoIterator<Item = P>,
     ) -> Result<Self> {
         let path = path.into();
-        let under = |file: PathBuf| match file.starts_with(&path) {
-            true => file,
-            false => path.join(file),
-        };
-        let items = files.into_iter().map(|file| under(file.into())).collect();
+        let items = files.into_iter().map(|file| under(&path, file.into()));
+        let items = items.collect();
         Self::of_files(path, items)
     }
 
@@ -484,14 +494,13 @@ impl ImageList {
         self.split(&Split::Files(valid.into_iter().map(Into::into).collect()))
     }
 
-    /// [`Split::FilesIn`], with the file under the root.
+    /// [`Split::FilesIn`].
     ///
     /// # Errors
     ///
     /// As [`split`](Self::split).
     pub fn split_by_fname_file(self, file: impl AsRef<Path>) -> Result<SplitList> {
-        let file = self.path.join(file);
-        self.split(&Split::FilesIn(file))
+        self.split(&Split::FilesIn(file.as_ref().to_owned()))
     }
 
     /// [`Split::Column`].
@@ -564,6 +573,14 @@ impl<'a> ItemColumn<'a> {
 
     pub(crate) fn bad(&self, item: usize, expected: &'static str) -> Error {
         self.column.bad(self.row(item), expected)
+    }
+}
+
+/// A relative path is one under the root, unless it begins with the root itself.
+pub(crate) fn under(root: &Path, file: PathBuf) -> PathBuf {
+    match file.starts_with(root) {
+        true => file,
+        false => root.join(file),
     }
 }
 

@@ -9,6 +9,7 @@ use serde::Serialize;
 
 use crate::error::{Error, Result, io_error};
 use crate::progress::{Progress, Tracker};
+use crate::shown::shown;
 
 /// The extensions of image files, in lower case; a file's own may be in any case. The list is the
 /// same on every machine, where fastai's depends on the system's table of types.
@@ -256,7 +257,7 @@ pub(crate) fn describe_folder(folder: &Path) -> String {
         .flatten()
         .map(|entry| {
             let slash = if entry.path().is_dir() { "/" } else { "" };
-            format!("{}{slash}", entry.file_name().to_string_lossy())
+            format!("{}{slash}", shown(entry.file_name()))
         })
         .collect();
     names.sort_unstable();

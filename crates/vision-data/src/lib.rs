@@ -121,6 +121,8 @@ mod rng;
 mod sample;
 mod saved;
 mod show;
+#[doc(hidden)]
+pub mod shown;
 pub mod sources;
 pub mod split;
 pub mod stats;

@@ -26,6 +26,7 @@ use crate::loader::BadImages;
 use crate::mix::BatchTransform;
 use crate::reader::ReadConfig;
 use crate::resizing::Resizing;
+use crate::shown::shown;
 use crate::sources::FromSaved;
 use crate::stats::Stats;
 use crate::targets::{MultiLabels, TargetKind, Targets};
@@ -207,7 +208,7 @@ impl ImageDataBunch {
                     path: file,
                     field,
                     expected,
-                    found,
+                    found: shown(found),
                 },
             )
     }

@@ -1,9 +1,9 @@
 //! Choosing the validation items.
 
 mod draw;
+mod files;
 mod numpy;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -11,8 +11,9 @@ use std::sync::Arc;
 pub use self::draw::random;
 use crate::apart::part_folder;
 use crate::error::{Error, Result};
-use crate::item_list::{ImageList, no_images};
-use crate::names::{Names, Pattern, folder_name, posix};
+use crate::item_list::{ImageList, no_images, under};
+use crate::names::{Names, Pattern, folder_name};
+use crate::shown::shown;
 use crate::table::Column;
 use crate::text_file;
 
@@ -78,17 +79,19 @@ pub enum Split {
         /// Positions of validation items.
         valid: Vec<usize>,
     },
-    /// The files with these names are for validation: `1.png` in any folder, `cat/1.png` under the
-    /// root.
+    /// The files with these names are for validation: `1.png` in any folder; `cat/1.png` under the
+    /// root, or written with the root before it, or as an absolute path; `./1.png` in the root itself.
     Files(Vec<String>),
-    /// As [`Files`](Self::Files), with the names in a text file, one a line.
+    /// As [`Files`](Self::Files), with the names in a text file, one a line. A relative path is one
+    /// under the root, unless it begins with the root itself.
     FilesIn(PathBuf),
     /// The files of which this is true are for validation.
     Func(PathFn<bool>),
     /// A column of the table: `true`, `1` or `valid` for validation; `false`, `0` or `train`.
     Column(Column),
-    /// Of each class the same share, and never all of its items; in total as
-    /// [`Random`](Self::Random).
+    /// Of each class the same share: `⌊valid_pct · items of the class⌋` or one more, and never all of
+    /// its items. In total as many as [`Random`](Self::Random), or fewer where classes are too small
+    /// to give one more.
     Stratified {
         /// The share of validation, in `[0, 1)`.
         valid_pct: f64,
@@ -98,7 +101,7 @@ pub enum Split {
         by: By,
     },
     /// Whole groups: no group, such as the pictures of one patient, is on both sides. At most
-    /// `⌊valid_pct · items⌋` items, unless the smallest group is larger.
+    /// `⌊valid_pct · items⌋` items, unless the smallest group is larger: then that group.
     Grouped {
         /// The share of validation, in `[0, 1)`.
         valid_pct: f64,
@@ -253,14 +256,16 @@ impl Split {
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::None => "no split".to_owned(),
-            Self::Folders { train, valid } => format!("the split by folders {train} and {valid}"),
+            Self::Folders { train, valid } => {
+                format!("the split by folders {train:?} and {valid:?}")
+            }
             Self::Random { valid_pct, .. } | Self::Numpy { valid_pct, .. } => {
                 format!("valid_pct {valid_pct}")
             }
             Self::Subsets { train, valid, .. } => format!("subsets of {train} and {valid}"),
             Self::ValidIndices(_) | Self::Indices { .. } => "the split by positions".to_owned(),
             Self::Files(_) => "the split by names of files".to_owned(),
-            Self::FilesIn(path) => format!("the split by {}", path.display()),
+            Self::FilesIn(path) => format!("the split by {}", shown(path)),
             Self::Func(_) => "the split by a function".to_owned(),
             Self::Column(column) => format!("the split by column {column}"),
             Self::Stratified { valid_pct, .. } => format!("a stratified valid_pct {valid_pct}"),
@@ -268,6 +273,32 @@ impl Split {
             Self::Fold { fold, folds, .. }
             | Self::StratifiedFold { fold, folds, .. }
             | Self::GroupedFold { fold, folds, .. } => format!("fold {fold} of {folds}"),
+        }
+    }
+
+    /// What to do about an empty side.
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::Subsets { .. } => "raise its share, or use more images",
+            Self::ValidIndices(_) | Self::Indices { .. } => "name positions for both sides",
+            Self::Files(_) | Self::FilesIn(_) => {
+                "name some of the images and not all of them, or use Split::None to validate on none"
+            }
+            Self::Func(_) => "it has to be true for some images and false for others",
+            Self::Column(_) => {
+                "some of its cells have to say validation (true, 1, valid), and others training \
+                 (false, 0, train)"
+            }
+            Self::Stratified { .. } => {
+                "each class keeps one image at least for training: use more images a class, or a \
+                 random split"
+            }
+            Self::Grouped { .. } => {
+                "groups stay whole, and there have to be two at least: look whether `by` tells them \
+                 apart"
+            }
+            // Of the others each side has an image where there are two.
+            _ => "use more images",
         }
     }
 
@@ -295,6 +326,10 @@ impl Split {
                 split: self.describe(),
                 items,
                 part,
+                hint: match items {
+                    0 => "there is no image to split, a filter has left none",
+                    _ => self.remedy(),
+                },
             })
         };
         if parts.train.is_empty() {
@@ -349,8 +384,11 @@ impl Split {
                     valid: valid.clone(),
                 }
             }
-            Self::Files(names) => others(by_files(list, names, None)?),
-            Self::FilesIn(file) => others(by_files(list, &text_file::lines(file)?, Some(file))?),
+            Self::Files(names) => others(files::named(list, names, None)?),
+            Self::FilesIn(file) => {
+                let file = under(list.path(), file.clone());
+                others(files::named(list, &text_file::lines(&file)?, Some(&file))?)
+            }
             Self::Func(function) => {
                 let valid = list.items().iter().enumerate();
                 let valid = valid.filter(|(_, path)| function.call(path));
@@ -444,39 +482,6 @@ fn by_folders(list: &ImageList, train: &str, valid: &str) -> Result<Parts> {
         train: inside(&train_folder, "training")?,
         valid: inside(&valid_folder, "validation")?,
     })
-}
-
-fn by_files(list: &ImageList, names: &[String], file: Option<&Path>) -> Result<Vec<usize>> {
-    let mut met: HashMap<&str, bool> = names.iter().map(|name| (name.as_str(), false)).collect();
-    let mut valid = Vec::new();
-    for (position, path) in list.items().iter().enumerate() {
-        let inner = posix(path.strip_prefix(list.path()).unwrap_or(path));
-        let last = inner.rsplit('/').next().unwrap_or_default();
-        let mut chosen = false;
-        for name in [inner.as_str(), last] {
-            if let Some(met) = met.get_mut(name) {
-                *met = true;
-                chosen = true;
-            }
-        }
-        if chosen {
-            valid.push(position);
-        }
-    }
-    // In the order of the list, so that the message is the same each time.
-    let missing: Vec<&String> = names
-        .iter()
-        .filter(|name| met.get(name.as_str()) == Some(&false))
-        .collect();
-    match missing.first() {
-        None => Ok(valid),
-        Some(first) => Err(Error::UnknownFiles {
-            list: file.map_or_else(|| PathBuf::from("the list"), Path::to_owned),
-            first: (*first).clone(),
-            count: missing.len(),
-            folder: list.path().to_owned(),
-        }),
-    }
 }
 
 fn by_column(list: &ImageList, column: &Column) -> Result<Vec<usize>> {

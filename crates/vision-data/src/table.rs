@@ -4,6 +4,12 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::shown::{quoted, shown};
+
+const LINE_ENDS: [char; 2] = ['\n', '\r'];
+
+const ONE_LINE: &str = "a text on one line (a quote (\") is probably opened there by mistake, and closed in a \
+                        later line)";
 
 /// A column of a table, by name or by position from 0.
 ///
@@ -68,6 +74,8 @@ pub struct Table {
     /// Of each row the line of its file; empty if it comes from none.
     lines: Vec<u32>,
     file: Option<PathBuf>,
+    /// The line of its header.
+    header: Option<u64>,
 }
 
 /// The cells of one column.
@@ -166,16 +174,18 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchColumn`] with the columns there are.
+    /// [`Error::NoSuchColumn`] with the columns there are; [`Error::ColumnTwice`] for a name that
+    /// more than one has.
     pub fn cell(&self, row: usize, column: &Column) -> Result<Option<&str>> {
-        let cells = self.cells(column)?.1;
+        let (.., cells) = self.cells(column)?;
         Ok(cells.get(row).filter(|_| !cells.is_missing(row)))
     }
 
-    /// For rows of the file `file`.
-    pub(crate) fn of_file(file: &Path, columns: Vec<String>) -> Self {
+    /// For rows of the file `file`, whose header is on this line.
+    pub(crate) fn of_file(file: &Path, columns: Vec<String>, header: Option<u64>) -> Self {
         Self {
             file: Some(file.to_owned()),
+            header,
             ..Self::new(columns)
         }
     }
@@ -189,27 +199,78 @@ impl Table {
         self.rows += 1;
     }
 
+    /// A column with names of files, labels or the like, of which the header is on one line.
     pub(crate) fn column(&self, column: &Column) -> Result<ColumnOf<'_>> {
-        let (name, cells) = self.cells(column)?;
+        let (position, name, cells) = self.cells(column)?;
+        if self.has_header() && name.contains(LINE_ENDS) {
+            return Err(self.bad_header(format!(
+                "expected the name of a column to be {ONE_LINE}, found {}",
+                quoted(name)
+            )));
+        }
         Ok(ColumnOf {
             table: self,
+            position,
             name,
             cells,
         })
     }
 
-    fn cells(&self, column: &Column) -> Result<(&str, &Cells)> {
+    fn cells(&self, column: &Column) -> Result<(usize, &str, &Cells)> {
         let position = match column {
-            Column::Name(name) => self.names.iter().position(|known| known == name),
+            Column::Name(name) => {
+                let called = |at: &usize| self.names.get(*at) == Some(name);
+                let positions: Vec<usize> = (0..self.names.len()).filter(called).collect();
+                if positions.len() > 1 {
+                    return Err(Error::ColumnTwice {
+                        table: self.source(),
+                        column: name.clone(),
+                        positions,
+                    });
+                }
+                positions.first().copied()
+            }
             Column::Position(position) => Some(*position),
         };
         position
-            .and_then(|at| Some((self.names.get(at)?.as_str(), self.cells.get(at)?)))
+            .and_then(|at| Some((at, self.names.get(at)?.as_str(), self.cells.get(at)?)))
             .ok_or_else(|| Error::NoSuchColumn {
                 table: self.source(),
                 column: column.clone(),
                 known: self.names.clone(),
+                hint: self.delimiter_hint(),
             })
+    }
+
+    /// Where all is in one column, and something else than what was said is between the cells.
+    pub(crate) fn delimiter_hint(&self) -> String {
+        let ([name], [cells], Some(_)) = (&*self.names, &*self.cells, &self.file) else {
+            return String::new();
+        };
+        let line = match self.header {
+            Some(_) => name,
+            None => cells.get(0).unwrap_or_default(),
+        };
+        let between = [';', '\t', '|', ',']
+            .into_iter()
+            .find(|&c| line.contains(c));
+        between.map_or_else(String::new, |c| {
+            format!("; the columns seem to be separated by {c:?}: `.delimiter(b{c:?})`")
+        })
+    }
+
+    /// Whether the names of the columns are those of a file.
+    pub(crate) fn has_header(&self) -> bool {
+        self.header.is_some()
+    }
+
+    /// The header cannot be used.
+    pub(crate) fn bad_header(&self, reason: String) -> Error {
+        Error::BadCsv {
+            path: self.source(),
+            line: self.header.unwrap_or(1),
+            reason,
+        }
     }
 
     /// The file, or words in its place.
@@ -222,6 +283,7 @@ impl Table {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ColumnOf<'a> {
     table: &'a Table,
+    position: usize,
     name: &'a str,
     cells: &'a Cells,
 }
@@ -236,21 +298,29 @@ impl<'a> ColumnOf<'a> {
         self.cells.get(row).unwrap_or_default()
     }
 
-    /// The text of a cell that must have a value.
+    /// The text of a cell that must have a value, in a file on one line.
     pub(crate) fn text(&self, row: usize) -> Result<&'a str> {
         let text = self.raw(row);
         if text.is_empty() || self.cells.is_missing(row) {
             return Err(self.bad(row, "a value"));
         }
+        if self.table.file.is_some() && text.contains(LINE_ENDS) {
+            return Err(self.bad(row, ONE_LINE));
+        }
         Ok(text)
     }
 
-    /// Where a row is, for messages.
+    /// Where the cell of a row begins, for messages.
     pub(crate) fn place(&self, row: usize) -> String {
-        let table = self.table.source();
+        let table = shown(self.table.source());
         match self.table.lines.get(row) {
-            Some(line) => format!("line {line} of {}", table.display()),
-            None => format!("row {row} of {}", table.display()),
+            Some(&line) => {
+                let before = self.table.cells.iter().take(self.position);
+                let texts = before.filter_map(|cells| cells.get(row));
+                let ends = texts.map(|text| line_ends(text.as_bytes(), text.len()));
+                format!("line {} of {table}", u64::from(line) + ends.sum::<u64>())
+            }
+            None => format!("row {row} of {table}"),
         }
     }
 
@@ -258,8 +328,11 @@ impl<'a> ColumnOf<'a> {
     pub(crate) fn bad(&self, row: usize, expected: &'static str) -> Error {
         let found = match self.raw(row) {
             "" => "nothing".to_owned(),
-            text if self.cells.is_missing(row) => format!("{text:?}, which stands for no value"),
-            text => format!("{text:?}"),
+            text if self.cells.is_missing(row) => format!(
+                "{text:?}, which stands for no value; if it is a name, say what else stands for \
+                 none: `.missing([\"\"])` or CsvOptions::with_missing"
+            ),
+            text => quoted(text),
         };
         Error::BadCell {
             place: self.place(row),
@@ -269,4 +342,13 @@ impl<'a> ColumnOf<'a> {
             found,
         }
     }
+}
+
+/// The line ends among the first `count` bytes: `\n`, `\r\n`, of which the second byte counts, or `\r`.
+pub(crate) fn line_ends(bytes: &[u8], count: usize) -> u64 {
+    let is_end = |&at: &usize| match bytes.get(at) {
+        Some(b'\r') => bytes.get(at + 1) != Some(&b'\n'),
+        byte => byte == Some(&b'\n'),
+    };
+    (0..count).filter(is_end).count() as u64
 }

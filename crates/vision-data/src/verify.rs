@@ -20,6 +20,7 @@ use crate::figure::printable;
 use crate::image::Limits;
 use crate::items::image_files;
 use crate::progress::Progress;
+use crate::shown::shown;
 use crate::workers;
 
 /// What is to be done about images that are large, or not RGB.
@@ -176,7 +177,7 @@ impl fmt::Display for VerifyReport {
         )?;
         for image in &self.unreadable {
             let path = printable(&image.path.to_string_lossy());
-            writeln!(f, "{path}: {}", image.reason)?;
+            writeln!(f, "{path}: {}", printable(&image.reason))?;
         }
         Ok(())
     }
@@ -266,7 +267,7 @@ fn check_outside(dest: &Path, folder: &Path) -> Result<()> {
     Err(Error::BadOption {
         option: "dest",
         expected: "a folder outside of the one that is checked, whose files stay as they are",
-        found: dest.display().to_string(),
+        found: shown(dest),
     })
 }
 

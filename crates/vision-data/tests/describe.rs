@@ -5,7 +5,7 @@
 use std::fs;
 
 use image::{GrayImage, RgbImage};
-use vision_data::{ImageDataBunch, PixelSize};
+use vision_data::{DatasetType, ImageDataBunch, PixelSize, synthetic};
 
 /// Two classes in training and one validation image; the pixels are known.
 fn data(folder: &tempfile::TempDir) -> ImageDataBunch {
@@ -103,4 +103,35 @@ fn images_that_are_all_unreadable_have_no_size_and_no_mean_but_numbers() {
     );
     let text = description.to_string();
     assert!(text.contains("train") && !text.contains("0.000"), "{text}");
+}
+
+#[cfg(unix)]
+#[test]
+fn names_of_files_and_classes_cannot_write_to_the_terminal() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = synthetic::digits(&folder.path().join("set\u{1b}[2J"), 1, 4, 2).unwrap();
+    let bad = root.join("train/3\u{1b}]0;x\u{7}\nz");
+    fs::rename(root.join("train/3"), &bad).unwrap();
+    fs::rename(
+        root.join("valid/3"),
+        root.join("valid").join(bad.file_name().unwrap()),
+    )
+    .unwrap();
+    fs::write(bad.join("no\u{1b}picture.png"), "x").unwrap();
+    let data = ImageDataBunch::from_folder(&root)
+        .batch_size(4)
+        .build()
+        .unwrap();
+    let summary = data.summary(DatasetType::Valid, 0).unwrap();
+    let doctor = data.doctor().unwrap();
+    for table in [
+        data.to_string(),
+        data.describe().unwrap().to_string(),
+        doctor.to_string(),
+        summary.to_string(),
+    ] {
+        let unsafe_char = |c: char| c.is_control() && c != '\n';
+        assert!(!table.contains(unsafe_char), "{table:?}");
+        assert!(!table.contains("\nz"), "{table:?}");
+    }
 }

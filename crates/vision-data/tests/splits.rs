@@ -193,6 +193,12 @@ fn functions_lists_of_files_and_folders_decide() {
     let by_file = list().split_by_fname_file("valid.txt").unwrap();
     assert_eq!(valid(by_file), ["a/2.png", "c/4.png"]);
 
+    // The file is under the root, however the split is asked for.
+    for file in [Path::new("valid.txt").to_owned(), root.join("valid.txt")] {
+        let lists = list().split(&Split::FilesIn(file)).unwrap();
+        assert_eq!(valid(lists), ["a/2.png", "c/4.png"]);
+    }
+
     let error = list()
         .split_by_files(["1.png", "9.png", "8.png"])
         .unwrap_err();
@@ -217,6 +223,118 @@ fn functions_lists_of_files_and_folders_decide() {
     ));
     let lists = list().split_none().unwrap();
     assert_eq!((lists.train_len(), lists.valid_len()), (5, 0));
+}
+
+#[test]
+fn a_file_is_found_however_its_path_is_written() {
+    let folder = tempfile::tempdir_in(".").unwrap();
+    let (root, absolute) = (
+        folder.path().file_name().unwrap(),
+        fs::canonicalize(folder.path()).unwrap(),
+    );
+    for file in ["a/1.png", "b/2.png"] {
+        fs::create_dir_all(folder.path().join(file).parent().unwrap()).unwrap();
+        fs::write(folder.path().join(file), "").unwrap();
+    }
+    fs::write(folder.path().join("v.txt"), "./a/1.png\n").unwrap();
+    let root = Path::new(root);
+    for list in [root, &Path::new(".").join(root), &absolute] {
+        let list = || ImageList::from_folder(list).unwrap();
+        let inner = |name: &str| absolute.join(name).to_str().unwrap().to_owned();
+        let outer = list().path().join("a/1.png").to_str().unwrap().to_owned();
+        for name in ["./a/1.png", "a/./1.png", "1.png", &inner("a/1.png"), &outer] {
+            let lists = list()
+                .split_by_files([name])
+                .unwrap_or_else(|e| panic!("{name}: {e}"));
+            let found: Vec<_> = lists.valid_items().collect();
+            assert_eq!((found.len(), lists.train_len()), (1, 1), "{name}");
+            assert!(found[0].ends_with("a/1.png"));
+        }
+        for name in ["./2/1.png", "./1.png", &inner("1.png"), "/a/1.png"] {
+            let error = list().split_by_files([name]).unwrap_err();
+            assert!(
+                matches!(error, Error::UnknownFiles { .. }),
+                "{name}: {error}"
+            );
+        }
+        for file in [Path::new("v.txt"), &list().path().join("v.txt")] {
+            let lists = list().split(&Split::FilesIn(file.to_owned())).unwrap();
+            assert_eq!(lists.valid_len(), 1, "{file:?}");
+        }
+    }
+}
+
+#[cfg(windows)]
+#[test]
+fn a_file_is_found_with_backslashes() {
+    let folder = tempfile::tempdir().unwrap();
+    for file in ["a/1.png", "b/2.png"] {
+        fs::create_dir_all(folder.path().join(file).parent().unwrap()).unwrap();
+        fs::write(folder.path().join(file), "").unwrap();
+    }
+    let list = ImageList::from_folder(folder.path()).unwrap();
+    assert_eq!(list.split_by_files(["a\\1.png"]).unwrap().valid_len(), 1);
+}
+
+#[test]
+fn an_empty_side_comes_with_what_to_do() {
+    let (valid_pct, seed) = (0.2, 1);
+    let by = || By::Column("label".into());
+    let apart = ["a", "b", "c", "d", "e"];
+    for (labels, split, hint) in [
+        (
+            ["a"; 4].as_slice(),
+            Split::Random { valid_pct, seed },
+            "`.valid_pct(0.0)`",
+        ),
+        (
+            &apart,
+            Split::Stratified {
+                valid_pct,
+                seed,
+                by: by(),
+            },
+            "more images a class",
+        ),
+        (
+            &["a"; 5],
+            Split::Grouped {
+                valid_pct,
+                seed,
+                by: by(),
+            },
+            "there have to be two",
+        ),
+        (
+            &apart,
+            Split::Subsets {
+                train: 0.1,
+                valid: 0.5,
+                seed,
+            },
+            "raise its share",
+        ),
+        (
+            &apart,
+            Split::ValidIndices(vec![0, 1, 2, 3, 4]),
+            "positions for both sides",
+        ),
+        (&apart, Split::Files(Vec::new()), "Split::None"),
+        (
+            &apart,
+            Split::Func(PathFn::new(|_| true)),
+            "false for others",
+        ),
+        (&["0"; 5], Split::Column("label".into()), "true, 1, valid"),
+        (&[], Split::None, "a filter has left none"),
+    ] {
+        let error = labelled(labels).split(&split).unwrap_err();
+        assert!(matches!(error, Error::EmptySplit { .. }), "{error}");
+        assert!(
+            error.to_string().contains(hint),
+            "{hint:?} is missing in: {error}"
+        );
+    }
 }
 
 #[test]
@@ -435,6 +553,8 @@ proptest! {
         );
         prop_assert!(groups(&train).is_disjoint(&groups(&valid)));
         prop_assert_eq!(train.len() + valid.len(), labels.len());
+        let smallest = *counts(&labels, &(0..labels.len()).collect::<Vec<_>>()).values().min().unwrap();
+        prop_assert!(valid.len() <= smallest.max((labels.len() as f64 * pct) as usize));
         let mut all = Vec::new();
         for fold in 0..3 {
             let split = Split::GroupedFold { fold, folds: 3, seed, by: BY_LABEL() };
@@ -454,6 +574,10 @@ proptest! {
         let split = Split::Stratified { valid_pct: pct, seed, by: BY_LABEL() };
         let (train, valid) = sides(&labelled(&labels).split(&split).unwrap());
         let all = counts(&labels, &(0..labels.len()).collect::<Vec<_>>());
+        // As many as a random split takes, unless too few classes can give one more than their share.
+        let share = |count: usize| (count as f64 * pct) as usize;
+        let may_give = all.values().map(|&n| share(n) + usize::from(share(n) + 1 < n));
+        prop_assert_eq!(valid.len(), share(labels.len()).min(may_give.sum()));
         let (train, valid) = (counts(&labels, &train), counts(&labels, &valid));
         for (key, count) in all {
             prop_assert!(train.contains_key(&key));

@@ -289,6 +289,207 @@ fn a_number_among_words_is_a_class_and_a_word_among_numbers_is_not_passed_over()
     says(&error, &["line 4", "a number", "\"x\""]);
 }
 
+/// The error of a set whose files are not looked for.
+fn refused(csv: &str, delimiter: Option<&str>) -> Error {
+    let folder = set(csv, &[]);
+    let data = ImageDataBunch::from_csv(folder.path()).valid_pct(0.0);
+    let data = match delimiter {
+        Some(delimiter) => data.label_delim(delimiter),
+        None => data,
+    };
+    data.fn_col("name")
+        .label_col("label")
+        .no_check()
+        .build()
+        .unwrap_err()
+}
+
+#[test]
+fn a_quote_that_is_closed_rows_later_is_named_by_the_line_of_its_cell() {
+    for (csv, delimiter, parts) in [
+        (
+            "name,label\n1,a\n2,\"b\n3,a\n4,b\"\n5,a\n",
+            None,
+            ["line 3 of", "\"label\""],
+        ),
+        // What follows the second quote is part of the cell.
+        (
+            "name,label\n1,a\n2,\"b\r\n3,\"a\n5,b\n",
+            None,
+            ["line 3 of", "\"label\""],
+        ),
+        (
+            "name,label\n1,a\n2,\"b;c\n3,a\n4,b\"\n",
+            Some(";"),
+            ["line 3 of", "\"label\""],
+        ),
+        (
+            "name,label\n1,a\n\"2,b\n3\",a\n4,b\n",
+            None,
+            ["line 3 of", "\"name\""],
+        ),
+        // A note may have several lines: the label begins on the second of them.
+        (
+            "note,name,label\nx,1,a\n\"y\nz\",2,\"b\nx,3,a\nx,4,b\"\n",
+            None,
+            ["line 4 of", "\"label\""],
+        ),
+    ] {
+        let error = refused(csv, delimiter);
+        assert!(matches!(error, Error::BadCell { .. }), "{csv:?}: {error}");
+        says(&error, &parts);
+        says(
+            &error,
+            &["a quote (\") is probably opened there by mistake"],
+        );
+    }
+    let folder = set("name,\"label\n1,a\n2,b\"\n3,a\n4,b\n", &["3", "4"]);
+    let error = ImageDataBunch::from_csv(folder.path()).build().unwrap_err();
+    says(&error, &["line 1:", "name of a column", "a quote (\")"]);
+    // Where nobody looks for labels or names, a cell may have lines.
+    let folder = set("name,label,note\n1,a,\"x\ny\"\n2,b,z\n", &["1", "2"]);
+    let data = ImageDataBunch::from_csv(folder.path())
+        .valid_pct(0.0)
+        .build()
+        .unwrap();
+    assert_eq!(data.train_ds().len(), 2);
+}
+
+#[test]
+fn a_wrong_delimiter_is_named_before_any_file_is_looked_for() {
+    for (between, named) in [(";", "';'"), ("\t", "'\\t'"), ("|", "'|'")] {
+        let hint = format!("the columns seem to be separated by {named}: `.delimiter(b{named})`");
+        let lines = [["name", "label"], ["1", "a"], ["2", "b"]].map(|line| line.join(between));
+        let folder = set(&lines.join("\n"), &["1", "2"]);
+        let data = || ImageDataBunch::from_csv(folder.path()).valid_pct(0.0);
+        for data in [data(), data().label_col("label"), data().header(false)] {
+            let error = data.build().unwrap_err();
+            assert!(matches!(error, Error::NoSuchColumn { .. }), "{error}");
+            says(&error, &[&hint]);
+        }
+        data().delimiter(between.as_bytes()[0]).build().unwrap();
+        // The data block looks for the files first.
+        let (options, column) = (CsvOptions::new(), FileColumn::default());
+        let error = ImageList::from_csv(folder.path(), "labels.csv", &options, &column);
+        says(&error.unwrap_err(), &["are not there", &hint]);
+    }
+    // Where one label holds a comma as well, the rows are uneven.
+    says(
+        &read("name;label\n1;a\n2;b, c\n").unwrap_err(),
+        &["line 3", "`.delimiter(b';')`"],
+    );
+    // A table of one column has no other.
+    let error = Table::from_rows(["a;b"], [["1;2"]])
+        .unwrap()
+        .cell(0, &1.into())
+        .unwrap_err();
+    assert!(!error.to_string().contains("separated"), "{error}");
+}
+
+#[test]
+fn what_stands_for_no_value_may_be_a_name_and_the_message_says_how() {
+    let folder = set("name,label\n1,a\n2,None\n", &["1", "2"]);
+    let build = || ImageDataBunch::from_csv(folder.path()).valid_pct(0.0);
+    let options = ["`.missing([\"\"])`", "CsvOptions::with_missing"];
+    says(&build().build().unwrap_err(), &options);
+    says(&build().label_delim(";").build().unwrap_err(), &options);
+    for data in [build(), build().label_delim(";")] {
+        assert_eq!(data.missing([""]).build().unwrap().classes(), ["None", "a"]);
+    }
+    // One of several in a cell is a name as it is.
+    let folder = set("name,label\n1,a;NA\n2,a\n", &["1", "2"]);
+    let data = ImageDataBunch::from_csv(folder.path())
+        .valid_pct(0.0)
+        .label_delim(";");
+    assert_eq!(data.build().unwrap().classes(), ["NA", "a"]);
+}
+
+#[test]
+fn of_two_columns_with_one_name_none_is_taken_silently() {
+    let folder = set("name,label,x,label\n1,a,q,c\n2,b,q,d\n", &["1", "2"]);
+    let build = || ImageDataBunch::from_csv(folder.path()).valid_pct(0.0);
+    let error = build().label_col("label").build().unwrap_err();
+    says(
+        &error,
+        &[
+            "2 columns called \"label\"",
+            "positions 1, 3",
+            "`.label_col(3)`",
+        ],
+    );
+    assert_eq!(build().label_col(3).build().unwrap().classes(), ["c", "d"]);
+    let table = Table::from_rows(["a", "a"], [["1", "2"]]).unwrap();
+    assert!(matches!(
+        table.cell(0, &"a".into()),
+        Err(Error::ColumnTwice { .. })
+    ));
+}
+
+#[test]
+fn a_list_without_a_header_does_not_lose_its_first_item() {
+    let folder = set("1,a\n2,b\n3,a\n", &["img/1.jpg", "img/2.jpg", "img/3.jpg"]);
+    let build = || {
+        let data = ImageDataBunch::from_csv(folder.path()).valid_pct(0.0);
+        data.folder("img").suffix(".jpg")
+    };
+    let error = build().build().unwrap_err();
+    says(
+        &error,
+        &["labels.csv, line 1:", "img/1.jpg", "`.header(false)`"],
+    );
+    assert_eq!(build().header(false).build().unwrap().train_ds().len(), 3);
+    // Somebody who gives it by name knows that it is a header.
+    assert_eq!(build().fn_col("1").build().unwrap().train_ds().len(), 2);
+}
+
+#[test]
+fn a_long_cell_or_header_is_not_printed_as_a_whole() {
+    let long = "x".repeat(100_000);
+    let folder = set(&format!("name,label\n1,0.5\n2,{long}\n"), &["1", "2"]);
+    let numbers = LabelOptions::new().with_kind(TargetKind::Float);
+    let build = || ImageDataBunch::from_csv(folder.path()).valid_pct(0.0);
+    let errors = [
+        build().label_with(numbers).build().unwrap_err(),
+        build().folder(&long).build().unwrap_err(),
+        read(format!("a,{long}\n1,2\n"))
+            .unwrap()
+            .cell(0, &"c".into())
+            .unwrap_err(),
+    ];
+    for error in errors {
+        let message = error.to_string();
+        assert!(message.len() < 1500, "{} bytes", message.len());
+        says(&error, &["xxx", "… (100"]);
+    }
+    let names: Vec<String> = (0..1000).map(|i| format!("c{i}")).collect();
+    let error = Table::new(names).cell(0, &"z".into()).unwrap_err();
+    says(&error, &["c9 and 990 more"]);
+}
+
+#[test]
+fn names_and_cells_cannot_write_to_the_terminal() {
+    let bell = "\u{1b}]0;x\u{7}\u{202e}";
+    let folder = set(&format!("name,label{bell}\n1{bell},{bell}\n"), &[]);
+    let build = || ImageDataBunch::from_csv(folder.path()).valid_pct(0.0);
+    let numbers = LabelOptions::new().with_kind(TargetKind::Float);
+    let errors = [
+        build().build().unwrap_err(),
+        build().label_col("z").build().unwrap_err(),
+        build().no_check().build().unwrap_err(),
+        build().no_check().label_with(numbers).build().unwrap_err(),
+        ImageDataBunch::from_folder(folder.path().join(bell))
+            .build()
+            .unwrap_err(),
+    ];
+    for error in errors {
+        for text in [error.to_string(), format!("{error:?}")] {
+            let unsafe_char = |c: char| c.is_control() || c == '\u{202e}';
+            assert!(!text.contains(unsafe_char), "{text:?}");
+            assert!(text.contains("\\u{1b}"), "{text:?}");
+        }
+    }
+}
+
 proptest! {
     #[test]
     fn no_bytes_make_it_panic(bytes in prop::collection::vec(any::<u8>(), 0..300), header: bool) {

@@ -10,6 +10,7 @@ use crate::atomic;
 use crate::error::Result;
 use crate::figure::printable;
 use crate::image::Limits;
+use crate::shown::shown;
 
 use super::finding::{Finding, FindingKind, Severity, Split, lossy};
 use super::html;
@@ -178,7 +179,7 @@ impl Report {
 /// A table: of each kind of finding how many there are, an example, and what to do.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        writeln!(f, "{}: {}", self.root.display(), self.verdict())?;
+        writeln!(f, "{}: {}", shown(&self.root), self.verdict())?;
         if self.findings.is_empty() {
             return Ok(());
         }
@@ -200,8 +201,8 @@ impl fmt::Display for Report {
                 example.push("...".to_owned());
             }
             let example = match example.is_empty() {
-                true => first.message.clone(),
-                false => format!("{}: {}", example.join(", "), first.message),
+                true => printable(&first.message),
+                false => format!("{}: {}", example.join(", "), printable(&first.message)),
             };
             writeln!(
                 f,

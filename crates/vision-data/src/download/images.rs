@@ -11,6 +11,7 @@ use super::{Download, Options, parent_of, sync_folder};
 use crate::decode::{decode, read};
 use crate::doctor::lossy;
 use crate::error::{Error, Result, io_error};
+use crate::figure::printable;
 use crate::image::Limits;
 use crate::items::is_image_file;
 use crate::progress::Progress;
@@ -159,7 +160,7 @@ impl fmt::Display for ImagesReport {
         )?;
         for image in self.failed() {
             if let ImageOutcome::Failed { reason } = &image.outcome {
-                writeln!(f, "{}: {reason}", image.url)?;
+                writeln!(f, "{}: {}", printable(&image.url), printable(reason))?;
             }
         }
         Ok(())

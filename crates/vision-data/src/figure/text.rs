@@ -84,16 +84,20 @@ impl Text {
     }
 }
 
-/// Text without line breaks, control characters (which XML forbids) and characters that turn the
-/// direction of what follows them.
+/// Text on one line: without characters that are not [printable](is_printable).
 pub(crate) fn printable(text: &str) -> String {
     let visible = |c: char| match c {
+        c if is_printable(c) => c,
         '\t' | '\n' | '\r' => ' ',
-        c if c.is_control() => char::REPLACEMENT_CHARACTER,
-        '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}' | '\u{fffe}' | '\u{ffff}' => {
-            char::REPLACEMENT_CHARACTER
-        }
-        c => c,
+        _ => char::REPLACEMENT_CHARACTER,
     };
     text.chars().map(visible).collect()
+}
+
+/// Whether a character is none that controls a terminal, breaks a line, turns the direction of what
+/// follows it, or is forbidden in XML.
+pub(crate) fn is_printable(c: char) -> bool {
+    let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let breaks = matches!(c, '\u{2028}' | '\u{2029}');
+    !(c.is_control() || turns || breaks || matches!(c, '\u{fffe}' | '\u{ffff}'))
 }

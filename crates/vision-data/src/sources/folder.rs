@@ -7,11 +7,12 @@ use super::{Reading, Source, TestFolder};
 use crate::apart::part_folder;
 use crate::builder::ImageDataBunchBuilder;
 use crate::data_block::LabelLists;
-use crate::error::{Error, Result, listed};
+use crate::error::{Error, Result};
 use crate::item_list::ImageList;
 use crate::items::{IndexConfig, check_folder};
 use crate::labels::{Dropped, UnknownLabels};
 use crate::names::folder_name;
+use crate::shown::{listed, quoted, shown};
 use crate::split::Split;
 
 /// A folder that is laid out like ImageNet.
@@ -114,10 +115,11 @@ fn check_found(
         None => Ok(()),
         Some(class) => Err(Error::BadClasses {
             reason: format!(
-                "no image in {} is in a folder called {class:?}; the folders are {}. (A class without \
+                "no image in {} is in a folder called {}; the folders are {}. (A class without \
                  an image here can be named in the data block, with `label_with`.)",
-                folder.display(),
-                listed(found.keys(), 20)
+                shown(folder),
+                quoted(class),
+                listed(found.keys())
             ),
         }),
     }

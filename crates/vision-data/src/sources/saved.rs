@@ -7,6 +7,7 @@ use crate::builder::ImageDataBunchBuilder;
 use crate::data_block::LabelLists;
 use crate::error::{Error, Result};
 use crate::items::IndexConfig;
+use crate::shown::shown;
 
 /// Data that was saved.
 #[derive(Clone, Debug)]
@@ -36,7 +37,7 @@ impl Source for FromSaved {
         let error = missing.next().map(|first| Error::MissingFiles {
             count: 1 + missing.count(),
             first: first.clone(),
-            named_by: file.display().to_string(),
+            named_by: shown(file),
         });
         error.map_or(Ok(lists), Err)
     }

@@ -9,7 +9,7 @@ use crate::csv_file::CsvOptions;
 use crate::data_block::LabelLists;
 use crate::error::Result;
 use crate::item_list::{FileColumn, ImageList};
-use crate::items::IndexConfig;
+use crate::items::{IndexConfig, check_folder};
 use crate::split::Split;
 use crate::table::{Column, Table};
 
@@ -80,9 +80,10 @@ impl Source for FromCsv {
     }
 
     fn read(self, _: &TestFolder, seed: u64, _: &IndexConfig) -> Result<LabelLists> {
-        let root = self.reading.root.clone();
-        ImageList::from_csv(root, &self.file, &self.options, &self.columns.files)
-            .and_then(|list| label_from_table(list, self.reading, self.columns.labels, seed))
+        let root = &self.reading.root;
+        check_folder(root)?;
+        let table = Table::read_csv(root.join(&self.file), &self.options)?;
+        label_from_table(table.into(), self.columns, self.reading, seed)
     }
 
     fn root(&self) -> &Path {
@@ -96,9 +97,7 @@ impl Source for FromDf {
     }
 
     fn read(self, _: &TestFolder, seed: u64, _: &IndexConfig) -> Result<LabelLists> {
-        let root = self.reading.root.clone();
-        ImageList::from_df(root, self.table, &self.columns.files)
-            .and_then(|list| label_from_table(list, self.reading, self.columns.labels, seed))
+        label_from_table(self.table, self.columns, self.reading, seed)
     }
 
     fn root(&self) -> &Path {
@@ -107,13 +106,18 @@ impl Source for FromDf {
 }
 
 fn label_from_table(
-    list: ImageList,
+    table: Arc<Table>,
+    TableColumns { files, labels }: TableColumns,
     reading: Reading,
-    labels: Vec<Column>,
     seed: u64,
 ) -> Result<LabelLists> {
+    // Before any file is looked for: where columns are read in a wrong way, no file is found.
+    for column in &labels {
+        table.column(column)?;
+    }
     let split = reading.split(seed).unwrap_or(Split::None);
-    list.split(&split)?
+    ImageList::from_df(reading.root, table, &files)?
+        .split(&split)?
         .label_with(reading.options)
         .label_from_df(labels)
 }
@@ -184,6 +188,13 @@ impl ImageDataBunchBuilder<FromCsv> {
     /// Whether the first line has the names of the columns; it has, unless this says otherwise.
     pub fn header(mut self, header: bool) -> Self {
         self.source.options = self.source.options.with_header(header);
+        self
+    }
+
+    /// The texts that stand for no value: [`MISSING`](crate::MISSING), which are those of pandas, unless
+    /// this says otherwise. `[""]` where `NA` or `None` is the name of a class.
+    pub fn missing<T: Into<String>>(mut self, texts: impl IntoIterator<Item = T>) -> Self {
+        self.source.options = self.source.options.with_missing(texts);
         self
     }
 

@@ -40,6 +40,7 @@ pub(super) fn wanted(items: usize, valid_pct: f64) -> Result<usize> {
             split: format!("valid_pct {valid_pct}"),
             items,
             part: "validation",
+            hint: "raise valid_pct, use more images, or ask for none with `.valid_pct(0.0)`",
         });
     }
     Ok(wanted)
@@ -52,8 +53,8 @@ pub(super) fn shuffled(items: usize, seed: u64) -> Vec<usize> {
 }
 
 /// As [`random`], but of each class the same share: `⌊valid_pct · count⌋` items of a class, and
-/// one more of those that lose most by rounding, until the total is that of [`random`]. No class
-/// goes to validation as a whole.
+/// one more of those that lose most by rounding, until the total is that of [`random`] or no class
+/// is left that can give one. No class goes to validation as a whole.
 pub(super) fn stratified(keys: &[u32], valid_pct: f64, seed: u64) -> Result<Vec<usize>> {
     let wanted = wanted(keys.len(), valid_pct)?;
     let members = members(keys, &shuffled(keys.len(), seed));

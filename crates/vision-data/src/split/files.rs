@@ -1,0 +1,61 @@
+//! Validation items by the names of their files.
+
+use std::collections::HashMap;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::item_list::ImageList;
+use crate::names::posix;
+
+/// The positions of the files with these names, which come from `file` if they come from one.
+pub(super) fn named(list: &ImageList, names: &[String], file: Option<&Path>) -> Result<Vec<usize>> {
+    let root = list.path();
+    let absolute = [std::path::absolute(root), fs::canonicalize(root)];
+    // One way to write a path under the root.
+    let plain = |path: &Path| {
+        let mut roots = absolute.iter().flatten();
+        let inner = roots.find_map(|root| path.strip_prefix(root).ok());
+        let parts = inner.unwrap_or(path).components();
+        let parts = parts.filter(|part| *part != Component::CurDir);
+        format!("./{}", posix(&parts.collect::<PathBuf>()))
+    };
+    let key = |name: &String| match Path::new(name).components().count() {
+        // In any folder.
+        1 => name.clone(),
+        _ => plain(Path::new(name)),
+    };
+    let keys: Vec<String> = names.iter().map(key).collect();
+    let mut met: HashMap<&str, bool> = keys.iter().map(|key| (key.as_str(), false)).collect();
+    let mut valid = Vec::new();
+    for (position, path) in list.items().iter().enumerate() {
+        let inner = plain(path.strip_prefix(root).unwrap_or(path));
+        let last = inner.rsplit('/').next().unwrap_or_default();
+        let mut chosen = false;
+        for name in [last, &inner, &plain(path)] {
+            if let Some(met) = met.get_mut(name) {
+                *met = true;
+                chosen = true;
+            }
+        }
+        if chosen {
+            valid.push(position);
+        }
+    }
+    // In the order of the list, so that the message is the same each time.
+    let missing: Vec<&String> = names
+        .iter()
+        .zip(&keys)
+        .filter(|(_, key)| met.get(key.as_str()) == Some(&false))
+        .map(|(name, _)| name)
+        .collect();
+    match missing.first() {
+        None => Ok(valid),
+        Some(first) => Err(Error::UnknownFiles {
+            list: file.map_or_else(|| PathBuf::from("the list"), Path::to_owned),
+            first: (*first).clone(),
+            count: missing.len(),
+            folder: list.path().to_owned(),
+        }),
+    }
+}

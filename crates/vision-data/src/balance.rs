@@ -6,6 +6,7 @@ use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, Rng};
+use crate::shown::{listed, quoted};
 use crate::targets::Targets;
 
 /// How much each class counts in the loss.
@@ -18,9 +19,11 @@ pub enum ClassWeights {
     #[default]
     None,
     /// By the training items. One class an item: items / (classes · items of the class). Several:
-    /// items without the class / items with it. A class that no item has weighs 1.
+    /// items without the class / items with it. A class that no item has weighs 1, and so does, of
+    /// several, one that every item has: by the formula it would weigh 0, and since it has no items
+    /// without it either, nothing would be learnt about it.
     Auto,
-    /// By name; a class that is not in it weighs 1.
+    /// By name; a class that is not in it weighs 1. Not all that items have may weigh 0.
     Map(BTreeMap<String, f32>),
 }
 
@@ -44,6 +47,7 @@ impl ClassWeights {
                     .iter()
                     .map(|&count| match (count, train) {
                         (0, _) => 1.0,
+                        (_, Targets::MultiCategory(_)) if count == train.len() => 1.0,
                         (_, Targets::MultiCategory(_)) => {
                             ((items - count as f64) / count as f64) as f32
                         }
@@ -55,7 +59,9 @@ impl ClassWeights {
                 if let Some(name) = map.keys().find(|name| !classes.contains(name)) {
                     return Err(Error::BadClasses {
                         reason: format!(
-                            "class_weights names {name:?}, which is none of them: {classes:?}"
+                            "class_weights names {}, which is none of them: {}",
+                            quoted(name),
+                            listed(classes.iter())
                         ),
                     });
                 }
@@ -65,11 +71,21 @@ impl ClassWeights {
                     return Err(Error::BadOption {
                         option: "class_weights",
                         expected: "weights of at least 0",
-                        found: format!("{weight} for {name:?}"),
+                        found: format!("{weight} for {}", quoted(name)),
                     });
                 }
                 let weight = |name| map.get(name).copied().unwrap_or(1.0);
-                Ok(Some(classes.iter().map(weight).collect()))
+                let weights: Vec<f32> = classes.iter().map(weight).collect();
+                let mut counted = weights.iter().zip(&counts).filter(|(_, n)| **n > 0);
+                // The loss would be nothing, or 0 / 0.
+                if counts.iter().any(|&n| n > 0) && counted.all(|(weight, _)| *weight == 0.0) {
+                    return Err(Error::BadOption {
+                        option: "class_weights",
+                        expected: "a weight above 0 for one class at least that training items have",
+                        found: "0 for all of them".to_owned(),
+                    });
+                }
+                Ok(Some(weights))
             }
         }
     }

@@ -9,6 +9,8 @@ use crate::targets::TargetKind;
 #[derive(Clone, Copy, Debug)]
 enum Cells {
     Integers,
+    /// Whole numbers, of which one at least has more digits than an `i64`: they name something.
+    LongIntegers,
     Numbers,
     Text,
 }
@@ -41,7 +43,12 @@ impl<'a> OneColumn<'a> {
             let text = column.text(item)?.trim();
             cells = match cells {
                 Cells::Integers if text.parse::<i64>().is_ok() => Cells::Integers,
-                Cells::Integers | Cells::Numbers if text.parse::<f64>().is_ok() => Cells::Numbers,
+                Cells::Integers | Cells::LongIntegers if is_whole(text) => Cells::LongIntegers,
+                Cells::Integers | Cells::LongIntegers | Cells::Numbers
+                    if text.parse::<f64>().is_ok() =>
+                {
+                    Cells::Numbers
+                }
                 _ => Cells::Text,
             };
             if matches!(cells, Cells::Text) && options.kind != Some(TargetKind::Float) {
@@ -55,9 +62,11 @@ impl<'a> OneColumn<'a> {
         // "1.0" is a class like another if the user says so, or names it.
         let are_names = options.kind == Some(TargetKind::Category)
             || options.kind.is_none() && options.classes.is_some();
-        if matches!(cells, Cells::Numbers) && are_names {
-            cells = Cells::Text;
-        }
+        cells = match cells {
+            Cells::Numbers if are_names => Cells::Text,
+            Cells::LongIntegers => Cells::Text,
+            cells => cells,
+        };
         Ok(Self {
             column,
             cells,
@@ -80,9 +89,15 @@ impl<'a> OneColumn<'a> {
                 Ok(value) => Label::Float(vec![value as f32]),
                 Err(_) => return Err(self.column.bad(item, "a number, as in the others")),
             },
-            Cells::Text => text.into(),
+            Cells::LongIntegers | Cells::Text => text.into(),
         })
     }
+}
+
+/// Whether this is an integer of any length.
+fn is_whole(text: &str) -> bool {
+    let digits = text.strip_prefix(['+', '-']).unwrap_or(text);
+    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit())
 }
 
 pub(crate) fn is_one(text: &str) -> bool {

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 
 use crate::error::{Error, Result};
 use crate::names::Names;
+use crate::shown::{listed, quoted};
 use crate::targets::{MultiLabels, TargetKind, Targets};
 
 /// The label of one item, as a file, a table or a function gives it. Its type decides the kind of
@@ -219,6 +220,11 @@ fn rejected<T>(
     })
 }
 
+/// Numbers in a message.
+fn numbers(values: &[f32]) -> String {
+    listed(values.iter().map(ToString::to_string))
+}
+
 /// Labels of one kind, collected item by item.
 #[derive(Debug)]
 pub(crate) struct Collector<'a> {
@@ -286,8 +292,8 @@ impl<'a> Collector<'a> {
             Label::Float(values) if self.options.kind.is_some() && values.len() == 1 => {
                 Ok(values.iter().map(ToString::to_string).collect())
             }
-            Label::Float(values) => rejected("a class like the others", format!("{values:?}")),
-            Label::Multi(names) => rejected("one class like the others", format!("{names:?}")),
+            Label::Float(values) => rejected("a class like the others", numbers(&values)),
+            Label::Multi(names) => rejected("one class like the others", listed(names.iter())),
         }
     }
 
@@ -306,7 +312,7 @@ impl<'a> Collector<'a> {
                 rejected("names of classes", "an empty one among them")
             }
             (Label::Multi(names), _) => Ok(names),
-            (Label::Float(values), _) => rejected("names of classes", format!("{values:?}")),
+            (Label::Float(values), _) => rejected("names of classes", numbers(&values)),
         }
     }
 
@@ -316,9 +322,9 @@ impl<'a> Collector<'a> {
             Label::Int(value) => vec![*value as f32],
             Label::Category(text) => match text.trim().parse::<f64>() {
                 Ok(value) => vec![value as f32],
-                Err(_) => return rejected("a number", format!("{text:?}")),
+                Err(_) => return rejected("a number", quoted(text)),
             },
-            Label::Multi(names) => return rejected("a number", format!("{names:?}")),
+            Label::Multi(names) => return rejected("a number", listed(names.iter())),
         };
         if let Some(bad) = values.iter().find(|value| !value.is_finite()) {
             return rejected("a finite number", bad.to_string());
@@ -478,7 +484,7 @@ pub(crate) fn check_classes(classes: &[String]) -> Result<()> {
             return bad(format!("the name at position {position} is empty"));
         }
         if !seen.insert(name) {
-            return bad(format!("{name:?} is in it twice"));
+            return bad(format!("{} is in it twice", quoted(name)));
         }
     }
     Ok(())

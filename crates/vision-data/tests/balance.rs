@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use vision_data::{
-    ClassWeights, DatasetType, Error, Image, ImageDataBunch, ImageList, Label, LabelLists, Sampler,
+    ClassWeights, DatasetType, Error, Image, ImageDataBunch, ImageList, Label, LabelLists,
+    LabelOptions, Sampler,
 };
 
 /// A picture for each label, in a folder of its own.
@@ -50,10 +51,45 @@ fn automatic_weights_make_each_class_count_alike() {
     let labels = ["a", "b", "b", "c", "c", "c"];
     let found = weights(labels, ClassWeights::Auto).unwrap().unwrap();
     assert_eq!(found, [2.0, 1.0, 2.0 / 3.0]);
-    // Without the class / with it: a in 1 of 4, b in 2, c in 4.
-    let labels = [vec!["a", "b", "c"], vec!["b", "c"], vec!["c"], vec!["c"]];
+    // Without the class / with it: a in 1 of 4, b in 2, c in 3.
+    let labels = [vec!["a", "b", "c"], vec!["b", "c"], vec!["c"], vec![]];
     let found = weights(labels, ClassWeights::Auto).unwrap().unwrap();
-    assert_eq!(found, [3.0, 1.0, 0.0]);
+    assert_eq!(found, [3.0, 1.0, 1.0 / 3.0]);
+}
+
+#[test]
+fn a_class_that_every_item_has_is_still_learnt_with_automatic_weights() {
+    // 0 of 3 without it: PyTorch's formula would give 0, and there is nothing else to learn it by.
+    let labels = [vec!["a", "b"], vec!["b"], vec!["b"]];
+    let found = weights(labels, ClassWeights::Auto).unwrap().unwrap();
+    assert_eq!(found, [2.0, 1.0]);
+}
+
+#[test]
+fn weights_that_leave_nothing_to_learn_from_are_refused() {
+    let zeros = |names: &[&'static str]| ClassWeights::map(names.iter().map(|&name| (name, 0.0)));
+    let several = [vec!["a"], vec!["b"]];
+    for error in [
+        weights(["a", "b"], zeros(&["a", "b"])).unwrap_err(),
+        weights(several, zeros(&["a", "b"])).unwrap_err(),
+    ] {
+        let message = error.to_string();
+        assert!(
+            message.contains("class_weights") && message.contains("above 0"),
+            "{message}"
+        );
+    }
+    // The third class weighs 1, but no item has it.
+    let lists = ImageList::from_files_unchecked(".", ["1", "2"])
+        .and_then(ImageList::split_none)
+        .unwrap()
+        .label_with(LabelOptions::new().with_classes(["a", "b", "c"]))
+        .label_from_list(["a", "b"])
+        .unwrap();
+    let error = lists.databunch().class_weights(zeros(&["a", "b"])).build();
+    assert!(matches!(error, Err(Error::BadOption { .. })));
+    let found = weights(["a", "b"], zeros(&["a"])).unwrap().unwrap();
+    assert_eq!(found, [0.0, 1.0]);
 }
 
 #[test]

@@ -5,8 +5,8 @@
 use std::path::Path;
 
 use vision_data::{
-    Error, FileColumn, ImageDataBunch, ImageList, Label, LabelLists, LabelOptions, SplitList,
-    Table, TargetKind, Targets, UnknownLabels,
+    ClassWeights, Error, FileColumn, ImageDataBunch, ImageList, Label, LabelLists, LabelOptions,
+    SplitList, Table, TargetKind, Targets, UnknownLabels,
 };
 
 /// Items "0", "1" and so on, of which those at `valid` are for validation.
@@ -241,6 +241,104 @@ fn a_column_of_integers_is_sorted_as_numbers_and_text_by_code_point() {
     // Names that happen to be numbers stay names.
     let lists = items(3, &[]).label_from_list(["10", "9", "10"]).unwrap();
     assert_eq!(lists.classes(), ["10", "9"]);
+}
+
+#[test]
+fn integers_of_any_length_are_classes() {
+    let classes = |labels: &[&str], options: LabelOptions| {
+        let lists = column(labels, &[])
+            .label_with(options)
+            .label_from_df(["label"])
+            .unwrap();
+        (lists.kind(), lists.classes().to_vec())
+    };
+    // 2^63 - 1 is the last that fits 64 bits.
+    let fits = ["9223372036854775807", "10", "9"];
+    let (kind, names) = classes(&fits, LabelOptions::new());
+    assert_eq!(
+        (kind, names.as_slice()),
+        (
+            TargetKind::Category,
+            &["9", "10", fits[0]].map(String::from)[..]
+        )
+    );
+    for long in [
+        "9223372036854775808",
+        "99999999999999999999",
+        "-99999999999999999999",
+    ] {
+        for labels in [[long, "10", "9"], ["9", "10", long]] {
+            let (kind, names) = classes(&labels, LabelOptions::new());
+            let mut sorted = labels.map(String::from);
+            sorted.sort_unstable();
+            assert_eq!((kind, names), (TargetKind::Category, sorted.to_vec()));
+            let numbers = LabelOptions::new().with_kind(TargetKind::Float);
+            assert_eq!(classes(&labels, numbers).0, TargetKind::Float);
+        }
+    }
+    // Beside a fraction it is a number like the others.
+    assert_eq!(
+        classes(&["0.5", "99999999999999999999"], LabelOptions::new()).0,
+        TargetKind::Float
+    );
+    assert_eq!(
+        classes(&["99999999999999999999", "0.5"], LabelOptions::new()).0,
+        TargetKind::Float
+    );
+}
+
+#[test]
+fn long_labels_and_many_of_them_are_not_printed_as_a_whole() {
+    let long = |i: usize| format!("{i}{}", "x".repeat(100_000));
+    let labels = || (0..40).map(long).collect::<Vec<_>>();
+    let given = |classes: &[String]| LabelOptions::new().with_classes(classes.to_vec());
+    let split = || items(40, &[0]);
+    let weights = ClassWeights::map([("z", 1.0)]);
+    let lists = split()
+        .label_with(given(&labels()))
+        .label_from_list(labels())
+        .unwrap();
+    let known = ["a".to_owned(), long(50)];
+    let drop = given(&known).with_unknown(UnknownLabels::Drop);
+    let numbers = LabelOptions::new().with_kind(TargetKind::Float);
+    let many = || (0..40).map(|_| Label::Multi(labels()));
+    for error in [
+        split().label_from_list(labels()).unwrap_err(),
+        split()
+            .label_with(given(&known))
+            .label_from_list(labels())
+            .unwrap_err(),
+        split()
+            .label_with(drop)
+            .label_from_list(labels())
+            .unwrap_err(),
+        split()
+            .label_with(numbers.clone())
+            .label_from_list(labels())
+            .unwrap_err(),
+        split()
+            .label_with(numbers)
+            .label_from_list(many())
+            .unwrap_err(),
+        split()
+            .label_with(given(&[long(1), long(1)]))
+            .label_from_list(labels())
+            .unwrap_err(),
+        lists
+            .databunch()
+            .class_weights(weights)
+            .build()
+            .unwrap_err(),
+    ] {
+        let message = error.to_string();
+        assert!(
+            message.len() < 6000,
+            "{} bytes: {}",
+            message.len(),
+            &message[..300]
+        );
+        assert!(message.contains("… (10000"), "{message}");
+    }
 }
 
 #[test]

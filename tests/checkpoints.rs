@@ -71,6 +71,11 @@ fn a_checkpoint_of_other_classes_or_another_architecture_is_explained_and_change
     for (mut other, word) in [
         (single(&["3", "7", "8"], Arch::ResNet18), "3 (3, 7, 8)"),
         (single(&["7", "3"], Arch::ResNet18), "7, 3"),
+        // Names of classes that a terminal would take for commands.
+        (
+            single(&["\u{1b}[2J", "7"], Arch::ResNet18),
+            "(\\u{1b}[2J, 7)",
+        ),
         (single(&["3", "7"], Arch::ResNet34), "resnet34"),
     ] {
         let before = other.weights();

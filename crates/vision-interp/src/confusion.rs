@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use vision_data::shown::named;
+
 use crate::{Error, Result};
 
 /// Counts of items by actual class (rows) and predicted class (columns).
@@ -203,7 +205,7 @@ impl fmt::Display for ConfusionMatrix {
                 "{c} x {c} confusion matrix of {total} items, accuracy {accuracy:.4}"
             );
         }
-        let name = |class: &String| class.chars().take(16).collect::<String>();
+        let name = |class: &String| named(class).chars().take(16).collect::<String>();
         let names: Vec<_> = self.classes.iter().map(name).collect();
         let corner = "actual \\ predicted";
         let chars = |text: &str| text.chars().count();

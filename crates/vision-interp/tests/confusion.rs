@@ -182,3 +182,15 @@ fn a_small_matrix_is_displayed_as_a_table_and_a_large_one_in_short() {
         "1000 x 1000 confusion matrix of 2 items, accuracy 0.5000"
     );
 }
+
+#[test]
+fn names_of_classes_cannot_write_to_the_terminal_nor_break_the_table() {
+    let classes = ["a\u{1b}[2J", "b\nc", "d"];
+    let matrix = ConfusionMatrix::new(classes);
+    let table = matrix.to_string();
+    assert!(
+        !table.contains(|c: char| c.is_control() && c != '\n'),
+        "{table:?}"
+    );
+    assert_eq!(table.lines().count(), 1 + classes.len());
+}

@@ -8,6 +8,7 @@ use std::{
 
 use burn::tensor::Tensor;
 use sha2::{Digest, Sha256};
+use vision_data::shown::shown;
 use vision_data::{DatasetType, Transform, device};
 use vision_kernels::ops;
 use vision_models::state::values;
@@ -93,7 +94,7 @@ impl fmt::Display for CacheRefusal {
                 f,
                 "{} changed after the learner got its data, of which some may be decoded already: make the \
                  data anew (and set_data)",
-                path.display()
+                shown(path)
             ),
         }
     }
@@ -326,7 +327,7 @@ impl Learner {
                 if !self.settings.silent {
                     eprintln!(
                         "warning: {}: {reason}; the features are computed anew",
-                        path.display()
+                        shown(path)
                     );
                 }
                 None

@@ -14,6 +14,7 @@ use std::{
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use vision_data::Stats;
+use vision_data::shown::{listed, shown};
 use vision_models::{
     state::values,
     weights::{LoadReport, WeightsFile, write_atomic, write_safetensors},
@@ -214,11 +215,8 @@ impl Learner {
         }
         let (ours, theirs) = (self.data().classes(), &manifest.classes);
         if ours != theirs {
-            let list = |classes: &[String]| {
-                let some: Vec<_> = classes.iter().take(8).map(String::as_str).collect();
-                let more = if classes.len() > 8 { ", .." } else { "" };
-                format!("{} ({}{more})", classes.len(), some.join(", "))
-            };
+            let list =
+                |classes: &[String]| format!("{} ({})", classes.len(), listed(classes.iter()));
             let hint = "make the data with the checkpoint's classes in their order, or keep only the body \
                         by training a new head";
             return Err(error("classes", list(ours), list(theirs), hint));
@@ -270,7 +268,7 @@ impl Learner {
                 eprintln!(
                     "warning: {}: the optimizer's state ({}, {} groups) is not used; this learner has {} \
                      over {} groups",
-                    path.display(),
+                    shown(path),
                     saved.rule,
                     saved.groups.len(),
                     optimizer.name(),

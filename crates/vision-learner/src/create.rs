@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use vision_data::ImageDataBunch;
+use vision_data::shown::shown;
 use vision_models::{
     Cut, Init,
     layers::{RandomStream, Sequential},
@@ -411,7 +412,7 @@ impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
                  they were, but training starts from a network without their scales and statistics: better \
                  export it unfolded (torch.onnx.export(.., do_constant_folding=False, \
                  training=TrainingMode.PRESERVE))",
-                report.file.display(),
+                shown(&report.file),
                 report.folded.len()
             ));
         }

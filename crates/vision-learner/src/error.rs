@@ -3,6 +3,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 use vision_data::TargetKind;
+use vision_data::shown::{listed, shown};
 
 use crate::cache_features::CacheRefusal;
 
@@ -63,8 +64,9 @@ pub enum Error {
     NothingTrains,
     /// Pretrained weights are not on this machine.
     #[error(
-        "no weights for {arch} at {path}: run `cargo xtask fetch-weights {arch}` once, or pass a \
-         file (.pretrained(\"weights.pth\")), or train from random weights (.pretrained(false))"
+        "no weights for {arch} at {}: run `cargo xtask fetch-weights {arch}` once, or pass a \
+         file (.pretrained(\"weights.pth\")), or train from random weights (.pretrained(false))",
+        shown(path)
     )]
     NoWeights {
         /// The architecture.
@@ -104,7 +106,7 @@ pub enum Error {
     )]
     BatchOfOne,
     /// The model does not have the number of outputs that the data has classes.
-    #[error("the model gives {found} outputs for {expected} classes ({}): {hint}", classes.join(", "))]
+    #[error("the model gives {found} outputs for {expected} classes ({}): {hint}", listed(classes.iter()))]
     Outputs {
         /// Number of classes of the data.
         expected: usize,
@@ -146,7 +148,7 @@ pub enum Error {
         found: [usize; 2],
     },
     /// A file cannot be read or written.
-    #[error("{action} {path}: {source}{hint}")]
+    #[error("{action} {}: {source}{hint}", shown(path))]
     Io {
         /// What was being done.
         action: &'static str,
@@ -158,7 +160,12 @@ pub enum Error {
         source: std::io::Error,
     },
     /// A checkpoint was made by another kind of model, or is damaged.
-    #[error("checkpoint {path}: {field}: expected {expected}, found {found}; {hint}")]
+    #[error(
+        "checkpoint {}: {field}: expected {}, found {}; {hint}",
+        shown(path),
+        shown(expected),
+        shown(found)
+    )]
     Checkpoint {
         /// The file.
         path: PathBuf,

@@ -96,7 +96,8 @@ pub enum Error {
     #[error(
         "cannot reach {url}: {reason}. If this machine has no network, fetch that URL by other \
          means and put the file at {}; or set VISION_MIRROR to a folder (or base URL) that holds it",
-        shown(file)
+        shown(file),
+        url = shown(url)
     )]
     Offline {
         /// The URL that was tried.
@@ -110,7 +111,8 @@ pub enum Error {
     #[error(
         "{url} answered HTTP status {status} ({attempts} attempt(s)); fetch the file by other \
          means, put it at {}, or set VISION_MIRROR to a folder (or base URL) that holds it",
-        shown(file)
+        shown(file),
+        url = shown(url)
     )]
     HttpStatus {
         /// The URL that was tried.
@@ -127,7 +129,8 @@ pub enum Error {
         "the download of {url} broke off after {found} of {} bytes ({attempts} attempts, last: \
          {reason}); run it again, it goes on from {}",
         expected.map_or_else(|| "an unknown number of".to_owned(), |n| n.to_string()),
-        shown(part)
+        shown(part),
+        url = shown(url)
     )]
     Interrupted {
         /// The URL.
@@ -147,7 +150,8 @@ pub enum Error {
     #[error(
         "{url} has the wrong size: expected {expected} bytes, found {found} (for {}); the file \
          has changed at its source, or a mirror holds another one",
-        shown(file)
+        shown(file),
+        url = shown(url)
     )]
     SizeMismatch {
         /// The URL or file it came from.
@@ -163,7 +167,8 @@ pub enum Error {
     #[error(
         "{url} has the wrong SHA-256: expected {expected}, found {found} (for {}); nothing was \
          kept. The file has changed at its source, or somebody tampers with it",
-        shown(file)
+        shown(file),
+        url = shown(url)
     )]
     HashMismatch {
         /// The URL or file it came from.
@@ -179,7 +184,8 @@ pub enum Error {
     #[error(
         "{} is not the file that {url} stands for: expected {expected}, found {found}; delete it \
          to fetch it anew",
-        shown(file)
+        shown(file),
+        url = shown(url)
     )]
     NotTheFile {
         /// The file in place. It is left alone.
@@ -192,7 +198,10 @@ pub enum Error {
         found: String,
     },
     /// The download is larger than allowed.
-    #[error("{url} has {found} bytes or more, but at most {limit} are allowed (with_max_size)")]
+    #[error(
+        "{url} has {found} bytes or more, but at most {limit} are allowed (with_max_size)",
+        url = shown(url)
+    )]
     TooLarge {
         /// The URL.
         url: String,
@@ -204,7 +213,8 @@ pub enum Error {
     /// The mirror folder lacks the file.
     #[error(
         "the mirror has no {} (for {url}): put it there, or unset VISION_MIRROR",
-        shown(path)
+        shown(path),
+        url = shown(url)
     )]
     NotInMirror {
         /// The URL that was asked for.
@@ -253,8 +263,9 @@ pub enum Error {
     },
     /// The archive holds an entry that is not extracted for safety. Nothing was extracted.
     #[error(
-        "{} holds {entry:?}, which is not safe to extract: {reason}",
-        shown(archive)
+        "{} holds {entry:?}, which is not safe to extract: {}",
+        shown(archive),
+        shown(reason)
     )]
     UnsafeEntry {
         /// The archive.
@@ -771,9 +782,10 @@ pub enum Error {
     },
     /// The folder for the drawn digits holds something else.
     #[error(
-        "{} is there already, but does not hold the digits asked for ({expected}): found {found}; \
+        "{} is there already, but does not hold the digits asked for ({expected}): found {}; \
          delete it or choose another folder",
-        shown(path)
+        shown(path),
+        shown(found)
     )]
     NotTheDigits {
         /// The folder.

@@ -480,6 +480,26 @@ fn names_and_cells_cannot_write_to_the_terminal() {
         ImageDataBunch::from_folder(folder.path().join(bell))
             .build()
             .unwrap_err(),
+        // From a list of URLs, an archive, a file of an earlier run.
+        Error::TooLarge {
+            url: bell.to_owned(),
+            limit: 1,
+            found: 2,
+        },
+        Error::UnsafeEntry {
+            archive: "a.tgz".into(),
+            entry: "x".to_owned(),
+            reason: bell.to_owned(),
+        },
+        Error::DamagedArchive {
+            archive: bell.into(),
+            reason: "x".to_owned(),
+        },
+        Error::NotTheDigits {
+            path: "x".into(),
+            expected: "y".to_owned(),
+            found: bell.to_owned(),
+        },
     ];
     for error in errors {
         for text in [error.to_string(), format!("{error:?}")] {

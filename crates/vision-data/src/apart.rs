@@ -1,22 +1,26 @@
 //! Parts of a set that share no image: else validation would measure what was trained on.
 
-use std::collections::HashSet;
+use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, Result, io_error};
+use crate::folder_id::FolderId;
 use crate::items::describe_folder;
 use crate::shown::shown;
 
-/// Refuses paths that are in both parts, which have names for messages.
-pub(crate) fn check_apart<'a, P: AsRef<OsStr> + ?Sized + 'a>(
+/// Refuses images that are in both parts, which have names for messages. A folder that is reached by
+/// several paths, through links, is one folder; a link to a single file is a file of its own.
+pub(crate) fn check_apart<'a, P: AsRef<Path> + ?Sized + 'a>(
     (first, ours): (&'static str, impl IntoIterator<Item = &'a P>),
     (second, theirs): (&'static str, impl IntoIterator<Item = &'a P>),
 ) -> Result<()> {
-    let theirs: HashSet<&OsStr> = theirs.into_iter().map(AsRef::as_ref).collect();
+    let mut places = Places::default();
+    let theirs = theirs.into_iter().map(|path| places.of(path.as_ref()));
+    let theirs: HashSet<Place> = theirs.collect();
     let ours = ours.into_iter().map(AsRef::as_ref);
-    let mut shared = ours.filter(|path| theirs.contains(path));
+    let mut shared = ours.filter(|path| theirs.contains(&places.of(path)));
     match shared.next() {
         None => Ok(()),
         Some(path) => Err(Error::OnBothSides {
@@ -24,6 +28,41 @@ pub(crate) fn check_apart<'a, P: AsRef<OsStr> + ?Sized + 'a>(
             first: path.into(),
             count: 1 + shared.count(),
         }),
+    }
+}
+
+/// The number of a folder, and the name of a file in it.
+type Place<'a> = (usize, &'a OsStr);
+
+/// Numbers folders, those that are one with one number.
+#[derive(Default)]
+struct Places<'a> {
+    by_path: HashMap<&'a OsStr, usize>,
+    by_id: HashMap<FolderId, usize>,
+    /// Files mostly come folder by folder.
+    last: Option<(&'a OsStr, usize)>,
+}
+
+impl<'a> Places<'a> {
+    fn of(&mut self, file: &'a Path) -> Place<'a> {
+        let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {
+            return (usize::MAX, file.as_os_str());
+        };
+        let path = folder.as_os_str();
+        let number = match self.last {
+            Some((last, number)) if last == path => number,
+            _ => self.number(folder),
+        };
+        self.last = Some((path, number));
+        (number, name)
+    }
+
+    fn number(&mut self, folder: &'a Path) -> usize {
+        let next = self.by_path.len();
+        let by_id = &mut self.by_id;
+        // One that is not there is known by its path alone.
+        let new = || FolderId::of(folder).map_or(next, |id| *by_id.entry(id).or_insert(next));
+        *self.by_path.entry(folder.as_os_str()).or_insert_with(new)
     }
 }
 
@@ -65,18 +104,33 @@ pub(crate) fn part_folder(root: &Path, name: &str, part: &'static str) -> Result
 
 /// Refuses two folders of which one is, or is in, the other, by a link too.
 pub(crate) fn check_folders_apart(train: &Path, valid: &Path) -> Result<()> {
-    let real = |folder| fs::canonicalize(folder).map_err(io_error("read the folder", folder));
-    let (real_train, real_valid) = (real(train)?, real(valid)?);
-    if real_train.starts_with(&real_valid) || real_valid.starts_with(&real_train) {
-        return Err(Error::BadOption {
-            option: "folders",
-            expected: "one of its own for training and for validation",
-            found: format!(
-                "{}, and {} which is the same, or in it or around it",
-                shown(train),
-                shown(valid)
-            ),
-        });
+    if !overlap(train, valid)? {
+        return Ok(());
     }
-    Ok(())
+    Err(Error::BadOption {
+        option: "folders",
+        expected: "one of its own for training and for validation",
+        found: format!(
+            "{}, and {} which is the same, or in it or around it",
+            shown(train),
+            shown(valid)
+        ),
+    })
+}
+
+/// Those of the others that are neither the folder itself nor in it nor around it: what it has in
+/// common with them it has by links.
+pub(crate) fn apart_from<'a>(
+    folder: &Path,
+    others: impl Iterator<Item = &'a Path>,
+) -> Vec<&'a Path> {
+    let apart = |other: &&Path| overlap(folder, other).is_ok_and(|overlap| !overlap);
+    others.filter(apart).collect()
+}
+
+/// Whether one folder is the other, or in it.
+fn overlap(a: &Path, b: &Path) -> Result<bool> {
+    let real = |folder| fs::canonicalize(folder).map_err(io_error("read the folder", folder));
+    let (a, b) = (real(a)?, real(b)?);
+    Ok(a.starts_with(&b) || b.starts_with(&a))
 }

@@ -12,7 +12,7 @@ use crate::databunch::ImageDataBunch;
 use crate::dataset::ImageDataset;
 use crate::device;
 use crate::error::{Error, Result};
-use crate::items::{Index, IndexConfig, index};
+use crate::items::IndexConfig;
 use crate::loader::BadImages;
 use crate::mix::BatchTransform;
 use crate::padding::PaddingMode;
@@ -254,8 +254,7 @@ impl<S: Source> ImageDataBunchBuilder<S> {
             }
             // Nobody asked for it, so it may be empty.
             (TestFolder::Default, Some(folder)) => {
-                let Index { files, skipped } = index(&folder, &self.indexing)?;
-                lists.skipped.extend(skipped);
+                let files = lists.test_files(&folder, &self.indexing)?;
                 if !files.is_empty() {
                     lists = lists.with_test(files);
                 }

@@ -367,6 +367,7 @@ impl SplitList {
             },
             classes,
             options: self.options,
+            folders: self.folders,
             test: None,
             dropped,
             skipped,

@@ -3,12 +3,12 @@
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use crate::apart::{check_apart, check_folders_apart, part_folder};
+use crate::apart::{apart_from, check_apart, check_folders_apart, part_folder};
 use crate::csv_file::CsvOptions;
 use crate::data_block::SplitList;
 use crate::error::{Error, Result};
 use crate::items::{
-    Index, IndexConfig, SkippedFolder, check_folder, describe_folder, index, index_outside,
+    Index, IndexConfig, SkippedFolder, check_folder, describe_folder, index_outside,
 };
 use crate::rng::{Purpose, Rng};
 use crate::shown::shown;
@@ -122,17 +122,16 @@ impl ImageList {
     ///
     /// As [`from_folder`](Self::from_folder).
     pub fn from_folder_with(path: impl Into<PathBuf>, config: &IndexConfig) -> Result<Self> {
-        Self::from_folder_outside(&path.into(), None, config)
+        Self::from_folder_outside(&path.into(), &[], config)
     }
 
-    /// As [`from_folder_with`](Self::from_folder_with), without the folder `excluded` (compared as a
-    /// whole).
+    /// As [`from_folder_with`](Self::from_folder_with), without what is in the folders `outside`.
     pub(crate) fn from_folder_outside(
         path: &Path,
-        excluded: Option<&Path>,
+        outside: &[PathBuf],
         config: &IndexConfig,
     ) -> Result<Self> {
-        let Index { files, skipped } = index_outside(path, excluded, config)?;
+        let Index { files, skipped } = index_outside(path, outside, config)?;
         Ok(Self {
             skipped,
             ..Self::of_files(path.to_owned(), files)?
@@ -140,11 +139,13 @@ impl ImageList {
     }
 
     /// The images of two folders under the root, which are all that
-    /// [`split_by_folder`](Self::split_by_folder) needs: nothing else is looked at.
+    /// [`split_by_folder`](Self::split_by_folder) needs: nothing else is looked at. A link in one of
+    /// them does not lead into the other, nor into the folder of the test images.
     pub(crate) fn from_parts(
         path: &Path,
         train: &str,
         valid: &str,
+        test: Option<&Path>,
         config: &IndexConfig,
     ) -> Result<Self> {
         check_folder(path)?;
@@ -154,13 +155,16 @@ impl ImageList {
             table: None,
             skipped: Vec::new(),
         };
-        let train = (part_folder(path, train, "training")?, "training");
-        let valid = (part_folder(path, valid, "validation")?, "validation");
-        check_folders_apart(&train.0, &valid.0)?;
-        for (folder, part) in [train, valid] {
-            let Index { files, skipped } = index(&folder, config)?;
+        let train = part_folder(path, train, "training")?;
+        let valid = part_folder(path, valid, "validation")?;
+        check_folders_apart(&train, &valid)?;
+        for (folder, part, other) in [(&train, "training", &valid), (&valid, "validation", &train)]
+        {
+            let others = [other.as_path()].into_iter().chain(test);
+            let Index { files, skipped } =
+                index_outside(folder, &apart_from(folder, others), config)?;
             if files.is_empty() {
-                return Err(no_images(&folder, part));
+                return Err(no_images(folder, part));
             }
             list.items.extend(files);
             list.skipped.extend(skipped);

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::error::{Error, Result, io_error};
+use crate::folder_id::FolderId;
 use crate::progress::{Progress, Tracker};
 use crate::shown::shown;
 
@@ -115,7 +116,7 @@ pub fn image_files(folder: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
 /// # Ok::<(), vision_data::Error>(())
 /// ```
 pub fn index(folder: impl AsRef<Path>, config: &IndexConfig) -> Result<Index> {
-    index_outside(folder.as_ref(), None, config)
+    index_outside::<&Path>(folder.as_ref(), &[], config)
 }
 
 /// Whether the extension is that of an image.
@@ -129,10 +130,18 @@ pub fn is_image_file(path: &Path) -> bool {
         })
 }
 
-/// As [`index`], without what is in `excluded` (compared as a whole path).
-pub(crate) fn index_outside(
+/// The image files in a folder, and nothing of the folders in it.
+pub(crate) fn images_directly_in(folder: &Path) -> Result<Vec<PathBuf>> {
+    check_folder(folder)?;
+    let listing = Listing::read(folder, 1.0, &mut HashSet::new())?.unwrap_or_default();
+    let files = listing.entries.filter(|entry| !entry.is_folder);
+    Ok(files.map(|entry| joined(folder, &entry.name)).collect())
+}
+
+/// As [`index`], without what is in the folders `outside`, by whatever path one comes there.
+pub(crate) fn index_outside<P: AsRef<Path>>(
     folder: &Path,
-    excluded: Option<&Path>,
+    outside: &[P],
     config: &IndexConfig,
 ) -> Result<Index> {
     check_folder(folder)?;
@@ -144,6 +153,8 @@ pub(crate) fn index_outside(
     // a folder entries are sorted by name, so that files are met in the order of their paths, and
     // of two links to one folder always the same one is followed.
     let mut open = vec![Listing::read(folder, 1.0, &mut seen)?.unwrap_or_default()];
+    let outside = outside.iter().map(AsRef::as_ref);
+    seen.extend(outside.filter_map(|folder| FolderId::of(folder).ok()));
     while let Some(listing) = open.last_mut() {
         let Some(entry) = listing.entries.next() else {
             finished += listing.own_share();
@@ -157,10 +168,6 @@ pub(crate) fn index_outside(
             continue;
         }
         let share = listing.share / listing.folders as f64;
-        if excluded == Some(path.as_path()) {
-            finished += share;
-            continue;
-        }
         match Listing::read(&path, share, &mut seen) {
             Ok(Some(listing)) => open.push(listing),
             Ok(None) => finished += share,
@@ -196,9 +203,9 @@ struct Entry {
 
 impl Listing {
     /// The image files and folders in a folder, sorted by name; none if it was seen already.
-    fn read(folder: &Path, share: f64, seen: &mut HashSet<PathBuf>) -> Result<Option<Self>> {
-        let real = fs::canonicalize(folder).map_err(io_error("read the folder", folder))?;
-        if !seen.insert(real) {
+    fn read(folder: &Path, share: f64, seen: &mut HashSet<FolderId>) -> Result<Option<Self>> {
+        let id = FolderId::of(folder).map_err(io_error("read the folder", folder))?;
+        if !seen.insert(id) {
             return Ok(None);
         }
         let mut entries = Vec::new();

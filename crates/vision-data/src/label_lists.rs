@@ -1,13 +1,13 @@
 //! The last step of the data block before options: labelled files, split.
 
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
-use crate::apart::part_folder;
+use crate::apart::{apart_from, part_folder};
 use crate::builder::ImageDataBunchBuilder;
 use crate::data_block::{bad_label, check_count};
 use crate::error::{Error, Result};
 use crate::item_list::{ImageList, no_images};
-use crate::items::{Index, IndexConfig, SkippedFolder, index};
+use crate::items::{Index, IndexConfig, SkippedFolder, index_outside};
 use crate::labels::{Collector, Dropped, Label, LabelOptions, Rejected};
 use crate::targets::{TargetKind, Targets};
 use crate::transforms::Transforms;
@@ -44,6 +44,8 @@ pub struct LabelLists {
     pub(crate) test: Option<LabelledFiles>,
     /// How the labels were read.
     pub(crate) options: LabelOptions,
+    /// The folders of the training and the validation files, where those decide.
+    pub(crate) folders: Vec<PathBuf>,
     pub(crate) dropped: Vec<Dropped>,
     pub(crate) skipped: Vec<SkippedFolder>,
 }
@@ -116,12 +118,23 @@ impl LabelLists {
     /// As [`add_test_folder`](Self::add_test_folder).
     pub fn add_test_folder_with(mut self, name: &str, config: &IndexConfig) -> Result<Self> {
         let folder = part_folder(&self.path, name, "test")?;
-        let Index { files, skipped } = index(&folder, config)?;
+        let files = self.test_files(&folder, config)?;
         if files.is_empty() {
             return Err(no_images(&folder, "test"));
         }
-        self.skipped.extend(skipped);
         Ok(self.with_test(files))
+    }
+
+    /// The images of a folder, and not those of training or validation that a link in it leads to.
+    pub(crate) fn test_files(
+        &mut self,
+        folder: &Path,
+        config: &IndexConfig,
+    ) -> Result<Vec<PathBuf>> {
+        let others = self.folders.iter().map(PathBuf::as_path);
+        let Index { files, skipped } = index_outside(folder, &apart_from(folder, others), config)?;
+        self.skipped.extend(skipped);
+        Ok(files)
     }
 
     /// Adds test files with labels: `labels[i]` for item i of the list.

@@ -94,6 +94,7 @@ pub mod error;
 mod facts;
 pub mod figure;
 mod flow;
+mod folder_id;
 mod geometry;
 pub mod image;
 mod item_list;

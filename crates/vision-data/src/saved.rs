@@ -285,6 +285,7 @@ impl Saved {
             c: outputs,
             classes,
             options: LabelOptions::default(),
+            folders: Vec::new(),
             dropped: Vec::new(),
             skipped: Vec::new(),
             path: root,

@@ -18,7 +18,7 @@ use crate::error::{Error, Result, io_error};
 use crate::facts::{ColourMode, Facts};
 use crate::figure::printable;
 use crate::image::Limits;
-use crate::items::image_files;
+use crate::items::{image_files, images_directly_in};
 use crate::progress::Progress;
 use crate::shown::shown;
 use crate::workers;
@@ -212,10 +212,10 @@ pub fn verify_images(folder: impl AsRef<Path>, config: &VerifyConfig) -> Result<
     let folder = folder.as_ref();
     crate::items::check_folder(folder)?;
     config.check(folder)?;
-    let mut files = image_files(folder)?;
-    if !config.recurse {
-        files.retain(|file| file.parent() == Some(folder));
-    }
+    let files = match config.recurse {
+        true => image_files(folder)?,
+        false => images_directly_in(folder)?,
+    };
     if let Some(dest) = &config.dest {
         let folders: BTreeSet<PathBuf> = files
             .iter()

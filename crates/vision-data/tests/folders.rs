@@ -660,6 +660,82 @@ mod unix {
     }
 
     #[test]
+    fn a_link_in_one_part_does_not_lead_into_another() {
+        let parts = ["train", "valid", "test"];
+        for to in [".", "train", "valid", "test"] {
+            let folder = folder(&[
+                "train/a/1.png",
+                "train/b/2.png",
+                "valid/a/3.png",
+                "test/4.png",
+            ]);
+            let root = folder.path();
+            for part in parts.iter().filter(|&&part| part != to) {
+                symlink(root.join(to), root.join(part).join("link")).unwrap();
+            }
+            let data = ImageDataBunch::from_folder(root).build().unwrap();
+            let test = data.test_ds().unwrap();
+            let found = [data.train_ds(), data.valid_ds(), test].map(|ds| names(root, ds.paths()));
+            assert_eq!(found[0], ["train/a/1.png", "train/b/2.png"], "{to}");
+            assert_eq!(
+                (&found[1][..], &found[2][..]),
+                (
+                    &["valid/a/3.png".to_owned()][..],
+                    &["test/4.png".to_owned()][..]
+                ),
+                "{to}"
+            );
+            let named = ImageDataBunch::from_folder(root)
+                .test("test")
+                .build()
+                .unwrap();
+            assert_eq!(named.test_ds().unwrap().len(), 1, "{to}");
+        }
+        // Split at random, all that is outside of the test folder is one part.
+        let folder = folder(&["a/1.png", "b/2.png", "test/4.png"]);
+        symlink(folder.path().join("test"), folder.path().join("a/link")).unwrap();
+        let data = ImageDataBunch::from_folder(folder.path()).valid_pct(0.0);
+        assert_eq!(data.build().unwrap().train_ds().len(), 2);
+    }
+
+    #[test]
+    fn an_image_is_on_both_sides_if_its_folder_is_reached_by_two_paths() {
+        let shared = |link: &str, to: &str| {
+            let folder = folder(&[
+                "train/a/1.png",
+                "train/b/2.png",
+                "valid/a/3.png",
+                "valid/b/4.png",
+                "test/5.png",
+            ]);
+            symlink(folder.path().join(to), folder.path().join(link)).unwrap();
+            match error(&folder) {
+                Error::OnBothSides {
+                    parts,
+                    first,
+                    count,
+                } => {
+                    let first = names(folder.path(), &[first]).remove(0);
+                    (parts, first, count)
+                }
+                other => panic!("{other}"),
+            }
+        };
+        assert_eq!(
+            shared("train/c", "valid/a"),
+            (["training", "validation"], "train/c/3.png".to_owned(), 1)
+        );
+        assert_eq!(
+            shared("valid/a/more", "train/a"),
+            (["training", "validation"], "train/a/1.png".to_owned(), 1)
+        );
+        assert_eq!(
+            shared("test/link", "train/b"),
+            (["training", "test"], "train/b/2.png".to_owned(), 1)
+        );
+    }
+
+    #[test]
     fn a_file_name_that_is_not_utf8_works_and_such_a_class_is_an_error() {
         let folder = folder(&["train/a/1.png", "train/b/1.png", "valid/a/1.png"]);
         let odd = OsStr::from_bytes(b"\xff\xfe.png");

@@ -3,6 +3,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod support;
+
 use std::fs;
 use std::path::Path;
 
@@ -183,6 +185,19 @@ fn folders_are_gone_into_when_asked_and_keep_their_names() {
         report.written,
         [small.join("a/same.png"), small.join("b/same.png")]
     );
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn folders_are_not_looked_into_unless_asked_for() {
+    let (_folder, images, _) = folders();
+    let png = unhex(fixtures()["wide.png"]["png"].as_str().unwrap());
+    fs::write(images.join("wide.png"), &png).unwrap();
+    support::unreadable(&images);
+    let report = verify_images(&images, &VerifyConfig::new()).unwrap();
+    assert_eq!((report.checked, report.fine), (1, 1));
+    let all = verify_images(&images, &VerifyConfig::new().with_recurse(true));
+    assert!(matches!(all, Err(Error::Io { .. })), "{all:?}");
 }
 
 #[test]

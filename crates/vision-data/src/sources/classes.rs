@@ -55,6 +55,7 @@ impl Source for FromClasses {
             valid: nothing(),
             test: None,
             options: LabelOptions::default(),
+            folders: Vec::new(),
             dropped: Vec::new(),
             skipped: Vec::new(),
         })

@@ -54,7 +54,13 @@ impl Source for FromFolder {
                 if options.classes.is_some() {
                     options.unknown = UnknownLabels::Drop;
                 }
-                let list = ImageList::from_parts(&root, &self.train, &self.valid, indexing)?;
+                let list = ImageList::from_parts(
+                    &root,
+                    &self.train,
+                    &self.valid,
+                    test.as_deref(),
+                    indexing,
+                )?;
                 if let Some(classes) = &options.classes {
                     let train = root.join(&self.train);
                     check_found(classes, &folders(list.items(), &train), &train)?;
@@ -63,7 +69,7 @@ impl Source for FromFolder {
                 (list, Split::Folders { train, valid })
             }
             Some(split) => {
-                let list = ImageList::from_folder_outside(&root, test.as_deref(), indexing)?;
+                let list = ImageList::from_folder_outside(&root, test.as_slice(), indexing)?;
                 match &options.classes {
                     Some(classes) => {
                         let chosen;

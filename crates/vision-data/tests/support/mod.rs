@@ -326,3 +326,21 @@ pub fn put(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     std::fs::write(&path, bytes).unwrap();
     path
 }
+
+/// A folder in `root` that nobody can read, not even root: its path is too long for the system.
+/// Made of two halves, of which one is moved into the other.
+#[cfg(target_os = "linux")]
+pub fn unreadable(root: &Path) -> PathBuf {
+    let half = |name: &str| {
+        let mut path = root.join(name);
+        for _ in 0..10 {
+            path.push("n".repeat(240));
+        }
+        std::fs::create_dir_all(&path).unwrap();
+        path
+    };
+    let end = half("a").join("moved");
+    half("b");
+    std::fs::rename(root.join("b"), &end).unwrap();
+    end
+}

@@ -84,6 +84,9 @@ LYING = {
     "claim.jpg": jpeg_claiming(20_000, 20_000),
     "claim.bmp": bmp_claiming(20_000, 20_000),
     "claim.tiff": tiff_claiming(20_000, 20_000),
+    "claim.ppm": b"P6 20000 20000 255\n1234",
+    # So many that their bytes do not fit into 64 bits.
+    "claim.pgm": b"P5 4294967295 4294967295 65535\n1234",
     "frame.gif": gif_frame_larger_than_its_screen(),
 }
 

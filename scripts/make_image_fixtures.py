@@ -17,7 +17,10 @@ from PIL import Image, ImageOps
 
 OUT = Path(__file__).resolve().parents[1] / "crates/vision-data/tests/fixtures/images"
 # Whose values are also noted as fastai's `open_image(f, div=False, convert_mode="I")` has them.
-INTEGERS = ["grey.png", "grey16.png", "one_bit.png", "grey.tiff", "grey.gif"]
+INTEGERS = [
+    "grey.png", "grey16.png", "one_bit.png", "grey.tiff", "grey.gif",
+    "grey.pgm", "plain.pgm", "one_bit.pbm", "grey16.pgm", "grey12.pgm",
+]
 expected = {}
 
 
@@ -64,6 +67,23 @@ def png16(name, values):
     note(name, pixels=np.ascontiguousarray(pixels))
 
 
+def pnm(name, values, magic, largest, tolerance=0):
+    """By hand: Pillow writes neither text nor values of other than 8 bits, but of grey 16."""
+    h, w = values.shape[:2]
+    header = f"P{magic}\n# a comment\n{w} {h}\n" + ("" if magic in (1, 4) else f"{largest}\n")
+    if magic <= 3:
+        rows = values.reshape(h, -1)
+        data = "\n".join(" ".join(map(str, row)) for row in rows).encode() + b"\n"
+    else:
+        data = values.astype(">u2" if largest > 255 else "u1").tobytes()
+    (OUT / name).write_bytes(header.encode() + data)
+    with Image.open(OUT / name) as im:
+        # Grey of more than 8 bits Pillow cuts off at 255, as it does with PNG.
+        upper = np.asarray(im) >> 8 if im.mode == "I" else None
+    pixels = None if upper is None else np.repeat(upper.astype(np.uint8)[..., None], 3, -1)
+    note(name, tolerance, pixels)
+
+
 def main():
     OUT.mkdir(parents=True, exist_ok=True)
     for old in OUT.iterdir():
@@ -93,6 +113,21 @@ def main():
     save("grey.gif", grey)
     save("two_frames.gif", palette, save_all=True, append_images=[palette.rotate(180)])
     save("transparent.gif", palette, transparency=3)
+    save("rgb.ppm", rgb)
+    save("grey.pgm", grey)
+    save("one_bit.pbm", grey.convert("1"))
+    save("rgb.pnm", rgb)
+    pnm("plain.pbm", pattern(7, 9, 1)[..., 0] % 2, 1, 1)
+    pnm("plain.pgm", pattern(7, 9, 1), 2, 255)
+    pnm("plain.ppm", pattern(7, 9), 3, 255)
+    pnm("grey4.pgm", pattern(7, 9, 1) % 16, 5, 15)
+    rng = np.random.default_rng(1)
+    pnm("grey16.pgm", rng.integers(0, 65536, (7, 9, 1)), 5, 65535)
+    pnm("grey12.pgm", rng.integers(0, 4096, (7, 9, 1)), 5, 4095)
+    pnm("plain16.pgm", rng.integers(0, 65536, (7, 9, 1)), 2, 65535)
+    # Of these Pillow rounds to 8 bits, where the upper byte is taken here as of every 16 bits.
+    pnm("rgb16.ppm", rng.integers(0, 65536, (7, 9, 3)), 6, 65535, tolerance=1)
+    pnm("rgb10.ppm", rng.integers(0, 1024, (7, 9, 3)), 6, 1023, tolerance=1)
     save("rgb.webp", rgb, lossless=True)
     save("rgba.webp", rgba, lossless=True, exact=True)
     save("two_frames.webp", rgb, lossless=True, save_all=True, append_images=[rgb.rotate(180)])

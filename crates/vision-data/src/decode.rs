@@ -7,7 +7,7 @@ use std::io::{self, Cursor, Read as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use image::error::ImageError;
+use image::error::{ImageError, UnsupportedErrorKind};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, RgbImage};
 use memchr::memchr;
@@ -33,6 +33,9 @@ impl Default for Limits {
     }
 }
 
+/// What to do about a picture whose pixels are of a kind that is not read here.
+const CONVERT: &str = "convert it to RGB or grey with 8 bits a channel, as PNG for instance";
+
 /// What is wrong with a picture.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
@@ -45,8 +48,8 @@ pub enum ImageProblem {
     Empty,
     /// The content begins like no format that is read here.
     #[error(
-        "it begins with {found}, which is none of JPEG, PNG, WebP, BMP, GIF and TIFF (the \
-         content counts, not the extension)"
+        "it begins with {found}, which is none of JPEG, PNG, WebP, BMP, GIF, TIFF and PNM (PBM, PGM, \
+         PPM); the content counts, not the extension"
     )]
     UnknownFormat {
         /// The first bytes.
@@ -148,12 +151,9 @@ fn decode_trusting(
     if bytes.is_empty() {
         return Err(ImageProblem::Empty);
     }
-    let format = image::guess_format(bytes)
-        .ok()
-        .filter(ImageFormat::reading_enabled)
-        .ok_or_else(|| ImageProblem::UnknownFormat {
-            found: beginning(bytes),
-        })?;
+    let format = format_of(bytes).ok_or_else(|| ImageProblem::UnknownFormat {
+        found: beginning(bytes),
+    })?;
     if format == ImageFormat::Jpeg && !jpeg_ends(bytes) {
         // The decoder would fill up the picture with grey.
         return Err(ImageProblem::Truncated("no end marker".to_owned()));
@@ -200,6 +200,17 @@ fn decode_trusting(
     Ok(decoded)
 }
 
+/// The format that the content begins like, if it is read here.
+pub(crate) fn format_of(bytes: &[u8]) -> Option<ImageFormat> {
+    let format = image::guess_format(bytes).ok()?;
+    // PNM begins with two characters, as any text may: after them comes white space or a comment.
+    let word = |byte: &u8| !(byte.is_ascii_whitespace() || *byte == b'#');
+    if format == ImageFormat::Pnm && bytes.get(2).is_some_and(word) {
+        return None;
+    }
+    Some(format).filter(ImageFormat::reading_enabled)
+}
+
 /// Pillow's `convert("RGB")`: alpha dropped, grey repeated, the upper byte of 16 bits.
 fn to_rgb8(image: DynamicImage) -> Result<RgbImage, ImageProblem> {
     let (width, height) = (image.width(), image.height());
@@ -229,7 +240,7 @@ fn to_rgb8(image: DynamicImage) -> Result<RgbImage, ImageProblem> {
         other => {
             // The range of floating-point pixels is nobody's guess but their author's.
             return Err(ImageProblem::Unsupported(format!(
-                "{:?} pixels; convert it to 8 bits",
+                "{:?} pixels; {CONVERT}",
                 other.color()
             )));
         }
@@ -301,11 +312,16 @@ fn beginning(bytes: &[u8]) -> String {
 
 fn problem(error: &ImageError, limits: &Limits) -> ImageProblem {
     let text = error.to_string();
+    let too_many = ImageProblem::TooManyBytes {
+        limit: limits.max_bytes,
+    };
     match error {
-        ImageError::Unsupported(_) => ImageProblem::Unsupported(text),
-        ImageError::Limits(_) => ImageProblem::TooManyBytes {
-            limit: limits.max_bytes,
+        ImageError::Unsupported(error) => match error.kind() {
+            // Of pixels whose bytes cannot be counted in 64 bits.
+            UnsupportedErrorKind::GenericFeature(what) if what.contains("too large") => too_many,
+            _ => ImageProblem::Unsupported(format!("{text}; {CONVERT}")),
         },
+        ImageError::Limits(_) => too_many,
         ImageError::IoError(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
             ImageProblem::Truncated(text)
         }

@@ -11,13 +11,13 @@ use crate::error::{Error, Result};
 
 /// A picture in memory: rows of red, green and blue, 8 bits each.
 ///
-/// JPEG, PNG, WebP, BMP, GIF (its first frame) and TIFF are read; the content decides, not the
+/// JPEG, PNG, WebP, BMP, GIF (its first frame), TIFF and PNM are read; the content decides, not the
 /// extension. The pixels are those of Pillow's `convert("RGB")`, which is what fastai trains on:
 ///
 /// * grey is repeated in the three channels, palettes are looked up;
 /// * alpha is dropped, not blended;
-/// * of 16 bits the upper 8 are kept. (Pillow does so for colour, and for grey cuts off at 255,
-///   which turns most 16-bit pictures white.)
+/// * of 16 bits the upper 8 are kept. (Pillow does so for colour, but rounds in PNM, and for grey cuts
+///   off at 255, which turns most 16-bit pictures white.)
 ///
 /// JPEGs come within 3 levels of 255 of Pillow's, and within 14 where their colours are stored at half
 /// the size (0.2 to 0.5 on average). Of the latter the last column differs by more, up to 9 in smooth

@@ -14,8 +14,9 @@ use crate::shown::shown;
 
 /// The extensions of image files, in lower case; a file's own may be in any case. The list is the
 /// same on every machine, where fastai's depends on the system's table of types.
-pub const IMAGE_EXTENSIONS: [&str; 10] = [
-    "bmp", "gif", "jfif", "jpe", "jpeg", "jpg", "png", "tif", "tiff", "webp",
+pub const IMAGE_EXTENSIONS: [&str; 14] = [
+    "bmp", "gif", "jfif", "jpe", "jpeg", "jpg", "pbm", "pgm", "png", "pnm", "ppm", "tif", "tiff",
+    "webp",
 ];
 
 /// What to do about a folder that cannot be read.

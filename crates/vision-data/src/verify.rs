@@ -7,6 +7,7 @@ use std::io::Cursor;
 use std::path::{Path, PathBuf, absolute};
 
 use image::codecs::jpeg::JpegEncoder;
+use image::codecs::pnm::{PnmEncoder, PnmSubtype, SampleEncoding};
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, ImageFormat, RgbImage};
 use serde::Serialize;
@@ -319,6 +320,11 @@ fn encode(image: RgbImage, path: &Path, quality: u8) -> Result<Vec<u8>> {
     match ImageFormat::from_path(path).unwrap_or(ImageFormat::Jpeg) {
         ImageFormat::Jpeg => {
             image.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, quality))
+        }
+        // Left to itself the encoder would write PAM, which few programs read.
+        ImageFormat::Pnm => {
+            let pixmap = PnmSubtype::Pixmap(SampleEncoding::Binary);
+            image.write_with_encoder(PnmEncoder::new(&mut bytes).with_subtype(pixmap))
         }
         format => image.write_to(&mut Cursor::new(&mut bytes), format),
     }

@@ -59,7 +59,7 @@ fn a_mask_has_the_integers_that_pillow_finds_and_of_16_bits_those_above_255() {
         .iter()
         .filter(|(_, case)| case.get("integers").is_some());
     let greys: Vec<_> = greys.collect();
-    assert_eq!(greys.len(), 5);
+    assert_eq!(greys.len(), 10);
     for (name, case) in greys {
         let mask = Mask::open(fixtures().join(name)).unwrap();
         let integers = case["integers"].as_array().unwrap();
@@ -115,7 +115,7 @@ fn a_picture_with_colours_is_no_mask_and_the_error_says_so() {
 #[test]
 fn every_kind_of_picture_has_the_pixels_that_pillow_finds() {
     let cases = expected();
-    assert!(cases.len() >= 39);
+    assert!(cases.len() >= 52);
     let mut failures = Vec::new();
     for (name, case) in &cases {
         let image = match Image::open(fixtures().join(name)) {
@@ -171,6 +171,9 @@ fn a_text_file_called_png_is_told_by_how_it_begins() {
     let found = problem(&path);
     assert!(matches!(&found, ImageProblem::UnknownFormat { found } if found.contains("<!DOCTYP")));
     assert!(found.to_string().contains("extension"));
+    // PNM begins so too, but for the white space after it.
+    let path = write(folder.path(), "text.pgm", b"P2P networks");
+    assert!(matches!(problem(&path), ImageProblem::UnknownFormat { .. }));
 }
 
 #[test]
@@ -198,6 +201,9 @@ fn a_file_cut_off_anywhere_is_an_error() {
             "gif" => whole.len() - 8,
             "webp" => whole.len() - 1,
             "tiff" | "bmp" => whole.len() - 4,
+            // Of the last number a digit is a number too.
+            _ if name.starts_with("plain") => whole.len() - 6,
+            "pbm" | "pgm" | "ppm" | "pnm" => whole.len() - 1,
             other => panic!("{other}"),
         };
         for sixteenth in 1..=16 {
@@ -249,6 +255,46 @@ fn a_small_png_that_claims_ten_thousand_million_pixels_is_refused_at_once() {
 }
 
 #[test]
+fn a_pnm_picture_that_claims_what_it_has_not_is_refused() {
+    let folder = tempfile::tempdir().unwrap();
+    let refused = |text: &str| problem(&write(folder.path(), "claims.ppm", text.as_bytes()));
+    for size in ["100000 100000", "4294967295 4294967295"] {
+        for magic in ["P1", "P2", "P3", "P4", "P5", "P6"] {
+            let found = refused(&format!("{magic}\n{size}\n255\n1 2 3"));
+            assert!(
+                matches!(
+                    found,
+                    ImageProblem::TooManyPixels { .. } | ImageProblem::TooManyBytes { .. }
+                ),
+                "{magic} {size}: {found}"
+            );
+        }
+    }
+    assert!(matches!(
+        refused("P5\n9 7\n255\n123"),
+        ImageProblem::Truncated(_)
+    ));
+    for (what, header) in [("largest value", "9 7\n0"), ("height", "9 0\n255")] {
+        for magic in ["P2", "P3", "P5", "P6"] {
+            let found = refused(&format!("{magic}\n{header}\n{}", "1 ".repeat(200)));
+            assert!(
+                matches!(found, ImageProblem::Damaged(_) | ImageProblem::Empty),
+                "{what} of {magic}: {found}"
+            );
+        }
+    }
+    assert!(matches!(
+        refused("P6\n9 7\n65536\n"),
+        ImageProblem::Damaged(_)
+    ));
+    assert!(matches!(
+        refused("P6\n-9 7\n255\n"),
+        ImageProblem::Damaged(_)
+    ));
+    assert!(matches!(refused("P6"), ImageProblem::Truncated(_)));
+}
+
+#[test]
 fn a_claim_within_the_limit_is_met_by_an_error_and_not_by_a_panic() {
     let folder = tempfile::tempdir().unwrap();
     let path = write(folder.path(), "short.png", &png_claiming(2_000, 2_000));
@@ -280,6 +326,81 @@ fn limits_on_pixels_and_bytes_are_kept() {
         error(decode(63, 100)),
         ImageProblem::TooManyBytes { limit: 100 }
     ));
+}
+
+#[test]
+fn a_tiff_of_an_unusual_kind_is_told_what_to_convert_it_to() {
+    // Photometric interpretation, bits a channel, sample format: TIFF 6.0 and its supplements.
+    let (uint, float) = (1, 3);
+    let kinds: [(&str, u16, &[u16], u16); 7] = [
+        ("CMYK with alpha", 5, &[8; 5], uint),
+        ("grey in 12 bits", 1, &[12], uint),
+        ("grey in 32-bit floats", 1, &[32], float),
+        ("RGB in 32-bit floats", 2, &[32; 3], float),
+        ("RGB in 12 bits", 2, &[12; 3], uint),
+        ("CIE L*a*b*", 8, &[8; 3], uint),
+        ("brightness and colour differences", 6, &[8; 3], uint),
+    ];
+    let folder = tempfile::tempdir().unwrap();
+    for (kind, photometric, bits, format) in kinds {
+        let path = write(folder.path(), "odd.tif", &tiff(photometric, bits, format));
+        let found = problem(&path);
+        assert!(
+            matches!(found, ImageProblem::Unsupported(_)),
+            "{kind}: {found}"
+        );
+        let text = found.to_string();
+        assert!(
+            text.contains("convert it to RGB or grey with 8 bits"),
+            "{kind}: {text}"
+        );
+    }
+    // What differs from a picture that is read is the kind.
+    let path = write(folder.path(), "plain.tif", &tiff(2, &[8; 3], uint));
+    assert_eq!(Image::open(path).unwrap().width(), 4);
+}
+
+/// A picture of 4 by 4 pixels in one strip, all bits 0.
+fn tiff(photometric: u16, bits: &[u16], format: u16) -> Vec<u8> {
+    let channels = bits.len() as u32;
+    let strip = 4 * bits.iter().map(|&bits| 4 * u32::from(bits)).sum::<u32>() / 8;
+    let (bits_at, directory) = (8, 8 + 2 * channels);
+    // One number stands in the entry itself.
+    let bits_or_place = match bits {
+        [one] => u32::from(*one),
+        _ => bits_at,
+    };
+    let mut entries = vec![
+        (256, 1, 4),
+        (257, 1, 4),
+        (258, channels, bits_or_place),
+        (259, 1, 1),
+        (262, 1, u32::from(photometric)),
+        (273, 1, 0),
+        (277, 1, channels),
+        (278, 1, 4),
+        (279, 1, strip),
+        (339, 1, u32::from(format)),
+    ];
+    if channels > 4 {
+        // The fifth is alpha.
+        entries.insert(9, (338, 1, 2));
+    }
+    let data = directory + 2 + 12 * entries.len() as u32 + 4;
+    entries[5].2 = data;
+    let mut tiff = b"II*\0".to_vec();
+    tiff.extend_from_slice(&directory.to_le_bytes());
+    tiff.extend(bits.iter().flat_map(|bits| bits.to_le_bytes()));
+    tiff.extend_from_slice(&(entries.len() as u16).to_le_bytes());
+    for (tag, count, value) in entries {
+        let kind: u16 = if matches!(tag, 273 | 279) { 4 } else { 3 };
+        tiff.extend_from_slice(&u16::to_le_bytes(tag));
+        tiff.extend_from_slice(&kind.to_le_bytes());
+        tiff.extend_from_slice(&u32::to_le_bytes(count));
+        tiff.extend_from_slice(&u32::to_le_bytes(value));
+    }
+    tiff.resize((data + strip) as usize, 0);
+    tiff
 }
 
 #[test]

@@ -53,7 +53,7 @@ pub use self::images::{
 pub use self::options::Options;
 
 pub(crate) use self::checksum::sha256_of;
-pub(crate) use self::paths::{file_name, is_http, parent_of, sibling, sync_folder};
+pub(crate) use self::paths::{check_url, file_name, is_http, parent_of, sibling, sync_folder};
 
 /// The environment variable that names a mirror: a folder or a base URL.
 pub const MIRROR_VARIABLE: &str = "VISION_MIRROR";
@@ -66,6 +66,8 @@ pub struct Download {
     file: PathBuf,
     sha256: Option<String>,
     size: Option<u64>,
+    /// Whether the path of the URL has to end with a name.
+    named: bool,
     options: Options,
 }
 
@@ -103,6 +105,7 @@ impl Download {
             file: file.into(),
             sha256: None,
             size: None,
+            named: true,
             options: Options::default(),
         }
     }
@@ -117,6 +120,12 @@ impl Download {
     /// The length it must have, in bytes.
     pub fn with_size(mut self, bytes: u64) -> Self {
         self.size = Some(bytes);
+        self
+    }
+
+    /// Takes a URL whose path ends with no name of a file, too. A mirror has no such file.
+    fn nameless(mut self) -> Self {
+        self.named = false;
         self
     }
 
@@ -150,7 +159,10 @@ impl Download {
     }
 
     fn bring(&self, original: Option<&Path>) -> Result<Fetched> {
-        let name = file_name(&self.url)?;
+        match self.named {
+            true => file_name(&self.url).map(drop)?,
+            false => check_url(&self.url)?,
+        }
         let expected = Expected::new(self.sha256.as_deref(), self.size)?;
         if let Some(found) = self.in_place(&expected)? {
             return Ok(found);
@@ -166,7 +178,7 @@ impl Download {
         }
 
         let part = sibling(&self.file, ".part");
-        let (bytes, sha256, origin) = match self.source(name, original)? {
+        let (bytes, sha256, origin) = match self.source(original)? {
             Source::Folder(original) => {
                 self.copy(&original, &part)?;
                 let from = shown(original);
@@ -220,7 +232,7 @@ impl Download {
         })
     }
 
-    fn source(&self, name: &str, original: Option<&Path>) -> Result<Source> {
+    fn source(&self, original: Option<&Path>) -> Result<Source> {
         if let Some(original) = original {
             return Ok(Source::Folder(original.to_owned()));
         }
@@ -234,10 +246,11 @@ impl Download {
         Ok(match mirror {
             None => Source::Http(self.url.clone()),
             Some(base) if is_http(&base) => {
+                let name = file_name(&self.url)?;
                 Source::Http(format!("{}/{name}", base.trim_end_matches('/')))
             }
             Some(folder) => {
-                let path = Path::new(&folder).join(name);
+                let path = Path::new(&folder).join(file_name(&self.url)?);
                 if !path.is_file() {
                     return Err(Error::NotInMirror {
                         url: self.url.clone(),

@@ -14,7 +14,9 @@ use std::time::{Duration, Instant};
 
 use support::{Server, nobody, quick, reply, reply_all};
 use vision_data::Error;
-use vision_data::download::{ImageOutcome, ImagesConfig, download_images, urls_in_file};
+use vision_data::download::{
+    ImageOutcome, ImageResult, ImagesConfig, download_images, urls_in_file,
+};
 
 fn jpeg() -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/doctor");
@@ -134,6 +136,68 @@ fn what_is_no_image_is_thrown_away_and_the_others_arrive() {
         json["images"][4]["outcome"]["downloaded"]["bytes"],
         jpeg().len()
     );
+}
+
+#[test]
+fn a_url_without_the_name_of_an_image_is_fetched_and_named_by_the_content() {
+    let png = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images/rgb.png"))
+        .unwrap();
+    let server = Server::start(move |_, request, stream| match request.path.as_str() {
+        "photo" | "a.jpg" => reply_all(stream, &png),
+        _ => reply_all(stream, &jpeg()),
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let host = server.url("").trim_end_matches('/').to_owned();
+    let mut urls = ["", "photos/?id=3", "photo", "name:large", "a.jpg"]
+        .map(|path| server.url(path))
+        .to_vec();
+    urls.push(host);
+    let report = download_images(urls.clone(), folder.path(), &config()).unwrap();
+    assert_eq!(report.failed().count(), 0, "{report}");
+    let names = [
+        "00000000.jpg",
+        "00000001.jpg",
+        "00000002.png",
+        "00000003.jpg",
+        // An extension that the URL has is kept.
+        "00000004.jpg",
+        "00000005.jpg",
+    ];
+    assert_eq!(files(folder.path()), names);
+    assert_eq!(report.images[2].path, folder.path().join("00000002.png"));
+    // Another call finds them again.
+    let again = download_images(urls[2..3].to_vec(), folder.path(), &config());
+    assert!(
+        matches!(again, Err(Error::AlreadyExists { .. })),
+        "{again:?}"
+    );
+    let resumed = download_images(urls, folder.path(), &config().with_resume(true)).unwrap();
+    let kept = |image: &ImageResult| image.outcome == ImageOutcome::Kept;
+    assert!(resumed.images.iter().all(kept), "{resumed}");
+    assert_eq!(files(folder.path()), names);
+}
+
+#[test]
+fn what_failed_is_advised_for_a_line_of_a_list_and_names_the_way_to_go_on() {
+    let server = Server::start(|_, _, stream| reply(stream, "404 Not Found", &[], b""));
+    let folder = tempfile::tempdir().unwrap();
+    let urls = [
+        server.url("gone.jpg"),
+        format!("{}/a.jpg", nobody()),
+        "http://host/\u{1b}[2J.jpg".to_owned(),
+    ];
+    let report = download_images(urls, folder.path(), &config()).unwrap();
+    let text = report.to_string();
+    for image in &report.images[..2] {
+        let reason = reason(&image.outcome);
+        assert!(reason.contains("check the URL"), "{reason}");
+    }
+    for wrong in ["VISION_MIRROR", ".download", "\u{1b}"] {
+        assert!(!text.contains(wrong), "{wrong:?} is in: {text}");
+    }
+    assert!(text.contains("with_resume(true)"), "{text}");
+    let none = download_images(Vec::<String>::new(), folder.path(), &config()).unwrap();
+    assert!(!none.to_string().contains("with_resume"));
 }
 
 #[test]

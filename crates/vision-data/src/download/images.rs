@@ -5,10 +5,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use image::ImageFormat;
 use serde::Serialize;
 
 use super::{Download, Options, parent_of, sync_folder};
-use crate::decode::{decode, read};
+use crate::decode::{decode, format_of, read};
 use crate::doctor::lossy;
 use crate::error::{Error, Result, io_error};
 use crate::figure::printable;
@@ -21,6 +22,17 @@ use crate::workers;
 /// In the destination, for files that are not yet known to be images. Hidden, so that nobody takes
 /// what is in it for one.
 const WORK: &str = ".download";
+
+/// What images are called whose URL has no extension of one.
+const EXTENSIONS: [(ImageFormat, &str); 7] = [
+    (ImageFormat::Jpeg, "jpg"),
+    (ImageFormat::Png, "png"),
+    (ImageFormat::WebP, "webp"),
+    (ImageFormat::Gif, "gif"),
+    (ImageFormat::Bmp, "bmp"),
+    (ImageFormat::Tiff, "tiff"),
+    (ImageFormat::Pnm, "pnm"),
+];
 
 /// How to download images. The defaults suit the results of an image search.
 #[derive(Clone, Debug)]
@@ -143,7 +155,7 @@ impl ImagesReport {
     }
 }
 
-/// A line with the numbers, and one for each failure.
+/// A line with the numbers, and one for each failure; then what to do about these.
 impl fmt::Display for ImagesReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kept = |image: &&ImageResult| image.outcome == ImageOutcome::Kept;
@@ -163,6 +175,13 @@ impl fmt::Display for ImagesReport {
                 writeln!(f, "{}: {}", printable(&image.url), printable(reason))?;
             }
         }
+        if failed > 0 {
+            writeln!(
+                f,
+                "To try these again, call it again with the same list and `with_resume(true)`. A URL may be \
+                 corrected; a line that is removed moves the numbers of those after it."
+            )?;
+        }
         Ok(())
     }
 }
@@ -179,8 +198,8 @@ pub fn urls_in_file(file: impl AsRef<Path>) -> Result<Vec<String>> {
 /// Downloads images to a folder: `00000000.jpg`, `00000001.png` and so on, numbered by their place
 /// in the list.
 ///
-/// fastai's `download_images`. The extension is that of the URL, and `.jpg` if it has none of an
-/// image. A file under its final name is whole, and was decoded to see that it is an image; what is
+/// fastai's `download_images`. The extension is that of the URL; if it has none of an image, it is that
+/// of the content, where fastai has `.jpg` (and so has the report for a URL that fails). A file under its final name is whole, and was decoded to see that it is an image; what is
 /// none is thrown away, and the reason is in the report. No URL that fails ends the others.
 ///
 /// ```no_run
@@ -213,33 +232,37 @@ pub fn download_images<U: Into<String>>(
     let mut urls: Vec<String> = urls.into_iter().map(Into::into).collect();
     let left_out = urls.len().saturating_sub(config.max_images);
     urls.truncate(config.max_images);
-    let paths: Vec<PathBuf> = urls
+    let found: Vec<Option<PathBuf>> = urls
         .iter()
         .enumerate()
-        .map(|(place, url)| dest.join(format!("{place:08}{}", suffix(url))))
+        .map(|(place, url)| {
+            names(place, url)
+                .map(|name| dest.join(name))
+                .find(|p| p.exists())
+        })
         .collect();
-    if let (false, Some(path)) = (config.resume, paths.iter().find(|path| path.exists())) {
+    if let (false, Some(path)) = (config.resume, found.iter().flatten().next()) {
         return Err(Error::AlreadyExists { path: path.clone() });
     }
     let work = dest.join(WORK);
     fs::create_dir_all(&work).map_err(io_error("create the folder", &work))?;
     let outcomes = workers::map(urls.len(), config.workers, &config.progress, |place| {
-        let path = &paths[place];
-        if path.exists() {
-            return ImageOutcome::Kept;
+        if let Some(path) = &found[place] {
+            return (path.clone(), ImageOutcome::Kept);
         }
-        match bring(&urls[place], &work, path, config) {
-            Ok(bytes) => ImageOutcome::Downloaded { bytes },
-            Err(error) => ImageOutcome::Failed {
-                reason: error.to_string(),
-            },
+        match bring(place, &urls[place], &work, dest, config) {
+            Ok((path, bytes)) => (path, ImageOutcome::Downloaded { bytes }),
+            Err(error) => {
+                let name = names(place, &urls[place]).next().unwrap_or_default();
+                let reason = reason(&error);
+                (dest.join(name), ImageOutcome::Failed { reason })
+            }
         }
     });
     let images: Vec<ImageResult> = urls
         .into_iter()
-        .zip(paths)
         .zip(outcomes)
-        .map(|((url, path), outcome)| ImageResult { url, path, outcome })
+        .map(|(url, (path, outcome))| ImageResult { url, path, outcome })
         .collect();
     let report = ImagesReport { images, left_out };
     if report.failed().next().is_none() {
@@ -263,35 +286,90 @@ fn clean(work: &Path) {
     let _ = fs::remove_dir(work);
 }
 
-fn bring(url: &str, work: &Path, path: &Path, config: &ImagesConfig) -> Result<u64> {
-    let file = work.join(path.file_name().unwrap_or_default());
+/// The image and its length.
+fn bring(
+    place: usize,
+    url: &str,
+    work: &Path,
+    dest: &Path,
+    config: &ImagesConfig,
+) -> Result<(PathBuf, u64)> {
+    let file = work.join(names(place, url).next().unwrap_or_default());
     // What an earlier call left here may be of another list.
     let options = config
         .options
         .clone()
         .with_replace(true)
         .with_progress(false);
-    let fetched = Download::new(url, &file).with_options(options).fetch()?;
-    let image = read(&file, &config.limits).and_then(|bytes| decode(&bytes, &config.limits));
-    if let Err(problem) = image {
-        let _ = fs::remove_file(&file);
-        return Err(Error::BadImage {
-            path: PathBuf::from(url),
-            problem,
-        });
-    }
-    fs::rename(&file, path).map_err(io_error("rename to", path))?;
-    sync_folder(parent_of(path))?;
-    Ok(fetched.bytes)
+    let download = Download::new(url, &file).nameless().with_options(options);
+    let fetched = download.fetch()?;
+    let decoded = read(&file, &config.limits).and_then(|bytes| {
+        decode(&bytes, &config.limits)?;
+        Ok(format_of(&bytes))
+    });
+    let format = match decoded {
+        Ok(format) => format,
+        Err(problem) => {
+            let _ = fs::remove_file(&file);
+            return Err(Error::BadImage {
+                path: PathBuf::from(url),
+                problem,
+            });
+        }
+    };
+    let position = EXTENSIONS
+        .iter()
+        .position(|(known, _)| Some(*known) == format);
+    let name = names(place, url).nth(position.unwrap_or(0));
+    let name = name.or_else(|| names(place, url).next());
+    let path = dest.join(name.unwrap_or_default());
+    fs::rename(&file, &path).map_err(io_error("rename to", &path))?;
+    sync_folder(parent_of(&path))?;
+    Ok((path, fetched.bytes))
+}
+
+/// What the image of a URL may be called: by the extension of the URL, or by each of `EXTENSIONS`.
+fn names(place: usize, url: &str) -> impl Iterator<Item = String> {
+    let own = extension(url);
+    let others = EXTENSIONS.iter().map(|(_, extension)| *extension);
+    let others = others.filter(move |_| own.is_none());
+    let all = own.into_iter().chain(others);
+    all.map(move |extension| format!("{place:08}.{extension}"))
 }
 
 /// The extension that the path of a URL ends with, if it is that of an image.
-fn suffix(url: &str) -> String {
+fn extension(url: &str) -> Option<&str> {
     let path = url.split(['?', '#']).next().unwrap_or(url);
+    let after_scheme = path.split_once("://").map_or(path, |(_, rest)| rest);
+    let (_host, path) = after_scheme.split_once('/')?;
     let name = path.rsplit('/').next().unwrap_or_default();
-    match name.rsplit_once('.') {
-        Some((_, extension)) if is_image_file(Path::new(name)) => format!(".{extension}"),
-        _ => ".jpg".to_owned(),
+    let (_, extension) = name.rsplit_once('.')?;
+    is_image_file(Path::new(name)).then_some(extension)
+}
+
+/// Why there is no image, and what to do about it. The errors of a download know of one file that has to
+/// be had, from a mirror for instance; here it is one line of many.
+fn reason(error: &Error) -> String {
+    match error {
+        Error::Offline { reason, .. } => {
+            format!("cannot reach it: {reason}; check the URL and the network")
+        }
+        Error::HttpStatus {
+            status, attempts, ..
+        } => format!(
+            "the server answered HTTP status {status} ({attempts} attempt(s)); check the URL, or do \
+             without this image"
+        ),
+        Error::Interrupted {
+            found,
+            attempts,
+            reason,
+            ..
+        } => format!(
+            "the download broke off after {found} bytes ({attempts} attempts, last: {reason}); another \
+             call goes on from there"
+        ),
+        error => error.to_string(),
     }
 }
 
@@ -302,15 +380,17 @@ mod tests {
     #[test]
     fn the_extension_is_that_of_the_urls_path_if_an_image_has_it() {
         for (url, expected) in [
-            ("http://host/a/b.png", ".png"),
-            ("http://host/b.JPEG?width=3.gif#x", ".JPEG"),
-            ("http://host/photo", ".jpg"),
-            ("http://host.png/photo", ".jpg"),
-            ("http://host/show.php?image=3.png", ".jpg"),
-            ("http://host/.png", ".jpg"),
-            ("", ".jpg"),
+            ("http://host/a/b.png", Some("png")),
+            ("http://host/b.JPEG?width=3.gif#x", Some("JPEG")),
+            ("http://host/photo", None),
+            ("http://host.png/photo", None),
+            ("http://host.png", None),
+            ("http://host/", None),
+            ("http://host/show.php?image=3.png", None),
+            ("http://host/.png", None),
+            ("", None),
         ] {
-            assert_eq!(suffix(url), expected, "{url}");
+            assert_eq!(extension(url), expected, "{url}");
         }
     }
 }

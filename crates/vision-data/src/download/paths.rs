@@ -10,8 +10,8 @@ pub(crate) fn is_http(text: &str) -> bool {
     lower.starts_with("http://") || lower.starts_with("https://")
 }
 
-/// The last segment of the URL's path, if it can be the name of a file.
-pub(crate) fn file_name(url: &str) -> Result<&str> {
+/// Refuses what is no URL of the web.
+pub(crate) fn check_url(url: &str) -> Result<()> {
     let bad = |reason| Error::BadUrl {
         url: url.to_owned(),
         reason,
@@ -22,6 +22,16 @@ pub(crate) fn file_name(url: &str) -> Result<&str> {
     if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
         return Err(bad("it holds white space"));
     }
+    Ok(())
+}
+
+/// The last segment of the URL's path, if it can be the name of a file.
+pub(crate) fn file_name(url: &str) -> Result<&str> {
+    check_url(url)?;
+    let bad = |reason| Error::BadUrl {
+        url: url.to_owned(),
+        reason,
+    };
     let path = url.split(['?', '#']).next().unwrap_or(url);
     let after_scheme = path.split_once("://").map_or(path, |(_, rest)| rest);
     let Some((_host, path)) = after_scheme.split_once('/') else {

@@ -180,13 +180,19 @@ impl<S: Source> ImageDataBunchBuilder<S> {
         self
     }
 
-    /// Normalises every batch on its device.
-    pub fn normalize(mut self, stats: Stats) -> Self {
-        self.stats = Some(stats);
+    /// All that is done to training batches, in place of what was said before; an empty list for nothing.
+    pub fn batch_transforms(mut self, transforms: impl Into<Vec<BatchTransform>>) -> Self {
+        self.batch_transforms = transforms.into();
         self
     }
 
-    /// The threads that prepare batches; 0 to do so where they are asked for.
+    /// Normalises every batch on its device; not at all with `None`, whatever was said before.
+    pub fn normalize(mut self, stats: impl Into<Option<Stats>>) -> Self {
+        self.stats = stats.into();
+        self
+    }
+
+    /// The threads that prepare batches, at most 1024; 0 to do so where they are asked for.
     pub fn num_workers(mut self, threads: usize) -> Self {
         self.num_workers = Some(threads);
         self
@@ -315,6 +321,13 @@ impl<S: Source> ImageDataBunchBuilder<S> {
         };
         positive("batch_size", Some(self.batch_size))?;
         positive("val_batch_size", self.val_batch_size)?;
+        if let Some(threads) = self.num_workers.filter(|&threads| threads > 1024) {
+            return Err(Error::BadOption {
+                option: "num_workers",
+                expected: "at most 1024 threads; as many as there are cores are enough",
+                found: threads.to_string(),
+            });
+        }
         self.stats.as_ref().map_or(Ok(()), Stats::check)?;
         self.reading.check(self.resizing.size)?;
         self.source.check()?;

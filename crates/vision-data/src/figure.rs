@@ -175,15 +175,22 @@ impl Figure {
         atomic::write(path, &bytes)
     }
 
-    /// Adds a filled rectangle.
+    /// Adds a filled rectangle, of which what lies beyond the edge is cut off.
     pub fn rect(&mut self, x: f32, y: f32, width: f32, height: f32, fill: Rgb) {
-        let area = Area {
-            x,
-            y,
-            width,
-            height,
+        let clip = |start: f32, length: f32, end: f32| {
+            let (from, to) = (start.max(0.0), (start + length).min(end));
+            (start <= end && start + length >= 0.0).then_some((from, (to - from).max(0.0)))
         };
-        self.shapes.push(Shape::Rect { area, fill });
+        let across = clip(x, width, self.width);
+        if let (Some((x, width)), Some((y, height))) = (across, clip(y, height, self.height)) {
+            let area = Area {
+                x,
+                y,
+                width,
+                height,
+            };
+            self.shapes.push(Shape::Rect { area, fill });
+        }
     }
 
     /// Adds the outline of a rectangle, one pixel wide, just outside it.
@@ -209,15 +216,25 @@ impl Figure {
         });
     }
 
-    /// Adds a line of text.
+    /// Adds a line of text, no larger than the figure.
     pub fn text(&mut self, text: Text) {
-        self.shapes.push(Shape::Text(text));
+        let size = text.size.min(self.width.max(self.height));
+        if [text.x, text.y, size].iter().all(|x| x.is_finite()) {
+            self.shapes.push(Shape::Text(Text { size, ..text }));
+        }
     }
 
-    /// Adds a picture, stretched to the area: its pixels stay sharp squares when it grows.
+    /// Adds a picture, stretched to the area, which is no larger than the figure: its pixels stay sharp
+    /// squares when it grows.
     pub fn image(&mut self, area: Area, pixels: RgbImage) {
+        let area = Area {
+            width: area.width.min(self.width),
+            height: area.height.min(self.height),
+            ..area
+        };
+        let sides = [area.x, area.y, area.width, area.height];
         // A picture without pixels has nothing to stretch.
-        if pixels.width() > 0 && pixels.height() > 0 {
+        if pixels.width() > 0 && pixels.height() > 0 && sides.iter().all(|x| x.is_finite()) {
             self.shapes.push(Shape::Image { area, pixels });
         }
     }

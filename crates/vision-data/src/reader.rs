@@ -119,6 +119,11 @@ impl ReadConfig {
         self
     }
 
+    /// The longer side of the size that JPEGs are reduced for, if they are and the data has a size.
+    pub fn reduced_jpegs(&self) -> Option<u32> {
+        self.reduced_for.filter(|_| self.reduced_jpegs)
+    }
+
     /// The shorter side that images are made smaller to, if they are.
     pub fn presize(&self) -> Option<u32> {
         self.presize
@@ -215,9 +220,7 @@ impl Reader {
 
     /// The side that JPEGs may be reduced to twice of.
     fn side(&self) -> Option<u32> {
-        self.config
-            .reduced_for
-            .filter(|_| self.config.reduced_jpegs)
+        self.config.reduced_jpegs()
     }
 
     /// Whether images are read with all the pixels that `size` needs.

@@ -36,6 +36,9 @@ use crate::transforms::Transforms;
 const FORMAT: &str = "vision-data";
 const VERSION: u32 = 1;
 
+/// A model has a row of weights for each.
+const MOST_OUTPUTS: usize = 1 << 20;
+
 /// What every version of the file has.
 #[derive(Deserialize)]
 struct Header {
@@ -54,7 +57,9 @@ struct Saved {
     class_weights: Option<Vec<f32>>,
     sampler: Sampler,
     batch_size: usize,
-    val_batch_size: usize,
+    /// If another one than `batch_size`.
+    #[serde(default)]
+    val_batch_size: Option<usize>,
     seed: u64,
     bad_images: BadImages,
     resizing: Resizing,
@@ -149,7 +154,7 @@ impl ImageDataBunch {
                 Some(_) => Sampler::Balanced,
             },
             batch_size: self.batch_size,
-            val_batch_size: self.val_batch_size,
+            val_batch_size: Some(self.val_batch_size).filter(|&items| items != self.batch_size),
             seed: self.seed,
             bad_images: self.bad_images,
             resizing: self.resizing,
@@ -197,7 +202,10 @@ impl ImageDataBunch {
         let root = path.into();
         let file = root.join(file);
         let json = text_file::read(&file)?;
-        parsed(&json)
+        let json = json
+            .strip_prefix(text_file::MARK.as_bytes())
+            .unwrap_or(&json);
+        parsed(json)
             .and_then(|saved| saved.builder(root, &file))
             .map_err(
                 |Problem {
@@ -235,7 +243,18 @@ fn parsed(json: &[u8]) -> std::result::Result<Saved, Problem> {
         let expected = "version 1, which is the one that this program reads";
         return problem("version", expected, version.to_string());
     }
-    serde_json::from_slice(json).or_else(|error| problem("the file", expected, error.to_string()))
+    let mut deserializer = serde_json::Deserializer::from_slice(json);
+    let saved = serde_path_to_error::deserialize(&mut deserializer).or_else(|error| {
+        let field = match error.path().to_string() {
+            path if path == "." => "the file".to_owned(),
+            path => shown(path),
+        };
+        problem(field, expected, error.inner().to_string())
+    })?;
+    match deserializer.end() {
+        Ok(()) => Ok(saved),
+        Err(error) => problem("the file", expected, error.to_string()),
+    }
 }
 
 impl Saved {
@@ -258,7 +277,7 @@ impl Saved {
                     problem("classes", "names, each of them once", error.to_string())
                 })?;
         }
-        if outputs == 0 || has_classes && outputs != classes.len() {
+        if !(1..=MOST_OUTPUTS).contains(&outputs) || has_classes && outputs != classes.len() {
             return problem(
                 "outputs",
                 "the number of classes, or of numbers",
@@ -294,18 +313,15 @@ impl Saved {
             .class_weights(class_weights)
             .sampler(self.sampler)
             .batch_size(self.batch_size)
-            .val_batch_size(self.val_batch_size)
             .seed(self.seed)
             .bad_images(self.bad_images)
             .resizing(self.resizing)
             .transforms(self.transforms)
-            .reading(self.reading);
-        builder = self
-            .batch_transforms
-            .iter()
-            .fold(builder, |builder, &t| builder.batch_transform(t));
-        if let Some(stats) = self.stats {
-            builder = builder.normalize(stats);
+            .reading(self.reading)
+            .normalize(self.stats)
+            .batch_transforms(self.batch_transforms);
+        if let Some(items) = self.val_batch_size {
+            builder = builder.val_batch_size(items);
         }
         match builder.check() {
             Ok(()) => Ok(builder),

@@ -6,6 +6,9 @@ use std::path::Path;
 
 use crate::error::{Result, io_error};
 
+/// The byte order mark that some editors write before a text in UTF-8.
+pub(crate) const MARK: &str = "\u{feff}";
+
 /// More than any list, table or saved data set takes: two million images take a tenth of a GB.
 const MOST_BYTES: u64 = 4 << 30;
 
@@ -43,5 +46,5 @@ pub(crate) fn lines(file: &Path) -> Result<Vec<String>> {
 
 /// A text without a byte order mark.
 pub(crate) fn without_mark(text: &str) -> &str {
-    text.strip_prefix('\u{feff}').unwrap_or(text)
+    text.strip_prefix(MARK).unwrap_or(text)
 }

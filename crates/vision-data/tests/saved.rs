@@ -200,10 +200,32 @@ fn a_folder_may_move_and_options_may_be_given_anew() {
     let load = || ImageDataBunch::load(&moved, "data.json").unwrap();
     assert_eq!(batches(&load().build().unwrap()), expected);
     let other = load().batch_size(3).size(14).seed(1).build().unwrap();
+    for part in [DatasetType::Train, DatasetType::Valid] {
+        assert_eq!(other.one_batch(part).unwrap().shape(), [3, 3, 14, 14]);
+    }
+    // A size of validation batches that was given is another matter, and what is said anew is in place of
+    // what was saved.
+    let mixed = load()
+        .val_batch_size(5)
+        .batch_transform(BatchTransform::mixup(0.4))
+        .normalize(Stats::MNIST);
+    mixed.build().unwrap().save("mixed.json").unwrap();
+    let mixed = || {
+        ImageDataBunch::load(&moved, "mixed.json")
+            .unwrap()
+            .batch_size(3)
+    };
+    let same = mixed().build().unwrap();
     assert_eq!(
-        other.one_batch(DatasetType::Train).unwrap().shape(),
-        [3, 3, 14, 14]
+        (same.val_batch_size(), same.stats()),
+        (5, Some(Stats::MNIST))
     );
+    let other = mixed()
+        .batch_transforms([BatchTransform::cutmix(1.0)])
+        .normalize(None);
+    let other = other.build().unwrap();
+    assert_eq!(other.batch_transforms(), [BatchTransform::cutmix(1.0)]);
+    assert_eq!(other.stats(), None);
     // An absolute path is taken as it is, and images may then be missing.
     let load = || ImageDataBunch::load(folder.path(), moved.join("data.json")).unwrap();
     match load().build().unwrap_err() {
@@ -354,24 +376,24 @@ fn what_does_not_fit_together_is_an_error_that_names_the_file_and_the_field() {
             json!({"mean": [0, 0, 0], "std": [0, 1, 1]}),
             ["at an option", "stats"],
         ),
-        ("/resizing/size", json!("224"), ["at the file", "line"]),
+        ("/resizing/size", json!("224"), ["at resizing.size", "line"]),
         ("/resizing/size", json!(1_000_000), ["at an option", "size"]),
         (
             "/transforms/train/0",
             json!({"rotat": {}}),
-            ["at the file", "unknown variant `rotat`"],
+            ["at transforms.train[0]", "unknown variant `rotat`"],
         ),
-        ("/seed", json!(-1), ["at the file", "-1"]),
+        ("/seed", json!(-1), ["at seed", "-1"]),
         (
             "/class_weights",
             json!([1e99, 1]),
-            ["at the file", "out of range"],
+            ["at class_weights", "out of range"],
         ),
-        ("/reading", json!({}), ["at the file", "missing field"]),
+        ("/reading", json!({}), ["at reading", "missing field"]),
         (
             "/sampler",
             json!("none"),
-            ["at the file", "unknown variant `none`"],
+            ["at sampler", "unknown variant `none`"],
         ),
     ] {
         let mut changed = json.clone();
@@ -526,4 +548,51 @@ fn presets_come_back_from_json_with_every_bit() {
             transforms
         );
     }
+}
+
+#[test]
+fn an_image_on_both_sides_of_saved_data_is_refused_however_it_is_written() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, json) = saved(folder.path());
+    let train = json.pointer("/train/files/0").unwrap().as_str().unwrap();
+    for name in [train.to_owned(), format!("valid/../{train}")] {
+        let mut json = json.clone();
+        *json.pointer_mut("/valid/files/0").unwrap() = json!(name);
+        fs::write(&file, json.to_string()).unwrap();
+        let error = ImageDataBunch::load(folder.path().join("digits"), &file)
+            .unwrap()
+            .build();
+        assert!(
+            matches!(error, Err(Error::OnBothSides { count: 1, .. })),
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn a_field_of_another_type_is_named_and_a_byte_order_mark_is_passed_over() {
+    let folder = tempfile::tempdir().unwrap();
+    let (file, json) = saved(folder.path());
+    for (pointer, value, field) in [
+        ("/batch_size", json!(-1), "at batch_size:"),
+        ("/seed", json!("x"), "at seed:"),
+        ("/class_weights", json!([null, 1.0]), "at class_weights[0]:"),
+        (
+            "/resizing/padding_mode",
+            json!("mirror"),
+            "at resizing.padding_mode:",
+        ),
+    ] {
+        let mut json = json.clone();
+        *json.pointer_mut(pointer).unwrap() = value;
+        fs::write(&file, json.to_string()).unwrap();
+        let error = ImageDataBunch::load(folder.path(), &file)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(field), "{error}");
+    }
+    fs::write(&file, format!("\u{feff}{json}")).unwrap();
+    assert!(ImageDataBunch::load(folder.path(), &file).is_ok());
+    fs::write(&file, format!("{json} and more")).unwrap();
+    assert!(ImageDataBunch::load(folder.path(), &file).is_err());
 }

@@ -54,8 +54,9 @@ impl Learner {
 
     /// What an exported model says about itself by default: `arch` and, if items do not have one class each,
     /// `labels`, in words; and in JSON `classes`, if the data has them `size` (height and width of what the model
-    /// gets), `mean`, `std` and `presize` (the shorter side that pictures are made smaller to before anything
-    /// else), and what comes before the model: a [`Resizing`](vision_data::Resizing) (`resizing`) and a list of
+    /// gets), `mean`, `std`, `reduced_jpegs` (JPEGs are decoded at a half, a quarter or an eighth that leaves the
+    /// shorter side at least twice that long) and `presize` (the shorter side that pictures are made smaller to
+    /// before anything else), and what comes before the model: a [`Resizing`](vision_data::Resizing) (`resizing`) and a list of
     /// validation [`Transform`](vision_data::Transform)s (`transforms`).
     ///
     /// The graph takes normalised pictures, as the model does;
@@ -80,6 +81,9 @@ impl Learner {
         }
         if let Some(side) = data.train_ds().reading().presize() {
             config = config.with_metadata("presize", side.to_string());
+        }
+        if let Some(side) = data.train_ds().reading().reduced_jpegs() {
+            config = config.with_metadata("reduced_jpegs", side.to_string());
         }
         if let Some((height, width)) = data.resizing().height_width() {
             config = config.with_metadata("size", format!("[{height},{width}]"));

@@ -1,8 +1,11 @@
 //! Data that was saved.
 
-use std::path::{Path, PathBuf};
+use std::borrow::Cow;
+use std::ffi::OsStr;
+use std::path::{Component, Path, PathBuf};
 
 use super::{Source, TestFolder};
+use crate::apart::check_apart;
 use crate::builder::ImageDataBunchBuilder;
 use crate::data_block::LabelLists;
 use crate::error::{Error, Result};
@@ -31,6 +34,25 @@ impl FromSaved {
 impl Source for FromSaved {
     fn read(self, _: &TestFolder, _: u64, _: &IndexConfig) -> Result<LabelLists> {
         let Self { lists, file, check } = self;
+        let (train, valid) = (&lists.train.files, &lists.valid.files);
+        check_apart(
+            (
+                "training",
+                train
+                    .iter()
+                    .map(|file| plain(file))
+                    .collect::<Vec<_>>()
+                    .iter(),
+            ),
+            (
+                "validation",
+                valid
+                    .iter()
+                    .map(|file| plain(file))
+                    .collect::<Vec<_>>()
+                    .iter(),
+            ),
+        )?;
         let parts = [Some(&lists.train), Some(&lists.valid), lists.test.as_ref()];
         let files = parts.into_iter().flatten().flat_map(|part| &part.files);
         let mut missing = files.filter(|file| check && !file.is_file());
@@ -53,4 +75,19 @@ impl ImageDataBunchBuilder<FromSaved> {
         self.source.check = false;
         self
     }
+}
+
+/// A path without ways back: "valid/../train/1.png" is in the training folder.
+fn plain(file: &Path) -> Cow<'_, OsStr> {
+    if file.components().all(|part| part != Component::ParentDir) {
+        return Cow::Borrowed(file.as_os_str());
+    }
+    let mut plain = PathBuf::new();
+    for part in file.components() {
+        match part {
+            Component::ParentDir => _ = plain.pop(),
+            part => plain.push(part),
+        }
+    }
+    Cow::Owned(plain.into_os_string())
 }

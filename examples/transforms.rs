@@ -1,8 +1,10 @@
 //! A contact sheet: what each transform does to one drawn picture.
 //!
 //!     cargo run --example transforms [PICTURE]
+//!
+//! Result, in out/transforms: transforms.png.
 
-use std::{env, error::Error};
+use std::{env, error::Error, fs, path::Path};
 
 use vision::{
     data::{
@@ -91,8 +93,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         let made = pipeline.image(&image, &pipeline.draw(1, 0, 3));
         grid = grid.with_image(made.picture(0).ok_or("no picture")?, name);
     }
-    let path = "transforms.png";
-    grid.plot()?.save(path)?;
-    println!("{path}");
+    let out = Path::new("out/transforms");
+    fs::create_dir_all(out)?;
+    grid.plot()?.save(out.join("transforms.png"))?;
+    println!("see {}", out.display());
     Ok(())
 }

@@ -4,12 +4,14 @@
 //!
 //! | severity | |
 //! |---|---|
-//! | error | files that cannot be decoded; the same file on both sides of a split, or under two labels |
+//! | error | files that cannot be decoded, links to nowhere; the same file on both sides of a split, or under two labels (both are said) |
 //! | warning | look-alikes on both sides or under two labels; copies; classes that are small, missing or of very different sizes; CMYK, 16 bits, animations, huge pictures |
 //! | note | other look-alikes; blank pictures; wrong extensions; pictures turned by their EXIF data |
 //!
 //! Nothing is ever deleted, moved or changed. [`Report`] is a table, JSON and a page of HTML, and has
-//! a list of the files to take out.
+//! a list of the files to take out. In JSON a file whose path is not UTF-8 has `path_bytes` beside `path`,
+//! from which nothing is lost: ASCII as it is, and `\xNN`, `\\`, `\'` and so on, as between the quotes of
+//! `b'..'` in Rust and Python.
 //!
 //! ```
 //! use vision_data::doctor::Doctor;
@@ -58,8 +60,8 @@ use crate::targets::Target;
 use crate::workers;
 
 use self::examine::examine;
-pub(crate) use self::finding::lossy;
 pub use self::finding::{Finding, FindingKind, FoundFile, Severity, Split};
+pub(crate) use self::finding::{lossy, recoverable};
 pub use self::report::{ClassCount, Report};
 
 /// Examines data. Its settings have defaults that suit photographs.
@@ -182,9 +184,9 @@ impl Doctor {
         Ok(self.report(data.path(), limits, &cases))
     }
 
-    /// Examines all image files of a folder, at any depth. Folders called `train`, `valid` and
-    /// `test` directly in it are taken for the parts of the set, and the folder of a file for its
-    /// class. Folders that cannot be read are findings.
+    /// Examines all image files of a folder, at any depth. Folders called `train`, `valid` (or `val`,
+    /// or `validation`) and `test` directly in it are taken for the parts of the set, and the folder of
+    /// a file for its class. Folders that cannot be read are findings.
     ///
     /// # Errors
     ///
@@ -284,7 +286,7 @@ impl Cases {
             let top = inside.parent().and_then(|folder| folder.iter().next());
             let split = match top.and_then(|name| name.to_str()) {
                 Some("train") => Some(Split::Train),
-                Some("valid") => Some(Split::Valid),
+                Some("valid" | "val" | "validation") => Some(Split::Valid),
                 Some("test") => Some(Split::Test),
                 _ => None,
             };

@@ -155,6 +155,11 @@ impl Figure {
     /// Saves the figure as PNG or SVG, by the extension of the path. The file is whole or absent: it is
     /// written beside its place and then renamed, over a file that may be there.
     ///
+    /// A PNG has the letters of DejaVu Sans: Latin, Greek, Cyrillic, Armenian, Georgian, and of Hebrew and
+    /// Arabic single letters from left to right. Others, as those of Chinese, Japanese, Korean, Thai and
+    /// Hindi, are empty boxes. In an SVG text stays text, in whatever fonts its viewer has: choose that
+    /// for names in such a script.
+    ///
     /// # Errors
     ///
     /// [`Error::FigureExtension`] for other extensions, [`Error::Io`] if the file cannot be written.

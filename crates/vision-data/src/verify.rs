@@ -14,7 +14,7 @@ use serde::Serialize;
 
 use crate::atomic;
 use crate::decode::{decode, read};
-use crate::doctor::lossy;
+use crate::doctor::recoverable;
 use crate::error::{Error, Result, io_error};
 use crate::facts::{ColourMode, Facts};
 use crate::figure::printable;
@@ -150,8 +150,9 @@ pub struct VerifyReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UnreadableImage {
-    /// The file. In JSON, what is not UTF-8 in its name is replaced.
-    #[serde(serialize_with = "lossy")]
+    /// The file. In JSON what is not UTF-8 in it is replaced, and `path_bytes` has all of it, with such
+    /// bytes as `\xNN`.
+    #[serde(flatten, serialize_with = "recoverable")]
     pub path: PathBuf,
     /// What is wrong with it.
     pub reason: String,

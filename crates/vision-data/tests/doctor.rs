@@ -273,6 +273,7 @@ fn a_data_bunch_is_examined_with_its_own_labels_and_parts() {
     assert_eq!(counts, [("a", 2, 1), ("b", 2, 1)]);
     let copies: Vec<_> = report.of_kind(Kind::DuplicateAcrossSplits).collect();
     assert_eq!(copies.len(), 1);
+    assert_eq!(report.of_kind(Kind::DuplicateUnderTwoLabels).count(), 1);
     assert!(
         copies[0].message.contains("a and b"),
         "{}",
@@ -417,29 +418,175 @@ fn json_has_every_finding_and_what_to_do() {
 
 #[cfg(unix)]
 #[test]
-fn names_that_are_not_utf8_are_reported_and_listed_byte_for_byte() {
+fn names_of_any_bytes_can_be_had_back_from_the_quarantine_list_and_from_the_json() {
     use std::ffi::OsStr;
     use std::os::unix::ffi::OsStrExt as _;
 
     let folder = folder(&[("photo_00.jpg", "a/0.jpg")]);
-    let odd = folder
-        .path()
-        .join("a")
-        .join(OsStr::from_bytes(b"caf\xe9.jpg"));
-    if fs::write(&odd, "").is_err() {
+    let names: [&[u8]; 4] = [
+        b" .jpg",
+        b"caf\xc3\xa9.jpg",
+        b"caf\xe9'\\x41\".jpg",
+        b"tab\t \x1b.jpg",
+    ];
+    let odd = names.map(|name| folder.path().join("a").join(OsStr::from_bytes(name)));
+    if odd.iter().any(|path| fs::write(path, "").is_err()) {
         println!("skipped: this file system takes no names that are not UTF-8");
         return;
     }
     let report = examine(&folder);
-    assert_eq!(report.quarantine(), [odd.as_path()]);
-    assert!(report.to_json().contains("caf\u{fffd}.jpg"));
-    assert!(report.to_html().contains("caf\u{fffd}.jpg"));
+    assert_eq!(report.quarantine(), odd.each_ref().map(PathBuf::as_path));
+    assert!(report.to_html().contains("caf\u{fffd}&"));
     let list = folder.path().join("quarantine.txt");
     report.save_quarantine(&list).unwrap();
+    let list = fs::read(list).unwrap();
+    let lines: Vec<&[u8]> = list
+        .strip_suffix(b"\n")
+        .unwrap()
+        .split(|byte| *byte == b'\n')
+        .collect();
     assert_eq!(
-        fs::read(list).unwrap(),
-        [odd.as_os_str().as_bytes(), b"\n"].concat()
+        lines,
+        odd.each_ref().map(|path| path.as_os_str().as_bytes())
     );
+
+    let json: serde_json::Value = serde_json::from_str(&report.to_json()).unwrap();
+    let files = json["findings"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|f| &f["files"][0]);
+    let empty: Vec<Vec<u8>> = files
+        .filter(|file| file["quarantine"] == true)
+        .map(|file| match file["path_bytes"].as_str() {
+            Some(bytes) => unescaped(bytes),
+            None => file["path"].as_str().unwrap().as_bytes().to_vec(),
+        })
+        .collect();
+    assert_eq!(
+        empty,
+        odd.each_ref().map(|path| path.as_os_str().as_bytes())
+    );
+    assert_eq!(report.to_json().matches("path_bytes").count(), 1);
+}
+
+/// The bytes between the quotes of a literal of bytes, as Python reads it.
+fn unescaped(text: &str) -> Vec<u8> {
+    let mut bytes = Vec::new();
+    let mut rest = text.bytes();
+    while let Some(byte) = rest.next() {
+        bytes.push(match byte {
+            b'\\' => match rest.next().unwrap() {
+                b'x' => {
+                    let digits = [rest.next().unwrap(), rest.next().unwrap()];
+                    u8::from_str_radix(std::str::from_utf8(&digits).unwrap(), 16).unwrap()
+                }
+                b't' => b'\t',
+                b'n' => b'\n',
+                b'r' => b'\r',
+                quote_or_backslash => quote_or_backslash,
+            },
+            byte => byte,
+        });
+    }
+    bytes
+}
+
+#[cfg(unix)]
+#[test]
+fn a_link_to_nowhere_is_told_apart_from_a_file_that_cannot_be_read() {
+    use std::os::unix::fs::symlink;
+
+    let folder = folder(&[("photo_00.jpg", "a/0.jpg")]);
+    let link = folder.path().join("a/link.jpg");
+    symlink("../gone/1.jpg", &link).unwrap();
+    symlink("loop.jpg", folder.path().join("a/loop.jpg")).unwrap();
+    let report = examine(&folder);
+    let found: Vec<_> = report.of_kind(Kind::DanglingLink).collect();
+    assert_eq!(found.len(), 2, "{report}");
+    assert_eq!(found[0].files[0].path, link);
+    assert!(
+        found[0].message.contains("../gone/1.jpg"),
+        "{}",
+        found[0].message
+    );
+    assert_eq!(found[0].severity, Severity::Error);
+    assert!(
+        report
+            .to_string()
+            .contains("Restore the file it leads to, or remove the link.")
+    );
+    assert_eq!(report.of_kind(Kind::Unreadable).count(), 0);
+    assert!(report.quarantine().contains(&link.as_path()));
+}
+
+#[test]
+fn validation_images_may_be_in_val_or_validation() {
+    for name in ["valid", "val", "validation"] {
+        let folder = folder(&[
+            ("photo_00.jpg", "train/a/0.jpg"),
+            ("photo_00.jpg", &format!("{name}/a/0.jpg")),
+        ]);
+        let report = examine(&folder);
+        assert_eq!(
+            (report.classes[0].train, report.classes[0].valid),
+            (1, 1),
+            "{name}"
+        );
+        assert_eq!(
+            report.of_kind(Kind::DuplicateAcrossSplits).count(),
+            1,
+            "{name}"
+        );
+    }
+}
+
+#[test]
+fn copies_on_both_sides_under_two_labels_are_found_for_both() {
+    let folder = folder(&[
+        ("photo_00.jpg", "train/a/0.jpg"),
+        ("photo_00.jpg", "valid/b/0.jpg"),
+        ("base.jpg", "train/a/1.jpg"),
+        ("variant_brighter.jpg", "valid/b/1.jpg"),
+    ]);
+    let report = examine(&folder);
+    for kind in [
+        Kind::DuplicateAcrossSplits,
+        Kind::DuplicateUnderTwoLabels,
+        Kind::NearDuplicateAcrossSplits,
+        Kind::NearDuplicateUnderTwoLabels,
+    ] {
+        assert_eq!(report.of_kind(kind).count(), 1, "{kind:?}");
+        assert!(report.to_string().contains(kind.advice()), "{kind:?}");
+        assert!(report.to_html().contains(kind.advice()), "{kind:?}");
+    }
+    assert_eq!(report.quarantine().len(), 2);
+}
+
+#[test]
+fn data_without_images_has_no_finding() {
+    let data = ImageDataBunch::single_from_classes("anywhere", ["3", "7"]);
+    let report = data.build().unwrap().doctor().unwrap();
+    assert!(report.findings.is_empty(), "{report}");
+    assert!(report.to_string().contains("0 files"));
+}
+
+#[cfg(unix)]
+#[test]
+fn no_name_can_write_to_the_terminal_or_change_the_page() {
+    let odd = "x\u{1b}[2J\u{202e}\u{9b}";
+    let folder = folder(&[
+        ("photo_00.jpg", &format!("train/{odd}/0.jpg")),
+        ("photo_00.jpg", &format!("valid/b{odd}/{odd}.jpg")),
+        ("odd_empty.jpg", &format!("train/{odd}/{odd}.jpg")),
+    ]);
+    std::os::unix::fs::symlink(format!("gone{odd}"), folder.path().join("train/link.jpg")).unwrap();
+    let report = examine(&folder);
+    assert_eq!(report.of_kind(Kind::DanglingLink).count(), 1);
+    for text in [report.to_string(), report.to_html()] {
+        let odd = |c: char| c.is_control() && c != '\n' || c == '\u{202e}';
+        assert!(!text.contains(odd), "{text:?}");
+    }
 }
 
 #[cfg(unix)]

@@ -7,6 +7,10 @@ use super::report::ClassCount;
 pub(super) fn findings(cases: &Cases, imbalance: f64, folds: usize) -> Vec<Finding> {
     let classes = &cases.classes;
     let mut findings = Vec::new();
+    if cases.all.is_empty() {
+        // Of data that is only to predict, which has classes and nothing else.
+        return findings;
+    }
     let mut found = |kind, message| findings.push(Finding::new(kind, message, Vec::new()));
     // Without parts all items are for training.
     let training = |class: &ClassCount| class.train + class.unsplit;

@@ -1,7 +1,9 @@
 //! One file after the other, and then which of them are copies.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
 
 use image::ImageFormat;
 use sha2::{Digest, Sha256};
@@ -9,6 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::decode::{decode, read};
 use crate::facts::{ColourMode, Facts};
 use crate::image::{ImageProblem, Limits};
+use crate::shown::shown;
 
 use super::finding::{Finding, FindingKind, FoundFile, Split};
 use super::look::Look;
@@ -22,6 +25,8 @@ pub(super) struct Exam {
     hash: Option<[u8; 16]>,
     look: Option<Look>,
     blank: bool,
+    /// Where it leads, if it is a link to nowhere.
+    dangling: Option<PathBuf>,
 }
 
 pub(super) fn examine(path: &Path, limits: &Limits, look: bool) -> Exam {
@@ -31,11 +36,13 @@ pub(super) fn examine(path: &Path, limits: &Limits, look: bool) -> Exam {
         hash: None,
         look: None,
         blank: false,
+        dangling: None,
     };
     let bytes = match read(path, limits) {
         Ok(bytes) => bytes,
         Err(problem) => {
             exam.problem = Some(problem);
+            exam.dangling = dangling(path);
             return exam;
         }
     };
@@ -50,6 +57,13 @@ pub(super) fn examine(path: &Path, limits: &Limits, look: bool) -> Exam {
         Err(problem) => exam.problem = Some(problem),
     }
     exam
+}
+
+/// Where a link leads that cannot be followed to a file.
+fn dangling(path: &Path) -> Option<PathBuf> {
+    let denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    let error = fs::metadata(path).err()?;
+    fs::read_link(path).ok().filter(|_| !denied(&error))
 }
 
 /// What is wrong with single files, and folders that could not be read.
@@ -72,8 +86,14 @@ pub(super) fn findings(cases: &Cases, exams: &[Exam], huge: u64) -> Vec<Finding>
         let mut file = cases.file(item);
         if let Some(problem) = &exam.problem {
             file.quarantine = true;
-            let kind = FindingKind::of(problem);
-            findings.push(Finding::new(kind, problem.to_string(), vec![file.clone()]));
+            let (kind, message) = match &exam.dangling {
+                Some(target) => (
+                    FindingKind::DanglingLink,
+                    format!("it leads to {}, where no file is", shown(target)),
+                ),
+                None => (FindingKind::of(problem), problem.to_string()),
+            };
+            findings.push(Finding::new(kind, message, vec![file.clone()]));
             file.quarantine = false;
         }
         let Some(facts) = exam.facts else {
@@ -147,7 +167,7 @@ pub(super) fn groups(cases: &Cases, exams: &[Exam]) -> Vec<Finding> {
         for &item in group.iter().skip(1) {
             copy[item] = true;
         }
-        findings.push(copies_finding(cases, group));
+        findings.extend(copies_findings(cases, group));
     }
     let looks: Vec<Option<&Look>> = exams
         .iter()
@@ -157,11 +177,13 @@ pub(super) fn groups(cases: &Cases, exams: &[Exam]) -> Vec<Finding> {
     for (leader, members) in similar::groups(&looks) {
         let mut group = vec![leader];
         group.extend(members.iter().map(|(item, _)| *item));
-        let kind = match kind_of(cases, &group) {
-            Kind::Splits => FindingKind::NearDuplicateAcrossSplits,
-            Kind::Labels => FindingKind::NearDuplicateUnderTwoLabels,
-            Kind::Plain => FindingKind::NearDuplicate,
-        };
+        let kinds = kinds_of(
+            cases,
+            &group,
+            FindingKind::NearDuplicateAcrossSplits,
+            FindingKind::NearDuplicateUnderTwoLabels,
+            FindingKind::NearDuplicate,
+        );
         let mut files = vec![cases.file(leader)];
         for (item, likeness) in members {
             files.push(FoundFile {
@@ -174,19 +196,21 @@ pub(super) fn groups(cases: &Cases, exams: &[Exam]) -> Vec<Finding> {
             "{} files look alike (lowest likeness {least:.4})",
             files.len()
         );
-        findings.push(Finding::new(kind, message, files));
+        let finding = |kind| Finding::new(kind, message.clone(), files.clone());
+        findings.extend(kinds.into_iter().map(finding));
     }
     findings
 }
 
-enum Kind {
-    Splits,
-    Labels,
-    Plain,
-}
-
-/// The worst that can be said of a group. The label of a test image is not known.
-fn kind_of(cases: &Cases, group: &[usize]) -> Kind {
+/// What is to be said of a group: that it is across splits, under two labels, or both; else that it is
+/// plain. The label of a test image is not known.
+fn kinds_of(
+    cases: &Cases,
+    group: &[usize],
+    across: FindingKind,
+    two_labels: FindingKind,
+    plain: FindingKind,
+) -> Vec<FindingKind> {
     let mut labels = group.iter().filter_map(|&item| cases.all[item].label);
     let train = |item: &usize| cases.all[*item].split == Some(Split::Train);
     let held_out = |item: &usize| {
@@ -194,16 +218,20 @@ fn kind_of(cases: &Cases, group: &[usize]) -> Kind {
         matches!(split, Some(Split::Valid | Split::Test))
     };
     let first = labels.next();
+    let mut kinds = Vec::new();
     if group.iter().any(train) && group.iter().any(held_out) {
-        Kind::Splits
-    } else if labels.any(|label| Some(label) != first) {
-        Kind::Labels
-    } else {
-        Kind::Plain
+        kinds.push(across);
     }
+    if labels.any(|label| Some(label) != first) {
+        kinds.push(two_labels);
+    }
+    if kinds.is_empty() {
+        kinds.push(plain);
+    }
+    kinds
 }
 
-fn copies_finding(cases: &Cases, group: &[usize]) -> Finding {
+fn copies_findings(cases: &Cases, group: &[usize]) -> Vec<Finding> {
     let mut files: Vec<FoundFile> = group.iter().map(|&item| cases.file(item)).collect();
     let mut labels: Vec<&str> = files.iter().filter_map(|f| f.label.as_deref()).collect();
     labels.sort_unstable();
@@ -214,11 +242,13 @@ fn copies_finding(cases: &Cases, group: &[usize]) -> Finding {
         false => String::new(),
     };
     let message = format!("{} files with the same content{under}", files.len());
-    let kind = match kind_of(cases, group) {
-        Kind::Splits => FindingKind::DuplicateAcrossSplits,
-        Kind::Labels => FindingKind::DuplicateUnderTwoLabels,
-        Kind::Plain => FindingKind::Duplicate,
-    };
+    let kinds = kinds_of(
+        cases,
+        group,
+        FindingKind::DuplicateAcrossSplits,
+        FindingKind::DuplicateUnderTwoLabels,
+        FindingKind::Duplicate,
+    );
     // Which label is right cannot be told, so none is kept; else one copy stays, of those held out
     // if there are any, so that results stay comparable.
     let keep = files
@@ -230,7 +260,8 @@ fn copies_finding(cases: &Cases, group: &[usize]) -> Finding {
     for file in &mut files {
         file.quarantine = several || Some(&file.path) != kept.as_ref();
     }
-    Finding::new(kind, message, files)
+    let finding = |kind| Finding::new(kind, message.clone(), files.clone());
+    kinds.into_iter().map(finding).collect()
 }
 
 impl Finding {

@@ -1,8 +1,9 @@
 //! What can be wrong with a data set, how bad that is, and what to do about it.
 
 use std::fmt;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
+use serde::ser::SerializeMap as _;
 use serde::{Serialize, Serializer};
 
 use crate::image::ImageProblem;
@@ -38,6 +39,8 @@ pub enum FindingKind {
     UnreadableFolder,
     /// A file that cannot be read.
     Unreadable,
+    /// A link that leads to no file.
+    DanglingLink,
     /// A file without a byte, or a picture without a pixel.
     Empty,
     /// A file that ends too early.
@@ -90,6 +93,7 @@ impl FindingKind {
         match self {
             Self::UnreadableFolder
             | Self::Unreadable
+            | Self::DanglingLink
             | Self::Empty
             | Self::Truncated
             | Self::Damaged
@@ -119,6 +123,7 @@ impl FindingKind {
         match self {
             Self::UnreadableFolder => "unreadable folder",
             Self::Unreadable => "unreadable file",
+            Self::DanglingLink => "dangling link",
             Self::Empty => "empty file",
             Self::Truncated => "truncated",
             Self::Damaged => "damaged",
@@ -151,6 +156,7 @@ impl FindingKind {
                 "Allow this user to read the folder; what is in it is missing."
             }
             Self::Unreadable => "Allow this user to read the file, or copy it anew.",
+            Self::DanglingLink => "Restore the file it leads to, or remove the link.",
             Self::Empty | Self::Truncated => "Fetch the file again, or take it out.",
             Self::Damaged => {
                 "Fetch the file again, save it anew with an image editor, or take it out."
@@ -230,8 +236,9 @@ impl fmt::Display for Split {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct FoundFile {
-    /// The file. In JSON, what is not UTF-8 in its name is replaced.
-    #[serde(serialize_with = "lossy")]
+    /// The file. In JSON what is not UTF-8 in it is replaced, and `path_bytes` has all of it, with such
+    /// bytes as `\xNN`.
+    #[serde(flatten, serialize_with = "recoverable")]
     pub path: PathBuf,
     /// Its part of the set, if that is known.
     pub split: Option<Split>,
@@ -260,6 +267,17 @@ pub struct Finding {
     pub files: Vec<FoundFile>,
 }
 
-pub(crate) fn lossy<S: Serializer>(path: &std::path::Path, to: S) -> Result<S::Ok, S::Error> {
+/// A path as the entry `path`, and if it is not UTF-8, as the bytes it has in `path_bytes`.
+pub(crate) fn recoverable<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
+    let mut entries = to.serialize_map(None)?;
+    entries.serialize_entry("path", &path.to_string_lossy())?;
+    if path.to_str().is_none() {
+        let bytes = path.as_os_str().as_encoded_bytes().escape_ascii();
+        entries.serialize_entry("path_bytes", &bytes.to_string())?;
+    }
+    entries.end()
+}
+
+pub(crate) fn lossy<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
     to.serialize_str(&path.to_string_lossy())
 }

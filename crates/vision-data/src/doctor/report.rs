@@ -99,7 +99,8 @@ impl Report {
     /// themselves stay where they are.
     ///
     /// A path with a line break in it would be two lines, and each could be the path of another file:
-    /// such paths are left out of the list, and returned.
+    /// such paths are left out of the list, and returned. So each line, to the byte before its `\n`, is the
+    /// path of one file (`xargs -d '\n'` reads it so); it need not be UTF-8.
     ///
     /// # Errors
     ///

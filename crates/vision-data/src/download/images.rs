@@ -10,7 +10,7 @@ use serde::Serialize;
 
 use super::{Download, Options, parent_of, sync_folder};
 use crate::decode::{decode, format_of, read};
-use crate::doctor::lossy;
+use crate::doctor::recoverable;
 use crate::error::{Error, Result, io_error};
 use crate::figure::printable;
 use crate::image::Limits;
@@ -122,7 +122,7 @@ pub struct ImageResult {
     /// The URL.
     pub url: String,
     /// Where its image is, or would be.
-    #[serde(serialize_with = "lossy")]
+    #[serde(flatten, serialize_with = "recoverable")]
     pub path: PathBuf,
     /// What became of it.
     pub outcome: ImageOutcome,

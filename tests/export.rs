@@ -249,3 +249,22 @@ mod support_head {
         }
     }
 }
+
+#[test]
+fn an_exported_model_says_what_size_it_gets_and_how_jpegs_are_read() {
+    let digits = support::digits(8, 4);
+    let data = ImageDataBunch::from_folder(&digits.path)
+        .batch_size(8)
+        .size(50)
+        .mult(32)
+        .reading(vision::data::ReadConfig::new().with_reduced_jpegs(true))
+        .build()
+        .unwrap();
+    let shape = data.one_batch(DatasetType::Valid).unwrap().shape();
+    let config = support::learner(data).onnx_config();
+    let says = |key: &str| config.metadata.get(key).map(String::as_str);
+    // 50 / 32 = 1.6, so 2 · 32.
+    assert_eq!((shape[2], says("size")), (64, Some("[64,64]")));
+    assert_eq!(says("reduced_jpegs"), Some("50"));
+    assert_eq!(says("presize"), None);
+}

@@ -286,6 +286,10 @@ impl Saved {
         }
         let class_weights = match self.class_weights {
             None => ClassWeights::None,
+            Some(weights) if weights.iter().any(|w| !(w.is_finite() && *w >= 0.0)) => {
+                let expected = "numbers of at least 0";
+                return problem("class_weights", expected, format!("{weights:?}"));
+            }
             Some(weights) if weights.len() == classes.len() => {
                 let weights: BTreeMap<String, f32> = classes.iter().cloned().zip(weights).collect();
                 ClassWeights::Map(weights)

@@ -351,6 +351,11 @@ fn what_does_not_fit_together_is_an_error_that_names_the_file_and_the_field() {
             ["at class_weights", "1 weights of 2 classes"],
         ),
         (
+            "/class_weights",
+            json!([1.0, -1.0]),
+            ["at class_weights", "-1.0"],
+        ),
+        (
             "/train/labels",
             json!(null),
             ["at train.labels", "found none"],

@@ -291,7 +291,7 @@ impl<S: Source> ImageDataBunchBuilder<S> {
             class_weights: class_weights.map(Into::into),
             draw: draw.map(Arc::new),
             dropped: lists.dropped.into(),
-            skipped: lists.skipped.into(),
+            passed: Arc::new(lists.passed),
             train: dataset(lists.train),
             valid: dataset(lists.valid),
             test: lists.test.map(dataset),

@@ -346,7 +346,7 @@ impl SplitList {
         let train_targets = labels.targets(&train_kept, &positions, classes.len())?;
         let valid_targets = labels.targets(&valid_kept, &positions, classes.len())?;
         let order = [self.parts.train, self.parts.valid].concat();
-        let (path, mut files, skipped) = self.list.into_parts();
+        let (path, mut files, passed) = self.list.into_parts();
         let mut take = |items: &[usize]| {
             let places = items.iter().filter_map(|&item| order.get(item));
             places
@@ -370,7 +370,7 @@ impl SplitList {
             folders: self.folders,
             test: None,
             dropped,
-            skipped,
+            passed,
         })
     }
 

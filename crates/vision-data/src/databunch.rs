@@ -12,7 +12,7 @@ use crate::builder::ImageDataBunchBuilder;
 use crate::dataset::{DatasetType, ImageDataset};
 use crate::error::{Error, Result};
 use crate::image::Image;
-use crate::items::SkippedFolder;
+use crate::items::{PassedOver, SkippedFolder};
 use crate::labels::{Dropped, Label};
 use crate::loader::{BadImages, Loader, Plan};
 use crate::mix::BatchTransform;
@@ -58,7 +58,7 @@ pub struct ImageDataBunch {
     /// How items are drawn, if not each once.
     pub(crate) draw: Option<Arc<Draw>>,
     pub(crate) dropped: Arc<[Dropped]>,
-    pub(crate) skipped: Arc<[SkippedFolder]>,
+    pub(crate) passed: Arc<PassedOver>,
     pub(crate) train: ImageDataset,
     pub(crate) valid: ImageDataset,
     pub(crate) test: Option<ImageDataset>,
@@ -222,7 +222,13 @@ impl ImageDataBunch {
     /// The folders that could not be read and were passed over on request:
     /// [`ImageDataBunchBuilder::indexing`].
     pub fn skipped_folders(&self) -> &[SkippedFolder] {
-        &self.skipped
+        &self.passed.folders
+    }
+
+    /// Pictures in the folders of the data that are in formats which are not read here, and so are not among
+    /// the items: [`UNREAD_EXTENSIONS`](crate::items::UNREAD_EXTENSIONS).
+    pub fn unread_files(&self) -> &[PathBuf] {
+        &self.passed.unread
     }
 
     /// The device that the batches are for.
@@ -573,7 +579,16 @@ impl fmt::Display for ImageDataBunch {
             self.valid.len(),
             self.test.as_ref().map_or(0, ImageDataset::len),
             self.batch_size
-        )
+        )?;
+        match self.passed.unread.as_slice() {
+            [] => Ok(()),
+            [first, others @ ..] => write!(
+                f,
+                "; {} more in formats that are not read, the first is {}: convert them to JPEG or PNG",
+                1 + others.len(),
+                shown(first)
+            ),
+        }
     }
 }
 

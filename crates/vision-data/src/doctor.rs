@@ -54,9 +54,10 @@ use crate::databunch::ImageDataBunch;
 use crate::dataset::ImageDataset;
 use crate::error::{Error, Result};
 use crate::image::Limits;
-use crate::items::{IndexConfig, SkippedFolder, UnreadableFolders, index};
+use crate::items::{IndexConfig, PassedOver, UnreadableFolders, index};
 use crate::progress::Progress;
 use crate::targets::Target;
+use crate::transforms::{Transform, Transforms};
 use crate::workers;
 
 use self::examine::examine;
@@ -106,7 +107,10 @@ struct Cases {
     /// The classes in the order of the data, with their items in each part; empty where labels are
     /// not classes.
     classes: Vec<ClassCount>,
-    skipped: Vec<SkippedFolder>,
+    /// What is in the folders beside.
+    passed: PassedOver,
+    /// The parts whose images go into batches in the sizes that they have.
+    unsized_parts: Vec<Split>,
 }
 
 impl Doctor {
@@ -167,6 +171,8 @@ impl Doctor {
                 .iter()
                 .map(|name| ClassCount::named(name))
                 .collect(),
+            passed: PassedOver::clone(&data.passed),
+            unsized_parts: unsized_parts(data),
             ..Cases::default()
         };
         let parts = [
@@ -196,8 +202,8 @@ impl Doctor {
         self.check()?;
         let root = folder.as_ref();
         let config = IndexConfig::new().with_unreadable(UnreadableFolders::Skip);
-        let found = index(root, &config)?;
-        let cases = Cases::in_folder(root, found.files, found.skipped);
+        let (files, passed) = index(root, &config)?.apart();
+        let cases = Cases::in_folder(root, files, passed);
         Ok(self.report(root, &Limits::default(), &cases))
     }
 
@@ -275,9 +281,9 @@ impl Cases {
         }
     }
 
-    fn in_folder(root: &Path, files: Vec<PathBuf>, skipped: Vec<SkippedFolder>) -> Self {
+    fn in_folder(root: &Path, files: Vec<PathBuf>, passed: PassedOver) -> Self {
         let mut cases = Self {
-            skipped,
+            passed,
             ..Self::default()
         };
         let mut known = HashMap::new();
@@ -323,6 +329,25 @@ impl Cases {
             quarantine: false,
         }
     }
+}
+
+/// The parts whose images nothing brings to one size.
+fn unsized_parts(data: &ImageDataBunch) -> Vec<Split> {
+    let crops = |transforms: &[Transform]| {
+        let mut transforms = transforms.iter();
+        transforms.any(|transform| matches!(transform, Transform::Crop { .. }))
+    };
+    let Transforms { train, valid } = data.transforms();
+    let parts = [
+        (Split::Train, train),
+        (Split::Valid, valid),
+        (Split::Test, valid),
+    ];
+    let parts = parts
+        .into_iter()
+        .filter(|(_, transforms)| !crops(transforms));
+    let parts = parts.map(|(split, _)| split);
+    parts.filter(|_| data.size().is_none()).collect()
 }
 
 /// The position of a label in the list of all that were met.

@@ -8,7 +8,7 @@ use crate::csv_file::CsvOptions;
 use crate::data_block::SplitList;
 use crate::error::{Error, Result};
 use crate::items::{
-    Index, IndexConfig, SkippedFolder, check_folder, describe_folder, index_outside,
+    IndexConfig, PassedOver, SkippedFolder, check_folder, describe_folder, index_outside,
 };
 use crate::rng::{Purpose, Rng};
 use crate::shown::shown;
@@ -38,8 +38,7 @@ pub struct ImageList {
     path: PathBuf,
     items: Vec<PathBuf>,
     table: Option<Rows>,
-    /// The folders that could not be read.
-    skipped: Vec<SkippedFolder>,
+    passed: PassedOver,
 }
 
 /// The table that items come from, and of each item its row.
@@ -131,9 +130,9 @@ impl ImageList {
         outside: &[PathBuf],
         config: &IndexConfig,
     ) -> Result<Self> {
-        let Index { files, skipped } = index_outside(path, outside, config)?;
+        let (files, passed) = index_outside(path, outside, config)?.apart();
         Ok(Self {
-            skipped,
+            passed,
             ..Self::of_files(path.to_owned(), files)?
         })
     }
@@ -153,7 +152,7 @@ impl ImageList {
             path: path.to_owned(),
             items: Vec::new(),
             table: None,
-            skipped: Vec::new(),
+            passed: PassedOver::default(),
         };
         let train = part_folder(path, train, "training")?;
         let valid = part_folder(path, valid, "validation")?;
@@ -161,13 +160,13 @@ impl ImageList {
         for (folder, part, other) in [(&train, "training", &valid), (&valid, "validation", &train)]
         {
             let others = [other.as_path()].into_iter().chain(test);
-            let Index { files, skipped } =
-                index_outside(folder, &apart_from(folder, others), config)?;
+            let outside = apart_from(folder, others);
+            let (files, passed) = index_outside(folder, &outside, config)?.apart();
             if files.is_empty() {
                 return Err(no_images(folder, part));
             }
             list.items.extend(files);
-            list.skipped.extend(skipped);
+            list.passed.extend(passed);
         }
         Ok(list)
     }
@@ -236,7 +235,7 @@ impl ImageList {
             path,
             items,
             table: Some(Rows { table, rows }),
-            skipped: Vec::new(),
+            passed: PassedOver::default(),
         })
     }
 
@@ -303,7 +302,7 @@ impl ImageList {
             path,
             items,
             table: None,
-            skipped: Vec::new(),
+            passed: PassedOver::default(),
         })
     }
 
@@ -324,7 +323,7 @@ impl ImageList {
 
     /// The folders that could not be read and were passed over on request.
     pub fn skipped_folders(&self) -> &[SkippedFolder] {
-        &self.skipped
+        &self.passed.folders
     }
 
     /// Whether a filter has left nothing.
@@ -534,8 +533,8 @@ impl ImageList {
     }
 
     /// Takes the list apart.
-    pub(crate) fn into_parts(self) -> (PathBuf, Vec<PathBuf>, Vec<SkippedFolder>) {
-        (self.path, self.items, self.skipped)
+    pub(crate) fn into_parts(self) -> (PathBuf, Vec<PathBuf>, PassedOver) {
+        (self.path, self.items, self.passed)
     }
 }
 

@@ -19,6 +19,13 @@ pub const IMAGE_EXTENSIONS: [&str; 14] = [
     "webp",
 ];
 
+/// The extensions of pictures in formats that are not read here, in lower case. Files of such names are no
+/// items, and [`Index::unread`] has them, so that they do not vanish without a word.
+pub const UNREAD_EXTENSIONS: [&str; 26] = [
+    "arw", "avif", "cr2", "cr3", "dds", "dng", "exr", "hdr", "heic", "heif", "hif", "ico", "j2k",
+    "jp2", "jxl", "nef", "orf", "pcx", "psd", "qoi", "raf", "rw2", "svg", "svgz", "tga", "xcf",
+];
+
 /// What to do about a folder that cannot be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UnreadableFolders {
@@ -64,6 +71,35 @@ pub struct Index {
     pub files: Vec<PathBuf>,
     /// The folders that could not be read, in order.
     pub skipped: Vec<SkippedFolder>,
+    /// Pictures in formats that are not read ([`UNREAD_EXTENSIONS`]), sorted by path.
+    pub unread: Vec<PathBuf>,
+}
+
+impl Index {
+    /// The files, and what was passed over.
+    pub(crate) fn apart(self) -> (Vec<PathBuf>, PassedOver) {
+        let passed = PassedOver {
+            folders: self.skipped,
+            unread: self.unread,
+        };
+        (self.files, passed)
+    }
+}
+
+/// What is in folders and not among the files.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PassedOver {
+    /// Could not be read.
+    pub(crate) folders: Vec<SkippedFolder>,
+    /// Pictures in other formats.
+    pub(crate) unread: Vec<PathBuf>,
+}
+
+impl PassedOver {
+    pub(crate) fn extend(&mut self, more: Self) {
+        self.folders.extend(more.folders);
+        self.unread.extend(more.unread);
+    }
 }
 
 /// A folder that could not be read.
@@ -122,20 +158,24 @@ pub fn index(folder: impl AsRef<Path>, config: &IndexConfig) -> Result<Index> {
 
 /// Whether the extension is that of an image.
 pub fn is_image_file(path: &Path) -> bool {
-    path.extension()
-        .and_then(|extension| extension.to_str())
-        .is_some_and(|extension| {
-            IMAGE_EXTENSIONS
-                .iter()
-                .any(|known| known.eq_ignore_ascii_case(extension))
-        })
+    has_extension(path, &IMAGE_EXTENSIONS)
+}
+
+fn has_extension(path: &Path, extensions: &[&str]) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    let is = |found: &str| {
+        extensions
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(found))
+    };
+    extension.is_some_and(is)
 }
 
 /// The image files in a folder, and nothing of the folders in it.
 pub(crate) fn images_directly_in(folder: &Path) -> Result<Vec<PathBuf>> {
     check_folder(folder)?;
     let listing = Listing::read(folder, 1.0, &mut HashSet::new())?.unwrap_or_default();
-    let files = listing.entries.filter(|entry| !entry.is_folder);
+    let files = listing.entries.filter(|entry| entry.kind == Kind::Image);
     Ok(files.map(|entry| joined(folder, &entry.name)).collect())
 }
 
@@ -163,10 +203,17 @@ pub(crate) fn index_outside<P: AsRef<Path>>(
             continue;
         };
         let path = joined(&listing.folder, &entry.name);
-        if !entry.is_folder {
-            index.files.push(path);
-            tracker.add(1, |_| finished);
-            continue;
+        match entry.kind {
+            Kind::Image => {
+                index.files.push(path);
+                tracker.add(1, |_| finished);
+                continue;
+            }
+            Kind::Unread => {
+                index.unread.push(path);
+                continue;
+            }
+            Kind::Folder => {}
         }
         let share = listing.share / listing.folders as f64;
         match Listing::read(&path, share, &mut seen) {
@@ -199,7 +246,15 @@ struct Listing {
 
 struct Entry {
     name: OsString,
-    is_folder: bool,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Folder,
+    Image,
+    /// A picture in a format that is not read.
+    Unread,
 }
 
 impl Listing {
@@ -227,10 +282,15 @@ impl Listing {
             // A link to nowhere is a file that cannot be opened; one to a pipe or device is none.
             let is_file = kind.is_file()
                 || kind.is_symlink() && target.as_ref().is_none_or(fs::Metadata::is_file);
-            if is_folder || is_file && is_image_file(Path::new(&name)) {
-                folders += usize::from(is_folder);
-                entries.push(Entry { name, is_folder });
-            }
+            let path = Path::new(&name);
+            let kind = match is_file {
+                _ if is_folder => Kind::Folder,
+                true if is_image_file(path) => Kind::Image,
+                true if has_extension(path, &UNREAD_EXTENSIONS) => Kind::Unread,
+                _ => continue,
+            };
+            folders += usize::from(is_folder);
+            entries.push(Entry { name, kind });
         }
         entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
         Ok(Some(Self {

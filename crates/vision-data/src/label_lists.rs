@@ -7,7 +7,7 @@ use crate::builder::ImageDataBunchBuilder;
 use crate::data_block::{bad_label, check_count};
 use crate::error::{Error, Result};
 use crate::item_list::{ImageList, no_images};
-use crate::items::{Index, IndexConfig, SkippedFolder, index_outside};
+use crate::items::{IndexConfig, PassedOver, SkippedFolder, index_outside};
 use crate::labels::{Collector, Dropped, Label, LabelOptions, Rejected};
 use crate::targets::{TargetKind, Targets};
 use crate::transforms::Transforms;
@@ -47,7 +47,7 @@ pub struct LabelLists {
     /// The folders of the training and the validation files, where those decide.
     pub(crate) folders: Vec<PathBuf>,
     pub(crate) dropped: Vec<Dropped>,
-    pub(crate) skipped: Vec<SkippedFolder>,
+    pub(crate) passed: PassedOver,
 }
 
 impl LabelLists {
@@ -83,13 +83,13 @@ impl LabelLists {
 
     /// The folders that could not be read and were passed over on request.
     pub fn skipped_folders(&self) -> &[SkippedFolder] {
-        &self.skipped
+        &self.passed.folders
     }
 
     /// Adds test files without labels, from a folder, a list or a table.
     pub fn add_test(mut self, list: ImageList) -> Self {
-        let (_, files, skipped) = list.into_parts();
-        self.skipped.extend(skipped);
+        let (_, files, passed) = list.into_parts();
+        self.passed.extend(passed);
         self.with_test(files)
     }
 
@@ -132,8 +132,8 @@ impl LabelLists {
         config: &IndexConfig,
     ) -> Result<Vec<PathBuf>> {
         let others = self.folders.iter().map(PathBuf::as_path);
-        let Index { files, skipped } = index_outside(folder, &apart_from(folder, others), config)?;
-        self.skipped.extend(skipped);
+        let (files, passed) = index_outside(folder, &apart_from(folder, others), config)?.apart();
+        self.passed.extend(passed);
         Ok(files)
     }
 
@@ -176,8 +176,8 @@ impl LabelLists {
                 labels: targets.columns(),
             });
         }
-        let (_, files, skipped) = list.into_parts();
-        self.skipped.extend(skipped);
+        let (_, files, passed) = list.into_parts();
+        self.passed.extend(passed);
         self.test = Some(LabelledFiles { files, targets });
         Ok(self)
     }

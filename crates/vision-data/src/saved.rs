@@ -21,6 +21,7 @@ use crate::databunch::ImageDataBunch;
 use crate::dataset::ImageDataset;
 use crate::download::parent_of;
 use crate::error::{Error, Result, io_error};
+use crate::items::PassedOver;
 use crate::labels::{LabelOptions, check_classes};
 use crate::loader::BadImages;
 use crate::mix::BatchTransform;
@@ -310,7 +311,7 @@ impl Saved {
             options: LabelOptions::default(),
             folders: Vec::new(),
             dropped: Vec::new(),
-            skipped: Vec::new(),
+            passed: PassedOver::default(),
             path: root,
         };
         let mut builder = ImageDataBunchBuilder::new(FromSaved::new(lists, file.to_owned()))

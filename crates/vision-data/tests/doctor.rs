@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use vision_data::doctor::{Doctor, Finding, FindingKind as Kind, Report, Severity};
-use vision_data::{ImageDataBunch, Limits, ReadConfig};
+use vision_data::{Error, Image, ImageDataBunch, Limits, ReadConfig, Transform, Transforms};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -647,4 +647,42 @@ fn a_healthy_set_has_no_finding() {
             .examine_folder(folder.path().join("nowhere"))
             .is_err()
     );
+}
+
+#[test]
+fn images_of_different_sizes_are_a_finding_where_nothing_brings_them_to_one() {
+    let folder = tempfile::tempdir().unwrap();
+    for (part, sides) in [("train", [8, 8, 9, 7]), ("valid", [6, 6, 6, 6])] {
+        for (i, side) in sides.into_iter().enumerate() {
+            let path = folder
+                .path()
+                .join(part)
+                .join(["a", "b"][i % 2])
+                .join(format!("{i}.png"));
+            fs::create_dir_all(path.parent().unwrap()).unwrap();
+            let pixels = (0..side * 8 * 3)
+                .map(|p| (p * 31 + i as u32 * 57) as u8)
+                .collect();
+            let image = Image::from_rgb8(side, 8, pixels).unwrap().into_rgb_image();
+            image.save(path).unwrap();
+        }
+    }
+    let builder = || ImageDataBunch::from_folder(folder.path()).batch_size(2);
+    let findings = |data: Result<ImageDataBunch, Error>| -> Vec<String> {
+        let report = data.unwrap().doctor().unwrap();
+        let of_kind = |f: &Finding| f.kind == Kind::SizesDiffer;
+        let findings = report.findings.into_iter().filter(of_kind);
+        findings.map(|finding| finding.message).collect()
+    };
+    // In the order of the paths: 0 and 2 in a, 1 and 3 in b.
+    assert_eq!(
+        findings(builder().build()),
+        ["8x8 and 9x8; 2 are not as the first"]
+    );
+    assert!(findings(builder().size(8).build()).is_empty());
+    let crops = Transforms {
+        train: vec![Transform::crop(6)],
+        valid: Vec::new(),
+    };
+    assert!(findings(builder().transforms(crops).build()).is_empty());
 }

@@ -12,6 +12,7 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 #[cfg(target_os = "linux")]
 use support::unreadable;
+use vision_data::doctor::{Doctor, FindingKind};
 use vision_data::items::{IndexConfig, UnreadableFolders, image_files, index};
 use vision_data::progress::Progress;
 use vision_data::{Error, ImageDataBunch, ImageList};
@@ -132,6 +133,55 @@ fn a_data_bunch_skips_unreadable_folders_on_request_and_lists_them() {
     );
     let list = ImageList::from_folder_with(root, &skip()).unwrap();
     assert_eq!((list.len(), list.skipped_folders().len()), (14, 3));
+}
+
+#[test]
+fn pictures_in_formats_that_are_not_read_do_not_vanish_without_a_word() {
+    let folder = tempfile::tempdir().unwrap();
+    classes(folder.path(), &[("train", 4), ("valid", 2)]);
+    // A class of photos of a telephone, and a drawing among those that are read.
+    for name in [
+        "train/bird/1.HEIC",
+        "train/bird/2.heic",
+        "valid/bird/3.avif",
+    ] {
+        touch(&folder.path().join(name));
+    }
+    touch(&folder.path().join("train/notes.txt"));
+    let found = index(folder.path(), &IndexConfig::new()).unwrap();
+    assert_eq!(found.unread.len(), 3);
+    let data = ImageDataBunch::from_folder(folder.path())
+        .batch_size(2)
+        .build()
+        .unwrap();
+    let names: Vec<_> = data
+        .unread_files()
+        .iter()
+        .map(|path| path.file_name().unwrap())
+        .collect();
+    assert_eq!(names, ["1.HEIC", "2.heic", "3.avif"]);
+    let said = data.to_string();
+    assert!(
+        said.contains("3 more in formats that are not read") && said.contains("1.HEIC"),
+        "{said}"
+    );
+    for report in [data.doctor(), Doctor::new().examine_folder(folder.path())] {
+        let report = report.unwrap();
+        let unread = report
+            .findings
+            .iter()
+            .filter(|f| f.kind == FindingKind::UnreadFormat);
+        assert_eq!(unread.count(), 3, "{report}");
+        assert!(report.to_string().contains("Convert it to JPEG or PNG"));
+    }
+    // The random split reads the same folders, and a test folder is one of them.
+    touch(&folder.path().join("test/4.psd"));
+    touch(&folder.path().join("test/5.png"));
+    let build = ImageDataBunch::from_folder(folder.path())
+        .valid_pct(0.3)
+        .batch_size(2)
+        .build();
+    assert_eq!(build.unwrap().unread_files().len(), 4);
 }
 
 #[test]

@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use crate::decode::{decode, read};
 use crate::facts::{ColourMode, Facts};
-use crate::image::{ImageProblem, Limits};
+use crate::image::{ImageProblem, Limits, PixelSize};
 use crate::shown::shown;
 
 use super::finding::{Finding, FindingKind, FoundFile, Split};
@@ -25,6 +25,8 @@ pub(super) struct Exam {
     hash: Option<[u8; 16]>,
     look: Option<Look>,
     blank: bool,
+    /// Of the picture, turned upright.
+    size: Option<PixelSize>,
     /// Where it leads, if it is a link to nowhere.
     dangling: Option<PathBuf>,
 }
@@ -36,6 +38,7 @@ pub(super) fn examine(path: &Path, limits: &Limits, look: bool) -> Exam {
         hash: None,
         look: None,
         blank: false,
+        size: None,
         dangling: None,
     };
     let bytes = match read(path, limits) {
@@ -51,6 +54,8 @@ pub(super) fn examine(path: &Path, limits: &Limits, look: bool) -> Exam {
     match decode(&bytes, limits) {
         Ok(image) => {
             let first = image.pixels().next();
+            let (width, height) = image.dimensions();
+            exam.size = Some(PixelSize { width, height });
             exam.blank = image.pixels().all(|pixel| Some(pixel) == first);
             exam.look = look.then(|| Look::of(&image));
         }
@@ -68,20 +73,24 @@ fn dangling(path: &Path) -> Option<PathBuf> {
 
 /// What is wrong with single files, and folders that could not be read.
 pub(super) fn findings(cases: &Cases, exams: &[Exam], huge: u64) -> Vec<Finding> {
-    let mut findings = Vec::new();
-    for folder in &cases.skipped {
-        findings.push(Finding::new(
-            FindingKind::UnreadableFolder,
-            folder.reason.clone(),
-            vec![FoundFile {
-                path: folder.path.clone(),
-                split: None,
-                label: None,
-                likeness: None,
-                quarantine: false,
-            }],
-        ));
-    }
+    let parts = cases.unsized_parts.iter();
+    let differ = parts.filter_map(|split| sizes_differ(*split, cases, exams));
+    let mut findings: Vec<Finding> = differ.collect();
+    let passed = |path: &Path| FoundFile {
+        path: path.to_owned(),
+        split: None,
+        label: None,
+        likeness: None,
+        quarantine: false,
+    };
+    findings.extend(cases.passed.folders.iter().map(|folder| {
+        let files = vec![passed(&folder.path)];
+        Finding::new(FindingKind::UnreadableFolder, folder.reason.clone(), files)
+    }));
+    findings.extend(cases.passed.unread.iter().map(|path| {
+        let message = "it is not among the images".to_owned();
+        Finding::new(FindingKind::UnreadFormat, message, vec![passed(path)])
+    }));
     for (item, exam) in exams.iter().enumerate() {
         let mut file = cases.file(item);
         if let Some(problem) = &exam.problem {
@@ -134,6 +143,22 @@ pub(super) fn findings(cases: &Cases, exams: &[Exam], huge: u64) -> Vec<Finding>
         }
     }
     findings
+}
+
+/// The first image of a part and the first of another size, if nothing brings all to one.
+fn sizes_differ(split: Split, cases: &Cases, exams: &[Exam]) -> Option<Finding> {
+    let sizes = exams.iter().zip(&cases.all).enumerate();
+    let sizes = sizes.filter(|(_, (_, case))| case.split == Some(split));
+    let mut sizes = sizes.filter_map(|(item, (exam, _))| Some((item, exam.size?)));
+    let (first, size) = sizes.next()?;
+    let mut others = sizes.filter(|(_, other)| *other != size);
+    let (second, other) = others.next()?;
+    let message = format!(
+        "{size} and {other}; {} are not as the first",
+        1 + others.count()
+    );
+    let files = vec![cases.file(first), cases.file(second)];
+    Some(Finding::new(FindingKind::SizesDiffer, message, files))
 }
 
 /// The format of the content, if the extension is of another.

@@ -39,6 +39,8 @@ pub enum FindingKind {
     UnreadableFolder,
     /// A file that cannot be read.
     Unreadable,
+    /// Images of different sizes in data without a size.
+    SizesDiffer,
     /// A link that leads to no file.
     DanglingLink,
     /// A file without a byte, or a picture without a pixel.
@@ -63,6 +65,8 @@ pub enum FindingKind {
     NearDuplicateUnderTwoLabels,
     /// The same file twice in one part, with one label.
     Duplicate,
+    /// A picture in a format that is not read here, and so not among the images.
+    UnreadFormat,
     /// A class with fewer items than folds, or with a single one.
     FewItems,
     /// A class that has nothing to validate or to train with.
@@ -93,6 +97,7 @@ impl FindingKind {
         match self {
             Self::UnreadableFolder
             | Self::Unreadable
+            | Self::SizesDiffer
             | Self::DanglingLink
             | Self::Empty
             | Self::Truncated
@@ -105,6 +110,7 @@ impl FindingKind {
             Self::NearDuplicateAcrossSplits
             | Self::NearDuplicateUnderTwoLabels
             | Self::Duplicate
+            | Self::UnreadFormat
             | Self::FewItems
             | Self::MissingInSplit
             | Self::Imbalance
@@ -123,6 +129,7 @@ impl FindingKind {
         match self {
             Self::UnreadableFolder => "unreadable folder",
             Self::Unreadable => "unreadable file",
+            Self::SizesDiffer => "sizes differ",
             Self::DanglingLink => "dangling link",
             Self::Empty => "empty file",
             Self::Truncated => "truncated",
@@ -135,6 +142,7 @@ impl FindingKind {
             Self::NearDuplicateAcrossSplits => "look-alike across splits",
             Self::NearDuplicateUnderTwoLabels => "look-alike under two labels",
             Self::Duplicate => "duplicate",
+            Self::UnreadFormat => "format not read",
             Self::FewItems => "few items",
             Self::MissingInSplit => "class missing in a split",
             Self::Imbalance => "class imbalance",
@@ -177,6 +185,10 @@ impl FindingKind {
                 "Look at them: if they show the same thing, one label is wrong."
             }
             Self::Duplicate => "It counts twice: keep one.",
+            Self::SizesDiffer => {
+                "They do not fit in one batch: give the data a size, such as `.size(224)`."
+            }
+            Self::UnreadFormat => "Convert it to JPEG or PNG, or take it out.",
             Self::FewItems => "Add items, merge the class with another, or use fewer folds.",
             Self::MissingInSplit => "Use a stratified split, or move items by hand.",
             Self::Imbalance => "Weigh the classes or sample evenly; look at each class's scores.",

@@ -6,7 +6,7 @@ use super::{Source, TestFolder};
 use crate::builder::ImageDataBunchBuilder;
 use crate::data_block::{LabelLists, LabelledFiles, check_enough};
 use crate::error::{Error, Result};
-use crate::items::IndexConfig;
+use crate::items::{IndexConfig, PassedOver};
 use crate::labels::{LabelOptions, check_classes};
 use crate::targets::{TargetKind, Targets};
 
@@ -57,7 +57,7 @@ impl Source for FromClasses {
             options: LabelOptions::default(),
             folders: Vec::new(),
             dropped: Vec::new(),
-            skipped: Vec::new(),
+            passed: PassedOver::default(),
         })
     }
 

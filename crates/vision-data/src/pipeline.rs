@@ -15,6 +15,9 @@ use crate::resizing::Resizing;
 use crate::rng::{Purpose, Rng};
 use crate::transforms::Transform;
 
+/// On each side.
+const MOST_PADDING: u64 = 2048;
+
 /// The pixels of one item in planes of red, green and blue.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct Pixels {
@@ -72,6 +75,19 @@ impl Pipeline {
         transforms.iter().try_for_each(Transform::check)?;
         let mut transforms = transforms.to_vec();
         transforms.sort_by_key(Transform::order);
+        // Each is within its bounds; where an image is moved too, all that they add is made.
+        let padding = transforms.iter().map(|transform| match transform {
+            Transform::Pad { pixels, .. } => u64::from(*pixels),
+            _ => 0,
+        });
+        let padding: u64 = padding.sum();
+        if padding > MOST_PADDING {
+            return Err(Error::BadOption {
+                option: "transforms",
+                expected: "padding of up to 2048 pixels on a side, all together",
+                found: format!("{padding} pixels"),
+            });
+        }
         let needs_size = |transform: &&Transform| {
             matches!(
                 transform,

@@ -749,6 +749,22 @@ fn without_a_size_fastais_transforms_work_on_a_raw_image() {
 }
 
 #[test]
+fn padding_that_would_take_gigabytes_is_refused() {
+    let new = |pads: &[u32]| {
+        let pads = pads
+            .iter()
+            .map(|&pixels| Transform::pad(pixels, PaddingMode::Zeros));
+        let transforms: Vec<_> = pads.chain([Transform::rotate(10.0)]).collect();
+        Pipeline::new(&transforms, Resizing::default())
+    };
+    assert!(new(&[2_048]).is_ok() && new(&[1_000, 1_048]).is_ok());
+    for pads in [&[2_049][..], &[2_000; 9], &[16_384; 2]] {
+        let error = new(pads).unwrap_err().to_string();
+        assert!(error.contains("2048 pixels on a side"), "{error}");
+    }
+}
+
+#[test]
 fn turning_by_a_quarter_needs_a_square_or_a_crop() {
     let folder = folder();
     let build = |transforms: &[Transform], size: Size, resize_method| {

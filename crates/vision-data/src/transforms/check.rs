@@ -7,9 +7,6 @@ use crate::transforms::Transform;
 /// The most pixels that `Pad` adds on a side, and the longest `Cutout`. A typing error should not ask
 /// for terabytes.
 const MOST_PIXELS: u32 = Size::MAX_SIDE as u32;
-
-/// On each side, since where an image is moved too, all of it is made.
-const MOST_PADDING: u32 = 2048;
 /// The most operations of a `RandAugment`, and the most holes of a `Cutout`.
 const MOST_TIMES: u32 = 100;
 
@@ -130,7 +127,7 @@ impl Transform {
                 rules.push((*extra <= MOST_PIXELS, "`extra` up to 16384"));
             }
             Self::Pad { pixels, .. } => {
-                rules.push((*pixels <= MOST_PADDING, "`pixels` up to 2048"));
+                rules.push((*pixels <= MOST_PIXELS, "`pixels` up to 16384"));
             }
             Self::DihedralAffine { k, .. } | Self::Dihedral { k, .. } => {
                 rules.push((k.within(0, 7), K));

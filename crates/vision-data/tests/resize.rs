@@ -163,18 +163,35 @@ fn sizes_out_of_range_are_refused_before_any_work() {
 }
 
 #[test]
-fn transforms_out_of_range_are_refused_before_any_work() {
-    let bad: [Transforms; 7] = [
-        TransformConfig::new().with_p_affine(1.5).into(),
-        TransformConfig::new().with_p_lighting(f64::NAN).into(),
-        TransformConfig::new().with_max_lighting(1.0).into(),
-        TransformConfig::new().with_max_warp(0.8).into(),
-        TransformConfig::new().with_max_zoom(0.5).into(),
-        TransformConfig::new().with_max_rotate(-10.0).into(),
-        TransformConfig::new().with_max_rotate(f64::INFINITY).into(),
+fn transforms_out_of_range_are_refused_before_any_work_by_the_argument_that_was_given() {
+    let bad: [(TransformConfig, &str); 9] = [
+        (TransformConfig::new().with_p_affine(1.5), "`p_affine`"),
+        (
+            TransformConfig::new().with_p_lighting(f64::NAN),
+            "`p_lighting`",
+        ),
+        (
+            TransformConfig::new().with_max_lighting(1.0),
+            "`max_lighting`",
+        ),
+        (
+            TransformConfig::new().with_max_lighting(0.9995),
+            "`max_lighting`",
+        ),
+        (TransformConfig::new().with_max_warp(0.8), "`max_warp`"),
+        (TransformConfig::new().with_max_zoom(0.9), "`max_zoom`"),
+        (TransformConfig::new().with_max_zoom(f64::NAN), "`max_zoom`"),
+        (
+            TransformConfig::new().with_max_rotate(4000.0),
+            "`max_rotate`",
+        ),
+        (
+            TransformConfig::new().with_max_rotate(f64::INFINITY),
+            "`max_rotate`",
+        ),
     ];
-    for transforms in bad {
-        let error = builder().transforms(transforms).build().unwrap_err();
+    for (config, argument) in bad {
+        let error = builder().transforms(config).build().unwrap_err();
         assert!(
             matches!(
                 error,
@@ -185,7 +202,26 @@ fn transforms_out_of_range_are_refused_before_any_work() {
             ),
             "{error}"
         );
+        assert!(error.to_string().contains(argument), "{error}");
     }
+}
+
+#[test]
+fn the_largest_turn_warp_and_change_of_light_may_be_negative_as_in_fastai() {
+    // fastai draws uniformly between -x and x, whatever the sign, and the contrast between 1 - x and
+    // 1 / (1 - x): for -0.25 between 1.25 and 0.8.
+    let list = |config: TransformConfig| Transforms::from(config).train;
+    let config = TransformConfig::new;
+    assert_eq!(
+        list(config().with_max_rotate(-20.0).with_max_warp(-0.1)),
+        list(config().with_max_rotate(20.0).with_max_warp(0.1))
+    );
+    let light = list(config().with_max_lighting(-0.25));
+    let expected = [
+        Transform::brightness([0.375, 0.625]).with_p(0.75),
+        Transform::contrast([0.8, 1.25]).with_p(0.75),
+    ];
+    assert_eq!(light[light.len() - 2..], expected);
 }
 
 #[test]

@@ -24,12 +24,20 @@ impl Transform {
                 found: format!("{self:?}"),
             })
         };
+        // Where `get_transforms` makes such a transform, its argument is named: it is what was given.
         if !(0.0..=1.0).contains(&self.p()) {
-            return bad("a probability `p` in [0, 1]");
+            return bad(match self {
+                Self::SymmetricWarp { .. } | Self::Rotate { .. } | Self::Zoom { .. } => {
+                    "a probability `p` in [0, 1] (`p_affine` of `get_transforms`)"
+                }
+                Self::Brightness { .. } | Self::Contrast { .. } => {
+                    "a probability `p` in [0, 1] (`p_lighting` of `get_transforms`)"
+                }
+                _ => "a probability `p` in [0, 1]",
+            });
         }
         const PART: (&str, f64, f64) = ("`row` and `col` in order within [0, 1]", 0.0, 1.0);
         const MAGNITUDE: (&str, f64, f64) = ("`magnitude` in order within [-0.5, 0.5]", -0.5, 0.5);
-        const SCALE: (&str, f64, f64) = ("`scale` in order within [0.001, 1000]", 1e-3, 1e3);
         const K: &str = "`k` in order within [0, 7]";
         const BINS: &str = "`bins` in 2 to 1000";
         let mut rules = Vec::new();
@@ -43,14 +51,24 @@ impl Transform {
             Self::CropPad { row, col } => parts(row, col, PART),
             Self::Zoom {
                 scale, row, col, ..
+            } => {
+                const ZOOM: &str = "`scale` in order within [0.001, 1000] (`max_zoom` of \
+                                    `get_transforms`: 1 to 1000)";
+                parts(row, col, PART);
+                parts(scale, scale, (ZOOM, 1e-3, 1e3));
             }
-            | Self::Squish {
+            Self::Squish {
                 scale, row, col, ..
             } => {
+                const SCALE: &str = "`scale` in order within [0.001, 1000]";
                 parts(row, col, PART);
-                parts(scale, scale, SCALE);
+                parts(scale, scale, (SCALE, 1e-3, 1e3));
             }
-            Self::Contrast { scale, .. } => parts(scale, scale, SCALE),
+            Self::Contrast { scale, .. } => {
+                const SCALE: &str = "`scale` in order within [0.001, 1000] (`max_lighting` of \
+                                     `get_transforms`: up to 0.999)";
+                parts(scale, scale, (SCALE, 1e-3, 1e3));
+            }
             Self::ZoomSquish {
                 scale,
                 squish,
@@ -91,7 +109,11 @@ impl Transform {
                 rules.push((direction.within(0, 7), "`direction` in order within [0, 7]"));
             }
             Self::SymmetricWarp { magnitude, .. } => {
-                magnitude.iter().for_each(|m| parts(m, m, MAGNITUDE));
+                const WARP: &str = "`magnitude` in order within [-0.5, 0.5] (`max_warp` of \
+                                    `get_transforms`: up to 0.5)";
+                magnitude
+                    .iter()
+                    .for_each(|m| parts(m, m, (WARP, -0.5, 0.5)));
             }
             Self::PerspectiveWarp { magnitude, .. } => {
                 magnitude.iter().for_each(|m| parts(m, m, MAGNITUDE));
@@ -101,16 +123,16 @@ impl Transform {
                 magnitude,
                 ("`magnitude` in order within [0, 1]", 0.0, 1.0),
             ),
-            Self::Rotate { degrees, .. } => parts(
-                degrees,
-                degrees,
-                ("`degrees` in order within [-3600, 3600]", -3600.0, 3600.0),
-            ),
-            Self::Brightness { change, .. } => parts(
-                change,
-                change,
-                ("`change` in order within (0, 1)", 1e-6, 1.0 - 1e-6),
-            ),
+            Self::Rotate { degrees, .. } => {
+                const TURN: &str = "`degrees` in order within [-3600, 3600] (`max_rotate` of \
+                                    `get_transforms`: up to 3600)";
+                parts(degrees, degrees, (TURN, -3600.0, 3600.0));
+            }
+            Self::Brightness { change, .. } => {
+                const CHANGE: &str = "`change` in order within (0, 1) (`max_lighting` of \
+                                      `get_transforms`: below 1)";
+                parts(change, change, (CHANGE, 1e-6, 1.0 - 1e-6));
+            }
             Self::RandomResizedCrop { scale, ratio } => {
                 parts(
                     scale,

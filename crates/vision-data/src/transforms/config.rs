@@ -72,7 +72,8 @@ impl TransformConfig {
         self
     }
 
-    /// The largest zoom; 1.1 by default, 1 for none.
+    /// The largest zoom; 1.1 by default, 1 for none. Less than 1 is refused when the data is built. (fastai
+    /// zooms not at all then; images are made smaller with [`Transform::zoom`].)
     pub fn with_max_zoom(mut self, scale: f64) -> Self {
         self.max_zoom = scale;
         self
@@ -129,15 +130,15 @@ impl From<TransformConfig> for Transforms {
             train.push(Transform::flip_lr().with_p(0.5));
         }
         let affine = [
-            (max_warp != 0.0).then(|| Transform::symmetric_warp([-max_warp, max_warp])),
-            (max_rotate != 0.0).then(|| Transform::rotate([-max_rotate, max_rotate])),
+            (max_warp != 0.0).then(|| Transform::symmetric_warp(in_order(-max_warp, max_warp))),
+            (max_rotate != 0.0).then(|| Transform::rotate(in_order(-max_rotate, max_rotate))),
             // Below 1 the bounds are not in order, which is refused later.
             (max_zoom != 1.0).then(|| Transform::rand_zoom([1.0, max_zoom])),
         ];
         train.extend(affine.into_iter().flatten().map(|t| t.with_p(p_affine)));
         if max_lighting != 0.0 {
-            let change = [0.5 * (1.0 - max_lighting), 0.5 * (1.0 + max_lighting)];
-            let scale = [1.0 - max_lighting, 1.0 / (1.0 - max_lighting)];
+            let change = in_order(0.5 * (1.0 - max_lighting), 0.5 * (1.0 + max_lighting));
+            let scale = in_order(1.0 - max_lighting, 1.0 / (1.0 - max_lighting));
             train.push(Transform::brightness(change).with_p(p_lighting));
             train.push(Transform::contrast(scale).with_p(p_lighting));
         }
@@ -147,4 +148,9 @@ impl From<TransformConfig> for Transforms {
             valid: vec![Transform::crop_pad()],
         }
     }
+}
+
+/// fastai draws between two numbers whatever their order, so that -10 degrees are as good as 10.
+fn in_order(a: f64, b: f64) -> [f64; 2] {
+    if b < a { [b, a] } else { [a, b] }
 }

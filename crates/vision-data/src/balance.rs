@@ -169,6 +169,15 @@ fn counts(classes: usize, targets: &Targets, option: &'static str) -> Result<Vec
         Targets::MultiCategory(labels) => (0..labels.len())
             .flat_map(|item| labels.get(item).unwrap_or_default())
             .for_each(|&class| add(class)),
+        Targets::Empty(0) => {
+            return Err(Error::BadOption {
+                option,
+                expected: "training items, whose classes are counted",
+                found:
+                    "no items: data that are only to predict (`single_from_classes`) do without it"
+                        .to_owned(),
+            });
+        }
         Targets::Empty(_) | Targets::Float { .. } => {
             return Err(Error::BadOption {
                 option,

@@ -263,10 +263,9 @@ impl SplitList {
                         let value = column.text(item)?.trim().parse::<f64>().ok();
                         value
                             .filter(|value| value.is_finite())
-                            .map(|value| value as f32)
                             .ok_or_else(|| column.bad(item, "0 or 1 in all columns, or numbers"))
                     };
-                    let values = columns.iter().map(value).collect::<Result<Vec<f32>>>()?;
+                    let values = columns.iter().map(value).collect::<Result<Vec<f64>>>()?;
                     Ok(Label::Float(values))
                 })
             }
@@ -315,7 +314,9 @@ impl SplitList {
             (Some(classes), _) => classes.clone(),
             (None, _) => labels.classes(train),
         };
-        check_enough(kind, &classes, self.list.path())?;
+        if self.options.classes.is_some() {
+            check_enough(kind, &classes, self.list.path())?;
+        }
         let positions = labels.positions(&classes);
         let file = |item: usize| self.file(item).to_owned();
         let mut dropped = labels.unknown("training", 0..train, &positions, file);
@@ -323,6 +324,8 @@ impl SplitList {
         if !dropped.is_empty() && self.options.unknown == UnknownLabels::Fail {
             return Err(self.unknown_classes(dropped, classes));
         }
+        // After it: where validation has other classes, it is not classes that are wanting.
+        check_enough(kind, &classes, self.list.path())?;
         // Where an item has several classes, it keeps the others.
         let kept = |item: &usize| {
             let known = |&number: &u32| positions.get(number as usize) != Some(&None);

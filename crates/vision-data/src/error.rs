@@ -352,8 +352,8 @@ pub enum Error {
     },
     /// Images of different sizes cannot be in one batch.
     #[error(
-        "images have different sizes: {} is {first_size}, {} is {second_size}; pass a `size` \
-         (for example `.size(224)`) so that they fit in one batch",
+        "images have different sizes: {} is {first_size}, {} is {second_size}; {hint}, so that they \
+         fit in one batch",
         shown(first),
         shown(second)
     )]
@@ -366,6 +366,8 @@ pub enum Error {
         second: PathBuf,
         /// Its size after the transforms.
         second_size: PixelSize,
+        /// What to do about it.
+        hint: &'static str,
     },
 
     // ---- folders and labels
@@ -397,6 +399,20 @@ pub enum Error {
         /// Training, validation or test.
         part: &'static str,
         /// What the root holds, and how to name what may be it: `.valid("val")`.
+        found: String,
+    },
+    /// The table of names and labels is not there.
+    #[error(
+        "there is no table {}: name the CSV file under {} with `.csv_labels(..)`; found {found}",
+        shown(file),
+        shown(folder)
+    )]
+    MissingTable {
+        /// The root of the set.
+        folder: PathBuf,
+        /// The file that was looked for.
+        file: PathBuf,
+        /// The CSV files that are there, or what else is.
         found: String,
     },
     /// A folder has no image in it, at any depth.

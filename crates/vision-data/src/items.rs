@@ -343,6 +343,9 @@ pub(crate) fn check_folder(path: &Path) -> Result<()> {
     let found = match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => return Ok(()),
         Ok(_) => "it is a file",
+        Err(_) if path.as_os_str().is_empty() => {
+            "the path is empty; the folder that the program runs in is \".\""
+        }
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => "there is nothing there",
         Err(source) => return Err(io_error("read the folder", path)(source)),
     };

@@ -86,7 +86,7 @@ impl<'a> OneColumn<'a> {
                 Err(_) => return Err(self.column.bad(item, "a whole number, as in the others")),
             },
             Cells::Numbers => match number.parse::<f64>() {
-                Ok(value) => Label::Float(vec![value as f32]),
+                Ok(value) => Label::Float(vec![value]),
                 Err(_) => return Err(self.column.bad(item, "a number, as in the others")),
             },
             Cells::LongIntegers | Cells::Text => text.into(),

@@ -28,7 +28,7 @@ pub enum Label {
     /// The names of any number of classes.
     Multi(Vec<String>),
     /// Numbers to be predicted.
-    Float(Vec<f32>),
+    Float(Vec<f64>),
 }
 
 impl From<&str> for Label {
@@ -57,19 +57,19 @@ label_from_integers!(i8, i16, i32, i64, u8, u16, u32);
 
 impl From<f32> for Label {
     fn from(value: f32) -> Self {
-        Self::Float(vec![value])
+        Self::Float(vec![value.into()])
     }
 }
 
 impl From<f64> for Label {
     fn from(value: f64) -> Self {
-        Self::Float(vec![value as f32])
+        Self::Float(vec![value])
     }
 }
 
 impl From<Vec<f32>> for Label {
     fn from(values: Vec<f32>) -> Self {
-        Self::Float(values)
+        Self::Float(values.into_iter().map(f64::from).collect())
     }
 }
 
@@ -221,8 +221,13 @@ fn rejected<T>(
 }
 
 /// Numbers in a message.
-fn numbers(values: &[f32]) -> String {
-    listed(values.iter().map(ToString::to_string))
+fn numbers(values: &[f64]) -> String {
+    listed(values.iter().map(text))
+}
+
+/// A number as short as it can be told from others of 32 bits.
+fn text(value: &f64) -> String {
+    (*value as f32).to_string()
 }
 
 /// Labels of one kind, collected item by item.
@@ -290,7 +295,7 @@ impl<'a> Collector<'a> {
             Label::Int(class) => Ok(class.to_string()),
             // The user has said that these numbers are classes.
             Label::Float(values) if self.options.kind.is_some() && values.len() == 1 => {
-                Ok(values.iter().map(ToString::to_string).collect())
+                Ok(values.iter().map(text).collect())
             }
             Label::Float(values) => rejected("a class like the others", numbers(&values)),
             Label::Multi(names) => rejected("one class like the others", listed(names.iter())),
@@ -319,9 +324,9 @@ impl<'a> Collector<'a> {
     fn push_numbers(&mut self, label: &Label) -> std::result::Result<(), Rejected> {
         let values = match label {
             Label::Float(values) => values.clone(),
-            Label::Int(value) => vec![*value as f32],
-            Label::Category(text) => match text.trim().parse::<f64>() {
-                Ok(value) => vec![value as f32],
+            Label::Int(value) => vec![*value as f64],
+            Label::Category(text) => match text.trim().parse() {
+                Ok(value) => vec![value],
                 Err(_) => return rejected("a number", quoted(text)),
             },
             Label::Multi(names) => return rejected("a number", listed(names.iter())),
@@ -329,6 +334,11 @@ impl<'a> Collector<'a> {
         if let Some(bad) = values.iter().find(|value| !value.is_finite()) {
             return rejected("a finite number", bad.to_string());
         }
+        if let Some(bad) = values.iter().find(|value| !(**value as f32).is_finite()) {
+            let found = format!("{bad:e}, which is beyond 32 bits");
+            return rejected("a number of 32 bits (up to 3.4e38)", found);
+        }
+        let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
         if self.columns == 0 {
             self.columns = values.len();
         }

@@ -144,6 +144,7 @@ impl Plan {
             first_size: first.1,
             second: path(second.0),
             second_size: second.1,
+            hint: self.pipeline.sizes_hint(),
         }
     }
 }

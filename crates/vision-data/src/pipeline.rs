@@ -128,6 +128,18 @@ impl Pipeline {
         }
     }
 
+    /// What to do where images come out in different sizes.
+    pub(crate) fn sizes_hint(&self) -> &'static str {
+        match self.resizing.size {
+            None => "pass a `size` (for example `.size(224)`)",
+            Some(_) if self.resizing.method() == ResizeMethod::No => {
+                "`ResizeMethod::No` leaves them as they are whatever the size is: take `Crop`, `Pad` or \
+                 `Squish`, or cut all to one size with a transform such as `Transform::crop(224)`"
+            }
+            Some(_) => "leave out the transforms that change the size of some",
+        }
+    }
+
     /// The same but for the transforms from number `len` on.
     pub(crate) fn first(&self, len: usize) -> Self {
         Self {

@@ -11,9 +11,13 @@ const MOST_OF_A_NAME: usize = 200;
 /// The longest list of names.
 const MOST_NAMES: usize = 10;
 
-/// A path, or a text of about its length. What a terminal would take for a command is escaped.
+/// A path, or a text of about its length; quotes where it is empty. What a terminal would take for a
+/// command is escaped.
 pub fn shown(text: impl AsRef<OsStr>) -> String {
-    cut(&text.as_ref().to_string_lossy(), MOST_OF_A_PATH, escaped)
+    match text.as_ref().to_string_lossy() {
+        text if text.is_empty() => "\"\"".to_owned(),
+        text => cut(&text, MOST_OF_A_PATH, escaped),
+    }
 }
 
 /// A label or a cell in quotes.

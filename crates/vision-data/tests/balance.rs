@@ -189,6 +189,21 @@ fn a_sampler_by_class_needs_classes() {
 }
 
 #[test]
+fn data_without_items_have_no_classes_to_count() {
+    let empty = || ImageDataBunch::single_from_classes("models", ["a", "b"]);
+    let weighted = empty().class_weights(ClassWeights::Auto).build();
+    let sampled = empty().sampler(Sampler::Balanced).build();
+    for (built, option) in [(weighted, "class_weights"), (sampled, "sampler")] {
+        let error = built.unwrap_err().to_string();
+        assert!(
+            error.contains(option) && error.contains("found no items"),
+            "{error}"
+        );
+        assert!(error.contains("single_from_classes"), "{error}");
+    }
+}
+
+#[test]
 fn an_item_drawn_again_is_transformed_in_another_way() {
     let labels = (0..40).map(|i| if i == 39 { "rare" } else { "common" });
     let (_folder, lists) = lists(labels);

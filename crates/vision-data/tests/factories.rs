@@ -140,6 +140,28 @@ fn names_lists_and_tables_give_the_same_classes_and_keep_labels_with_their_files
 }
 
 #[test]
+fn a_table_under_another_name_is_named_with_the_way_to_say_so() {
+    let (_folder, path) = tiny();
+    fs::rename(path.join("labels.csv"), path.join("Train.CSV")).unwrap();
+    let error = ImageDataBunch::from_csv(&path).build().unwrap_err();
+    assert!(matches!(error, Error::MissingTable { .. }), "{error}");
+    let message = error.to_string();
+    for part in ["labels.csv", "`.csv_labels(..)`", "found Train.CSV"] {
+        assert!(message.contains(part), "{message}");
+    }
+    let data = ImageDataBunch::from_csv(&path).csv_labels("Train.CSV");
+    assert_eq!(data.batch_size(4).build().unwrap().classes(), ["3", "7"]);
+
+    fs::remove_file(path.join("Train.CSV")).unwrap();
+    let error = ImageDataBunch::from_csv(&path).build().unwrap_err();
+    let message = error.to_string();
+    assert!(
+        message.contains("no CSV file, but") && message.contains("train/"),
+        "{message}"
+    );
+}
+
+#[test]
 fn relative_files_are_under_the_root() {
     let (_folder, path) = tiny();
     let names = ["train/3", "train/7"].map(|class| {

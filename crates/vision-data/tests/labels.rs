@@ -411,6 +411,8 @@ fn labels_that_do_not_go_together_are_named_by_their_file() {
     says(&error, &["./1", "2 numbers where others have 1"]);
     let error = items(2, &[]).label_from_list([f32::NAN, 1.0]).unwrap_err();
     says(&error, &["./0", "finite"]);
+    let error = items(2, &[]).label_from_list([1.0, 1e300]).unwrap_err();
+    says(&error, &["./1", "32 bits", "found 1e300, which is beyond"]);
     let error = items(2, &[]).label_from_list(["a", ""]).unwrap_err();
     says(&error, &["./1", "empty"]);
     let error = items(2, &[]).label_from_list(["a"]).unwrap_err();

@@ -11,7 +11,8 @@ use proptest::prelude::*;
 use vision_data::items::image_files;
 use vision_data::{
     BadImages, Batch, BatchTransform, DatasetType, Error, Image, ImageDataBunch,
-    ImageDataBunchBuilder, Limits, ReadConfig, Split, Stats, device, get_transforms, synthetic,
+    ImageDataBunchBuilder, Limits, ReadConfig, ResizeMethod, Split, Stats, Transform, device,
+    get_transforms, synthetic,
 };
 
 /// 46 training and 18 validation images of digits, drawn once for all tests of this file.
@@ -513,8 +514,18 @@ fn images_of_different_sizes_are_named_with_the_remedy() {
     ] {
         assert!(message.contains(part), "{message}");
     }
-    let data = builder.size(28).build().unwrap();
+    let data = builder.clone().size(28).build().unwrap();
     assert_eq!(epoch(&data, DatasetType::Fix, 0)[0].shape(), [4, 3, 28, 28]);
+    // Where a size is given, another one does not help.
+    let builder = builder.size(10).resize_method(ResizeMethod::No);
+    let data = builder.clone().build().unwrap();
+    let error = data.one_batch(DatasetType::Fix).unwrap_err().to_string();
+    assert!(error.contains("`ResizeMethod::No` leaves them"), "{error}");
+    assert!(!error.contains("pass a `size`"), "{error}");
+    // What is advised does help.
+    let crop = vec![Transform::crop(10)];
+    let data = builder.transforms((crop.clone(), crop)).build().unwrap();
+    assert_eq!(epoch(&data, DatasetType::Fix, 0)[0].shape(), [4, 3, 10, 10]);
 }
 
 #[test]

@@ -1,5 +1,8 @@
 //! A table of names and labels, in a CSV file or in memory.
 
+use std::ffi::OsStr;
+use std::fs;
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -7,9 +10,10 @@ use super::{Reading, Source, TestFolder, Unlabelled, VALID_PCT};
 use crate::builder::ImageDataBunchBuilder;
 use crate::csv_file::CsvOptions;
 use crate::data_block::LabelLists;
-use crate::error::Result;
+use crate::error::{Error, Result};
 use crate::item_list::{FileColumn, ImageList};
-use crate::items::{IndexConfig, check_folder};
+use crate::items::{IndexConfig, check_folder, describe_folder};
+use crate::shown::{joined, shown};
 use crate::split::Split;
 use crate::table::{Column, Table};
 
@@ -82,7 +86,15 @@ impl Source for FromCsv {
     fn read(self, _: &TestFolder, seed: u64, _: &IndexConfig) -> Result<LabelLists> {
         let root = &self.reading.root;
         check_folder(root)?;
-        let table = Table::read_csv(root.join(&self.file), &self.options)?;
+        let file = root.join(&self.file);
+        if fs::metadata(&file).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            return Err(Error::MissingTable {
+                found: tables_in(root),
+                folder: root.clone(),
+                file,
+            });
+        }
+        let table = Table::read_csv(file, &self.options)?;
         label_from_table(table.into(), self.columns, self.reading, seed)
     }
 
@@ -102,6 +114,22 @@ impl Source for FromDf {
 
     fn root(&self) -> &Path {
         &self.reading.root
+    }
+}
+
+/// The files in a folder that look like tables; if there is none, whatever it holds.
+fn tables_in(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| PathBuf::from(entry.file_name()));
+    let is_table = |name: &PathBuf| {
+        let extension = name.extension().map(OsStr::to_ascii_lowercase);
+        extension.is_some_and(|extension| ["csv", "tsv"].iter().any(|e| extension == *e))
+    };
+    let mut tables: Vec<PathBuf> = names.filter(is_table).collect();
+    tables.sort_unstable();
+    match tables.is_empty() {
+        true => format!("no CSV file, but {}", describe_folder(folder)),
+        false => joined(tables.iter().map(shown)),
     }
 }
 

@@ -102,6 +102,15 @@ impl BatchTransform {
     }
 }
 
+impl Mixed {
+    /// Which other item is in the picture of this one, and how much it itself counts.
+    pub(crate) fn of(&self, position: usize) -> Option<(usize, f32)> {
+        let partner = *self.partner.get(position)?;
+        let lambda = *self.lambda.get(position)?;
+        (partner != position).then_some((partner, lambda))
+    }
+}
+
 /// Draws one of `choices`, whether it happens, and how; changes the pictures and says what it did.
 pub(crate) fn apply(
     choices: &[BatchTransform],

@@ -18,7 +18,8 @@ impl ImageDataBunch {
 
     /// A square of up to `rows` by `rows` images of the first batch of a part: as the model sees
     /// them, after their transforms, but not normalised. Small images are enlarged. Each is titled
-    /// with its label: a class, classes, or numbers.
+    /// with its label: a class, classes, or numbers. One that is mixed with another has both labels and
+    /// how much each counts, as in "3 0.72 + 7 0.28".
     ///
     /// ```
     /// # use vision_data::{DatasetType, ImageDataBunch, synthetic};
@@ -58,7 +59,16 @@ impl ImageDataBunch {
             .take(rows.saturating_mul(rows))
         {
             if let Some(picture) = batch.picture(position) {
-                grid = grid.with_image(picture, dataset.label_text(item).unwrap_or_default());
+                let label = |item| dataset.label_text(item).unwrap_or_default();
+                let title = match batch.mix().and_then(|mix| mix.of(position)) {
+                    Some((partner, lambda)) => {
+                        let other = batch.indices.get(partner).copied().map(label);
+                        let (own, other) = (label(item), other.unwrap_or_default());
+                        format!("{own} {lambda:.2} + {other} {:.2}", 1.0 - lambda)
+                    }
+                    None => label(item),
+                };
+                grid = grid.with_image(picture, title);
             }
         }
         grid.plot()

@@ -13,6 +13,7 @@ use crate::error::{Error, Result};
 use crate::facts::Facts;
 use crate::figure::{Figure, ImageGrid, printable};
 use crate::image::{Image, ImageProblem};
+use crate::mix::BatchTransform;
 use crate::stats::Stats;
 use crate::transforms::Transform;
 
@@ -26,6 +27,9 @@ pub struct Summary {
     pub label: Option<String>,
     /// In order.
     pub steps: Vec<SummaryStep>,
+    /// What may be done to the batch that the item comes to, with other items of it: one of these a batch.
+    /// Empty but in training.
+    pub batch_transforms: Vec<BatchTransform>,
 }
 
 /// One step, and what it leads to.
@@ -45,9 +49,10 @@ impl ImageDataBunch {
     /// the other, normalising.
     ///
     /// The transforms are drawn as the loader draws them for this item, and each step has all before
-    /// it, so that the last but one is the image that is in the batch. The text of a step has what was
-    /// drawn for this item, and the transform with its ranges; one that does not happen to this item
-    /// says so, and changes nothing.
+    /// it, so that the last before normalising is the image that comes to the batch. The text of a step has
+    /// what was drawn for this item, and the transform with its ranges; one that does not happen to this
+    /// item says so, and changes nothing. Where batches are mixed (MixUp, CutMix), that is said, and
+    /// [`show_batch`](Self::show_batch) shows it.
     ///
     /// ```
     /// # use vision_data::{DatasetType, ImageDataBunch, get_transforms, synthetic};
@@ -105,10 +110,15 @@ impl ImageDataBunch {
         if let (Some(stats), Some(last)) = (self.stats(), steps.last()) {
             steps.push(normalised(&stats, &last.picture));
         }
+        let batch_transforms = match part {
+            DatasetType::Train => self.batch_transforms().to_vec(),
+            _ => Vec::new(),
+        };
         Ok(Summary {
             label: dataset.label_text(index),
             path,
             steps,
+            batch_transforms,
         })
     }
 }
@@ -221,7 +231,7 @@ impl Summary {
     }
 }
 
-/// The file and the label, and a line for each step.
+/// The file and the label, a line for each step, and whether batches are mixed.
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = printable(&self.path.to_string_lossy());
@@ -232,6 +242,18 @@ impl fmt::Display for Summary {
         for (number, step) in (1..).zip(&self.steps) {
             writeln!(f, "{number:>3}. {:<20} {}", step.name, step.text)?;
         }
-        Ok(())
+        if self.batch_transforms.is_empty() {
+            return Ok(());
+        }
+        let choices: Vec<String> = self
+            .batch_transforms
+            .iter()
+            .map(|t| format!("{t:?}"))
+            .collect();
+        writeln!(
+            f,
+            "     then mixed with another item of its batch, by {} (`show_batch` shows it)",
+            choices.join(" or ")
+        )
     }
 }

@@ -575,6 +575,34 @@ fn show_batch_shows_as_many_images_as_asked_for() {
 }
 
 #[test]
+fn a_mixed_picture_is_titled_with_both_labels_and_their_weights() {
+    let data = builder()
+        .batch_transform(BatchTransform::mixup(1.0))
+        .build()
+        .unwrap();
+    let batch = data.one_batch(DatasetType::Train).unwrap();
+    let mix = batch.mix().unwrap();
+    let svg = data.show_batch(3).unwrap().to_svg();
+    let label = |position: usize| data.train_ds().label_text(batch.indices[position]).unwrap();
+    let mut mixed = 0;
+    for (position, (&partner, lambda)) in mix.partner.iter().zip(&mix.lambda).enumerate() {
+        if partner != position {
+            mixed += 1;
+            let (own, other) = (label(position), label(partner));
+            let title = format!(">{own} {lambda:.2} + {other} {:.2}<", 1.0 - lambda);
+            assert!(svg.contains(&title), "{title}");
+        }
+    }
+    assert!(mixed > 0);
+    // Validation is not mixed.
+    let svg = data
+        .show_batch_with(3, DatasetType::Valid)
+        .unwrap()
+        .to_svg();
+    assert!(!svg.contains(" + "));
+}
+
+#[test]
 fn an_item_that_is_not_there_is_an_error() {
     let data = builder().build().unwrap();
     let error = data.train_ds().image(46).unwrap_err();

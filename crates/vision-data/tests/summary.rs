@@ -3,7 +3,8 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use vision_data::{
-    DatasetType, Error, ImageDataBunch, ImageDataBunchBuilder, Stats, get_transforms, synthetic,
+    BatchTransform, DatasetType, Error, ImageDataBunch, ImageDataBunchBuilder, Stats,
+    get_transforms, synthetic,
 };
 
 fn builder(folder: &tempfile::TempDir) -> ImageDataBunchBuilder {
@@ -29,6 +30,27 @@ fn the_last_step_is_the_image_that_is_in_the_batch() {
         let last = &summary.steps.last().unwrap().picture;
         assert_eq!(last, &batch.picture(place).unwrap(), "item {index}");
     }
+}
+
+#[test]
+fn where_batches_are_mixed_the_summary_of_a_training_item_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let plain = builder(&folder).build().unwrap();
+    let mixed = builder(&folder)
+        .batch_transform(BatchTransform::mixup(0.4))
+        .batch_transform(BatchTransform::cutmix(1.0).with_p(0.5))
+        .build()
+        .unwrap();
+    let text = |data: &ImageDataBunch, part| data.summary(part, 0).unwrap().to_string();
+    let expected = "by MixUp { alpha: 0.4, p: 1.0 } or CutMix { alpha: 1.0, p: 0.5 }";
+    let said = text(&mixed, DatasetType::Train);
+    assert!(said.contains(expected), "{said}");
+    // Nothing else changes, and validation is never mixed.
+    assert!(said.starts_with(&text(&plain, DatasetType::Train)));
+    assert_eq!(
+        text(&mixed, DatasetType::Valid),
+        text(&plain, DatasetType::Valid)
+    );
 }
 
 #[test]

@@ -77,8 +77,9 @@ pub struct ImageDataBunch {
 }
 
 impl ImageDataBunch {
-    /// Images in folders named after their classes: `train/CLASS/..` and `valid/CLASS/..`, or
-    /// `CLASS/..` at any depth with [`valid_pct`](ImageDataBunchBuilder::valid_pct).
+    /// Images in folders named after their classes: `train/CLASS/IMAGE` and `valid/CLASS/IMAGE`, or
+    /// `CLASS/IMAGE` with [`valid_pct`](ImageDataBunchBuilder::valid_pct). At any depth: the class is the
+    /// name of the folder that an image is in, `indoors` of `train/cat/indoors/1.jpg`.
     ///
     /// Files are sorted by path, classes by name; hidden files and what is no image are passed
     /// over. As with all factories, nothing is read before

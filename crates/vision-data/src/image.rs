@@ -27,6 +27,15 @@ use crate::error::{Error, Result};
 ///
 /// Unlike fastai, the orientation in a photo's EXIF data is applied: people are upright.
 ///
+/// A first frame of a GIF that is smaller than the screen of the GIF has black around it, where Pillow has
+/// the background colour.
+///
+/// Three kinds of damaged files are errors here and none for Pillow, which reads what it can: a PNG
+/// without its last chunk (IEND), or with a wrong checksum in its pixels, and a JPEG without its end marker
+/// that ends in zeros instead. Whether their pixels are all there is not looked at. The data doctor lists
+/// them, [`BadImages::Skip`](crate::BadImages) trains without them, and Pillow's `Image.open(f).save(g)` mends
+/// one.
+///
 /// ```
 /// use vision_data::Image;
 ///

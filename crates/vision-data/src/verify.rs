@@ -58,7 +58,9 @@ impl VerifyConfig {
     }
 
     /// Where to write images that are too large or not RGB with 8 bits (nowhere): under their own
-    /// names, in the format of their extension. A folder outside of the one that is checked.
+    /// names, in the format of their extension. A folder outside of the one that is checked; if it is
+    /// relative, under the folder that the program runs in, as any other path (fastai puts it under the
+    /// one that is checked).
     pub fn with_dest(mut self, folder: impl Into<PathBuf>) -> Self {
         self.dest = Some(folder.into());
         self

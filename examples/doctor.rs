@@ -62,7 +62,7 @@ fn damaged(folder: &std::path::Path) -> Result<PathBuf, Box<dyn std::error::Erro
     }
     let path = synthetic::digits(folder, 1, 40, 10)?;
     let first = |class: &str| -> vision::Result<Vec<PathBuf>> {
-        Ok(vision::data::items::image_files(path.join(class))?)
+        Ok(image_files(path.join(class))?)
     };
     let (threes, sevens) = (first("train/3")?, first("train/7")?);
     fs::write(&threes[0], "")?;

@@ -116,7 +116,7 @@ fn a_bad_picture_is_skipped_and_the_run_goes_on_when_the_user_says_so() {
     fs::write(digits.path.join("train/3/zero.png"), b"").unwrap();
     let data = ImageDataBunch::from_folder(&digits.path)
         .batch_size(17)
-        .bad_images(vision::data::BadImages::Skip)
+        .bad_images(BadImages::Skip)
         .build()
         .unwrap();
     support::learner(data).fit(1, 1e-3).unwrap();

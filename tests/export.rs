@@ -257,7 +257,7 @@ fn an_exported_model_says_what_size_it_gets_and_how_jpegs_are_read() {
         .batch_size(8)
         .size(50)
         .mult(32)
-        .reading(vision::data::ReadConfig::new().with_reduced_jpegs(true))
+        .reading(ReadConfig::new().with_reduced_jpegs(true))
         .build()
         .unwrap();
     let shape = data.one_batch(DatasetType::Valid).unwrap().shape();

@@ -11,7 +11,7 @@ use vision::{
 
 /// Drawn digits: each has the class of its digit, and `round` as well if it is a 3.
 fn several(digits: &support::Digits, weights: ClassWeights) -> ImageDataBunch {
-    let files = vision::data::items::image_files(&digits.path).unwrap();
+    let files = image_files(&digits.path).unwrap();
     let labels = |path: &std::path::Path| -> Vec<&'static str> {
         if path.parent().unwrap().ends_with("3") {
             vec!["three", "round"]
@@ -28,7 +28,7 @@ fn several(digits: &support::Digits, weights: ClassWeights) -> ImageDataBunch {
 
 /// The digit as a number, and its negative.
 fn numbers(digits: &support::Digits) -> ImageDataBunch {
-    let files = vision::data::items::image_files(&digits.path).unwrap();
+    let files = image_files(&digits.path).unwrap();
     let label = |path: &std::path::Path| -> Vec<f32> {
         let three = path.parent().unwrap().ends_with("3");
         let value = if three { 1.0 } else { -1.0 };

@@ -15,10 +15,15 @@ pub use burn;
 /// Everything that a program needs to train and interpret a classifier.
 pub mod prelude {
     pub use vision_data::{
-        BatchTransform, DatasetType, Device, Image, ImageDataBunch, PaddingMode, ResizeMethod,
-        Stats, Transform, TransformConfig, Transforms,
+        BadImages, BatchTransform, By, ClassWeights, Column, CsvOptions, DatasetType, Device,
+        FileColumn, Image, ImageDataBunch, ImageList, Label, LabelOptions, Mask, PaddingMode,
+        Pipeline, ReadConfig, ResizeMethod, Resizing, Sampler, Size, Split, Stats, Table,
+        TargetKind, Transform, TransformConfig, Transforms,
         datasets::{Urls, untar_data},
-        device, get_transforms,
+        device,
+        doctor::Doctor,
+        get_transforms,
+        items::image_files,
     };
     pub use vision_interp::{ClassificationInterpretation, plot_lr_find};
     pub use vision_learner::{
@@ -31,4 +36,13 @@ pub mod prelude {
         Arch, Cut,
         export::{Names, OnnxConfig},
     };
+}
+
+/// The examples of the pages in `docs/`, which are outside of the package.
+#[cfg(doctest)]
+mod pages {
+    #[doc = include_str!("../../../docs/data.md")]
+    mod data {}
+    #[doc = include_str!("../../../docs/looking-at-data.md")]
+    mod looking_at_data {}
 }

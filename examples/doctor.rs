@@ -61,9 +61,8 @@ fn damaged(folder: &std::path::Path) -> Result<PathBuf, Box<dyn std::error::Erro
         fs::remove_dir_all(folder)?;
     }
     let path = synthetic::digits(folder, 1, 40, 10)?;
-    let first = |class: &str| -> vision::Result<Vec<PathBuf>> {
-        Ok(image_files(path.join(class))?)
-    };
+    let first =
+        |class: &str| -> vision::Result<Vec<PathBuf>> { Ok(image_files(path.join(class))?) };
     let (threes, sevens) = (first("train/3")?, first("train/7")?);
     fs::write(&threes[0], "")?;
     fs::write(&threes[1], "<html>404 Not Found</html>")?;

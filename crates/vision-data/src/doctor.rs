@@ -56,6 +56,7 @@ use crate::error::{Error, Result};
 use crate::image::Limits;
 use crate::items::{IndexConfig, PassedOver, UnreadableFolders, index};
 use crate::progress::Progress;
+use crate::resize::ResizeMethod;
 use crate::targets::Target;
 use crate::transforms::{Transform, Transforms};
 use crate::workers;
@@ -334,8 +335,14 @@ impl Cases {
 /// The parts whose images nothing brings to one size.
 fn unsized_parts(data: &ImageDataBunch) -> Vec<Split> {
     let crops = |transforms: &[Transform]| {
-        let mut transforms = transforms.iter();
-        transforms.any(|transform| matches!(transform, Transform::Crop { .. }))
+        transforms.iter().any(|transform| {
+            matches!(
+                transform,
+                Transform::Crop { .. }
+                    | Transform::RandomResizedCrop { .. }
+                    | Transform::ResizeCenterCrop { .. }
+            )
+        })
     };
     let Transforms { train, valid } = data.transforms();
     let parts = [
@@ -347,7 +354,8 @@ fn unsized_parts(data: &ImageDataBunch) -> Vec<Split> {
         .into_iter()
         .filter(|(_, transforms)| !crops(transforms));
     let parts = parts.map(|(split, _)| split);
-    parts.filter(|_| data.size().is_none()).collect()
+    let sized = data.size().is_some() && data.resizing().method() != ResizeMethod::No;
+    parts.filter(|_| !sized).collect()
 }
 
 /// The position of a label in the list of all that were met.

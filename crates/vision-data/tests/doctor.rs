@@ -6,7 +6,11 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use vision_data::doctor::{Doctor, Finding, FindingKind as Kind, Report, Severity};
-use vision_data::{Error, Image, ImageDataBunch, Limits, ReadConfig, Transform, Transforms};
+use vision_data::transforms::presize;
+use vision_data::{
+    DatasetType, Error, Image, ImageDataBunch, Limits, ReadConfig, ResizeMethod, Transform,
+    Transforms,
+};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -680,6 +684,15 @@ fn images_of_different_sizes_are_a_finding_where_nothing_brings_them_to_one() {
         ["8x8 and 9x8; 2 are not as the first"]
     );
     assert!(findings(builder().size(8).build()).is_empty());
+    // A size alone does not help: batches fail, and the doctor says so.
+    let left = || builder().size(8).resize_method(ResizeMethod::No);
+    let batch = left().build().unwrap().one_batch(DatasetType::Fix);
+    assert!(matches!(batch, Err(Error::SizesDiffer { .. })));
+    assert_eq!(
+        findings(left().build()),
+        ["8x8 and 9x8; 2 are not as the first"]
+    );
+    assert!(findings(left().transforms(presize()).build()).is_empty());
     let crops = Transforms {
         train: vec![Transform::crop(6)],
         valid: Vec::new(),

@@ -39,7 +39,7 @@ pub enum FindingKind {
     UnreadableFolder,
     /// A file that cannot be read.
     Unreadable,
-    /// Images of different sizes in data without a size.
+    /// Images of different sizes in data without a size, or with one that no method brings them to.
     SizesDiffer,
     /// A link that leads to no file.
     DanglingLink,
@@ -186,7 +186,8 @@ impl FindingKind {
             }
             Self::Duplicate => "It counts twice: keep one.",
             Self::SizesDiffer => {
-                "They do not fit in one batch: give the data a size, such as `.size(224)`."
+                "They do not fit in one batch: give the data a size, such as `.size(224)`, and a resize method \
+                 other than `No`."
             }
             Self::UnreadFormat => "Convert it to JPEG or PNG, or take it out.",
             Self::FewItems => "Add items, merge the class with another, or use fewer folds.",

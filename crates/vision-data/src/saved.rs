@@ -244,18 +244,15 @@ fn parsed(json: &[u8]) -> std::result::Result<Saved, Problem> {
         let expected = "version 1, which is the one that this program reads";
         return problem("version", expected, version.to_string());
     }
-    let mut deserializer = serde_json::Deserializer::from_slice(json);
-    let saved = serde_path_to_error::deserialize(&mut deserializer).or_else(|error| {
-        let field = match error.path().to_string() {
-            path if path == "." => "the file".to_owned(),
-            path => shown(path),
+    serde_json::from_slice(json).or_else(|error| {
+        // Read once more for the name of the field, since to keep track of it takes time.
+        let mut again = serde_json::Deserializer::from_slice(json);
+        let field = match serde_path_to_error::deserialize::<_, Saved>(&mut again) {
+            Err(error) if error.path().iter().next().is_some() => shown(error.path().to_string()),
+            _ => "the file".to_owned(),
         };
-        problem(field, expected, error.inner().to_string())
-    })?;
-    match deserializer.end() {
-        Ok(()) => Ok(saved),
-        Err(error) => problem("the file", expected, error.to_string()),
-    }
+        problem(field, expected, error.to_string())
+    })
 }
 
 impl Saved {

@@ -24,8 +24,32 @@ impl Point {
 
     /// Whether it is on an image of this size, whose pixels reach half a pixel around their centres.
     pub fn is_within(&self, size: PixelSize) -> bool {
-        let inside = |at: f64, side: u32| at >= -0.5 && at < f64::from(side) - 0.5;
-        inside(self.x, size.width) && inside(self.y, size.height)
+        self.is_on((size.height as usize, size.width as usize))
+    }
+
+    fn is_on(&self, (height, width): (usize, usize)) -> bool {
+        let inside = |at: f64, side: usize| at >= -0.5 && at < side as f64 - 0.5;
+        inside(self.x, width) && inside(self.y, height)
+    }
+
+    /// The nearest place next to an image of this size.
+    fn beside(self, (height, width): (usize, usize)) -> Self {
+        let (right, bottom) = (width as f64 - self.x, height as f64 - self.y);
+        let Self { x, y } = self;
+        let edges = [
+            (x, Self { x: -1.0, y }),
+            (right, Self { x: width as f64, y }),
+            (y, Self { x, y: -1.0 }),
+            (
+                bottom,
+                Self {
+                    x,
+                    y: height as f64,
+                },
+            ),
+        ];
+        let nearest = edges.into_iter().min_by(|(a, _), (b, _)| a.total_cmp(b));
+        nearest.map_or(self, |(_, place)| place)
     }
 }
 
@@ -34,7 +58,8 @@ impl Pipeline {
     /// [`image`](Self::image) applies to the image itself.
     ///
     /// All of them come back, in order. One that is cropped away, or moved out, lies outside the result
-    /// ([`Point::is_within`]); that padding shows a part of an image twice makes no second point of it.
+    /// ([`Point::is_within`]): where it was, or next to the edge if padding has taken that place. That
+    /// padding shows a part of an image twice makes no second point of it.
     /// A jitter moves pixels to and fro about their places, and points not at all.
     ///
     /// ```
@@ -51,15 +76,16 @@ impl Pipeline {
     /// # Ok::<(), vision_data::Error>(())
     /// ```
     pub fn points(&self, points: &[Point], size: PixelSize, draw: &Draw) -> Vec<Point> {
-        let mut points = points.to_vec();
+        let mut points: Vec<Moved> = points.iter().map(|&at| Moved { at, seen: true }).collect();
         // There is no image without a pixel.
         let side = |side: u32| side.max(1) as usize;
         let mut source = (side(size.height), side(size.width));
         for part in draw.parts() {
             let part = part.part(source, self.resizing().target(source));
-            points
-                .iter_mut()
-                .for_each(|point| *point = part.moved(*point));
+            for point in &mut points {
+                point.seen &= point.at.is_on(source);
+                point.at = part.moved(point.at);
+            }
             source = (part.window.height, part.window.width);
         }
         let padding = self.resizing().padding_mode;
@@ -74,12 +100,23 @@ impl Pipeline {
             }
         }
         moves.move_points(&mut points, source);
-        let (height, width) = moves.size();
+        let result = moves.size();
         for operation in draw.operations() {
-            operation.move_points(&mut points, height, width);
+            operation.move_points(&mut points, result);
         }
-        points
+        let place = |Moved { at, seen }: Moved| match at.is_on(result) && !seen {
+            true => at.beside(result),
+            false => at,
+        };
+        points.into_iter().map(place).collect()
     }
+}
+
+/// A point on its way.
+struct Moved {
+    at: Point,
+    /// Whether it was on the image all the way.
+    seen: bool,
 }
 
 impl Part {
@@ -98,7 +135,7 @@ impl Part {
 
 impl Moves {
     /// From places in an image of height and width `source` to where they are seen.
-    fn move_points(&self, points: &mut [Point], source: (usize, usize)) {
+    fn move_points(&self, points: &mut [Moved], source: (usize, usize)) {
         // From a place to a coordinate of the map, and back: by way of the pixels that are sampled,
         // which are fewer than those of the image where it is shrunk first.
         let coordinate = |at: f64, have: usize, sampled: usize| match sampled {
@@ -112,25 +149,28 @@ impl Moves {
         let sampled = self.shrunk(source).unwrap_or(source);
         let back = self.map().inverse();
         for point in points {
-            let x = coordinate(point.x, source.1, sampled.1);
-            let y = coordinate(point.y, source.0, sampled.0);
+            let x = coordinate(point.at.x, source.1, sampled.1);
+            let y = coordinate(point.at.y, source.0, sampled.0);
             let (x, y) = back.apply(x, y);
             let (x, y) = (place(x, self.grid.1), place(y, self.grid.0));
-            let (x, y) = self.window.point(x, y);
-            *point = Point { x, y };
+            let (x, y, seen) = self.window.point(x, y);
+            point.seen &= seen && point.at.is_on(source);
+            point.at = Point { x, y };
         }
     }
 }
 
 impl Operation {
     /// Where points go in an image of this size.
-    fn move_points(&self, points: &mut [Point], height: usize, width: usize) {
-        let Some([a, b, c, d, e, f]) = self.matrix(height, width) else {
+    fn move_points(&self, points: &mut [Moved], size: (usize, usize)) {
+        let Some([a, b, c, d, e, f]) = self.matrix(size.0, size.1) else {
             return;
         };
         // The matrix leads from a pixel of the result to the source, in coordinates from edge to edge.
         let determinant = a * e - b * d;
-        for Point { x, y } in points {
+        for Moved { at, seen } in points {
+            *seen &= at.is_on(size);
+            let Point { x, y } = at;
             let (u, v) = (*x + 0.5 - c, *y + 0.5 - f);
             *x = (e * u - b * v) / determinant - 0.5;
             *y = (a * v - d * u) / determinant - 0.5;

@@ -49,12 +49,16 @@ impl Axis {
         })
     }
 
-    /// Where a place of the image is seen.
-    fn point(&self, place: f64) -> f64 {
-        self.steps.iter().fold(place, |place, step| match step {
-            Take::Backwards(last) => *last as f64 - place,
-            Take::Cut(cut) => cut.point(place),
-        })
+    /// Where a place of the image is seen, and whether it is: what was cut off does not come back with
+    /// what is filled up.
+    fn point(&self, place: f64) -> (f64, bool) {
+        let start = (place, true);
+        self.steps
+            .iter()
+            .fold(start, |(place, seen), step| match step {
+                Take::Backwards(last) => (*last as f64 - place, seen),
+                Take::Cut(cut) => (cut.point(place), seen && cut.has(place)),
+            })
     }
 
     fn reverse(&mut self) {
@@ -146,10 +150,11 @@ impl Window {
         }
     }
 
-    /// Where a place of the image is seen, column and row.
-    pub(crate) fn point(&self, x: f64, y: f64) -> (f64, f64) {
+    /// Where a place of the image is seen, column and row, and whether it is.
+    pub(crate) fn point(&self, x: f64, y: f64) -> (f64, f64, bool) {
         let (x, y) = if self.swapped { (y, x) } else { (x, y) };
-        (self.cols.point(x), self.rows.point(y))
+        let ((x, across), (y, down)) = (self.cols.point(x), self.rows.point(y));
+        (x, y, across && down)
     }
 
     /// The rows of the image that are seen, in the order of [`arrange`](Self::arrange).

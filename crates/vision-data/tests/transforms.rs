@@ -528,6 +528,68 @@ fn points_go_through_the_same_draw_as_their_image() {
 }
 
 #[test]
+fn a_point_that_was_cropped_away_does_not_come_back_with_padding() {
+    let size = PixelSize {
+        width: 160,
+        height: 120,
+    };
+    let pad = |side: usize| Resizing {
+        size: Some(side.into()),
+        resize_method: Some(ResizeMethod::Pad),
+        padding_mode: PaddingMode::Zeros,
+        ..Resizing::default()
+    };
+    let crop = Resizing {
+        resize_method: Some(ResizeMethod::Crop),
+        ..pad(200)
+    };
+    let zoomed = [Transform::zoom(2.0)];
+    let cropped = [Transform::crop((50, 60))];
+    let turned = [
+        Transform::crop((50, 60)),
+        Transform::pad(90, PaddingMode::Zeros),
+        Transform::rotate(25.0),
+        Transform::trivial_augment(),
+    ];
+    for (transforms, resizing) in [
+        (&zoomed[..], pad(90)),
+        (&cropped, pad(200)),
+        (&cropped, crop),
+        (&turned, pad(90)),
+        (&rand_pad(20, 60, PaddingMode::Zeros), pad(80)),
+        (&rand_resize_crop(60, 4.0, [0.75, 1.33]), pad(90)),
+    ] {
+        let pipeline = Pipeline::new(transforms, resizing).unwrap();
+        let (mut within, mut outside) = (0, 0);
+        for index in 0..100 {
+            let at = (
+                8.0 + 16.0 * (index % 10) as f64,
+                6.0 + 12.0 * (index / 10) as f64,
+            );
+            let draw = pipeline.draw(3, 0, index);
+            let (height, width, planes) = pixels(&pipeline, &light(160, 120, at), &draw);
+            let moved = pipeline.points(&[Point::new(at.0, at.1)], size, &draw)[0];
+            let (width, height) = (width as u32, height as u32);
+            // A point that is said to be seen has its light around it, unless that is at an edge or an
+            // operation on colours has changed it.
+            let (x, y) = (moved.x.round() as i64, moved.y.round() as i64);
+            let at = (y * i64::from(width) + x) as usize;
+            let is_seen = moved.is_within(PixelSize { width, height });
+            match is_seen.then(|| planes.get(at).copied().unwrap_or(0.0)) {
+                Some(value) if transforms.len() < 4 => assert!(value > 0.3, "{moved:?} {value}"),
+                Some(_) => {}
+                None => outside += 1,
+            }
+            within += usize::from(is_seen);
+        }
+        assert!(
+            within > 3 && outside > 3,
+            "{transforms:?}: {within} {outside}"
+        );
+    }
+}
+
+#[test]
 fn a_point_that_is_cropped_away_lies_outside() {
     let resizing = Resizing {
         size: Some(50.into()),

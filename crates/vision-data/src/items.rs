@@ -171,12 +171,19 @@ fn has_extension(path: &Path, extensions: &[&str]) -> bool {
     extension.is_some_and(is)
 }
 
-/// The image files in a folder, and nothing of the folders in it.
-pub(crate) fn images_directly_in(folder: &Path) -> Result<Vec<PathBuf>> {
+/// The image files in a folder, and of the folders in it only how many there are.
+pub(crate) fn index_directly(folder: &Path) -> Result<(Index, usize)> {
     check_folder(folder)?;
     let listing = Listing::read(folder, 1.0, &mut HashSet::new())?.unwrap_or_default();
-    let files = listing.entries.filter(|entry| entry.kind == Kind::Image);
-    Ok(files.map(|entry| joined(folder, &entry.name)).collect())
+    let mut index = Index::default();
+    for entry in listing.entries {
+        match entry.kind {
+            Kind::Image => index.files.push(joined(folder, &entry.name)),
+            Kind::Unread => index.unread.push(joined(folder, &entry.name)),
+            Kind::Folder => {}
+        }
+    }
+    Ok((index, listing.folders))
 }
 
 /// As [`index`], without what is in the folders `outside`, by whatever path one comes there.

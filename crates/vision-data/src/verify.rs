@@ -19,7 +19,7 @@ use crate::error::{Error, Result, io_error};
 use crate::facts::{ColourMode, Facts};
 use crate::figure::printable;
 use crate::image::Limits;
-use crate::items::{image_files, images_directly_in};
+use crate::items::{IndexConfig, index, index_directly};
 use crate::progress::Progress;
 use crate::shown::shown;
 use crate::workers;
@@ -146,6 +146,12 @@ pub struct VerifyReport {
     pub written: Vec<PathBuf>,
     /// Those that cannot be decoded, sorted by path. They are where they were.
     pub unreadable: Vec<UnreadableImage>,
+    /// Pictures in formats that are not read here, and were not looked at, sorted.
+    #[serde(serialize_with = "all_lossy")]
+    pub unread: Vec<PathBuf>,
+    /// The folders in the folder, which were not looked into without
+    /// [`with_recurse`](VerifyConfig::with_recurse).
+    pub folders: usize,
 }
 
 /// An image that cannot be decoded.
@@ -183,6 +189,20 @@ impl fmt::Display for VerifyReport {
             let path = printable(&image.path.to_string_lossy());
             writeln!(f, "{path}: {}", printable(&image.reason))?;
         }
+        if let Some(first) = self.unread.first() {
+            let (count, first) = (self.unread.len(), printable(&first.to_string_lossy()));
+            writeln!(
+                f,
+                "{count} in formats that are not read, the first is {first}"
+            )?;
+        }
+        if self.folders > 0 {
+            let folders = self.folders;
+            writeln!(
+                f,
+                "{folders} folders were not looked into: `with_recurse(true)`"
+            )?;
+        }
         Ok(())
     }
 }
@@ -216,10 +236,11 @@ pub fn verify_images(folder: impl AsRef<Path>, config: &VerifyConfig) -> Result<
     let folder = folder.as_ref();
     crate::items::check_folder(folder)?;
     config.check(folder)?;
-    let files = match config.recurse {
-        true => image_files(folder)?,
-        false => images_directly_in(folder)?,
+    let (found, folders) = match config.recurse {
+        true => (index(folder, &IndexConfig::default())?, 0),
+        false => index_directly(folder)?,
     };
+    let (files, unread) = (found.files, found.unread);
     if let Some(dest) = &config.dest {
         let folders: BTreeSet<PathBuf> = files
             .iter()
@@ -238,6 +259,8 @@ pub fn verify_images(folder: impl AsRef<Path>, config: &VerifyConfig) -> Result<
     });
     let mut report = VerifyReport {
         checked: files.len(),
+        unread,
+        folders,
         ..VerifyReport::default()
     };
     for (path, outcome) in files.into_iter().zip(outcomes) {

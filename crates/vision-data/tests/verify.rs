@@ -232,3 +232,28 @@ fn settings_that_would_lose_something_are_refused_before_anything_is_done() {
     let nowhere = verify_images(images.join("nowhere"), &new());
     assert!(matches!(nowhere, Err(Error::NotAFolder { .. })));
 }
+
+#[test]
+fn what_was_not_looked_at_is_said() {
+    let folder = tempfile::tempdir().unwrap();
+    let root = synthetic::digits(&folder.path().join("digits"), 1, 3, 2).unwrap();
+    fs::write(root.join("train/3/photo.heic"), "").unwrap();
+    // The usual layout: there is no image directly in it.
+    let report = verify_images(&root, &VerifyConfig::new()).unwrap();
+    assert_eq!((report.checked, report.folders), (0, 2));
+    let said = report.to_string();
+    assert!(
+        said.contains("2 folders were not looked into: `with_recurse(true)`"),
+        "{said}"
+    );
+    let report = verify_images(&root, &VerifyConfig::new().with_recurse(true)).unwrap();
+    assert_eq!(
+        (report.checked, report.folders, report.unread.len()),
+        (10, 0, 1)
+    );
+    let said = report.to_string();
+    assert!(
+        said.contains("photo.heic") && !said.contains("looked into"),
+        "{said}"
+    );
+}

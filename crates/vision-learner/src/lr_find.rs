@@ -86,8 +86,9 @@ impl LrFindConfig {
         if !(self.start_lr.is_finite() && self.start_lr > 0.0) {
             return value("start_lr", "a number above 0", self.start_lr.to_string());
         }
-        if !(self.end_lr.is_finite() && self.end_lr > self.start_lr) {
-            let found = format!("{} after {}", self.end_lr, self.start_lr);
+        let ratio = self.end_lr / self.start_lr;
+        if !(self.end_lr.is_finite() && ratio.is_finite() && ratio > 1.0) {
+            let found = format!("{:e} after {:e}", self.end_lr, self.start_lr);
             return value("end_lr", "a number above start_lr", found);
         }
         if self.num_it == 0 {
@@ -117,7 +118,7 @@ pub struct LrSuggestion {
     /// Where the loss falls most steeply: fastai v1's `min_grad_lr`.
     pub steepest: f64,
     /// A third and a half of a third into the longest stretch in which the loss falls: fastai 2's
-    /// `valley`.
+    /// `valley` (which leaves out a tenth of the batches asked for at the start, and not 10).
     pub valley: f64,
     /// A tenth of the rate of the least loss.
     pub minimum: f64,
@@ -374,6 +375,8 @@ mod tests {
         assert!(bad(LrFindConfig::new().with_start_lr(f64::NAN)).contains("start_lr"));
         assert!(bad(LrFindConfig::new().with_end_lr(1e-7)).contains("end_lr"));
         assert!(bad(LrFindConfig::new().with_end_lr(f64::INFINITY)).contains("end_lr"));
+        let wide = LrFindConfig::new().with_start_lr(1e-320).with_end_lr(1e308);
+        assert!(bad(wide).contains("end_lr"));
         assert!(bad(LrFindConfig::new().with_num_it(0)).contains("num_it"));
     }
 }

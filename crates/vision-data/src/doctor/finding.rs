@@ -177,7 +177,7 @@ impl FindingKind {
             Self::DuplicateAcrossSplits => {
                 "The model has seen what it is validated with: take the copies out of training."
             }
-            Self::DuplicateUnderTwoLabels => "One label is wrong: keep the right one.",
+            Self::DuplicateUnderTwoLabels => "One label at most is right: keep that one.",
             Self::NearDuplicateAcrossSplits => {
                 "Look at them: if they show the same thing, keep them on one side (a grouped split)."
             }

@@ -229,7 +229,7 @@ pub fn download_images<U: Into<String>>(
             found: "0".to_owned(),
         });
     }
-    let mut urls: Vec<String> = urls.into_iter().map(Into::into).collect();
+    let mut urls: Vec<String> = urls.into_iter().map(|url| escaped(&url.into())).collect();
     let left_out = urls.len().saturating_sub(config.max_images);
     urls.truncate(config.max_images);
     let found: Vec<Option<PathBuf>> = urls
@@ -270,6 +270,23 @@ pub fn download_images<U: Into<String>>(
         clean(&work);
     }
     Ok(report)
+}
+
+/// A URL as a browser sends it: spaces and what is not ASCII in its path as `%20` and the like, and none
+/// around it.
+fn escaped(url: &str) -> String {
+    let url = url.trim();
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let path = url.get(host..).and_then(|rest| rest.find('/'));
+    let (host, path) = url.split_at(path.map_or(url.len(), |at| host + at));
+    let mut escaped = host.to_owned();
+    for byte in path.bytes() {
+        match byte {
+            b' ' | 0x80.. => escaped.push_str(&format!("%{byte:02X}")),
+            byte => escaped.push(char::from(byte)),
+        }
+    }
+    escaped
 }
 
 /// Removes what downloads leave behind, and the folder if nothing else is in it.
@@ -376,6 +393,26 @@ fn reason(error: &Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_url_is_sent_as_a_browser_sends_it() {
+        // As `urllib.parse.quote(path, safe="/:?#[]@!$&'()*+,;=%")` of Python.
+        for (url, expected) in [
+            (" http://host/a b.png\t", "http://host/a%20b.png"),
+            (
+                "http://host/käse.jpg?q=ü",
+                "http://host/k%C3%A4se.jpg?q=%C3%BC",
+            ),
+            (
+                "http://host/a%20b.png?c=d&e#f",
+                "http://host/a%20b.png?c=d&e#f",
+            ),
+            ("http://höst", "http://höst"),
+            ("", ""),
+        ] {
+            assert_eq!(escaped(url), expected);
+        }
+    }
 
     #[test]
     fn the_extension_is_that_of_the_urls_path_if_an_image_has_it() {

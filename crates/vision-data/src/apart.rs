@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, Result, io_error};
-use crate::folder_id::FolderId;
+use crate::folder_id::Folders;
 use crate::items::describe_folder;
 use crate::shown::shown;
 
@@ -38,7 +38,7 @@ type Place<'a> = (usize, &'a OsStr);
 #[derive(Default)]
 struct Places<'a> {
     by_path: HashMap<&'a OsStr, usize>,
-    by_id: HashMap<FolderId, usize>,
+    folders: Folders,
     /// Files mostly come folder by folder.
     last: Option<(&'a OsStr, usize)>,
 }
@@ -58,10 +58,10 @@ impl<'a> Places<'a> {
     }
 
     fn number(&mut self, folder: &'a Path) -> usize {
-        let next = self.by_path.len();
-        let by_id = &mut self.by_id;
+        let unknown = usize::MAX - 1 - self.by_path.len();
+        let folders = &mut self.folders;
         // One that is not there is known by its path alone.
-        let new = || FolderId::of(folder).map_or(next, |id| *by_id.entry(id).or_insert(next));
+        let new = || folders.meet(folder).map_or(unknown, |(number, _)| number);
         *self.by_path.entry(folder.as_os_str()).or_insert_with(new)
     }
 }

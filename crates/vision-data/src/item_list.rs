@@ -570,6 +570,10 @@ impl<'a> ItemColumn<'a> {
         self.column.raw(self.row(item))
     }
 
+    pub(crate) fn value(&self, item: usize) -> Result<&'a str> {
+        self.column.value(self.row(item))
+    }
+
     pub(crate) fn text(&self, item: usize) -> Result<&'a str> {
         self.column.text(self.row(item))
     }

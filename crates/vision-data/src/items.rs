@@ -1,6 +1,5 @@
 //! Finding image files in a folder.
 
-use std::collections::HashSet;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,7 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::Serialize;
 
 use crate::error::{Error, Result, io_error};
-use crate::folder_id::FolderId;
+use crate::folder_id::Folders;
 use crate::progress::{Progress, Tracker};
 use crate::shown::shown;
 
@@ -174,7 +173,7 @@ fn has_extension(path: &Path, extensions: &[&str]) -> bool {
 /// The image files in a folder, and of the folders in it only how many there are.
 pub(crate) fn index_directly(folder: &Path) -> Result<(Index, usize)> {
     check_folder(folder)?;
-    let listing = Listing::read(folder, 1.0, &mut HashSet::new())?.unwrap_or_default();
+    let listing = Listing::read(folder, 1.0, &mut Folders::default())?.unwrap_or_default();
     let mut index = Index::default();
     for entry in listing.entries {
         match entry.kind {
@@ -194,7 +193,7 @@ pub(crate) fn index_outside<P: AsRef<Path>>(
 ) -> Result<Index> {
     check_folder(folder)?;
     let mut index = Index::default();
-    let mut seen = HashSet::new();
+    let mut seen = Folders::default();
     let tracker = Tracker::new(&config.progress);
     let mut finished = 0.0;
     // The folders that are being read, one in the other, each with what is left of its entries. In
@@ -202,7 +201,10 @@ pub(crate) fn index_outside<P: AsRef<Path>>(
     // of two links to one folder always the same one is followed.
     let mut open = vec![Listing::read(folder, 1.0, &mut seen)?.unwrap_or_default()];
     let outside = outside.iter().map(AsRef::as_ref);
-    seen.extend(outside.filter_map(|folder| FolderId::of(folder).ok()));
+    for folder in outside {
+        // One that cannot be looked at cannot be come to either.
+        let _ = seen.meet(folder);
+    }
     while let Some(listing) = open.last_mut() {
         let Some(entry) = listing.entries.next() else {
             finished += listing.own_share();
@@ -266,9 +268,10 @@ enum Kind {
 
 impl Listing {
     /// The image files and folders in a folder, sorted by name; none if it was seen already.
-    fn read(folder: &Path, share: f64, seen: &mut HashSet<FolderId>) -> Result<Option<Self>> {
-        let id = FolderId::of(folder).map_err(io_error("read the folder", folder))?;
-        if !seen.insert(id) {
+    fn read(folder: &Path, share: f64, seen: &mut Folders) -> Result<Option<Self>> {
+        let met = seen.meet(folder);
+        let (_, is_new) = met.map_err(io_error("read the folder", folder))?;
+        if !is_new {
             return Ok(None);
         }
         let mut entries = Vec::new();

@@ -21,6 +21,8 @@ pub(crate) struct OneColumn<'a> {
     cells: Cells,
     /// An empty cell is no class.
     may_be_empty: bool,
+    /// A line end is between classes.
+    has_lines: bool,
 }
 
 impl<'a> OneColumn<'a> {
@@ -31,11 +33,13 @@ impl<'a> OneColumn<'a> {
     ) -> Result<Self> {
         let may_be_empty =
             options.delimiter.is_some() || options.kind == Some(TargetKind::MultiCategory);
+        let has_lines = options.has_lines();
         if may_be_empty {
             return Ok(Self {
                 column,
                 cells: Cells::Text,
                 may_be_empty,
+                has_lines,
             });
         }
         let mut cells = Cells::Integers;
@@ -71,6 +75,7 @@ impl<'a> OneColumn<'a> {
             column,
             cells,
             may_be_empty,
+            has_lines,
         })
     }
 
@@ -78,7 +83,10 @@ impl<'a> OneColumn<'a> {
         if self.may_be_empty && self.column.raw(item).is_empty() {
             return Ok(Label::Multi(Vec::new()));
         }
-        let text = self.column.text(item)?;
+        let text = match self.has_lines {
+            true => self.column.value(item)?,
+            false => self.column.text(item)?,
+        };
         let number = text.trim();
         Ok(match self.cells {
             Cells::Integers => match number.parse::<i64>() {

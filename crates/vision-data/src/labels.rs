@@ -7,6 +7,7 @@ use std::path::PathBuf;
 use crate::error::{Error, Result};
 use crate::names::Names;
 use crate::shown::{listed, quoted};
+use crate::table::LINE_ENDS;
 use crate::targets::{MultiLabels, TargetKind, Targets};
 
 /// The label of one item, as a file, a table or a function gives it. Its type decides the kind of
@@ -164,6 +165,12 @@ impl LabelOptions {
                 UnknownLabels::Drop => UnknownLabels::Drop,
             },
         }
+    }
+
+    /// Whether a line end is between the classes of an item.
+    pub(crate) fn has_lines(&self) -> bool {
+        let delimiter = self.delimiter.as_deref();
+        delimiter.is_some_and(|delimiter| delimiter.contains(LINE_ENDS))
     }
 
     pub(crate) fn check(&self) -> Result<()> {

@@ -6,7 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::error::{Error, Result};
 use crate::shown::{quoted, shown};
 
-const LINE_ENDS: [char; 2] = ['\n', '\r'];
+pub(crate) const LINE_ENDS: [char; 2] = ['\n', '\r'];
 
 const ONE_LINE: &str = "a text on one line (a quote (\") is probably opened there by mistake, and closed in a \
                         later line)";
@@ -255,7 +255,7 @@ impl Table {
             .into_iter()
             .find(|&c| line.contains(c));
         between.map_or_else(String::new, |c| {
-            format!("; the columns seem to be separated by {c:?}: `.delimiter(b{c:?})`")
+            format!("; the columns seem to be separated by {c:?}: `.delimiter(b{c:?})` (CsvOptions::with_delimiter)")
         })
     }
 
@@ -298,16 +298,30 @@ impl<'a> ColumnOf<'a> {
         self.cells.get(row).unwrap_or_default()
     }
 
-    /// The text of a cell that must have a value, in a file on one line.
-    pub(crate) fn text(&self, row: usize) -> Result<&'a str> {
-        let text = self.raw(row);
-        if text.is_empty() || self.cells.is_missing(row) {
-            return Err(self.bad(row, "a value"));
+    /// The text of a cell that must have a value.
+    pub(crate) fn value(&self, row: usize) -> Result<&'a str> {
+        match self.raw(row) {
+            text if text.is_empty() || self.cells.is_missing(row) => Err(self.bad(row, "a value")),
+            text => Ok(text),
         }
+    }
+
+    /// The same, and in a file on one line.
+    pub(crate) fn text(&self, row: usize) -> Result<&'a str> {
+        let text = self.value(row)?;
         if self.table.file.is_some() && text.contains(LINE_ENDS) {
             return Err(self.bad(row, ONE_LINE));
         }
         Ok(text)
+    }
+
+    /// Refuses a file in which a cell of the column is on several lines.
+    pub(crate) fn check_lines(&self) -> Result<()> {
+        if self.table.file.is_none() || !self.cells.text.contains(LINE_ENDS) {
+            return Ok(());
+        }
+        let row = (0..self.table.len()).find(|&row| self.raw(row).contains(LINE_ENDS));
+        row.map_or(Ok(()), |row| Err(self.bad(row, ONE_LINE)))
     }
 
     /// Where the cell of a row begins, for messages.

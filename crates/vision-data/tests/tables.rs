@@ -531,3 +531,38 @@ proptest! {
         }
     }
 }
+
+#[test]
+fn a_label_on_several_lines_is_refused_before_the_split_unless_lines_are_between_classes() {
+    let folder = tempfile::tempdir().unwrap();
+    for name in ["a", "b", "c", "d"] {
+        fs::write(folder.path().join(name), "").unwrap();
+    }
+    let build = |text: &str, delimiter: Option<&str>| {
+        fs::write(folder.path().join("labels.csv"), text).unwrap();
+        let builder = ImageDataBunch::from_csv(folder.path())
+            .batch_size(1)
+            .valid_pct(0.25);
+        match delimiter {
+            Some(delimiter) => builder.label_delim(delimiter),
+            None => builder,
+        }
+        .build()
+    };
+    // Of four rows a quote has left two, too few to split in this way.
+    let swallowed = "name,label\na,\"x\nb,y\nc,x\"\nd,y\n";
+    says(
+        &build(swallowed, None).unwrap_err(),
+        &["line 2", "label", "on one line"],
+    );
+    says(
+        &build(swallowed, Some(";")).unwrap_err(),
+        &["line 2", "on one line"],
+    );
+    let lines = "name,label\na,\"x\ny\"\nb,y\nc,x\nd,\"x\ny\"\n";
+    let data = build(lines, Some("\n")).unwrap();
+    assert_eq!(
+        (data.classes(), data.train_ds().len()),
+        (&["x".to_owned(), "y".into()][..], 3)
+    );
+}

@@ -139,9 +139,13 @@ fn label_from_table(
     reading: Reading,
     seed: u64,
 ) -> Result<LabelLists> {
-    // Before any file is looked for: where columns are read in a wrong way, no file is found.
+    // Before any file is looked for: where columns are read in a wrong way, no file is found. And before
+    // items are split, of which a quote that is closed lines later leaves few.
     for column in &labels {
-        table.column(column)?;
+        let column = table.column(column)?;
+        if !reading.options.has_lines() {
+            column.check_lines()?;
+        }
     }
     let split = reading.split(seed).unwrap_or(Split::None);
     ImageList::from_df(reading.root, table, &files)?

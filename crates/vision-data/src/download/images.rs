@@ -373,10 +373,13 @@ fn reason(error: &Error) -> String {
         }
         Error::HttpStatus {
             status, attempts, ..
-        } => format!(
-            "the server answered HTTP status {status} ({attempts} attempt(s)); check the URL, or do \
-             without this image"
-        ),
+        } => {
+            let advice = match *status {
+                429 | 500.. => "it may answer another time",
+                _ => "check the URL, or do without this image",
+            };
+            format!("the server answered HTTP status {status} ({attempts} attempt(s)); {advice}")
+        }
         Error::Interrupted {
             found,
             attempts,
@@ -393,6 +396,20 @@ fn reason(error: &Error) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn what_a_server_may_do_another_time_is_told_from_a_url_that_is_wrong() {
+        let of = |status| {
+            reason(&Error::HttpStatus {
+                url: "http://host/a.png".to_owned(),
+                file: PathBuf::from("a.png"),
+                status,
+                attempts: 3,
+            })
+        };
+        assert!(of(503).ends_with("another time") && of(429).ends_with("another time"));
+        assert!(of(404).contains("check the URL") && of(410).contains("check the URL"));
+    }
 
     #[test]
     fn a_url_is_sent_as_a_browser_sends_it() {

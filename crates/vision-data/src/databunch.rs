@@ -503,7 +503,7 @@ impl ImageDataBunch {
         self
     }
 
-    fn batch_size_of(&self, which: DatasetType) -> usize {
+    pub(crate) fn batch_size_of(&self, which: DatasetType) -> usize {
         match which {
             DatasetType::Train => self.batch_size,
             DatasetType::Single => 1,

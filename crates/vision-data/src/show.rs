@@ -45,11 +45,7 @@ impl ImageDataBunch {
         }
         let dataset = self.dataset(part)?;
         // A set that does not fill a batch can be looked at all the same.
-        let batch_size = match part {
-            DatasetType::Train => self.batch_size().min(dataset.len()),
-            DatasetType::Single => 1,
-            _ => self.val_batch_size(),
-        };
+        let batch_size = self.batch_size_of(part).min(dataset.len());
         let batch = self.first_batch(part, batch_size)?;
         let mut grid = ImageGrid::new();
         for (position, &item) in batch

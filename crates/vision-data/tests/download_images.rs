@@ -323,3 +323,19 @@ fn a_list_that_is_no_text_or_is_not_there_is_an_error_that_names_it() {
             .contains("urls.txt")
     );
 }
+
+#[test]
+fn a_url_is_escaped_when_it_is_sent_and_reported_as_it_was_given() {
+    let server = Server::start(|_, _, stream| reply_all(stream, &jpeg()));
+    let folder = tempfile::tempdir().unwrap();
+    let url = format!(" {} ", server.url("b\u{e4}r gro\u{df}.jpg"));
+    let report = download_images([url.clone()], folder.path(), &config()).unwrap();
+    assert_eq!(report.images[0].url, url);
+    assert!(matches!(
+        report.images[0].outcome,
+        ImageOutcome::Downloaded { .. }
+    ));
+    // RFC 3986: the bytes of UTF-8, each as % and two digits.
+    assert_eq!(server.requests()[0].path, "/b%C3%A4r%20gro%C3%9F.jpg");
+    assert_eq!(files(folder.path()), ["00000000.jpg"]);
+}

@@ -229,10 +229,12 @@ pub fn download_images<U: Into<String>>(
             found: "0".to_owned(),
         });
     }
-    let mut urls: Vec<String> = urls.into_iter().map(|url| escaped(&url.into())).collect();
+    let mut urls: Vec<String> = urls.into_iter().map(Into::into).collect();
     let left_out = urls.len().saturating_sub(config.max_images);
     urls.truncate(config.max_images);
-    let found: Vec<Option<PathBuf>> = urls
+    // The report has them as they were given.
+    let sent: Vec<String> = urls.iter().map(|url| escaped(url)).collect();
+    let found: Vec<Option<PathBuf>> = sent
         .iter()
         .enumerate()
         .map(|(place, url)| {
@@ -246,14 +248,14 @@ pub fn download_images<U: Into<String>>(
     }
     let work = dest.join(WORK);
     fs::create_dir_all(&work).map_err(io_error("create the folder", &work))?;
-    let outcomes = workers::map(urls.len(), config.workers, &config.progress, |place| {
+    let outcomes = workers::map(sent.len(), config.workers, &config.progress, |place| {
         if let Some(path) = &found[place] {
             return (path.clone(), ImageOutcome::Kept);
         }
-        match bring(place, &urls[place], &work, dest, config) {
+        match bring(place, &sent[place], &work, dest, config) {
             Ok((path, bytes)) => (path, ImageOutcome::Downloaded { bytes }),
             Err(error) => {
-                let name = names(place, &urls[place]).next().unwrap_or_default();
+                let name = names(place, &sent[place]).next().unwrap_or_default();
                 let reason = reason(&error);
                 (dest.join(name), ImageOutcome::Failed { reason })
             }

@@ -7,9 +7,9 @@ use std::time::Duration;
 
 use crate::image::{ImageProblem, PixelSize};
 use crate::labels::Dropped;
+use crate::labels::targets::TargetKind;
 use crate::shown::{joined, listed, named, quoted, shown};
 use crate::table::Column;
-use crate::targets::TargetKind;
 
 /// What can go wrong in this crate.
 #[derive(thiserror::Error)]
@@ -420,7 +420,7 @@ pub enum Error {
         "{} holds no {part} image: expected CLASS/IMAGE in it, as in cat/1.jpg (extensions: {}; \
          hidden files do not count); found {found}",
         shown(folder),
-        crate::items::IMAGE_EXTENSIONS.join(", ")
+        crate::files::index::IMAGE_EXTENSIONS.join(", ")
     )]
     NoImages {
         /// The folder.

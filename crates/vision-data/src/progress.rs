@@ -15,7 +15,7 @@ const STEPS: u64 = 1000;
 /// Whom to tell how far the work has come: nobody, by default.
 ///
 /// ```
-/// use vision_data::items::{self, IndexConfig};
+/// use vision_data::files::index::{self, IndexConfig};
 /// use vision_data::progress::Progress;
 ///
 /// # let folder = tempfile::tempdir().unwrap();

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use vision_data::doctor::{Doctor, Finding, FindingKind as Kind, Report, Severity};
+use vision_data::inspect::doctor::{Doctor, Finding, FindingKind as Kind, Report, Severity};
 use vision_data::transforms::presize;
 use vision_data::{
     DatasetType, Error, Image, ImageDataBunch, Limits, ReadConfig, ResizeMethod, Transform,
@@ -177,7 +177,7 @@ fn copies_and_look_alikes_across_splits_or_under_two_labels_are_worse() {
     ]);
     let report = examine(&folder);
     let files = |kind| -> Vec<Vec<(String, bool)>> {
-        let file = |f: &vision_data::doctor::FoundFile| {
+        let file = |f: &vision_data::inspect::doctor::FoundFile| {
             let inside = f.path.strip_prefix(folder.path()).unwrap();
             (inside.to_string_lossy().into_owned(), f.quarantine)
         };
@@ -350,7 +350,7 @@ fn nothing_is_deleted_moved_or_changed() {
         ("photo_00.jpg", "b/2.jpg"),
     ]);
     let state = || {
-        let mut files = vision_data::items::image_files(folder.path()).unwrap();
+        let mut files = vision_data::files::index::image_files(folder.path()).unwrap();
         files.sort();
         let look = |path: PathBuf| {
             let modified = fs::metadata(&path).unwrap().modified().unwrap();

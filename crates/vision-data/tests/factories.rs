@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use vision_data::items::image_files;
+use vision_data::files::index::image_files;
 use vision_data::{
     By, DatasetType, Error, ImageDataBunch, ImageList, LabelOptions, Split, Table, TargetKind,
     Targets, synthetic,

@@ -8,7 +8,7 @@ use std::rc::Rc;
 
 use flate2::read::MultiGzDecoder;
 
-use super::Limits;
+use crate::archive::Limits;
 use crate::error::{Error, Result, io_error};
 
 /// Headers between two files, and padding after the last, end within this. Without it a single

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use super::Dataset;
+use crate::datasets::Dataset;
 use crate::download;
 
-/// What [`untar_data`](super::untar_data) takes: a data set of the network, or something on this disk.
+/// What [`untar_data`](crate::datasets::untar_data) takes: a data set of the network, or something on this disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {

@@ -1,6 +1,6 @@
 //! The table of fastai's data sets.
 
-use super::Dataset;
+use crate::datasets::Dataset;
 
 /// fastai's image data sets.
 #[derive(Debug)]

@@ -10,7 +10,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ureq::http::{HeaderMap, StatusCode, Uri, header};
 use ureq::{Agent, Timeout};
 
-use super::{Download, sibling};
+use crate::download::{Download, sibling};
 use crate::error::{Error, Result, io_error};
 
 /// The longest pause between two attempts.
@@ -51,7 +51,7 @@ pub(super) fn get(job: &Download, url: &str, part: &Path) -> Result<bool> {
         expected: job.size,
     };
     if job.options.progress {
-        transfer.bar = progress_bar(super::file_name(url).unwrap_or(url));
+        transfer.bar = progress_bar(crate::download::file_name(url).unwrap_or(url));
     }
     let resumed = transfer.resumable().is_some();
     let outcome = transfer.run();

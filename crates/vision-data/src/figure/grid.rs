@@ -5,8 +5,8 @@ use std::sync::Arc;
 
 use image::{RgbImage, imageops};
 
-use super::{Anchor, Area, Figure, GREY, Text, font};
 use crate::error::{Error, Result};
+use crate::figure::{Anchor, Area, Figure, GREY, Text, font};
 
 /// Size of the titles of pictures, and of the title above all.
 const TITLE: f32 = 12.0;

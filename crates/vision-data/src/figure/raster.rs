@@ -2,7 +2,7 @@
 
 use image::{RgbImage, imageops};
 
-use super::{Anchor, Area, Figure, Rgb, Shape, Text, WHITE, font};
+use crate::figure::{Anchor, Area, Figure, Rgb, Shape, Text, WHITE, font};
 
 pub(super) fn draw(figure: &Figure) -> RgbImage {
     let scale = figure.scale;

@@ -4,7 +4,7 @@ use std::fmt::Write;
 
 use image::{RgbImage, imageops};
 
-use super::{Anchor, Area, Figure, Rgb, Shape, Text, font, png};
+use crate::figure::{Anchor, Area, Figure, Rgb, Shape, Text, font, png};
 
 pub(super) fn write(figure: &Figure) -> String {
     let (width, height) = (number(figure.width), number(figure.height));

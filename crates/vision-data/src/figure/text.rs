@@ -1,6 +1,6 @@
 //! One line of text in a figure.
 
-use super::{BLACK, Rgb, font};
+use crate::figure::{BLACK, Rgb, font};
 
 /// Which part of the text is at its x (for rotated text: at its y).
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -4,9 +4,9 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use crate::data_block::image_list::ImageList;
 use crate::error::{Error, Result};
-use crate::item_list::ImageList;
-use crate::names::posix;
+use crate::labels::names::posix;
 
 /// The positions of the files with these names, which come from `file` if they come from one.
 pub(super) fn named(list: &ImageList, names: &[String], file: Option<&Path>) -> Result<Vec<usize>> {

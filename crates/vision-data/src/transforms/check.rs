@@ -1,8 +1,8 @@
 //! The bounds within which a transform makes sense.
 
 use crate::error::{Error, Result};
-use crate::resize::Size;
 use crate::transforms::Transform;
+use crate::transforms::size::Size;
 
 /// The most pixels that `Pad` adds on a side, and the longest `Cutout`. A typing error should not ask
 /// for terabytes.

@@ -2,9 +2,9 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::padding::PaddingMode;
-use crate::resize::Size;
 use crate::transforms::Bounds;
+use crate::transforms::padding::PaddingMode;
+use crate::transforms::size::Size;
 
 /// One random change of an image. `p` is the probability that it happens; each [`Bounds`] is the
 /// range of a number that is drawn anew every time.

@@ -1,0 +1,284 @@
+//! Safe extraction of `.tgz` archives.
+//!
+//! An archive from the network is treated as hostile: [`extract_tgz`] makes plain files and
+//! folders, below a fresh folder, and nothing else. Refused, each with an error that names the
+//! archive and the entry, are
+//!
+//! * absolute names, `..`, backslashes, drive letters, control characters, names that are not UTF-8;
+//! * symbolic and hard links, devices, pipes, sparse files and whatever else is neither file nor folder;
+//! * a name given twice, or two names that differ only by case (one would overwrite the other on
+//!   Windows and macOS);
+//! * entries whose two headers disagree about their size, which is how an archive shows different
+//!   contents to different programs;
+//! * anything beyond the [`Limits`].
+//!
+//! Owners, permissions, times and extended attributes are ignored. macOS's `._NAME` and `__MACOSX`
+//! entries are skipped.
+//!
+//! The destination appears by one rename, after the archive was read to its last byte and its
+//! checksum: a truncated archive, an error or a killed process leaves no folder of that name, and
+//! what such a process left behind is cleared away by the next call. (A power failure within
+//! seconds of the end may still cost contents: thousands of small files are not synced one by one.)
+
+pub(crate) mod meter;
+pub(crate) mod names;
+
+use std::fs::{self, File};
+use std::io::{Read, Write};
+use std::path::Path;
+use std::time::Duration;
+
+use tempfile::TempDir;
+
+use crate::download::{lock, parent_of, sibling, sync_folder};
+use crate::error::{Error, Result, io_error};
+
+use crate::archive::meter::{Meter, open};
+use crate::archive::names::Names;
+
+/// What an archive may hold at most. The defaults fit every data set of [`Urls`](crate::Urls) with
+/// plenty of room.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Limits {
+    max_entries: u64,
+    max_total: u64,
+    max_entry: u64,
+    max_ratio: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_entries: 2_000_000,
+            max_total: 64 << 30,
+            max_entry: 4 << 30,
+            max_ratio: 200,
+        }
+    }
+}
+
+impl Limits {
+    /// The defaults, each named at its method.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Files and folders in the archive (2,000,000).
+    pub fn with_max_entries(mut self, entries: u64) -> Self {
+        self.max_entries = entries;
+        self
+    }
+
+    /// Bytes of all files together (64 GiB).
+    pub fn with_max_total(mut self, bytes: u64) -> Self {
+        self.max_total = bytes;
+        self
+    }
+
+    /// Bytes of one file (4 GiB).
+    pub fn with_max_entry(mut self, bytes: u64) -> Self {
+        self.max_entry = bytes;
+        self
+    }
+
+    /// Unpacked bytes for each packed one (200), from the first 32 MiB unpacked on. Pictures
+    /// reach about 5; the most that the format can do is 1032.
+    pub fn with_max_ratio(mut self, ratio: u64) -> Self {
+        self.max_ratio = ratio;
+        self
+    }
+}
+
+/// Extracts `archive` as the folder `dest`, whole or not at all.
+///
+/// If everything in the archive lies in one top folder, that folder becomes `dest` whatever its
+/// name; otherwise `dest` is made to hold it all. Missing parents of `dest` are made, and a lock
+/// file `.NAME.lock` is left beside it.
+///
+/// # Errors
+///
+/// [`Error::AlreadyExists`] if there is a `dest`; [`Error::NotAnArchive`],
+/// [`Error::DamagedArchive`], [`Error::UnsafeEntry`], [`Error::ArchiveLimit`] and
+/// [`Error::EmptyArchive`] for the archive; [`Error::Io`] for the disk; [`Error::Locked`] if
+/// another process has been at it for half an hour. There is no `dest` after any of them.
+///
+/// ```no_run
+/// use vision_data::archive::{Limits, extract_tgz};
+///
+/// extract_tgz("mnist_sample.tgz".as_ref(), "data/mnist_sample".as_ref(), &Limits::default())?;
+/// # Ok::<(), vision_data::Error>(())
+/// ```
+pub fn extract_tgz(archive: &Path, dest: &Path, limits: &Limits) -> Result<()> {
+    extract(
+        archive,
+        dest,
+        limits,
+        Existing::Refuse,
+        Duration::from_secs(30 * 60),
+    )
+}
+
+/// What to do about a destination that is there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Existing {
+    Refuse,
+    /// It is complete, since it got its name at the end.
+    Keep,
+    Replace,
+}
+
+pub(crate) fn extract(
+    archive: &Path,
+    dest: &Path,
+    limits: &Limits,
+    existing: Existing,
+    patience: Duration,
+) -> Result<()> {
+    let refuse = || Error::AlreadyExists {
+        path: dest.to_owned(),
+    };
+    let name = dest.file_name().ok_or_else(refuse)?.to_string_lossy();
+    let parent = parent_of(dest);
+    fs::create_dir_all(parent).map_err(io_error("create the folder", parent))?;
+    let lock = sibling(&dest.with_file_name(format!(".{name}")), ".lock");
+    let _lock = lock::acquire(&lock, patience)?;
+    if dest.symlink_metadata().is_ok() {
+        match existing {
+            Existing::Keep if dest.is_dir() => return Ok(()),
+            Existing::Replace => {}
+            Existing::Keep | Existing::Refuse => return Err(refuse()),
+        }
+    }
+
+    // Nobody else is at work on this name, so whatever has this prefix was left by a crash.
+    let prefix = format!(".{name}.unpacking-");
+    clear(parent, &prefix);
+    let temporary = tempfile::Builder::new()
+        .prefix(&prefix)
+        .tempdir_in(parent)
+        .map_err(io_error("create a temporary folder in", parent))?;
+    // A folder of its own, since the temporary one is private to this user.
+    let root = temporary.path().join("new");
+    fs::create_dir(&root).map_err(io_error("create the folder", &root))?;
+    let top = unpack(archive, &root, limits)?;
+    let whole = top.map_or_else(|| root.clone(), |top| root.join(top));
+    swap(&whole, dest, &temporary)?;
+    sync_folder(parent)
+}
+
+/// Gives `whole` the name `dest`; an older one is put back if that fails, and goes otherwise.
+fn swap(whole: &Path, dest: &Path, temporary: &TempDir) -> Result<()> {
+    let old = temporary.path().join("old");
+    let replacing = dest.symlink_metadata().is_ok();
+    if replacing {
+        fs::rename(dest, &old).map_err(io_error("move away", dest))?;
+    }
+    fs::rename(whole, dest).map_err(|source| {
+        if replacing {
+            // If this fails too there is nothing left to try; the error below tells.
+            let _ = fs::rename(&old, dest);
+        }
+        io_error("rename to", dest)(source)
+    })
+}
+
+fn clear(parent: &Path, prefix: &str) {
+    let Ok(entries) = fs::read_dir(parent) else {
+        return;
+    };
+    for entry in entries.flatten() {
+        if entry.file_name().to_string_lossy().starts_with(prefix) {
+            // What cannot be removed now is no harm, it only takes room.
+            let _ = fs::remove_dir_all(entry.path());
+        }
+    }
+}
+
+/// Unpacks into the empty folder `root`. Returns the single top folder, if that is all there is.
+fn unpack(archive: &Path, root: &Path, limits: &Limits) -> Result<Option<String>> {
+    let (reader, meter) = open(archive, limits)?;
+    let mut tar = tar::Archive::new(reader);
+    let mut names = Names::default();
+    let mut total = 0_u64;
+    let mut files = 0_u64;
+    let mut count = 0_u64;
+
+    let mut entries = tar.entries().map_err(|error| meter.error(&error))?;
+    loop {
+        meter.expect_headers();
+        let Some(entry) = entries.next() else { break };
+        let mut entry = entry.map_err(|error| meter.error(&error))?;
+        count += 1;
+        limit(archive, "the number of entries", limits.max_entries, count)?;
+
+        let (name, kind) = names::inspect(&mut entry).map_err(|refusal| match refusal {
+            names::Refusal::Unsafe { entry, reason } => Error::UnsafeEntry {
+                archive: archive.to_owned(),
+                entry,
+                reason,
+            },
+            names::Refusal::Unreadable(error) => meter.error(&error),
+        })?;
+        let Some(name) = name else { continue };
+        names
+            .claim(&name, kind)
+            .map_err(|reason| Error::UnsafeEntry {
+                archive: archive.to_owned(),
+                entry: name.clone(),
+                reason,
+            })?;
+        let path = root.join(&name);
+        if kind == names::Kind::Folder {
+            fs::create_dir_all(&path).map_err(io_error("create the folder", &path))?;
+            continue;
+        }
+        let size = entry.size();
+        limit(archive, "the size of one file", limits.max_entry, size)?;
+        total = total.saturating_add(size);
+        limit(archive, "the size of all files", limits.max_total, total)?;
+        files += 1;
+        meter.expect_contents();
+        write(&mut entry, &path, size, &meter)?;
+    }
+    meter.expect_headers();
+    meter.finish(&mut tar.into_inner())?;
+    if files == 0 {
+        return Err(Error::EmptyArchive {
+            archive: archive.to_owned(),
+        });
+    }
+    Ok(names.single_top_folder())
+}
+
+fn write(entry: &mut impl Read, path: &Path, size: u64, meter: &Meter) -> Result<()> {
+    let folder = parent_of(path);
+    fs::create_dir_all(folder).map_err(io_error("create the folder", folder))?;
+    // `create_new` also stops two names that only this file system takes for one.
+    let mut file = File::create_new(path).map_err(io_error("create", path))?;
+    let mut buffer = [0; 1 << 15];
+    let mut left = size;
+    while left > 0 {
+        let n = entry
+            .read(&mut buffer)
+            .map_err(|error| meter.error(&error))?;
+        let Some(bytes) = buffer.get(..n).filter(|bytes| !bytes.is_empty()) else {
+            return Err(meter.damaged("it ends in the middle of a file"));
+        };
+        file.write_all(bytes).map_err(io_error("write to", path))?;
+        left = left.saturating_sub(n as u64);
+    }
+    Ok(())
+}
+
+fn limit(archive: &Path, limit: &'static str, allowed: u64, found: u64) -> Result<()> {
+    if found <= allowed {
+        return Ok(());
+    }
+    Err(Error::ArchiveLimit {
+        archive: archive.to_owned(),
+        limit,
+        allowed,
+        found,
+    })
+}

@@ -1,0 +1,195 @@
+//! The last step of the data block before options: labelled files, split.
+
+use std::path::{Path, PathBuf};
+
+use crate::data_block::image_list::{ImageList, no_images};
+use crate::data_block::{bad_label, check_count};
+use crate::databunch::builder::ImageDataBunchBuilder;
+use crate::error::{Error, Result};
+use crate::files::disjoint::{apart_from, part_folder};
+use crate::files::index::{IndexConfig, PassedOver, SkippedFolder, index_outside};
+use crate::labels::targets::{TargetKind, Targets};
+use crate::labels::{Collector, Dropped, Label, LabelOptions, Rejected};
+use crate::transforms::Transforms;
+
+/// Files with their labels.
+#[derive(Clone, Debug)]
+pub struct LabelledFiles {
+    pub(crate) files: Vec<PathBuf>,
+    pub(crate) targets: Targets,
+}
+
+impl LabelledFiles {
+    /// The files, in order.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// Their labels.
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+}
+
+/// Labelled files, split in training and validation; what fastai calls `LabelLists`.
+#[derive(Clone, Debug)]
+#[must_use = "`transform` or `databunch` goes on from here"]
+pub struct LabelLists {
+    pub(crate) path: PathBuf,
+    pub(crate) kind: TargetKind,
+    pub(crate) classes: Vec<String>,
+    pub(crate) c: usize,
+    pub(crate) train: LabelledFiles,
+    pub(crate) valid: LabelledFiles,
+    pub(crate) test: Option<LabelledFiles>,
+    /// How the labels were read.
+    pub(crate) options: LabelOptions,
+    /// The folders of the training and the validation files, where those decide.
+    pub(crate) folders: Vec<PathBuf>,
+    pub(crate) dropped: Vec<Dropped>,
+    pub(crate) passed: PassedOver,
+}
+
+impl LabelLists {
+    /// The kind of the labels.
+    pub fn kind(&self) -> TargetKind {
+        self.kind
+    }
+
+    /// The names of the classes, in the order of the labels; none where labels are numbers.
+    pub fn classes(&self) -> &[String] {
+        &self.classes
+    }
+
+    /// The training files.
+    pub fn train(&self) -> &LabelledFiles {
+        &self.train
+    }
+
+    /// The validation files.
+    pub fn valid(&self) -> &LabelledFiles {
+        &self.valid
+    }
+
+    /// The test files, if there are any.
+    pub fn test(&self) -> Option<&LabelledFiles> {
+        self.test.as_ref()
+    }
+
+    /// What was left out on request.
+    pub fn dropped(&self) -> &[Dropped] {
+        &self.dropped
+    }
+
+    /// The folders that could not be read and were passed over on request.
+    pub fn skipped_folders(&self) -> &[SkippedFolder] {
+        &self.passed.folders
+    }
+
+    /// Adds test files without labels, from a folder, a list or a table.
+    pub fn add_test(mut self, list: ImageList) -> Self {
+        let (_, files, passed) = list.into_parts();
+        self.passed.extend(passed);
+        self.with_test(files)
+    }
+
+    pub(crate) fn with_test(mut self, files: Vec<PathBuf>) -> Self {
+        let targets = Targets::Empty(files.len());
+        self.test = Some(LabelledFiles { files, targets });
+        self
+    }
+
+    /// Adds the images of a folder under the root as test files. They have no labels, whatever
+    /// their folders.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::MissingFolder`], [`Error::NoImages`], and those of
+    /// [`image_files`](crate::files::index::image_files).
+    pub fn add_test_folder(self, name: &str) -> Result<Self> {
+        self.add_test_folder_with(name, &IndexConfig::default())
+    }
+
+    /// As [`add_test_folder`](Self::add_test_folder), with progress and a choice of what to do about
+    /// unreadable folders.
+    ///
+    /// # Errors
+    ///
+    /// As [`add_test_folder`](Self::add_test_folder).
+    pub fn add_test_folder_with(mut self, name: &str, config: &IndexConfig) -> Result<Self> {
+        let folder = part_folder(&self.path, name, "test")?;
+        let files = self.test_files(&folder, config)?;
+        if files.is_empty() {
+            return Err(no_images(&folder, "test"));
+        }
+        Ok(self.with_test(files))
+    }
+
+    /// The images of a folder, and not those of training or validation that a link in it leads to.
+    pub(crate) fn test_files(
+        &mut self,
+        folder: &Path,
+        config: &IndexConfig,
+    ) -> Result<Vec<PathBuf>> {
+        let others = self.folders.iter().map(PathBuf::as_path);
+        let (files, passed) = index_outside(folder, &apart_from(folder, others), config)?.apart();
+        self.passed.extend(passed);
+        Ok(files)
+    }
+
+    /// Adds test files with labels: `labels[i]` for item i of the list.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LabelsMissing`] unless there is one label a file, [`Error::BadLabel`], and
+    /// [`Error::UnknownClasses`] for a class that the training files do not have.
+    pub fn add_labelled_test<L: Into<Label>>(
+        mut self,
+        list: ImageList,
+        labels: impl IntoIterator<Item = L>,
+    ) -> Result<Self> {
+        let labels: Vec<Label> = labels.into_iter().map(Into::into).collect();
+        check_count(list.len(), labels.len())?;
+        let options = self.options.clone().with_kind(self.kind);
+        let mut collector = Collector::new(&options);
+        for (path, label) in list.items().iter().zip(labels) {
+            collector
+                .push(label)
+                .map_err(|Rejected { expected, found }| bad_label(path, expected, &found))?;
+        }
+        let positions = collector.positions(&self.classes);
+        let file = |item: usize| list.items().get(item).cloned().unwrap_or_default();
+        let unknown = collector.unknown("test", 0..list.len(), &positions, file);
+        if !unknown.is_empty() {
+            return Err(Error::UnknownClasses {
+                folder: list.path().to_owned(),
+                unknown,
+                known: self.classes,
+                hint: "Check the labels, or add the test files without them (add_test)".to_owned(),
+            });
+        }
+        let all: Vec<usize> = (0..list.len()).collect();
+        let targets = collector.targets(&all, &positions, self.classes.len())?;
+        if self.kind == TargetKind::Float && targets.columns() != self.c {
+            return Err(Error::LabelsMissing {
+                items: self.c,
+                labels: targets.columns(),
+            });
+        }
+        let (_, files, passed) = list.into_parts();
+        self.passed.extend(passed);
+        self.test = Some(LabelledFiles { files, targets });
+        Ok(self)
+    }
+
+    /// The options of the data, with transforms such as
+    /// [`get_transforms`](crate::get_transforms).
+    pub fn transform(self, transforms: impl Into<Transforms>) -> ImageDataBunchBuilder<Self> {
+        self.databunch().transforms(transforms)
+    }
+
+    /// The options of the data, without transforms.
+    pub fn databunch(self) -> ImageDataBunchBuilder<Self> {
+        ImageDataBunchBuilder::new(self)
+    }
+}

@@ -1,0 +1,202 @@
+//! The images of one part of a set, in order.
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
+
+use crate::error::{Error, Result};
+use crate::image::Image;
+use crate::image::reader::{ReadConfig, Reader};
+use crate::labels::targets::{Target, Targets};
+use crate::transforms::size::Size;
+
+/// Which images, and how they are prepared.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum DatasetType {
+    /// The training images in random order with the training transforms; an incomplete last batch
+    /// is dropped.
+    Train,
+    /// The validation images in order.
+    Valid,
+    /// The test images in order. They have no labels.
+    Test,
+    /// The training images in order with the validation transforms, and nothing dropped.
+    Fix,
+    /// The validation images one by one.
+    Single,
+}
+
+impl DatasetType {
+    /// A word for messages.
+    pub(crate) fn name(self) -> &'static str {
+        match self {
+            Self::Train | Self::Fix => "training",
+            Self::Valid | Self::Single => "validation",
+            Self::Test => "test",
+        }
+    }
+}
+
+/// Image files with their labels, in the order of their paths. Cloning is cheap.
+#[derive(Clone)]
+pub struct ImageDataset(Arc<Inner>);
+
+struct Inner {
+    paths: Vec<PathBuf>,
+    labels: Targets,
+    classes: Arc<[String]>,
+    /// Decoded images, kept where the reader has room for them.
+    decoded: Vec<OnceLock<Arc<Image>>>,
+    reader: Arc<Reader>,
+}
+
+impl Drop for Inner {
+    fn drop(&mut self) {
+        let kept = self.decoded.iter().filter_map(OnceLock::get);
+        self.reader
+            .forget(kept.map(|image| image.pixels().len()).sum());
+    }
+}
+
+impl ImageDataset {
+    /// `labels` is as long as `paths`.
+    pub(crate) fn new(
+        paths: Vec<PathBuf>,
+        labels: Targets,
+        classes: Arc<[String]>,
+        reader: Arc<Reader>,
+    ) -> Self {
+        let decoded = paths.iter().map(|_| OnceLock::new()).collect();
+        Self(Arc::new(Inner {
+            paths,
+            labels,
+            classes,
+            decoded,
+            reader,
+        }))
+    }
+
+    /// An image as small as those of the data are made.
+    pub(crate) fn presized(&self, image: Image) -> Image {
+        self.0.reader.presized(image)
+    }
+
+    /// Reads a file as those of the data are read.
+    pub(crate) fn open(&self, path: &Path) -> Result<Image> {
+        self.0.reader.read(path)
+    }
+
+    /// Whether images are read with all the pixels that `size` needs.
+    pub(crate) fn serves(&self, size: Size) -> bool {
+        self.0.reader.serves(size)
+    }
+
+    /// The number of images.
+    pub fn len(&self) -> usize {
+        self.0.paths.len()
+    }
+
+    /// Whether there is no image.
+    pub fn is_empty(&self) -> bool {
+        self.0.paths.is_empty()
+    }
+
+    /// The decoded image of an item, before any transform.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadImage`] with its path, [`Error::NoSuchItem`].
+    pub fn image(&self, index: usize) -> Result<Image> {
+        self.load(index).map(Arc::unwrap_or_clone)
+    }
+
+    /// The position of an item's class in [`classes`](Self::classes); none if the images do not
+    /// have one class each, or there is no such item.
+    pub fn label(&self, index: usize) -> Option<usize> {
+        match &self.0.labels {
+            Targets::Category(positions) => positions.get(index).map(|&label| label as usize),
+            _ => None,
+        }
+    }
+
+    /// The labels of all items, of whatever kind.
+    pub fn labels(&self) -> &Targets {
+        &self.0.labels
+    }
+
+    /// The label of an item in words: its class, its classes joined by `;`, or its numbers joined
+    /// by `;`. None if the images have no labels, or there is no such item.
+    pub fn label_text(&self, index: usize) -> Option<String> {
+        let name = |position: usize| self.0.classes.get(position).cloned().unwrap_or_default();
+        self.0.labels.get(index).map(|label| match label {
+            Target::Category(position) => name(position),
+            Target::MultiCategory(positions) => {
+                let names: Vec<String> = positions.into_iter().map(name).collect();
+                names.join(";")
+            }
+            Target::Float(values) => {
+                let values: Vec<String> = values.iter().map(ToString::to_string).collect();
+                values.join(";")
+            }
+        })
+    }
+
+    /// The file of an item.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchItem`].
+    pub fn path(&self, index: usize) -> Result<&Path> {
+        self.0
+            .paths
+            .get(index)
+            .map(PathBuf::as_path)
+            .ok_or(Error::NoSuchItem {
+                index,
+                len: self.len(),
+            })
+    }
+
+    /// The files, in order.
+    pub fn paths(&self) -> &[PathBuf] {
+        &self.0.paths
+    }
+
+    /// How the files are read.
+    pub fn reading(&self) -> &ReadConfig {
+        self.0.reader.config()
+    }
+
+    /// The names of the classes, in the order of the labels.
+    pub fn classes(&self) -> &[String] {
+        &self.0.classes
+    }
+
+    pub(crate) fn load(&self, index: usize) -> Result<Arc<Image>> {
+        let path = self.path(index)?;
+        let slot = self.0.decoded.get(index);
+        if let Some(image) = slot.and_then(OnceLock::get) {
+            return Ok(Arc::clone(image));
+        }
+        let image = Arc::new(self.0.reader.read(path)?);
+        let bytes = image.pixels().len();
+        if let Some(slot) = slot
+            && self.0.reader.keep(bytes)
+            && slot.set(Arc::clone(&image)).is_err()
+        {
+            // Another thread was faster, and has put the same pixels there.
+            self.0.reader.forget(bytes);
+        }
+        Ok(image)
+    }
+}
+
+impl fmt::Debug for ImageDataset {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("ImageDataset")
+            .field("len", &self.len())
+            .field("classes", &self.classes())
+            .field("first", &self.0.paths.first())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,75 @@
+//! Classes without files.
+
+use std::path::{Path, PathBuf};
+
+use crate::data_block::{LabelLists, LabelledFiles, check_enough};
+use crate::databunch::builder::ImageDataBunchBuilder;
+use crate::databunch::sources::{Source, TestFolder};
+use crate::error::{Error, Result};
+use crate::files::index::{IndexConfig, PassedOver};
+use crate::labels::targets::{TargetKind, Targets};
+use crate::labels::{LabelOptions, check_classes};
+
+/// Classes without files, for a learner that is only to predict.
+#[derive(Clone, Debug)]
+pub struct FromClasses {
+    root: PathBuf,
+    classes: Vec<String>,
+    kind: TargetKind,
+}
+
+impl FromClasses {
+    pub(crate) fn new(root: PathBuf, classes: Vec<String>) -> Self {
+        Self {
+            root,
+            classes,
+            kind: TargetKind::Category,
+        }
+    }
+}
+
+impl Source for FromClasses {
+    fn check(&self) -> Result<()> {
+        check_classes(&self.classes)?;
+        if self.kind == TargetKind::Float {
+            return Err(Error::BadOption {
+                option: "kind",
+                expected: "one class an item, or several",
+                found: self.kind.describe().to_owned(),
+            });
+        }
+        check_enough(self.kind, &self.classes, &self.root)
+    }
+
+    fn read(self, _: &TestFolder, _: u64, _: &IndexConfig) -> Result<LabelLists> {
+        let nothing = || LabelledFiles {
+            files: Vec::new(),
+            targets: Targets::Empty(0),
+        };
+        Ok(LabelLists {
+            path: self.root,
+            kind: self.kind,
+            c: self.classes.len(),
+            classes: self.classes,
+            train: nothing(),
+            valid: nothing(),
+            test: None,
+            options: LabelOptions::default(),
+            folders: Vec::new(),
+            dropped: Vec::new(),
+            passed: PassedOver::default(),
+        })
+    }
+
+    fn root(&self) -> &Path {
+        &self.root
+    }
+}
+
+impl ImageDataBunchBuilder<FromClasses> {
+    /// Whether an item has one class, which is the default, or several.
+    pub fn kind(mut self, kind: TargetKind) -> Self {
+        self.source.kind = kind;
+        self
+    }
+}

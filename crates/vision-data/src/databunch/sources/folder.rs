@@ -1,0 +1,172 @@
+//! A folder of images.
+
+use std::collections::{BTreeMap, HashSet};
+use std::path::{Path, PathBuf};
+
+use crate::data_block::LabelLists;
+use crate::data_block::image_list::ImageList;
+use crate::databunch::builder::ImageDataBunchBuilder;
+use crate::databunch::sources::{Reading, Source, TestFolder};
+use crate::error::{Error, Result};
+use crate::files::disjoint::part_folder;
+use crate::files::index::{IndexConfig, check_folder};
+use crate::labels::names::folder_name;
+use crate::labels::{Dropped, UnknownLabels};
+use crate::shown::{listed, quoted, shown};
+use crate::split::Split;
+
+/// A folder that is laid out like ImageNet.
+#[derive(Clone, Debug)]
+pub struct FromFolder {
+    pub(super) reading: Reading,
+    train: String,
+    valid: String,
+}
+
+impl FromFolder {
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self {
+            reading: Reading::new(root, None),
+            train: "train".to_owned(),
+            valid: "valid".to_owned(),
+        }
+    }
+}
+
+impl Source for FromFolder {
+    fn check(&self) -> Result<()> {
+        self.reading.check()
+    }
+
+    fn read(self, test: &TestFolder, seed: u64, indexing: &IndexConfig) -> Result<LabelLists> {
+        let root = self.reading.root.clone();
+        check_folder(&root)?;
+        let test = match test {
+            TestFolder::Named(name) => Some(part_folder(&root, name, "test")?),
+            TestFolder::Default => self.optional_test(),
+            TestFolder::None => None,
+        };
+        let mut options = self.reading.options.clone();
+        let mut left_out = Vec::new();
+        let (list, split) = match self.reading.split(seed) {
+            None => {
+                // Naming the classes is choosing among the folders.
+                if options.classes.is_some() {
+                    options.unknown = UnknownLabels::Drop;
+                }
+                let list = ImageList::from_parts(
+                    &root,
+                    &self.train,
+                    &self.valid,
+                    test.as_deref(),
+                    indexing,
+                )?;
+                if let Some(classes) = &options.classes {
+                    let train = root.join(&self.train);
+                    check_found(classes, &folders(list.items(), &train), &train)?;
+                }
+                let (train, valid) = (self.train, self.valid);
+                (list, Split::Folders { train, valid })
+            }
+            Some(split) => {
+                let list = ImageList::from_folder_outside(&root, test.as_slice(), indexing)?;
+                match &options.classes {
+                    Some(classes) => {
+                        let chosen;
+                        (chosen, left_out) = only_classes(list, classes)?;
+                        (chosen, split)
+                    }
+                    None => (list, split),
+                }
+            }
+        };
+        let mut lists = list
+            .split(&split)?
+            .label_with(options)
+            .label_from_folder()?;
+        lists.dropped.extend(left_out);
+        Ok(lists)
+    }
+
+    fn optional_test(&self) -> Option<PathBuf> {
+        Some(self.reading.root.join("test")).filter(|folder| folder.is_dir())
+    }
+
+    fn root(&self) -> &Path {
+        &self.reading.root
+    }
+}
+
+/// The folders that files under `root` are in, of each the number of files and the first.
+fn folders<'a>(files: &'a [PathBuf], root: &Path) -> BTreeMap<String, (usize, &'a Path)> {
+    let mut folders = BTreeMap::new();
+    for file in files.iter().filter(|file| file.starts_with(root)) {
+        if let Some(Ok(name)) = file.parent().map(folder_name) {
+            folders
+                .entry(name.to_owned())
+                .or_insert((0, file.as_path()))
+                .0 += 1;
+        }
+    }
+    folders
+}
+
+/// A class that was named but has no folder is a slip of the pen, which would cost the whole class.
+fn check_found(
+    classes: &[String],
+    found: &BTreeMap<String, (usize, &Path)>,
+    folder: &Path,
+) -> Result<()> {
+    match classes.iter().find(|class| !found.contains_key(*class)) {
+        None => Ok(()),
+        Some(class) => Err(Error::BadClasses {
+            reason: format!(
+                "no image in {} is in a folder called {}; the folders are {}. (A class without \
+                 an image here can be named in the data block, with `label_with`.)",
+                shown(folder),
+                quoted(class),
+                listed(found.keys())
+            ),
+        }),
+    }
+}
+
+/// The files in folders that are named like one of these classes, and what is left out.
+fn only_classes(list: ImageList, classes: &[String]) -> Result<(ImageList, Vec<Dropped>)> {
+    let found = folders(list.items(), list.path());
+    check_found(classes, &found, list.path())?;
+    let left_out = found.iter().filter(|(name, _)| !classes.contains(name));
+    let left_out = left_out.map(|(name, &(items, first))| Dropped {
+        part: "training or validation",
+        label: name.clone(),
+        items,
+        first: first.to_owned(),
+    });
+    let left_out = left_out.collect();
+    let known: HashSet<&str> = classes.iter().map(String::as_str).collect();
+    let list = list.filter_by_func(|path| {
+        let name = path.parent().map(folder_name);
+        name.is_some_and(|name| name.is_ok_and(|name| known.contains(name)))
+    });
+    Ok((list, left_out))
+}
+
+impl ImageDataBunchBuilder<FromFolder> {
+    /// The folder of the training images, in the root.
+    pub fn train(mut self, folder: impl Into<String>) -> Self {
+        self.source.train = folder.into();
+        self
+    }
+
+    /// The folder of the validation images, in the root.
+    pub fn valid(mut self, folder: impl Into<String>) -> Self {
+        self.source.valid = folder.into();
+        self
+    }
+
+    /// Reads no test images: with [`valid_pct`](Self::valid_pct), `test` may then be a class.
+    pub fn no_test(mut self) -> Self {
+        self.test = TestFolder::None;
+        self
+    }
+}

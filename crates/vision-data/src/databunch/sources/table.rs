@@ -1,0 +1,238 @@
+//! A table of names and labels, in a CSV file or in memory.
+
+use std::ffi::OsStr;
+use std::fs;
+use std::io::ErrorKind;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::data_block::LabelLists;
+use crate::data_block::image_list::{FileColumn, ImageList};
+use crate::databunch::builder::ImageDataBunchBuilder;
+use crate::databunch::sources::{Reading, Source, TestFolder, Unlabelled, VALID_PCT};
+use crate::error::{Error, Result};
+use crate::files::index::{IndexConfig, check_folder, describe_folder};
+use crate::shown::{joined, shown};
+use crate::split::Split;
+use crate::table::csv::CsvOptions;
+use crate::table::{Column, Table};
+
+/// A source that is a table.
+pub trait OfTable: Unlabelled {
+    /// Its columns.
+    #[doc(hidden)]
+    fn table_columns(&mut self) -> &mut TableColumns;
+}
+
+/// A CSV file.
+#[derive(Clone, Debug)]
+pub struct FromCsv {
+    pub(super) reading: Reading,
+    columns: TableColumns,
+    file: PathBuf,
+    options: CsvOptions,
+}
+
+/// A table in memory.
+#[derive(Clone, Debug)]
+pub struct FromDf {
+    pub(super) reading: Reading,
+    columns: TableColumns,
+    table: Arc<Table>,
+}
+
+/// The columns of the files and of the labels.
+#[derive(Clone, Debug)]
+pub struct TableColumns {
+    files: FileColumn,
+    labels: Vec<Column>,
+}
+
+impl Default for TableColumns {
+    fn default() -> Self {
+        Self {
+            files: FileColumn::default(),
+            labels: vec![Column::Position(1)],
+        }
+    }
+}
+
+impl FromCsv {
+    pub(crate) fn new(root: PathBuf) -> Self {
+        Self {
+            reading: Reading::new(root, Some(VALID_PCT)),
+            columns: TableColumns::default(),
+            file: PathBuf::from("labels.csv"),
+            options: CsvOptions::default(),
+        }
+    }
+}
+
+impl FromDf {
+    pub(crate) fn new(root: PathBuf, table: Arc<Table>) -> Self {
+        Self {
+            reading: Reading::new(root, Some(VALID_PCT)),
+            columns: TableColumns::default(),
+            table,
+        }
+    }
+}
+
+impl Source for FromCsv {
+    fn check(&self) -> Result<()> {
+        self.reading.check()
+    }
+
+    fn read(self, _: &TestFolder, seed: u64, _: &IndexConfig) -> Result<LabelLists> {
+        let root = &self.reading.root;
+        check_folder(root)?;
+        let file = root.join(&self.file);
+        if fs::metadata(&file).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
+            return Err(Error::MissingTable {
+                found: tables_in(root),
+                folder: root.clone(),
+                file,
+            });
+        }
+        let table = Table::read_csv(file, &self.options)?;
+        label_from_table(table.into(), self.columns, self.reading, seed)
+    }
+
+    fn root(&self) -> &Path {
+        &self.reading.root
+    }
+}
+
+impl Source for FromDf {
+    fn check(&self) -> Result<()> {
+        self.reading.check()
+    }
+
+    fn read(self, _: &TestFolder, seed: u64, _: &IndexConfig) -> Result<LabelLists> {
+        label_from_table(self.table, self.columns, self.reading, seed)
+    }
+
+    fn root(&self) -> &Path {
+        &self.reading.root
+    }
+}
+
+/// The files in a folder that look like tables; if there is none, whatever it holds.
+fn tables_in(folder: &Path) -> String {
+    let entries = fs::read_dir(folder).into_iter().flatten().flatten();
+    let names = entries.map(|entry| PathBuf::from(entry.file_name()));
+    let is_table = |name: &PathBuf| {
+        let extension = name.extension().map(OsStr::to_ascii_lowercase);
+        extension.is_some_and(|extension| ["csv", "tsv"].iter().any(|e| extension == *e))
+    };
+    let mut tables: Vec<PathBuf> = names.filter(is_table).collect();
+    tables.sort_unstable();
+    match tables.is_empty() {
+        true => format!("no CSV file, but {}", describe_folder(folder)),
+        false => joined(tables.iter().map(shown)),
+    }
+}
+
+fn label_from_table(
+    table: Arc<Table>,
+    TableColumns { files, labels }: TableColumns,
+    reading: Reading,
+    seed: u64,
+) -> Result<LabelLists> {
+    // Before any file is looked for: where columns are read in a wrong way, no file is found. And before
+    // items are split, of which a quote that is closed lines later leaves few.
+    for column in &labels {
+        let column = table.column(column)?;
+        if !reading.options.has_lines() {
+            column.check_lines()?;
+        }
+    }
+    let split = reading.split(seed).unwrap_or(Split::None);
+    ImageList::from_df(reading.root, table, &files)?
+        .split(&split)?
+        .label_with(reading.options)
+        .label_from_df(labels)
+}
+
+macro_rules! of_table {
+    ($($source:ty),*) => { $(
+        impl OfTable for $source {
+            fn table_columns(&mut self) -> &mut TableColumns {
+                &mut self.columns
+            }
+        }
+    )* };
+}
+
+of_table!(FromCsv, FromDf);
+
+impl<S: OfTable> ImageDataBunchBuilder<S> {
+    /// The column with the names of the files: the first, unless another is named.
+    pub fn fn_col(mut self, column: impl Into<Column>) -> Self {
+        self.source.table_columns().files.column = column.into();
+        self
+    }
+
+    /// The column with the labels: the second, unless another is named.
+    pub fn label_col(mut self, column: impl Into<Column>) -> Self {
+        self.source.table_columns().labels = vec![column.into()];
+        self
+    }
+
+    /// Several columns of labels; see [`SplitList::label_from_df`](crate::SplitList::label_from_df).
+    pub fn label_cols<C: Into<Column>>(mut self, columns: impl IntoIterator<Item = C>) -> Self {
+        self.source.table_columns().labels = columns.into_iter().map(Into::into).collect();
+        self
+    }
+
+    /// The folder of the files, under the root.
+    pub fn folder(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.source.table_columns().files.folder = Some(folder.into());
+        self
+    }
+
+    /// What is added to each name of a file, such as `.jpg`.
+    pub fn suffix(mut self, suffix: impl Into<String>) -> Self {
+        self.source.table_columns().files.suffix = suffix.into();
+        self
+    }
+
+    /// Does not look whether the files are there.
+    pub fn no_check(mut self) -> Self {
+        self.source.table_columns().files.check = false;
+        self
+    }
+}
+
+impl ImageDataBunchBuilder<FromCsv> {
+    /// The CSV file, under the root: `labels.csv`, unless another is named.
+    pub fn csv_labels(mut self, file: impl Into<PathBuf>) -> Self {
+        self.source.file = file.into();
+        self
+    }
+
+    /// What is between two cells: a comma, unless another is named.
+    pub fn delimiter(mut self, delimiter: u8) -> Self {
+        self.source.options = self.source.options.with_delimiter(delimiter);
+        self
+    }
+
+    /// Whether the first line has the names of the columns; it has, unless this says otherwise.
+    pub fn header(mut self, header: bool) -> Self {
+        self.source.options = self.source.options.with_header(header);
+        self
+    }
+
+    /// The texts that stand for no value: [`MISSING`](crate::MISSING), which are those of pandas, unless
+    /// this says otherwise. `[""]` where `NA` or `None` is the name of a class.
+    pub fn missing<T: Into<String>>(mut self, texts: impl IntoIterator<Item = T>) -> Self {
+        self.source.options = self.source.options.with_missing(texts);
+        self
+    }
+
+    /// How the file is written, in place of all that was said about it before.
+    pub fn csv_options(mut self, options: CsvOptions) -> Self {
+        self.source.options = options;
+        self
+    }
+}

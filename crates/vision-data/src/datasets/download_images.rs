@@ -1,0 +1,452 @@
+//! Many images from a list of URLs.
+
+use std::fmt;
+use std::fs;
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use image::ImageFormat;
+use serde::Serialize;
+
+use crate::download::{Download, Options, parent_of, sync_folder};
+use crate::error::{Error, Result, io_error};
+use crate::figure::printable;
+use crate::files::index::is_image_file;
+use crate::files::text;
+use crate::image::Limits;
+use crate::image::decode::{decode, format_of, read};
+use crate::inspect::doctor::recoverable;
+use crate::progress::Progress;
+use crate::workers;
+
+/// In the destination, for files that are not yet known to be images. Hidden, so that nobody takes
+/// what is in it for one.
+const WORK: &str = ".download";
+
+/// What images are called whose URL has no extension of one.
+const EXTENSIONS: [(ImageFormat, &str); 7] = [
+    (ImageFormat::Jpeg, "jpg"),
+    (ImageFormat::Png, "png"),
+    (ImageFormat::WebP, "webp"),
+    (ImageFormat::Gif, "gif"),
+    (ImageFormat::Bmp, "bmp"),
+    (ImageFormat::Tiff, "tiff"),
+    (ImageFormat::Pnm, "pnm"),
+];
+
+/// How to download images. The defaults suit the results of an image search.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct ImagesConfig {
+    max_images: usize,
+    workers: usize,
+    resume: bool,
+    options: Options,
+    limits: Limits,
+    progress: Progress,
+}
+
+impl Default for ImagesConfig {
+    fn default() -> Self {
+        Self {
+            max_images: 1000,
+            workers: 8,
+            resume: false,
+            options: Options::new()
+                .with_max_size(64 << 20)
+                .with_total_timeout(Duration::from_secs(60)),
+            limits: Limits::default(),
+            progress: Progress::silent(),
+        }
+    }
+}
+
+impl ImagesConfig {
+    /// The defaults, each named at its method.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// How many URLs of the list to fetch, from its beginning (1000).
+    pub fn with_max_images(mut self, images: usize) -> Self {
+        self.max_images = images;
+        self
+    }
+
+    /// How many to fetch at a time (8).
+    pub fn with_workers(mut self, workers: usize) -> Self {
+        self.workers = workers;
+        self
+    }
+
+    /// Whether the destination may hold images of an earlier call with the same list, which are
+    /// kept (no: they are an error).
+    pub fn with_resume(mut self, resume: bool) -> Self {
+        self.resume = resume;
+        self
+    }
+
+    /// Limits, retries and mirror of each download ([`Options::new`] with at most 64 MiB and 60 s).
+    pub fn with_options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// The limits within which images are decoded, to see that they are images.
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Whom to tell how far it has come (nobody).
+    pub fn with_progress(mut self, progress: Progress) -> Self {
+        self.progress = progress;
+        self
+    }
+}
+
+/// What became of each URL.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ImagesReport {
+    /// In the order of the list.
+    pub images: Vec<ImageResult>,
+    /// The URLs that were left out, beyond the number of images that was asked for.
+    pub left_out: usize,
+}
+
+/// What became of a URL.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct ImageResult {
+    /// The URL.
+    pub url: String,
+    /// Where its image is, or would be.
+    #[serde(flatten, serialize_with = "recoverable")]
+    pub path: PathBuf,
+    /// What became of it.
+    pub outcome: ImageOutcome,
+}
+
+/// How a download ended.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[serde(rename_all = "snake_case")]
+#[non_exhaustive]
+pub enum ImageOutcome {
+    /// The image is there.
+    Downloaded {
+        /// Its length.
+        bytes: u64,
+    },
+    /// It was there already.
+    Kept,
+    /// There is no file.
+    Failed {
+        /// Why.
+        reason: String,
+    },
+}
+
+impl ImagesReport {
+    /// The URLs that gave no image.
+    pub fn failed(&self) -> impl Iterator<Item = &ImageResult> {
+        let failed = |image: &&ImageResult| matches!(image.outcome, ImageOutcome::Failed { .. });
+        self.images.iter().filter(failed)
+    }
+}
+
+/// A line with the numbers, and one for each failure; then what to do about these.
+impl fmt::Display for ImagesReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let kept = |image: &&ImageResult| image.outcome == ImageOutcome::Kept;
+        let (kept, failed) = (
+            self.images.iter().filter(kept).count(),
+            self.failed().count(),
+        );
+        writeln!(
+            f,
+            "{} URLs: {} downloaded, {kept} there already, {failed} failed, {} left out",
+            self.images.len() + self.left_out,
+            self.images.len() - kept - failed,
+            self.left_out
+        )?;
+        for image in self.failed() {
+            if let ImageOutcome::Failed { reason } = &image.outcome {
+                writeln!(f, "{}: {}", printable(&image.url), printable(reason))?;
+            }
+        }
+        if failed > 0 {
+            writeln!(
+                f,
+                "To try these again, call it again with the same list and `with_resume(true)`. A URL may be \
+                 corrected; a line that is removed moves the numbers of those after it."
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// The URLs of a text file, one a line. Blank lines are passed over.
+///
+/// # Errors
+///
+/// [`Error::Io`] if it cannot be read, is not UTF-8, or is longer than 256 MiB.
+pub fn urls_in_file(file: impl AsRef<Path>) -> Result<Vec<String>> {
+    text_file::lines(file.as_ref())
+}
+
+/// Downloads images to a folder: `00000000.jpg`, `00000001.png` and so on, numbered by their place
+/// in the list.
+///
+/// fastai's `download_images`. The extension is that of the URL; if it has none of an image, it is that
+/// of the content, where fastai has `.jpg` (and so has the report for a URL that fails). A file under its final name is whole, and was decoded to see that it is an image; what is
+/// none is thrown away, and the reason is in the report. No URL that fails ends the others.
+///
+/// ```no_run
+/// use vision_data::download::{ImagesConfig, download_images, urls_in_file};
+///
+/// let urls = urls_in_file("urls_black_bears.txt")?;
+/// let report = download_images(urls, "bears/black", &ImagesConfig::new().with_max_images(200))?;
+/// println!("{report}");
+/// # Ok::<(), vision_data::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Error::BadOption`] for no workers; [`Error::AlreadyExists`] if one of the files is there and
+/// [`with_resume`](ImagesConfig::with_resume) was not asked for; [`Error::Io`] if the folder cannot
+/// be made.
+pub fn download_images<U: Into<String>>(
+    urls: impl IntoIterator<Item = U>,
+    dest: impl AsRef<Path>,
+    config: &ImagesConfig,
+) -> Result<ImagesReport> {
+    let dest = dest.as_ref();
+    if config.workers == 0 {
+        return Err(Error::BadOption {
+            option: "workers",
+            expected: "at least 1",
+            found: "0".to_owned(),
+        });
+    }
+    let mut urls: Vec<String> = urls.into_iter().map(Into::into).collect();
+    let left_out = urls.len().saturating_sub(config.max_images);
+    urls.truncate(config.max_images);
+    // The report has them as they were given.
+    let sent: Vec<String> = urls.iter().map(|url| escaped(url)).collect();
+    let found: Vec<Option<PathBuf>> = sent
+        .iter()
+        .enumerate()
+        .map(|(place, url)| {
+            names(place, url)
+                .map(|name| dest.join(name))
+                .find(|p| p.exists())
+        })
+        .collect();
+    if let (false, Some(path)) = (config.resume, found.iter().flatten().next()) {
+        return Err(Error::AlreadyExists { path: path.clone() });
+    }
+    let work = dest.join(WORK);
+    fs::create_dir_all(&work).map_err(io_error("create the folder", &work))?;
+    let outcomes = workers::map(sent.len(), config.workers, &config.progress, |place| {
+        if let Some(path) = &found[place] {
+            return (path.clone(), ImageOutcome::Kept);
+        }
+        match bring(place, &sent[place], &work, dest, config) {
+            Ok((path, bytes)) => (path, ImageOutcome::Downloaded { bytes }),
+            Err(error) => {
+                let name = names(place, &sent[place]).next().unwrap_or_default();
+                let reason = reason(&error);
+                (dest.join(name), ImageOutcome::Failed { reason })
+            }
+        }
+    });
+    let images: Vec<ImageResult> = urls
+        .into_iter()
+        .zip(outcomes)
+        .map(|(url, (path, outcome))| ImageResult { url, path, outcome })
+        .collect();
+    let report = ImagesReport { images, left_out };
+    if report.failed().next().is_none() {
+        // Else the parts of downloads that broke off are there for another call.
+        clean(&work);
+    }
+    Ok(report)
+}
+
+/// A URL as a browser sends it: spaces and what is not ASCII in its path as `%20` and the like, and none
+/// around it.
+fn escaped(url: &str) -> String {
+    let url = url.trim();
+    let host = url.find("://").map_or(0, |at| at + 3);
+    let path = url.get(host..).and_then(|rest| rest.find('/'));
+    let (host, path) = url.split_at(path.map_or(url.len(), |at| host + at));
+    let mut escaped = host.to_owned();
+    for byte in path.bytes() {
+        match byte {
+            b' ' | 0x80.. => escaped.push_str(&format!("%{byte:02X}")),
+            byte => escaped.push(char::from(byte)),
+        }
+    }
+    escaped
+}
+
+/// Removes what downloads leave behind, and the folder if nothing else is in it.
+fn clean(work: &Path) {
+    let ours = |name: &str| {
+        let name = name.trim_start_matches('.');
+        name.len() > 8 && name.bytes().take(8).all(|byte| byte.is_ascii_digit())
+    };
+    for entry in fs::read_dir(work).into_iter().flatten().flatten() {
+        if entry.file_name().to_str().is_some_and(ours) {
+            let _ = fs::remove_file(entry.path());
+        }
+    }
+    let _ = fs::remove_dir(work);
+}
+
+/// The image and its length.
+fn bring(
+    place: usize,
+    url: &str,
+    work: &Path,
+    dest: &Path,
+    config: &ImagesConfig,
+) -> Result<(PathBuf, u64)> {
+    let file = work.join(names(place, url).next().unwrap_or_default());
+    // What an earlier call left here may be of another list.
+    let options = config
+        .options
+        .clone()
+        .with_replace(true)
+        .with_progress(false);
+    let download = Download::new(url, &file).nameless().with_options(options);
+    let fetched = download.fetch()?;
+    let decoded = read(&file, &config.limits).and_then(|bytes| {
+        decode(&bytes, &config.limits)?;
+        Ok(format_of(&bytes))
+    });
+    let format = match decoded {
+        Ok(format) => format,
+        Err(problem) => {
+            let _ = fs::remove_file(&file);
+            return Err(Error::BadImage {
+                path: PathBuf::from(url),
+                problem,
+            });
+        }
+    };
+    let position = EXTENSIONS
+        .iter()
+        .position(|(known, _)| Some(*known) == format);
+    let name = names(place, url).nth(position.unwrap_or(0));
+    let name = name.or_else(|| names(place, url).next());
+    let path = dest.join(name.unwrap_or_default());
+    fs::rename(&file, &path).map_err(io_error("rename to", &path))?;
+    sync_folder(parent_of(&path))?;
+    Ok((path, fetched.bytes))
+}
+
+/// What the image of a URL may be called: by the extension of the URL, or by each of `EXTENSIONS`.
+fn names(place: usize, url: &str) -> impl Iterator<Item = String> {
+    let own = extension(url);
+    let others = EXTENSIONS.iter().map(|(_, extension)| *extension);
+    let others = others.filter(move |_| own.is_none());
+    let all = own.into_iter().chain(others);
+    all.map(move |extension| format!("{place:08}.{extension}"))
+}
+
+/// The extension that the path of a URL ends with, if it is that of an image.
+fn extension(url: &str) -> Option<&str> {
+    let path = url.split(['?', '#']).next().unwrap_or(url);
+    let after_scheme = path.split_once("://").map_or(path, |(_, rest)| rest);
+    let (_host, path) = after_scheme.split_once('/')?;
+    let name = path.rsplit('/').next().unwrap_or_default();
+    let (_, extension) = name.rsplit_once('.')?;
+    is_image_file(Path::new(name)).then_some(extension)
+}
+
+/// Why there is no image, and what to do about it. The errors of a download know of one file that has to
+/// be had, from a mirror for instance; here it is one line of many.
+fn reason(error: &Error) -> String {
+    match error {
+        Error::Offline { reason, .. } => {
+            format!("cannot reach it: {reason}; check the URL and the network")
+        }
+        Error::HttpStatus {
+            status, attempts, ..
+        } => {
+            let advice = match *status {
+                429 | 500.. => "it may answer another time",
+                _ => "check the URL, or do without this image",
+            };
+            format!("the server answered HTTP status {status} ({attempts} attempt(s)); {advice}")
+        }
+        Error::Interrupted {
+            found,
+            attempts,
+            reason,
+            ..
+        } => format!(
+            "the download broke off after {found} bytes ({attempts} attempts, last: {reason}); another \
+             call goes on from there"
+        ),
+        error => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_a_server_may_do_another_time_is_told_from_a_url_that_is_wrong() {
+        let of = |status| {
+            reason(&Error::HttpStatus {
+                url: "http://host/a.png".to_owned(),
+                file: PathBuf::from("a.png"),
+                status,
+                attempts: 3,
+            })
+        };
+        assert!(of(503).ends_with("another time") && of(429).ends_with("another time"));
+        assert!(of(404).contains("check the URL") && of(410).contains("check the URL"));
+    }
+
+    #[test]
+    fn a_url_is_sent_as_a_browser_sends_it() {
+        // As `urllib.parse.quote(path, safe="/:?#[]@!$&'()*+,;=%")` of Python.
+        for (url, expected) in [
+            (" http://host/a b.png\t", "http://host/a%20b.png"),
+            (
+                "http://host/käse.jpg?q=ü",
+                "http://host/k%C3%A4se.jpg?q=%C3%BC",
+            ),
+            (
+                "http://host/a%20b.png?c=d&e#f",
+                "http://host/a%20b.png?c=d&e#f",
+            ),
+            ("http://höst", "http://höst"),
+            ("", ""),
+        ] {
+            assert_eq!(escaped(url), expected);
+        }
+    }
+
+    #[test]
+    fn the_extension_is_that_of_the_urls_path_if_an_image_has_it() {
+        for (url, expected) in [
+            ("http://host/a/b.png", Some("png")),
+            ("http://host/b.JPEG?width=3.gif#x", Some("JPEG")),
+            ("http://host/photo", None),
+            ("http://host.png/photo", None),
+            ("http://host.png", None),
+            ("http://host/", None),
+            ("http://host/show.php?image=3.png", None),
+            ("http://host/.png", None),
+            ("", None),
+        ] {
+            assert_eq!(extension(url), expected, "{url}");
+        }
+    }
+}

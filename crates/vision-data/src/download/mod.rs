@@ -1,0 +1,316 @@
+//! One file from the network, whole and verified, or not at all.
+//!
+//! ```no_run
+//! use vision_data::download::Download;
+//!
+//! let fetched = Download::new("https://download.pytorch.org/models/resnet18-f37072fd.pth", "weights/resnet18-f37072fd.pth")
+//!     .with_sha256("f37072fd") // a beginning of at least 8 digits will do
+//!     .with_size(46_830_571)
+//!     .fetch()?;
+//! println!("{} bytes, SHA-256 {}", fetched.bytes, fetched.sha256);
+//! # Ok::<(), vision_data::Error>(())
+//! ```
+//!
+//! What is promised:
+//!
+//! * A file under its final name is complete and verified: bytes go to `NAME.part`, are checked
+//!   and synced, then renamed. A wrong hash leaves nothing behind.
+//! * A file that is there already, put there by hand for instance, is verified and used; if it is
+//!   not the right one the call ends in an error and leaves it alone.
+//! * A download that broke off goes on where it stopped, if the server can tell that the file is
+//!   still the same (or a hash can), and starts anew otherwise.
+//! * Server errors and cut connections are tried again, with a growing pause; a machine without
+//!   network is told so at once. Nothing waits for ever.
+//! * Two processes do not write one file: the second waits at `NAME.lock` and uses the result.
+//!
+//! [`download_images`] brings many images from a list of URLs.
+//!
+//! A mirror replaces the place, not the name: with `VISION_MIRROR` (or [`Options::with_mirror`])
+//! set to a folder or a base URL, the last segment of the URL's path is looked up there, and
+//! nowhere else. Proxies are taken from the usual variables (`HTTPS_PROXY`, `NO_PROXY`).
+
+pub(crate) mod checksum;
+pub(crate) mod http;
+pub(crate) mod lock;
+pub(crate) mod options;
+pub(crate) mod paths;
+
+use std::env;
+use std::fs::{self, File};
+use std::io;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result, io_error};
+use crate::shown::shown;
+
+use crate::download::checksum::Expected;
+use crate::download::options::Mirror;
+
+pub use crate::datasets::download_images::{
+    ImageOutcome, ImageResult, ImagesConfig, ImagesReport, download_images, urls_in_file,
+};
+pub use crate::download::options::Options;
+
+pub(crate) use crate::download::checksum::sha256_of;
+pub(crate) use crate::download::paths::{
+    check_url, file_name, is_http, parent_of, sibling, sync_folder,
+};
+
+/// The environment variable that names a mirror: a folder or a base URL.
+pub const MIRROR_VARIABLE: &str = "VISION_MIRROR";
+
+/// One file to fetch: from where, to where, and what is known of it.
+#[derive(Clone, Debug)]
+#[must_use = "nothing happens before `fetch`"]
+pub struct Download {
+    url: String,
+    file: PathBuf,
+    sha256: Option<String>,
+    size: Option<u64>,
+    /// Whether the path of the URL has to end with a name.
+    named: bool,
+    options: Options,
+}
+
+/// Where a fetched file came from.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
+pub enum Origin {
+    /// It was in place already.
+    Cache,
+    /// It was copied from a mirror folder, or from the file given to [`Download::install`].
+    Folder,
+    /// It was downloaded, from the URL or a mirror.
+    Network,
+}
+
+/// A file that is complete and verified.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Fetched {
+    /// The file.
+    pub path: PathBuf,
+    /// Its length, in bytes.
+    pub bytes: u64,
+    /// Its SHA-256, as 64 lower-case hexadecimal digits.
+    pub sha256: String,
+    /// Where it came from.
+    pub origin: Origin,
+}
+
+impl Download {
+    /// `url` (http or https) to `file`. Missing folders are made.
+    pub fn new(url: impl Into<String>, file: impl Into<PathBuf>) -> Self {
+        Self {
+            url: url.into(),
+            file: file.into(),
+            sha256: None,
+            size: None,
+            named: true,
+            options: Options::default(),
+        }
+    }
+
+    /// The SHA-256 it must have: 64 hexadecimal digits, or a beginning of at least 8 (the names of
+    /// torchvision's weights carry 8).
+    pub fn with_sha256(mut self, digits: impl Into<String>) -> Self {
+        self.sha256 = Some(digits.into());
+        self
+    }
+
+    /// The length it must have, in bytes.
+    pub fn with_size(mut self, bytes: u64) -> Self {
+        self.size = Some(bytes);
+        self
+    }
+
+    /// Takes a URL whose path ends with no name of a file, too. A mirror has no such file.
+    fn nameless(mut self) -> Self {
+        self.named = false;
+        self
+    }
+
+    /// How to download.
+    pub fn with_options(mut self, options: Options) -> Self {
+        self.options = options;
+        self
+    }
+
+    /// Brings the file to its place, or finds it there.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadUrl`] and [`Error::BadHash`] before anything is done; [`Error::NotTheFile`] if
+    /// another file is in the place; [`Error::Offline`], [`Error::HttpStatus`] and
+    /// [`Error::Interrupted`] when the file cannot be had; [`Error::NotInMirror`];
+    /// [`Error::SizeMismatch`], [`Error::HashMismatch`] and [`Error::TooLarge`] when it is not what
+    /// was meant; [`Error::Locked`]; [`Error::Io`].
+    pub fn fetch(&self) -> Result<Fetched> {
+        self.bring(None)
+    }
+
+    /// Brings a copy of a file of this machine to the place, under the same checks and the same lock as
+    /// [`fetch`](Self::fetch). If the right file is in place already, that one is used.
+    ///
+    /// # Errors
+    ///
+    /// As [`fetch`](Self::fetch), less those of the network; [`Error::Io`] if `original` cannot be read.
+    pub fn install(&self, original: &Path) -> Result<Fetched> {
+        self.bring(Some(original))
+    }
+
+    fn bring(&self, original: Option<&Path>) -> Result<Fetched> {
+        match self.named {
+            true => file_name(&self.url).map(drop)?,
+            false => check_url(&self.url)?,
+        }
+        let expected = Expected::new(self.sha256.as_deref(), self.size)?;
+        if let Some(found) = self.in_place(&expected)? {
+            return Ok(found);
+        }
+
+        let folder = parent_of(&self.file);
+        fs::create_dir_all(folder).map_err(io_error("create the folder", folder))?;
+        let lock = sibling(&self.file, ".lock");
+        let _lock = lock::acquire(&lock, self.options.lock_timeout)?;
+        // Whoever held the lock may have brought the file.
+        if let Some(found) = self.in_place(&expected)? {
+            return Ok(found);
+        }
+
+        let part = sibling(&self.file, ".part");
+        let (bytes, sha256, origin) = match self.source(original)? {
+            Source::Folder(original) => {
+                self.copy(&original, &part)?;
+                let from = shown(original);
+                let (bytes, sha256) = self.verify(&part, &from, &expected)?;
+                (bytes, sha256, Origin::Folder)
+            }
+            Source::Http(url) => {
+                let resumed = http::get(self, &url, &part)?;
+                let verified = match self.verify(&part, &url, &expected) {
+                    // The older bytes may be to blame, so they get no second chance.
+                    Err(Error::HashMismatch { .. } | Error::SizeMismatch { .. }) if resumed => {
+                        http::get(self, &url, &part)?;
+                        self.verify(&part, &url, &expected)
+                    }
+                    verified => verified,
+                };
+                let (bytes, sha256) = verified?;
+                (bytes, sha256, Origin::Network)
+            }
+        };
+        commit(&part, &self.file)?;
+        Ok(Fetched {
+            path: self.file.clone(),
+            bytes,
+            sha256,
+            origin,
+        })
+    }
+
+    /// The file in place, verified, unless there is none or it is to be replaced.
+    fn in_place(&self, expected: &Expected) -> Result<Option<Fetched>> {
+        if self.options.replace || !self.file.is_file() {
+            return Ok(None);
+        }
+        let (bytes, sha256) = expected
+            .check(&self.file)?
+            .map_err(|mismatch| mismatch.in_place(&self.url, &self.file))?;
+        Ok(Some(Fetched {
+            path: self.file.clone(),
+            bytes,
+            sha256,
+            origin: Origin::Cache,
+        }))
+    }
+
+    /// Checks the finished `part` and removes it if it is wrong.
+    fn verify(&self, part: &Path, from: &str, expected: &Expected) -> Result<(u64, String)> {
+        expected.check(part)?.map_err(|mismatch| {
+            http::discard(part);
+            mismatch.fetched(from, &self.file)
+        })
+    }
+
+    fn source(&self, original: Option<&Path>) -> Result<Source> {
+        if let Some(original) = original {
+            return Ok(Source::Folder(original.to_owned()));
+        }
+        let mirror = match &self.options.mirror {
+            Mirror::Never => None,
+            Mirror::At(mirror) => Some(mirror.clone()),
+            Mirror::Environment => env::var_os(MIRROR_VARIABLE)
+                .filter(|mirror| !mirror.is_empty())
+                .map(|mirror| mirror.to_string_lossy().into_owned()),
+        };
+        Ok(match mirror {
+            None => Source::Http(self.url.clone()),
+            Some(base) if is_http(&base) => {
+                let name = file_name(&self.url)?;
+                Source::Http(format!("{}/{name}", base.trim_end_matches('/')))
+            }
+            Some(folder) => {
+                let path = Path::new(&folder).join(file_name(&self.url)?);
+                if !path.is_file() {
+                    return Err(Error::NotInMirror {
+                        url: self.url.clone(),
+                        path,
+                    });
+                }
+                Source::Folder(path)
+            }
+        })
+    }
+
+    fn copy(&self, original: &Path, part: &Path) -> Result<()> {
+        // A folder cannot be copied, and a pipe without a writer would wait for ever.
+        let metadata = fs::metadata(original).map_err(io_error("open", original))?;
+        if !metadata.is_file() {
+            let reason = io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
+            return Err(io_error("copy", original)(reason));
+        }
+        let mut from = File::open(original).map_err(io_error("open", original))?;
+        let length = metadata.len();
+        self.check_length(&shown(original), length)?;
+        let mut to = File::create(part).map_err(io_error("create", part))?;
+        io::copy(&mut from, &mut to).map_err(io_error("copy to", part))?;
+        Ok(())
+    }
+
+    /// Refuses an announced length that cannot be right, before any byte is moved.
+    fn check_length(&self, url: &str, length: u64) -> Result<()> {
+        match self.size {
+            Some(expected) if expected != length => Err(Error::SizeMismatch {
+                url: url.to_owned(),
+                file: self.file.clone(),
+                expected,
+                found: length,
+            }),
+            _ if length > self.options.max_size => Err(Error::TooLarge {
+                url: url.to_owned(),
+                limit: self.options.max_size,
+                found: length,
+            }),
+            _ => Ok(()),
+        }
+    }
+}
+
+enum Source {
+    Folder(PathBuf),
+    Http(String),
+}
+
+/// Gives the finished part its final name, so that a crash at any moment leaves either no file of
+/// that name or all of it: contents first, then the name, then the folder that holds the name.
+fn commit(part: &Path, file: &Path) -> Result<()> {
+    File::options()
+        .write(true)
+        .open(part)
+        .and_then(|handle| handle.sync_all())
+        .map_err(io_error("sync", part))?;
+    fs::rename(part, file).map_err(io_error("rename to", file))?;
+    http::forget(part);
+    sync_folder(parent_of(file))
+}

@@ -1,0 +1,246 @@
+//! Figures: pictures with titles, lines and text, saved as PNG or SVG.
+
+pub(crate) mod font;
+pub(crate) mod grid;
+pub(crate) mod png;
+pub(crate) mod raster;
+pub(crate) mod svg;
+pub(crate) mod text;
+
+use std::path::Path;
+
+use image::RgbImage;
+
+use crate::atomic;
+use crate::error::{Error, Result};
+
+pub use crate::figure::font::{shorten, width};
+pub use crate::figure::grid::{Caption, ImageGrid};
+pub use crate::figure::text::{Anchor, Text};
+pub(crate) use crate::figure::text::{is_printable, printable};
+
+/// A colour: red, green, blue.
+pub type Rgb = [u8; 3];
+
+/// Black.
+pub const BLACK: Rgb = [0; 3];
+/// Grey.
+pub const GREY: Rgb = [128; 3];
+/// White.
+pub const WHITE: Rgb = [255; 3];
+
+/// As much as a picture may have: 100 megapixels are 300 MB.
+const MOST_PIXELS: u64 = 100_000_000;
+
+/// A rectangle; x grows to the right and y downwards.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Area {
+    /// Left edge.
+    pub x: f32,
+    /// Upper edge.
+    pub y: f32,
+    /// To the right.
+    pub width: f32,
+    /// Downwards.
+    pub height: f32,
+}
+
+/// One thing to draw.
+#[derive(Clone, Debug)]
+pub(crate) enum Shape {
+    Rect {
+        area: Area,
+        fill: Rgb,
+    },
+    /// A line through all points, with round ends and joints. A single point is a dot.
+    Line {
+        points: Vec<(f32, f32)>,
+        width: f32,
+        colour: Rgb,
+    },
+    Text(Text),
+    /// A picture stretched to the area: its pixels stay sharp squares when it grows.
+    Image {
+        area: Area,
+        pixels: RgbImage,
+    },
+}
+
+/// A picture made of shapes and text, to be saved as PNG or SVG.
+///
+/// Lengths are in pixels of the SVG; the PNG has [`scale`](Self::with_scale) times as many.
+#[derive(Clone, Debug)]
+pub struct Figure {
+    title: String,
+    width: f32,
+    height: f32,
+    scale: f32,
+    shapes: Vec<Shape>,
+}
+
+impl Figure {
+    /// A white figure. `title` is for the reader of the SVG's source and for screen readers; it is not
+    /// drawn.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FigureTooLarge`] beyond 100 megapixels.
+    pub fn new(title: &str, width: f32, height: f32) -> Result<Self> {
+        let figure = Self {
+            title: printable(title),
+            width: width.ceil(),
+            height: height.ceil(),
+            scale: 1.0,
+            shapes: Vec::new(),
+        };
+        figure.with_scale(1.0)
+    }
+
+    /// Sets the resolution of the PNG: 2 gives twice as many pixels in each direction. Default 1.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadOption`] if `scale` is not within 0.1 and 10, [`Error::FigureTooLarge`] beyond 100 megapixels.
+    pub fn with_scale(mut self, scale: f32) -> Result<Self> {
+        if !(0.1..=10.0).contains(&scale) {
+            let expected = "a number from 0.1 to 10";
+            return Err(Error::BadOption {
+                option: "scale",
+                expected,
+                found: scale.to_string(),
+            });
+        }
+        self.scale = scale;
+        let pixels = |length: f32| (length * scale).round() as u64;
+        let (width, height) = (pixels(self.width), pixels(self.height));
+        if width.saturating_mul(height) > MOST_PIXELS {
+            return Err(Error::FigureTooLarge {
+                width,
+                height,
+                limit: MOST_PIXELS,
+            });
+        }
+        Ok(self)
+    }
+
+    /// Width in pixels, at scale 1.
+    pub fn width(&self) -> f32 {
+        self.width
+    }
+
+    /// Height in pixels, at scale 1.
+    pub fn height(&self) -> f32 {
+        self.height
+    }
+
+    /// The figure as an SVG document. Text stays text, in DejaVu Sans or Verdana.
+    pub fn to_svg(&self) -> String {
+        svg::write(self)
+    }
+
+    /// The figure as pixels.
+    pub fn to_rgb_image(&self) -> RgbImage {
+        raster::draw(self)
+    }
+
+    /// The figure as a PNG file.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Encode`] if the encoder refuses.
+    pub fn to_png(&self) -> Result<Vec<u8>> {
+        png::encode(&self.to_rgb_image())
+    }
+
+    /// Saves the figure as PNG or SVG, by the extension of the path. The file is whole or absent: it is
+    /// written beside its place and then renamed, over a file that may be there.
+    ///
+    /// A PNG has the letters of DejaVu Sans: Latin, Greek, Cyrillic, Armenian, Georgian, and of Hebrew and
+    /// Arabic single letters from left to right. Others, as those of Chinese, Japanese, Korean, Thai and
+    /// Hindi, are empty boxes. In an SVG text stays text, in whatever fonts its viewer has: choose that
+    /// for names in such a script.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::FigureExtension`] for other extensions, [`Error::Io`] if the file cannot be written.
+    pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        let extension = path.extension().unwrap_or_default().to_string_lossy();
+        let bytes = match extension.to_lowercase().as_str() {
+            "png" => self.to_png()?,
+            "svg" => self.to_svg().into_bytes(),
+            _ => {
+                let found = extension.into_owned();
+                return Err(Error::FigureExtension {
+                    path: path.to_owned(),
+                    found,
+                });
+            }
+        };
+        atomic::write(path, &bytes)
+    }
+
+    /// Adds a filled rectangle, of which what lies beyond the edge is cut off.
+    pub fn rect(&mut self, x: f32, y: f32, width: f32, height: f32, fill: Rgb) {
+        let clip = |start: f32, length: f32, end: f32| {
+            let (from, to) = (start.max(0.0), (start + length).min(end));
+            (start <= end && start + length >= 0.0).then_some((from, (to - from).max(0.0)))
+        };
+        let across = clip(x, width, self.width);
+        if let (Some((x, width)), Some((y, height))) = (across, clip(y, height, self.height)) {
+            let area = Area {
+                x,
+                y,
+                width,
+                height,
+            };
+            self.shapes.push(Shape::Rect { area, fill });
+        }
+    }
+
+    /// Adds the outline of a rectangle, one pixel wide, just outside it.
+    pub fn frame(&mut self, area: Area, colour: Rgb) {
+        let Area {
+            x,
+            y,
+            width,
+            height,
+        } = area;
+        self.rect(x - 1.0, y - 1.0, width + 2.0, 1.0, colour);
+        self.rect(x - 1.0, y + height, width + 2.0, 1.0, colour);
+        self.rect(x - 1.0, y, 1.0, height, colour);
+        self.rect(x + width, y, 1.0, height, colour);
+    }
+
+    /// Adds a line through all points, with round ends and joints; a single point is a dot.
+    pub fn line(&mut self, points: Vec<(f32, f32)>, width: f32, colour: Rgb) {
+        self.shapes.push(Shape::Line {
+            points,
+            width,
+            colour,
+        });
+    }
+
+    /// Adds a line of text, no larger than the figure.
+    pub fn text(&mut self, text: Text) {
+        let size = text.size.min(self.width.max(self.height));
+        if [text.x, text.y, size].iter().all(|x| x.is_finite()) {
+            self.shapes.push(Shape::Text(Text { size, ..text }));
+        }
+    }
+
+    /// Adds a picture, stretched to the area, which is no larger than the figure: its pixels stay sharp
+    /// squares when it grows.
+    pub fn image(&mut self, area: Area, pixels: RgbImage) {
+        let area = Area {
+            width: area.width.min(self.width),
+            height: area.height.min(self.height),
+            ..area
+        };
+        let sides = [area.x, area.y, area.width, area.height];
+        // A picture without pixels has nothing to stretch.
+        if pixels.width() > 0 && pixels.height() > 0 && sides.iter().all(|x| x.is_finite()) {
+            self.shapes.push(Shape::Image { area, pixels });
+        }
+    }
+}

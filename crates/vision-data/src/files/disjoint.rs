@@ -1,0 +1,136 @@
+//! Parts of a set that share no image: else validation would measure what was trained on.
+
+use std::collections::{HashMap, HashSet};
+use std::ffi::OsStr;
+use std::fs;
+use std::path::{Component, Path, PathBuf};
+
+use crate::error::{Error, Result, io_error};
+use crate::files::folder_id::Folders;
+use crate::files::index::describe_folder;
+use crate::shown::shown;
+
+/// Refuses images that are in both parts, which have names for messages. A folder that is reached by
+/// several paths, through links, is one folder; a link to a single file is a file of its own.
+pub(crate) fn check_apart<'a, P: AsRef<Path> + ?Sized + 'a>(
+    (first, ours): (&'static str, impl IntoIterator<Item = &'a P>),
+    (second, theirs): (&'static str, impl IntoIterator<Item = &'a P>),
+) -> Result<()> {
+    let mut places = Places::default();
+    let theirs = theirs.into_iter().map(|path| places.of(path.as_ref()));
+    let theirs: HashSet<Place> = theirs.collect();
+    let ours = ours.into_iter().map(AsRef::as_ref);
+    let mut shared = ours.filter(|path| theirs.contains(&places.of(path)));
+    match shared.next() {
+        None => Ok(()),
+        Some(path) => Err(Error::OnBothSides {
+            parts: [first, second],
+            first: path.into(),
+            count: 1 + shared.count(),
+        }),
+    }
+}
+
+/// The number of a folder, and the name of a file in it.
+type Place<'a> = (usize, &'a OsStr);
+
+/// Numbers folders, those that are one with one number.
+#[derive(Default)]
+struct Places<'a> {
+    by_path: HashMap<&'a OsStr, usize>,
+    folders: Folders,
+    /// Files mostly come folder by folder.
+    last: Option<(&'a OsStr, usize)>,
+}
+
+impl<'a> Places<'a> {
+    fn of(&mut self, file: &'a Path) -> Place<'a> {
+        let (Some(folder), Some(name)) = (file.parent(), file.file_name()) else {
+            return (usize::MAX, file.as_os_str());
+        };
+        let path = folder.as_os_str();
+        let number = match self.last {
+            Some((last, number)) if last == path => number,
+            _ => self.number(folder),
+        };
+        self.last = Some((path, number));
+        (number, name)
+    }
+
+    fn number(&mut self, folder: &'a Path) -> usize {
+        let unknown = usize::MAX - 1 - self.by_path.len();
+        let folders = &mut self.folders;
+        // One that is not there is known by its path alone.
+        let new = || folders.meet(folder).map_or(unknown, |(number, _)| number);
+        *self.by_path.entry(folder.as_os_str()).or_insert_with(new)
+    }
+}
+
+/// The folder of a part under the root.
+pub(crate) fn part_folder(root: &Path, name: &str, part: &'static str) -> Result<PathBuf> {
+    let inside = |path: &Path| {
+        let mut components = path.components().peekable();
+        components.peek().is_some() && components.all(|c| matches!(c, Component::Normal(_)))
+    };
+    // "." and "..", and links, are ways to name one folder twice.
+    if !(inside(Path::new(name)) || Path::new(name).is_absolute()) {
+        return Err(Error::BadOption {
+            option: "folder of a part",
+            expected: "one under the root, such as \"train\", or an absolute path (to split the \
+                       images of the root itself use `valid_pct`)",
+            found: format!("{name:?} for the {part} images"),
+        });
+    }
+    let folder = root.join(name);
+    if folder.is_dir() {
+        return Ok(folder);
+    }
+    let (option, others): (_, &[&str]) = match part {
+        "training" => ("train", &["train", "training"]),
+        "validation" => ("valid", &["valid", "val", "validation", "dev", "test"]),
+        _ => ("test", &["test", "testing"]),
+    };
+    let mut found = describe_folder(root);
+    if let Some(other) = others.iter().find(|other| root.join(other).is_dir()) {
+        found.push_str(&format!(", of which `.{option}({other:?})` may be meant"));
+    }
+    Err(Error::MissingFolder {
+        folder: root.to_owned(),
+        name: name.to_owned(),
+        part,
+        found,
+    })
+}
+
+/// Refuses two folders of which one is, or is in, the other, by a link too.
+pub(crate) fn check_folders_apart(train: &Path, valid: &Path) -> Result<()> {
+    if !overlap(train, valid)? {
+        return Ok(());
+    }
+    Err(Error::BadOption {
+        option: "folders",
+        expected: "one of its own for training and for validation",
+        found: format!(
+            "{}, and {} which is the same, or in it or around it",
+            shown(train),
+            shown(valid)
+        ),
+    })
+}
+
+/// Those of the others that are neither the folder itself nor in it nor around it: what it has in
+/// common with them it has by links.
+pub(crate) fn apart_from<'a>(
+    folder: &Path,
+    others: impl Iterator<Item = &'a Path>,
+) -> Vec<&'a Path> {
+    let apart = |other: &&Path| overlap(folder, other).is_ok_and(|overlap| !overlap);
+    others.filter(apart).collect()
+}
+
+/// Whether one folder is the other, or in it.
+fn overlap(a: &Path, b: &Path) -> Result<bool> {
+    let real = |folder| fs::canonicalize(folder).map_err(io_error("read the folder", folder));
+    let (a, b) = (real(a)?, real(b)?);
+    Ok(a.starts_with(&b) || b.starts_with(&a))
+}

@@ -1,0 +1,370 @@
+//! Finding image files in a folder.
+
+use std::ffi::{OsStr, OsString};
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::error::{Error, Result, io_error};
+use crate::files::folder_id::Folders;
+use crate::progress::{Progress, Tracker};
+use crate::shown::shown;
+
+/// The extensions of image files, in lower case; a file's own may be in any case. The list is the
+/// same on every machine, where fastai's depends on the system's table of types.
+pub const IMAGE_EXTENSIONS: [&str; 14] = [
+    "bmp", "gif", "jfif", "jpe", "jpeg", "jpg", "pbm", "pgm", "png", "pnm", "ppm", "tif", "tiff",
+    "webp",
+];
+
+/// The extensions of pictures in formats that are not read here, in lower case. Files of such names are no
+/// items, and [`Index::unread`] has them, so that they do not vanish without a word.
+pub const UNREAD_EXTENSIONS: [&str; 26] = [
+    "arw", "avif", "cr2", "cr3", "dds", "dng", "exr", "hdr", "heic", "heif", "hif", "ico", "j2k",
+    "jp2", "jxl", "nef", "orf", "pcx", "psd", "qoi", "raf", "rw2", "svg", "svgz", "tga", "xcf",
+];
+
+/// What to do about a folder that cannot be read.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnreadableFolders {
+    /// End with an error that names it.
+    #[default]
+    Fail,
+    /// Go on without what is in it; [`Index::skipped`] lists it.
+    Skip,
+}
+
+/// How to look for files.
+#[derive(Clone, Debug, Default)]
+#[must_use]
+pub struct IndexConfig {
+    unreadable: UnreadableFolders,
+    progress: Progress,
+}
+
+impl IndexConfig {
+    /// Fails where a folder cannot be read, and reports to nobody.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What to do about a folder that cannot be read.
+    pub fn with_unreadable(mut self, unreadable: UnreadableFolders) -> Self {
+        self.unreadable = unreadable;
+        self
+    }
+
+    /// Whom to tell how many files were found, and how long the rest may take.
+    pub fn with_progress(mut self, progress: Progress) -> Self {
+        self.progress = progress;
+        self
+    }
+}
+
+/// The image files of a folder.
+#[derive(Clone, Debug, Default)]
+#[non_exhaustive]
+pub struct Index {
+    /// The files, sorted by path.
+    pub files: Vec<PathBuf>,
+    /// The folders that could not be read, in order.
+    pub skipped: Vec<SkippedFolder>,
+    /// Pictures in formats that are not read ([`UNREAD_EXTENSIONS`]), sorted by path.
+    pub unread: Vec<PathBuf>,
+}
+
+impl Index {
+    /// The files, and what was passed over.
+    pub(crate) fn apart(self) -> (Vec<PathBuf>, PassedOver) {
+        let passed = PassedOver {
+            folders: self.skipped,
+            unread: self.unread,
+        };
+        (self.files, passed)
+    }
+}
+
+/// What is in folders and not among the files.
+#[derive(Clone, Debug, Default)]
+pub(crate) struct PassedOver {
+    /// Could not be read.
+    pub(crate) folders: Vec<SkippedFolder>,
+    /// Pictures in other formats.
+    pub(crate) unread: Vec<PathBuf>,
+}
+
+impl PassedOver {
+    pub(crate) fn extend(&mut self, more: Self) {
+        self.folders.extend(more.folders);
+        self.unread.extend(more.unread);
+    }
+}
+
+/// A folder that could not be read.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct SkippedFolder {
+    /// The folder.
+    pub path: PathBuf,
+    /// What the system said.
+    pub reason: String,
+}
+
+/// All image files in a folder and the folders in it, sorted by path.
+///
+/// Hidden files and folders (their names begin with a dot) are passed over. Links to folders are
+/// followed, and each folder is read once, so that a loop of links ends. A link that leads nowhere
+/// counts as a file, which cannot be opened later.
+///
+/// # Errors
+///
+/// [`Error::NotAFolder`] if it is none, [`Error::Io`] with the folder that cannot be read.
+///
+/// ```
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let folder = folder.path();
+/// std::fs::write(folder.join("b.PNG"), "")?;
+/// std::fs::write(folder.join("a.jpg"), "")?;
+/// std::fs::write(folder.join("labels.csv"), "")?;
+///
+/// let files = vision_data::files::index::image_files(folder)?;
+/// assert_eq!(files, [folder.join("a.jpg"), folder.join("b.PNG")]);
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn image_files(folder: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
+    index(folder, &IndexConfig::default()).map(|index| index.files)
+}
+
+/// As [`image_files`], with a choice of what to do about unreadable folders, and with progress.
+///
+/// # Errors
+///
+/// As [`image_files`]; with [`UnreadableFolders::Skip`] only for `folder` itself.
+///
+/// ```
+/// # let folder = tempfile::tempdir().unwrap();
+/// use vision_data::files::index::{IndexConfig, UnreadableFolders, index};
+///
+/// let config = IndexConfig::new().with_unreadable(UnreadableFolders::Skip);
+/// let found = index(folder.path(), &config)?;
+/// assert!(found.files.is_empty() && found.skipped.is_empty());
+/// # Ok::<(), vision_data::Error>(())
+/// ```
+pub fn index(folder: impl AsRef<Path>, config: &IndexConfig) -> Result<Index> {
+    index_outside::<&Path>(folder.as_ref(), &[], config)
+}
+
+/// Whether the extension is that of an image.
+pub fn is_image_file(path: &Path) -> bool {
+    has_extension(path, &IMAGE_EXTENSIONS)
+}
+
+fn has_extension(path: &Path, extensions: &[&str]) -> bool {
+    let extension = path.extension().and_then(|extension| extension.to_str());
+    let is = |found: &str| {
+        extensions
+            .iter()
+            .any(|known| known.eq_ignore_ascii_case(found))
+    };
+    extension.is_some_and(is)
+}
+
+/// The image files in a folder, and of the folders in it only how many there are.
+pub(crate) fn index_directly(folder: &Path) -> Result<(Index, usize)> {
+    check_folder(folder)?;
+    let listing = Listing::read(folder, 1.0, &mut Folders::default())?.unwrap_or_default();
+    let mut index = Index::default();
+    for entry in listing.entries {
+        match entry.kind {
+            Kind::Image => index.files.push(joined(folder, &entry.name)),
+            Kind::Unread => index.unread.push(joined(folder, &entry.name)),
+            Kind::Folder => {}
+        }
+    }
+    Ok((index, listing.folders))
+}
+
+/// As [`index`], without what is in the folders `outside`, by whatever path one comes there.
+pub(crate) fn index_outside<P: AsRef<Path>>(
+    folder: &Path,
+    outside: &[P],
+    config: &IndexConfig,
+) -> Result<Index> {
+    check_folder(folder)?;
+    let mut index = Index::default();
+    let mut seen = Folders::default();
+    let tracker = Tracker::new(&config.progress);
+    let mut finished = 0.0;
+    // The folders that are being read, one in the other, each with what is left of its entries. In
+    // a folder entries are sorted by name, so that files are met in the order of their paths, and
+    // of two links to one folder always the same one is followed.
+    let mut open = vec![Listing::read(folder, 1.0, &mut seen)?.unwrap_or_default()];
+    let outside = outside.iter().map(AsRef::as_ref);
+    for folder in outside {
+        // One that cannot be looked at cannot be come to either.
+        let _ = seen.meet(folder);
+    }
+    while let Some(listing) = open.last_mut() {
+        let Some(entry) = listing.entries.next() else {
+            finished += listing.own_share();
+            open.pop();
+            continue;
+        };
+        let path = joined(&listing.folder, &entry.name);
+        match entry.kind {
+            Kind::Image => {
+                index.files.push(path);
+                tracker.add(1, |_| finished);
+                continue;
+            }
+            Kind::Unread => {
+                index.unread.push(path);
+                continue;
+            }
+            Kind::Folder => {}
+        }
+        let share = listing.share / listing.folders as f64;
+        match Listing::read(&path, share, &mut seen) {
+            Ok(Some(listing)) => open.push(listing),
+            Ok(None) => finished += share,
+            Err(Error::Io { path, source, .. }) if config.unreadable == UnreadableFolders::Skip => {
+                finished += share;
+                index.skipped.push(SkippedFolder {
+                    path,
+                    reason: source.to_string(),
+                });
+            }
+            Err(error) => return Err(error),
+        }
+    }
+    tracker.finish();
+    Ok(index)
+}
+
+/// What is left to do of a folder.
+#[derive(Default)]
+struct Listing {
+    folder: PathBuf,
+    entries: std::vec::IntoIter<Entry>,
+    /// Its part of all work, guessed: folders of one folder are taken to be of one size.
+    share: f64,
+    /// How many folders are in it.
+    folders: usize,
+}
+
+struct Entry {
+    name: OsString,
+    kind: Kind,
+}
+
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Kind {
+    Folder,
+    Image,
+    /// A picture in a format that is not read.
+    Unread,
+}
+
+impl Listing {
+    /// The image files and folders in a folder, sorted by name; none if it was seen already.
+    fn read(folder: &Path, share: f64, seen: &mut Folders) -> Result<Option<Self>> {
+        let met = seen.meet(folder);
+        let (_, is_new) = met.map_err(io_error("read the folder", folder))?;
+        if !is_new {
+            return Ok(None);
+        }
+        let mut entries = Vec::new();
+        let mut folders = 0;
+        for entry in fs::read_dir(folder).map_err(io_error("read the folder", folder))? {
+            let entry = entry.map_err(io_error("read the folder", folder))?;
+            let name = entry.file_name();
+            if is_hidden(&name) {
+                continue;
+            }
+            let kind = entry
+                .file_type()
+                .map_err(|source| io_error("look at", &entry.path())(source))?;
+            // Only a link needs a second look at what it leads to.
+            let target = kind.is_symlink().then(|| fs::metadata(entry.path()).ok());
+            let target = target.flatten();
+            let is_folder = kind.is_dir() || target.as_ref().is_some_and(fs::Metadata::is_dir);
+            // A link to nowhere is a file that cannot be opened; one to a pipe or device is none.
+            let is_file = kind.is_file()
+                || kind.is_symlink() && target.as_ref().is_none_or(fs::Metadata::is_file);
+            let path = Path::new(&name);
+            let kind = match is_file {
+                _ if is_folder => Kind::Folder,
+                true if is_image_file(path) => Kind::Image,
+                true if has_extension(path, &UNREAD_EXTENSIONS) => Kind::Unread,
+                _ => continue,
+            };
+            folders += usize::from(is_folder);
+            entries.push(Entry { name, kind });
+        }
+        entries.sort_unstable_by(|a, b| a.name.cmp(&b.name));
+        Ok(Some(Self {
+            folder: folder.to_owned(),
+            entries: entries.into_iter(),
+            share,
+            folders,
+        }))
+    }
+
+    /// The part of the work that no folder in it has.
+    fn own_share(&self) -> f64 {
+        if self.folders == 0 { self.share } else { 0.0 }
+    }
+}
+
+/// `folder/name`, without the spare memory that `Path::join` may leave: there are millions.
+fn joined(folder: &Path, name: &OsStr) -> PathBuf {
+    let mut path = PathBuf::with_capacity(folder.as_os_str().len() + 1 + name.len());
+    path.push(folder);
+    path.push(name);
+    path
+}
+
+/// What a folder holds, for an error message: "train/, valid/, labels.csv and 3 more".
+pub(crate) fn describe_folder(folder: &Path) -> String {
+    const MOST: usize = 8;
+    let Ok(entries) = fs::read_dir(folder) else {
+        return "a folder that cannot be read".to_owned();
+    };
+    let mut names: Vec<String> = entries
+        .flatten()
+        .map(|entry| {
+            let slash = if entry.path().is_dir() { "/" } else { "" };
+            format!("{}{slash}", shown(entry.file_name()))
+        })
+        .collect();
+    names.sort_unstable();
+    match names.len() {
+        0 => "an empty folder".to_owned(),
+        n if n <= MOST => names.join(", "),
+        n => {
+            names.truncate(MOST);
+            format!("{} and {} more", names.join(", "), n - MOST)
+        }
+    }
+}
+
+pub(crate) fn check_folder(path: &Path) -> Result<()> {
+    let found = match fs::metadata(path) {
+        Ok(metadata) if metadata.is_dir() => return Ok(()),
+        Ok(_) => "it is a file",
+        Err(_) if path.as_os_str().is_empty() => {
+            "the path is empty; the folder that the program runs in is \".\""
+        }
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "there is nothing there",
+        Err(source) => return Err(io_error("read the folder", path)(source)),
+    };
+    Err(Error::NotAFolder {
+        path: path.to_owned(),
+        found,
+    })
+}
+
+fn is_hidden(name: &OsStr) -> bool {
+    name.as_encoded_bytes().first() == Some(&b'.')
+}

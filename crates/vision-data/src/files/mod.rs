@@ -1,0 +1,6 @@
+//! Finding image files.
+
+pub(crate) mod disjoint;
+pub(crate) mod folder_id;
+pub mod index;
+pub(crate) mod text;

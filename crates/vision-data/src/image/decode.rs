@@ -1,0 +1,328 @@
+//! From the bytes of a file to pixels, within limits, whatever the bytes.
+
+use std::fs::{self, File};
+use std::io::{self, Cursor, Read as _};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+
+use image::error::{ImageError, UnsupportedErrorKind};
+use image::metadata::Orientation;
+use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, RgbImage};
+use memchr::memchr;
+use serde::{Deserialize, Serialize};
+use thiserror::Error;
+
+/// How much one picture may ask for. Checked before memory is set aside for its pixels.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Limits {
+    /// Width times height; 200 million by default.
+    pub max_pixels: u64,
+    /// The bytes of the file, and of its pixels as they are stored in it; 1 GiB by default.
+    pub max_bytes: u64,
+}
+
+impl Default for Limits {
+    fn default() -> Self {
+        Self {
+            max_pixels: 200_000_000,
+            max_bytes: 1 << 30,
+        }
+    }
+}
+
+/// What to do about a picture whose pixels are of a kind that is not read here.
+const CONVERT: &str = "convert it to RGB or grey with 8 bits a channel, as PNG for instance";
+
+/// What is wrong with a picture.
+#[derive(Clone, Debug, PartialEq, Eq, Error)]
+#[non_exhaustive]
+pub enum ImageProblem {
+    /// The file cannot be read.
+    #[error("it cannot be read: {0}")]
+    Unreadable(String),
+    /// The file has no byte, or the picture no pixel.
+    #[error("it is empty")]
+    Empty,
+    /// The content begins like no format that is read here.
+    #[error(
+        "it begins with {found}, which is none of JPEG, PNG, WebP, BMP, GIF, TIFF and PNM (PBM, PGM, \
+         PPM); the content counts, not the extension"
+    )]
+    UnknownFormat {
+        /// The first bytes.
+        found: String,
+    },
+    /// The picture has, or claims to have, too many pixels.
+    #[error("it claims {width}x{height} pixels, more than the limit of {limit}")]
+    TooManyPixels {
+        /// Pixels in a row.
+        width: u32,
+        /// Rows.
+        height: u32,
+        /// The limit on their product.
+        limit: u64,
+    },
+    /// The file is too long, or its pixels would take too much memory.
+    #[error("it takes more than the limit of {limit} bytes")]
+    TooManyBytes {
+        /// The limit.
+        limit: u64,
+    },
+    /// The file ends too early.
+    #[error("it is truncated: {0}")]
+    Truncated(String),
+    /// The format is known, this variety of it is not.
+    #[error("it is of an unsupported kind: {0}")]
+    Unsupported(String),
+    /// The content breaks the rules of its format.
+    #[error("it is damaged: {0}")]
+    Damaged(String),
+    /// The decoder panicked.
+    #[error("its decoder failed: {0}")]
+    DecoderPanic(String),
+}
+
+/// Reads a regular file of limited length: a pipe would never end, and no limit on pixels helps
+/// if the file alone fills the memory.
+pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageProblem> {
+    let unreadable = |error: io::Error| ImageProblem::Unreadable(error.to_string());
+    let metadata = fs::metadata(path).map_err(unreadable)?;
+    if !metadata.is_file() {
+        return Err(ImageProblem::Unreadable("not a regular file".to_owned()));
+    }
+    if metadata.len() > limits.max_bytes {
+        return Err(ImageProblem::TooManyBytes {
+            limit: limits.max_bytes,
+        });
+    }
+    let mut bytes = Vec::with_capacity(metadata.len() as usize);
+    File::open(path)
+        .and_then(|file| file.take(limits.max_bytes).read_to_end(&mut bytes))
+        .map_err(unreadable)?;
+    Ok(bytes)
+}
+
+/// Decodes a file to RGB.
+pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImageProblem> {
+    decode_to(bytes, limits, None)
+}
+
+/// As [`decode`]. With `side` a JPEG whose shorter side is at least four times as long
+/// comes reduced, to no less than twice that side.
+pub(crate) fn decode_to(
+    bytes: &[u8],
+    limits: &Limits,
+    side: Option<u32>,
+) -> Result<RgbImage, ImageProblem> {
+    guarded(|| decode_trusting(bytes, limits, side).and_then(to_rgb8))
+}
+
+/// Width, height and the values of a grey picture of 8 or 16 bits, as they are.
+pub(crate) fn decode_labels(
+    bytes: &[u8],
+    limits: &Limits,
+) -> Result<(u32, u32, Vec<u16>), ImageProblem> {
+    guarded(|| decode_trusting(bytes, limits, None).and_then(to_labels))
+}
+
+/// Decoders have panicked on odd files before (image#2230): that is a bad file, not a bug to take a
+/// training run down with.
+fn guarded<T>(decode: impl FnOnce() -> Result<T, ImageProblem>) -> Result<T, ImageProblem> {
+    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|payload| {
+        let message = payload
+            .downcast_ref::<&str>()
+            .map(|text| (*text).to_owned())
+            .or_else(|| payload.downcast_ref::<String>().cloned());
+        Err(ImageProblem::DecoderPanic(
+            message.unwrap_or_else(|| "it panicked".to_owned()),
+        ))
+    })
+}
+
+/// The pixels as they are stored, upright.
+fn decode_trusting(
+    bytes: &[u8],
+    limits: &Limits,
+    side: Option<u32>,
+) -> Result<DynamicImage, ImageProblem> {
+    if bytes.is_empty() {
+        return Err(ImageProblem::Empty);
+    }
+    let format = format_of(bytes).ok_or_else(|| ImageProblem::UnknownFormat {
+        found: beginning(bytes),
+    })?;
+    if format == ImageFormat::Jpeg && !jpeg_ends(bytes) {
+        // The decoder would fill up the picture with grey.
+        return Err(ImageProblem::Truncated("no end marker".to_owned()));
+    }
+    if format == ImageFormat::WebP && !webp_ends(bytes) {
+        // The decoder stops at the pixels, but the orientation may come after them.
+        return Err(ImageProblem::Truncated(
+            "shorter than it declares".to_owned(),
+        ));
+    }
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut budget = image::Limits::no_limits();
+    budget.max_alloc = Some(limits.max_bytes);
+    reader.limits(budget.clone());
+    let mut decoder = reader.into_decoder().map_err(|e| problem(&e, limits))?;
+
+    let (width, height) = decoder.dimensions();
+    if width == 0 || height == 0 {
+        return Err(ImageProblem::Empty);
+    }
+    if u64::from(width) * u64::from(height) > limits.max_pixels {
+        return Err(ImageProblem::TooManyPixels {
+            width,
+            height,
+            limit: limits.max_pixels,
+        });
+    }
+    // `from_decoder` applies no limit of its own, and some decoders ignore theirs (image#3081).
+    if decoder.total_bytes() > limits.max_bytes {
+        return Err(ImageProblem::TooManyBytes {
+            limit: limits.max_bytes,
+        });
+    }
+    // Damaged EXIF data should not cost a picture.
+    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let reduced = side
+        .filter(|_| format == ImageFormat::Jpeg)
+        .and_then(|side| reduced::jpeg(bytes, side, limits));
+    let mut decoded = match reduced {
+        Some(reduced) => reduced,
+        None => DynamicImage::from_decoder(decoder).map_err(|e| problem(&e, limits))?,
+    };
+    decoded.apply_orientation(orientation);
+    Ok(decoded)
+}
+
+/// The format that the content begins like, if it is read here.
+pub(crate) fn format_of(bytes: &[u8]) -> Option<ImageFormat> {
+    let format = image::guess_format(bytes).ok()?;
+    // PNM begins with two characters, as any text may: after them comes white space or a comment.
+    let word = |byte: &u8| !(byte.is_ascii_whitespace() || *byte == b'#');
+    if format == ImageFormat::Pnm && bytes.get(2).is_some_and(word) {
+        return None;
+    }
+    Some(format).filter(ImageFormat::reading_enabled)
+}
+
+/// Pillow's `convert("RGB")`: alpha dropped, grey repeated, the upper byte of 16 bits.
+fn to_rgb8(image: DynamicImage) -> Result<RgbImage, ImageProblem> {
+    let (width, height) = (image.width(), image.height());
+    let grey = |values: Vec<u8>, step: usize| -> Vec<u8> {
+        values
+            .iter()
+            .step_by(step)
+            .flat_map(|&v| [v, v, v])
+            .collect()
+    };
+    let upper = |values: Vec<u16>| -> Vec<u8> { values.iter().map(|v| (v >> 8) as u8).collect() };
+    let opaque = |values: Vec<u8>| -> Vec<u8> {
+        values
+            .chunks_exact(4)
+            .flat_map(|p| [p[0], p[1], p[2]])
+            .collect()
+    };
+    let pixels = match image {
+        DynamicImage::ImageRgb8(rgb) => return Ok(rgb),
+        DynamicImage::ImageLuma8(image) => grey(image.into_raw(), 1),
+        DynamicImage::ImageLumaA8(image) => grey(image.into_raw(), 2),
+        DynamicImage::ImageRgba8(image) => opaque(image.into_raw()),
+        DynamicImage::ImageLuma16(image) => grey(upper(image.into_raw()), 1),
+        DynamicImage::ImageLumaA16(image) => grey(upper(image.into_raw()), 2),
+        DynamicImage::ImageRgb16(image) => upper(image.into_raw()),
+        DynamicImage::ImageRgba16(image) => opaque(upper(image.into_raw())),
+        other => {
+            // The range of floating-point pixels is nobody's guess but their author's.
+            return Err(ImageProblem::Unsupported(format!(
+                "{:?} pixels; {CONVERT}",
+                other.color()
+            )));
+        }
+    };
+    RgbImage::from_raw(width, height, pixels)
+        .ok_or_else(|| ImageProblem::Damaged("pixels are missing".to_owned()))
+}
+
+/// A value a pixel. Colours have more than one, unless they are all grey, as a GIF has them.
+fn to_labels(image: DynamicImage) -> Result<(u32, u32, Vec<u16>), ImageProblem> {
+    let (width, height) = (image.width(), image.height());
+    let wide = |values: Vec<u8>| values.into_iter().map(u16::from).collect();
+    let values = match image {
+        DynamicImage::ImageLuma8(image) => wide(image.into_raw()),
+        DynamicImage::ImageLuma16(image) => image.into_raw(),
+        DynamicImage::ImageLumaA16(image) => image.into_raw().into_iter().step_by(2).collect(),
+        image => {
+            let rgb = image.color().bytes_per_pixel() / image.color().channel_count() == 1;
+            let rgb = rgb.then(|| image.into_rgb8().into_raw());
+            let pixels = rgb.as_deref().unwrap_or_default().as_chunks::<3>().0;
+            if pixels.is_empty() || pixels.iter().any(|[r, g, b]| r != g || g != b) {
+                return Err(ImageProblem::Unsupported(
+                    "a mask has one value a pixel, and this has colours (or a palette of them); save \
+                     its labels as grey, of 8 or 16 bits"
+                        .to_owned(),
+                ));
+            }
+            wide(pixels.iter().map(|[grey, ..]| *grey).collect())
+        }
+    };
+    Ok((width, height, values))
+}
+
+/// Whether the compressed data of a JPEG file ends with its end marker, and not with the file.
+///
+/// Segments are walked by their lengths, so that the end marker of a thumbnail in the EXIF data
+/// does not count.
+fn jpeg_ends(bytes: &[u8]) -> bool {
+    let mut at = 0;
+    while let Some(found) = bytes.get(at..).and_then(|rest| memchr(0xFF, rest)) {
+        let code = at + found + 1;
+        at = match bytes.get(code) {
+            None => return false,
+            Some(0xD9) => return true,
+            // After a segment fill bytes of 0xFF may come.
+            Some(0xFF) => code,
+            // In compressed data 0xFF is followed by 0. Start of image, restart and temporary
+            // markers have no content.
+            Some(0 | 0x01 | 0xD0..=0xD8) => code + 1,
+            Some(_) => match bytes.get(code + 1..code + 3) {
+                Some([high, low]) => code + 1 + usize::from(u16::from_be_bytes([*high, *low])),
+                _ => return false,
+            },
+        };
+    }
+    false
+}
+
+/// Whether a WebP file is as long as its RIFF header says, which leaves out the first eight bytes.
+fn webp_ends(bytes: &[u8]) -> bool {
+    let declared = bytes.get(4..8).and_then(|b| b.try_into().ok());
+    declared.is_some_and(|b| u64::from(u32::from_le_bytes(b)) + 8 <= bytes.len() as u64)
+}
+
+fn beginning(bytes: &[u8]) -> String {
+    let first = bytes.get(..bytes.len().min(8)).unwrap_or_default();
+    format!("\"{}\"", first.escape_ascii())
+}
+
+fn problem(error: &ImageError, limits: &Limits) -> ImageProblem {
+    let text = error.to_string();
+    let too_many = ImageProblem::TooManyBytes {
+        limit: limits.max_bytes,
+    };
+    match error {
+        ImageError::Unsupported(error) => match error.kind() {
+            // Of pixels whose bytes cannot be counted in 64 bits.
+            UnsupportedErrorKind::GenericFeature(what) if what.contains("too large") => too_many,
+            _ => ImageProblem::Unsupported(format!("{text}; {CONVERT}")),
+        },
+        ImageError::Limits(_) => too_many,
+        ImageError::IoError(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
+            ImageProblem::Truncated(text)
+        }
+        _ => ImageProblem::Damaged(text),
+    }
+}

@@ -1,0 +1,302 @@
+//! One file after the other, and then which of them are copies.
+
+use std::collections::HashMap;
+use std::fs;
+use std::io;
+use std::path::{Path, PathBuf};
+
+use image::ImageFormat;
+use sha2::{Digest, Sha256};
+
+use crate::image::decode::{decode, read};
+use crate::image::header::{ColourMode, Facts};
+use crate::image::{ImageProblem, Limits, PixelSize};
+use crate::shown::shown;
+
+use crate::inspect::doctor::finding::{Finding, FindingKind, FoundFile, Split};
+use crate::inspect::doctor::look::Look;
+use crate::inspect::doctor::{Cases, similar};
+
+/// What was seen of one file; some hundred bytes.
+pub(super) struct Exam {
+    problem: Option<ImageProblem>,
+    facts: Option<Facts>,
+    /// The first half of the SHA-256 of its bytes: enough to tell files apart.
+    hash: Option<[u8; 16]>,
+    look: Option<Look>,
+    blank: bool,
+    /// Of the picture, turned upright.
+    size: Option<PixelSize>,
+    /// Where it leads, if it is a link to nowhere.
+    dangling: Option<PathBuf>,
+}
+
+pub(super) fn examine(path: &Path, limits: &Limits, look: bool) -> Exam {
+    let mut exam = Exam {
+        problem: None,
+        facts: None,
+        hash: None,
+        look: None,
+        blank: false,
+        size: None,
+        dangling: None,
+    };
+    let bytes = match read(path, limits) {
+        Ok(bytes) => bytes,
+        Err(problem) => {
+            exam.problem = Some(problem);
+            exam.dangling = dangling(path);
+            return exam;
+        }
+    };
+    exam.facts = Facts::of(&bytes);
+    exam.hash = Sha256::digest(&bytes).first_chunk::<16>().copied();
+    match decode(&bytes, limits) {
+        Ok(image) => {
+            let first = image.pixels().next();
+            let (width, height) = image.dimensions();
+            exam.size = Some(PixelSize { width, height });
+            exam.blank = image.pixels().all(|pixel| Some(pixel) == first);
+            exam.look = look.then(|| Look::of(&image));
+        }
+        Err(problem) => exam.problem = Some(problem),
+    }
+    exam
+}
+
+/// Where a link leads that cannot be followed to a file.
+fn dangling(path: &Path) -> Option<PathBuf> {
+    let denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
+    let error = fs::metadata(path).err()?;
+    fs::read_link(path).ok().filter(|_| !denied(&error))
+}
+
+/// What is wrong with single files, and folders that could not be read.
+pub(super) fn findings(cases: &Cases, exams: &[Exam], huge: u64) -> Vec<Finding> {
+    let parts = cases.unsized_parts.iter();
+    let differ = parts.filter_map(|split| sizes_differ(*split, cases, exams));
+    let mut findings: Vec<Finding> = differ.collect();
+    let passed = |path: &Path| FoundFile {
+        path: path.to_owned(),
+        split: None,
+        label: None,
+        likeness: None,
+        quarantine: false,
+    };
+    findings.extend(cases.passed.folders.iter().map(|folder| {
+        let files = vec![passed(&folder.path)];
+        Finding::new(FindingKind::UnreadableFolder, folder.reason.clone(), files)
+    }));
+    findings.extend(cases.passed.unread.iter().map(|path| {
+        let message = "it is not among the images".to_owned();
+        Finding::new(FindingKind::UnreadFormat, message, vec![passed(path)])
+    }));
+    for (item, exam) in exams.iter().enumerate() {
+        let mut file = cases.file(item);
+        if let Some(problem) = &exam.problem {
+            file.quarantine = true;
+            let (kind, message) = match &exam.dangling {
+                Some(target) => (
+                    FindingKind::DanglingLink,
+                    format!("it leads to {}, where no file is", shown(target)),
+                ),
+                None => (FindingKind::of(problem), problem.to_string()),
+            };
+            findings.push(Finding::new(kind, message, vec![file.clone()]));
+            file.quarantine = false;
+        }
+        let Some(facts) = exam.facts else {
+            continue;
+        };
+        let mut found = |kind, message: String| {
+            findings.push(Finding::new(kind, message, vec![file.clone()]));
+        };
+        let pixels = u64::from(facts.size.width) * u64::from(facts.size.height);
+        if let Some(expected) = extension_should_be(&file.path, facts.format) {
+            found(FindingKind::WrongExtension, format!("it is {expected}"));
+        }
+        // The rest is of no interest where nothing can be decoded.
+        if exam.problem.is_some() {
+            continue;
+        }
+        if pixels > huge {
+            found(FindingKind::Huge, format!("{} pixels", facts.size));
+        }
+        if facts.mode == ColourMode::Cmyk {
+            found(FindingKind::Cmyk, "four channels".to_owned());
+        }
+        if facts.bits == 16 {
+            found(FindingKind::SixteenBit, facts.mode.to_string());
+        }
+        if facts.animated {
+            found(FindingKind::Animated, "several frames".to_owned());
+        }
+        if facts.rotated {
+            let message = "its EXIF data asks for turning or mirroring".to_owned();
+            found(FindingKind::Rotated, message);
+        }
+        if exam.blank {
+            found(
+                FindingKind::Blank,
+                "every pixel has the same colour".to_owned(),
+            );
+        }
+    }
+    findings
+}
+
+/// The first image of a part and the first of another size, if nothing brings all to one.
+fn sizes_differ(split: Split, cases: &Cases, exams: &[Exam]) -> Option<Finding> {
+    let sizes = exams.iter().zip(&cases.all).enumerate();
+    let sizes = sizes.filter(|(_, (_, case))| case.split == Some(split));
+    let mut sizes = sizes.filter_map(|(item, (exam, _))| Some((item, exam.size?)));
+    let (first, size) = sizes.next()?;
+    let mut others = sizes.filter(|(_, other)| *other != size);
+    let (second, other) = others.next()?;
+    let message = format!(
+        "{size} and {other}; {} are not as the first",
+        1 + others.count()
+    );
+    let files = vec![cases.file(first), cases.file(second)];
+    Some(Finding::new(FindingKind::SizesDiffer, message, files))
+}
+
+/// The format of the content, if the extension is of another.
+fn extension_should_be(path: &Path, format: ImageFormat) -> Option<&'static str> {
+    let extension = path.extension()?.to_str()?.to_ascii_lowercase();
+    let fits = match format {
+        ImageFormat::Jpeg => matches!(extension.as_str(), "jpg" | "jpeg" | "jpe" | "jfif"),
+        ImageFormat::Tiff => matches!(extension.as_str(), "tif" | "tiff"),
+        _ => format.extensions_str().contains(&extension.as_str()),
+    };
+    (!fits).then(|| format.to_mime_type())
+}
+
+/// Copies and look-alikes.
+pub(super) fn groups(cases: &Cases, exams: &[Exam]) -> Vec<Finding> {
+    let mut findings = Vec::new();
+    let mut by_hash: HashMap<[u8; 16], Vec<usize>> = HashMap::new();
+    for (item, exam) in exams.iter().enumerate() {
+        // An empty file is like every other, which says nothing.
+        if exam.problem != Some(ImageProblem::Empty)
+            && let Some(hash) = exam.hash
+        {
+            by_hash.entry(hash).or_default().push(item);
+        }
+    }
+    let mut copies: Vec<Vec<usize>> = by_hash.into_values().filter(|g| g.len() > 1).collect();
+    copies.sort_unstable();
+    // Of copies, one stands for all among the look-alikes.
+    let mut copy = vec![false; exams.len()];
+    for group in &copies {
+        for &item in group.iter().skip(1) {
+            copy[item] = true;
+        }
+        findings.extend(copies_findings(cases, group));
+    }
+    let looks: Vec<Option<&Look>> = exams
+        .iter()
+        .zip(&copy)
+        .map(|(exam, copy)| exam.look.as_ref().filter(|_| !copy))
+        .collect();
+    for (leader, members) in similar::groups(&looks) {
+        let mut group = vec![leader];
+        group.extend(members.iter().map(|(item, _)| *item));
+        let kinds = kinds_of(
+            cases,
+            &group,
+            FindingKind::NearDuplicateAcrossSplits,
+            FindingKind::NearDuplicateUnderTwoLabels,
+            FindingKind::NearDuplicate,
+        );
+        let mut files = vec![cases.file(leader)];
+        for (item, likeness) in members {
+            files.push(FoundFile {
+                likeness: Some(likeness),
+                ..cases.file(item)
+            });
+        }
+        let least = files.iter().filter_map(|f| f.likeness).fold(1.0, f32::min);
+        let message = format!(
+            "{} files look alike (lowest likeness {least:.4})",
+            files.len()
+        );
+        let finding = |kind| Finding::new(kind, message.clone(), files.clone());
+        findings.extend(kinds.into_iter().map(finding));
+    }
+    findings
+}
+
+/// What is to be said of a group: that it is across splits, under two labels, or both; else that it is
+/// plain. The label of a test image is not known.
+fn kinds_of(
+    cases: &Cases,
+    group: &[usize],
+    across: FindingKind,
+    two_labels: FindingKind,
+    plain: FindingKind,
+) -> Vec<FindingKind> {
+    let mut labels = group.iter().filter_map(|&item| cases.all[item].label);
+    let train = |item: &usize| cases.all[*item].split == Some(Split::Train);
+    let held_out = |item: &usize| {
+        let split = cases.all[*item].split;
+        matches!(split, Some(Split::Valid | Split::Test))
+    };
+    let first = labels.next();
+    let mut kinds = Vec::new();
+    if group.iter().any(train) && group.iter().any(held_out) {
+        kinds.push(across);
+    }
+    if labels.any(|label| Some(label) != first) {
+        kinds.push(two_labels);
+    }
+    if kinds.is_empty() {
+        kinds.push(plain);
+    }
+    kinds
+}
+
+fn copies_findings(cases: &Cases, group: &[usize]) -> Vec<Finding> {
+    let mut files: Vec<FoundFile> = group.iter().map(|&item| cases.file(item)).collect();
+    let mut labels: Vec<&str> = files.iter().filter_map(|f| f.label.as_deref()).collect();
+    labels.sort_unstable();
+    labels.dedup();
+    let several = labels.len() > 1;
+    let under = match several {
+        true => format!(", labelled {}", labels.join(" and ")),
+        false => String::new(),
+    };
+    let message = format!("{} files with the same content{under}", files.len());
+    let kinds = kinds_of(
+        cases,
+        group,
+        FindingKind::DuplicateAcrossSplits,
+        FindingKind::DuplicateUnderTwoLabels,
+        FindingKind::Duplicate,
+    );
+    // Which label is right cannot be told, so none is kept; else one copy stays, of those held out
+    // if there are any, so that results stay comparable.
+    let keep = files
+        .iter()
+        .position(|file| file.split.is_some_and(|split| split != Split::Train))
+        .unwrap_or(0);
+    // A file that is listed twice is one file.
+    let kept = files.get(keep).map(|file| file.path.clone());
+    for file in &mut files {
+        file.quarantine = several || Some(&file.path) != kept.as_ref();
+    }
+    let finding = |kind| Finding::new(kind, message.clone(), files.clone());
+    kinds.into_iter().map(finding).collect()
+}
+
+impl Finding {
+    pub(super) fn new(kind: FindingKind, message: String, files: Vec<FoundFile>) -> Self {
+        Self {
+            severity: kind.severity(),
+            kind,
+            message,
+            advice: kind.advice(),
+            files,
+        }
+    }
+}

@@ -1,0 +1,221 @@
+//! What the doctor says: a table, JSON, and a list of files to take out.
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+
+use crate::atomic;
+use crate::error::Result;
+use crate::figure::printable;
+use crate::image::Limits;
+use crate::shown::shown;
+
+use crate::inspect::doctor::finding::{Finding, FindingKind, Severity, Split, lossy};
+use crate::inspect::doctor::html;
+
+/// What was found, the worst first.
+#[derive(Clone, Debug, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct Report {
+    /// The folder of the data.
+    #[serde(serialize_with = "lossy")]
+    pub root: PathBuf,
+    /// The files that were examined.
+    pub files: usize,
+    /// Those of the examination, for the thumbnails.
+    #[serde(skip)]
+    pub(super) limits: Limits,
+    /// The classes, and how many items each has; empty where labels are not classes.
+    pub classes: Vec<ClassCount>,
+    /// By severity, then by kind, then by path.
+    pub findings: Vec<Finding>,
+}
+
+/// The items of a class in each part.
+#[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct ClassCount {
+    /// The name of the class.
+    pub name: String,
+    /// Items for training.
+    pub train: usize,
+    /// Items for validation.
+    pub valid: usize,
+    /// Items of a folder that is not divided into parts.
+    pub unsplit: usize,
+}
+
+impl ClassCount {
+    pub(super) fn named(name: &str) -> Self {
+        Self {
+            name: name.to_owned(),
+            ..Self::default()
+        }
+    }
+
+    pub(super) fn add(&mut self, split: Option<Split>) {
+        match split {
+            Some(Split::Train) => self.train += 1,
+            Some(Split::Valid) => self.valid += 1,
+            Some(Split::Test) => {}
+            None => self.unsplit += 1,
+        }
+    }
+}
+
+impl Report {
+    /// Whether nothing was found that is worse than a note.
+    pub fn is_healthy(&self) -> bool {
+        self.count(Severity::Error) + self.count(Severity::Warning) == 0
+    }
+
+    /// The number of findings of a severity.
+    pub fn count(&self, severity: Severity) -> usize {
+        let of = |finding: &&Finding| finding.severity == severity;
+        self.findings.iter().filter(of).count()
+    }
+
+    /// The findings of one kind.
+    pub fn of_kind(&self, kind: FindingKind) -> impl Iterator<Item = &Finding> {
+        self.findings.iter().filter(move |f| f.kind == kind)
+    }
+
+    /// The files to take out, sorted, each once: those that cannot be decoded, and of each group of
+    /// copies all but one, or all if their labels differ. Look-alikes are for a person to judge.
+    pub fn quarantine(&self) -> Vec<&Path> {
+        let files = self.findings.iter().flat_map(|finding| &finding.files);
+        let mut paths: Vec<&Path> = files
+            .filter(|file| file.quarantine)
+            .map(|file| file.path.as_path())
+            .collect();
+        paths.sort_unstable();
+        paths.dedup();
+        paths
+    }
+
+    /// Writes the [`quarantine`](Self::quarantine) list, a path a line, byte for byte. The files
+    /// themselves stay where they are.
+    ///
+    /// A path with a line break in it would be two lines, and each could be the path of another file:
+    /// such paths are left out of the list, and returned. So each line, to the byte before its `\n`, is the
+    /// path of one file (`xargs -d '\n'` reads it so); it need not be UTF-8.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`](crate::Error::Io).
+    pub fn save_quarantine(&self, file: impl AsRef<Path>) -> Result<Vec<&Path>> {
+        let breaks = |path: &&Path| {
+            let bytes = path.as_os_str().as_encoded_bytes();
+            bytes.iter().any(|byte| matches!(byte, b'\n' | b'\r'))
+        };
+        let (left_out, listed): (Vec<_>, Vec<_>) = self.quarantine().into_iter().partition(breaks);
+        let mut lines = Vec::new();
+        for path in listed {
+            lines.extend_from_slice(path.as_os_str().as_encoded_bytes());
+            lines.push(b'\n');
+        }
+        atomic::write(file.as_ref(), &lines)?;
+        Ok(left_out)
+    }
+
+    /// The report as JSON.
+    pub fn to_json(&self) -> String {
+        // Numbers, strings and lists of them cannot fail to be written.
+        serde_json::to_string_pretty(self).unwrap_or_default()
+    }
+
+    /// Writes the report as JSON. The file is whole or absent.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`](crate::Error::Io).
+    pub fn save_json(&self, file: impl AsRef<Path>) -> Result<()> {
+        atomic::write(file.as_ref(), self.to_json().as_bytes())
+    }
+
+    /// The report as one page of HTML without scripts or anything to load: thumbnails are in it.
+    /// The files are read again for them.
+    pub fn to_html(&self) -> String {
+        html::page(self)
+    }
+
+    /// Writes the report as HTML. The file is whole or absent.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`](crate::Error::Io).
+    pub fn save_html(&self, file: impl AsRef<Path>) -> Result<()> {
+        atomic::write(file.as_ref(), self.to_html().as_bytes())
+    }
+
+    /// A path as seen from the root.
+    pub(super) fn inside<'a>(&self, path: &'a Path) -> &'a Path {
+        path.strip_prefix(&self.root).unwrap_or(path)
+    }
+
+    /// The findings by kind, the worst first.
+    pub(super) fn kinds(&self) -> BTreeMap<(Severity, FindingKind), Vec<&Finding>> {
+        let mut kinds: BTreeMap<_, Vec<&Finding>> = BTreeMap::new();
+        for finding in &self.findings {
+            let key = (finding.severity, finding.kind);
+            kinds.entry(key).or_default().push(finding);
+        }
+        kinds
+    }
+
+    /// One line that says it all.
+    pub(super) fn verdict(&self) -> String {
+        format!(
+            "{} files, {} errors, {} warnings, {} notes",
+            self.files,
+            self.count(Severity::Error),
+            self.count(Severity::Warning),
+            self.count(Severity::Note)
+        )
+    }
+}
+
+/// A table: of each kind of finding how many there are, an example, and what to do.
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(f, "{}: {}", shown(&self.root), self.verdict())?;
+        if self.findings.is_empty() {
+            return Ok(());
+        }
+        writeln!(
+            f,
+            "\n{:<8} {:<28} {:>6}  example",
+            "severity", "finding", "count"
+        )?;
+        for ((severity, kind), findings) in self.kinds() {
+            let Some(first) = findings.first() else {
+                continue;
+            };
+            let mut files = first.files.iter().take(2);
+            let mut example: Vec<String> = files
+                .by_ref()
+                .map(|file| printable(&self.inside(&file.path).to_string_lossy()))
+                .collect();
+            if first.files.len() > 2 {
+                example.push("...".to_owned());
+            }
+            let example = match example.is_empty() {
+                true => printable(&first.message),
+                false => format!("{}: {}", example.join(", "), printable(&first.message)),
+            };
+            writeln!(
+                f,
+                "{severity:<8} {:<28} {:>6}  {example}",
+                kind.title(),
+                findings.len()
+            )?;
+        }
+        writeln!(f)?;
+        for ((_, kind), _) in self.kinds() {
+            writeln!(f, "{}: {}", kind.title(), kind.advice())?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,259 @@
+//! What happens to one item, step by step.
+
+use std::fmt;
+use std::path::PathBuf;
+
+use image::{Rgb, RgbImage};
+
+use crate::databunch::ImageDataBunch;
+use crate::databunch::dataset::DatasetType;
+use crate::error::{Error, Result};
+use crate::figure::{Figure, ImageGrid, printable};
+use crate::image::decode::read;
+use crate::image::header::Facts;
+use crate::image::{Image, ImageProblem};
+use crate::loader::stats::Stats;
+use crate::pipeline::draw::Step;
+use crate::transforms::Transform;
+use crate::transforms::batch::BatchTransform;
+
+/// What happens to one item from its file to the batch, with a picture of each step.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct Summary {
+    /// The file.
+    pub path: PathBuf,
+    /// The label in words; none if it has none.
+    pub label: Option<String>,
+    /// In order.
+    pub steps: Vec<SummaryStep>,
+    /// What may be done to the batch that the item comes to, with other items of it: one of these a batch.
+    /// Empty but in training.
+    pub batch_transforms: Vec<BatchTransform>,
+}
+
+/// One step, and what it leads to.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub struct SummaryStep {
+    /// A word or two.
+    pub name: String,
+    /// What it does, with its numbers.
+    pub text: String,
+    /// The image after it. What is normalised is shown from its least value (black) to its greatest.
+    pub picture: RgbImage,
+}
+
+impl ImageDataBunch {
+    /// What happens to an item of a part in the first epoch: decoding, resizing, one transform after
+    /// the other, normalising.
+    ///
+    /// The transforms are drawn as the loader draws them for this item, and each step has all before
+    /// it, so that the last before normalising is the image that comes to the batch. The text of a step has
+    /// what was drawn for this item, and the transform with its ranges; one that does not happen to this
+    /// item says so, and changes nothing. Where batches are mixed (MixUp, CutMix), that is said, and
+    /// [`show_batch`](Self::show_batch) shows it.
+    ///
+    /// ```
+    /// # use vision_data::{DatasetType, ImageDataBunch, get_transforms, synthetic};
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = synthetic::digits(&folder.path().join("digits"), 1, 20, 5)?;
+    /// let data = ImageDataBunch::from_folder(&path)
+    ///     .transforms(get_transforms())
+    ///     .size(24)
+    ///     .batch_size(16)
+    ///     .build()?;
+    /// let summary = data.summary(DatasetType::Train, 3)?;
+    /// println!("{summary}");
+    /// summary.plot()?.save(folder.path().join("summary.png"))?;
+    /// # Ok::<(), vision_data::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::EmptyDataset`], [`Error::NoSuchItem`], and [`Error::BadImage`] if it cannot be
+    /// decoded.
+    pub fn summary(&self, part: DatasetType, index: usize) -> Result<Summary> {
+        let dataset = self.dataset(part)?;
+        let path = dataset.path(index)?.to_owned();
+        let bad = |problem: ImageProblem| Error::BadImage {
+            path: path.clone(),
+            problem,
+        };
+        let bytes = read(&path, dataset.reading().limits()).map_err(bad)?;
+        let image = dataset.image(index)?;
+        let mut steps = vec![decoded(&bytes, &image)];
+
+        let whole = self.pipeline(part);
+        let mut happened = 0;
+        for some in 0..=whole.transforms().len() {
+            // Transforms draw one after the other, so those of a shorter list draw the same.
+            let pipeline = whole.first(some);
+            let draw = pipeline.draw(self.seed(), 0, index as u64);
+            let picture = pipeline.image(&image, &draw).picture(0);
+            let picture = picture.ok_or(Error::NothingToDraw {
+                what: "the transforms leave no pixel",
+            })?;
+            let step = draw.steps.get(happened);
+            happened = draw.steps.len();
+            let same = steps.last().is_some_and(|step| step.picture == picture);
+            let (name, text) = match pipeline.transforms().last() {
+                None => resized(self, &picture),
+                Some(transform) => self.happens(transform, step, &image, same),
+            };
+            steps.push(SummaryStep {
+                name,
+                text,
+                picture,
+            });
+        }
+        if let (Some(stats), Some(last)) = (self.stats(), steps.last()) {
+            steps.push(normalised(&stats, &last.picture));
+        }
+        let batch_transforms = match part {
+            DatasetType::Train => self.batch_transforms().to_vec(),
+            _ => Vec::new(),
+        };
+        Ok(Summary {
+            label: dataset.label_text(index),
+            path,
+            steps,
+            batch_transforms,
+        })
+    }
+}
+
+impl ImageDataBunch {
+    /// A transform's name, what was drawn for it, and from which ranges.
+    fn happens(
+        &self,
+        transform: &Transform,
+        step: Option<&Step>,
+        image: &Image,
+        same: bool,
+    ) -> (String, String) {
+        let ranges = format!("{transform:?}");
+        let name = ranges.split([' ', '{']).next().unwrap_or_default();
+        let source = (image.height() as usize, image.width() as usize);
+        let text = match step {
+            None => format!("does not happen here ({ranges})"),
+            Some(step) => {
+                let drawn = step.words(transform, source, self.resizing());
+                let drawn = if drawn.is_empty() { name } else { &drawn };
+                let nothing = if same {
+                    ", which changes nothing here"
+                } else {
+                    ""
+                };
+                format!("{drawn}{nothing} ({ranges})")
+            }
+        };
+        (name.to_owned(), text)
+    }
+}
+
+fn decoded(bytes: &[u8], image: &Image) -> SummaryStep {
+    let stored = match Facts::of(bytes) {
+        Some(facts) => format!(
+            "{} bytes of {}: {}, {} bits, {}{}",
+            bytes.len(),
+            facts.format.to_mime_type(),
+            facts.size,
+            facts.bits,
+            facts.mode,
+            if facts.rotated {
+                ", turned upright"
+            } else {
+                ""
+            }
+        ),
+        None => format!("{} bytes", bytes.len()),
+    };
+    SummaryStep {
+        name: format!("decoded, {}", image.size()),
+        text: format!("{stored}; {} pixels of RGB", image.size()),
+        picture: image.to_rgb_image(),
+    }
+}
+
+fn resized(data: &ImageDataBunch, picture: &RgbImage) -> (String, String) {
+    let (width, height) = picture.dimensions();
+    let size = format!("{width}x{height}");
+    let text = match data.size() {
+        None => "no size is asked for: it stays as it is".to_owned(),
+        Some(size) => {
+            let method = data.resize_method().unwrap_or(size.default_method());
+            format!("{method:?} to {width}x{height} pixels")
+        }
+    };
+    (format!("resized, {size}"), text)
+}
+
+/// Values less the mean, divided by the deviation, as greys from the least to the greatest.
+fn normalised(stats: &Stats, picture: &RgbImage) -> SummaryStep {
+    let value = |channel: usize, byte: u8| {
+        (f32::from(byte) / 255.0 - stats.mean[channel]) / stats.std[channel]
+    };
+    let values = || {
+        let pixels = picture.pixels();
+        pixels.flat_map(|pixel| (0..3).map(|c| value(c, pixel.0[c])))
+    };
+    let least = values().fold(f32::INFINITY, f32::min);
+    let most = values().fold(f32::NEG_INFINITY, f32::max);
+    let scale = 255.0 / (most - least).max(f32::EPSILON);
+    let mut shown = picture.clone();
+    for pixel in shown.pixels_mut() {
+        let bytes = [0, 1, 2].map(|c| ((value(c, pixel.0[c]) - least) * scale).round() as u8);
+        *pixel = Rgb(bytes);
+    }
+    SummaryStep {
+        name: "normalised".to_owned(),
+        text: format!(
+            "less mean {:?}, divided by std {:?}: from {least:.3} to {most:.3}",
+            stats.mean, stats.std
+        ),
+        picture: shown,
+    }
+}
+
+impl Summary {
+    /// The pictures of all steps, titled with their names.
+    ///
+    /// # Errors
+    ///
+    /// None at present: there is at least one step.
+    pub fn plot(&self) -> Result<Figure> {
+        let mut grid = ImageGrid::new();
+        for step in &self.steps {
+            grid = grid.with_image(step.picture.clone(), step.name.clone());
+        }
+        grid.plot()
+    }
+}
+
+/// The file and the label, a line for each step, and whether batches are mixed.
+impl fmt::Display for Summary {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let path = printable(&self.path.to_string_lossy());
+        match &self.label {
+            Some(label) => writeln!(f, "{path}, labelled {}", printable(label))?,
+            None => writeln!(f, "{path}, without a label")?,
+        }
+        for (number, step) in (1..).zip(&self.steps) {
+            writeln!(f, "{number:>3}. {:<20} {}", step.name, step.text)?;
+        }
+        if self.batch_transforms.is_empty() {
+            return Ok(());
+        }
+        let choices: Vec<String> = self
+            .batch_transforms
+            .iter()
+            .map(|t| format!("{t:?}"))
+            .collect();
+        writeln!(
+            f,
+            "     then mixed with another item of its batch, by {} (`show_batch` shows it)",
+            choices.join(" or ")
+        )
+    }
+}

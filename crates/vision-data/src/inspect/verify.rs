@@ -1,0 +1,359 @@
+//! Checking a folder of images, and writing smaller copies of the large ones.
+
+use std::collections::BTreeSet;
+use std::fmt;
+use std::fs;
+use std::io::Cursor;
+use std::path::{Path, PathBuf, absolute};
+
+use image::codecs::jpeg::JpegEncoder;
+use image::codecs::pnm::{PnmEncoder, PnmSubtype, SampleEncoding};
+use image::imageops::{self, FilterType};
+use image::{DynamicImage, ImageFormat, RgbImage};
+use serde::Serialize;
+
+use crate::atomic;
+use crate::error::{Error, Result, io_error};
+use crate::figure::printable;
+use crate::files::index::{IndexConfig, index, index_directly};
+use crate::image::Limits;
+use crate::image::decode::{decode, read};
+use crate::image::header::{ColourMode, Facts};
+use crate::inspect::doctor::recoverable;
+use crate::progress::Progress;
+use crate::shown::shown;
+use crate::workers;
+
+/// What is to be done about images that are large, or not RGB.
+#[derive(Clone, Debug)]
+#[must_use]
+pub struct VerifyConfig {
+    max_size: Option<u32>,
+    dest: Option<PathBuf>,
+    recurse: bool,
+    resume: bool,
+    quality: u8,
+    limits: Limits,
+    progress: Progress,
+}
+
+impl Default for VerifyConfig {
+    fn default() -> Self {
+        Self {
+            max_size: None,
+            dest: None,
+            recurse: false,
+            resume: false,
+            quality: 75,
+            limits: Limits::default(),
+            progress: Progress::silent(),
+        }
+    }
+}
+
+impl VerifyConfig {
+    /// Only checks.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Where to write images that are too large or not RGB with 8 bits (nowhere): under their own
+    /// names, in the format of their extension. A folder outside of the one that is checked; if it is
+    /// relative, under the folder that the program runs in, as any other path (fastai puts it under the
+    /// one that is checked).
+    pub fn with_dest(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.dest = Some(folder.into());
+        self
+    }
+
+    /// The longer side of the images that are written (as it is). Smaller images are not enlarged.
+    pub fn with_max_size(mut self, pixels: u32) -> Self {
+        self.max_size = Some(pixels);
+        self
+    }
+
+    /// Whether to go into folders (no). They are made in the destination as well.
+    pub fn with_recurse(mut self, recurse: bool) -> Self {
+        self.recurse = recurse;
+        self
+    }
+
+    /// Whether to leave out images that are in the destination already (no: they are written anew).
+    pub fn with_resume(mut self, resume: bool) -> Self {
+        self.resume = resume;
+        self
+    }
+
+    /// The quality of JPEG files, 1 to 100 (75, as Pillow).
+    pub fn with_quality(mut self, quality: u8) -> Self {
+        self.quality = quality;
+        self
+    }
+
+    /// The limits within which images are decoded.
+    pub fn with_limits(mut self, limits: Limits) -> Self {
+        self.limits = limits;
+        self
+    }
+
+    /// Whom to tell how far it has come (nobody).
+    pub fn with_progress(mut self, progress: Progress) -> Self {
+        self.progress = progress;
+        self
+    }
+
+    fn check(&self, folder: &Path) -> Result<()> {
+        let bad = |option, expected, found| {
+            Err(Error::BadOption {
+                option,
+                expected,
+                found,
+            })
+        };
+        if self.max_size == Some(0) {
+            return bad("max_size", "at least 1 pixel", "0".to_owned());
+        }
+        if !(1..=100).contains(&self.quality) {
+            return bad("quality", "1 to 100", self.quality.to_string());
+        }
+        match &self.dest {
+            None if self.max_size.is_some() => {
+                let expected = "a folder for the smaller images (with_dest)";
+                bad("dest", expected, "none".to_owned())
+            }
+            Some(dest) => {
+                // Before it is made: nothing is left behind of what is refused.
+                check_outside(dest, folder)?;
+                fs::create_dir_all(dest).map_err(io_error("create the folder", dest))
+            }
+            None => Ok(()),
+        }
+    }
+}
+
+/// What was seen and written.
+#[derive(Clone, Debug, Default, PartialEq, Serialize)]
+#[non_exhaustive]
+pub struct VerifyReport {
+    /// The images that were looked at.
+    pub checked: usize,
+    /// Those that needed nothing; they are not copied.
+    pub fine: usize,
+    /// Those that were in the destination already.
+    pub resumed: usize,
+    /// The files that were written, sorted.
+    #[serde(serialize_with = "all_lossy")]
+    pub written: Vec<PathBuf>,
+    /// Those that cannot be decoded, sorted by path. They are where they were.
+    pub unreadable: Vec<UnreadableImage>,
+    /// Pictures in formats that are not read here, and were not looked at, sorted.
+    #[serde(serialize_with = "all_lossy")]
+    pub unread: Vec<PathBuf>,
+    /// The folders in the folder, which were not looked into without
+    /// [`with_recurse`](VerifyConfig::with_recurse).
+    pub folders: usize,
+}
+
+/// An image that cannot be decoded.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+#[non_exhaustive]
+pub struct UnreadableImage {
+    /// The file. In JSON what is not UTF-8 in it is replaced, and `path_bytes` has all of it, with such
+    /// bytes as `\xNN`.
+    #[serde(flatten, serialize_with = "recoverable")]
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+fn all_lossy<S: serde::Serializer>(
+    paths: &[PathBuf],
+    to: S,
+) -> std::result::Result<S::Ok, S::Error> {
+    to.collect_seq(paths.iter().map(|path| path.to_string_lossy()))
+}
+
+/// A line with the numbers, and one for each file that cannot be decoded.
+impl fmt::Display for VerifyReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        writeln!(
+            f,
+            "{} images: {} fine, {} written, {} there already, {} unreadable",
+            self.checked,
+            self.fine,
+            self.written.len(),
+            self.resumed,
+            self.unreadable.len()
+        )?;
+        for image in &self.unreadable {
+            let path = printable(&image.path.to_string_lossy());
+            writeln!(f, "{path}: {}", printable(&image.reason))?;
+        }
+        if let Some(first) = self.unread.first() {
+            let (count, first) = (self.unread.len(), printable(&first.to_string_lossy()));
+            writeln!(
+                f,
+                "{count} in formats that are not read, the first is {first}"
+            )?;
+        }
+        if self.folders > 0 {
+            let folders = self.folders;
+            writeln!(
+                f,
+                "{folders} folders were not looked into: `with_recurse(true)`"
+            )?;
+        }
+        Ok(())
+    }
+}
+
+/// Decodes each image of a folder, and writes those that are too large or not RGB to another one.
+///
+/// fastai's `verify_images`, which by default deletes what it cannot read and overwrites what it
+/// resizes: here no image of the folder is changed. Sizes are fastai's: the longer side becomes
+/// `max_size`, the other is cut to whole pixels (27.9 becomes 27, but at least 1); pixels are those of
+/// Pillow's bilinear filter. What a photo's EXIF data asks for is done, and not written again.
+///
+/// ```
+/// use vision_data::inspect::verify::{VerifyConfig, verify_images};
+///
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = vision_data::datasets::synthetic::digits(&folder.path().join("digits"), 1, 5, 5)?;
+/// let small = folder.path().join("small");
+/// let config = VerifyConfig::new().with_max_size(27).with_dest(&small);
+/// let report = verify_images(path.join("train/3"), &config)?;
+/// assert_eq!(report.written.len(), 5);
+/// # Ok::<(), vision_data::Error>(())
+/// ```
+///
+/// # Errors
+///
+/// [`Error::BadOption`] for a setting that makes no sense and for a destination that is in the folder, by
+/// a link too; [`Error::NotAFolder`]; [`Error::AlreadyExists`] where another file is in the place of a copy,
+/// unless the call [resumes](VerifyConfig::with_resume) an earlier one; and [`Error::Io`] where the folder cannot be read or an image not be written. An image that cannot be decoded is
+/// in the report.
+pub fn verify_images(folder: impl AsRef<Path>, config: &VerifyConfig) -> Result<VerifyReport> {
+    let folder = folder.as_ref();
+    crate::files::index::check_folder(folder)?;
+    config.check(folder)?;
+    let (found, folders) = match config.recurse {
+        true => (index(folder, &IndexConfig::default())?, 0),
+        false => index_directly(folder)?,
+    };
+    let (files, unread) = (found.files, found.unread);
+    if let Some(dest) = &config.dest {
+        let folders: BTreeSet<PathBuf> = files
+            .iter()
+            .filter_map(|file| target(folder, file, dest).parent().map(Path::to_owned))
+            .collect();
+        for inner in folders {
+            // A link may lead back.
+            check_outside(&inner, folder)?;
+            fs::create_dir_all(&inner).map_err(io_error("create the folder", &inner))?;
+        }
+    }
+    let outcomes = workers::map(files.len(), workers::cores(), &config.progress, |item| {
+        let file = &files[item];
+        let target = config.dest.as_ref().map(|dest| target(folder, file, dest));
+        verify(file, target, config)
+    });
+    let mut report = VerifyReport {
+        checked: files.len(),
+        unread,
+        folders,
+        ..VerifyReport::default()
+    };
+    for (path, outcome) in files.into_iter().zip(outcomes) {
+        match outcome? {
+            Outcome::Fine => report.fine += 1,
+            Outcome::Resumed => report.resumed += 1,
+            Outcome::Written(file) => report.written.push(file),
+            Outcome::Unreadable(reason) => {
+                report.unreadable.push(UnreadableImage { path, reason });
+            }
+        }
+    }
+    Ok(report)
+}
+
+enum Outcome {
+    Fine,
+    Resumed,
+    Written(PathBuf),
+    Unreadable(String),
+}
+
+/// Refuses a destination in the folder that is checked. The destination need not be there yet.
+fn check_outside(dest: &Path, folder: &Path) -> Result<()> {
+    let real = |path: &Path| fs::canonicalize(path).map_err(io_error("open", path));
+    let whole = absolute(dest).map_err(io_error("open", dest))?;
+    let there = whole.ancestors().find(|path| path.exists());
+    if !real(there.unwrap_or(&whole))?.starts_with(real(folder)?) {
+        return Ok(());
+    }
+    Err(Error::BadOption {
+        option: "dest",
+        expected: "a folder outside of the one that is checked, whose files stay as they are",
+        found: shown(dest),
+    })
+}
+
+/// Where the copy of a file goes.
+fn target(folder: &Path, file: &Path, dest: &Path) -> PathBuf {
+    dest.join(file.strip_prefix(folder).unwrap_or(file))
+}
+
+fn verify(file: &Path, target: Option<PathBuf>, config: &VerifyConfig) -> Result<Outcome> {
+    if config.resume && target.as_ref().is_some_and(|target| target.is_file()) {
+        return Ok(Outcome::Resumed);
+    }
+    let read = read(file, &config.limits).and_then(|bytes| {
+        let image = decode(&bytes, &config.limits)?;
+        Ok((image, Facts::of(&bytes)))
+    });
+    let (image, facts) = match read {
+        Ok(read) => read,
+        Err(problem) => return Ok(Outcome::Unreadable(problem.to_string())),
+    };
+    let Some(target) = target else {
+        return Ok(Outcome::Fine);
+    };
+    let rgb = facts.is_some_and(|facts| facts.mode == ColourMode::Rgb && facts.bits == 8);
+    let longer = image.width().max(image.height());
+    let smaller = config.max_size.filter(|&most| longer > most);
+    if rgb && smaller.is_none() {
+        return Ok(Outcome::Fine);
+    }
+    let image = match smaller {
+        None => image,
+        Some(most) => {
+            let side = |side: u32| (u64::from(side) * u64::from(most) / u64::from(longer)) as u32;
+            let (width, height) = (side(image.width()).max(1), side(image.height()).max(1));
+            // With a reach that grows as the image shrinks, as in Pillow.
+            imageops::resize(&image, width, height, FilterType::Triangle)
+        }
+    };
+    if target.exists() && !config.resume {
+        return Err(Error::AlreadyExists { path: target });
+    }
+    atomic::write(&target, &encode(image, &target, config.quality)?)?;
+    Ok(Outcome::Written(target))
+}
+
+fn encode(image: RgbImage, path: &Path, quality: u8) -> Result<Vec<u8>> {
+    let mut bytes = Vec::new();
+    let image = DynamicImage::ImageRgb8(image);
+    match ImageFormat::from_path(path).unwrap_or(ImageFormat::Jpeg) {
+        ImageFormat::Jpeg => {
+            image.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, quality))
+        }
+        // Left to itself the encoder would write PAM, which few programs read.
+        ImageFormat::Pnm => {
+            let pixmap = PnmSubtype::Pixmap(SampleEncoding::Binary);
+            image.write_with_encoder(PnmEncoder::new(&mut bytes).with_subtype(pixmap))
+        }
+        format => image.write_to(&mut Cursor::new(&mut bytes), format),
+    }
+    .map_err(Error::Encode)?;
+    Ok(bytes)
+}

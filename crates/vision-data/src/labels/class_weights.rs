@@ -1,0 +1,190 @@
+//! Classes that have few items: weights for the loss, and a sampler that draws them more often.
+
+use std::collections::BTreeMap;
+
+use serde::{Deserialize, Serialize};
+
+use crate::error::{Error, Result};
+use crate::labels::targets::Targets;
+use crate::rng::{Purpose, Rng};
+use crate::shown::{listed, quoted};
+
+/// How much each class counts in the loss.
+///
+/// With one class an item the weights are those of the cross-entropy's classes; with several they
+/// are those of an item that has the class (PyTorch's `pos_weight`).
+#[derive(Clone, Debug, Default, PartialEq)]
+pub enum ClassWeights {
+    /// All alike.
+    #[default]
+    None,
+    /// By the training items. One class an item: items / (classes · items of the class). Several:
+    /// items without the class / items with it. A class that no item has weighs 1, and so does, of
+    /// several, one that every item has: by the formula it would weigh 0, and since it has no items
+    /// without it either, nothing would be learnt about it.
+    Auto,
+    /// By name; a class that is not in it weighs 1. Not all that items have may weigh 0.
+    Map(BTreeMap<String, f32>),
+}
+
+impl ClassWeights {
+    /// The weights in `map`, by name.
+    pub fn map<S: Into<String>>(map: impl IntoIterator<Item = (S, f32)>) -> Self {
+        Self::Map(map.into_iter().map(|(name, w)| (name.into(), w)).collect())
+    }
+
+    /// One weight a class.
+    pub(crate) fn resolve(&self, classes: &[String], train: &Targets) -> Result<Option<Vec<f32>>> {
+        if *self == Self::None {
+            return Ok(None);
+        }
+        let counts = counts(classes.len(), train, "class_weights")?;
+        let items = train.len() as f64;
+        match self {
+            Self::None => Ok(None),
+            Self::Auto => Ok(Some(
+                counts
+                    .iter()
+                    .map(|&count| match (count, train) {
+                        (0, _) => 1.0,
+                        (_, Targets::MultiCategory(_)) if count == train.len() => 1.0,
+                        (_, Targets::MultiCategory(_)) => {
+                            ((items - count as f64) / count as f64) as f32
+                        }
+                        _ => (items / (counts.len() as f64 * count as f64)) as f32,
+                    })
+                    .collect(),
+            )),
+            Self::Map(map) => {
+                if let Some(name) = map.keys().find(|name| !classes.contains(name)) {
+                    return Err(Error::BadClasses {
+                        reason: format!(
+                            "class_weights names {}, which is none of them: {}",
+                            quoted(name),
+                            listed(classes.iter())
+                        ),
+                    });
+                }
+                if let Some((name, weight)) =
+                    map.iter().find(|(_, w)| !(w.is_finite() && **w >= 0.0))
+                {
+                    return Err(Error::BadOption {
+                        option: "class_weights",
+                        expected: "weights of at least 0",
+                        found: format!("{weight} for {}", quoted(name)),
+                    });
+                }
+                let weight = |name| map.get(name).copied().unwrap_or(1.0);
+                let weights: Vec<f32> = classes.iter().map(weight).collect();
+                let mut counted = weights.iter().zip(&counts).filter(|(_, n)| **n > 0);
+                // The loss would be nothing, or 0 / 0.
+                if counts.iter().any(|&n| n > 0) && counted.all(|(weight, _)| *weight == 0.0) {
+                    return Err(Error::BadOption {
+                        option: "class_weights",
+                        expected: "a weight above 0 for one class at least that training items have",
+                        found: "0 for all of them".to_owned(),
+                    });
+                }
+                Ok(Some(weights))
+            }
+        }
+    }
+}
+
+/// In which order an epoch takes the training items.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum Sampler {
+    /// Each item once, in random order.
+    #[default]
+    Shuffled,
+    /// As many items, drawn with repetition, so that each class is as likely as another. Where an
+    /// item has several classes its rarest decides, and items without any are a class as well. A
+    /// repeated item is transformed in another way each time.
+    Balanced,
+}
+
+/// The sums of the items' weights up to each of them, from which an item is drawn.
+#[derive(Clone, Debug)]
+pub(crate) struct Draw(Vec<f64>);
+
+impl Draw {
+    /// Weighs an item by the inverse of the items of its class.
+    pub(crate) fn balanced(classes: usize, train: &Targets) -> Result<Self> {
+        let counts = counts(classes, train, "sampler")?;
+        let inverse = |class: u32| {
+            let count = counts.get(class as usize).copied().unwrap_or(1);
+            1.0 / count.max(1) as f64
+        };
+        let mut sums = Vec::with_capacity(train.len());
+        let mut sum = 0.0;
+        let bare = match train {
+            Targets::MultiCategory(labels) => (0..labels.len())
+                .filter(|&item| labels.get(item).is_some_and(<[u32]>::is_empty))
+                .count(),
+            _ => 0,
+        };
+        for item in 0..train.len() {
+            sum += match train {
+                Targets::Category(positions) => positions.get(item).map_or(0.0, |&c| inverse(c)),
+                Targets::MultiCategory(labels) => {
+                    let classes = labels.get(item).unwrap_or_default().iter();
+                    let rarest = classes.map(|&class| inverse(class)).reduce(f64::max);
+                    rarest.unwrap_or(1.0 / bare.max(1) as f64)
+                }
+                Targets::Empty(_) | Targets::Float { .. } => 1.0,
+            };
+            sums.push(sum);
+        }
+        Ok(Self(sums))
+    }
+
+    /// As many items as there are, of epoch `epoch`, and how often each was drawn before.
+    pub(crate) fn order(&self, seed: u64, epoch: u64) -> (Vec<usize>, Vec<u32>) {
+        let mut rng = Rng::keyed(Purpose::Sample, seed, epoch, 0);
+        let total = self.0.last().copied().unwrap_or(0.0);
+        let last = self.0.len().saturating_sub(1);
+        let mut times = vec![0_u32; self.0.len()];
+        let draw = |_: &f64| {
+            let at = rng.uniform() * total;
+            let item = self.0.partition_point(|&sum| sum <= at).min(last);
+            let before = times[item];
+            times[item] += 1;
+            (item, before)
+        };
+        self.0.iter().map(draw).unzip()
+    }
+}
+
+/// The number of items of each class.
+fn counts(classes: usize, targets: &Targets, option: &'static str) -> Result<Vec<usize>> {
+    let mut counts = vec![0; classes];
+    let mut add = |class: u32| {
+        if let Some(count) = counts.get_mut(class as usize) {
+            *count += 1;
+        }
+    };
+    match targets {
+        Targets::Category(positions) => positions.iter().for_each(|&class| add(class)),
+        Targets::MultiCategory(labels) => (0..labels.len())
+            .flat_map(|item| labels.get(item).unwrap_or_default())
+            .for_each(|&class| add(class)),
+        Targets::Empty(0) => {
+            return Err(Error::BadOption {
+                option,
+                expected: "training items, whose classes are counted",
+                found:
+                    "no items: data that are only to predict (`single_from_classes`) do without it"
+                        .to_owned(),
+            });
+        }
+        Targets::Empty(_) | Targets::Float { .. } => {
+            return Err(Error::BadOption {
+                option,
+                expected: "items with classes",
+                found: "labels that are numbers, or no labels".to_owned(),
+            });
+        }
+    }
+    Ok(counts)
+}

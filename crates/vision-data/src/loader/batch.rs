@@ -1,0 +1,267 @@
+//! A batch, on the host and on the device.
+
+use burn::tensor::{Device, Int, Tensor};
+use image::RgbImage;
+use vision_kernels::buffers::{self, Buffer};
+
+use crate::error::{Error, Result};
+use crate::image::PixelSize;
+use crate::labels::targets::Targets;
+use crate::loader::stats::Stats;
+use crate::loader::upload::{floats, upload};
+use crate::pipeline::{Pixels, Planes};
+use crate::transforms::batch::Mixed;
+
+/// The pixels of a batch in the memory of the host, not normalised.
+#[derive(Clone, Debug, PartialEq)]
+pub struct HostImages {
+    count: usize,
+    height: usize,
+    width: usize,
+    /// Image by image, of each the planes of red, green and blue.
+    pub(crate) planes: Planes,
+}
+
+/// Some items of a data set, ready for a device.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    /// The pixels.
+    pub images: HostImages,
+    /// The labels of the items.
+    pub labels: Targets,
+    /// The position of each item in its data set.
+    pub indices: Vec<usize>,
+    pub(crate) mix: Option<Mixed>,
+}
+
+impl Batch {
+    /// The number of items.
+    pub fn len(&self) -> usize {
+        self.indices.len()
+    }
+
+    /// Whether there is no item. A loader never hands out such a batch.
+    pub fn is_empty(&self) -> bool {
+        self.indices.is_empty()
+    }
+
+    /// Which items share a picture, if a [`BatchTransform`](crate::BatchTransform) saw to that.
+    pub fn mix(&self) -> Option<&Mixed> {
+        self.mix.as_ref()
+    }
+
+    /// `[batch, channels, height, width]`.
+    pub fn shape(&self) -> [usize; 4] {
+        self.images.shape()
+    }
+
+    /// The images on a device: `[batch, 3, height, width]`, in `[0, 1]`, and then normalised there
+    /// if `stats` are given.
+    ///
+    /// The tensor takes part in automatic differentiation if the device does.
+    pub fn to_device(&self, device: &Device, stats: Option<&Stats>) -> Tensor<4> {
+        self.images.to_device(device, stats)
+    }
+
+    /// The position of each item's class on a device: `[batch]`; 0 where there are no labels.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::WrongTargets`] if the items have several classes each, or numbers.
+    pub fn targets(&self, device: &Device) -> Result<Tensor<1, Int>> {
+        self.labels.to_int(device)
+    }
+
+    /// The labels on a device as rows: `[batch, classes]`, ones where an item has the class, or
+    /// `[batch, columns]` of numbers. One class an item gives `[batch, 1]`, its position.
+    pub fn float_targets(&self, device: &Device) -> Tensor<2> {
+        self.labels.to_float(device)
+    }
+
+    /// One image as a picture, as the model sees it but not normalised; none beyond the last.
+    pub fn picture(&self, position: usize) -> Option<RgbImage> {
+        self.images.picture(position)
+    }
+}
+
+impl HostImages {
+    /// `[batch, channels, height, width]`.
+    pub fn shape(&self) -> [usize; 4] {
+        [self.count, 3, self.height, self.width]
+    }
+
+    /// As [`Batch::to_device`].
+    pub fn to_device(&self, device: &Device, stats: Option<&Stats>) -> Tensor<4> {
+        upload(&self.planes, self.shape(), device, stats)
+    }
+
+    fn size(&self) -> PixelSize {
+        PixelSize {
+            width: self.width as u32,
+            height: self.height as u32,
+        }
+    }
+
+    /// A batch of one.
+    pub(crate) fn single(item: Pixels) -> Self {
+        Self {
+            count: 1,
+            height: item.height,
+            width: item.width,
+            planes: item.planes,
+        }
+    }
+
+    /// Puts images of one size together. On failure the position of the first that differs.
+    #[cfg(test)]
+    pub(crate) fn collate(items: Vec<Pixels>) -> std::result::Result<Self, usize> {
+        let mut collation = Collation::new(items.len());
+        for (position, item) in items.into_iter().enumerate() {
+            collation.push(item).map_err(|_| position)?;
+        }
+        collation.finish().ok_or(0)
+    }
+
+    /// All values in `[0, 1]`.
+    pub(crate) fn to_floats(&self) -> Buffer {
+        floats(&self.planes, self.height * self.width, None)
+    }
+
+    pub(crate) fn stats(&self) -> Stats {
+        Stats::of_planes(&self.to_floats(), self.height * self.width)
+    }
+
+    /// As [`Batch::picture`].
+    pub fn picture(&self, position: usize) -> Option<RgbImage> {
+        let plane = self.height * self.width;
+        let start = position.checked_mul(3 * plane)?;
+        let value = |i: usize| match &self.planes {
+            Planes::Bytes(bytes) => bytes.get(i).copied(),
+            Planes::Floats(floats) => floats
+                .get(i)
+                .map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8),
+        };
+        let pixels: Option<Vec<u8>> = (0..plane)
+            .flat_map(|pixel| (0..3).map(move |channel| start + channel * plane + pixel))
+            .map(value)
+            .collect();
+        RgbImage::from_raw(self.width as u32, self.height as u32, pixels?)
+    }
+}
+
+/// Gathers images of one size, one by one, in memory that is set aside once.
+#[derive(Debug)]
+pub(crate) struct Collation {
+    capacity: usize,
+    images: Option<HostImages>,
+}
+
+impl Collation {
+    /// Of about so many images.
+    pub(crate) fn new(capacity: usize) -> Self {
+        Self {
+            capacity,
+            images: None,
+        }
+    }
+
+    /// Adds one; `Err` with the size of the others if it has another.
+    pub(crate) fn push(&mut self, item: Pixels) -> std::result::Result<(), PixelSize> {
+        let images = self.images.get_or_insert_with(|| HostImages {
+            count: 0,
+            height: item.height,
+            width: item.width,
+            planes: Planes::Bytes(Vec::new()),
+        });
+        let size = images.size();
+        if size != item.size() {
+            return Err(size);
+        }
+        images.count += 1;
+        let values = self.capacity.max(images.count) * 3 * item.height * item.width;
+        images.planes.append(item.planes, values);
+        Ok(())
+    }
+
+    /// The images, if there is any.
+    pub(crate) fn finish(self) -> Option<HostImages> {
+        self.images
+    }
+}
+
+impl Pixels {
+    pub(crate) fn size(&self) -> PixelSize {
+        PixelSize {
+            width: self.width as u32,
+            height: self.height as u32,
+        }
+    }
+}
+
+impl Planes {
+    /// Adds the planes of an image, in memory for `capacity` values. One image that needed no
+    /// resizing does not make the others any coarser: all are floats as soon as one is.
+    fn append(&mut self, more: Self, capacity: usize) {
+        match (&mut *self, more) {
+            (Self::Bytes(all), Self::Bytes(more)) => {
+                if all.is_empty() {
+                    *all = buffers::take_bytes(capacity).into_vec();
+                    all.clear();
+                }
+                all.extend_from_slice(&more);
+            }
+            (Self::Bytes(all), Self::Floats(more)) => {
+                let mut floats = buffers::take(capacity).into_vec();
+                floats.clear();
+                floats.extend(all.iter().copied().map(unit));
+                floats.extend_from_slice(&more);
+                *self = Self::Floats(floats);
+            }
+            (Self::Floats(all), Self::Bytes(more)) => all.extend(more.into_iter().map(unit)),
+            (Self::Floats(all), Self::Floats(more)) => all.extend_from_slice(&more),
+        }
+    }
+}
+
+/// Large batches leave their memory to the next.
+impl Drop for HostImages {
+    fn drop(&mut self) {
+        match &mut self.planes {
+            Planes::Bytes(bytes) => drop(Buffer::from_vec(std::mem::take(bytes))),
+            Planes::Floats(floats) => drop(Buffer::from_vec(std::mem::take(floats))),
+        }
+    }
+}
+
+/// A byte as PyTorch makes it a float: divided, not multiplied by the rounded inverse.
+fn unit(byte: u8) -> f32 {
+    f32::from(byte) / 255.0
+}
+
+/// `(x - mean) / std` of each channel; `images` is `[batch, 3, height, width]`.
+pub(crate) fn normalize(images: Tensor<4>, stats: &Stats) -> Tensor<4> {
+    let device = images.device();
+    (images - channels(stats.mean, &device)) / channels(stats.std, &device)
+}
+
+/// `x · std + mean` of each channel.
+///
+/// # Errors
+///
+/// [`Error::BadOption`] if there are not three channels.
+pub(crate) fn denormalize(images: Tensor<4>, stats: &Stats) -> Result<Tensor<4>> {
+    let shape = images.dims();
+    if shape[1] != 3 {
+        return Err(Error::BadOption {
+            option: "images",
+            expected: "a tensor [batch, 3, height, width]",
+            found: format!("{shape:?}"),
+        });
+    }
+    let device = images.device();
+    Ok(images * channels(stats.std, &device) + channels(stats.mean, &device))
+}
+
+fn channels(values: [f32; 3], device: &Device) -> Tensor<4> {
+    Tensor::<1>::from_floats(values, device).reshape([1, 3, 1, 1])
+}

@@ -1,0 +1,307 @@
+//! Batches of one epoch, prepared by worker threads.
+//!
+//! Batch k of an epoch holds what (seed, epoch, k) says, whoever prepares it: with n workers,
+//! worker w prepares batches w, w + n, w + 2n and so on, each into a queue of its own, and the
+//! queues are emptied in turn. So batches arrive in order without being sorted, and at most two
+//! a worker are in memory.
+
+pub mod batch;
+pub mod stats;
+pub(crate) mod upload;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::mpsc::{Receiver, sync_channel};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use serde::{Deserialize, Serialize};
+
+use crate::databunch::dataset::ImageDataset;
+use crate::error::{Error, Result};
+use crate::image::PixelSize;
+use crate::loader::batch::{Batch, Collation};
+use crate::pipeline::{Pipeline, Pixels};
+use crate::rng::{Purpose, Rng};
+use crate::transforms::batch::{self, BatchTransform};
+
+/// What to do about an image that cannot be decoded.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub enum BadImages {
+    /// End with an error that names it.
+    #[default]
+    Fail,
+    /// Leave it out and go on; [`Loader::skipped`] says which. Its batch is smaller by one. A batch
+    /// that would be empty is left out, and so is, in training, one that would be left with a
+    /// single item, on which batch normalisation cannot work.
+    Skip,
+}
+
+/// An image that was left out.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct SkippedImage {
+    /// Its position in its data set.
+    pub index: usize,
+    /// Its file.
+    pub path: PathBuf,
+    /// What is wrong with it.
+    pub reason: String,
+}
+
+/// What an epoch consists of.
+#[derive(Debug)]
+pub(crate) struct Plan {
+    pub(crate) dataset: ImageDataset,
+    pub(crate) pipeline: Arc<Pipeline>,
+    /// Positions in the data set, in the order of the epoch, without a dropped last batch.
+    pub(crate) order: Vec<usize>,
+    /// How often an item has been in the order before, so that it is transformed in another way
+    /// each time; empty where each item comes once.
+    pub(crate) repeats: Vec<u32>,
+    pub(crate) batch_size: usize,
+    pub(crate) seed: u64,
+    pub(crate) epoch: u64,
+    pub(crate) training: bool,
+    pub(crate) bad_images: BadImages,
+    /// Empty but in training.
+    pub(crate) batch_transforms: Arc<[BatchTransform]>,
+}
+
+/// One batch, if there is anything left of it, and what was left out.
+#[derive(Debug)]
+struct Prepared {
+    batch: Option<Batch>,
+    skipped: Vec<SkippedImage>,
+}
+
+impl Plan {
+    fn batches(&self) -> usize {
+        self.order.len().div_ceil(self.batch_size.max(1))
+    }
+
+    /// Prepares batch `number`; `None` if `stop` is set meanwhile.
+    fn prepare(&self, number: usize, stop: &AtomicBool) -> Option<Result<Prepared>> {
+        let mut images = Collation::new(self.batch_size.min(self.order.len()));
+        let mut indices = Vec::with_capacity(self.batch_size.min(self.order.len()));
+        let mut skipped = Vec::new();
+        let start = number * self.batch_size;
+        let places = self.order.iter().enumerate().skip(start);
+        for (place, &index) in places.take(self.batch_size) {
+            if stop.load(Ordering::Relaxed) {
+                return None;
+            }
+            match self.item(index, place) {
+                Ok(pixels) => {
+                    let size = pixels.size();
+                    if let Err(first_size) = images.push(pixels) {
+                        let first = indices.first().copied().unwrap_or(index);
+                        return Some(Err(self.sizes_differ((first, first_size), (index, size))));
+                    }
+                    indices.push(index);
+                }
+                Err(Error::BadImage { path, problem }) if self.bad_images == BadImages::Skip => {
+                    skipped.push(SkippedImage {
+                        index,
+                        path,
+                        reason: problem.to_string(),
+                    });
+                }
+                Err(error) => return Some(Err(error)),
+            }
+        }
+        // Smaller than it should be, and too small to be of use.
+        let useless = self.training && indices.len() == 1 && !skipped.is_empty();
+        let images = images.finish().filter(|_| !useless);
+        let batch = images.map(|mut images| {
+            let mut rng = Rng::keyed(Purpose::Mix, self.seed, self.epoch, number as u64);
+            let mix = mix::apply(&self.batch_transforms, &mut images, &mut rng);
+            Batch {
+                images,
+                labels: self.dataset.labels().select(&indices),
+                indices,
+                mix,
+            }
+        });
+        Some(Ok(Prepared { batch, skipped }))
+    }
+
+    /// The item `index`, which is at `place` in the order.
+    fn item(&self, index: usize, place: usize) -> Result<Pixels> {
+        let image = self.dataset.load(index)?;
+        let repeat = self.repeats.get(place).copied().unwrap_or(0) as usize;
+        let key = index + repeat * self.dataset.len();
+        let mut rng = Rng::keyed(Purpose::Augment, self.seed, self.epoch, key as u64);
+        Ok(self.pipeline.apply(&image, &mut rng))
+    }
+
+    fn sizes_differ(&self, first: (usize, PixelSize), second: (usize, PixelSize)) -> Error {
+        let path = |index| {
+            self.dataset
+                .path(index)
+                .map_or(PathBuf::new(), Path::to_owned)
+        };
+        Error::SizesDiffer {
+            first: path(first.0),
+            first_size: first.1,
+            second: path(second.0),
+            second_size: second.1,
+            hint: self.pipeline.sizes_hint(),
+        }
+    }
+}
+
+/// The batches of one epoch in order: an iterator of `Result<Batch>`, which ends after an error.
+///
+/// Dropping it, at any time, ends its threads.
+pub struct Loader {
+    plan: Arc<Plan>,
+    next: usize,
+    skipped: Vec<SkippedImage>,
+    waited: Duration,
+    workers: Vec<Worker>,
+    stop: Arc<AtomicBool>,
+}
+
+struct Worker {
+    queue: Receiver<Result<Prepared>>,
+    thread: JoinHandle<()>,
+}
+
+impl Loader {
+    /// Starts up to `num_workers` threads; with 0 the work is done by whoever asks for a batch.
+    pub(crate) fn new(plan: Plan, num_workers: usize) -> Result<Self> {
+        let num_workers = num_workers.min(plan.batches());
+        let mut loader = Self {
+            plan: Arc::new(plan),
+            next: 0,
+            skipped: Vec::new(),
+            waited: Duration::ZERO,
+            workers: Vec::with_capacity(num_workers),
+            stop: Arc::new(AtomicBool::new(false)),
+        };
+        for first in 0..num_workers {
+            let (plan, stop) = (Arc::clone(&loader.plan), Arc::clone(&loader.stop));
+            let (sender, queue) = sync_channel(1);
+            let thread = thread::Builder::new()
+                .name(format!("vision-loader-{first}"))
+                .spawn(move || {
+                    for number in (first..plan.batches()).step_by(num_workers) {
+                        // Nobody listens any more, or told us to stop.
+                        let Some(batch) = plan.prepare(number, &stop) else {
+                            return;
+                        };
+                        let failed = batch.is_err();
+                        if sender.send(batch).is_err() || failed {
+                            return;
+                        }
+                    }
+                })
+                .map_err(|error| Error::Worker {
+                    reason: format!("it could not be started: {error}"),
+                })?;
+            loader.workers.push(Worker { queue, thread });
+        }
+        Ok(loader)
+    }
+
+    /// The number of batches of the whole epoch, if no image is left out.
+    pub fn batches(&self) -> usize {
+        self.plan.batches()
+    }
+
+    /// The images left out so far, under [`BadImages::Skip`].
+    pub fn skipped(&self) -> &[SkippedImage] {
+        &self.skipped
+    }
+
+    /// How long [`next`](Iterator::next) has taken so far, all calls together: the time in which
+    /// there was no batch yet, and nothing to train on. Without worker threads that is all the
+    /// work.
+    pub fn waited(&self) -> Duration {
+        self.waited
+    }
+
+    fn prepared(&self, number: usize) -> Result<Prepared> {
+        let Some(worker) = number
+            .checked_rem(self.workers.len())
+            .and_then(|w| self.workers.get(w))
+        else {
+            return self
+                .plan
+                .prepare(number, &self.stop)
+                .unwrap_or_else(|| Err(died()));
+        };
+        worker.queue.recv().unwrap_or_else(|_| Err(died()))
+    }
+
+    /// Ends the threads and waits for them: no more than the image each is at.
+    fn finish(&mut self) {
+        self.next = self.plan.batches();
+        self.stop.store(true, Ordering::Relaxed);
+        // All queues are closed before any thread is waited for, since a full one blocks its thread.
+        let threads: Vec<JoinHandle<()>> = self.workers.drain(..).map(|w| w.thread).collect();
+        for thread in threads {
+            // A panic in it has been reported as an early end.
+            let _ = thread.join();
+        }
+    }
+}
+
+fn died() -> Error {
+    Error::Worker {
+        reason: "it ended before its work was done".to_owned(),
+    }
+}
+
+impl Iterator for Loader {
+    type Item = Result<Batch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        while self.next < self.plan.batches() {
+            let begin = Instant::now();
+            let prepared = self.prepared(self.next);
+            self.waited += begin.elapsed();
+            self.next += 1;
+            match prepared {
+                Ok(Prepared { batch, skipped }) => {
+                    self.skipped.extend(skipped);
+                    if let Some(batch) = batch {
+                        return Some(Ok(batch));
+                    }
+                }
+                Err(error) => {
+                    self.finish();
+                    return Some(Err(error));
+                }
+            }
+        }
+        None
+    }
+
+    fn size_hint(&self) -> (usize, Option<usize>) {
+        // An error or a skipped batch may end it earlier.
+        (0, Some(self.plan.batches() - self.next))
+    }
+}
+
+impl std::iter::FusedIterator for Loader {}
+
+impl Drop for Loader {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+impl fmt::Debug for Loader {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Loader")
+            .field("next", &self.next)
+            .field("batches", &self.batches())
+            .field("workers", &self.workers.len())
+            .field("skipped", &self.skipped.len())
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,9 @@
+//! The operations of RandAugment and TrivialAugment, on the 8-bit pixels of Pillow.
+
+pub(crate) mod affine;
+pub(crate) mod operation;
+pub(crate) mod pixels;
+
+pub(crate) use crate::pipeline::rand_augment::operation::{
+    Operation, rand_augment, trivial_augment,
+};

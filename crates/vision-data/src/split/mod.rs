@@ -1,0 +1,535 @@
+//! Choosing the validation items.
+
+pub(crate) mod files;
+pub(crate) mod numpy;
+pub(crate) mod random;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use crate::data_block::image_list::{ImageList, no_images, under};
+use crate::error::{Error, Result};
+use crate::files::disjoint::part_folder;
+use crate::files::text;
+use crate::labels::names::{Names, Pattern, folder_name};
+use crate::shown::shown;
+pub use crate::split::random::random;
+use crate::table::Column;
+
+/// How items are split in training and validation.
+///
+/// fastai's names for them are methods of [`ImageList`], such as
+/// [`split_by_rand_pct`](ImageList::split_by_rand_pct). Whatever is random is a function of the
+/// seed and the order of the items.
+///
+/// ```
+/// use vision_data::{By, ImageList, Split};
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = vision_data::datasets::synthetic::digits(&folder.path().join("digits"), 1, 20, 5)?;
+/// // The same share of each class in validation.
+/// let split = Split::Stratified { valid_pct: 0.2, seed: 42, by: By::Folder };
+/// let lists = ImageList::from_folder(&path)?.split(&split)?;
+/// assert_eq!((lists.train_len(), lists.valid_len()), (40, 10));
+/// # Ok::<(), vision_data::Error>(())
+/// ```
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum Split {
+    /// Everything is for training.
+    None,
+    /// By the first folder under the root; what is in neither is left out.
+    Folders {
+        /// The folder of the training items, such as `train`.
+        train: String,
+        /// The folder of the validation items, such as `valid`.
+        valid: String,
+    },
+    /// `⌊valid_pct · items⌋` items at random; see [`random`].
+    Random {
+        /// The share of validation, in `[0, 1)`.
+        valid_pct: f64,
+        /// Decides the choice.
+        seed: u64,
+    },
+    /// The items that fastai v1 chooses for this seed, in its order: it draws with numpy's legacy
+    /// generator (`numpy.random.seed`, `numpy.random.permutation`). fastai has its order of files
+    /// from the system, so that the items are the same where they come from a table or a list.
+    Numpy {
+        /// The share of validation, in `[0, 1)`.
+        valid_pct: f64,
+        /// fastai's seed.
+        seed: u32,
+    },
+    /// Parts of the items at random, for a quick trial: `⌊train · items⌋` and `⌊valid · items⌋`.
+    Subsets {
+        /// The share of training, in `(0, 1)`.
+        train: f64,
+        /// The share of validation, in `(0, 1)`; both together are at most 1.
+        valid: f64,
+        /// Decides the choice.
+        seed: u64,
+    },
+    /// These positions are for validation, the others for training.
+    ValidIndices(Vec<usize>),
+    /// These positions are for training and those for validation; others are left out.
+    Indices {
+        /// Positions of training items.
+        train: Vec<usize>,
+        /// Positions of validation items.
+        valid: Vec<usize>,
+    },
+    /// The files with these names are for validation: `1.png` in any folder; `cat/1.png` under the
+    /// root, or written with the root before it, or as an absolute path; `./1.png` in the root itself.
+    Files(Vec<String>),
+    /// As [`Files`](Self::Files), with the names in a text file, one a line. A relative path is one
+    /// under the root, unless it begins with the root itself.
+    FilesIn(PathBuf),
+    /// The files of which this is true are for validation.
+    Func(PathFn<bool>),
+    /// A column of the table: `true`, `1` or `valid` for validation; `false`, `0` or `train`.
+    Column(Column),
+    /// Of each class the same share: `⌊valid_pct · items of the class⌋` or one more, and never all of
+    /// its items. In total as many as [`Random`](Self::Random), or fewer where classes are too small
+    /// to give one more.
+    Stratified {
+        /// The share of validation, in `[0, 1)`.
+        valid_pct: f64,
+        /// Decides the choice.
+        seed: u64,
+        /// What a class is.
+        by: By,
+    },
+    /// Whole groups: no group, such as the pictures of one patient, is on both sides. At most
+    /// `⌊valid_pct · items⌋` items, unless the smallest group is larger: then that group.
+    Grouped {
+        /// The share of validation, in `[0, 1)`.
+        valid_pct: f64,
+        /// Decides the choice.
+        seed: u64,
+        /// What a group is.
+        by: By,
+    },
+    /// Fold number `fold` of `folds` is for validation; each item is in one fold.
+    Fold {
+        /// Which fold, from 0.
+        fold: usize,
+        /// How many there are.
+        folds: usize,
+        /// Decides the folds. It has to be the same for all of them.
+        seed: u64,
+    },
+    /// As [`Fold`](Self::Fold), each fold with the same share of each class.
+    StratifiedFold {
+        /// Which fold, from 0.
+        fold: usize,
+        /// How many there are.
+        folds: usize,
+        /// Decides the folds. It has to be the same for all of them.
+        seed: u64,
+        /// What a class is.
+        by: By,
+    },
+    /// As [`Fold`](Self::Fold), each group in one fold as a whole.
+    GroupedFold {
+        /// Which fold, from 0.
+        fold: usize,
+        /// How many there are.
+        folds: usize,
+        /// Decides the folds. It has to be the same for all of them.
+        seed: u64,
+        /// What a group is.
+        by: By,
+    },
+}
+
+/// What classes or groups are, when items are split before they have labels.
+#[derive(Clone, Debug)]
+#[non_exhaustive]
+pub enum By {
+    /// The name of the folder that a file is in.
+    Folder,
+    /// A column of the table.
+    Column(Column),
+    /// The first group that a pattern captures in the path.
+    Pattern(String),
+    /// What this gives for the path.
+    Func(PathFn<String>),
+}
+
+/// A function of the path of a file.
+#[derive(Clone)]
+pub struct PathFn<T>(Arc<dyn Fn(&Path) -> T + Send + Sync>);
+
+impl<T> PathFn<T> {
+    /// Wraps a function, so that it can be an option.
+    pub fn new(function: impl Fn(&Path) -> T + Send + Sync + 'static) -> Self {
+        Self(Arc::new(function))
+    }
+
+    pub(crate) fn call(&self, path: &Path) -> T {
+        (self.0)(path)
+    }
+}
+
+impl<T> fmt::Debug for PathFn<T> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("PathFn")
+    }
+}
+
+/// The positions of both parts.
+#[derive(Clone, Debug)]
+pub(crate) struct Parts {
+    pub(crate) train: Vec<usize>,
+    pub(crate) valid: Vec<usize>,
+}
+
+impl Parts {
+    /// Everything but `valid` is for training.
+    fn others(items: usize, valid: Vec<usize>) -> Self {
+        let mut is_valid = vec![false; items];
+        for &position in &valid {
+            if let Some(flag) = is_valid.get_mut(position) {
+                *flag = true;
+            }
+        }
+        let train = (0..items).filter(|&i| !is_valid[i]).collect();
+        Self { train, valid }
+    }
+}
+
+impl Split {
+    /// Checks what can be known without the items.
+    pub(crate) fn check(&self) -> Result<()> {
+        match self {
+            Self::Random { valid_pct, .. }
+            | Self::Numpy { valid_pct, .. }
+            | Self::Stratified { valid_pct, .. }
+            | Self::Grouped { valid_pct, .. } => check_valid_pct(*valid_pct),
+            Self::Subsets { train, valid, .. } => {
+                let inside = |share: f64| share > 0.0 && share < 1.0;
+                if inside(*train) && inside(*valid) && train + valid <= 1.0 {
+                    return Ok(());
+                }
+                Err(Error::BadOption {
+                    option: "subsets",
+                    expected: "two fractions above 0 and below 1, together at most 1",
+                    found: format!("{train} for training and {valid} for validation"),
+                })
+            }
+            Self::Fold { fold, folds, .. }
+            | Self::StratifiedFold { fold, folds, .. }
+            | Self::GroupedFold { fold, folds, .. } => {
+                if *folds >= 2 && fold < folds {
+                    return Ok(());
+                }
+                Err(Error::BadOption {
+                    option: "fold",
+                    expected: "at least 2 folds, and one of them counted from 0",
+                    found: format!("fold {fold} of {folds}"),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// Each fold needs an item, or a group, of its own.
+    fn check_folds(&self, most: usize, of: &str) -> Result<()> {
+        match self {
+            Self::Fold { folds, .. }
+            | Self::StratifiedFold { folds, .. }
+            | Self::GroupedFold { folds, .. }
+                if *folds > most =>
+            {
+                Err(Error::BadOption {
+                    option: "folds",
+                    expected: "no more folds than there are items, or groups, to be in them",
+                    found: format!("{folds} folds of {most} {of}"),
+                })
+            }
+            _ => Ok(()),
+        }
+    }
+
+    /// A phrase for messages.
+    pub(crate) fn describe(&self) -> String {
+        match self {
+            Self::None => "no split".to_owned(),
+            Self::Folders { train, valid } => {
+                format!("the split by folders {train:?} and {valid:?}")
+            }
+            Self::Random { valid_pct, .. } | Self::Numpy { valid_pct, .. } => {
+                format!("valid_pct {valid_pct}")
+            }
+            Self::Subsets { train, valid, .. } => format!("subsets of {train} and {valid}"),
+            Self::ValidIndices(_) | Self::Indices { .. } => "the split by positions".to_owned(),
+            Self::Files(_) => "the split by names of files".to_owned(),
+            Self::FilesIn(path) => format!("the split by {}", shown(path)),
+            Self::Func(_) => "the split by a function".to_owned(),
+            Self::Column(column) => format!("the split by column {column}"),
+            Self::Stratified { valid_pct, .. } => format!("a stratified valid_pct {valid_pct}"),
+            Self::Grouped { valid_pct, .. } => format!("a grouped valid_pct {valid_pct}"),
+            Self::Fold { fold, folds, .. }
+            | Self::StratifiedFold { fold, folds, .. }
+            | Self::GroupedFold { fold, folds, .. } => format!("fold {fold} of {folds}"),
+        }
+    }
+
+    /// What to do about an empty side.
+    fn remedy(&self) -> &'static str {
+        match self {
+            Self::Subsets { .. } => "raise its share, or use more images",
+            Self::ValidIndices(_) | Self::Indices { .. } => "name positions for both sides",
+            Self::Files(_) | Self::FilesIn(_) => {
+                "name some of the images and not all of them, or use Split::None to validate on none"
+            }
+            Self::Func(_) => "it has to be true for some images and false for others",
+            Self::Column(_) => {
+                "some of its cells have to say validation (true, 1, valid), and others training \
+                 (false, 0, train)"
+            }
+            Self::Stratified { .. } => {
+                "each class keeps one image at least for training: use more images a class, or a \
+                 random split"
+            }
+            Self::Grouped { .. } => {
+                "groups stay whole, and there have to be two at least: look whether `by` tells them \
+                 apart"
+            }
+            // Of the others each side has an image where there are two.
+            _ => "use more images",
+        }
+    }
+
+    /// Whether nobody asked for validation items.
+    fn without_validation(&self) -> bool {
+        match self {
+            Self::None => true,
+            Self::Random { valid_pct, .. }
+            | Self::Numpy { valid_pct, .. }
+            | Self::Stratified { valid_pct, .. }
+            | Self::Grouped { valid_pct, .. } => *valid_pct == 0.0,
+            Self::ValidIndices(valid) | Self::Indices { valid, .. } => valid.is_empty(),
+            _ => false,
+        }
+    }
+
+    /// The positions of both parts. Neither is empty, unless no validation was asked for.
+    pub(crate) fn parts(&self, list: &ImageList) -> Result<Parts> {
+        self.check()?;
+        let items = list.len();
+        self.check_folds(items, "items")?;
+        let parts = self.choose(list)?;
+        let empty = |part| {
+            Err(Error::EmptySplit {
+                split: self.describe(),
+                items,
+                part,
+                hint: match items {
+                    0 => "there is no image to split, a filter has left none",
+                    _ => self.remedy(),
+                },
+            })
+        };
+        if parts.train.is_empty() {
+            return empty("training");
+        }
+        if parts.valid.is_empty() && !self.without_validation() {
+            return empty("validation");
+        }
+        Ok(parts)
+    }
+
+    fn choose(&self, list: &ImageList) -> Result<Parts> {
+        let items = list.len();
+        let others = |valid| Parts::others(items, valid);
+        let fold = |number: usize, folds: Vec<usize>| {
+            others((0..items).filter(|&i| folds[i] == number).collect())
+        };
+        Ok(match self {
+            Self::None => others(Vec::new()),
+            Self::Folders { train, valid } => by_folders(list, train, valid)?,
+            Self::Random { valid_pct, seed } => others(random(items, *valid_pct, *seed)?),
+            Self::Numpy { valid_pct, seed } => {
+                let wanted = draw::wanted(items, *valid_pct)?;
+                let mut order = numpy::permutation(items, *seed);
+                order.truncate(wanted);
+                others(order)
+            }
+            Self::Subsets { train, valid, seed } => {
+                let order = draw::shuffled(items, *seed);
+                let part = |share: f64| (items as f64 * share) as usize;
+                let cut = part(*train);
+                let (train, rest) = order.split_at(cut);
+                let end = part(*valid).min(rest.len());
+                let sorted = |positions: &[usize]| {
+                    let mut positions = positions.to_vec();
+                    positions.sort_unstable();
+                    positions
+                };
+                Parts {
+                    train: sorted(train),
+                    valid: sorted(&rest[..end]),
+                }
+            }
+            Self::ValidIndices(valid) => {
+                check_positions(valid, &[], items)?;
+                others(valid.clone())
+            }
+            Self::Indices { train, valid } => {
+                check_positions(train, valid, items)?;
+                Parts {
+                    train: train.clone(),
+                    valid: valid.clone(),
+                }
+            }
+            Self::Files(names) => others(files::named(list, names, None)?),
+            Self::FilesIn(file) => {
+                let file = under(list.path(), file.clone());
+                others(files::named(list, &text_file::lines(&file)?, Some(&file))?)
+            }
+            Self::Func(function) => {
+                let valid = list.items().iter().enumerate();
+                let valid = valid.filter(|(_, path)| function.call(path));
+                others(valid.map(|(position, _)| position).collect())
+            }
+            Self::Column(column) => others(by_column(list, column)?),
+            Self::Stratified {
+                valid_pct,
+                seed,
+                by,
+            } => others(draw::stratified(&by.keys(list)?, *valid_pct, *seed)?),
+            Self::Grouped {
+                valid_pct,
+                seed,
+                by,
+            } => others(draw::grouped(&by.keys(list)?, *valid_pct, *seed)?),
+            Self::Fold {
+                fold: number,
+                folds,
+                seed,
+            } => fold(*number, draw::folds(items, None, *folds, *seed)),
+            Self::StratifiedFold {
+                fold: number,
+                folds,
+                seed,
+                by,
+            } => {
+                let keys = by.keys(list)?;
+                fold(*number, draw::folds(items, Some(&keys), *folds, *seed))
+            }
+            Self::GroupedFold {
+                fold: number,
+                folds,
+                seed,
+                by,
+            } => {
+                let keys = by.keys(list)?;
+                let groups = keys.iter().max().map_or(0, |&last| last as usize + 1);
+                self.check_folds(groups, "groups")?;
+                fold(*number, draw::grouped_folds(&keys, *folds, *seed))
+            }
+        })
+    }
+}
+
+impl By {
+    /// Of each item the number of its class or group.
+    fn keys(&self, list: &ImageList) -> Result<Vec<u32>> {
+        let mut names = Names::default();
+        let items = list.items().iter();
+        match self {
+            Self::Folder => items
+                .map(|path| Ok(names.number(folder_name(path.parent().unwrap_or(path))?)))
+                .collect(),
+            Self::Column(column) => {
+                let column = list.column(column)?;
+                (0..list.len())
+                    .map(|item| Ok(names.number(column.text(item)?)))
+                    .collect()
+            }
+            Self::Pattern(pattern) => {
+                let pattern = Pattern::new(pattern)?;
+                items
+                    .map(|path| Ok(names.number(&pattern.label(path)?)))
+                    .collect()
+            }
+            Self::Func(function) => items
+                .map(|path| Ok(names.number(&function.call(path))))
+                .collect(),
+        }
+    }
+}
+
+fn by_folders(list: &ImageList, train: &str, valid: &str) -> Result<Parts> {
+    let train_folder = part_folder(list.path(), train, "training")?;
+    let valid_folder = part_folder(list.path(), valid, "validation")?;
+    let inside = |folder: &Path, part| {
+        let positions: Vec<usize> = list
+            .items()
+            .iter()
+            .enumerate()
+            .filter(|(_, path)| path.starts_with(folder))
+            .map(|(position, _)| position)
+            .collect();
+        if positions.is_empty() {
+            return Err(no_images(folder, part));
+        }
+        Ok(positions)
+    };
+    Ok(Parts {
+        train: inside(&train_folder, "training")?,
+        valid: inside(&valid_folder, "validation")?,
+    })
+}
+
+fn by_column(list: &ImageList, column: &Column) -> Result<Vec<usize>> {
+    let cells = list.column(column)?;
+    let mut valid = Vec::new();
+    for item in 0..list.len() {
+        let text = cells.text(item)?;
+        let is = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
+        if is(&["true", "1", "1.0", "valid", "validation"]) {
+            valid.push(item);
+        } else if !is(&["false", "0", "0.0", "train", "training"]) {
+            return Err(cells.bad(
+                item,
+                "true, 1 or valid for a validation item, false, 0 or train for a training item",
+            ));
+        }
+    }
+    Ok(valid)
+}
+
+/// Each position is one of an item, and no item is named twice: on both sides it would be a leak.
+fn check_positions(first: &[usize], second: &[usize], items: usize) -> Result<()> {
+    let mut seen = vec![false; items];
+    for &index in first.iter().chain(second) {
+        match seen.get_mut(index) {
+            None => return Err(Error::NoSuchItem { index, len: items }),
+            Some(true) => {
+                return Err(Error::BadOption {
+                    option: "positions of a split",
+                    expected: "each item once, on one side",
+                    found: format!("item {index} twice"),
+                });
+            }
+            Some(seen) => *seen = true,
+        }
+    }
+    Ok(())
+}
+
+pub(crate) fn check_valid_pct(valid_pct: f64) -> Result<()> {
+    // Written so that NaN is refused too.
+    if (0.0..1.0).contains(&valid_pct) {
+        Ok(())
+    } else {
+        Err(Error::BadOption {
+            option: "valid_pct",
+            expected: "a fraction of the images: at least 0 and below 1 (0.2 is a fifth)",
+            found: valid_pct.to_string(),
+        })
+    }
+}

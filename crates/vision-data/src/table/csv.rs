@@ -1,0 +1,250 @@
+//! Reading a table from a CSV file.
+
+use std::path::Path;
+
+use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
+use memchr::memchr;
+
+use crate::error::{Error, Result};
+use crate::files::text::{self, without_mark};
+use crate::table::{Table, line_ends};
+
+/// The cells that stand for no value: those of pandas' `read_csv`, on which fastai builds.
+pub const MISSING: [&str; 19] = [
+    "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
+    "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
+];
+
+/// How a CSV file is written.
+///
+/// ```
+/// use vision_data::{CsvOptions, Table};
+///
+/// # let folder = tempfile::tempdir().unwrap();
+/// # let path = folder.path().join("labels.csv");
+/// std::fs::write(&path, "1.jpg;cat\n2.jpg;\"dog; small\"\n")?;
+/// let table = Table::read_csv(&path, &CsvOptions::new().with_delimiter(b';').with_header(false))?;
+/// assert_eq!(table.cell(1, &1.into())?, Some("dog; small"));
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct CsvOptions {
+    delimiter: u8,
+    header: bool,
+    missing: Vec<String>,
+}
+
+impl Default for CsvOptions {
+    fn default() -> Self {
+        Self {
+            delimiter: b',',
+            header: true,
+            missing: MISSING.map(ToOwned::to_owned).to_vec(),
+        }
+    }
+}
+
+impl CsvOptions {
+    /// Commas, a header, and [`MISSING`] for cells without value.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// What is between two cells: `b';'`, or `b'\t'`.
+    pub fn with_delimiter(mut self, delimiter: u8) -> Self {
+        self.delimiter = delimiter;
+        self
+    }
+
+    /// Whether the first line has the names of the columns. Without, they are "0", "1" and so on.
+    pub fn with_header(mut self, header: bool) -> Self {
+        self.header = header;
+        self
+    }
+
+    /// The texts that stand for no value, such as only `""` where `None` is the name of a class.
+    pub fn with_missing<S: Into<String>>(mut self, texts: impl IntoIterator<Item = S>) -> Self {
+        self.missing = texts.into_iter().map(Into::into).collect();
+        self
+    }
+}
+
+impl Table {
+    /// Reads a CSV file in UTF-8, with or without a byte order mark. Cells in double quotes may
+    /// hold delimiters and line ends; empty lines are passed over.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`] if the file cannot be read; [`Error::BadCsv`] with the line if it is not in
+    /// UTF-8, a line has more or fewer cells than the first, or a quote is not closed;
+    /// [`Error::EmptyTable`] if it has no row; [`Error::BadOption`] for a delimiter that can be
+    /// none.
+    pub fn read_csv(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Self> {
+        let path = path.as_ref();
+        if !options.delimiter.is_ascii() || b"\"\r\n".contains(&options.delimiter) {
+            return Err(Error::BadOption {
+                option: "delimiter",
+                expected: "an ASCII character that is no quote and no line end",
+                found: format!("{:?}", char::from(options.delimiter)),
+            });
+        }
+        let bytes = text_file::read(path)?;
+        let mut records = Records::new(path, utf8(path, &bytes)?, options.delimiter);
+        let mut cells = Cells::default();
+        let mut table = None;
+        while let Some(line) = records.read(&mut cells)? {
+            let is_header = options.header && table.is_none();
+            let table = table.get_or_insert_with(|| {
+                let names = cells.iter().enumerate().map(|(position, name)| {
+                    if options.header {
+                        name.trim().to_owned()
+                    } else {
+                        position.to_string()
+                    }
+                });
+                Self::of_file(path, names.collect(), options.header.then_some(line))
+            });
+            let columns = table.columns().len();
+            if cells.ends.len() != columns {
+                return Err(bad(
+                    path,
+                    line,
+                    format!(
+                        "expected {columns} cells as in the first line, found {}; a cell that \
+                         holds the delimiter belongs in quotes (\"){}",
+                        cells.ends.len(),
+                        table.delimiter_hint()
+                    ),
+                ));
+            }
+            if is_header {
+                continue;
+            }
+            let missing = |text: &str| options.missing.iter().any(|known| known == text);
+            table.push_line(line, cells.iter().map(|text| (text, missing(text))));
+        }
+        table
+            .filter(|table| !table.is_empty())
+            .ok_or_else(|| Error::EmptyTable {
+                path: path.to_owned(),
+            })
+    }
+}
+
+/// The text of a file, without a byte order mark.
+fn utf8<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str> {
+    let (at, found) = match (std::str::from_utf8(bytes), memchr(0, bytes)) {
+        (Ok(text), None) => return Ok(without_mark(text)),
+        (Err(error), _) => (error.valid_up_to(), "it is not valid UTF-8"),
+        (Ok(_), Some(at)) => (at, "there is a byte of zero in it, as in text in UTF-16"),
+    };
+    let reason = format!("{found}: save the file in UTF-8 (a spreadsheet calls it \"CSV UTF-8\")");
+    Err(bad(path, 1 + line_ends(bytes, at), reason))
+}
+
+/// Whether a record ends in a cell whose quote is not closed. A quote within a cell is a sign like
+/// another.
+fn ends_in_quotes(record: &[u8], delimiter: u8) -> bool {
+    let (mut quoted, mut at_start) = (false, true);
+    for &byte in record {
+        // Two quotes in a row leave the cell and enter it again.
+        if byte == b'"' && (quoted || at_start) {
+            quoted = !quoted;
+            // After the closing quote only another one is part of the cell.
+            at_start = !quoted;
+        } else {
+            at_start = byte == delimiter && !quoted;
+        }
+    }
+    quoted
+}
+
+fn bad(path: &Path, line: u64, reason: String) -> Error {
+    Error::BadCsv {
+        path: path.to_owned(),
+        line,
+        reason,
+    }
+}
+
+/// The cells of one record.
+#[derive(Debug, Default)]
+struct Cells {
+    text: Vec<u8>,
+    ends: Vec<usize>,
+}
+
+impl Cells {
+    fn iter(&self) -> impl Iterator<Item = &str> {
+        let mut start = 0;
+        self.ends.iter().map(move |&end| {
+            let cell = self.text.get(start..end).unwrap_or_default();
+            start = end;
+            // Pieces of valid UTF-8, cut at ASCII characters, are valid.
+            std::str::from_utf8(cell).unwrap_or_default()
+        })
+    }
+}
+
+/// The records of a file, with the lines on which they begin, which `csv_core` does not know where
+/// lines are empty.
+struct Records<'a> {
+    path: &'a Path,
+    rest: &'a [u8],
+    reader: Reader,
+    delimiter: u8,
+    line: u64,
+}
+
+impl<'a> Records<'a> {
+    fn new(path: &'a Path, text: &'a str, delimiter: u8) -> Self {
+        Self {
+            path,
+            rest: text.as_bytes(),
+            reader: ReaderBuilder::new().delimiter(delimiter).build(),
+            delimiter,
+            line: 1,
+        }
+    }
+
+    /// The line of the next record, which is put into `cells`; none at the end.
+    fn read(&mut self, cells: &mut Cells) -> Result<Option<u64>> {
+        while let [b'\r' | b'\n', rest @ ..] = self.rest {
+            self.line += line_ends(self.rest, 1);
+            self.rest = rest;
+        }
+        if self.rest.is_empty() {
+            return Ok(None);
+        }
+        let (line, start) = (self.line, self.rest);
+        let (mut filled, mut count) = (0, 0);
+        // As long as they have to be: doubled where they are too short.
+        cells.text.resize(cells.text.capacity().max(64), 0);
+        cells.ends.resize(cells.ends.capacity().max(8), 0);
+        loop {
+            let (result, read, written, ended) = self.reader.read_record(
+                self.rest,
+                cells.text.get_mut(filled..).unwrap_or_default(),
+                cells.ends.get_mut(count..).unwrap_or_default(),
+            );
+            self.rest = self.rest.get(read..).unwrap_or_default();
+            (filled, count) = (filled + written, count + ended);
+            match result {
+                ReadRecordResult::Record | ReadRecordResult::End => break,
+                // All of it was given: the next round is told that there is no more.
+                ReadRecordResult::InputEmpty => {}
+                ReadRecordResult::OutputFull => cells.text.resize(2 * cells.text.len(), 0),
+                ReadRecordResult::OutputEndsFull => cells.ends.resize(2 * cells.ends.len(), 0),
+            }
+        }
+        cells.ends.truncate(count);
+        let length = start.len() - self.rest.len();
+        // The rest of the file is then in one cell, and `csv_core` does not mind.
+        if self.rest.is_empty() && ends_in_quotes(start, self.delimiter) {
+            let reason = "a quote (\") is opened and not closed: expected one before the end";
+            return Err(bad(self.path, line, reason.to_owned()));
+        }
+        self.line += line_ends(start, length);
+        Ok(Some(line))
+    }
+}

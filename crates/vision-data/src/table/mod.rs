@@ -1,0 +1,370 @@
+//! A table of text, such as a CSV file with names of files and their labels.
+
+pub(crate) mod csv;
+
+use std::fmt;
+use std::path::{Path, PathBuf};
+
+use crate::error::{Error, Result};
+use crate::shown::{quoted, shown};
+
+pub(crate) const LINE_ENDS: [char; 2] = ['\n', '\r'];
+
+const ONE_LINE: &str = "a text on one line (a quote (\") is probably opened there by mistake, and closed in a \
+                        later line)";
+
+/// A column of a table, by name or by position from 0.
+///
+/// ```
+/// use vision_data::Column;
+/// assert_eq!(Column::from("label"), Column::Name("label".to_owned()));
+/// assert_eq!(Column::from(1), Column::Position(1));
+/// ```
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Column {
+    /// The column with this name.
+    Name(String),
+    /// The column at this position, from 0.
+    Position(usize),
+}
+
+impl From<&str> for Column {
+    fn from(name: &str) -> Self {
+        Self::Name(name.to_owned())
+    }
+}
+
+impl From<String> for Column {
+    fn from(name: String) -> Self {
+        Self::Name(name)
+    }
+}
+
+impl From<usize> for Column {
+    fn from(position: usize) -> Self {
+        Self::Position(position)
+    }
+}
+
+impl fmt::Display for Column {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Name(name) => write!(f, "{name:?}"),
+            Self::Position(position) => write!(f, "number {position}"),
+        }
+    }
+}
+
+/// Rows of text in named columns: what pandas' data frame is to fastai.
+///
+/// A column is one string and the ends of its cells, so a table takes little more memory than its
+/// text. [`read_csv`](Self::read_csv) reads one from a file.
+///
+/// ```
+/// use vision_data::Table;
+///
+/// let table = Table::from_rows(["name", "label"], [["1.jpg", "cat"], ["2.jpg", "dog"]])?;
+/// assert_eq!((table.len(), table.columns()), (2, &["name".to_owned(), "label".to_owned()][..]));
+/// assert_eq!(table.cell(1, &"label".into())?, Some("dog"));
+/// # Ok::<(), vision_data::Error>(())
+/// ```
+#[derive(Clone, Debug, Default)]
+pub struct Table {
+    names: Vec<String>,
+    cells: Vec<Cells>,
+    rows: usize,
+    /// Of each row the line of its file; empty if it comes from none.
+    lines: Vec<u32>,
+    file: Option<PathBuf>,
+    /// The line of its header.
+    header: Option<u64>,
+}
+
+/// The cells of one column.
+#[derive(Clone, Debug, Default)]
+struct Cells {
+    text: String,
+    ends: Vec<usize>,
+    /// The rows, ascending, whose cell has no value.
+    missing: Vec<u32>,
+}
+
+impl Cells {
+    fn push(&mut self, text: &str, missing: bool) {
+        if missing {
+            self.missing.push(self.ends.len() as u32);
+        }
+        self.text.push_str(text);
+        self.ends.push(self.text.len());
+    }
+
+    fn get(&self, row: usize) -> Option<&str> {
+        let end = *self.ends.get(row)?;
+        let start = row.checked_sub(1).and_then(|before| self.ends.get(before));
+        self.text.get(start.copied().unwrap_or(0)..end)
+    }
+
+    fn is_missing(&self, row: usize) -> bool {
+        self.missing.binary_search(&(row as u32)).is_ok()
+    }
+}
+
+impl Table {
+    /// A table without rows.
+    pub fn new<S: Into<String>>(columns: impl IntoIterator<Item = S>) -> Self {
+        let names: Vec<String> = columns.into_iter().map(Into::into).collect();
+        Self {
+            cells: vec![Cells::default(); names.len()],
+            names,
+            ..Self::default()
+        }
+    }
+
+    /// A table of these rows.
+    ///
+    /// # Errors
+    ///
+    /// As [`push`](Self::push).
+    pub fn from_rows<S: Into<String>, R: IntoIterator<Item = T>, T: AsRef<str>>(
+        columns: impl IntoIterator<Item = S>,
+        rows: impl IntoIterator<Item = R>,
+    ) -> Result<Self> {
+        let mut table = Self::new(columns);
+        for row in rows {
+            table.push(row)?;
+        }
+        Ok(table)
+    }
+
+    /// Adds a row.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::RaggedRow`] if it has not one cell a column.
+    pub fn push<T: AsRef<str>>(&mut self, row: impl IntoIterator<Item = T>) -> Result<()> {
+        let row: Vec<T> = row.into_iter().collect();
+        if row.len() != self.names.len() {
+            return Err(Error::RaggedRow {
+                row: self.rows,
+                expected: self.names.len(),
+                found: row.len(),
+            });
+        }
+        for (cells, text) in self.cells.iter_mut().zip(row) {
+            cells.push(text.as_ref(), false);
+        }
+        self.rows += 1;
+        Ok(())
+    }
+
+    /// The names of the columns.
+    pub fn columns(&self) -> &[String] {
+        &self.names
+    }
+
+    /// The number of rows.
+    pub fn len(&self) -> usize {
+        self.rows
+    }
+
+    /// Whether there is no row.
+    pub fn is_empty(&self) -> bool {
+        self.rows == 0
+    }
+
+    /// The text of a cell; none if it has no value, or there is no such row.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoSuchColumn`] with the columns there are; [`Error::ColumnTwice`] for a name that
+    /// more than one has.
+    pub fn cell(&self, row: usize, column: &Column) -> Result<Option<&str>> {
+        let (.., cells) = self.cells(column)?;
+        Ok(cells.get(row).filter(|_| !cells.is_missing(row)))
+    }
+
+    /// For rows of the file `file`, whose header is on this line.
+    pub(crate) fn of_file(file: &Path, columns: Vec<String>, header: Option<u64>) -> Self {
+        Self {
+            file: Some(file.to_owned()),
+            header,
+            ..Self::new(columns)
+        }
+    }
+
+    /// Adds a row of the file, which has one cell a column.
+    pub(crate) fn push_line<'a>(&mut self, line: u64, row: impl Iterator<Item = (&'a str, bool)>) {
+        for (cells, (text, missing)) in self.cells.iter_mut().zip(row) {
+            cells.push(text, missing);
+        }
+        self.lines.push(u32::try_from(line).unwrap_or(u32::MAX));
+        self.rows += 1;
+    }
+
+    /// A column with names of files, labels or the like, of which the header is on one line.
+    pub(crate) fn column(&self, column: &Column) -> Result<ColumnOf<'_>> {
+        let (position, name, cells) = self.cells(column)?;
+        if self.has_header() && name.contains(LINE_ENDS) {
+            return Err(self.bad_header(format!(
+                "expected the name of a column to be {ONE_LINE}, found {}",
+                quoted(name)
+            )));
+        }
+        Ok(ColumnOf {
+            table: self,
+            position,
+            name,
+            cells,
+        })
+    }
+
+    fn cells(&self, column: &Column) -> Result<(usize, &str, &Cells)> {
+        let position = match column {
+            Column::Name(name) => {
+                let called = |at: &usize| self.names.get(*at) == Some(name);
+                let positions: Vec<usize> = (0..self.names.len()).filter(called).collect();
+                if positions.len() > 1 {
+                    return Err(Error::ColumnTwice {
+                        table: self.source(),
+                        column: name.clone(),
+                        positions,
+                    });
+                }
+                positions.first().copied()
+            }
+            Column::Position(position) => Some(*position),
+        };
+        position
+            .and_then(|at| Some((at, self.names.get(at)?.as_str(), self.cells.get(at)?)))
+            .ok_or_else(|| Error::NoSuchColumn {
+                table: self.source(),
+                column: column.clone(),
+                known: self.names.clone(),
+                hint: self.delimiter_hint(),
+            })
+    }
+
+    /// Where all is in one column, and something else than what was said is between the cells.
+    pub(crate) fn delimiter_hint(&self) -> String {
+        let ([name], [cells], Some(_)) = (&*self.names, &*self.cells, &self.file) else {
+            return String::new();
+        };
+        let line = match self.header {
+            Some(_) => name,
+            None => cells.get(0).unwrap_or_default(),
+        };
+        let between = [';', '\t', '|', ',']
+            .into_iter()
+            .find(|&c| line.contains(c));
+        between.map_or_else(String::new, |c| {
+            format!("; the columns seem to be separated by {c:?}: `.delimiter(b{c:?})` (CsvOptions::with_delimiter)")
+        })
+    }
+
+    /// Whether the names of the columns are those of a file.
+    pub(crate) fn has_header(&self) -> bool {
+        self.header.is_some()
+    }
+
+    /// The header cannot be used.
+    pub(crate) fn bad_header(&self, reason: String) -> Error {
+        Error::BadCsv {
+            path: self.source(),
+            line: self.header.unwrap_or(1),
+            reason,
+        }
+    }
+
+    /// The file, or words in its place.
+    fn source(&self) -> PathBuf {
+        self.file.clone().unwrap_or_else(|| "the table".into())
+    }
+}
+
+/// A column of a table, for messages with the name of it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct ColumnOf<'a> {
+    table: &'a Table,
+    position: usize,
+    name: &'a str,
+    cells: &'a Cells,
+}
+
+impl<'a> ColumnOf<'a> {
+    pub(crate) fn name(&self) -> &'a str {
+        self.name
+    }
+
+    /// The text, even of a cell without value ("NA").
+    pub(crate) fn raw(&self, row: usize) -> &'a str {
+        self.cells.get(row).unwrap_or_default()
+    }
+
+    /// The text of a cell that must have a value.
+    pub(crate) fn value(&self, row: usize) -> Result<&'a str> {
+        match self.raw(row) {
+            text if text.is_empty() || self.cells.is_missing(row) => Err(self.bad(row, "a value")),
+            text => Ok(text),
+        }
+    }
+
+    /// The same, and in a file on one line.
+    pub(crate) fn text(&self, row: usize) -> Result<&'a str> {
+        let text = self.value(row)?;
+        if self.table.file.is_some() && text.contains(LINE_ENDS) {
+            return Err(self.bad(row, ONE_LINE));
+        }
+        Ok(text)
+    }
+
+    /// Refuses a file in which a cell of the column is on several lines.
+    pub(crate) fn check_lines(&self) -> Result<()> {
+        if self.table.file.is_none() || !self.cells.text.contains(LINE_ENDS) {
+            return Ok(());
+        }
+        let row = (0..self.table.len()).find(|&row| self.raw(row).contains(LINE_ENDS));
+        row.map_or(Ok(()), |row| Err(self.bad(row, ONE_LINE)))
+    }
+
+    /// Where the cell of a row begins, for messages.
+    pub(crate) fn place(&self, row: usize) -> String {
+        let table = shown(self.table.source());
+        match self.table.lines.get(row) {
+            Some(&line) => {
+                let before = self.table.cells.iter().take(self.position);
+                let texts = before.filter_map(|cells| cells.get(row));
+                let ends = texts.map(|text| line_ends(text.as_bytes(), text.len()));
+                format!("line {} of {table}", u64::from(line) + ends.sum::<u64>())
+            }
+            None => format!("row {row} of {table}"),
+        }
+    }
+
+    /// The cell cannot be used.
+    pub(crate) fn bad(&self, row: usize, expected: &'static str) -> Error {
+        let found = match self.raw(row) {
+            "" => "nothing".to_owned(),
+            text if self.cells.is_missing(row) => format!(
+                "{text:?}, which stands for no value; if it is a name, say what else stands for \
+                 none: `.missing([\"\"])` or CsvOptions::with_missing"
+            ),
+            text => quoted(text),
+        };
+        Error::BadCell {
+            place: self.place(row),
+            row,
+            column: self.name.to_owned(),
+            expected,
+            found,
+        }
+    }
+}
+
+/// The line ends among the first `count` bytes: `\n`, `\r\n`, of which the second byte counts, or `\r`.
+pub(crate) fn line_ends(bytes: &[u8], count: usize) -> u64 {
+    let is_end = |&at: &usize| match bytes.get(at) {
+        Some(b'\r') => bytes.get(at + 1) != Some(&b'\n'),
+        byte => byte == Some(&b'\n'),
+    };
+    (0..count).filter(is_end).count() as u64
+}

@@ -1,0 +1,72 @@
+//! Transforms that belong together.
+
+use crate::transforms::padding::PaddingMode;
+use crate::transforms::size::Size;
+use crate::transforms::{Bounds, Transform, Transforms};
+
+/// fastai's `rand_pad`: pads all sides by `pixels`, and cuts out `size` anywhere.
+///
+/// It changes the size of what it is applied to, so the validation images need a `size` too if theirs
+/// is another.
+///
+/// ```
+/// use vision_data::{PaddingMode, Transforms, transforms::rand_pad};
+///
+/// let mnist = Transforms { train: rand_pad(2, 28, PaddingMode::Reflection), valid: Vec::new() };
+/// assert_eq!(mnist.train.len(), 2);
+/// ```
+pub fn rand_pad(pixels: u32, size: impl Into<Size>, mode: PaddingMode) -> Vec<Transform> {
+    vec![
+        Transform::Pad { pixels, mode },
+        Transform::Crop {
+            size: size.into(),
+            row: Bounds::PART,
+            col: Bounds::PART,
+        },
+    ]
+}
+
+/// fastai's `zoom_crop`: zooms with probability `p` and crops, both in the middle, or anywhere if
+/// `random`.
+pub fn zoom_crop(scale: impl Into<Bounds>, random: bool, p: f64) -> Vec<Transform> {
+    if random {
+        vec![
+            Transform::rand_zoom(scale).with_p(p),
+            Transform::rand_crop(),
+        ]
+    } else {
+        vec![Transform::zoom(scale).with_p(p), Transform::crop_pad()]
+    }
+}
+
+/// fastai's `rand_resize_crop`: zooms into 1 / `max_scale` of the area or more, with an aspect ratio
+/// within `ratios`, and cuts out `size`; all in one resampling. fastai's defaults are 2 and
+/// `[0.75, 1.33]`.
+pub fn rand_resize_crop(
+    size: impl Into<Size>,
+    max_scale: f64,
+    ratios: impl Into<Bounds>,
+) -> Vec<Transform> {
+    vec![
+        Transform::ZoomSquish {
+            scale: [1.0, max_scale].into(),
+            squish: ratios.into(),
+            row: Bounds::PART,
+            col: Bounds::PART,
+            p: 1.0,
+        },
+        Transform::crop(size),
+    ]
+}
+
+/// fastai's `presize`, with its defaults: [`Transform::RandomResizedCrop`] of at least 8 % of the area
+/// for training, [`Transform::ResizeCenterCrop`] otherwise. The data needs a `size`.
+pub fn presize() -> Transforms {
+    Transforms {
+        train: vec![Transform::RandomResizedCrop {
+            scale: [0.08, 1.0].into(),
+            ratio: [3.0 / 4.0, 4.0 / 3.0].into(),
+        }],
+        valid: vec![Transform::ResizeCenterCrop { extra: 32 }],
+    }
+}

@@ -3,6 +3,7 @@
 
 mod support;
 
+use vision_base::OptionError;
 use vision::{
     learner::{Error, Learner},
     prelude::*,
@@ -223,18 +224,14 @@ fn a_learning_rate_list_of_the_wrong_length_is_an_error_before_anything_trains()
     assert!(
         matches!(
             error,
-            Error::LengthMismatch {
-                expected: 3,
-                found: 2,
-                ..
-            }
+            Error::Option(OptionError { .. })
         ),
         "{error}"
     );
     let config = FitConfig::one_cycle(1).with_wd([0.1, 0.1]);
     assert!(matches!(
         learner.fit_with(config),
-        Err(Error::LengthMismatch { .. })
+        Err(Error::Option(OptionError { .. }))
     ));
     assert_eq!(learner.weights(), before);
 }
@@ -255,11 +252,7 @@ fn a_head_with_the_wrong_number_of_dropouts_is_an_error() {
     assert!(
         matches!(
             error,
-            Error::LengthMismatch {
-                expected: 3,
-                found: 2,
-                ..
-            }
+            Error::Option(OptionError { .. })
         ),
         "{error}"
     );

@@ -56,8 +56,8 @@ const BACKENDS: [(&str, bool); 6] = [
 ///
 /// # Errors
 ///
-/// [`Error::UnknownDevice`] for a name that is not in the table, [`Error::DeviceNotCompiled`] for
-/// one whose cargo feature is off, [`Error::NoSuchDevice`] where the machine lacks it.
+/// [`DeviceError::Unknown`](crate::DeviceError::Unknown) for a name that is not in the table, [`DeviceError::NotCompiled`](crate::DeviceError::NotCompiled) for
+/// one whose cargo feature is off, [`DeviceError::Missing`](crate::DeviceError::Missing) where the machine lacks it.
 ///
 /// ```
 /// # use vision_data::device;
@@ -84,20 +84,20 @@ pub fn parse(name: &str) -> Result<Device> {
     let Some(&(backend, _)) = BACKENDS.iter().find(|(known, _)| *known == base) else {
         return Err(unknown(name, "unknown name"));
     };
-    let found = find(backend).ok_or_else(|| Error::DeviceNotCompiled {
+    let found = find(backend).ok_or_else(|| Error::Device(DeviceError::NotCompiled {
         name: name.to_owned(),
         feature: backend,
         compiled: compiled(),
-    })?;
+    }))?;
     let device = match index {
         None if found.all.is_empty() => None,
         None => Some(found.preferred),
         Some(index) => found.all.get(index).cloned(),
     };
-    device.ok_or_else(|| Error::NoSuchDevice {
+    device.ok_or_else(|| Error::Device(DeviceError::Missing {
         name: name.to_owned(),
         found: found.all.len(),
-    })
+    }))
 }
 
 /// The device to use when nobody names one.
@@ -109,7 +109,7 @@ pub fn parse(name: &str) -> Result<Device> {
 ///
 /// # Errors
 ///
-/// As [`parse`] for what the variable says, [`Error::UnknownDevice`] if no backend is compiled in.
+/// As [`parse`] for what the variable says, [`DeviceError::Unknown`](crate::DeviceError::Unknown) if no backend is compiled in.
 ///
 /// ```
 /// # use vision_data::device;
@@ -187,11 +187,11 @@ fn default_from(variable: Option<OsString>) -> Result<Device> {
 }
 
 fn unknown(name: &str, reason: &str) -> Error {
-    Error::UnknownDevice {
+    Error::Device(DeviceError::Unknown {
         name: name.to_owned(),
         reason: reason.to_owned(),
         compiled: compiled(),
-    }
+    })
 }
 
 /// What one backend offers on this machine.
@@ -266,6 +266,59 @@ fn find(backend: &str) -> Option<Found> {
     }
 }
 
+/// Names separated by commas, or `otherwise` when there are none.
+fn list(names: &[&str], otherwise: &str) -> String {
+    if names.is_empty() {
+        otherwise.to_owned()
+    } else {
+        names.join(", ")
+    }
+}
+
+/// What can be wrong with the name of a device.
+#[derive(Debug, thiserror::Error)]
+#[non_exhaustive]
+pub enum DeviceError {
+    /// No device has that name.
+    #[error(
+        "no device is called {name:?} ({reason}); compiled in are: {}",
+        list(compiled, "none, enable a cargo feature such as `flex` or `wgpu`")
+    )]
+    Unknown {
+        /// The name, as given.
+        name: String,
+        /// What is wrong with it, and where it came from.
+        reason: String,
+        /// The names that this build understands.
+        compiled: Vec<&'static str>,
+    },
+    /// The device is known, but this program was built without it.
+    #[error(
+        "device {name:?} needs the cargo feature `{feature}`: build with `--features {feature}`; \
+         compiled in are: {}",
+        list(compiled, "none")
+    )]
+    NotCompiled {
+        /// The name, as given.
+        name: String,
+        /// The feature that brings it.
+        feature: &'static str,
+        /// The names that this build understands.
+        compiled: Vec<&'static str>,
+    },
+    /// The device is compiled in, but this machine has none, or not as many.
+    #[error(
+        "there is no device {name:?} on this machine: {found} found; check the driver, name \
+         another index, or use \"flex\" (the CPU)"
+    )]
+    Missing {
+        /// The name, as given.
+        name: String,
+        /// How many of the kind were found.
+        found: usize,
+    },
+}
+
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -285,7 +338,7 @@ mod tests {
     fn a_name_that_is_not_known_lists_what_is_compiled_in() {
         for name in ["", "abacus", "gpu", "cuda:x", "cuda:-1", ":", "wgpu:"] {
             match parse(name) {
-                Err(Error::UnknownDevice { compiled: list, .. }) => assert_eq!(list, compiled()),
+                Err(Error::Device(DeviceError::Unknown { compiled: list, .. })) => assert_eq!(list, compiled()),
                 other => assert!(other.is_err(), "{name:?} was accepted"),
             }
         }
@@ -297,10 +350,10 @@ mod tests {
         let error = parse("cuda:0").unwrap_err();
         assert!(matches!(
             error,
-            Error::DeviceNotCompiled {
+            Error::Device(DeviceError::NotCompiled {
                 feature: "cuda",
                 ..
-            }
+            })
         ));
         assert!(error.to_string().contains("--features cuda"));
     }
@@ -310,7 +363,7 @@ mod tests {
     fn an_index_beyond_what_the_machine_has_is_an_error() {
         assert!(matches!(
             parse("flex:1"),
-            Err(Error::NoSuchDevice { found: 1, .. })
+            Err(Error::Device(DeviceError::Missing { found: 1, .. }))
         ));
     }
 
@@ -320,8 +373,8 @@ mod tests {
             for name in [name.to_owned(), format!("{name}:0"), format!("{name}:99")] {
                 match parse(&name) {
                     Ok(device) => assert!(!describe(&device).is_empty()),
-                    Err(Error::NoSuchDevice { .. }) => assert!(here),
-                    Err(Error::DeviceNotCompiled { .. }) => assert!(!here),
+                    Err(Error::Device(DeviceError::Missing { .. })) => assert!(here),
+                    Err(Error::Device(DeviceError::NotCompiled { .. })) => assert!(!here),
                     Err(other) => assert!(other.to_string().is_empty(), "{name}: {other}"),
                 }
             }
@@ -338,7 +391,7 @@ mod tests {
         for name in ["abacus", "cpu", "cuda:0", "default"] {
             assert!(matches!(
                 default_from(Some(name.into())),
-                Err(Error::UnknownDevice { .. })
+                Err(Error::Device(DeviceError::Unknown { .. }))
             ));
         }
     }

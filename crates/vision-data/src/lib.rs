@@ -35,77 +35,64 @@
 //! * **Repeatable**: order, transforms and the content of each batch are a function of
 //!   (seed, epoch, index) alone, whatever the number of worker threads.
 //! * **fastai's numbers**: sizes, resizing and transforms follow fastai v1, and pixels are those of
-//!   Pillow. Differences are listed at [`Image`] and [`split::random`].
+//!   Pillow. Differences are listed at [`Image`] and [`random_split`].
 //! * **Nothing panics**: files are data. Whatever is in a folder, a picture or an archive ends in an
 //!   [`Error`] that names the file and the reason.
 //!
 //! # Map
 //!
-//! | module | |
-//! |---|---|
-//! | [`databunch`], [`builder`] | [`ImageDataBunch`], and the options to make one |
-//! | [`data_block`], [`sources`] | from files to labelled, split items: [`ImageList`], and what the factories read |
-//! | [`ImageDataBunch::save`], [`load`](ImageDataBunch::load) | the data as a JSON file |
-//! | [`balance`] | weights of classes, and a sampler, where classes differ in size |
-//! | [`dataset`] | the images of one part: [`ImageDataset`] |
-//! | [`loader`], [`batch`] | worker threads, and what they bring |
-//! | [`image`], [`reader`] | decoding under limits: [`Image`]; what is kept of it |
-//! | [`resize`], [`resizing`], [`padding`], [`transforms`] | sizes, and what else is done to an image |
-//! | [`pipeline`], [`mask`], [`points`] | one draw, applied to an image, to its mask and to points in it |
-//! | [`mix`] | what is done to a batch as a whole: MixUp and CutMix |
-//! | [`stats`] | normalising |
-//! | [`targets`] | labels: one class, several, or numbers |
-//! | [`items`], [`split`] | finding files, choosing some for validation |
-//! | [`datasets`], [`download`], [`archive`], [`cache`] | `untar_data`: fetching public sets safely |
-//! | [`synthetic`] | digits drawn by the program, where there is no network |
-//! | [`doctor`] | bad files, copies and look-alikes, before training: [`Doctor`](doctor::Doctor) |
-//! | [`describe`] | counts, sizes, colours, means: [`ImageDataBunch::describe`] |
-//! | [`summary`] | what happens to one item, step by step: [`ImageDataBunch::summary`] |
-//! | [`verify`] | checking a folder, and smaller copies of large images |
-//! | [`figure`] | pictures with titles, lines and text, as PNG or SVG |
-//! | [`device`] | which device computes: the one place that names backends |
-//! | [`progress`] | how far a long piece of work has come: [`Progress`](progress::Progress) |
-//! | [`error`] | [`Error`] |
+//! An image goes through the rooms in this order:
+//!
+//! | room | | public names |
+//! |---|---|---|
+//! | [`files`] | finding image files | [`image_files`](files::image_files) |
+//! | `table` | names and labels in a CSV file or in memory | [`Table`], [`CsvOptions`] |
+//! | `labels` | labels as given, and as targets | [`Label`], [`LabelOptions`], [`Targets`], [`ClassWeights`] |
+//! | `split` | which items are for validation | [`Split`], [`By`] |
+//! | `data_block` | fastai's data block: from files to labelled, split items | [`ImageList`], [`SplitList`], [`LabelLists`] |
+//! | `databunch` | everything together, its options, saving and loading | [`ImageDataBunch`], [`ImageDataBunchBuilder`], [`sources`] |
+//! | `image` | decoding under limits, what is kept of it | [`Image`], [`ReadConfig`], [`Limits`] |
+//! | `transforms` | sizes, augmentation, as data | [`Transform`], [`get_transforms`], [`presets`], [`Resizing`], [`BatchTransform`] |
+//! | `pipeline` | one draw of the transforms, applied | [`Pipeline`], [`Draw`] |
+//! | `loader` | worker threads, batches, normalizing | [`Loader`], [`Batch`], [`Stats`] |
+//! | [`inspect`] | looking at data: the doctor, descriptions, summaries | [`Doctor`](inspect::doctor::Doctor) |
+//! | [`datasets`] | `untar_data`, drawn digits | [`untar_data`](datasets::untar_data), [`Urls`](datasets::Urls) |
+//! | [`device`] | which device computes: the one place that names backends | |
 
-pub mod archive;
-mod atomic;
-pub mod cache;
-pub mod data_block;
-pub mod databunch;
+mod data_block;
+mod databunch;
 pub mod datasets;
 pub mod device;
-pub mod download;
-pub mod error;
-pub mod figure;
+mod error;
 pub mod files;
-pub mod image;
+mod image;
 pub mod inspect;
-pub mod labels;
-pub mod loader;
-pub mod pipeline;
-pub mod progress;
+mod labels;
+mod loader;
+mod pipeline;
 mod rng;
-#[doc(hidden)]
-pub mod shown;
-pub mod split;
+mod split;
 mod table;
-pub mod transforms;
-mod workers;
+mod transforms;
 
 pub use burn::tensor::Device;
 
 pub use crate::data_block::image_list::{FileColumn, ImageList};
-pub use crate::data_block::{LabelLists, LabelledFiles, SplitList};
-pub use crate::databunch::ImageDataBunch;
+pub use crate::data_block::label_lists::{LabelLists, LabelledFiles};
+pub use crate::data_block::SplitList;
 pub use crate::databunch::builder::ImageDataBunchBuilder;
 pub use crate::databunch::dataset::{DatasetType, ImageDataset};
-pub use crate::datasets::{Dataset, UntarConfig, Urls, untar_data, untar_data_with};
+pub use crate::databunch::error::DataError;
+pub use crate::databunch::{ImageDataBunch, sources};
+pub use crate::device::DeviceError;
 pub use crate::error::{Error, Result};
-pub use crate::figure::{Figure, ImageGrid};
+pub use crate::files::error::FilesError;
+pub use crate::image::error::ImageError;
 pub use crate::image::mask::Mask;
 pub use crate::image::reader::ReadConfig;
 pub use crate::image::{Image, ImageProblem, Limits, PixelSize};
 pub use crate::labels::class_weights::{ClassWeights, Sampler};
+pub use crate::labels::error::LabelError;
 pub use crate::labels::targets::{MultiLabels, Target, TargetKind, Targets};
 pub use crate::labels::{Dropped, Label, LabelOptions, UnknownLabels};
 pub use crate::loader::batch::{Batch, HostImages};
@@ -114,11 +101,14 @@ pub use crate::loader::{BadImages, Loader, SkippedImage};
 pub use crate::pipeline::Pipeline;
 pub use crate::pipeline::draw::Draw;
 pub use crate::pipeline::points::Point;
+pub use crate::split::error::SplitError;
+pub use crate::split::random::random_split;
 pub use crate::split::{By, PathFn, Split};
 pub use crate::table::csv::{CsvOptions, MISSING};
+pub use crate::table::error::TableError;
 pub use crate::table::{Column, Table};
 pub use crate::transforms::batch::{BatchTransform, Mixed};
 pub use crate::transforms::padding::PaddingMode;
 pub use crate::transforms::resizing::Resizing;
 pub use crate::transforms::size::{ResizeMethod, Size};
-pub use crate::transforms::{Transform, TransformConfig, Transforms, get_transforms};
+pub use crate::transforms::{Bounds, Transform, TransformConfig, Transforms, get_transforms, presets};

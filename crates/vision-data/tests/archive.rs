@@ -1,4 +1,4 @@
-//! What `vision_data::archive` promises, against archives made to do harm.
+//! What `vision_fetch::archive` promises, against archives made to do harm.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod support;
@@ -9,7 +9,7 @@ use std::path::Path;
 use support::{Tar, gzip, noise, put, small_set, tree};
 use tar::EntryType;
 use vision_data::Error;
-use vision_data::archive::{Limits, extract_tgz};
+use vision_fetch::archive::{Limits, extract_tgz};
 
 /// Extracts the bytes as an archive into a fresh folder, with a neighbour that must survive.
 /// After an error there must be nothing but the archive and the neighbour.

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use vision_data::inspect::doctor::{Doctor, Finding, FindingKind as Kind, Report, Severity};
-use vision_data::transforms::presize;
+use vision_data::presets::presize;
 use vision_data::{
     DatasetType, Error, Image, ImageDataBunch, Limits, ReadConfig, ResizeMethod, Transform,
     Transforms,
@@ -350,7 +350,7 @@ fn nothing_is_deleted_moved_or_changed() {
         ("photo_00.jpg", "b/2.jpg"),
     ]);
     let state = || {
-        let mut files = vision_data::files::index::image_files(folder.path()).unwrap();
+        let mut files = vision_data::files::image_files(folder.path()).unwrap();
         files.sort();
         let look = |path: PathBuf| {
             let modified = fs::metadata(&path).unwrap().modified().unwrap();

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 use sha2::{Digest, Sha256};
 use support::{Server, nobody, noise, put, quick, reply, reply_all, reply_range, tree};
 use vision_data::Error;
-use vision_data::download::{Download, Options, Origin};
+use vision_fetch::{Download, Options, Origin};
 
 fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes)

@@ -14,7 +14,7 @@ use std::time::{Duration, Instant};
 
 use support::{Server, nobody, quick, reply, reply_all};
 use vision_data::Error;
-use vision_data::download::{
+use vision_fetch::{
     ImageOutcome, ImageResult, ImagesConfig, download_images, urls_in_file,
 };
 
@@ -127,7 +127,7 @@ fn what_is_no_image_is_thrown_away_and_the_others_arrive() {
         }
     }
     assert_eq!(files(folder.path()), [".download", "00000004.jpg"]);
-    let images = vision_data::files::index::image_files(folder.path()).unwrap();
+    let images = vision_data::files::image_files(folder.path()).unwrap();
     assert_eq!(images, [folder.path().join("00000004.jpg")]);
     let text = report.to_string();
     assert!(text.starts_with("7 URLs: 1 downloaded, 0 there already, 6 failed, 0 left out\n"));

@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use vision_data::files::index::image_files;
+use vision_data::files::image_files;
 use vision_data::{
     By, DatasetType, Error, ImageDataBunch, ImageList, LabelOptions, Split, Table, TargetKind,
     Targets, synthetic,
@@ -365,8 +365,8 @@ fn mnist_sample_has_fastais_numbers() {
     }
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("mnist_sample");
-    let limits = vision_data::archive::Limits::new();
-    vision_data::archive::extract_tgz(&archive, &path, &limits).unwrap();
+    let limits = vision_fetch::archive::Limits::new();
+    vision_fetch::archive::extract_tgz(&archive, &path, &limits).unwrap();
     let inner = path.join("mnist_sample");
     let path = if inner.is_dir() { inner } else { path };
     let data = ImageDataBunch::from_folder(&path).build().unwrap();

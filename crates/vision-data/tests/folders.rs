@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
-use vision_data::files::index::image_files;
+use vision_data::files::image_files;
 use vision_data::{DatasetType, Error, ImageDataBunch, ImageList, Split, Stats, split};
 
 /// A folder with these files in it. None is a picture: `build` does not look into them.

@@ -12,9 +12,9 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 #[cfg(target_os = "linux")]
 use support::unreadable;
-use vision_data::files::index::{IndexConfig, UnreadableFolders, image_files, index};
+use vision_data::files::{IndexConfig, UnreadableFolders, image_files, index};
 use vision_data::inspect::doctor::{Doctor, FindingKind};
-use vision_data::progress::Progress;
+use vision_base::progress::Progress;
 use vision_data::{Error, ImageDataBunch, ImageList};
 
 fn touch(path: &Path) {

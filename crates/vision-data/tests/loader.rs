@@ -8,7 +8,7 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use proptest::prelude::*;
-use vision_data::files::index::image_files;
+use vision_data::files::image_files;
 use vision_data::{
     BadImages, Batch, BatchTransform, DatasetType, Error, Image, ImageDataBunch,
     ImageDataBunchBuilder, Limits, ReadConfig, ResizeMethod, Split, Stats, Transform, device,

@@ -7,7 +7,7 @@ use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
-use vision_data::databunch::sources::FromClasses;
+use vision_data::sources::FromClasses;
 use vision_data::{
     DatasetType, Error, Image, ImageDataBunch, ImageDataBunchBuilder, ResizeMethod, Size,
     Transform, TransformConfig, Transforms, get_transforms,

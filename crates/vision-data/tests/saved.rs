@@ -6,8 +6,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
-use vision_data::files::index::image_files;
-use vision_data::transforms::presize;
+use vision_data::files::image_files;
+use vision_data::presets::presize;
 use vision_data::{
     BadImages, Batch, BatchTransform, ClassWeights, DatasetType, Error, Image, ImageDataBunch,
     ImageList, LabelOptions, PaddingMode, ReadConfig, ResizeMethod, Sampler, Stats, TargetKind,

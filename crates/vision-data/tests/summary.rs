@@ -82,7 +82,7 @@ fn each_transform_is_a_step_in_the_order_of_application() {
     );
     // fastai flips after it turns, and crops at the end.
     let place = |name: &str| {
-        let is = |step: &vision_data::inspect::summary::SummaryStep| step.name == name;
+        let is = |step: &vision_data::inspect::SummaryStep| step.name == name;
         summary
             .steps
             .iter()

@@ -6,7 +6,7 @@ use std::collections::HashSet;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use vision_data::files::index::image_files;
+use vision_data::files::image_files;
 use vision_data::{DatasetType, Error, ImageDataBunch, synthetic};
 
 #[test]

@@ -11,7 +11,8 @@ use std::thread;
 use support::{Server, Tar, nobody, put, quick, reply, reply_all, reply_range, small_set, tree};
 use tempfile::TempDir;
 use vision_data::datasets::{Source, UntarConfig, untar_data_with};
-use vision_data::{Dataset, Error, Urls, untar_data};
+use vision_data::{Error};
+use vision_data::datasets::{Dataset, Urls, untar_data};
 
 /// A cache of its own for each test.
 struct Cache(TempDir);

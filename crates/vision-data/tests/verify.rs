@@ -8,7 +8,7 @@ mod support;
 use std::fs;
 use std::path::Path;
 
-use vision_data::inspect::verify::{VerifyConfig, verify_images};
+use vision_data::inspect::{VerifyConfig, verify_images};
 use vision_data::{Error, Image, synthetic};
 
 fn unhex(text: &str) -> Vec<u8> {

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use vision_data::shown::named;
+use vision_base::message::named;
 
 use crate::{Error, Result};
 

@@ -1,14 +1,14 @@
 //! The one error type of this crate.
 
-use std::fmt;
 
+use vision_base::OptionError;
 use vision_data::DatasetType;
 
 /// The error of whoever delivers the pictures of a data set.
 pub type ImageError = Box<dyn std::error::Error + Send + Sync>;
 
 /// What can go wrong in this crate.
-#[derive(thiserror::Error)]
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
     /// The learner could not predict.
@@ -61,30 +61,13 @@ pub enum Error {
         classes: usize,
     },
 
-    /// A figure without content.
-    #[error("nothing to draw: {what}")]
-    Nothing {
-        /// What is missing, and what to do.
-        what: &'static str,
-    },
+    /// A figure cannot be drawn or saved.
+    #[error(transparent)]
+    Figure(#[from] vision_figure::Error),
 
-    /// A setting of a figure that makes no sense.
-    #[error("{field} is {found}, expected {expected}")]
-    Setting {
-        /// The setting.
-        field: &'static str,
-        /// What is allowed.
-        expected: &'static str,
-        /// What was given.
-        found: String,
-    },
-}
-
-/// The message, as a program whose `main` returns this error prints it.
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
+    /// An option is outside its range.
+    #[error(transparent)]
+    Option(#[from] OptionError),
 }
 
 /// A result with this crate's [`Error`].

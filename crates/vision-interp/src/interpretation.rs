@@ -181,7 +181,7 @@ impl ClassificationInterpretation {
     ///
     /// # Errors
     ///
-    /// [`vision_data::Error::NothingToDraw`] if there are no items, [`Error::Image`] if a picture cannot be had.
+    /// [`Error::Figure`] if there are no items, [`Error::Image`] if a picture cannot be had.
     pub fn plot_top_losses(&self, k: usize) -> Result<Figure> {
         self.plot_top_losses_with(&TopLossesConfig::new(k))
     }
@@ -190,7 +190,7 @@ impl ClassificationInterpretation {
     ///
     /// # Errors
     ///
-    /// [`vision_data::Error::NothingToDraw`], [`Error::Image`], or a setting that makes no sense.
+    /// [`Error::Figure`], [`Error::Image`], or a setting that makes no sense.
     pub fn plot_top_losses_with(&self, config: &TopLossesConfig) -> Result<Figure> {
         let mut grid = ImageGrid::new()
             .with_title(&config.title)
@@ -229,7 +229,7 @@ impl ClassificationInterpretation {
     ///
     /// # Errors
     ///
-    /// [`Error::Nothing`] if there are no classes, [`vision_data::Error::FigureTooLarge`] if there are too many to draw.
+    /// [`Error::Figure`] if there are no classes, [`Error::Figure`] if there are too many to draw.
     pub fn plot_confusion_matrix(&self) -> Result<Figure> {
         self.plot_confusion_matrix_with(&ConfusionPlotConfig::new())
     }

@@ -42,4 +42,4 @@ pub use confusion::{ClassScores, ConfusionMatrix};
 pub use error::{Error, ImageError, Result};
 pub use interpretation::ClassificationInterpretation;
 pub use plot::{ConfusionPlotConfig, LineChart, LossTitle, Scale, TopLossesConfig, plot_lr_find};
-pub use vision_data::figure::{Figure, ImageGrid};
+pub use vision_figure::{Figure, ImageGrid};

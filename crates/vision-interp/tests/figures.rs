@@ -3,6 +3,7 @@
 
 mod support;
 
+use vision_base::OptionError;
 use image::{GenericImageView, Rgb, RgbImage};
 use support::{interpretation, texts};
 use vision_interp::{
@@ -267,10 +268,7 @@ fn settings_of_a_matrix_that_make_no_sense_are_errors() {
         assert!(
             matches!(
                 error,
-                Error::Setting {
-                    field: "cell_size",
-                    ..
-                }
+                Error::Option(OptionError { option: "cell_size", .. })
             ),
             "{error}"
         );
@@ -279,10 +277,7 @@ fn settings_of_a_matrix_that_make_no_sense_are_errors() {
     assert!(
         matches!(
             error,
-            Error::Setting {
-                field: "precision",
-                ..
-            }
+            Error::Option(OptionError { option: "precision", .. })
         ),
         "{error}"
     );
@@ -296,7 +291,7 @@ fn settings_of_a_matrix_that_make_no_sense_are_errors() {
     );
     let empty = ConfusionMatrix::new(Vec::<String>::new());
     let error = empty.plot(&ConfusionPlotConfig::new()).unwrap_err();
-    assert!(matches!(error, Error::Nothing { .. }), "{error}");
+    assert!(matches!(error, Error::Figure(vision_figure::Error::NothingToDraw { .. })), "{error}");
 }
 
 #[test]
@@ -426,10 +421,10 @@ fn a_logarithmic_chart_leaves_out_what_is_not_positive() {
 fn a_chart_without_anything_finite_is_an_error() {
     assert!(matches!(
         LineChart::new().plot(),
-        Err(Error::Nothing { .. })
+        Err(Error::Figure(vision_figure::Error::NothingToDraw { .. }))
     ));
     let chart = LineChart::new().with_series("loss", [(f64::NAN, 1.0), (1.0, f64::INFINITY)]);
-    assert!(matches!(chart.plot(), Err(Error::Nothing { .. })));
+    assert!(matches!(chart.plot(), Err(Error::Figure(vision_figure::Error::NothingToDraw { .. }))));
     for size in [
         (0.0, 300.0),
         (300.0, f32::NAN),
@@ -440,7 +435,7 @@ fn a_chart_without_anything_finite_is_an_error() {
             .with_series("a", [(0.0, 1.0)])
             .with_size(size.0, size.1);
         assert!(
-            matches!(chart.plot(), Err(Error::Setting { .. })),
+            matches!(chart.plot(), Err(Error::Option(OptionError { .. }))),
             "{size:?}"
         );
     }
@@ -458,7 +453,7 @@ fn extreme_numbers_make_a_chart_too() {
         match LineChart::new().with_series("a", points).plot() {
             Ok(figure) => drop((texts(&figure.to_svg(), "text"), figure.to_png().unwrap())),
             // f64::MIN to f64::MAX is a range that has no finite length.
-            Err(error) => assert!(matches!(error, Error::Nothing { .. })),
+            Err(error) => assert!(matches!(error, Error::Figure(vision_figure::Error::NothingToDraw { .. }))),
         }
     }
 }

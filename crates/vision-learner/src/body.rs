@@ -2,7 +2,8 @@
 
 use std::path::{Path, PathBuf};
 
-use vision_data::{Device, cache};
+use vision_data::Device;
+use vision_fetch::cache;
 use vision_models::{
     Arch, Cut, Init,
     layers::Sequential,

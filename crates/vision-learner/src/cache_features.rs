@@ -1,5 +1,7 @@
 //! Keeping the outputs of a frozen body, so that an epoch costs no more than the head.
 
+use vision_base::io_error;
+use vision_base::OptionError;
 use std::{
     fmt, fs, io,
     path::{Path, PathBuf},
@@ -8,7 +10,7 @@ use std::{
 
 use burn::tensor::Tensor;
 use sha2::{Digest, Sha256};
-use vision_data::shown::shown;
+use vision_base::message::shown;
 use vision_data::{DatasetType, Transform, device};
 use vision_kernels::ops;
 use vision_models::state::values;
@@ -170,11 +172,9 @@ impl Learner {
     /// As [`cache_features`](Self::cache_features), and if the folder cannot be written.
     pub fn cache_features_in(&mut self, folder: impl AsRef<Path>) -> Result<FeatureReport> {
         let folder = folder.as_ref();
-        fs::create_dir_all(folder).map_err(|source| Error::Io {
-            action: "cannot create the folder",
-            path: folder.to_owned(),
-            hint: "; choose another one for the features",
-            source,
+        fs::create_dir_all(folder).map_err(|source| {
+            io_error("create the folder", folder)(source)
+                .with_hint("choose another one for the features")
         })?;
         self.cache_features_of(Some(folder))
     }
@@ -413,11 +413,7 @@ impl Job<'_> {
             _ => maps,
         };
         if item(&features) != shape {
-            return Err(Error::Value {
-                field: "the shape of the body's outputs, which follows from the size of the pictures",
-                expected: "the same for all pictures: give the data a .size(..)",
-                found: format!("{shape:?} and {:?}", item(&features)),
-            });
+            return Err(Error::Option(OptionError::new("the shape of the body's outputs, which follows from the size of the pictures", "the same for all pictures: give the data a .size(..)", format!("{shape:?} and {:?}", item(&features)))));
         }
         Ok(features)
     }
@@ -442,13 +438,7 @@ fn is_fixed(transform: &Transform) -> bool {
 }
 
 fn file_hash(path: &Path, since: SystemTime) -> Result<[u8; 32]> {
-    let io = |source| Error::Io {
-        action: "cannot read",
-        path: path.to_owned(),
-        hint: "",
-        source,
-    };
-    let mut file = fs::File::open(path).map_err(io)?;
+    let mut file = fs::File::open(path).map_err(io_error("read", path))?;
     // Some systems keep no such time.
     let modified = file.metadata().and_then(|m| m.modified());
     if modified.is_ok_and(|modified| modified > since) {
@@ -456,6 +446,6 @@ fn file_hash(path: &Path, since: SystemTime) -> Result<[u8; 32]> {
         return Err(Error::CannotCache(CacheRefusal::FileChanged { path }));
     }
     let mut hash = Sha256::new();
-    io::copy(&mut file, &mut hash).map_err(io)?;
+    io::copy(&mut file, &mut hash).map_err(io_error("read", path))?;
     Ok(hash.finalize().into())
 }

@@ -5,6 +5,7 @@
 //! in the header's metadata. A copy of the manifest lies beside it as `<name>.json`, for people; loading
 //! does not read it.
 
+use vision_base::{atomic, io_error};
 use std::{
     collections::{BTreeMap, HashMap},
     fs,
@@ -14,10 +15,10 @@ use std::{
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use vision_data::Stats;
-use vision_data::shown::{listed, shown};
+use vision_base::message::{listed, shown};
 use vision_models::{
     state::values,
-    weights::{LoadReport, WeightsFile, write_atomic, write_safetensors},
+    weights::{LoadReport, WeightsFile, write_safetensors},
 };
 
 use crate::{
@@ -66,11 +67,9 @@ impl Learner {
     pub fn save(&self, name: impl AsRef<Path>) -> Result<PathBuf> {
         let path = self.checkpoint_path(name.as_ref());
         if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(|source| Error::Io {
-                action: "cannot create the folder",
-                path: folder.to_owned(),
-                hint: "; choose another one with .path(..) or .model_dir(..)",
-                source,
+            fs::create_dir_all(folder).map_err(|source| {
+                io_error("create the folder", folder)(source)
+                    .with_hint("choose another one with .path(..) or .model_dir(..)")
             })?;
         }
         let mut tensors = self.model.tensors();
@@ -112,19 +111,14 @@ impl Learner {
             } else {
                 serde_json::to_string(&manifest)
             };
-            text.map_err(|e| Error::Io {
-                action: "cannot write the manifest of",
-                path: path.clone(),
-                hint: "",
-                source: e.into(),
-            })
+            text.map_err(|e| io_error("write the manifest of", &path)(e.into()))
         };
         let metadata = BTreeMap::from([
             ("format".to_owned(), "pt".to_owned()),
             (KEY.to_owned(), json(false)?),
         ]);
         write_safetensors(&path, &tensors, &metadata)?;
-        write_atomic(path.with_extension("json"), json(true)?.as_bytes())?;
+        atomic::write(&path.with_extension("json"), json(true)?.as_bytes())?;
         Ok(path)
     }
 

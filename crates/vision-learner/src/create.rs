@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use vision_data::ImageDataBunch;
-use vision_data::shown::shown;
+use vision_data::{LabelError, ImageDataBunch};
+use vision_base::message::shown;
 use vision_models::{
     Cut, Init,
     layers::{RandomStream, Sequential},
@@ -80,7 +80,7 @@ impl Settings {
         let found = self.data.kind();
         let expected = self.loss.kind();
         if expected != found {
-            return Err(vision_data::Error::WrongTargets { expected, found }.into());
+            return Err(vision_data::Error::Label(LabelError::WrongKind { expected, found }).into());
         }
         for metric in &self.metrics {
             if let Some(expected) = metric.kind().filter(|kind| *kind != found) {

@@ -1,14 +1,14 @@
-use std::fmt;
 use std::path::PathBuf;
 
 use thiserror::Error;
 use vision_data::TargetKind;
-use vision_data::shown::{listed, shown};
+use vision_base::{IoError, OptionError};
+use vision_base::message::{listed, shown};
 
 use crate::cache_features::CacheRefusal;
 
 /// What can go wrong in this crate.
-#[derive(Error)]
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
     /// Reading or decoding the data failed.
@@ -17,26 +17,12 @@ pub enum Error {
     /// Building a backbone or reading its weights failed.
     #[error(transparent)]
     Models(#[from] vision_models::Error),
-    /// A setting has a value that cannot work.
-    #[error("{field}: expected {expected}, found {found}")]
-    Value {
-        /// The setting.
-        field: &'static str,
-        /// What it takes.
-        expected: &'static str,
-        /// What was given.
-        found: String,
-    },
-    /// A list has neither one entry nor one for each part it is for.
-    #[error("{field}: {found} given for {expected}; give one for all, or exactly {expected}")]
-    LengthMismatch {
-        /// The setting.
-        field: &'static str,
-        /// Number of layer groups or blocks.
-        expected: usize,
-        /// Length of the list.
-        found: usize,
-    },
+    /// Downloads of weights, and the cache.
+    #[error(transparent)]
+    Fetch(#[from] vision_fetch::Error),
+    /// An option is outside its range.
+    #[error(transparent)]
+    Option(#[from] OptionError),
     /// A layer group cannot begin at a module that the model does not have.
     #[error(
         "split_on: the model has no module {module:?} to begin a layer group at (or it begins two); \
@@ -148,17 +134,8 @@ pub enum Error {
         found: [usize; 2],
     },
     /// A file cannot be read or written.
-    #[error("{action} {}: {source}{hint}", shown(path))]
-    Io {
-        /// What was being done.
-        action: &'static str,
-        /// The file or folder.
-        path: PathBuf,
-        /// What to do.
-        hint: &'static str,
-        /// The system's word.
-        source: std::io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] IoError),
     /// A checkpoint was made by another kind of model, or is damaged.
     #[error(
         "checkpoint {}: {field}: expected {}, found {}; {hint}",
@@ -186,13 +163,6 @@ pub enum Error {
         /// Its error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
-}
-
-/// The message, as a program whose `main` returns this error prints it.
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
 }
 
 /// A result with this crate's [`enum@Error`].

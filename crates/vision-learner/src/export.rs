@@ -1,5 +1,6 @@
 //! Taking a trained model out: to ONNX, and to safetensors with PyTorch's names.
 
+use vision_base::OptionError;
 use std::path::Path;
 
 use burn::tensor::Device;
@@ -105,7 +106,7 @@ impl Learner {
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] if torchvision's names are asked for and the body is none of its architectures, and
+    /// [`Error::Option`] if torchvision's names are asked for and the body is none of its architectures, and
     /// [`Error::Models`] if the file cannot be written.
     pub fn export_safetensors(&self, path: impl AsRef<Path>, names: Names) -> Result<ExportReport> {
         let tensors = self.weights();
@@ -113,11 +114,7 @@ impl Learner {
             let all = |name: &str| Some(name.to_owned());
             return Ok(export_safetensors_with(&tensors, path, all)?);
         }
-        let arch: Arch = self.arch().parse().map_err(|_| Error::Value {
-            field: "names",
-            expected: "Names::FastAi for a body that is none of torchvision's architectures",
-            found: format!("Names::Torchvision for {:?}", self.arch()),
-        })?;
+        let arch: Arch = self.arch().parse().map_err(|_| Error::Option(OptionError::new("names", "Names::FastAi for a body that is none of torchvision's architectures", format!("Names::Torchvision for {:?}", self.arch()))))?;
         let whole = arch.build(1, &mut Init::zeroed(&Device::default()));
         let children: Vec<&str> = whole.names().collect();
         let rename = |name: &str| {

@@ -1,5 +1,6 @@
 //! Kept features in a file: one safetensors file a key, which holds numbers and nothing else.
 
+use vision_base::io_error;
 use std::{
     collections::BTreeMap,
     path::{Path, PathBuf},
@@ -67,12 +68,7 @@ pub(crate) fn write(path: &Path, features: &FeatureCache) -> Result<()> {
         valid: features.valid.items.clone(),
         checksum: checksum([&features.train, &features.valid]),
     };
-    let json = serde_json::to_string(&manifest).map_err(|e| crate::Error::Io {
-        action: "cannot write the manifest of",
-        path: path.to_owned(),
-        hint: "",
-        source: e.into(),
-    })?;
+    let json = serde_json::to_string(&manifest).map_err(|e| io_error("write the manifest of", path)(e.into()))?;
     let tensor = |name: &str, rows: &Rows| {
         let mut shape = vec![rows.items.len()];
         shape.extend(features.shape);

@@ -1,5 +1,6 @@
 //! What a fit looks like.
 
+use vision_base::OptionError;
 use crate::{Error, LearningRate, Result, WeightDecay, callback::Callback, schedule::OneCycle};
 
 /// Length, rates and schedule of one fit, for [`Learner::fit_with`](crate::Learner::fit_with).
@@ -91,11 +92,7 @@ impl FitConfig {
     /// Whether the schedule can be followed.
     pub(crate) fn check(&self) -> Result<()> {
         let value = |field, expected, found: f64| {
-            Err(Error::Value {
-                field,
-                expected,
-                found: found.to_string(),
-            })
+            Err(Error::Option(OptionError::new(field, expected, found.to_string())))
         };
         let Some(cycle) = &self.cycle else {
             return Ok(());

@@ -1,5 +1,6 @@
 //! The new head that replaces an architecture's own classifier.
 
+use vision_base::OptionError;
 use vision_models::{
     Init,
     layers::{
@@ -115,8 +116,8 @@ pub struct HeadPlan {
 ///
 /// # Errors
 ///
-/// [`Error::LengthMismatch`] if `ps` lists another number of probabilities than there are blocks (fastai
-/// silently drops blocks), and [`Error::Value`] if a probability is outside [0, 1] or a width is 0.
+/// [`Error::Option`] if `ps` lists another number of probabilities than there are blocks (fastai
+/// silently drops blocks), and [`Error::Option`] if a probability is outside [0, 1] or a width is 0.
 pub fn create_head(config: HeadConfig) -> Result<HeadPlan> {
     let mut sizes = vec![config.nf];
     sizes.extend(&config.lin_ftrs);
@@ -130,26 +131,14 @@ pub fn create_head(config: HeadConfig) -> Result<HeadPlan> {
         }
         Ps::Each(ps) if ps.len() == blocks => ps.clone(),
         Ps::Each(ps) => {
-            return Err(Error::LengthMismatch {
-                field: "ps (dropout probabilities of the head's blocks)",
-                expected: blocks,
-                found: ps.len(),
-            });
+            return Err(Error::Option(OptionError::new("ps (dropout probabilities of the head's blocks)", format!("one value or exactly {}", blocks), format!("{} values", ps.len()))));
         }
     };
     if let Some(p) = ps.iter().find(|p| !(0.0..=1.0).contains(*p)) {
-        return Err(Error::Value {
-            field: "ps",
-            expected: "probabilities from 0 to 1",
-            found: p.to_string(),
-        });
+        return Err(Error::Option(OptionError::new("ps", "probabilities from 0 to 1", p.to_string())));
     }
     if sizes.contains(&0) {
-        return Err(Error::Value {
-            field: "the head's sizes (features, lin_ftrs, classes)",
-            expected: "numbers above 0",
-            found: format!("{sizes:?}"),
-        });
+        return Err(Error::Option(OptionError::new("the head's sizes (features, lin_ftrs, classes)", "numbers above 0", format!("{sizes:?}"))));
     }
     Ok(HeadPlan { config, sizes, ps })
 }

@@ -1,9 +1,10 @@
 //! The learner: data, model, loss and optimizer in one, with everything that can be done to them.
 
+use vision_base::OptionError;
 use std::{collections::HashSet, path::PathBuf, time::SystemTime};
 
 use burn::tensor::Tensor;
-use vision_data::{DatasetType, Image, ImageDataBunch, Targets};
+use vision_data::{LabelError, DatasetType, Image, ImageDataBunch, Targets};
 use vision_models::{
     layers::RandomStream,
     state::{Entry, NamedTensor, values},
@@ -107,7 +108,7 @@ impl Learner {
     pub fn set_data(&mut self, data: ImageDataBunch) -> Result<()> {
         let (found, expected) = (data.kind(), self.data().kind());
         if found != expected {
-            return Err(vision_data::Error::WrongTargets { expected, found }.into());
+            return Err(vision_data::Error::Label(LabelError::WrongKind { expected, found }).into());
         }
         if data.classes() != self.data().classes() || data.c() != self.data().c() {
             return Err(Error::Outputs {
@@ -453,14 +454,10 @@ impl Learner {
     ///
     /// # Errors
     ///
-    /// As [`predict`](Self::predict), and [`Error::Value`] if the threshold is not from 0 to 1.
+    /// As [`predict`](Self::predict), and [`Error::Option`] if the threshold is not from 0 to 1.
     pub fn predict_with_threshold(&self, image: &Image, threshold: f32) -> Result<Prediction> {
         if !(0.0..=1.0).contains(&threshold) {
-            return Err(Error::Value {
-                field: "threshold",
-                expected: "a probability from 0 to 1",
-                found: threshold.to_string(),
-            });
+            return Err(Error::Option(OptionError::new("threshold", "a probability from 0 to 1", threshold.to_string())));
         }
         let images = self.data().prepare(image)?;
         self.limits().check(&images)?;

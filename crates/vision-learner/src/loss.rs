@@ -1,5 +1,6 @@
 //! Losses, each with the activation that turns outputs into what `predict` shows.
 
+use vision_base::OptionError;
 use burn::tensor::{
     Int, Tensor, TensorData,
     activation::{sigmoid, softmax},
@@ -126,14 +127,10 @@ impl CrossEntropy {
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] unless it is at least 0 and below 1.
+    /// [`Error::Option`] unless it is at least 0 and below 1.
     pub fn with_smoothing(mut self, part: f64) -> Result<Self> {
         if !(0.0..1.0).contains(&part) {
-            return Err(Error::Value {
-                field: "smoothing",
-                expected: "a part from 0 to below 1",
-                found: part.to_string(),
-            });
+            return Err(Error::Option(OptionError::new("smoothing", "a part from 0 to below 1", part.to_string())));
         }
         self.smoothing = part;
         Ok(self)
@@ -143,7 +140,7 @@ impl CrossEntropy {
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] if one is below 0 or not finite, or none is above 0.
+    /// [`Error::Option`] if one is below 0 or not finite, or none is above 0.
     pub fn with_weights(mut self, weights: impl Into<Vec<f32>>) -> Result<Self> {
         self.weights = Some(checked_weights(weights.into())?);
         Ok(self)
@@ -183,7 +180,7 @@ impl BinaryCrossEntropy {
     ///
     /// # Errors
     ///
-    /// [`Error::Value`] if one is below 0 or not finite, or none is above 0.
+    /// [`Error::Option`] if one is below 0 or not finite, or none is above 0.
     pub fn with_pos_weights(mut self, weights: impl Into<Vec<f32>>) -> Result<Self> {
         self.weights = Some(checked_weights(weights.into())?);
         Ok(self)
@@ -231,22 +228,14 @@ fn checked_weights(weights: Vec<f32>) -> Result<Vec<f32>> {
     if weights.iter().all(fit) && weights.iter().any(|w| *w > 0.0) {
         return Ok(weights);
     }
-    Err(Error::Value {
-        field: "class weights",
-        expected: "numbers of at least 0, one of them above 0",
-        found: format!("{weights:?}"),
-    })
+    Err(Error::Option(OptionError::new("class weights", "numbers of at least 0, one of them above 0", format!("{weights:?}"))))
 }
 
 /// Weights, if there is one for each output.
 fn fitting<'a>(weights: Option<&'a [f32]>, outputs: &Tensor<2>) -> Result<Option<&'a [f32]>> {
     let expected = outputs.dims()[1];
     match weights.filter(|weights| weights.len() != expected) {
-        Some(weights) => Err(Error::LengthMismatch {
-            field: "class weights",
-            expected,
-            found: weights.len(),
-        }),
+        Some(weights) => Err(Error::Option(OptionError::new("class weights", format!("one value or exactly {}", expected), format!("{} values", weights.len())))),
         None => Ok(weights),
     }
 }
@@ -326,7 +315,7 @@ mod tests {
         let two = CrossEntropy::default().with_weights([1.0, 2.0]).unwrap();
         assert!(matches!(
             two.mean(logits(), classes()),
-            Err(Error::LengthMismatch { .. })
+            Err(Error::Option(OptionError { .. }))
         ));
         // (1 + 0 + 1) / 3 and (1 + 1 + 1) / 3.
         near(

@@ -1,5 +1,6 @@
 //! Learning rates: one number, or one per layer group.
 
+use vision_base::OptionError;
 use std::ops::{Range, RangeTo};
 
 use crate::{Error, Result};
@@ -36,8 +37,8 @@ impl LearningRate {
     ///
     /// # Errors
     ///
-    /// [`Error::LengthMismatch`] if a list has neither one entry nor one per group, and
-    /// [`Error::Value`] if a rate is not a finite positive number.
+    /// [`Error::Option`] if a list has neither one entry nor one per group, and
+    /// [`Error::Option`] if a rate is not a finite positive number.
     pub fn per_group(&self, groups: usize) -> Result<Vec<f64>> {
         let rates = match self {
             Self::Same(lr) => vec![*lr; groups],
@@ -52,11 +53,7 @@ impl LearningRate {
             Self::Each(rates) => listify("learning rates", rates, groups)?,
         };
         match rates.iter().find(|lr| !(lr.is_finite() && **lr > 0.0)) {
-            Some(bad) => Err(Error::Value {
-                field: "learning rate",
-                expected: "a finite number above 0",
-                found: bad.to_string(),
-            }),
+            Some(bad) => Err(Error::Option(OptionError::new("learning rate", "a finite number above 0", bad.to_string()))),
             None => Ok(rates),
         }
     }
@@ -122,11 +119,7 @@ impl WeightDecay {
     pub fn per_group(&self, groups: usize) -> Result<Vec<f64>> {
         let decays = listify("weight decays", &self.0, groups)?;
         match decays.iter().find(|wd| !(wd.is_finite() && **wd >= 0.0)) {
-            Some(bad) => Err(Error::Value {
-                field: "weight decay",
-                expected: "a finite number, 0 or above",
-                found: bad.to_string(),
-            }),
+            Some(bad) => Err(Error::Option(OptionError::new("weight decay", "a finite number, 0 or above", bad.to_string()))),
             None => Ok(decays),
         }
     }
@@ -159,11 +152,7 @@ fn listify(field: &'static str, values: &[f64], groups: usize) -> Result<Vec<f64
     match values {
         [one] => Ok(vec![*one; groups]),
         _ if values.len() == groups => Ok(values.to_vec()),
-        _ => Err(Error::LengthMismatch {
-            field,
-            expected: groups,
-            found: values.len(),
-        }),
+        _ => Err(Error::Option(OptionError::new(field, format!("one value or exactly {}", groups), format!("{} values", values.len())))),
     }
 }
 
@@ -201,11 +190,7 @@ mod tests {
         let error = LearningRate::from([1e-4, 1e-3]).per_group(3).unwrap_err();
         assert!(matches!(
             error,
-            Error::LengthMismatch {
-                expected: 3,
-                found: 2,
-                ..
-            }
+            Error::Option(OptionError { .. })
         ));
         assert!(LearningRate::from(Vec::new()).per_group(3).is_err());
     }

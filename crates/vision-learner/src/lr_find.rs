@@ -1,5 +1,6 @@
 //! The learning-rate finder: a short training run in which the rate grows until the loss does.
 
+use vision_base::OptionError;
 use std::{fmt, mem};
 
 use crate::{
@@ -77,11 +78,7 @@ impl LrFindConfig {
 
     fn check(&self) -> Result<()> {
         let value = |field, expected, found: String| {
-            Err(Error::Value {
-                field,
-                expected,
-                found,
-            })
+            Err(Error::Option(OptionError::new(field, expected, found)))
         };
         if !(self.start_lr.is_finite() && self.start_lr > 0.0) {
             return value("start_lr", "a number above 0", self.start_lr.to_string());
@@ -215,7 +212,7 @@ impl Learner {
     ///
     /// # Errors
     ///
-    /// As [`lr_find`](Self::lr_find), and [`Error::Value`] for a range that is none.
+    /// As [`lr_find`](Self::lr_find), and [`Error::Option`] for a range that is none.
     pub fn lr_find_with(&mut self, config: LrFindConfig) -> Result<LrFind> {
         config.check()?;
         let batches = self.data().batches(vision_data::DatasetType::Train);

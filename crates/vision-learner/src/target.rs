@@ -1,7 +1,7 @@
 //! What a model should say about a batch, on a device.
 
 use burn::tensor::{Device, Int, Tensor};
-use vision_data::{Error, Result, TargetKind, Targets};
+use vision_data::{Error, LabelError, Result, TargetKind, Targets};
 
 /// The labels of a batch on a device.
 #[derive(Clone, Debug)]
@@ -18,7 +18,7 @@ impl TargetTensor {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongTargets`] if the labels are of another kind.
+    /// [`LabelError::WrongKind`] if the labels are of another kind.
     pub fn new(
         labels: &Targets,
         kind: TargetKind,
@@ -36,14 +36,14 @@ impl TargetTensor {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongTargets`] if the items do not have one class each.
+    /// [`LabelError::WrongKind`] if the items do not have one class each.
     pub fn classes(self) -> Result<Tensor<1, Int>> {
         match self {
             Self::Classes(classes) => Ok(classes),
-            Self::Rows(_) => Err(Error::WrongTargets {
+            Self::Rows(_) => Err(Error::Label(LabelError::WrongKind {
                 expected: TargetKind::Category,
                 found: TargetKind::Float,
-            }),
+            })),
         }
     }
 
@@ -51,14 +51,14 @@ impl TargetTensor {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongTargets`] if the items have one class each.
+    /// [`LabelError::WrongKind`] if the items have one class each.
     pub fn rows(self, expected: TargetKind) -> Result<Tensor<2>> {
         match self {
             Self::Rows(rows) => Ok(rows),
-            Self::Classes(_) => Err(Error::WrongTargets {
+            Self::Classes(_) => Err(Error::Label(LabelError::WrongKind {
                 expected,
                 found: TargetKind::Category,
-            }),
+            })),
         }
     }
 

@@ -1,11 +1,12 @@
-use std::{fmt, io, path::PathBuf};
+use std::path::PathBuf;
 
 use thiserror::Error;
+use vision_base::IoError;
 
 use crate::weights::Mismatch;
 
 /// What can go wrong in this crate.
-#[derive(Error)]
+#[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No architecture has that name.
@@ -50,15 +51,8 @@ pub enum Error {
 
     // ---- weights files
     /// The operating system refused something.
-    #[error("cannot {action} {}: {source}", path.display())]
-    Io {
-        /// What was tried, as a verb ("read").
-        action: &'static str,
-        /// The file.
-        path: PathBuf,
-        /// What the system said.
-        source: io::Error,
-    },
+    #[error(transparent)]
+    Io(#[from] IoError),
     /// The file is of no kind that holds weights.
     #[error(
         "{} is not a weights file: {reason}; PyTorch (.pth, .pt), safetensors (also by their index) and \
@@ -177,13 +171,6 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
-}
-
-/// The message, as a program whose `main` returns this error prints it.
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
-    }
 }
 
 fn near_names(near: &[&str]) -> String {

@@ -1,29 +1,132 @@
-use std::fmt;
+//! The error of the whole library.
 
-use thiserror::Error;
+use vision_base::{IoError, OptionError};
+use vision_data::{
+    DataError, DeviceError, FilesError, ImageError, LabelError, SplitError, TableError,
+};
 
-/// What can go wrong anywhere in the library: the error of one of its crates.
-#[derive(Error)]
+/// What can go wrong anywhere in the library.
+///
+/// One variant for one kind of fact, wherever it happens: an image that cannot be decoded is
+/// [`Error::Image`], whether it is met while indexing, in training or when a figure is drawn. The errors of
+/// the crates that are nested deeper become flat when they are converted to this one, as `?` does.
+///
+/// ```
+/// use vision::data::{FilesError, ImageDataBunch};
+///
+/// fn open() -> vision::Result<()> {
+///     ImageDataBunch::from_folder("no/such/folder").build()?;
+///     Ok(())
+/// }
+/// assert!(matches!(open(), Err(vision::Error::Files(FilesError::NotAFolder { .. }))));
+/// ```
+#[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// Data: files, archives, downloads, pictures.
+    /// The operating system refused something.
     #[error(transparent)]
-    Data(#[from] vision_data::Error),
-    /// Models: architectures and weights files.
+    Io(#[from] IoError),
+    /// An option is outside its range.
     #[error(transparent)]
-    Models(#[from] vision_models::Error),
+    Option(#[from] OptionError),
+    /// Downloads and archives.
+    #[error(transparent)]
+    Fetch(#[from] vision_fetch::Error),
+    /// Figures.
+    #[error(transparent)]
+    Figure(#[from] vision_figure::Error),
+    /// The name of a device.
+    #[error(transparent)]
+    Device(#[from] DeviceError),
+    /// An image.
+    #[error(transparent)]
+    Image(#[from] ImageError),
+    /// A folder of images.
+    #[error(transparent)]
+    Files(#[from] FilesError),
+    /// Labels and classes.
+    #[error(transparent)]
+    Label(#[from] LabelError),
+    /// A table of names and labels.
+    #[error(transparent)]
+    Table(#[from] TableError),
+    /// A split.
+    #[error(transparent)]
+    Split(#[from] SplitError),
+    /// Data as a whole.
+    #[error(transparent)]
+    Data(#[from] DataError),
+    /// Architectures and weights files.
+    #[error(transparent)]
+    Models(vision_models::Error),
     /// Training, prediction, checkpoints.
     #[error(transparent)]
-    Learner(#[from] vision_learner::Error),
-    /// Interpretation and plots.
+    Learner(vision_learner::Error),
+    /// Interpretation.
     #[error(transparent)]
-    Interp(#[from] vision_interp::Error),
+    Interp(vision_interp::Error),
+    /// An error of this crate's parts that has no variant here yet.
+    #[error(transparent)]
+    Other(Box<dyn std::error::Error + Send + Sync>),
 }
 
-/// The message, as a program whose `main` returns this error prints it.
-impl fmt::Debug for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        fmt::Display::fmt(self, f)
+impl From<vision_data::Error> for Error {
+    fn from(error: vision_data::Error) -> Self {
+        use vision_data::Error as E;
+        match error {
+            E::Io(error) => error.into(),
+            E::Option(error) => error.into(),
+            E::Fetch(error) => error.into(),
+            E::Figure(error) => error.into(),
+            E::Device(error) => error.into(),
+            E::Image(error) => error.into(),
+            E::Files(error) => error.into(),
+            E::Label(error) => error.into(),
+            E::Table(error) => error.into(),
+            E::Split(error) => error.into(),
+            E::Data(error) => error.into(),
+            error => Self::Other(error.into()),
+        }
+    }
+}
+
+impl From<vision_models::Error> for Error {
+    fn from(error: vision_models::Error) -> Self {
+        match error {
+            vision_models::Error::Io(error) => error.into(),
+            error => Self::Models(error),
+        }
+    }
+}
+
+impl From<vision_learner::Error> for Error {
+    fn from(error: vision_learner::Error) -> Self {
+        use vision_learner::Error as E;
+        match error {
+            E::Io(error) => error.into(),
+            E::Option(error) => error.into(),
+            E::Fetch(error) => error.into(),
+            E::Data(error) => error.into(),
+            E::Models(error) => error.into(),
+            error => Self::Learner(error),
+        }
+    }
+}
+
+impl From<vision_interp::Error> for Error {
+    fn from(error: vision_interp::Error) -> Self {
+        use vision_interp::Error as E;
+        match error {
+            E::Option(error) => error.into(),
+            E::Figure(error) => error.into(),
+            E::Data(error) => error.into(),
+            E::Learner(error) => error.into(),
+            E::Image { item, source } => match source.downcast::<vision_data::Error>() {
+                Ok(error) => (*error).into(),
+                Err(source) => Self::Interp(E::Image { item, source }),
+            },
+            error => Self::Interp(error),
+        }
     }
 }
 
@@ -32,15 +135,43 @@ pub type Result<T> = std::result::Result<T, Error>;
 
 #[cfg(test)]
 mod tests {
-    use super::Error;
+    use vision_data::ImageProblem;
+
+    use super::*;
 
     #[test]
-    fn a_program_that_ends_in_an_error_prints_what_to_do() {
-        // `fn main() -> Result<(), E>` prints the error with `{:?}`.
-        let error = vision_data::ImageDataBunch::from_folder("no/such/folder").build();
-        let error = error.map_err(Error::from).err();
-        let shown = error.map(|error| format!("{error:?}"));
-        let expected = "no/such/folder is not a folder (there is nothing there)";
-        assert_eq!(shown.as_deref(), Some(expected));
+    fn an_image_that_cannot_be_decoded_is_one_variant_wherever_it_happens() {
+        let bad = || {
+            vision_data::Error::from(ImageError::Decode {
+                path: "a.png".into(),
+                problem: ImageProblem::Empty,
+            })
+        };
+        let from_learner = vision_learner::Error::from(bad());
+        let nested = vision_interp::Error::from(vision_learner::Error::from(bad()));
+        let boxed = vision_interp::Error::Image {
+            item: 3,
+            source: bad().into(),
+        };
+        let all: [Error; 4] = [bad().into(), from_learner.into(), nested.into(), boxed.into()];
+        for error in all {
+            let is = matches!(&error, Error::Image(ImageError::Decode { path, .. }) if path.ends_with("a.png"));
+            assert!(is, "{error:?}");
+        }
+    }
+
+    #[test]
+    fn an_option_out_of_range_is_one_variant_wherever_it_happens() {
+        let bad = || OptionError::new("scale", "at least 1", 0);
+        let all: [Error; 4] = [
+            vision_data::Error::from(bad()).into(),
+            vision_learner::Error::from(bad()).into(),
+            vision_interp::Error::from(bad()).into(),
+            bad().into(),
+        ];
+        for error in all {
+            assert!(matches!(&error, Error::Option(found) if *found == bad()), "{error:?}");
+            assert_eq!(error.to_string(), "bad scale: expected at least 1, found 0");
+        }
     }
 }

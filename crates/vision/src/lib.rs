@@ -4,7 +4,10 @@ mod error;
 pub mod system;
 
 pub use error::{Error, Result};
+pub use vision_base as base;
 pub use vision_data as data;
+pub use vision_fetch as fetch;
+pub use vision_figure as figure;
 pub use vision_interp as interp;
 pub use vision_kernels as kernels;
 pub use vision_learner as learner;
@@ -21,9 +24,9 @@ pub mod prelude {
         TargetKind, Transform, TransformConfig, Transforms,
         datasets::{Urls, untar_data},
         device,
-        doctor::Doctor,
+        files::image_files,
         get_transforms,
-        items::image_files,
+        inspect::doctor::Doctor,
     };
     pub use vision_interp::{ClassificationInterpretation, plot_lr_find};
     pub use vision_learner::{

@@ -1,5 +1,11 @@
 //! The first step of the data block: which files there are.
 
+use crate::databunch::error::DataError;
+use crate::split::error::SplitError;
+use crate::table::error::TableError;
+use crate::labels::error::LabelError;
+use crate::files::error::FilesError;
+use vision_base::OptionError;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -10,7 +16,7 @@ use crate::files::index::{
     IndexConfig, PassedOver, SkippedFolder, check_folder, describe_folder, index_outside,
 };
 use crate::rng::{Purpose, Rng};
-use crate::shown::shown;
+use vision_base::message::shown;
 use crate::split::{PathFn, Split};
 use crate::table::csv::CsvOptions;
 use crate::table::{Column, ColumnOf, Table};
@@ -109,7 +115,7 @@ impl ImageList {
     ///
     /// # Errors
     ///
-    /// [`Error::NoImages`], and those of [`image_files`](crate::files::index::image_files).
+    /// [`FilesError::NoImages`](crate::FilesError::NoImages), and those of [`image_files`](crate::files::index::image_files).
     pub fn from_folder(path: impl Into<PathBuf>) -> Result<Self> {
         Self::from_folder_with(path, &IndexConfig::default())
     }
@@ -175,9 +181,9 @@ impl ImageList {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchColumn`], [`Error::ColumnTwice`]; [`Error::BadCell`] for a row without a name, or
-    /// with one on several lines; [`Error::BadCsv`] where the header of a file is the name of a file
-    /// that is there, if the column is given by its position; [`Error::MissingFiles`] with their number
+    /// [`TableError::NoSuchColumn`](crate::TableError::NoSuchColumn), [`TableError::ColumnTwice`](crate::TableError::ColumnTwice); [`TableError::BadCell`](crate::TableError::BadCell) for a row without a name, or
+    /// with one on several lines; [`TableError::Csv`](crate::TableError::Csv) where the header of a file is the name of a file
+    /// that is there, if the column is given by its position; [`FilesError::MissingFiles`](crate::FilesError::MissingFiles) with their number
     /// and the first line, unless [`FileColumn::with_check`] is off.
     ///
     /// ```
@@ -224,11 +230,11 @@ impl ImageList {
             items.push(file);
         }
         if let Some((row, first)) = missing {
-            return Err(Error::MissingFiles {
+            return Err(Error::Files(FilesError::MissingFiles {
                 count,
                 first,
                 named_by: column.place(row) + &table.delimiter_hint(),
-            });
+            }));
         }
         let rows = (0..table.len() as u32).collect();
         Ok(Self {
@@ -261,7 +267,7 @@ impl ImageList {
     ///
     /// # Errors
     ///
-    /// [`Error::NoImages`] if there is none; [`Error::MissingFiles`].
+    /// [`FilesError::NoImages`](crate::FilesError::NoImages) if there is none; [`FilesError::MissingFiles`](crate::FilesError::MissingFiles).
     pub fn from_files<P: Into<PathBuf>>(
         path: impl Into<PathBuf>,
         files: impl IntoIterator<Item = P>,
@@ -270,11 +276,11 @@ impl ImageList {
         let items = list.items.iter().enumerate();
         let mut missing = items.filter(|(_, file)| !file.is_file());
         if let Some((position, first)) = missing.next() {
-            return Err(Error::MissingFiles {
+            return Err(Error::Files(FilesError::MissingFiles {
                 count: 1 + missing.count(),
                 first: first.clone(),
                 named_by: format!("item {position} of the list"),
-            });
+            }));
         }
         Ok(list)
     }
@@ -283,7 +289,7 @@ impl ImageList {
     ///
     /// # Errors
     ///
-    /// [`Error::NoImages`] if there is none.
+    /// [`FilesError::NoImages`](crate::FilesError::NoImages) if there is none.
     pub fn from_files_unchecked<P: Into<PathBuf>>(
         path: impl Into<PathBuf>,
         files: impl IntoIterator<Item = P>,
@@ -352,14 +358,10 @@ impl ImageList {
     ///
     /// # Errors
     ///
-    /// [`Error::BadOption`] for a number that is no probability.
+    /// [`Error::Option`] for a number that is no probability.
     pub fn filter_by_rand(self, probability: f64, seed: u64) -> Result<Self> {
         if !(0.0..=1.0).contains(&probability) {
-            return Err(Error::BadOption {
-                option: "probability",
-                expected: "a number in [0, 1]",
-                found: probability.to_string(),
-            });
+            return Err(Error::Option(OptionError::new("probability", "a number in [0, 1]", probability.to_string())));
         }
         let mut rng = Rng::keyed(Purpose::Split, seed, 1, 0);
         let drawn: Vec<bool> = self
@@ -390,11 +392,11 @@ impl ImageList {
     ///
     /// # Errors
     ///
-    /// [`Error::BadOption`] for an option outside its range, [`Error::EmptySplit`] if a part is
-    /// empty that should not be, and what the kind of split can meet: [`Error::MissingFolder`],
-    /// [`Error::NoImages`], [`Error::NoSuchItem`], [`Error::UnknownFiles`], [`Error::NoTable`],
-    /// [`Error::NoSuchColumn`], [`Error::BadCell`], [`Error::BadPattern`],
-    /// [`Error::PatternNotFound`], [`Error::ClassNotUtf8`], [`Error::Io`]; [`Error::OnBothSides`] if
+    /// [`Error::Option`] for an option outside its range, [`SplitError::Empty`](crate::SplitError::Empty) if a part is
+    /// empty that should not be, and what the kind of split can meet: [`FilesError::MissingFolder`](crate::FilesError::MissingFolder),
+    /// [`FilesError::NoImages`](crate::FilesError::NoImages), [`DataError::NoSuchItem`](crate::DataError::NoSuchItem), [`SplitError::UnknownFiles`](crate::SplitError::UnknownFiles), [`TableError::NoTable`](crate::TableError::NoTable),
+    /// [`TableError::NoSuchColumn`](crate::TableError::NoSuchColumn), [`TableError::BadCell`](crate::TableError::BadCell), [`LabelError::BadPattern`](crate::LabelError::BadPattern),
+    /// [`LabelError::PatternNotFound`](crate::LabelError::PatternNotFound), [`LabelError::NotUtf8`](crate::LabelError::NotUtf8), [`Error::Io`]; [`SplitError::OnBothSides`](crate::SplitError::OnBothSides) if
     /// one file would be for training and for validation.
     pub fn split(self, split: &Split) -> Result<SplitList> {
         let parts = split.parts(&self)?;
@@ -443,7 +445,7 @@ impl ImageList {
     ///
     /// # Errors
     ///
-    /// [`Error::EmptySplit`] if there is no file.
+    /// [`SplitError::Empty`](crate::SplitError::Empty) if there is no file.
     pub fn split_none(self) -> Result<SplitList> {
         self.split(&Split::None)
     }
@@ -548,9 +550,9 @@ pub(crate) struct ItemColumn<'a> {
 impl<'a> ItemColumn<'a> {
     pub(crate) fn of(rows: Option<&'a Rows>, column: &Column) -> Result<Self> {
         let Some(Rows { table, rows }) = rows else {
-            return Err(Error::NoTable {
+            return Err(Error::Table(TableError::NoTable {
                 column: column.clone(),
-            });
+            }));
         };
         Ok(Self {
             column: table.column(column)?,
@@ -592,9 +594,9 @@ pub(crate) fn under(root: &Path, file: PathBuf) -> PathBuf {
 }
 
 pub(crate) fn no_images(folder: &Path, part: &'static str) -> Error {
-    Error::NoImages {
+    Error::Files(FilesError::NoImages {
         folder: folder.to_owned(),
         part,
         found: describe_folder(folder),
-    }
+    })
 }

@@ -1,5 +1,7 @@
 //! The last step of the data block before options: labelled files, split.
 
+use crate::labels::error::LabelError;
+use crate::files::error::FilesError;
 use std::path::{Path, PathBuf};
 
 use crate::data_block::image_list::{ImageList, no_images};
@@ -104,7 +106,7 @@ impl LabelLists {
     ///
     /// # Errors
     ///
-    /// [`Error::MissingFolder`], [`Error::NoImages`], and those of
+    /// [`FilesError::MissingFolder`](crate::FilesError::MissingFolder), [`FilesError::NoImages`](crate::FilesError::NoImages), and those of
     /// [`image_files`](crate::files::index::image_files).
     pub fn add_test_folder(self, name: &str) -> Result<Self> {
         self.add_test_folder_with(name, &IndexConfig::default())
@@ -141,8 +143,8 @@ impl LabelLists {
     ///
     /// # Errors
     ///
-    /// [`Error::LabelsMissing`] unless there is one label a file, [`Error::BadLabel`], and
-    /// [`Error::UnknownClasses`] for a class that the training files do not have.
+    /// [`LabelError::Count`](crate::LabelError::Count) unless there is one label a file, [`LabelError::BadLabel`](crate::LabelError::BadLabel), and
+    /// [`LabelError::UnknownClasses`](crate::LabelError::UnknownClasses) for a class that the training files do not have.
     pub fn add_labelled_test<L: Into<Label>>(
         mut self,
         list: ImageList,
@@ -161,20 +163,20 @@ impl LabelLists {
         let file = |item: usize| list.items().get(item).cloned().unwrap_or_default();
         let unknown = collector.unknown("test", 0..list.len(), &positions, file);
         if !unknown.is_empty() {
-            return Err(Error::UnknownClasses {
+            return Err(Error::Label(LabelError::UnknownClasses {
                 folder: list.path().to_owned(),
                 unknown,
                 known: self.classes,
                 hint: "Check the labels, or add the test files without them (add_test)".to_owned(),
-            });
+            }));
         }
         let all: Vec<usize> = (0..list.len()).collect();
         let targets = collector.targets(&all, &positions, self.classes.len())?;
         if self.kind == TargetKind::Float && targets.columns() != self.c {
-            return Err(Error::LabelsMissing {
+            return Err(Error::Label(LabelError::Count {
                 items: self.c,
                 labels: targets.columns(),
-            });
+            }));
         }
         let (_, files, passed) = list.into_parts();
         self.passed.extend(passed);

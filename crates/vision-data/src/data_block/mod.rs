@@ -79,6 +79,9 @@
 pub(crate) mod image_list;
 pub(crate) mod label_lists;
 
+use crate::table::error::TableError;
+use crate::labels::error::LabelError;
+use vision_base::OptionError;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
@@ -88,7 +91,7 @@ use crate::labels::columns::{OneColumn, are_flags, is_one};
 use crate::labels::names::{Pattern, folder_name};
 use crate::labels::targets::TargetKind;
 use crate::labels::{Collector, Dropped, Label, LabelOptions, Rejected, UnknownLabels};
-use crate::shown::{listed, shown};
+use vision_base::message::{listed, shown};
 use crate::split::Parts;
 use crate::table::Column;
 
@@ -144,8 +147,8 @@ impl SplitList {
     ///
     /// # Errors
     ///
-    /// [`Error::Unlabelled`] for files outside of such folders, [`Error::ClassNotUtf8`], and those
-    /// of the classes: [`Error::TooFewClasses`], [`Error::BadClasses`], [`Error::UnknownClasses`].
+    /// [`LabelError::Unlabelled`](crate::LabelError::Unlabelled) for files outside of such folders, [`LabelError::NotUtf8`](crate::LabelError::NotUtf8), and those
+    /// of the classes: [`LabelError::TooFewClasses`](crate::LabelError::TooFewClasses), [`LabelError::BadClasses`](crate::LabelError::BadClasses), [`LabelError::UnknownClasses`](crate::LabelError::UnknownClasses).
     pub fn label_from_folder(self) -> Result<LabelLists> {
         let roots = match self.folders.as_slice() {
             [] => vec![self.list.path().to_owned()],
@@ -154,11 +157,11 @@ impl SplitList {
         for root in roots {
             let loose = |path: &&PathBuf| path.parent() == Some(&root);
             if let Some(example) = self.list.items().iter().find(loose) {
-                return Err(Error::Unlabelled {
+                return Err(Error::Label(LabelError::Unlabelled {
                     count: self.list.items().iter().filter(loose).count(),
                     example: example.clone(),
                     folder: root,
-                });
+                }));
             }
         }
         self.label(|_, path| Ok(folder_name(path.parent().unwrap_or(path))?.into()))
@@ -168,7 +171,7 @@ impl SplitList {
     ///
     /// # Errors
     ///
-    /// [`Error::BadLabel`] for one that does not go with the others, and those of the classes, as
+    /// [`LabelError::BadLabel`](crate::LabelError::BadLabel) for one that does not go with the others, and those of the classes, as
     /// [`label_from_folder`](Self::label_from_folder).
     pub fn label_from_func<L: Into<Label>>(self, label: impl Fn(&Path) -> L) -> Result<LabelLists> {
         self.label(|_, path| Ok(label(path).into()))
@@ -179,7 +182,7 @@ impl SplitList {
     ///
     /// # Errors
     ///
-    /// [`Error::BadPattern`]; [`Error::PatternNotFound`] with the pattern and the file; and those
+    /// [`LabelError::BadPattern`](crate::LabelError::BadPattern); [`LabelError::PatternNotFound`](crate::LabelError::PatternNotFound) with the pattern and the file; and those
     /// of the classes, as [`label_from_folder`](Self::label_from_folder).
     pub fn label_from_re(self, pattern: &str) -> Result<LabelLists> {
         let pattern = Pattern::new(pattern)?;
@@ -190,7 +193,7 @@ impl SplitList {
     ///
     /// # Errors
     ///
-    /// [`Error::LabelsMissing`] unless there is one label an item, [`Error::BadLabel`], and those of
+    /// [`LabelError::Count`](crate::LabelError::Count) unless there is one label an item, [`LabelError::BadLabel`](crate::LabelError::BadLabel), and those of
     /// the classes, as [`label_from_folder`](Self::label_from_folder).
     pub fn label_from_list<L: Into<Label>>(
         self,
@@ -218,7 +221,7 @@ impl SplitList {
     ///
     /// # Errors
     ///
-    /// [`Error::NoTable`], [`Error::NoSuchColumn`], [`Error::ColumnTwice`]; [`Error::BadCell`] with row
+    /// [`TableError::NoTable`](crate::TableError::NoTable), [`TableError::NoSuchColumn`](crate::TableError::NoSuchColumn), [`TableError::ColumnTwice`](crate::TableError::ColumnTwice); [`TableError::BadCell`](crate::TableError::BadCell) with row
     /// and column for an empty cell, for one that goes over several lines, and for one that does not go
     /// with the others; and those of the classes, as
     /// [`label_from_folder`](Self::label_from_folder).
@@ -234,11 +237,7 @@ impl SplitList {
             .collect::<Result<Vec<_>>>()?;
         let items = self.list.len();
         match columns.as_slice() {
-            [] => Err(Error::BadOption {
-                option: "label columns",
-                expected: "at least one",
-                found: "none".to_owned(),
-            }),
+            [] => Err(Error::Option(OptionError::new("label columns", "at least one", "none".to_owned()))),
             [column] => {
                 let cells = OneColumn::new(column, items, &self.options)?;
                 self.label_or(
@@ -305,13 +304,13 @@ impl SplitList {
         let kind = labels.kind();
         let classes = match (&self.options.classes, kind) {
             (Some(classes), TargetKind::Float) => {
-                return Err(Error::BadClasses {
+                return Err(Error::Label(LabelError::BadClasses {
                     reason: format!(
                         "the labels are numbers, which have no classes, but these are given: {}; if \
                          they are names, say so (LabelOptions::with_kind(TargetKind::Category))",
                         listed(classes.iter())
                     ),
-                });
+                }));
             }
             (None, TargetKind::Float) => Vec::new(),
             (Some(classes), _) => classes.clone(),
@@ -393,7 +392,7 @@ impl SplitList {
 
     fn unknown_classes(&self, unknown: Vec<Dropped>, known: Vec<String>) -> Error {
         let given = self.options.classes.is_some();
-        Error::UnknownClasses {
+        Error::Label(LabelError::UnknownClasses {
             folder: match self.folders.get(1) {
                 Some(valid) if !given => valid.clone(),
                 _ => self.list.path().to_owned(),
@@ -414,7 +413,7 @@ impl SplitList {
             },
             unknown,
             known,
-        }
+        })
     }
 }
 
@@ -444,42 +443,42 @@ fn other_kind(unknown: &[Dropped], known: &[String]) -> String {
 
 /// No item of a part has one of the classes.
 pub(crate) fn none_left(part: &str, folder: &Path, classes: &[String], found: &[String]) -> Error {
-    Error::BadClasses {
+    Error::Label(LabelError::BadClasses {
         reason: format!(
             "no {part} image in {} has one of the classes {}; those found are {}",
             shown(folder),
             listed(classes.iter()),
             listed(found.iter())
         ),
-    }
+    })
 }
 
 /// A classifier has something to tell apart.
 pub(crate) fn check_enough(kind: TargetKind, classes: &[String], folder: &Path) -> Result<()> {
     match kind {
-        TargetKind::Category if classes.len() < 2 => Err(Error::TooFewClasses {
+        TargetKind::Category if classes.len() < 2 => Err(Error::Label(LabelError::TooFewClasses {
             folder: folder.to_owned(),
             classes: classes.to_vec(),
-        }),
-        TargetKind::MultiCategory if classes.is_empty() => Err(Error::BadClasses {
+        })),
+        TargetKind::MultiCategory if classes.is_empty() => Err(Error::Label(LabelError::BadClasses {
             reason: format!("no training image in {} has any label", shown(folder)),
-        }),
+        })),
         TargetKind::Category | TargetKind::MultiCategory | TargetKind::Float => Ok(()),
     }
 }
 
 pub(crate) fn bad_label(path: &Path, expected: &'static str, found: &str) -> Error {
-    Error::BadLabel {
+    Error::Label(LabelError::BadLabel {
         path: path.to_owned(),
         expected,
         found: found.to_owned(),
-    }
+    })
 }
 
 pub(crate) fn check_count(items: usize, labels: usize) -> Result<()> {
     if items == labels {
         Ok(())
     } else {
-        Err(Error::LabelsMissing { items, labels })
+        Err(Error::Label(LabelError::Count { items, labels }))
     }
 }

@@ -1,5 +1,6 @@
 //! The options of a data bunch, checked before any work begins.
 
+use vision_base::OptionError;
 use std::sync::Arc;
 use std::thread;
 
@@ -221,8 +222,8 @@ impl<S: Source> ImageDataBunchBuilder<S> {
     ///
     /// ```
     /// use vision_data::ImageDataBunch;
-    /// use vision_data::files::index::{IndexConfig, UnreadableFolders};
-    /// use vision_data::progress::Progress;
+    /// use vision_data::files::{IndexConfig, UnreadableFolders};
+    /// use vision_base::progress::Progress;
     ///
     /// # let folder = tempfile::tempdir().unwrap();
     /// # let path = vision_data::datasets::synthetic::digits(&folder.path().join("digits"), 1, 4, 2)?;
@@ -242,7 +243,7 @@ impl<S: Source> ImageDataBunchBuilder<S> {
     ///
     /// # Errors
     ///
-    /// [`Error::BadOption`] for an option outside its range; the errors of the steps of the
+    /// [`Error::Option`] for an option outside its range; the errors of the steps of the
     /// [data block](crate::data_block) where files, split or labels are not as expected; those
     /// of [`device::default_device`] if no device was given; and [`Error::Io`] for a disk cache that
     /// cannot be written.
@@ -312,21 +313,13 @@ impl<S: Source> ImageDataBunchBuilder<S> {
 
     pub(crate) fn check(&self) -> Result<()> {
         let positive = |option, items: Option<usize>| match items {
-            Some(0) => Err(Error::BadOption {
-                option,
-                expected: "at least 1",
-                found: "0".to_owned(),
-            }),
+            Some(0) => Err(Error::Option(OptionError::new(option, "at least 1", "0".to_owned()))),
             _ => Ok(()),
         };
         positive("batch_size", Some(self.batch_size))?;
         positive("val_batch_size", self.val_batch_size)?;
         if let Some(threads) = self.num_workers.filter(|&threads| threads > 1024) {
-            return Err(Error::BadOption {
-                option: "num_workers",
-                expected: "at most 1024 threads; as many as there are cores are enough",
-                found: threads.to_string(),
-            });
+            return Err(Error::Option(OptionError::new("num_workers", "at most 1024 threads; as many as there are cores are enough", threads.to_string())));
         }
         self.stats.as_ref().map_or(Ok(()), Stats::check)?;
         self.reading.check(self.resizing.size)?;

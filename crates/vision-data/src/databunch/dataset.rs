@@ -1,5 +1,7 @@
 //! The images of one part of a set, in order.
 
+use crate::databunch::error::DataError;
+use crate::image::error::ImageError;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
@@ -105,7 +107,7 @@ impl ImageDataset {
     ///
     /// # Errors
     ///
-    /// [`Error::BadImage`] with its path, [`Error::NoSuchItem`].
+    /// [`ImageError::Decode`](crate::ImageError::Decode) with its path, [`DataError::NoSuchItem`](crate::DataError::NoSuchItem).
     pub fn image(&self, index: usize) -> Result<Image> {
         self.load(index).map(Arc::unwrap_or_clone)
     }
@@ -145,16 +147,16 @@ impl ImageDataset {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchItem`].
+    /// [`DataError::NoSuchItem`](crate::DataError::NoSuchItem).
     pub fn path(&self, index: usize) -> Result<&Path> {
         self.0
             .paths
             .get(index)
             .map(PathBuf::as_path)
-            .ok_or(Error::NoSuchItem {
+            .ok_or(Error::Data(DataError::NoSuchItem {
                 index,
                 len: self.len(),
-            })
+            }))
     }
 
     /// The files, in order.

@@ -1,10 +1,14 @@
 //! Training, validation and test images with everything that turns them into batches.
 
+pub(crate) mod error;
 pub mod builder;
 pub mod dataset;
 pub(crate) mod saved;
 pub mod sources;
 
+use crate::databunch::error::DataError;
+use crate::image::error::ImageError;
+use vision_base::OptionError;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,7 +29,7 @@ use crate::loader::stats::Stats;
 use crate::loader::{BadImages, Loader, Plan};
 use crate::pipeline::Pipeline;
 use crate::rng::{Purpose, Rng};
-use crate::shown::shown;
+use vision_base::message::shown;
 use crate::split::PathFn;
 use crate::table::Table;
 use crate::transforms::Transforms;
@@ -314,7 +318,7 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyDataset`] if there is no such image.
+    /// [`DataError::Empty`](crate::DataError::Empty) if there is no such image.
     pub fn dataset(&self, which: DatasetType) -> Result<&ImageDataset> {
         let dataset = match which {
             DatasetType::Train | DatasetType::Fix => Some(&self.train),
@@ -330,10 +334,10 @@ impl ImageDataBunch {
         };
         dataset
             .filter(|dataset| !dataset.is_empty())
-            .ok_or_else(|| Error::EmptyDataset {
+            .ok_or_else(|| Error::Data(DataError::Empty {
                 part: which.name(),
                 hint: hint(),
-            })
+            }))
     }
 
     /// The batches of epoch `epoch`; see [`DatasetType`] for their order.
@@ -342,8 +346,8 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyDataset`] if there are no such images, [`Error::BatchLargerThanSet`] if the
-    /// training images do not fill one batch, [`Error::Worker`] if no thread can be started.
+    /// [`DataError::Empty`](crate::DataError::Empty) if there are no such images, [`DataError::BatchLargerThanSet`](crate::DataError::BatchLargerThanSet) if the
+    /// training images do not fill one batch, [`DataError::Worker`](crate::DataError::Worker) if no thread can be started.
     pub fn loader(&self, which: DatasetType, epoch: u64) -> Result<Loader> {
         Loader::new(self.plan(which, epoch)?, self.num_workers)
     }
@@ -381,10 +385,10 @@ impl ImageDataBunch {
         let plan = self.plan_with(which, 0, batch_size)?;
         let mut loader = Loader::new(plan, 0)?;
         loader.next().unwrap_or_else(|| {
-            Err(Error::EmptyDataset {
+            Err(Error::Data(DataError::Empty {
                 part: which.name(),
                 hint: "none of them can be decoded",
-            })
+            }))
         })
     }
 
@@ -392,11 +396,11 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// [`Error::AlreadyNormalized`] if it is already, [`Error::BadOption`] if a standard deviation
+    /// [`DataError::AlreadyNormalized`](crate::DataError::AlreadyNormalized) if it is already, [`Error::Option`] if a standard deviation
     /// is not above zero.
     pub fn normalize(mut self, stats: Stats) -> Result<Self> {
         if let Some(Stats { mean, std }) = self.stats {
-            return Err(Error::AlreadyNormalized { mean, std });
+            return Err(Error::Data(DataError::AlreadyNormalized { mean, std }));
         }
         stats.check()?;
         self.stats = Some(stats);
@@ -423,7 +427,7 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// [`Error::BadOption`] if there are not three channels.
+    /// [`Error::Option`] if there are not three channels.
     pub fn denormalize(&self, images: &Tensor<4>) -> Result<Tensor<4>> {
         match &self.stats {
             Some(stats) => denormalize(images.clone(), stats),
@@ -436,7 +440,7 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// [`Error::BadImage`] with its path.
+    /// [`ImageError::Decode`](crate::ImageError::Decode) with its path.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Image> {
         self.train.open(path.as_ref())
     }
@@ -479,18 +483,14 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// [`Error::BadOption`] for sides outside 1 to 16384 pixels, and for a larger size than JPEGs are
+    /// [`Error::Option`] for sides outside 1 to 16384 pixels, and for a larger size than JPEGs are
     /// reduced for or images made smaller to ([`ReadConfig`](crate::ReadConfig)).
     pub fn with_size(mut self, size: impl Into<Size>) -> Result<Self> {
         let size = size.into();
         self.train.reading().check(Some(size))?;
         if !self.train.serves(size) {
-            return Err(Error::BadOption {
-                option: "size",
-                expected: "no larger size than before, since `with_reduced_jpegs` reads JPEGs for \
-                           that one; build the data with the largest size first",
-                found: format!("{size:?}"),
-            });
+            return Err(Error::Option(OptionError::new("size", "no larger size than before, since `with_reduced_jpegs` reads JPEGs for \
+                           that one; build the data with the largest size first", format!("{size:?}"))));
         }
         let sized = |pipeline: &Pipeline| {
             let sized = pipeline.with_size(size)?;
@@ -527,10 +527,10 @@ impl ImageDataBunch {
         let mut repeats = Vec::new();
         if training {
             if order.len() < batch_size {
-                return Err(Error::BatchLargerThanSet {
+                return Err(Error::Data(DataError::BatchLargerThanSet {
                     batch_size,
                     items: order.len(),
-                });
+                }));
             }
             match &self.draw {
                 None => Rng::keyed(Purpose::Order, self.seed, epoch, 0).shuffle(&mut order),

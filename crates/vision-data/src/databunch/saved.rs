@@ -5,6 +5,8 @@
 //! it is run: whatever it says goes through the checks of [`build`](ImageDataBunchBuilder::build). It
 //! appears under its name when it is complete and on the disk, and one that was there before is kept until then.
 
+use crate::databunch::error::DataError;
+use crate::files::error::FilesError;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
 use std::fs;
@@ -13,13 +15,13 @@ use std::path::{MAIN_SEPARATOR, Path, PathBuf, absolute};
 
 use serde::{Deserialize, Serialize};
 
-use crate::atomic;
+use vision_base::atomic;
 use crate::data_block::{LabelLists, LabelledFiles, check_enough};
 use crate::databunch::ImageDataBunch;
 use crate::databunch::builder::ImageDataBunchBuilder;
 use crate::databunch::dataset::ImageDataset;
 use crate::databunch::sources::FromSaved;
-use crate::download::parent_of;
+use vision_base::paths::parent_of;
 use crate::error::{Error, Result, io_error};
 use crate::files::index::PassedOver;
 use crate::files::text;
@@ -29,7 +31,7 @@ use crate::labels::targets::{MultiLabels, TargetKind, Targets};
 use crate::labels::{LabelOptions, check_classes};
 use crate::loader::BadImages;
 use crate::loader::stats::Stats;
-use crate::shown::shown;
+use vision_base::message::shown;
 use crate::transforms::Transforms;
 use crate::transforms::batch::BatchTransform;
 use crate::transforms::resizing::Resizing;
@@ -193,8 +195,8 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] where the file cannot be read; [`Error::BadDataFile`] with the field that is not
-    /// as it should be. `build` looks whether the images are there ([`Error::MissingFiles`]), unless
+    /// [`Error::Io`] where the file cannot be read; [`DataError::BadFile`](crate::DataError::BadFile) with the field that is not
+    /// as it should be. `build` looks whether the images are there ([`FilesError::MissingFiles`](crate::FilesError::MissingFiles)), unless
     /// [`no_check`](ImageDataBunchBuilder::no_check) was called.
     pub fn load(
         path: impl Into<PathBuf>,
@@ -202,9 +204,9 @@ impl ImageDataBunch {
     ) -> Result<ImageDataBunchBuilder<FromSaved>> {
         let root = path.into();
         let file = root.join(file);
-        let json = text_file::read(&file)?;
+        let json = text::read(&file)?;
         let json = json
-            .strip_prefix(text_file::MARK.as_bytes())
+            .strip_prefix(text::MARK.as_bytes())
             .unwrap_or(&json);
         parsed(json)
             .and_then(|saved| saved.builder(root, &file))
@@ -213,12 +215,12 @@ impl ImageDataBunch {
                      field,
                      expected,
                      found,
-                 }| Error::BadDataFile {
+                 }| Error::Data(DataError::BadFile {
                     path: file,
                     field,
                     expected,
                     found: shown(found),
-                },
+                }),
             )
     }
 

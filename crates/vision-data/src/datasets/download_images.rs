@@ -1,5 +1,7 @@
 //! Many images from a list of URLs.
 
+use crate::image::error::ImageError;
+use vision_base::OptionError;
 use std::fmt;
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,16 +10,17 @@ use std::time::Duration;
 use image::ImageFormat;
 use serde::Serialize;
 
-use crate::download::{Download, Options, parent_of, sync_folder};
+use vision_base::paths::{parent_of, sync_folder};
+use vision_fetch::{Download, Options};
 use crate::error::{Error, Result, io_error};
-use crate::figure::printable;
+use vision_base::message::printable;
 use crate::files::index::is_image_file;
 use crate::files::text;
 use crate::image::Limits;
 use crate::image::decode::{decode, format_of, read};
 use crate::inspect::doctor::recoverable;
-use crate::progress::Progress;
-use crate::workers;
+use vision_base::progress::Progress;
+use vision_base::workers;
 
 /// In the destination, for files that are not yet known to be images. Hidden, so that nobody takes
 /// what is in it for one.
@@ -192,7 +195,7 @@ impl fmt::Display for ImagesReport {
 ///
 /// [`Error::Io`] if it cannot be read, is not UTF-8, or is longer than 256 MiB.
 pub fn urls_in_file(file: impl AsRef<Path>) -> Result<Vec<String>> {
-    text_file::lines(file.as_ref())
+    text::lines(file.as_ref())
 }
 
 /// Downloads images to a folder: `00000000.jpg`, `00000001.png` and so on, numbered by their place
@@ -203,7 +206,7 @@ pub fn urls_in_file(file: impl AsRef<Path>) -> Result<Vec<String>> {
 /// none is thrown away, and the reason is in the report. No URL that fails ends the others.
 ///
 /// ```no_run
-/// use vision_data::download::{ImagesConfig, download_images, urls_in_file};
+/// use vision_fetch::{ImagesConfig, download_images, urls_in_file};
 ///
 /// let urls = urls_in_file("urls_black_bears.txt")?;
 /// let report = download_images(urls, "bears/black", &ImagesConfig::new().with_max_images(200))?;
@@ -213,7 +216,7 @@ pub fn urls_in_file(file: impl AsRef<Path>) -> Result<Vec<String>> {
 ///
 /// # Errors
 ///
-/// [`Error::BadOption`] for no workers; [`Error::AlreadyExists`] if one of the files is there and
+/// [`Error::Option`] for no workers; [`vision_fetch::Error::AlreadyExists`] if one of the files is there and
 /// [`with_resume`](ImagesConfig::with_resume) was not asked for; [`Error::Io`] if the folder cannot
 /// be made.
 pub fn download_images<U: Into<String>>(
@@ -223,11 +226,7 @@ pub fn download_images<U: Into<String>>(
 ) -> Result<ImagesReport> {
     let dest = dest.as_ref();
     if config.workers == 0 {
-        return Err(Error::BadOption {
-            option: "workers",
-            expected: "at least 1",
-            found: "0".to_owned(),
-        });
+        return Err(Error::Option(OptionError::new("workers", "at least 1", "0".to_owned())));
     }
     let mut urls: Vec<String> = urls.into_iter().map(Into::into).collect();
     let left_out = urls.len().saturating_sub(config.max_images);
@@ -244,7 +243,7 @@ pub fn download_images<U: Into<String>>(
         })
         .collect();
     if let (false, Some(path)) = (config.resume, found.iter().flatten().next()) {
-        return Err(Error::AlreadyExists { path: path.clone() });
+        return Err(vision_fetch::Error::AlreadyExists { path: path.clone() }.into());
     }
     let work = dest.join(WORK);
     fs::create_dir_all(&work).map_err(io_error("create the folder", &work))?;
@@ -330,10 +329,10 @@ fn bring(
         Ok(format) => format,
         Err(problem) => {
             let _ = fs::remove_file(&file);
-            return Err(Error::BadImage {
+            return Err(Error::Image(ImageError::Decode {
                 path: PathBuf::from(url),
                 problem,
-            });
+            }));
         }
     };
     let position = EXTENSIONS
@@ -369,11 +368,14 @@ fn extension(url: &str) -> Option<&str> {
 /// Why there is no image, and what to do about it. The errors of a download know of one file that has to
 /// be had, from a mirror for instance; here it is one line of many.
 fn reason(error: &Error) -> String {
+    let Error::Fetch(error) = error else {
+        return error.to_string();
+    };
     match error {
-        Error::Offline { reason, .. } => {
+        vision_fetch::Error::Offline { reason, .. } => {
             format!("cannot reach it: {reason}; check the URL and the network")
         }
-        Error::HttpStatus {
+        vision_fetch::Error::HttpStatus {
             status, attempts, ..
         } => {
             let advice = match *status {
@@ -382,7 +384,7 @@ fn reason(error: &Error) -> String {
             };
             format!("the server answered HTTP status {status} ({attempts} attempt(s)); {advice}")
         }
-        Error::Interrupted {
+        vision_fetch::Error::Interrupted {
             found,
             attempts,
             reason,
@@ -402,12 +404,12 @@ mod tests {
     #[test]
     fn what_a_server_may_do_another_time_is_told_from_a_url_that_is_wrong() {
         let of = |status| {
-            reason(&Error::HttpStatus {
+            reason(&Error::Fetch(vision_fetch::Error::HttpStatus {
                 url: "http://host/a.png".to_owned(),
                 file: PathBuf::from("a.png"),
                 status,
                 attempts: 3,
-            })
+            }))
         };
         assert!(of(503).ends_with("another time") && of(429).ends_with("another time"));
         assert!(of(404).contains("check the URL") && of(410).contains("check the URL"));

@@ -1,7 +1,7 @@
 //! fastai's data sets by name, and [`untar_data`], which brings one to this disk.
 //!
 //! ```no_run
-//! use vision_data::{Urls, untar_data};
+//! use vision_data::datasets::{Urls, untar_data};
 //!
 //! let path = untar_data(Urls::MNIST_SAMPLE)?; // ~/.cache/vision/data/mnist_sample
 //! # Ok::<(), vision_data::Error>(())
@@ -18,14 +18,18 @@ pub(crate) mod source;
 pub mod synthetic;
 pub(crate) mod urls;
 
+use crate::databunch::error::DataError;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
-use crate::archive::{self, Existing, Limits};
-use crate::cache;
-use crate::download::{self, Download, Options};
+use vision_fetch::archive::{self, Existing, Limits};
+use vision_fetch::cache;
+use vision_fetch::{Download, Options};
 use crate::error::{Error, Result};
 
+pub use crate::datasets::download_images::{
+    ImageOutcome, ImageResult, ImagesConfig, ImagesReport, download_images, urls_in_file,
+};
 pub use crate::datasets::source::Source;
 pub use crate::datasets::urls::Urls;
 
@@ -87,14 +91,15 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// [`Error::BadUrl`] if the URL names no file.
+    /// [`vision_fetch::Error::BadUrl`] if the URL names no file.
     pub fn name(&self) -> Result<&str> {
-        let name = stem(download::file_name(&self.url)?);
+        let name = stem(vision_fetch::file_name(&self.url)?);
         if name.is_empty() || name.starts_with('.') {
-            return Err(Error::BadUrl {
+            return Err(vision_fetch::Error::BadUrl {
                 url: self.url.to_string(),
                 reason: "its last segment cannot be the name of a folder",
-            });
+            }
+            .into());
         }
         Ok(name)
     }
@@ -103,10 +108,10 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// [`Error::BadUrl`], and [`Error::NoHome`] if there is no cache.
+    /// [`vision_fetch::Error::BadUrl`], and [`vision_fetch::Error::NoHome`] if there is no cache.
     ///
     /// ```
-    /// use vision_data::Urls;
+    /// use vision_data::datasets::Urls;
     ///
     /// match Urls::MNIST_SAMPLE.cached()? {
     ///     Some(path) => println!("it is in {}", path.display()),
@@ -185,8 +190,8 @@ impl UntarConfig {
 ///
 /// # Errors
 ///
-/// Those of [`Download::fetch`] and [`archive::extract_tgz`]; [`Error::NoHome`];
-/// [`Error::NoSuchSource`] for a path that is not there.
+/// Those of [`Download::fetch`] and [`archive::extract_tgz`]; [`vision_fetch::Error::NoHome`];
+/// [`DataError::NoSuchSource`](crate::DataError::NoSuchSource) for a path that is not there.
 pub fn untar_data(source: impl Into<Source>) -> Result<PathBuf> {
     untar_data_with(source, &UntarConfig::default())
 }
@@ -199,7 +204,7 @@ pub fn untar_data(source: impl Into<Source>) -> Result<PathBuf> {
 ///
 /// ```no_run
 /// use vision_data::datasets::{UntarConfig, untar_data_with};
-/// use vision_data::Urls;
+/// use vision_data::datasets::Urls;
 ///
 /// let config = UntarConfig::new().with_dest("data").with_mirror("/mnt/mirror");
 /// let path = untar_data_with(Urls::PETS, &config)?; // data/oxford-iiit-pet
@@ -221,7 +226,7 @@ fn remote(dataset: &Dataset, config: &UntarConfig) -> Result<PathBuf> {
         Some(folder) => folder.clone(),
         None => cache::archive_dir()?,
     };
-    let file = archives.join(download::file_name(&dataset.url)?);
+    let file = archives.join(vision_fetch::file_name(&dataset.url)?);
     let mut download = Download::new(dataset.url.as_ref(), file)
         .with_options(config.download.clone().with_replace(config.force));
     if let Some(bytes) = dataset.size {
@@ -238,15 +243,15 @@ fn local(path: PathBuf, config: &UntarConfig) -> Result<PathBuf> {
     if path.is_dir() {
         return Ok(path);
     }
-    let missing = || Error::NoSuchSource {
+    let missing = || Error::Data(DataError::NoSuchSource {
         given: path.display().to_string(),
-    };
+    });
     if !path.is_file() {
         return Err(missing());
     }
     let name = path.file_name().ok_or_else(missing)?.to_string_lossy();
     // By content, so that another archive of the same name is never mistaken for this one.
-    let digits = download::sha256_of(&path)?;
+    let digits = vision_fetch::sha256_of(&path)?;
     let digits = digits.get(..12).unwrap_or(&digits);
     let folder = dest(config)?
         .join(format!("local-{digits}"))
@@ -274,7 +279,7 @@ fn extract(archive: &Path, folder: PathBuf, config: &UntarConfig) -> Result<Path
 fn dest(config: &UntarConfig) -> Result<PathBuf> {
     match &config.dest {
         Some(folder) => Ok(folder.clone()),
-        None => cache::data_dir(),
+        None => Ok(cache::data_dir()?),
     }
 }
 

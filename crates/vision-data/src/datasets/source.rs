@@ -3,7 +3,6 @@
 use std::path::{Path, PathBuf};
 
 use crate::datasets::Dataset;
-use crate::download;
 
 /// What [`untar_data`](crate::datasets::untar_data) takes: a data set of the network, or something on this disk.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -30,7 +29,7 @@ impl From<&Dataset> for Source {
 /// A URL if it begins with `http://` or `https://`, otherwise a path.
 impl From<&str> for Source {
     fn from(text: &str) -> Self {
-        if download::is_http(text) {
+        if vision_fetch::is_http(text) {
             Self::Remote(Dataset::new(text))
         } else {
             Self::Local(PathBuf::from(text))

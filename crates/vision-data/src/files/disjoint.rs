@@ -1,5 +1,8 @@
 //! Parts of a set that share no image: else validation would measure what was trained on.
 
+use crate::split::error::SplitError;
+use crate::files::error::FilesError;
+use vision_base::OptionError;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs;
@@ -8,7 +11,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::error::{Error, Result, io_error};
 use crate::files::folder_id::Folders;
 use crate::files::index::describe_folder;
-use crate::shown::shown;
+use vision_base::message::shown;
 
 /// Refuses images that are in both parts, which have names for messages. A folder that is reached by
 /// several paths, through links, is one folder; a link to a single file is a file of its own.
@@ -23,11 +26,11 @@ pub(crate) fn check_apart<'a, P: AsRef<Path> + ?Sized + 'a>(
     let mut shared = ours.filter(|path| theirs.contains(&places.of(path)));
     match shared.next() {
         None => Ok(()),
-        Some(path) => Err(Error::OnBothSides {
+        Some(path) => Err(Error::Split(SplitError::OnBothSides {
             parts: [first, second],
             first: path.into(),
             count: 1 + shared.count(),
-        }),
+        })),
     }
 }
 
@@ -74,12 +77,8 @@ pub(crate) fn part_folder(root: &Path, name: &str, part: &'static str) -> Result
     };
     // "." and "..", and links, are ways to name one folder twice.
     if !(inside(Path::new(name)) || Path::new(name).is_absolute()) {
-        return Err(Error::BadOption {
-            option: "folder of a part",
-            expected: "one under the root, such as \"train\", or an absolute path (to split the \
-                       images of the root itself use `valid_pct`)",
-            found: format!("{name:?} for the {part} images"),
-        });
+        return Err(Error::Option(OptionError::new("folder of a part", "one under the root, such as \"train\", or an absolute path (to split the \
+                       images of the root itself use `valid_pct`)", format!("{name:?} for the {part} images"))));
     }
     let folder = root.join(name);
     if folder.is_dir() {
@@ -94,12 +93,12 @@ pub(crate) fn part_folder(root: &Path, name: &str, part: &'static str) -> Result
     if let Some(other) = others.iter().find(|other| root.join(other).is_dir()) {
         found.push_str(&format!(", of which `.{option}({other:?})` may be meant"));
     }
-    Err(Error::MissingFolder {
+    Err(Error::Files(FilesError::MissingFolder {
         folder: root.to_owned(),
         name: name.to_owned(),
         part,
         found,
-    })
+    }))
 }
 
 /// Refuses two folders of which one is, or is in, the other, by a link too.
@@ -107,15 +106,11 @@ pub(crate) fn check_folders_apart(train: &Path, valid: &Path) -> Result<()> {
     if !overlap(train, valid)? {
         return Ok(());
     }
-    Err(Error::BadOption {
-        option: "folders",
-        expected: "one of its own for training and for validation",
-        found: format!(
+    Err(Error::Option(OptionError::new("folders", "one of its own for training and for validation", format!(
             "{}, and {} which is the same, or in it or around it",
             shown(train),
             shown(valid)
-        ),
-    })
+        ))))
 }
 
 /// Those of the others that are neither the folder itself nor in it nor around it: what it has in

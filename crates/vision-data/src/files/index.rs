@@ -1,5 +1,7 @@
 //! Finding image files in a folder.
 
+use crate::files::error::FilesError;
+use vision_base::IoError;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -8,8 +10,8 @@ use serde::Serialize;
 
 use crate::error::{Error, Result, io_error};
 use crate::files::folder_id::Folders;
-use crate::progress::{Progress, Tracker};
-use crate::shown::shown;
+use vision_base::progress::{Progress, Tracker};
+use vision_base::message::shown;
 
 /// The extensions of image files, in lower case; a file's own may be in any case. The list is the
 /// same on every machine, where fastai's depends on the system's table of types.
@@ -119,7 +121,7 @@ pub struct SkippedFolder {
 ///
 /// # Errors
 ///
-/// [`Error::NotAFolder`] if it is none, [`Error::Io`] with the folder that cannot be read.
+/// [`FilesError::NotAFolder`](crate::FilesError::NotAFolder) if it is none, [`Error::Io`] with the folder that cannot be read.
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();
@@ -128,7 +130,7 @@ pub struct SkippedFolder {
 /// std::fs::write(folder.join("a.jpg"), "")?;
 /// std::fs::write(folder.join("labels.csv"), "")?;
 ///
-/// let files = vision_data::files::index::image_files(folder)?;
+/// let files = vision_data::files::image_files(folder)?;
 /// assert_eq!(files, [folder.join("a.jpg"), folder.join("b.PNG")]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
@@ -144,7 +146,7 @@ pub fn image_files(folder: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();
-/// use vision_data::files::index::{IndexConfig, UnreadableFolders, index};
+/// use vision_data::files::{IndexConfig, UnreadableFolders, index};
 ///
 /// let config = IndexConfig::new().with_unreadable(UnreadableFolders::Skip);
 /// let found = index(folder.path(), &config)?;
@@ -228,7 +230,7 @@ pub(crate) fn index_outside<P: AsRef<Path>>(
         match Listing::read(&path, share, &mut seen) {
             Ok(Some(listing)) => open.push(listing),
             Ok(None) => finished += share,
-            Err(Error::Io { path, source, .. }) if config.unreadable == UnreadableFolders::Skip => {
+            Err(Error::Io(IoError { path, source, .. })) if config.unreadable == UnreadableFolders::Skip => {
                 finished += share;
                 index.skipped.push(SkippedFolder {
                     path,
@@ -359,10 +361,10 @@ pub(crate) fn check_folder(path: &Path) -> Result<()> {
         Err(error) if error.kind() == std::io::ErrorKind::NotFound => "there is nothing there",
         Err(source) => return Err(io_error("read the folder", path)(source)),
     };
-    Err(Error::NotAFolder {
+    Err(Error::Files(FilesError::NotAFolder {
         path: path.to_owned(),
         found,
-    })
+    }))
 }
 
 fn is_hidden(name: &OsStr) -> bool {

@@ -12,6 +12,8 @@ use memchr::memchr;
 use serde::{Deserialize, Serialize};
 use thiserror::Error;
 
+use crate::image::reduced_jpeg;
+
 /// How much one picture may ask for. Checked before memory is set aside for its pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -189,7 +191,7 @@ fn decode_trusting(
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let reduced = side
         .filter(|_| format == ImageFormat::Jpeg)
-        .and_then(|side| reduced::jpeg(bytes, side, limits));
+        .and_then(|side| reduced_jpeg::jpeg(bytes, side, limits));
     let mut decoded = match reduced {
         Some(reduced) => reduced,
         None => DynamicImage::from_decoder(decoder).map_err(|e| problem(&e, limits))?,

@@ -1,5 +1,6 @@
 //! The class of each pixel of an image.
 
+use crate::image::error::ImageError;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -50,15 +51,15 @@ impl Mask {
     ///
     /// # Errors
     ///
-    /// [`Error::BadImage`] as [`Image::open`](crate::Image::open), and for a picture with colours.
+    /// [`ImageError::Decode`](crate::ImageError::Decode) as [`Image::open`](crate::Image::open), and for a picture with colours.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let (path, limits) = (path.as_ref(), Limits::default());
         let (width, height, labels) = read(path, &limits)
             .and_then(|bytes| decode_labels(&bytes, &limits))
-            .map_err(|problem| Error::BadImage {
+            .map_err(|problem| Error::Image(ImageError::Decode {
                 path: path.to_owned(),
                 problem,
-            })?;
+            }))?;
         Self::from_labels(width, height, labels)
     }
 
@@ -66,23 +67,23 @@ impl Mask {
     ///
     /// # Errors
     ///
-    /// [`Error::LabelCount`] if there are not `width · height` of them, [`Error::BadImage`] if there is
+    /// [`ImageError::LabelCount`](crate::ImageError::LabelCount) if there are not `width · height` of them, [`ImageError::Decode`](crate::ImageError::Decode) if there is
     /// no pixel at all.
     pub fn from_labels(width: u32, height: u32, labels: Vec<u16>) -> Result<Self> {
         if width == 0 || height == 0 {
-            return Err(Error::BadImage {
+            return Err(Error::Image(ImageError::Decode {
                 path: PathBuf::from("a mask in memory"),
                 problem: ImageProblem::Empty,
-            });
+            }));
         }
         let (expected, found) = (u64::from(width) * u64::from(height), labels.len() as u64);
         if expected != found {
-            return Err(Error::LabelCount {
+            return Err(Error::Image(ImageError::LabelCount {
                 width,
                 height,
                 expected,
                 found,
-            });
+            }));
         }
         Ok(Self {
             width: width as usize,

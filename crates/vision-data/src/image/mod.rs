@@ -1,5 +1,6 @@
 //! A decoded picture.
 
+pub(crate) mod error;
 pub(crate) mod decode;
 pub(crate) mod disk_cache;
 pub(crate) mod header;
@@ -7,6 +8,7 @@ pub mod mask;
 pub mod reader;
 pub(crate) mod reduced_jpeg;
 
+use crate::image::error::ImageError;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -59,7 +61,7 @@ impl Image {
     ///
     /// # Errors
     ///
-    /// [`Error::BadImage`] with the path and what is wrong: not readable, empty, of an unknown
+    /// [`ImageError::Decode`](crate::ImageError::Decode) with the path and what is wrong: not readable, empty, of an unknown
     /// format, truncated, damaged, or too large.
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_within(path, &Limits::default())
@@ -79,10 +81,10 @@ impl Image {
         read(path, limits)
             .and_then(|bytes| decode_to(&bytes, limits, side))
             .map(Self)
-            .map_err(|problem| Error::BadImage {
+            .map_err(|problem| Error::Image(ImageError::Decode {
                 path: path.to_owned(),
                 problem,
-            })
+            }))
     }
 
     /// Decodes a whole file that is in memory, within the default [`Limits`].
@@ -102,24 +104,24 @@ impl Image {
     pub fn decode_within(bytes: &[u8], limits: &Limits) -> Result<Self> {
         decode(bytes, limits)
             .map(Self)
-            .map_err(|problem| Error::BadImage {
+            .map_err(|problem| Error::Image(ImageError::Decode {
                 path: PathBuf::from("bytes in memory"),
                 problem,
-            })
+            }))
     }
 
     /// Takes pixels row by row, three bytes (red, green, blue) each.
     ///
     /// # Errors
     ///
-    /// [`Error::PixelCount`] if there are not `3 · width · height` bytes,
-    /// [`Error::BadImage`] if there is no pixel at all.
+    /// [`ImageError::PixelCount`](crate::ImageError::PixelCount) if there are not `3 · width · height` bytes,
+    /// [`ImageError::Decode`](crate::ImageError::Decode) if there is no pixel at all.
     pub fn from_rgb8(width: u32, height: u32, pixels: Vec<u8>) -> Result<Self> {
         if width == 0 || height == 0 {
-            return Err(Error::BadImage {
+            return Err(Error::Image(ImageError::Decode {
                 path: PathBuf::from("bytes in memory"),
                 problem: ImageProblem::Empty,
-            });
+            }));
         }
         let found = pixels.len() as u64;
         let expected = (u64::from(width) * u64::from(height)).saturating_mul(3);
@@ -128,12 +130,12 @@ impl Image {
             .then(|| RgbImage::from_raw(width, height, pixels))
             .flatten()
             .map(Self)
-            .ok_or(Error::PixelCount {
+            .ok_or(Error::Image(ImageError::PixelCount {
                 width,
                 height,
                 expected,
                 found,
-            })
+            }))
     }
 
     /// Rows of red, green and blue that are known to be of this height and width; black if not.

@@ -9,7 +9,7 @@ use serde::Serialize;
 use crate::databunch::ImageDataBunch;
 use crate::databunch::dataset::ImageDataset;
 use crate::error::Result;
-use crate::figure::printable;
+use vision_base::message::printable;
 use crate::image::PixelSize;
 use crate::image::decode::{decode, read};
 use crate::image::header::Facts;
@@ -17,8 +17,8 @@ use crate::inspect::doctor::{Split, lossy};
 use crate::inspect::verify::UnreadableImage;
 use crate::labels::targets::Target;
 use crate::loader::stats::Stats;
-use crate::progress::Progress;
-use crate::workers;
+use vision_base::progress::Progress;
+use vision_base::workers;
 
 /// How many of many things are named.
 const MOST: usize = 10;

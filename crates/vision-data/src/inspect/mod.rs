@@ -1,7 +1,13 @@
-//! Looking at data before training.
+//! Looking at data before training: the doctor, descriptions, summaries, contact sheets.
 
-pub mod describe;
+mod describe;
 pub mod doctor;
-pub(crate) mod show;
-pub mod summary;
-pub mod verify;
+mod show;
+mod summary;
+mod verify;
+
+pub use crate::inspect::describe::{Description, PartDescription};
+pub use crate::inspect::summary::{Summary, SummaryStep};
+pub use crate::inspect::verify::{
+    UnreadableImage, VerifyConfig, VerifyReport, verify_images,
+};

@@ -1,9 +1,10 @@
 //! Looking at a batch.
 
+use vision_base::OptionError;
 use crate::databunch::ImageDataBunch;
 use crate::databunch::dataset::DatasetType;
 use crate::error::{Error, Result};
-use crate::figure::{Figure, ImageGrid};
+use vision_figure::{Figure, ImageGrid};
 
 impl ImageDataBunch {
     /// A square of up to `rows` by `rows` images of the first training batch, each titled with its
@@ -34,14 +35,10 @@ impl ImageDataBunch {
     /// # Errors
     ///
     /// As [`one_batch`](Self::one_batch), but for a training set that is smaller than a batch, which is
-    /// shown whole; and [`Error::BadOption`] if `rows` is 0.
+    /// shown whole; and [`Error::Option`] if `rows` is 0.
     pub fn show_batch_with(&self, rows: usize, part: DatasetType) -> Result<Figure> {
         if rows == 0 {
-            return Err(Error::BadOption {
-                option: "rows",
-                expected: "at least 1",
-                found: "0".to_owned(),
-            });
+            return Err(Error::Option(OptionError::new("rows", "at least 1", "0".to_owned())));
         }
         let dataset = self.dataset(part)?;
         // A set that does not fill a batch can be looked at all the same.
@@ -67,6 +64,6 @@ impl ImageDataBunch {
                 grid = grid.with_image(picture, title);
             }
         }
-        grid.plot()
+        Ok(grid.plot()?)
     }
 }

@@ -1,5 +1,7 @@
 //! What happens to one item, step by step.
 
+use crate::databunch::error::DataError;
+use crate::image::error::ImageError;
 use std::fmt;
 use std::path::PathBuf;
 
@@ -8,7 +10,8 @@ use image::{Rgb, RgbImage};
 use crate::databunch::ImageDataBunch;
 use crate::databunch::dataset::DatasetType;
 use crate::error::{Error, Result};
-use crate::figure::{Figure, ImageGrid, printable};
+use vision_base::message::printable;
+use vision_figure::{Figure, ImageGrid};
 use crate::image::decode::read;
 use crate::image::header::Facts;
 use crate::image::{Image, ImageProblem};
@@ -71,15 +74,15 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// [`Error::EmptyDataset`], [`Error::NoSuchItem`], and [`Error::BadImage`] if it cannot be
+    /// [`DataError::Empty`](crate::DataError::Empty), [`DataError::NoSuchItem`](crate::DataError::NoSuchItem), and [`ImageError::Decode`](crate::ImageError::Decode) if it cannot be
     /// decoded.
     pub fn summary(&self, part: DatasetType, index: usize) -> Result<Summary> {
         let dataset = self.dataset(part)?;
         let path = dataset.path(index)?.to_owned();
-        let bad = |problem: ImageProblem| Error::BadImage {
+        let bad = |problem: ImageProblem| Error::Image(ImageError::Decode {
             path: path.clone(),
             problem,
-        };
+        });
         let bytes = read(&path, dataset.reading().limits()).map_err(bad)?;
         let image = dataset.image(index)?;
         let mut steps = vec![decoded(&bytes, &image)];
@@ -91,7 +94,7 @@ impl ImageDataBunch {
             let pipeline = whole.first(some);
             let draw = pipeline.draw(self.seed(), 0, index as u64);
             let picture = pipeline.image(&image, &draw).picture(0);
-            let picture = picture.ok_or(Error::NothingToDraw {
+            let picture = picture.ok_or(vision_figure::Error::NothingToDraw {
                 what: "the transforms leave no pixel",
             })?;
             let step = draw.steps.get(happened);
@@ -227,7 +230,7 @@ impl Summary {
         for step in &self.steps {
             grid = grid.with_image(step.picture.clone(), step.name.clone());
         }
-        grid.plot()
+        Ok(grid.plot()?)
     }
 }
 

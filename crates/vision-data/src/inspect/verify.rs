@@ -1,5 +1,7 @@
 //! Checking a folder of images, and writing smaller copies of the large ones.
 
+use crate::files::error::FilesError;
+use vision_base::OptionError;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::fs;
@@ -12,17 +14,17 @@ use image::imageops::{self, FilterType};
 use image::{DynamicImage, ImageFormat, RgbImage};
 use serde::Serialize;
 
-use crate::atomic;
+use vision_base::atomic;
 use crate::error::{Error, Result, io_error};
-use crate::figure::printable;
+use vision_base::message::printable;
 use crate::files::index::{IndexConfig, index, index_directly};
 use crate::image::Limits;
 use crate::image::decode::{decode, read};
 use crate::image::header::{ColourMode, Facts};
 use crate::inspect::doctor::recoverable;
-use crate::progress::Progress;
-use crate::shown::shown;
-use crate::workers;
+use vision_base::progress::Progress;
+use vision_base::message::shown;
+use vision_base::workers;
 
 /// What is to be done about images that are large, or not RGB.
 #[derive(Clone, Debug)]
@@ -104,11 +106,7 @@ impl VerifyConfig {
 
     fn check(&self, folder: &Path) -> Result<()> {
         let bad = |option, expected, found| {
-            Err(Error::BadOption {
-                option,
-                expected,
-                found,
-            })
+            Err(Error::Option(OptionError::new(option, expected, found)))
         };
         if self.max_size == Some(0) {
             return bad("max_size", "at least 1 pixel", "0".to_owned());
@@ -215,7 +213,7 @@ impl fmt::Display for VerifyReport {
 /// Pillow's bilinear filter. What a photo's EXIF data asks for is done, and not written again.
 ///
 /// ```
-/// use vision_data::inspect::verify::{VerifyConfig, verify_images};
+/// use vision_data::inspect::{VerifyConfig, verify_images};
 ///
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = vision_data::datasets::synthetic::digits(&folder.path().join("digits"), 1, 5, 5)?;
@@ -228,8 +226,8 @@ impl fmt::Display for VerifyReport {
 ///
 /// # Errors
 ///
-/// [`Error::BadOption`] for a setting that makes no sense and for a destination that is in the folder, by
-/// a link too; [`Error::NotAFolder`]; [`Error::AlreadyExists`] where another file is in the place of a copy,
+/// [`Error::Option`] for a setting that makes no sense and for a destination that is in the folder, by
+/// a link too; [`FilesError::NotAFolder`](crate::FilesError::NotAFolder); [`vision_fetch::Error::AlreadyExists`] where another file is in the place of a copy,
 /// unless the call [resumes](VerifyConfig::with_resume) an earlier one; and [`Error::Io`] where the folder cannot be read or an image not be written. An image that cannot be decoded is
 /// in the report.
 pub fn verify_images(folder: impl AsRef<Path>, config: &VerifyConfig) -> Result<VerifyReport> {
@@ -291,11 +289,7 @@ fn check_outside(dest: &Path, folder: &Path) -> Result<()> {
     if !real(there.unwrap_or(&whole))?.starts_with(real(folder)?) {
         return Ok(());
     }
-    Err(Error::BadOption {
-        option: "dest",
-        expected: "a folder outside of the one that is checked, whose files stay as they are",
-        found: shown(dest),
-    })
+    Err(Error::Option(OptionError::new("dest", "a folder outside of the one that is checked, whose files stay as they are", shown(dest))))
 }
 
 /// Where the copy of a file goes.
@@ -334,7 +328,7 @@ fn verify(file: &Path, target: Option<PathBuf>, config: &VerifyConfig) -> Result
         }
     };
     if target.exists() && !config.resume {
-        return Err(Error::AlreadyExists { path: target });
+        return Err(vision_fetch::Error::AlreadyExists { path: target }.into());
     }
     atomic::write(&target, &encode(image, &target, config.quality)?)?;
     Ok(Outcome::Written(target))
@@ -354,6 +348,6 @@ fn encode(image: RgbImage, path: &Path, quality: u8) -> Result<Vec<u8>> {
         }
         format => image.write_to(&mut Cursor::new(&mut bytes), format),
     }
-    .map_err(Error::Encode)?;
+    .map_err(vision_figure::Error::Encode)?;
     Ok(bytes)
 }

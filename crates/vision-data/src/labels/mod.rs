@@ -1,10 +1,13 @@
 //! Labels as they are given, and how they become targets.
 
+pub(crate) mod error;
 pub mod class_weights;
 pub(crate) mod columns;
 pub(crate) mod names;
 pub mod targets;
 
+use crate::labels::error::LabelError;
+use vision_base::OptionError;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::path::PathBuf;
@@ -12,7 +15,7 @@ use std::path::PathBuf;
 use crate::error::{Error, Result};
 use crate::labels::names::Names;
 use crate::labels::targets::{MultiLabels, TargetKind, Targets};
-use crate::shown::{listed, quoted};
+use vision_base::message::{listed, quoted};
 use crate::table::LINE_ENDS;
 
 /// The label of one item, as a file, a table or a function gives it. Its type decides the kind of
@@ -180,11 +183,7 @@ impl LabelOptions {
 
     pub(crate) fn check(&self) -> Result<()> {
         let bad = |option, expected, found: &str| {
-            Err(Error::BadOption {
-                option,
-                expected,
-                found: found.to_owned(),
-            })
+            Err(Error::Option(OptionError::new(option, expected, found.to_owned())))
         };
         if self.delimiter.as_deref() == Some("") {
             return bad("label_delim", "at least one character", "an empty text");
@@ -496,7 +495,7 @@ impl<'a> Collector<'a> {
 
 /// Checks a list of classes that somebody gave.
 pub(crate) fn check_classes(classes: &[String]) -> Result<()> {
-    let bad = |reason| Err(Error::BadClasses { reason });
+    let bad = |reason| Err(Error::Label(LabelError::BadClasses { reason }));
     if classes.is_empty() {
         return bad("it is empty".to_owned());
     }

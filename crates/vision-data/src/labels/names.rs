@@ -1,5 +1,6 @@
 //! Names of classes and groups, and where they come from: folders and patterns.
 
+use crate::labels::error::LabelError;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
@@ -42,10 +43,10 @@ pub(crate) struct Pattern(Regex);
 
 impl Pattern {
     pub(crate) fn new(pattern: &str) -> Result<Self> {
-        let bad = |reason: String| Error::BadPattern {
+        let bad = |reason: String| Error::Label(LabelError::BadPattern {
             pattern: pattern.to_owned(),
             reason,
-        };
+        });
         let regex = Regex::new(pattern).map_err(|error| bad(error.to_string()))?;
         if regex.captures_len() < 2 {
             return Err(bad(
@@ -62,10 +63,10 @@ impl Pattern {
         let label = captures.as_ref().and_then(|captures| captures.get(1));
         match label {
             Some(label) => Ok(label.as_str().to_owned()),
-            None => Err(Error::PatternNotFound {
+            None => Err(Error::Label(LabelError::PatternNotFound {
                 pattern: self.0.as_str().to_owned(),
                 path: path.to_owned(),
-            }),
+            })),
         }
     }
 }
@@ -85,7 +86,7 @@ pub(crate) fn folder_name(folder: &Path) -> Result<&str> {
     folder
         .file_name()
         .and_then(|name| name.to_str())
-        .ok_or_else(|| Error::ClassNotUtf8 {
+        .ok_or_else(|| Error::Label(LabelError::NotUtf8 {
             folder: folder.to_owned(),
-        })
+        }))
 }

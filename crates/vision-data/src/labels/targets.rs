@@ -1,5 +1,7 @@
 //! What the items of a set are labelled with: a class, several classes, or numbers.
 
+use crate::labels::error::LabelError;
+use vision_base::OptionError;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 
@@ -80,17 +82,13 @@ impl MultiLabels {
     ///
     /// # Errors
     ///
-    /// [`Error::BadOption`] for a position that is not below the number of classes.
+    /// [`Error::Option`] for a position that is not below the number of classes.
     pub fn push(&mut self, positions: impl IntoIterator<Item = usize>) -> Result<()> {
         let start = self.positions.len();
         for position in positions {
             if position >= self.classes {
                 self.positions.truncate(start);
-                return Err(Error::BadOption {
-                    option: "position of a class",
-                    expected: "one below the number of classes",
-                    found: format!("{position} of {}", self.classes),
-                });
+                return Err(Error::Option(OptionError::new("position of a class", "one below the number of classes", format!("{position} of {}", self.classes))));
             }
             self.positions.push(position as u32);
         }
@@ -247,16 +245,16 @@ impl Targets {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongTargets`] if the labels are of another kind.
+    /// [`LabelError::WrongKind`](crate::LabelError::WrongKind) if the labels are of another kind.
     pub fn categories(&self) -> Result<Vec<usize>> {
         match self {
             // fastai's `EmptyLabel` is a zero as well.
             Self::Empty(items) => Ok(vec![0; *items]),
             Self::Category(positions) => Ok(positions.iter().map(|&p| p as usize).collect()),
-            Self::MultiCategory(_) | Self::Float { .. } => Err(Error::WrongTargets {
+            Self::MultiCategory(_) | Self::Float { .. } => Err(Error::Label(LabelError::WrongKind {
                 expected: TargetKind::Category,
                 found: self.kind().unwrap_or(TargetKind::Category),
-            }),
+            })),
         }
     }
 

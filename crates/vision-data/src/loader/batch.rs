@@ -1,5 +1,7 @@
 //! A batch, on the host and on the device.
 
+use crate::labels::error::LabelError;
+use vision_base::OptionError;
 use burn::tensor::{Device, Int, Tensor};
 use image::RgbImage;
 use vision_kernels::buffers::{self, Buffer};
@@ -67,7 +69,7 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// [`Error::WrongTargets`] if the items have several classes each, or numbers.
+    /// [`LabelError::WrongKind`](crate::LabelError::WrongKind) if the items have several classes each, or numbers.
     pub fn targets(&self, device: &Device) -> Result<Tensor<1, Int>> {
         self.labels.to_int(device)
     }
@@ -248,15 +250,11 @@ pub(crate) fn normalize(images: Tensor<4>, stats: &Stats) -> Tensor<4> {
 ///
 /// # Errors
 ///
-/// [`Error::BadOption`] if there are not three channels.
+/// [`Error::Option`] if there are not three channels.
 pub(crate) fn denormalize(images: Tensor<4>, stats: &Stats) -> Result<Tensor<4>> {
     let shape = images.dims();
     if shape[1] != 3 {
-        return Err(Error::BadOption {
-            option: "images",
-            expected: "a tensor [batch, 3, height, width]",
-            found: format!("{shape:?}"),
-        });
+        return Err(Error::Option(OptionError::new("images", "a tensor [batch, 3, height, width]", format!("{shape:?}"))));
     }
     let device = images.device();
     Ok(images * channels(stats.std, &device) + channels(stats.mean, &device))

@@ -9,6 +9,8 @@ pub mod batch;
 pub mod stats;
 pub(crate) mod upload;
 
+use crate::databunch::error::DataError;
+use crate::image::error::ImageError;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -25,7 +27,7 @@ use crate::image::PixelSize;
 use crate::loader::batch::{Batch, Collation};
 use crate::pipeline::{Pipeline, Pixels};
 use crate::rng::{Purpose, Rng};
-use crate::transforms::batch::{self, BatchTransform};
+use crate::transforms::batch::{self as batch_transforms, BatchTransform};
 
 /// What to do about an image that cannot be decoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
@@ -102,7 +104,7 @@ impl Plan {
                     }
                     indices.push(index);
                 }
-                Err(Error::BadImage { path, problem }) if self.bad_images == BadImages::Skip => {
+                Err(Error::Image(ImageError::Decode { path, problem })) if self.bad_images == BadImages::Skip => {
                     skipped.push(SkippedImage {
                         index,
                         path,
@@ -117,7 +119,7 @@ impl Plan {
         let images = images.finish().filter(|_| !useless);
         let batch = images.map(|mut images| {
             let mut rng = Rng::keyed(Purpose::Mix, self.seed, self.epoch, number as u64);
-            let mix = mix::apply(&self.batch_transforms, &mut images, &mut rng);
+            let mix = batch_transforms::apply(&self.batch_transforms, &mut images, &mut rng);
             Batch {
                 images,
                 labels: self.dataset.labels().select(&indices),
@@ -143,13 +145,13 @@ impl Plan {
                 .path(index)
                 .map_or(PathBuf::new(), Path::to_owned)
         };
-        Error::SizesDiffer {
+        Error::Image(ImageError::SizesDiffer {
             first: path(first.0),
             first_size: first.1,
             second: path(second.0),
             second_size: second.1,
             hint: self.pipeline.sizes_hint(),
-        }
+        })
     }
 }
 
@@ -199,9 +201,9 @@ impl Loader {
                         }
                     }
                 })
-                .map_err(|error| Error::Worker {
+                .map_err(|error| Error::Data(DataError::Worker {
                     reason: format!("it could not be started: {error}"),
-                })?;
+                }))?;
             loader.workers.push(Worker { queue, thread });
         }
         Ok(loader)
@@ -251,9 +253,9 @@ impl Loader {
 }
 
 fn died() -> Error {
-    Error::Worker {
+    Error::Data(DataError::Worker {
         reason: "it ended before its work was done".to_owned(),
-    }
+    })
 }
 
 impl Iterator for Loader {

@@ -1,5 +1,6 @@
 //! Means and standard deviations of the three channels.
 
+use vision_base::OptionError;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -45,17 +46,13 @@ impl Stats {
     ///
     /// # Errors
     ///
-    /// [`Error::BadOption`] unless every mean is finite and every deviation finite and above zero.
+    /// [`Error::Option`] unless every mean is finite and every deviation finite and above zero.
     pub fn check(&self) -> Result<()> {
         let usable = |value: &f32| value.is_finite() && *value > 0.0;
         if self.mean.iter().all(|mean| mean.is_finite()) && self.std.iter().all(usable) {
             return Ok(());
         }
-        Err(Error::BadOption {
-            option: "stats",
-            expected: "finite means, and standard deviations above zero",
-            found: format!("mean {:?}, std {:?}", self.mean, self.std),
-        })
+        Err(Error::Option(OptionError::new("stats", "finite means, and standard deviations above zero", format!("mean {:?}, std {:?}", self.mean, self.std))))
     }
 
     /// The mean and the unbiased standard deviation of planar pixels: `planes` holds all of red,

@@ -202,9 +202,9 @@ impl Step {
                 ops,
                 magnitude,
                 bins,
-            } => Self::Operations(autoaugment::rand_augment(*ops, *magnitude, *bins, rng)),
+            } => Self::Operations(rand_augment::rand_augment(*ops, *magnitude, *bins, rng)),
             Transform::TrivialAugment { bins } => {
-                Self::Operations(vec![autoaugment::trivial_augment(*bins, rng)])
+                Self::Operations(vec![rand_augment::trivial_augment(*bins, rng)])
             }
         }
     }
@@ -352,7 +352,7 @@ mod tests {
 
     #[test]
     fn zoom_squish_never_looks_beyond_the_image() {
-        let transforms = crate::transforms::rand_resize_crop(224, 2.0, [0.75, 1.33]);
+        let transforms = crate::transforms::presets::rand_resize_crop(224, 2.0, [0.75, 1.33]);
         for draw in draws(&transforms, 500) {
             for step in &draw.steps {
                 if let Step::ZoomSquish(squish) = step {

@@ -12,6 +12,7 @@ pub(crate) mod sampling;
 pub(crate) mod window;
 pub(crate) mod words;
 
+use vision_base::OptionError;
 use std::borrow::Cow;
 
 use crate::error::{Error, Result};
@@ -80,7 +81,7 @@ impl Pipeline {
     ///
     /// # Errors
     ///
-    /// [`Error::BadOption`] for a number out of range, and for a transform that needs a size where
+    /// [`Error::Option`] for a number out of range, and for a transform that needs a size where
     /// there is none.
     pub fn new(transforms: &[Transform], resizing: Resizing) -> Result<Self> {
         resizing.check()?;
@@ -94,11 +95,7 @@ impl Pipeline {
         });
         let padding: u64 = padding.sum();
         if padding > MOST_PADDING {
-            return Err(Error::BadOption {
-                option: "transforms",
-                expected: "padding of up to 2048 pixels on a side, all together",
-                found: format!("{padding} pixels"),
-            });
+            return Err(Error::Option(OptionError::new("transforms", "padding of up to 2048 pixels on a side, all together", format!("{padding} pixels"))));
         }
         let needs_size = |transform: &&Transform| {
             matches!(
@@ -107,11 +104,7 @@ impl Pipeline {
             )
         };
         if let (None, Some(transform)) = (resizing.size, transforms.iter().find(needs_size)) {
-            return Err(Error::BadOption {
-                option: "size",
-                expected: "a size, such as `.size(224)`, since a transform resizes to it",
-                found: format!("none, with {transform:?}"),
-            });
+            return Err(Error::Option(OptionError::new("size", "a size, such as `.size(224)`, since a transform resizes to it", format!("none, with {transform:?}"))));
         }
         Ok(Self {
             resizing,
@@ -129,12 +122,8 @@ impl Pipeline {
             Some(transform)
                 if height != width && self.resizing.method() == ResizeMethod::Squish =>
             {
-                Err(Error::BadOption {
-                    option: "transforms",
-                    expected: "a square size or ResizeMethod::Crop with Dihedral, which may swap height \
-                               and width; or DihedralAffine, which keeps the shape",
-                    found: format!("{transform:?} and {size:?}"),
-                })
+                Err(Error::Option(OptionError::new("transforms", "a square size or ResizeMethod::Crop with Dihedral, which may swap height \
+                               and width; or DihedralAffine, which keeps the shape", format!("{transform:?} and {size:?}"))))
             }
             _ => Ok(()),
         }
@@ -236,7 +225,7 @@ impl Pipeline {
         for part in draw.parts() {
             let source = (image.height() as usize, image.width() as usize);
             let target = self.resizing.target(source);
-            let rgb = resample::resize(&image, &part.part(source, target));
+            let rgb = pillow::resize(&image, &part.part(source, target));
             image = Cow::Owned(Image::from_pixels(target, rgb));
         }
         let padding = self.resizing.padding_mode;

@@ -1,5 +1,6 @@
 //! Validation items by the names of their files.
 
+use crate::split::error::SplitError;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -51,11 +52,11 @@ pub(super) fn named(list: &ImageList, names: &[String], file: Option<&Path>) -> 
         .collect();
     match missing.first() {
         None => Ok(valid),
-        Some(first) => Err(Error::UnknownFiles {
+        Some(first) => Err(Error::Split(SplitError::UnknownFiles {
             list: file.map_or_else(|| PathBuf::from("the list"), Path::to_owned),
             first: (*first).clone(),
             count: missing.len(),
             folder: list.path().to_owned(),
-        }),
+        })),
     }
 }

@@ -1,9 +1,13 @@
 //! Choosing the validation items.
 
+pub(crate) mod error;
 pub(crate) mod files;
 pub(crate) mod numpy;
 pub(crate) mod random;
 
+use crate::databunch::error::DataError;
+use crate::split::error::SplitError;
+use vision_base::OptionError;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -13,8 +17,7 @@ use crate::error::{Error, Result};
 use crate::files::disjoint::part_folder;
 use crate::files::text;
 use crate::labels::names::{Names, Pattern, folder_name};
-use crate::shown::shown;
-pub use crate::split::random::random;
+use vision_base::message::shown;
 use crate::table::Column;
 
 /// How items are split in training and validation.
@@ -212,11 +215,7 @@ impl Split {
                 if inside(*train) && inside(*valid) && train + valid <= 1.0 {
                     return Ok(());
                 }
-                Err(Error::BadOption {
-                    option: "subsets",
-                    expected: "two fractions above 0 and below 1, together at most 1",
-                    found: format!("{train} for training and {valid} for validation"),
-                })
+                Err(Error::Option(OptionError::new("subsets", "two fractions above 0 and below 1, together at most 1", format!("{train} for training and {valid} for validation"))))
             }
             Self::Fold { fold, folds, .. }
             | Self::StratifiedFold { fold, folds, .. }
@@ -224,11 +223,7 @@ impl Split {
                 if *folds >= 2 && fold < folds {
                     return Ok(());
                 }
-                Err(Error::BadOption {
-                    option: "fold",
-                    expected: "at least 2 folds, and one of them counted from 0",
-                    found: format!("fold {fold} of {folds}"),
-                })
+                Err(Error::Option(OptionError::new("fold", "at least 2 folds, and one of them counted from 0", format!("fold {fold} of {folds}"))))
             }
             _ => Ok(()),
         }
@@ -242,11 +237,7 @@ impl Split {
             | Self::GroupedFold { folds, .. }
                 if *folds > most =>
             {
-                Err(Error::BadOption {
-                    option: "folds",
-                    expected: "no more folds than there are items, or groups, to be in them",
-                    found: format!("{folds} folds of {most} {of}"),
-                })
+                Err(Error::Option(OptionError::new("folds", "no more folds than there are items, or groups, to be in them", format!("{folds} folds of {most} {of}"))))
             }
             _ => Ok(()),
         }
@@ -322,7 +313,7 @@ impl Split {
         self.check_folds(items, "items")?;
         let parts = self.choose(list)?;
         let empty = |part| {
-            Err(Error::EmptySplit {
+            Err(Error::Split(SplitError::Empty {
                 split: self.describe(),
                 items,
                 part,
@@ -330,7 +321,7 @@ impl Split {
                     0 => "there is no image to split, a filter has left none",
                     _ => self.remedy(),
                 },
-            })
+            }))
         };
         if parts.train.is_empty() {
             return empty("training");
@@ -350,15 +341,15 @@ impl Split {
         Ok(match self {
             Self::None => others(Vec::new()),
             Self::Folders { train, valid } => by_folders(list, train, valid)?,
-            Self::Random { valid_pct, seed } => others(random(items, *valid_pct, *seed)?),
+            Self::Random { valid_pct, seed } => others(random::random_split(items, *valid_pct, *seed)?),
             Self::Numpy { valid_pct, seed } => {
-                let wanted = draw::wanted(items, *valid_pct)?;
+                let wanted = random::wanted(items, *valid_pct)?;
                 let mut order = numpy::permutation(items, *seed);
                 order.truncate(wanted);
                 others(order)
             }
             Self::Subsets { train, valid, seed } => {
-                let order = draw::shuffled(items, *seed);
+                let order = random::shuffled(items, *seed);
                 let part = |share: f64| (items as f64 * share) as usize;
                 let cut = part(*train);
                 let (train, rest) = order.split_at(cut);
@@ -387,7 +378,7 @@ impl Split {
             Self::Files(names) => others(files::named(list, names, None)?),
             Self::FilesIn(file) => {
                 let file = under(list.path(), file.clone());
-                others(files::named(list, &text_file::lines(&file)?, Some(&file))?)
+                others(files::named(list, &text::lines(&file)?, Some(&file))?)
             }
             Self::Func(function) => {
                 let valid = list.items().iter().enumerate();
@@ -399,17 +390,17 @@ impl Split {
                 valid_pct,
                 seed,
                 by,
-            } => others(draw::stratified(&by.keys(list)?, *valid_pct, *seed)?),
+            } => others(random::stratified(&by.keys(list)?, *valid_pct, *seed)?),
             Self::Grouped {
                 valid_pct,
                 seed,
                 by,
-            } => others(draw::grouped(&by.keys(list)?, *valid_pct, *seed)?),
+            } => others(random::grouped(&by.keys(list)?, *valid_pct, *seed)?),
             Self::Fold {
                 fold: number,
                 folds,
                 seed,
-            } => fold(*number, draw::folds(items, None, *folds, *seed)),
+            } => fold(*number, random::folds(items, None, *folds, *seed)),
             Self::StratifiedFold {
                 fold: number,
                 folds,
@@ -417,7 +408,7 @@ impl Split {
                 by,
             } => {
                 let keys = by.keys(list)?;
-                fold(*number, draw::folds(items, Some(&keys), *folds, *seed))
+                fold(*number, random::folds(items, Some(&keys), *folds, *seed))
             }
             Self::GroupedFold {
                 fold: number,
@@ -428,7 +419,7 @@ impl Split {
                 let keys = by.keys(list)?;
                 let groups = keys.iter().max().map_or(0, |&last| last as usize + 1);
                 self.check_folds(groups, "groups")?;
-                fold(*number, draw::grouped_folds(&keys, *folds, *seed))
+                fold(*number, random::grouped_folds(&keys, *folds, *seed))
             }
         })
     }
@@ -507,13 +498,9 @@ fn check_positions(first: &[usize], second: &[usize], items: usize) -> Result<()
     let mut seen = vec![false; items];
     for &index in first.iter().chain(second) {
         match seen.get_mut(index) {
-            None => return Err(Error::NoSuchItem { index, len: items }),
+            None => return Err(Error::Data(DataError::NoSuchItem { index, len: items })),
             Some(true) => {
-                return Err(Error::BadOption {
-                    option: "positions of a split",
-                    expected: "each item once, on one side",
-                    found: format!("item {index} twice"),
-                });
+                return Err(Error::Option(OptionError::new("positions of a split", "each item once, on one side", format!("item {index} twice"))));
             }
             Some(seen) => *seen = true,
         }
@@ -526,10 +513,6 @@ pub(crate) fn check_valid_pct(valid_pct: f64) -> Result<()> {
     if (0.0..1.0).contains(&valid_pct) {
         Ok(())
     } else {
-        Err(Error::BadOption {
-            option: "valid_pct",
-            expected: "a fraction of the images: at least 0 and below 1 (0.2 is a fifth)",
-            found: valid_pct.to_string(),
-        })
+        Err(Error::Option(OptionError::new("valid_pct", "a fraction of the images: at least 0 and below 1 (0.2 is a fifth)", valid_pct.to_string())))
     }
 }

@@ -1,6 +1,7 @@
 //! Drawing validation items, and dealing items to folds. Keys are the classes or groups of the
 //! items, numbered from 0.
 
+use crate::split::error::SplitError;
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, Rng};
 
@@ -14,16 +15,16 @@ use crate::split::check_valid_pct;
 ///
 /// # Errors
 ///
-/// [`Error::BadOption`] unless `valid_pct` is in `[0, 1)`; [`Error::EmptySplit`] if it is not 0
+/// [`Error::Option`] unless `valid_pct` is in `[0, 1)`; [`SplitError::Empty`](crate::SplitError::Empty) if it is not 0
 /// and there are too few items for one of them to go to validation.
 ///
 /// ```
-/// let valid = vision_data::split::random(10, 0.2, 42)?;
+/// let valid = vision_data::random_split(10, 0.2, 42)?;
 /// assert_eq!(valid.len(), 2);
-/// assert_eq!(valid, vision_data::split::random(10, 0.2, 42)?);
+/// assert_eq!(valid, vision_data::random_split(10, 0.2, 42)?);
 /// # Ok::<(), vision_data::Error>(())
 /// ```
-pub fn random(items: usize, valid_pct: f64, seed: u64) -> Result<Vec<usize>> {
+pub fn random_split(items: usize, valid_pct: f64, seed: u64) -> Result<Vec<usize>> {
     let wanted = wanted(items, valid_pct)?;
     let mut order = shuffled(items, seed);
     order.truncate(wanted);
@@ -36,12 +37,12 @@ pub(super) fn wanted(items: usize, valid_pct: f64) -> Result<usize> {
     check_valid_pct(valid_pct)?;
     let wanted = (items as f64 * valid_pct) as usize;
     if wanted == 0 && valid_pct > 0.0 {
-        return Err(Error::EmptySplit {
+        return Err(Error::Split(SplitError::Empty {
             split: format!("valid_pct {valid_pct}"),
             items,
             part: "validation",
             hint: "raise valid_pct, use more images, or ask for none with `.valid_pct(0.0)`",
-        });
+        }));
     }
     Ok(wanted)
 }

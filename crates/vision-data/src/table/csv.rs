@@ -1,5 +1,7 @@
 //! Reading a table from a CSV file.
 
+use crate::table::error::TableError;
+use vision_base::OptionError;
 use std::path::Path;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
@@ -75,20 +77,16 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the file cannot be read; [`Error::BadCsv`] with the line if it is not in
+    /// [`Error::Io`] if the file cannot be read; [`TableError::Csv`](crate::TableError::Csv) with the line if it is not in
     /// UTF-8, a line has more or fewer cells than the first, or a quote is not closed;
-    /// [`Error::EmptyTable`] if it has no row; [`Error::BadOption`] for a delimiter that can be
+    /// [`TableError::Empty`](crate::TableError::Empty) if it has no row; [`Error::Option`] for a delimiter that can be
     /// none.
     pub fn read_csv(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Self> {
         let path = path.as_ref();
         if !options.delimiter.is_ascii() || b"\"\r\n".contains(&options.delimiter) {
-            return Err(Error::BadOption {
-                option: "delimiter",
-                expected: "an ASCII character that is no quote and no line end",
-                found: format!("{:?}", char::from(options.delimiter)),
-            });
+            return Err(Error::Option(OptionError::new("delimiter", "an ASCII character that is no quote and no line end", format!("{:?}", char::from(options.delimiter)))));
         }
-        let bytes = text_file::read(path)?;
+        let bytes = text::read(path)?;
         let mut records = Records::new(path, utf8(path, &bytes)?, options.delimiter);
         let mut cells = Cells::default();
         let mut table = None;
@@ -125,9 +123,9 @@ impl Table {
         }
         table
             .filter(|table| !table.is_empty())
-            .ok_or_else(|| Error::EmptyTable {
+            .ok_or_else(|| Error::Table(TableError::Empty {
                 path: path.to_owned(),
-            })
+            }))
     }
 }
 
@@ -160,11 +158,11 @@ fn ends_in_quotes(record: &[u8], delimiter: u8) -> bool {
 }
 
 fn bad(path: &Path, line: u64, reason: String) -> Error {
-    Error::BadCsv {
+    Error::Table(TableError::Csv {
         path: path.to_owned(),
         line,
         reason,
-    }
+    })
 }
 
 /// The cells of one record.

@@ -1,12 +1,14 @@
 //! A table of text, such as a CSV file with names of files and their labels.
 
+pub(crate) mod error;
 pub(crate) mod csv;
 
+use crate::table::error::TableError;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result};
-use crate::shown::{quoted, shown};
+use vision_base::message::{quoted, shown};
 
 pub(crate) const LINE_ENDS: [char; 2] = ['\n', '\r'];
 
@@ -140,15 +142,15 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// [`Error::RaggedRow`] if it has not one cell a column.
+    /// [`TableError::RaggedRow`](crate::TableError::RaggedRow) if it has not one cell a column.
     pub fn push<T: AsRef<str>>(&mut self, row: impl IntoIterator<Item = T>) -> Result<()> {
         let row: Vec<T> = row.into_iter().collect();
         if row.len() != self.names.len() {
-            return Err(Error::RaggedRow {
+            return Err(Error::Table(TableError::RaggedRow {
                 row: self.rows,
                 expected: self.names.len(),
                 found: row.len(),
-            });
+            }));
         }
         for (cells, text) in self.cells.iter_mut().zip(row) {
             cells.push(text.as_ref(), false);
@@ -176,7 +178,7 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchColumn`] with the columns there are; [`Error::ColumnTwice`] for a name that
+    /// [`TableError::NoSuchColumn`](crate::TableError::NoSuchColumn) with the columns there are; [`TableError::ColumnTwice`](crate::TableError::ColumnTwice) for a name that
     /// more than one has.
     pub fn cell(&self, row: usize, column: &Column) -> Result<Option<&str>> {
         let (.., cells) = self.cells(column)?;
@@ -224,11 +226,11 @@ impl Table {
                 let called = |at: &usize| self.names.get(*at) == Some(name);
                 let positions: Vec<usize> = (0..self.names.len()).filter(called).collect();
                 if positions.len() > 1 {
-                    return Err(Error::ColumnTwice {
+                    return Err(Error::Table(TableError::ColumnTwice {
                         table: self.source(),
                         column: name.clone(),
                         positions,
-                    });
+                    }));
                 }
                 positions.first().copied()
             }
@@ -236,12 +238,12 @@ impl Table {
         };
         position
             .and_then(|at| Some((at, self.names.get(at)?.as_str(), self.cells.get(at)?)))
-            .ok_or_else(|| Error::NoSuchColumn {
+            .ok_or_else(|| Error::Table(TableError::NoSuchColumn {
                 table: self.source(),
                 column: column.clone(),
                 known: self.names.clone(),
                 hint: self.delimiter_hint(),
-            })
+            }))
     }
 
     /// Where all is in one column, and something else than what was said is between the cells.
@@ -268,11 +270,11 @@ impl Table {
 
     /// The header cannot be used.
     pub(crate) fn bad_header(&self, reason: String) -> Error {
-        Error::BadCsv {
+        Error::Table(TableError::Csv {
             path: self.source(),
             line: self.header.unwrap_or(1),
             reason,
-        }
+        })
     }
 
     /// The file, or words in its place.
@@ -350,13 +352,13 @@ impl<'a> ColumnOf<'a> {
             ),
             text => quoted(text),
         };
-        Error::BadCell {
+        Error::Table(TableError::BadCell {
             place: self.place(row),
             row,
             column: self.name.to_owned(),
             expected,
             found,
-        }
+        })
     }
 }
 

@@ -3,6 +3,7 @@
 //! Both change the pictures of a training batch and note in [`Mixed`] what they did. The loss of
 //! item `i` is then `lambda[i] · L(target[i]) + (1 - lambda[i]) · L(target[partner[i]])`.
 
+use vision_base::OptionError;
 use rand_distr::{Beta, Distribution as _};
 use serde::{Deserialize, Serialize};
 
@@ -88,17 +89,13 @@ impl BatchTransform {
     ///
     /// # Errors
     ///
-    /// [`Error::BadOption`] if not.
+    /// [`Error::Option`] if not.
     pub fn check(&self) -> Result<()> {
         let (Self::MixUp { alpha, p } | Self::CutMix { alpha, p }) = self;
         if (1e-3..=1e3).contains(alpha) && (0.0..=1.0).contains(p) {
             return Ok(());
         }
-        Err(Error::BadOption {
-            option: "batch_transform",
-            expected: "alpha in [0.001, 1000] and p in [0, 1]",
-            found: format!("{self:?}"),
-        })
+        Err(Error::Option(OptionError::new("batch_transform", "alpha in [0.001, 1000] and p in [0, 1]", format!("{self:?}"))))
     }
 }
 

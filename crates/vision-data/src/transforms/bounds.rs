@@ -12,7 +12,7 @@ use crate::rng::Rng;
 /// Written down it is a list of two numbers.
 ///
 /// ```
-/// use vision_data::transforms::Bounds;
+/// use vision_data::Bounds;
 ///
 /// let range: Bounds = (-10.0..=10.0).into();
 /// assert_eq!(range, Bounds::from([-10.0, 10.0]));

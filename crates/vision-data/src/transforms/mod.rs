@@ -23,7 +23,7 @@ pub(crate) mod bounds;
 pub(crate) mod check;
 pub(crate) mod config;
 pub mod padding;
-pub(crate) mod presets;
+pub mod presets;
 pub mod resizing;
 pub mod size;
 pub(crate) mod transform;
@@ -34,7 +34,6 @@ use crate::error::Result;
 
 pub use crate::transforms::bounds::Bounds;
 pub use crate::transforms::config::{TransformConfig, get_transforms};
-pub use crate::transforms::presets::{presize, rand_pad, rand_resize_crop, zoom_crop};
 pub use crate::transforms::transform::Transform;
 
 /// The transforms of the training images, and those of all others.

@@ -1,5 +1,6 @@
 //! How images reach the size that they are to have.
 
+use vision_base::OptionError;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Error, Result};
@@ -37,15 +38,11 @@ impl Resizing {
     ///
     /// # Errors
     ///
-    /// [`Error::BadOption`] for sides outside 1 to 16384 pixels.
+    /// [`Error::Option`] for sides outside 1 to 16384 pixels.
     pub fn check(&self) -> Result<()> {
         self.size.map_or(Ok(()), Size::check)?;
         match self.mult {
-            Some(mult) if !(1..=Size::MAX_SIDE).contains(&mult) => Err(Error::BadOption {
-                option: "mult",
-                expected: "1 to 16384 pixels",
-                found: mult.to_string(),
-            }),
+            Some(mult) if !(1..=Size::MAX_SIDE).contains(&mult) => Err(Error::Option(OptionError::new("mult", "1 to 16384 pixels", mult.to_string()))),
             _ => Ok(()),
         }
     }
@@ -110,7 +107,7 @@ mod tests {
         };
         assert!(matches!(
             resizing.check(),
-            Err(Error::BadOption { option: "mult", .. })
+            Err(Error::Option(OptionError { option: "mult", .. }))
         ));
     }
 }

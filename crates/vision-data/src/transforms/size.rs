@@ -1,5 +1,6 @@
 //! Sizes, and the ways to reach them.
 
+use vision_base::OptionError;
 use std::fmt;
 
 use serde::de::{self, IgnoredAny, SeqAccess, Unexpected, Visitor};
@@ -63,11 +64,7 @@ impl Size {
         if sides.contains(&height) && sides.contains(&width) {
             return Ok(());
         }
-        Err(Error::BadOption {
-            option: "size",
-            expected: "sides of 1 to 16384 pixels",
-            found: format!("{height}x{width}"),
-        })
+        Err(Error::Option(OptionError::new("size", "sides of 1 to 16384 pixels", format!("{height}x{width}"))))
     }
 }
 

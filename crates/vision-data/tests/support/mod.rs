@@ -14,7 +14,7 @@ use std::time::Duration;
 use flate2::Compression;
 use flate2::write::GzEncoder;
 use tar::{EntryType, Header};
-use vision_data::download::Options;
+use vision_fetch::Options;
 
 /// What a client asked for.
 #[derive(Clone, Debug)]

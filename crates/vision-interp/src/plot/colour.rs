@@ -1,6 +1,6 @@
 //! Colour maps.
 
-use vision_data::figure::Rgb;
+use vision_figure::Rgb;
 
 /// ColorBrewer's nine-class Blues, the anchors of matplotlib's map of that name.
 const BLUES: [Rgb; 9] = [

@@ -1,8 +1,9 @@
 //! The confusion matrix as a heat map.
 
+use vision_base::OptionError;
 use image::RgbImage;
 
-use vision_data::figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, width};
+use vision_figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, width};
 
 use super::{check_length, colour::blues, decimals};
 use crate::{ConfusionMatrix, Error, Figure, Result};
@@ -107,22 +108,18 @@ impl ConfusionMatrix {
     ///
     /// # Errors
     ///
-    /// [`Error::Nothing`] if there are no classes, [`Error::Setting`] for a setting that makes no sense,
-    /// [`vision_data::Error::FigureTooLarge`] if there are too many classes to draw.
+    /// [`Error::Figure`] if there are no classes, [`Error::Option`] for a setting that makes no sense,
+    /// [`Error::Figure`] if there are too many classes to draw.
     pub fn plot(&self, config: &ConfusionPlotConfig) -> Result<Figure> {
         let classes = self.classes().len();
         if classes == 0 {
-            return Err(Error::Nothing {
+            return Err(Error::Figure(vision_figure::Error::NothingToDraw {
                 what: "the confusion matrix has no classes",
-            });
+            }));
         }
         if config.precision > 6 {
             let found = config.precision.to_string();
-            return Err(Error::Setting {
-                field: "precision",
-                expected: "0 to 6 decimals",
-                found,
-            });
+            return Err(Error::Option(OptionError::new("precision", "0 to 6 decimals", found)));
         }
         if let Some(cell) = config.cell_size {
             check_length("cell_size", cell)?;

@@ -1,6 +1,7 @@
 //! Lines over an axis: losses, learning rates.
 
-use vision_data::figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, width};
+use vision_base::OptionError;
+use vision_figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, width};
 
 pub use super::axis::Scale;
 use super::{axis::Axis, check_length, colour::CYCLE};
@@ -138,17 +139,13 @@ impl LineChart {
     ///
     /// # Errors
     ///
-    /// [`Error::Nothing`] if no point can be drawn, [`Error::Setting`] for a size that makes no sense.
+    /// [`Error::Figure`] if no point can be drawn, [`Error::Option`] for a size that makes no sense.
     pub fn plot(&self) -> Result<Figure> {
         for (field, value) in [("width", self.width), ("height", self.height)] {
             check_length(field, value)?;
             if value < 200.0 {
                 let expected = "at least 200 pixels";
-                return Err(Error::Setting {
-                    field,
-                    expected,
-                    found: value.to_string(),
-                });
+                return Err(Error::Option(OptionError::new(field, expected, value.to_string())));
             }
         }
         let shown: Vec<_> = self.series.iter().chain(&self.markers).collect();
@@ -158,7 +155,7 @@ impl LineChart {
         let y = Axis::around(self.y_scale, finite().map(|(_, y)| *y));
         let (Some(x), Some(y)) = (x, y) else {
             let what = "no series has a finite point (and on a logarithmic axis, a positive one)";
-            return Err(Error::Nothing { what });
+            return Err(Error::Figure(vision_figure::Error::NothingToDraw { what }));
         };
         let mut figure = Figure::new(&self.title, self.width, self.height)?;
         let area = self.draw_axes(&mut figure, &x, &y);

@@ -10,7 +10,7 @@ use crate::{Figure, Result};
 ///
 /// # Errors
 ///
-/// [`Error::Nothing`](crate::Error::Nothing) if there is no batch.
+/// [`Error::Figure`](crate::Error::Figure) if there is no batch.
 pub fn plot_lr_find(found: &LrFind) -> Result<Figure> {
     let (lrs, losses) = found.window();
     let points = lrs.iter().copied().zip(losses.iter().copied());

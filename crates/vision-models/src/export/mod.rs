@@ -11,7 +11,7 @@
 //! # Ok::<(), vision_models::Error>(())
 //! ```
 //!
-//! Files are written atomically (see [`write_atomic`](crate::weights::write_atomic)), and the same network
+//! Files are written atomically (see [`vision_base::atomic`]), and the same network
 //! makes the same bytes. `docs/design/onnx.md` says why the ONNX exporter is our own.
 
 mod lower;

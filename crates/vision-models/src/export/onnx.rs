@@ -14,7 +14,6 @@ use crate::{
     Error, Result,
     layers::{Layer, Sequential},
     state::{self, NamedTensor},
-    weights::write_with,
 };
 
 /// The version of the file format; 8 came with opset 17's contemporaries and every runtime since reads it.
@@ -84,7 +83,7 @@ pub fn export_onnx(model: &Sequential, path: impl AsRef<Path>, config: &OnnxConf
         reason,
     };
     let file = File::build(model, config).map_err(error)?;
-    write_with(path, |out| file.write(out))
+    Ok(vision_base::atomic::write_with(path, |out| file.write(out))?)
 }
 
 /// The nodes of a model, for whoever wants to know which layer feeds which.

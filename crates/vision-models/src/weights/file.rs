@@ -331,11 +331,7 @@ pub(super) fn read_error(path: &Path, source: io::Error) -> Error {
 }
 
 fn io_error(path: &Path, source: io::Error) -> Error {
-    Error::Io {
-        action: "read",
-        path: path.to_owned(),
-        source,
-    }
+    vision_base::io_error("read", path)(source).into()
 }
 
 pub(super) fn not_weights(path: &Path, reason: impl Into<String>) -> Error {

@@ -37,9 +37,8 @@
 //!
 //! [`WeightsFile`] opens and reads, [`load_into`] fills a module, [`load_layers`] a backbone whose ONNX file
 //! may have lost the names, [`LoadReport`] says how that went;
-//! [`write_safetensors`] and [`write_atomic`] write.
+//! [`write_safetensors`] writes.
 
-mod atomic;
 mod file;
 mod guard;
 mod names;
@@ -49,8 +48,6 @@ mod report;
 mod safetensors;
 mod shards;
 
-pub use atomic::write_atomic;
-pub(crate) use atomic::write_with;
 pub use file::{Format, MAX_FILE_BYTES, WeightsFile};
 pub use report::{LoadReport, Mismatch};
 pub use safetensors::write_safetensors;

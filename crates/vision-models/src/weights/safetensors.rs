@@ -1,5 +1,6 @@
 //! safetensors: a length, a header in JSON, the values.
 
+use vision_base::io_error;
 use std::{
     collections::{BTreeMap, BTreeSet},
     fs::File,
@@ -12,7 +13,6 @@ use safetensors::tensor::{self, Metadata, TensorInfo};
 use serde::{Serialize, Serializer, ser::SerializeMap};
 
 use super::{
-    atomic::write_with,
     file::{Contents, Dtype, Stored, bad, read_error},
 };
 use crate::{Error, Result, state::NamedTensor};
@@ -104,7 +104,7 @@ fn stored(file: &Arc<Mutex<File>>, start: u64, info: &TensorInfo) -> Stored {
     }
 }
 
-/// Writes tensors as 32-bit floats to a safetensors file, atomically (see [`write_atomic`](super::write_atomic)).
+/// Writes tensors as 32-bit floats to a safetensors file, atomically (see [`vision_base::atomic`]).
 ///
 /// The order is the one given, so the same tensors make the same bytes. Python reads the file with
 /// `safetensors.torch.load_file`; put `("format", "pt")` into `metadata` for the Hugging Face libraries.
@@ -165,15 +165,11 @@ pub(crate) fn write_state_dict(
         };
         infos.push((name.as_str(), info));
     }
-    let mut header = serde_json::to_vec(&Header { metadata, infos }).map_err(|e| Error::Io {
-        action: "write the header of",
-        path: path.to_owned(),
-        source: e.into(),
-    })?;
+    let mut header = serde_json::to_vec(&Header { metadata, infos }).map_err(|e| io_error("write the header of", path)(e.into()))?;
     // Values begin at a multiple of their size; the format has spaces for that.
     header.resize(header.len().next_multiple_of(8), b' ');
 
-    write_with(path, |out| {
+    vision_base::atomic::write_with(path, |out| {
         out.write_all(&(header.len() as u64).to_le_bytes())?;
         out.write_all(&header)?;
         out.write_all(&vec![0; counters.len() * 8])?;
@@ -183,7 +179,8 @@ pub(crate) fn write_state_dict(
             }
         }
         Ok(())
-    })
+    })?;
+    Ok(())
 }
 
 /// The header in the order of the file. The crate's own type has its metadata in a random order.

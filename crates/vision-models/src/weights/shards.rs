@@ -1,5 +1,6 @@
 //! safetensors in several files: `model.safetensors.index.json` names the file of each tensor.
 
+use vision_base::IoError;
 use std::{
     collections::BTreeMap,
     fs::File,
@@ -93,7 +94,7 @@ fn open_shard(index: &Path, shard: &str) -> Result<Contents> {
     }
     let path = index.with_file_name(shard);
     let (mut file, len) = open_regular(&path).map_err(|error| match error {
-        Error::Io { source, .. } if source.kind() == io::ErrorKind::NotFound => {
+        Error::Io(IoError { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
             refuse(index, shard, "which is not there")
         }
         Error::NotWeights { reason, .. } => refuse(index, shard, format!("but {reason}")),

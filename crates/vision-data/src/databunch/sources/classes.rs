@@ -1,5 +1,6 @@
 //! Classes without files.
 
+use vision_base::OptionError;
 use std::path::{Path, PathBuf};
 
 use crate::data_block::{LabelLists, LabelledFiles, check_enough};
@@ -32,11 +33,7 @@ impl Source for FromClasses {
     fn check(&self) -> Result<()> {
         check_classes(&self.classes)?;
         if self.kind == TargetKind::Float {
-            return Err(Error::BadOption {
-                option: "kind",
-                expected: "one class an item, or several",
-                found: self.kind.describe().to_owned(),
-            });
+            return Err(Error::Option(OptionError::new("kind", "one class an item, or several", self.kind.describe().to_owned())));
         }
         check_enough(self.kind, &self.classes, &self.root)
     }

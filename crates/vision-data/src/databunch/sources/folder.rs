@@ -1,5 +1,6 @@
 //! A folder of images.
 
+use crate::labels::error::LabelError;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
 
@@ -12,7 +13,7 @@ use crate::files::disjoint::part_folder;
 use crate::files::index::{IndexConfig, check_folder};
 use crate::labels::names::folder_name;
 use crate::labels::{Dropped, UnknownLabels};
-use crate::shown::{listed, quoted, shown};
+use vision_base::message::{listed, quoted, shown};
 use crate::split::Split;
 
 /// A folder that is laid out like ImageNet.
@@ -119,7 +120,7 @@ fn check_found(
 ) -> Result<()> {
     match classes.iter().find(|class| !found.contains_key(*class)) {
         None => Ok(()),
-        Some(class) => Err(Error::BadClasses {
+        Some(class) => Err(Error::Label(LabelError::BadClasses {
             reason: format!(
                 "no image in {} is in a folder called {}; the folders are {}. (A class without \
                  an image here can be named in the data block, with `label_with`.)",
@@ -127,7 +128,7 @@ fn check_found(
                 quoted(class),
                 listed(found.keys())
             ),
-        }),
+        })),
     }
 }
 

@@ -1,5 +1,6 @@
 //! Data that was saved.
 
+use crate::files::error::FilesError;
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
@@ -10,7 +11,7 @@ use crate::databunch::sources::{Source, TestFolder};
 use crate::error::{Error, Result};
 use crate::files::disjoint::check_apart;
 use crate::files::index::IndexConfig;
-use crate::shown::shown;
+use vision_base::message::shown;
 
 /// Data that was saved.
 #[derive(Clone, Debug)]
@@ -56,11 +57,11 @@ impl Source for FromSaved {
         let parts = [Some(&lists.train), Some(&lists.valid), lists.test.as_ref()];
         let files = parts.into_iter().flatten().flat_map(|part| &part.files);
         let mut missing = files.filter(|file| check && !file.is_file());
-        let error = missing.next().map(|first| Error::MissingFiles {
+        let error = missing.next().map(|first| Error::Files(FilesError::MissingFiles {
             count: 1 + missing.count(),
             first: first.clone(),
             named_by: shown(file),
-        });
+        }));
         error.map_or(Ok(lists), Err)
     }
 

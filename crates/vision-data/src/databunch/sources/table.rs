@@ -1,5 +1,6 @@
 //! A table of names and labels, in a CSV file or in memory.
 
+use crate::table::error::TableError;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
@@ -12,7 +13,7 @@ use crate::databunch::builder::ImageDataBunchBuilder;
 use crate::databunch::sources::{Reading, Source, TestFolder, Unlabelled, VALID_PCT};
 use crate::error::{Error, Result};
 use crate::files::index::{IndexConfig, check_folder, describe_folder};
-use crate::shown::{joined, shown};
+use vision_base::message::{joined, shown};
 use crate::split::Split;
 use crate::table::csv::CsvOptions;
 use crate::table::{Column, Table};
@@ -88,11 +89,11 @@ impl Source for FromCsv {
         check_folder(root)?;
         let file = root.join(&self.file);
         if fs::metadata(&file).is_err_and(|error| error.kind() == ErrorKind::NotFound) {
-            return Err(Error::MissingTable {
+            return Err(Error::Table(TableError::Missing {
                 found: tables_in(root),
                 folder: root.clone(),
                 file,
-            });
+            }));
         }
         let table = Table::read_csv(file, &self.options)?;
         label_from_table(table.into(), self.columns, self.reading, seed)

@@ -6,6 +6,8 @@
 
 pub(crate) mod glyph;
 
+use crate::databunch::error::DataError;
+use vision_base::OptionError;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
@@ -33,8 +35,8 @@ const MOST_PER_CLASS: usize = 100_000;
 ///
 /// # Errors
 ///
-/// [`Error::NotTheDigits`] if `dest` holds something else (nothing is overwritten),
-/// [`Error::BadOption`] for a number outside 1 to 100,000, [`Error::Io`] where writing fails.
+/// [`DataError::NotTheDigits`](crate::DataError::NotTheDigits) if `dest` holds something else (nothing is overwritten),
+/// [`Error::Option`] for a number outside 1 to 100,000, [`Error::Io`] where writing fails.
 ///
 /// ```
 /// # use vision_data::datasets::synthetic;
@@ -56,11 +58,7 @@ pub fn digits(
         ("valid_per_class", valid_per_class),
     ] {
         if !(1..=MOST_PER_CLASS).contains(&count) {
-            return Err(Error::BadOption {
-                option,
-                expected: "1 to 100000",
-                found: count.to_string(),
-            });
+            return Err(Error::Option(OptionError::new(option, "1 to 100000", count.to_string())));
         }
     }
     let wanted = format!(
@@ -111,11 +109,11 @@ pub fn digits(
 
 /// Whether `dest` holds the images wanted, all of them.
 fn check(dest: &Path, wanted: &str) -> Result<PathBuf> {
-    let differs = |found: String| Error::NotTheDigits {
+    let differs = |found: String| Error::Data(DataError::NotTheDigits {
         path: dest.to_owned(),
         expected: wanted.to_owned(),
         found,
-    };
+    });
     let found =
         fs::read_to_string(dest.join(MANIFEST)).map_err(|_| differs(format!("no {MANIFEST}")))?;
     // Small files are not synced one by one, so a crash may have emptied some.
@@ -152,8 +150,8 @@ fn encode(pixels: &[u8]) -> Result<Vec<u8>> {
     let mut png = Vec::new();
     PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::NoFilter)
         .write_image(pixels, side, side, ExtendedColorType::L8)
-        .map_err(|error| Error::Worker {
+        .map_err(|error| Error::Data(DataError::Worker {
             reason: format!("a digit could not be encoded: {error}"),
-        })?;
+        }))?;
     Ok(png)
 }

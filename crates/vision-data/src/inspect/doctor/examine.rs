@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use crate::image::decode::{decode, read};
 use crate::image::header::{ColourMode, Facts};
 use crate::image::{ImageProblem, Limits, PixelSize};
-use crate::shown::shown;
+use vision_base::message::shown;
 
 use crate::inspect::doctor::finding::{Finding, FindingKind, FoundFile, Split};
 use crate::inspect::doctor::look::Look;

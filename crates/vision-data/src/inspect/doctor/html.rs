@@ -7,8 +7,8 @@ use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
 use image::imageops;
 
-use crate::figure::printable;
-use crate::figure::svg::{base64, escape};
+use vision_base::message::printable;
+use vision_figure::{base64, escape};
 use crate::image::{Image, Limits};
 
 use crate::inspect::doctor::finding::{Finding, FoundFile};

@@ -47,6 +47,8 @@ pub(crate) mod look;
 pub(crate) mod report;
 pub(crate) mod similar;
 
+use crate::files::error::FilesError;
+use vision_base::OptionError;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
@@ -56,10 +58,10 @@ use crate::error::{Error, Result};
 use crate::files::index::{IndexConfig, PassedOver, UnreadableFolders, index};
 use crate::image::Limits;
 use crate::labels::targets::Target;
-use crate::progress::Progress;
+use vision_base::progress::Progress;
 use crate::transforms::size::ResizeMethod;
 use crate::transforms::{Transform, Transforms};
-use crate::workers;
+use vision_base::workers;
 
 use crate::inspect::doctor::examine::examine;
 pub use crate::inspect::doctor::finding::{Finding, FindingKind, FoundFile, Severity, Split};
@@ -162,7 +164,7 @@ impl Doctor {
     ///
     /// # Errors
     ///
-    /// [`Error::BadOption`] for a setting outside its range. What is wrong with a file is a
+    /// [`Error::Option`] for a setting outside its range. What is wrong with a file is a
     /// finding, no error.
     pub fn examine(&self, data: &ImageDataBunch) -> Result<Report> {
         self.check()?;
@@ -197,7 +199,7 @@ impl Doctor {
     ///
     /// # Errors
     ///
-    /// [`Error::BadOption`] for a setting outside its range, [`Error::NotAFolder`], and
+    /// [`Error::Option`] for a setting outside its range, [`FilesError::NotAFolder`](crate::FilesError::NotAFolder), and
     /// [`Error::Io`] if `folder` itself cannot be read.
     pub fn examine_folder(&self, folder: impl AsRef<Path>) -> Result<Report> {
         self.check()?;
@@ -210,11 +212,7 @@ impl Doctor {
 
     fn check(&self) -> Result<()> {
         if self.imbalance.is_nan() || self.imbalance <= 1.0 {
-            return Err(Error::BadOption {
-                option: "imbalance",
-                expected: "a factor above 1",
-                found: self.imbalance.to_string(),
-            });
+            return Err(Error::Option(OptionError::new("imbalance", "a factor above 1", self.imbalance.to_string())));
         }
         Ok(())
     }

@@ -6,11 +6,11 @@ use std::path::{Path, PathBuf};
 
 use serde::Serialize;
 
-use crate::atomic;
+use vision_base::atomic;
 use crate::error::Result;
-use crate::figure::printable;
+use vision_base::message::printable;
 use crate::image::Limits;
-use crate::shown::shown;
+use vision_base::message::shown;
 
 use crate::inspect::doctor::finding::{Finding, FindingKind, Severity, Split, lossy};
 use crate::inspect::doctor::html;
@@ -132,7 +132,7 @@ impl Report {
     ///
     /// [`Error::Io`](crate::Error::Io).
     pub fn save_json(&self, file: impl AsRef<Path>) -> Result<()> {
-        atomic::write(file.as_ref(), self.to_json().as_bytes())
+        Ok(atomic::write(file.as_ref(), self.to_json().as_bytes())?)
     }
 
     /// The report as one page of HTML without scripts or anything to load: thumbnails are in it.
@@ -147,7 +147,7 @@ impl Report {
     ///
     /// [`Error::Io`](crate::Error::Io).
     pub fn save_html(&self, file: impl AsRef<Path>) -> Result<()> {
-        atomic::write(file.as_ref(), self.to_html().as_bytes())
+        Ok(atomic::write(file.as_ref(), self.to_html().as_bytes())?)
     }
 
     /// A path as seen from the root.

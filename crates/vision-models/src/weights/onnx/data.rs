@@ -1,5 +1,6 @@
 //! The values of a tensor: in the file, or in a file beside it.
 
+use vision_base::io_error;
 use std::{
     fs::{self, File},
     io::{self, Read, Seek, SeekFrom},
@@ -67,11 +68,7 @@ pub(super) fn stored(path: &Path, tensor: &Tensor) -> Result<Stored> {
         if let Some(length) = get("length")? {
             expect("external data", bytes, length)?;
         }
-        let metadata = fs::metadata(&file).map_err(|source| Error::Io {
-            action: "read the external data",
-            path: file.clone(),
-            source,
-        })?;
+        let metadata = fs::metadata(&file).map_err(io_error("read the external data", &file))?;
         if !metadata.is_file() {
             return Err(refuse(format!(
                 "has its values in {location:?}, which is no regular file"

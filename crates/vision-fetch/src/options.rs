@@ -6,20 +6,20 @@ use std::time::Duration;
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Options {
-    pub(super) mirror: Mirror,
-    pub(super) max_size: u64,
-    pub(super) retries: u32,
-    pub(super) backoff: Duration,
-    pub(super) connect_timeout: Duration,
-    pub(super) idle_timeout: Duration,
-    pub(super) total_timeout: Option<Duration>,
-    pub(super) lock_timeout: Duration,
-    pub(super) progress: bool,
-    pub(super) replace: bool,
+    pub(crate) mirror: Mirror,
+    pub(crate) max_size: u64,
+    pub(crate) retries: u32,
+    pub(crate) backoff: Duration,
+    pub(crate) connect_timeout: Duration,
+    pub(crate) idle_timeout: Duration,
+    pub(crate) total_timeout: Option<Duration>,
+    pub(crate) lock_timeout: Duration,
+    pub(crate) progress: bool,
+    pub(crate) replace: bool,
 }
 
 #[derive(Clone, Debug)]
-pub(super) enum Mirror {
+pub(crate) enum Mirror {
     Environment,
     Never,
     At(String),
@@ -114,7 +114,8 @@ impl Options {
         self
     }
 
-    pub(crate) fn lock_timeout(&self) -> Duration {
+    /// How long to wait for another process that fetches the same file.
+    pub fn lock_timeout(&self) -> Duration {
         self.lock_timeout
     }
 }

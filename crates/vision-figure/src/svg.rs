@@ -4,9 +4,11 @@ use std::fmt::Write;
 
 use image::{RgbImage, imageops};
 
-use crate::figure::{Anchor, Area, Figure, Rgb, Shape, Text, font, png};
+use crate::figure::{Area, Figure, Rgb, Shape};
+use crate::text::{Anchor, Text};
+use crate::{font, png};
 
-pub(super) fn write(figure: &Figure) -> String {
+pub(crate) fn write(figure: &Figure) -> String {
     let (width, height) = (number(figure.width), number(figure.height));
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \
@@ -127,7 +129,7 @@ fn number(value: f32) -> String {
 }
 
 /// Text as it may stand between tags and in attributes, of XML and of HTML.
-pub(crate) fn escape(text: &str) -> String {
+pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
         match c {
@@ -143,7 +145,7 @@ pub(crate) fn escape(text: &str) -> String {
 }
 
 /// RFC 4648, section 4.
-pub(crate) fn base64(bytes: &[u8]) -> String {
+pub fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);
     for chunk in bytes.chunks(3) {

@@ -1,6 +1,9 @@
 //! One line of text in a figure.
 
-use crate::figure::{BLACK, Rgb, font};
+use vision_base::message::printable;
+
+use crate::figure::{BLACK, Rgb};
+use crate::font;
 
 /// Which part of the text is at its x (for rotated text: at its y).
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -78,26 +81,8 @@ impl Text {
     }
 
     /// How far the baseline is below the middle of the line.
-    pub(super) fn descent(&self) -> f32 {
+    pub(crate) fn descent(&self) -> f32 {
         // Half the height of a capital, which is 0.729 of the size in DejaVu Sans.
         0.3645 * self.size
     }
-}
-
-/// Text on one line: without characters that are not [printable](is_printable).
-pub(crate) fn printable(text: &str) -> String {
-    let visible = |c: char| match c {
-        c if is_printable(c) => c,
-        '\t' | '\n' | '\r' => ' ',
-        _ => char::REPLACEMENT_CHARACTER,
-    };
-    text.chars().map(visible).collect()
-}
-
-/// Whether a character is none that controls a terminal, breaks a line, turns the direction of what
-/// follows it, or is forbidden in XML.
-pub(crate) fn is_printable(c: char) -> bool {
-    let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
-    let breaks = matches!(c, '\u{2028}' | '\u{2029}');
-    !(c.is_control() || turns || breaks || matches!(c, '\u{fffe}' | '\u{ffff}'))
 }

@@ -1,12 +1,15 @@
 //! Pictures with titles, side by side.
 
+use vision_base::OptionError;
 use std::fmt;
 use std::sync::Arc;
 
 use image::{RgbImage, imageops};
 
 use crate::error::{Error, Result};
-use crate::figure::{Anchor, Area, Figure, GREY, Text, font};
+use crate::figure::{Area, Figure, GREY};
+use crate::font;
+use crate::text::{Anchor, Text};
 
 /// Size of the titles of pictures, and of the title above all.
 const TITLE: f32 = 12.0;
@@ -21,13 +24,13 @@ const MARGIN: f32 = 12.0;
 ///
 /// ```
 /// use image::RgbImage;
-/// use vision_data::ImageGrid;
+/// use vision_figure::ImageGrid;
 ///
 /// let grid = ImageGrid::new()
 ///     .with_image(RgbImage::new(28, 28), "3")
 ///     .with_image(RgbImage::new(28, 28), "7");
 /// assert!(grid.plot()?.to_svg().contains(">7</text>"));
-/// # Ok::<(), vision_data::Error>(())
+/// # Ok::<(), vision_figure::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 #[must_use]
@@ -121,15 +124,11 @@ impl ImageGrid {
     ///
     /// # Errors
     ///
-    /// [`Error::NothingToDraw`] without pictures, [`Error::BadOption`] for a cell size or number of columns that
-    /// makes no sense, [`Error::FigureTooLarge`] for too many pictures.
+    /// [`Error::NothingToDraw`] without pictures, [`Error::Option`] for a cell size or number of columns that
+    /// makes no sense, [`Error::TooLarge`] for too many pictures.
     pub fn plot(&self) -> Result<Figure> {
         if !(1.0..=10_000.0).contains(&self.cell_size) {
-            return Err(Error::BadOption {
-                option: "cell_size",
-                expected: "a number of pixels from 1 to 10000",
-                found: self.cell_size.to_string(),
-            });
+            return Err(Error::Option(OptionError::new("cell_size", "a number of pixels from 1 to 10000", self.cell_size.to_string())));
         }
         if self.cells.is_empty() {
             return Err(Error::NothingToDraw {
@@ -138,11 +137,7 @@ impl ImageGrid {
         }
         if self.columns == Some(0) {
             let found = "0".to_owned();
-            return Err(Error::BadOption {
-                option: "columns",
-                expected: "at least 1",
-                found,
-            });
+            return Err(Error::Option(OptionError::new("columns", "at least 1", found)));
         }
         let count = self.cells.len();
         let square = (count as f64).sqrt().ceil() as usize;

@@ -15,16 +15,14 @@ const STEPS: u64 = 1000;
 /// Whom to tell how far the work has come: nobody, by default.
 ///
 /// ```
-/// use vision_data::files::index::{self, IndexConfig};
-/// use vision_data::progress::Progress;
+/// use vision_base::progress::Progress;
+/// use vision_base::workers;
 ///
-/// # let folder = tempfile::tempdir().unwrap();
-/// let bar = IndexConfig::new().with_progress(Progress::bar("Indexing"));
-/// items::index(folder.path(), &bar)?;
+/// let bar = Progress::bar("Squaring");
+/// let squares = workers::map(1000, 2, &bar, |i| i * i);
 ///
-/// let own = Progress::new(|report| eprintln!("{} files, {:?} left", report.done, report.left()));
-/// items::index(folder.path(), &IndexConfig::new().with_progress(own))?;
-/// # Ok::<(), vision_data::Error>(())
+/// let own = Progress::new(|report| eprintln!("{} items, {:?} left", report.done, report.left()));
+/// assert_eq!(workers::map(1000, 2, &own, |i| i * i), squares);
 /// ```
 #[derive(Clone, Default)]
 pub struct Progress(Option<Arc<Tell>>);
@@ -94,7 +92,8 @@ impl fmt::Debug for Progress {
 }
 
 /// Counts what is done, and reports it now and then.
-pub(crate) struct Tracker<'a> {
+#[derive(Debug)]
+pub struct Tracker<'a> {
     progress: &'a Progress,
     start: Instant,
     done: AtomicUsize,
@@ -103,7 +102,8 @@ pub(crate) struct Tracker<'a> {
 }
 
 impl<'a> Tracker<'a> {
-    pub(crate) fn new(progress: &'a Progress) -> Self {
+    /// Starts the clock.
+    pub fn new(progress: &'a Progress) -> Self {
         Self {
             progress,
             start: Instant::now(),
@@ -113,7 +113,7 @@ impl<'a> Tracker<'a> {
     }
 
     /// `more` were done; `fraction` gets the number of all.
-    pub(crate) fn add(&self, more: usize, fraction: impl Fn(usize) -> f64) {
+    pub fn add(&self, more: usize, fraction: impl Fn(usize) -> f64) {
         let done = self.done.fetch_add(more, Ordering::Relaxed) + more;
         if self.progress.0.is_none() {
             return;
@@ -133,7 +133,8 @@ impl<'a> Tracker<'a> {
         }
     }
 
-    pub(crate) fn finish(&self) {
+    /// Reports the end.
+    pub fn finish(&self) {
         self.report(self.done.load(Ordering::Relaxed), 1.0);
     }
 

@@ -2,9 +2,11 @@
 
 use image::{RgbImage, imageops};
 
-use crate::figure::{Anchor, Area, Figure, Rgb, Shape, Text, WHITE, font};
+use crate::figure::{Area, Figure, Rgb, Shape, WHITE};
+use crate::font;
+use crate::text::{Anchor, Text};
 
-pub(super) fn draw(figure: &Figure) -> RgbImage {
+pub(crate) fn draw(figure: &Figure) -> RgbImage {
     let scale = figure.scale;
     let size = |length: f32| (length * scale).round().max(1.0) as u32;
     let (width, height) = (size(figure.width), size(figure.height));

@@ -30,13 +30,15 @@ use std::time::Duration;
 
 use tempfile::TempDir;
 
-use crate::download::{lock, parent_of, sibling, sync_folder};
+use vision_base::paths::{parent_of, sibling, sync_folder};
+
+use crate::lock;
 use crate::error::{Error, Result, io_error};
 
 use crate::archive::meter::{Meter, open};
 use crate::archive::names::Names;
 
-/// What an archive may hold at most. The defaults fit every data set of [`Urls`](crate::Urls) with
+/// What an archive may hold at most. The defaults fit every data set of fastai's list with
 /// plenty of room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
@@ -104,10 +106,10 @@ impl Limits {
 /// another process has been at it for half an hour. There is no `dest` after any of them.
 ///
 /// ```no_run
-/// use vision_data::archive::{Limits, extract_tgz};
+/// use vision_fetch::archive::{Limits, extract_tgz};
 ///
 /// extract_tgz("mnist_sample.tgz".as_ref(), "data/mnist_sample".as_ref(), &Limits::default())?;
-/// # Ok::<(), vision_data::Error>(())
+/// # Ok::<(), vision_fetch::Error>(())
 /// ```
 pub fn extract_tgz(archive: &Path, dest: &Path, limits: &Limits) -> Result<()> {
     extract(
@@ -121,14 +123,22 @@ pub fn extract_tgz(archive: &Path, dest: &Path, limits: &Limits) -> Result<()> {
 
 /// What to do about a destination that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Existing {
+pub enum Existing {
+    /// End with [`Error::AlreadyExists`].
     Refuse,
-    /// It is complete, since it got its name at the end.
+    /// Keep it: it is complete, since it got its name at the end.
     Keep,
+    /// Replace it, once the archive is extracted.
     Replace,
 }
 
-pub(crate) fn extract(
+/// As [`extract_tgz`], with a choice of what to do about a destination that is there, and how long to wait
+/// for another process that extracts to it.
+///
+/// # Errors
+///
+/// As [`extract_tgz`], and [`Error::Locked`] if the other process takes longer than `patience`.
+pub fn extract(
     archive: &Path,
     dest: &Path,
     limits: &Limits,
@@ -164,7 +174,7 @@ pub(crate) fn extract(
     let top = unpack(archive, &root, limits)?;
     let whole = top.map_or_else(|| root.clone(), |top| root.join(top));
     swap(&whole, dest, &temporary)?;
-    sync_folder(parent)
+    Ok(sync_folder(parent)?)
 }
 
 /// Gives `whole` the name `dest`; an older one is put back if that fails, and goes otherwise.

@@ -5,7 +5,7 @@ use std::sync::OnceLock;
 use ab_glyph::{Font, FontRef, OutlinedGlyph, PxScale, point};
 
 /// The embedded font first, then one of the same width that most systems have.
-pub(super) const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
+pub(crate) const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
 
 const ELLIPSIS: char = '…';
 
@@ -57,14 +57,14 @@ pub fn shorten(text: &str, size: f32, room: f32) -> String {
 }
 
 /// One character of a line of text.
-pub(super) enum Glyph {
+pub(crate) enum Glyph {
     Outline(OutlinedGlyph),
     /// The font does not have it: where its square begins, and the side of that.
     Missing(f32, f32),
 }
 
 /// The glyphs of a line of text that starts at the origin, with y growing downwards from the baseline.
-pub(super) fn glyphs(text: &str, size: f32) -> impl Iterator<Item = Glyph> {
+pub(crate) fn glyphs(text: &str, size: f32) -> impl Iterator<Item = Glyph> {
     let mut x = 0.0;
     // ab_glyph measures by the height of a line; we, as CSS does, by the size of an em.
     let scale = PxScale::from(size * font().height_unscaled() / units());

@@ -20,7 +20,7 @@ const RATIO_GRACE: u64 = 32 << 20;
 
 /// Counts both ends of the decompression and remembers why the stream was stopped.
 #[derive(Debug)]
-pub(super) struct Meter {
+pub(crate) struct Meter {
     archive: PathBuf,
     max_ratio: u64,
     packed: Cell<u64>,
@@ -32,7 +32,7 @@ pub(super) struct Meter {
 }
 
 /// Opens a gzip file.
-pub(super) fn open(archive: &Path, limits: &Limits) -> Result<(Unpacked, Rc<Meter>)> {
+pub(crate) fn open(archive: &Path, limits: &Limits) -> Result<(Unpacked, Rc<Meter>)> {
     let file = File::open(archive).map_err(io_error("open", archive))?;
     let mut head = Vec::new();
     (&file)
@@ -71,17 +71,17 @@ pub(super) fn open(archive: &Path, limits: &Limits) -> Result<(Unpacked, Rc<Mete
 
 impl Meter {
     /// The next bytes are headers or padding: not many.
-    pub(super) fn expect_headers(&self) {
+    pub(crate) fn expect_headers(&self) {
         self.ceiling.set(self.unpacked.get() + MAX_HEADERS);
     }
 
     /// The next bytes are the contents of a file, whose size was checked.
-    pub(super) fn expect_contents(&self) {
+    pub(crate) fn expect_contents(&self) {
         self.ceiling.set(u64::MAX);
     }
 
     /// Reads the rest of the stream after the last entry, which brings gzip's checksum to bear.
-    pub(super) fn finish(&self, rest: &mut Unpacked) -> Result<()> {
+    pub(crate) fn finish(&self, rest: &mut Unpacked) -> Result<()> {
         // Every tar ends in blocks of zeros. To reach the end of the stream before them means
         // that entries may be missing.
         if self.ended.get() {
@@ -93,14 +93,14 @@ impl Meter {
     }
 
     /// The error behind one that the tar reader passed on.
-    pub(super) fn error(&self, error: &io::Error) -> Error {
+    pub(crate) fn error(&self, error: &io::Error) -> Error {
         match self.stopped.take() {
             Some(error) => error,
             None => self.damaged(&error.to_string()),
         }
     }
 
-    pub(super) fn damaged(&self, reason: &str) -> Error {
+    pub(crate) fn damaged(&self, reason: &str) -> Error {
         Error::DamagedArchive {
             archive: self.archive.clone(),
             reason: reason.to_owned(),
@@ -147,7 +147,7 @@ impl Read for Packed {
 
 /// The tar inside.
 #[derive(Debug)]
-pub(super) struct Unpacked {
+pub(crate) struct Unpacked {
     inner: MultiGzDecoder<Packed>,
     meter: Rc<Meter>,
 }

@@ -6,13 +6,13 @@ use std::thread;
 use crate::progress::{Progress, Tracker};
 
 /// As many threads as there are cores.
-pub(crate) fn cores() -> usize {
+pub fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
 /// Calls `step` for each of `0..items` with the state of whichever thread it runs on. Returns the
 /// states; how the items are spread over them is left to chance.
-pub(crate) fn fold<S: Send>(
+pub fn fold<S: Send>(
     items: usize,
     threads: usize,
     progress: &Progress,
@@ -49,7 +49,7 @@ pub(crate) fn fold<S: Send>(
 }
 
 /// `work` of each of `0..items`, in order.
-pub(crate) fn map<T: Send>(
+pub fn map<T: Send>(
     items: usize,
     threads: usize,
     progress: &Progress,

@@ -1,11 +1,9 @@
-//! Names: of the file behind a URL, and of the files beside a file.
+//! URLs, and the names of files behind them.
 
-use std::fs::File;
-use std::path::{Path, PathBuf};
+use crate::error::{Error, Result};
 
-use crate::error::{Error, Result, io_error};
-
-pub(crate) fn is_http(text: &str) -> bool {
+/// Whether a text begins as a URL of the web does.
+pub fn is_http(text: &str) -> bool {
     let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
     lower.starts_with("http://") || lower.starts_with("https://")
 }
@@ -26,7 +24,7 @@ pub(crate) fn check_url(url: &str) -> Result<()> {
 }
 
 /// The last segment of the URL's path, if it can be the name of a file.
-pub(crate) fn file_name(url: &str) -> Result<&str> {
+pub fn file_name(url: &str) -> Result<&str> {
     check_url(url)?;
     let bad = |reason| Error::BadUrl {
         url: url.to_owned(),
@@ -42,31 +40,6 @@ pub(crate) fn file_name(url: &str) -> Result<&str> {
         name if name.contains(['\\', ':']) => Err(bad("its last segment cannot be a file name")),
         name => Ok(name),
     }
-}
-
-/// `folder/name` + `suffix`, in the same folder.
-pub(crate) fn sibling(file: &Path, suffix: &str) -> PathBuf {
-    let mut name = file.file_name().unwrap_or_default().to_owned();
-    name.push(suffix);
-    file.with_file_name(name)
-}
-
-/// The folder of a file; the current one for a bare name.
-pub(crate) fn parent_of(file: &Path) -> &Path {
-    match file.parent() {
-        Some(folder) if !folder.as_os_str().is_empty() => folder,
-        _ => Path::new("."),
-    }
-}
-
-/// Makes a rename last. Windows has no such call, and needs none.
-pub(crate) fn sync_folder(folder: &Path) -> Result<()> {
-    if cfg!(unix) {
-        File::open(folder)
-            .and_then(|handle| handle.sync_all())
-            .map_err(io_error("sync the folder", folder))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]

@@ -10,7 +10,9 @@ use indicatif::{ProgressBar, ProgressStyle};
 use ureq::http::{HeaderMap, StatusCode, Uri, header};
 use ureq::{Agent, Timeout};
 
-use crate::download::{Download, sibling};
+use vision_base::paths::sibling;
+
+use crate::download::Download;
 use crate::error::{Error, Result, io_error};
 
 /// The longest pause between two attempts.
@@ -41,7 +43,7 @@ impl From<Error> for Setback {
 
 /// Downloads `url` into `part` until it is complete. Returns whether some of its bytes are from
 /// an earlier call.
-pub(super) fn get(job: &Download, url: &str, part: &Path) -> Result<bool> {
+pub(crate) fn get(job: &Download, url: &str, part: &Path) -> Result<bool> {
     let mut transfer = Transfer {
         job,
         url,
@@ -51,7 +53,7 @@ pub(super) fn get(job: &Download, url: &str, part: &Path) -> Result<bool> {
         expected: job.size,
     };
     if job.options.progress {
-        transfer.bar = progress_bar(crate::download::file_name(url).unwrap_or(url));
+        transfer.bar = progress_bar(crate::url::file_name(url).unwrap_or(url));
     }
     let resumed = transfer.resumable().is_some();
     let outcome = transfer.run();
@@ -60,14 +62,14 @@ pub(super) fn get(job: &Download, url: &str, part: &Path) -> Result<bool> {
 }
 
 /// Removes the part and what is remembered of it.
-pub(super) fn discard(part: &Path) {
+pub(crate) fn discard(part: &Path) {
     // Whether or not it works, the next call looks at what is there.
     let _ = fs::remove_file(part);
     forget(part);
 }
 
 /// Removes what is remembered of a part that is no more.
-pub(super) fn forget(part: &Path) {
+pub(crate) fn forget(part: &Path) {
     let _ = fs::remove_file(memo(part));
 }
 

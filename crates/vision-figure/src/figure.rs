@@ -1,23 +1,17 @@
 //! Figures: pictures with titles, lines and text, saved as PNG or SVG.
 
-pub(crate) mod font;
-pub(crate) mod grid;
-pub(crate) mod png;
-pub(crate) mod raster;
-pub(crate) mod svg;
-pub(crate) mod text;
 
+use vision_base::OptionError;
 use std::path::Path;
 
 use image::RgbImage;
 
-use crate::atomic;
+use vision_base::atomic;
+use vision_base::message::printable;
 use crate::error::{Error, Result};
+use crate::text::Text;
+use crate::{png, raster, svg};
 
-pub use crate::figure::font::{shorten, width};
-pub use crate::figure::grid::{Caption, ImageGrid};
-pub use crate::figure::text::{Anchor, Text};
-pub(crate) use crate::figure::text::{is_printable, printable};
 
 /// A colour: red, green, blue.
 pub type Rgb = [u8; 3];
@@ -71,11 +65,11 @@ pub(crate) enum Shape {
 /// Lengths are in pixels of the SVG; the PNG has [`scale`](Self::with_scale) times as many.
 #[derive(Clone, Debug)]
 pub struct Figure {
-    title: String,
-    width: f32,
-    height: f32,
-    scale: f32,
-    shapes: Vec<Shape>,
+    pub(crate) title: String,
+    pub(crate) width: f32,
+    pub(crate) height: f32,
+    pub(crate) scale: f32,
+    pub(crate) shapes: Vec<Shape>,
 }
 
 impl Figure {
@@ -84,7 +78,7 @@ impl Figure {
     ///
     /// # Errors
     ///
-    /// [`Error::FigureTooLarge`] beyond 100 megapixels.
+    /// [`Error::TooLarge`] beyond 100 megapixels.
     pub fn new(title: &str, width: f32, height: f32) -> Result<Self> {
         let figure = Self {
             title: printable(title),
@@ -100,21 +94,17 @@ impl Figure {
     ///
     /// # Errors
     ///
-    /// [`Error::BadOption`] if `scale` is not within 0.1 and 10, [`Error::FigureTooLarge`] beyond 100 megapixels.
+    /// [`Error::Option`] if `scale` is not within 0.1 and 10, [`Error::TooLarge`] beyond 100 megapixels.
     pub fn with_scale(mut self, scale: f32) -> Result<Self> {
         if !(0.1..=10.0).contains(&scale) {
             let expected = "a number from 0.1 to 10";
-            return Err(Error::BadOption {
-                option: "scale",
-                expected,
-                found: scale.to_string(),
-            });
+            return Err(Error::Option(OptionError::new("scale", expected, scale.to_string())));
         }
         self.scale = scale;
         let pixels = |length: f32| (length * scale).round() as u64;
         let (width, height) = (pixels(self.width), pixels(self.height));
         if width.saturating_mul(height) > MOST_PIXELS {
-            return Err(Error::FigureTooLarge {
+            return Err(Error::TooLarge {
                 width,
                 height,
                 limit: MOST_PIXELS,
@@ -162,7 +152,7 @@ impl Figure {
     ///
     /// # Errors
     ///
-    /// [`Error::FigureExtension`] for other extensions, [`Error::Io`] if the file cannot be written.
+    /// [`Error::Extension`] for other extensions, [`Error::Io`] if the file cannot be written.
     pub fn save(&self, path: impl AsRef<Path>) -> Result<()> {
         let path = path.as_ref();
         let extension = path.extension().unwrap_or_default().to_string_lossy();
@@ -171,13 +161,13 @@ impl Figure {
             "svg" => self.to_svg().into_bytes(),
             _ => {
                 let found = extension.into_owned();
-                return Err(Error::FigureExtension {
+                return Err(Error::Extension {
                     path: path.to_owned(),
                     found,
                 });
             }
         };
-        atomic::write(path, &bytes)
+        Ok(atomic::write(path, &bytes)?)
     }
 
     /// Adds a filled rectangle, of which what lies beyond the edge is cut off.

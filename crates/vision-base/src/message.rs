@@ -2,8 +2,6 @@
 
 use std::ffi::OsStr;
 
-use crate::figure::is_printable;
-
 /// The longest path, in characters.
 const MOST_OF_A_PATH: usize = 1000;
 /// The longest label or cell, in characters.
@@ -36,7 +34,7 @@ pub fn listed<T: AsRef<str>>(names: impl ExactSizeIterator<Item = T>) -> String 
 }
 
 /// As [`listed`], of what is fit for a message already.
-pub(crate) fn joined(names: impl ExactSizeIterator<Item = String>) -> String {
+pub fn joined(names: impl ExactSizeIterator<Item = String>) -> String {
     let more = names.len().saturating_sub(MOST_NAMES);
     let first: Vec<String> = names.take(MOST_NAMES).collect();
     match (first.is_empty(), more) {
@@ -66,4 +64,22 @@ fn escaped(text: &str) -> String {
         }
     }
     line
+}
+
+/// Text on one line: without characters that are not [printable](is_printable).
+pub fn printable(text: &str) -> String {
+    let visible = |c: char| match c {
+        c if is_printable(c) => c,
+        '\t' | '\n' | '\r' => ' ',
+        _ => char::REPLACEMENT_CHARACTER,
+    };
+    text.chars().map(visible).collect()
+}
+
+/// Whether a character is none that controls a terminal, breaks a line, turns the direction of what
+/// follows it, or is forbidden in XML.
+pub fn is_printable(c: char) -> bool {
+    let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
+    let breaks = matches!(c, '\u{2028}' | '\u{2029}');
+    !(c.is_control() || turns || breaks || matches!(c, '\u{fffe}' | '\u{ffff}'))
 }

@@ -1,14 +1,14 @@
 //! One file from the network, whole and verified, or not at all.
 //!
 //! ```no_run
-//! use vision_data::download::Download;
+//! use vision_fetch::Download;
 //!
 //! let fetched = Download::new("https://download.pytorch.org/models/resnet18-f37072fd.pth", "weights/resnet18-f37072fd.pth")
 //!     .with_sha256("f37072fd") // a beginning of at least 8 digits will do
 //!     .with_size(46_830_571)
 //!     .fetch()?;
 //! println!("{} bytes, SHA-256 {}", fetched.bytes, fetched.sha256);
-//! # Ok::<(), vision_data::Error>(())
+//! # Ok::<(), vision_fetch::Error>(())
 //! ```
 //!
 //! What is promised:
@@ -23,17 +23,10 @@
 //!   network is told so at once. Nothing waits for ever.
 //! * Two processes do not write one file: the second waits at `NAME.lock` and uses the result.
 //!
-//! [`download_images`] brings many images from a list of URLs.
-//!
 //! A mirror replaces the place, not the name: with `VISION_MIRROR` (or [`Options::with_mirror`])
 //! set to a folder or a base URL, the last segment of the URL's path is looked up there, and
 //! nowhere else. Proxies are taken from the usual variables (`HTTPS_PROXY`, `NO_PROXY`).
 
-pub(crate) mod checksum;
-pub(crate) mod http;
-pub(crate) mod lock;
-pub(crate) mod options;
-pub(crate) mod paths;
 
 use std::env;
 use std::fs::{self, File};
@@ -41,20 +34,15 @@ use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{Error, Result, io_error};
-use crate::shown::shown;
+use vision_base::message::shown;
 
-use crate::download::checksum::Expected;
-use crate::download::options::Mirror;
+use crate::checksum::Expected;
+use crate::options::{Mirror, Options};
+use crate::url::{check_url, file_name, is_http};
+use crate::{http, lock};
+use vision_base::paths::{parent_of, sibling, sync_folder};
 
-pub use crate::datasets::download_images::{
-    ImageOutcome, ImageResult, ImagesConfig, ImagesReport, download_images, urls_in_file,
-};
-pub use crate::download::options::Options;
 
-pub(crate) use crate::download::checksum::sha256_of;
-pub(crate) use crate::download::paths::{
-    check_url, file_name, is_http, parent_of, sibling, sync_folder,
-};
 
 /// The environment variable that names a mirror: a folder or a base URL.
 pub const MIRROR_VARIABLE: &str = "VISION_MIRROR";
@@ -63,13 +51,13 @@ pub const MIRROR_VARIABLE: &str = "VISION_MIRROR";
 #[derive(Clone, Debug)]
 #[must_use = "nothing happens before `fetch`"]
 pub struct Download {
-    url: String,
-    file: PathBuf,
-    sha256: Option<String>,
-    size: Option<u64>,
+    pub(crate) url: String,
+    pub(crate) file: PathBuf,
+    pub(crate) sha256: Option<String>,
+    pub(crate) size: Option<u64>,
     /// Whether the path of the URL has to end with a name.
-    named: bool,
-    options: Options,
+    pub(crate) named: bool,
+    pub(crate) options: Options,
 }
 
 /// Where a fetched file came from.
@@ -125,7 +113,7 @@ impl Download {
     }
 
     /// Takes a URL whose path ends with no name of a file, too. A mirror has no such file.
-    fn nameless(mut self) -> Self {
+    pub fn nameless(mut self) -> Self {
         self.named = false;
         self
     }
@@ -279,7 +267,7 @@ impl Download {
     }
 
     /// Refuses an announced length that cannot be right, before any byte is moved.
-    fn check_length(&self, url: &str, length: u64) -> Result<()> {
+    pub(crate) fn check_length(&self, url: &str, length: u64) -> Result<()> {
         match self.size {
             Some(expected) if expected != length => Err(Error::SizeMismatch {
                 url: url.to_owned(),
@@ -312,5 +300,5 @@ fn commit(part: &Path, file: &Path) -> Result<()> {
         .map_err(io_error("sync", part))?;
     fs::rename(part, file).map_err(io_error("rename to", file))?;
     http::forget(part);
-    sync_folder(parent_of(file))
+    Ok(sync_folder(parent_of(file))?)
 }

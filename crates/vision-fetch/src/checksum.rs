@@ -10,20 +10,20 @@ use crate::error::{Error, Result, io_error};
 
 /// What is known of a file beforehand, checked.
 #[derive(Debug)]
-pub(super) struct Expected {
+pub(crate) struct Expected {
     sha256: Option<String>,
     size: Option<u64>,
 }
 
 /// How a file differs from what was expected of it.
 #[derive(Clone, Debug)]
-pub(super) enum Mismatch {
+pub(crate) enum Mismatch {
     Size { expected: u64, found: u64 },
     Sha256 { expected: String, found: String },
 }
 
 impl Expected {
-    pub(super) fn new(sha256: Option<&str>, size: Option<u64>) -> Result<Self> {
+    pub(crate) fn new(sha256: Option<&str>, size: Option<u64>) -> Result<Self> {
         let valid = |digits: &str| {
             (8..=64).contains(&digits.len()) && digits.bytes().all(|b| b.is_ascii_hexdigit())
         };
@@ -39,7 +39,7 @@ impl Expected {
     }
 
     /// Length and SHA-256 of `file`, or how it differs.
-    pub(super) fn check(
+    pub(crate) fn check(
         &self,
         file: &Path,
     ) -> Result<std::result::Result<(u64, String), Mismatch>> {
@@ -65,7 +65,7 @@ impl Expected {
 
 impl Mismatch {
     /// The error for something just fetched from `url`.
-    pub(super) fn fetched(self, url: &str, file: &Path) -> Error {
+    pub(crate) fn fetched(self, url: &str, file: &Path) -> Error {
         let (url, file) = (url.to_owned(), file.to_owned());
         match self {
             Self::Size { expected, found } => Error::SizeMismatch {
@@ -84,7 +84,7 @@ impl Mismatch {
     }
 
     /// The error for a file that was in place already.
-    pub(super) fn in_place(self, url: &str, file: &Path) -> Error {
+    pub(crate) fn in_place(self, url: &str, file: &Path) -> Error {
         let (expected, found) = match self {
             Self::Size { expected, found } => {
                 (format!("{expected} bytes"), format!("{found} bytes"))
@@ -103,7 +103,7 @@ impl Mismatch {
 }
 
 /// The SHA-256 of a file, as 64 lower-case hexadecimal digits.
-pub(crate) fn sha256_of(file: &Path) -> Result<String> {
+pub fn sha256_of(file: &Path) -> Result<String> {
     let mut reader = File::open(file).map_err(io_error("open", file))?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];

@@ -10,20 +10,20 @@ const MAX_USTAR_SIZE: u64 = 8 << 30;
 
 /// What an entry becomes on disk.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Kind {
+pub(crate) enum Kind {
     File,
     Folder,
 }
 
 /// Why an entry is not extracted.
 #[derive(Debug)]
-pub(super) enum Refusal {
+pub(crate) enum Refusal {
     Unsafe { entry: String, reason: String },
     Unreadable(io::Error),
 }
 
 /// Clean relative name and kind of an entry; no name if there is nothing to extract.
-pub(super) fn inspect(entry: &mut Entry<'_, impl Read>) -> Result<(Option<String>, Kind), Refusal> {
+pub(crate) fn inspect(entry: &mut Entry<'_, impl Read>) -> Result<(Option<String>, Kind), Refusal> {
     let raw = entry.path_bytes().into_owned();
     let refuse = |reason: &str| Refusal::Unsafe {
         entry: String::from_utf8_lossy(&raw).into_owned(),
@@ -145,7 +145,7 @@ fn check_extended_header(
 
 /// The names so far, for what would overwrite what.
 #[derive(Debug, Default)]
-pub(super) struct Names {
+pub(crate) struct Names {
     /// By the lower-cased name.
     taken: HashMap<String, (String, Kind)>,
     tops: Vec<(String, Kind)>,
@@ -153,7 +153,7 @@ pub(super) struct Names {
 
 impl Names {
     /// Enters a clean name and the folders it lies in, or says why it cannot be.
-    pub(super) fn claim(&mut self, name: &str, kind: Kind) -> Result<(), String> {
+    pub(crate) fn claim(&mut self, name: &str, kind: Kind) -> Result<(), String> {
         for (end, _) in name.match_indices('/') {
             if let Some(folder) = name.get(..end) {
                 self.enter(folder, Kind::Folder)?;
@@ -186,7 +186,7 @@ impl Names {
     }
 
     /// The folder in which everything lies, if there is one.
-    pub(super) fn single_top_folder(&self) -> Option<String> {
+    pub(crate) fn single_top_folder(&self) -> Option<String> {
         match self.tops.as_slice() {
             [(name, Kind::Folder)] => Some(name.clone()),
             _ => None,

@@ -1,0 +1,19 @@
+//! Files from the network, whole and verified, and archives, safely extracted.
+//!
+//! * [`Download`] brings one file. * [`archive`] extracts a `.tgz`. * [`cache`] says where things are kept.
+
+pub mod archive;
+pub mod cache;
+mod checksum;
+mod download;
+mod error;
+mod http;
+mod lock;
+mod options;
+mod url;
+
+pub use crate::checksum::sha256_of;
+pub use crate::download::{Download, Fetched, MIRROR_VARIABLE, Origin};
+pub use crate::error::{Error, Result};
+pub use crate::options::Options;
+pub use crate::url::{file_name, is_http};

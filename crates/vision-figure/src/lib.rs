@@ -1,0 +1,28 @@
+//! Figures: images with titles, lines and text, saved as PNG or SVG.
+//!
+//! ```
+//! use image::RgbImage;
+//! use vision_figure::ImageGrid;
+//!
+//! let grid = ImageGrid::new()
+//!     .with_image(RgbImage::new(28, 28), "3")
+//!     .with_image(RgbImage::new(28, 28), "7");
+//! assert!(grid.plot()?.to_svg().contains(">7</text>"));
+//! # Ok::<(), vision_figure::Error>(())
+//! ```
+
+mod error;
+mod figure;
+mod font;
+mod grid;
+mod png;
+mod raster;
+mod svg;
+mod text;
+
+pub use crate::error::{Error, Result};
+pub use crate::figure::{Area, BLACK, Figure, GREY, Rgb, WHITE};
+pub use crate::font::{shorten, width};
+pub use crate::grid::{Caption, ImageGrid};
+pub use crate::svg::{base64, escape};
+pub use crate::text::{Anchor, Text};

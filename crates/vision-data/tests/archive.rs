@@ -30,19 +30,19 @@ fn try_extract(bytes: &[u8], limits: &Limits) -> Result<Vec<String>, Error> {
 
 fn refusal(tar: Tar) -> String {
     match try_extract(&tar.tgz(), &Limits::default()) {
-        Err(Error::UnsafeEntry { reason, .. }) => reason,
+        Err(Error::Fetch(vision_fetch::Error::UnsafeEntry { reason, .. })) => reason,
         other => panic!("{other:?}"),
     }
 }
 
 fn limit(tar: Tar, limits: &Limits) -> (&'static str, u64, u64) {
     match try_extract(&tar.tgz(), limits) {
-        Err(Error::ArchiveLimit {
+        Err(Error::Fetch(vision_fetch::Error::ArchiveLimit {
             limit,
             allowed,
             found,
             ..
-        }) => (limit, allowed, found),
+        })) => (limit, allowed, found),
         other => panic!("{other:?}"),
     }
 }
@@ -300,7 +300,7 @@ fn an_archive_cut_anywhere_is_damaged() {
     cuts.extend([2, whole.len() - 8, whole.len() - 1]);
     for cut in cuts {
         match try_extract(&whole[..cut], &Limits::default()) {
-            Err(Error::DamagedArchive { archive, .. }) => assert!(archive.ends_with("a.tgz")),
+            Err(Error::Fetch(vision_fetch::Error::DamagedArchive { archive, .. })) => assert!(archive.ends_with("a.tgz")),
             other => panic!("cut at {cut} of {}: {other:?}", whole.len()),
         }
     }
@@ -313,7 +313,7 @@ fn a_tar_cut_before_it_was_compressed_is_damaged() {
     for cut in (0..whole.len() - 512).step_by(256) {
         let result = try_extract(&gzip(&whole[..cut]), &Limits::default());
         assert!(
-            matches!(result, Err(Error::DamagedArchive { .. })),
+            matches!(result, Err(Error::Fetch(vision_fetch::Error::DamagedArchive { .. }))),
             "cut at {cut} of {}: {result:?}",
             whole.len()
         );
@@ -363,13 +363,13 @@ fn what_is_no_archive_at_all_is_told_apart() {
         (b"\x1f", "[1f]"),
     ] {
         match try_extract(bytes, &Limits::default()) {
-            Err(Error::NotAnArchive { found: it, .. }) => assert!(it.contains(found), "{it}"),
+            Err(Error::Fetch(vision_fetch::Error::NotAnArchive { found: it, .. })) => assert!(it.contains(found), "{it}"),
             other => panic!("{other:?}"),
         }
     }
     assert!(matches!(
         try_extract(&Tar::default().folder("set/").tgz(), &Limits::default()),
-        Err(Error::EmptyArchive { .. })
+        Err(Error::Fetch(vision_fetch::Error::EmptyArchive { .. }))
     ));
 }
 
@@ -382,7 +382,7 @@ fn an_existing_destination_is_refused_and_left_alone() {
     put(&dest, "mine", b"1");
     assert!(matches!(
         extract_tgz(&archive, &dest, &Limits::default()),
-        Err(Error::AlreadyExists { .. })
+        Err(Error::Fetch(vision_fetch::Error::AlreadyExists { .. }))
     ));
     assert_eq!(tree(&dest), ["mine"]);
 }

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use vision_base::OptionError;
 use vision_data::{
     ClassWeights, DatasetType, Error, Image, ImageDataBunch, ImageList, Label, LabelLists,
     LabelOptions, Sampler,
@@ -87,7 +88,7 @@ fn weights_that_leave_nothing_to_learn_from_are_refused() {
         .label_from_list(["a", "b"])
         .unwrap();
     let error = lists.databunch().class_weights(zeros(&["a", "b"])).build();
-    assert!(matches!(error, Err(Error::BadOption { .. })));
+    assert!(matches!(error, Err(Error::Option(OptionError { .. }))));
     let found = weights(["a", "b"], zeros(&["a"])).unwrap().unwrap();
     assert_eq!(found, [0.0, 1.0]);
 }
@@ -103,16 +104,16 @@ fn weights_by_name_leave_the_others_at_one() {
         assert!(
             matches!(
                 error,
-                Error::BadOption {
+                Error::Option(OptionError {
                     option: "class_weights",
                     ..
-                }
+                })
             ),
             "{error}"
         );
     }
     let error = weights([0.5_f32, 1.0], ClassWeights::Auto).unwrap_err();
-    assert!(matches!(error, Error::BadOption { .. }), "{error}");
+    assert!(matches!(error, Error::Option(OptionError { .. })), "{error}");
 }
 
 #[test]
@@ -179,10 +180,10 @@ fn a_sampler_by_class_needs_classes() {
     assert!(
         matches!(
             error,
-            Error::BadOption {
+            Error::Option(OptionError {
                 option: "sampler",
                 ..
-            }
+            })
         ),
         "{error}"
     );

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use vision_data::ImageError;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
@@ -51,7 +52,7 @@ fn no_bomb_takes_more_memory_or_time_than_its_limits_allow() {
         match result {
             // Its own pixel is innocent.
             Ok(image) => assert_eq!((name, image.width()), ("text.png", 1)),
-            Err(Error::BadImage { problem, .. }) => {
+            Err(Error::Image(ImageError::Decode { problem, .. })) => {
                 let expected = matches!(
                     problem,
                     ImageProblem::TooManyPixels { .. } | ImageProblem::TooManyBytes { .. }

@@ -3,6 +3,7 @@
 
 mod support;
 
+use vision_base::IoError;
 use std::fs;
 use std::io::Read;
 use std::net::TcpListener;
@@ -74,7 +75,7 @@ fn a_wrong_file_that_is_there_is_an_error_and_left_alone() {
         .fetch();
     for (result, wanted) in [(by_size, "8 bytes"), (by_hash, "SHA-256 00000000")] {
         let error = result.unwrap_err();
-        assert!(matches!(&error, Error::NotTheFile { expected, .. } if expected == wanted));
+        assert!(matches!(&error, Error::Fetch(vision_fetch::Error::NotTheFile { expected, .. }) if expected == wanted));
         assert!(error.to_string().contains(file.to_str().unwrap()));
         assert!(error.to_string().contains(&url));
     }
@@ -102,12 +103,12 @@ fn a_wrong_hash_leaves_nothing() {
         .fetch()
         .unwrap_err();
     match &error {
-        Error::HashMismatch {
+        Error::Fetch(vision_fetch::Error::HashMismatch {
             url,
             expected,
             found,
             ..
-        } => {
+        }) => {
             assert_eq!(*url, server.url("a.bin"));
             assert_eq!(expected, "f37072fd");
             assert_eq!(*found, sha256(b"something else"));
@@ -142,11 +143,11 @@ fn a_server_that_stays_busy_ends_in_its_status_and_the_number_of_attempts() {
         .unwrap_err();
     assert!(matches!(
         error,
-        Error::HttpStatus {
+        Error::Fetch(vision_fetch::Error::HttpStatus {
             status: 503,
             attempts: 3,
             ..
-        }
+        })
     ));
     assert!(tree(folder.path()).is_empty());
 }
@@ -158,7 +159,7 @@ fn a_file_that_does_not_exist_is_asked_for_once() {
     let error = download(&server.url("a.bin"), folder.path())
         .fetch()
         .unwrap_err();
-    assert!(matches!(error, Error::HttpStatus { status: 404, .. }));
+    assert!(matches!(error, Error::Fetch(vision_fetch::Error::HttpStatus { status: 404, .. })));
     assert_eq!(server.requests().len(), 1);
     assert!(tree(folder.path()).is_empty());
 }
@@ -189,7 +190,7 @@ fn redirects_are_followed_and_circles_are_not() {
     let error = download(&server.url("round.bin"), folder.path())
         .fetch()
         .unwrap_err();
-    assert!(matches!(error, Error::BadUrl { .. }));
+    assert!(matches!(error, Error::Fetch(vision_fetch::Error::BadUrl { .. })));
 }
 
 #[test]
@@ -243,13 +244,13 @@ fn a_later_call_goes_on_where_an_earlier_one_gave_up() {
     let download =
         download(&server.url("a.bin"), folder.path()).with_options(quick().with_retries(0));
     match download.fetch().unwrap_err() {
-        Error::Interrupted {
+        Error::Fetch(vision_fetch::Error::Interrupted {
             expected,
             found,
             attempts,
             part,
             ..
-        } => {
+        }) => {
             assert_eq!((expected, found, attempts), (Some(50_000), 20_000, 1));
             assert_eq!(part.metadata().unwrap().len(), 20_000);
         }
@@ -351,7 +352,7 @@ fn a_file_put_together_wrongly_is_fetched_anew_when_the_hash_tells() {
     let download = download(&server.url("a.bin"), folder.path())
         .with_sha256(sha256(&body))
         .with_options(quick().with_retries(0));
-    assert!(matches!(download.fetch(), Err(Error::Interrupted { .. })));
+    assert!(matches!(download.fetch(), Err(Error::Fetch(vision_fetch::Error::Interrupted { .. }))));
     assert_eq!(download.fetch().unwrap().sha256, sha256(&body));
     assert_eq!(server.requests().len(), 3);
 }
@@ -372,12 +373,12 @@ fn a_server_that_promises_more_than_it_sends_is_found_out() {
         .fetch()
         .unwrap_err();
     match error {
-        Error::Interrupted {
+        Error::Fetch(vision_fetch::Error::Interrupted {
             expected,
             found,
             attempts,
             ..
-        } => assert_eq!((expected, found, attempts), (Some(1000), 600, 3)),
+        }) => assert_eq!((expected, found, attempts), (Some(1000), 600, 3)),
         other => panic!("{other}"),
     }
     assert!(!folder.path().join("a.bin").exists());
@@ -393,11 +394,11 @@ fn an_announced_length_that_is_not_the_known_one_ends_it_before_any_byte() {
         .unwrap_err();
     assert!(matches!(
         error,
-        Error::SizeMismatch {
+        Error::Fetch(vision_fetch::Error::SizeMismatch {
             expected: 1000,
             found: 600,
             ..
-        }
+        })
     ));
     assert!(tree(folder.path()).is_empty());
     assert_eq!(server.requests().len(), 1);
@@ -416,15 +417,15 @@ fn a_server_that_tells_no_length_is_measured_by_the_known_one() {
     assert_eq!(get(600).unwrap().bytes, 600);
     assert!(matches!(
         get(601),
-        Err(Error::Interrupted {
+        Err(Error::Fetch(vision_fetch::Error::Interrupted {
             expected: Some(601),
             found: 600,
             ..
-        })
+        }))
     ));
     assert!(matches!(
         get(599),
-        Err(Error::SizeMismatch { expected: 599, .. })
+        Err(Error::Fetch(vision_fetch::Error::SizeMismatch { expected: 599, .. }))
     ));
 }
 
@@ -438,7 +439,7 @@ fn no_more_than_the_cap_is_accepted_announced_or_not() {
             .with_options(quick().with_max_size(500))
             .fetch()
             .unwrap_err();
-        assert!(matches!(error, Error::TooLarge { limit: 500, .. }));
+        assert!(matches!(error, Error::Fetch(vision_fetch::Error::TooLarge { limit: 500, .. })));
         assert!(tree(folder.path()).is_empty());
     }
 }
@@ -454,7 +455,7 @@ fn without_a_network_the_error_says_what_to_fetch_and_where_to_put_it() {
         .unwrap_err();
     // With the default pauses: nobody there is no reason to wait.
     assert!(start.elapsed() < Duration::from_secs(1));
-    assert!(matches!(error, Error::Offline { .. }));
+    assert!(matches!(error, Error::Fetch(vision_fetch::Error::Offline { .. })));
     let message = error.to_string();
     assert!(message.contains(&url));
     assert!(message.contains(folder.path().join("a.bin").to_str().unwrap()));
@@ -482,7 +483,7 @@ fn a_server_that_falls_silent_is_given_up() {
         )
         .fetch()
         .unwrap_err();
-    assert!(matches!(error, Error::Interrupted { attempts: 2, .. }));
+    assert!(matches!(error, Error::Fetch(vision_fetch::Error::Interrupted { attempts: 2, .. })));
 }
 
 #[test]
@@ -513,14 +514,14 @@ fn a_mirror_folder_is_searched_for_the_last_segment_of_the_url() {
     };
     assert!(matches!(
         download("original.bin", 16),
-        Err(Error::SizeMismatch {
+        Err(Error::Fetch(vision_fetch::Error::SizeMismatch {
             expected: 16,
             found: 15,
             ..
-        })
+        }))
     ));
     match download("missing.bin", 15) {
-        Err(Error::NotInMirror { path, .. }) => {
+        Err(Error::Fetch(vision_fetch::Error::NotInMirror { path, .. })) => {
             assert_eq!(path, mirror.path().join("missing.bin"));
         }
         other => panic!("{other:?}"),
@@ -554,11 +555,11 @@ fn a_file_of_this_machine_is_installed_under_the_same_checks() {
 
     let wrong = download.clone().with_sha256("0123abcd");
     let error = wrong.install(&original).unwrap_err();
-    assert!(matches!(error, Error::HashMismatch { .. }), "{error:?}");
+    assert!(matches!(error, Error::Fetch(vision_fetch::Error::HashMismatch { .. })), "{error:?}");
     let error = wrong.install(&elsewhere.path().join("none")).unwrap_err();
-    assert!(matches!(error, Error::Io { .. }), "{error:?}");
+    assert!(matches!(error, Error::Io(IoError { .. })), "{error:?}");
     let error = wrong.install(elsewhere.path()).unwrap_err();
-    assert!(matches!(error, Error::Io { .. }), "{error:?}");
+    assert!(matches!(error, Error::Io(IoError { .. })), "{error:?}");
     assert!(tree(folder.path()).is_empty());
 
     let right = download.with_sha256(&sha256(b"by hand")[..8]);
@@ -608,7 +609,7 @@ fn a_lock_that_is_never_released_is_an_error_that_names_it() {
         .fetch()
         .unwrap_err();
     match error {
-        Error::Locked { lock: named, .. } => assert_eq!(named, lock),
+        Error::Fetch(vision_fetch::Error::Locked { lock: named, .. }) => assert_eq!(named, lock),
         other => panic!("{other}"),
     }
 }
@@ -618,14 +619,14 @@ fn a_bad_url_or_hash_is_found_before_anything_is_done() {
     let folder = tempfile::tempdir().unwrap();
     for url in ["", "ftp://host/a.bin", "http://host/", "a.bin"] {
         let error = download(url, folder.path()).fetch().unwrap_err();
-        assert!(matches!(error, Error::BadUrl { .. }), "{url:?}");
+        assert!(matches!(error, Error::Fetch(vision_fetch::Error::BadUrl { .. })), "{url:?}");
     }
     for hash in ["", "1234567", "not a hash", &"0".repeat(65)] {
         let error = download("http://127.0.0.1:9/a.bin", folder.path())
             .with_sha256(hash)
             .fetch()
             .unwrap_err();
-        assert!(matches!(error, Error::BadHash { .. }), "{hash:?}");
+        assert!(matches!(error, Error::Fetch(vision_fetch::Error::BadHash { .. })), "{hash:?}");
     }
     assert!(tree(folder.path()).is_empty());
 }
@@ -641,7 +642,7 @@ fn a_host_that_does_not_exist_is_offline_not_a_panic() {
         let error = download(url, folder.path()).fetch().unwrap_err();
         assert!(matches!(
             error,
-            Error::Offline { .. } | Error::BadUrl { .. }
+            Error::Fetch(vision_fetch::Error::Offline { .. }) | Error::Fetch(vision_fetch::Error::BadUrl { .. })
         ));
     }
 }
@@ -658,6 +659,6 @@ fn https_to_a_server_that_does_not_speak_it_is_an_error_without_retries() {
     });
     let folder = tempfile::tempdir().unwrap();
     let error = download(&url, folder.path()).fetch().unwrap_err();
-    assert!(matches!(error, Error::Offline { .. }), "{error:?}");
+    assert!(matches!(error, Error::Fetch(vision_fetch::Error::Offline { .. })), "{error:?}");
     server.join().unwrap();
 }

@@ -4,6 +4,7 @@
 
 mod support;
 
+use vision_base::OptionError;
 use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
@@ -168,7 +169,7 @@ fn a_url_without_the_name_of_an_image_is_fetched_and_named_by_the_content() {
     // Another call finds them again.
     let again = download_images(urls[2..3].to_vec(), folder.path(), &config());
     assert!(
-        matches!(again, Err(Error::AlreadyExists { .. })),
+        matches!(again, Err(Error::Fetch(vision_fetch::Error::AlreadyExists { .. }))),
         "{again:?}"
     );
     let resumed = download_images(urls, folder.path(), &config().with_resume(true)).unwrap();
@@ -212,7 +213,7 @@ fn a_second_call_keeps_what_is_there_if_asked_and_is_an_error_if_not() {
     let first = download_images(urls(), folder.path(), &config).unwrap();
     assert_eq!(first.failed().count(), 1);
     let again = download_images(urls(), folder.path(), &config).unwrap_err();
-    assert!(matches!(again, Error::AlreadyExists { path } if path.ends_with("00000001.jpg")));
+    assert!(matches!(again, Error::Fetch(vision_fetch::Error::AlreadyExists { path }) if path.ends_with("00000001.jpg")));
     let resumed = download_images(urls(), folder.path(), &config.with_resume(true)).unwrap();
     assert_eq!(resumed.images[1].outcome, ImageOutcome::Kept);
     assert!(matches!(
@@ -298,10 +299,10 @@ fn as_many_are_fetched_at_a_time_as_there_are_workers() {
     );
     assert!(matches!(
         none,
-        Err(Error::BadOption {
+        Err(Error::Option(OptionError {
             option: "workers",
             ..
-        })
+        }))
     ));
 }
 

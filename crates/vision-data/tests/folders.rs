@@ -2,6 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use vision_base::IoError;
+use vision_base::OptionError;
+use vision_data::DataError;
+use vision_data::FilesError;
+use vision_data::LabelError;
+use vision_data::SplitError;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -143,7 +149,7 @@ fn an_empty_folder_is_told_what_is_expected() {
 fn a_missing_train_folder_is_named_with_what_is_there_instead() {
     let folder = folder(&["cat/1.jpg", "dog/1.jpg", "notes.txt"]);
     let error = error(&folder);
-    assert!(matches!(&error, Error::MissingFolder { name, .. } if name == "train"));
+    assert!(matches!(&error, Error::Files(FilesError::MissingFolder { name, .. }) if name == "train"));
     says(
         &error,
         &["cat/, dog/, notes.txt", "valid_pct(0.2)", "training"],
@@ -179,10 +185,10 @@ fn an_empty_valid_folder_is_an_error() {
     let error = error(&folder);
     assert!(matches!(
         &error,
-        Error::NoImages {
+        Error::Files(FilesError::NoImages {
             part: "validation",
             ..
-        }
+        })
     ));
     says(&error, &["valid", "found a/", "webp"]);
 }
@@ -200,7 +206,7 @@ fn an_empty_path_is_said_to_be_empty() {
 fn one_class_is_not_enough() {
     let folder = folder(&["train/cat/1.png", "train/cat/2.png", "valid/cat/1.png"]);
     let error = error(&folder);
-    assert!(matches!(&error, Error::TooFewClasses { classes, .. } if classes == &["cat"]));
+    assert!(matches!(&error, Error::Label(LabelError::TooFewClasses { classes, .. }) if classes == &["cat"]));
     says(&error, &["at least two classes", "cat"]);
 }
 
@@ -241,7 +247,7 @@ fn classes_that_training_lacks_are_listed_with_their_counts() {
         "valid/d/1.png",
     ]);
     let error = error(&folder);
-    let Error::UnknownClasses { unknown, known, .. } = &error else {
+    let Error::Label(LabelError::UnknownClasses { unknown, known, .. }) = &error else {
         panic!("{error}")
     };
     let found: Vec<_> = unknown
@@ -285,9 +291,9 @@ fn given_classes_decide_order_and_leave_others_out() {
     );
     assert!(matches!(
         build(&["a"]).unwrap_err(),
-        Error::TooFewClasses { .. }
+        Error::Label(LabelError::TooFewClasses { .. })
     ));
-    assert!(matches!(build(&[]).unwrap_err(), Error::BadClasses { .. }));
+    assert!(matches!(build(&[]).unwrap_err(), Error::Label(LabelError::BadClasses { .. })));
 }
 
 #[test]
@@ -344,7 +350,7 @@ fn no_image_is_on_both_sides_however_folders_are_named() {
         );
         let list = ImageList::from_folder(folder.path()).unwrap();
         let error = list.split_by_folder(train, valid).unwrap_err();
-        assert!(matches!(error, Error::OnBothSides { .. }), "{error}");
+        assert!(matches!(error, Error::Split(SplitError::OnBothSides { .. })), "{error}");
         says(&error, &["training and validation", "train"]);
     }
     for name in [".", "", "..", "./train", "valid/../train"] {
@@ -409,7 +415,7 @@ fn a_file_that_is_listed_twice_is_not_on_both_sides() {
         data.split(Split::ValidIndices(valid)).build()
     };
     match build(vec![0]).unwrap_err() {
-        Error::OnBothSides { count, first, .. } => {
+        Error::Split(SplitError::OnBothSides { count, first, .. }) => {
             assert_eq!((count, first), (1, folder.path().join("1.png")));
         }
         other => panic!("{other}"),
@@ -456,7 +462,7 @@ fn a_class_may_be_called_test() {
     let build = ImageDataBunch::from_folder(folder.path()).valid_pct(0.0);
     assert!(matches!(
         build.clone().build().unwrap_err(),
-        Error::TooFewClasses { .. }
+        Error::Label(LabelError::TooFewClasses { .. })
     ));
     let data = build.no_test().build().unwrap();
     assert_eq!(data.classes(), ["best", "test"]);
@@ -501,7 +507,7 @@ fn a_split_that_takes_a_whole_class_away_is_explained() {
                 .err()
         })
         .inspect(|error| match error {
-            Error::UnknownClasses { .. } => says(error, &["another seed"]),
+            Error::Label(LabelError::UnknownClasses { .. }) => says(error, &["another seed"]),
             other => panic!("{other}"),
         })
         .count();
@@ -519,10 +525,10 @@ fn fractions_outside_of_zero_to_one_are_refused() {
         assert!(
             matches!(
                 error,
-                Error::BadOption {
+                Error::Option(OptionError {
                     option: "valid_pct",
                     ..
-                }
+                })
             ),
             "{error}"
         );
@@ -532,7 +538,7 @@ fn fractions_outside_of_zero_to_one_are_refused() {
         .build()
         .unwrap_err();
     assert!(
-        matches!(error, Error::EmptySplit { items: 2, .. }),
+        matches!(error, Error::Split(SplitError::Empty { items: 2, .. })),
         "{error}"
     );
 }
@@ -552,11 +558,11 @@ fn a_test_folder_that_was_asked_for_has_to_be_there() {
     };
     assert!(matches!(
         build("exam").unwrap_err(),
-        Error::MissingFolder { part: "test", .. }
+        Error::Files(FilesError::MissingFolder { part: "test", .. })
     ));
     assert!(matches!(
         build("empty").unwrap_err(),
-        Error::NoImages { part: "test", .. }
+        Error::Files(FilesError::NoImages { part: "test", .. })
     ));
 }
 
@@ -567,28 +573,28 @@ fn batch_size_zero_is_refused_and_one_too_large_is_explained() {
     let error = builder().batch_size(0).build().unwrap_err();
     assert!(matches!(
         error,
-        Error::BadOption {
+        Error::Option(OptionError {
             option: "batch_size",
             ..
-        }
+        })
     ));
     let error = builder().val_batch_size(0).build().unwrap_err();
     assert!(matches!(
         error,
-        Error::BadOption {
+        Error::Option(OptionError {
             option: "val_batch_size",
             ..
-        }
+        })
     ));
 
     let data = builder().batch_size(3).build().unwrap();
     let error = data.loader(DatasetType::Train, 0).unwrap_err();
     assert!(matches!(
         error,
-        Error::BatchLargerThanSet {
+        Error::Data(DataError::BatchLargerThanSet {
             batch_size: 3,
             items: 2
-        }
+        })
     ));
     says(&error, &["3", "2 training"]);
     assert_eq!(data.batches(DatasetType::Train), 0);
@@ -631,16 +637,16 @@ fn data_is_normalised_once() {
     };
     assert!(matches!(
         data.clone().normalize(flat),
-        Err(Error::BadOption {
+        Err(Error::Option(OptionError {
             option: "stats",
             ..
-        })
+        }))
     ));
     let data = data.normalize(Stats::CIFAR).unwrap();
     assert_eq!(data.stats(), Some(Stats::CIFAR));
     assert!(matches!(
         data.normalize(Stats::MNIST),
-        Err(Error::AlreadyNormalized { .. })
+        Err(Error::Data(DataError::AlreadyNormalized { .. }))
     ));
 }
 
@@ -731,11 +737,11 @@ mod unix {
             ]);
             symlink(folder.path().join(to), folder.path().join(link)).unwrap();
             match error(&folder) {
-                Error::OnBothSides {
+                Error::Split(SplitError::OnBothSides {
                     parts,
                     first,
                     count,
-                } => {
+                }) => {
                     let first = names(folder.path(), &[first]).remove(0);
                     (parts, first, count)
                 }
@@ -781,7 +787,7 @@ mod unix {
         fs::write(class.join("1.png"), "").unwrap();
         let error = error(&folder);
         assert!(
-            matches!(&error, Error::ClassNotUtf8 { folder } if *folder == class),
+            matches!(&error, Error::Label(LabelError::NotUtf8 { folder }) if *folder == class),
             "{error}"
         );
     }
@@ -794,7 +800,7 @@ mod unix {
         let result = ImageDataBunch::from_folder(folder.path()).build();
         fs::set_permissions(&closed, fs::Permissions::from_mode(0o755)).unwrap();
         match result {
-            Err(Error::Io { path, .. }) => assert_eq!(path, closed),
+            Err(Error::Io(IoError { path, .. })) => assert_eq!(path, closed),
             Err(other) => panic!("{other}"),
             // The administrator may read everything.
             Ok(_) => println!("skipped: this user may read every folder"),

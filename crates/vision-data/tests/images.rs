@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use vision_data::ImageError;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
@@ -44,10 +45,10 @@ fn problem(path: &Path) -> ImageProblem {
         "{error}"
     );
     match error {
-        Error::BadImage {
+        Error::Image(ImageError::Decode {
             path: named,
             problem,
-        } if named == path => problem,
+        }) if named == path => problem,
         other => panic!("{other}"),
     }
 }
@@ -105,10 +106,10 @@ fn a_picture_with_colours_is_no_mask_and_the_error_says_so() {
     }
     assert!(matches!(
         Mask::open(fixtures().join("none.png")),
-        Err(Error::BadImage {
+        Err(Error::Image(ImageError::Decode {
             problem: ImageProblem::Unreadable(_),
             ..
-        })
+        }))
     ));
 }
 
@@ -315,7 +316,7 @@ fn limits_on_pixels_and_bytes_are_kept() {
     };
     assert!(decode(63, 1 << 20).is_ok());
     let error = |result: vision_data::Result<Image>| match result {
-        Err(Error::BadImage { problem, .. }) => problem,
+        Err(Error::Image(ImageError::Decode { problem, .. })) => problem,
         other => panic!("{other:?}"),
     };
     assert!(matches!(
@@ -439,7 +440,7 @@ fn what_is_no_regular_file_is_not_read() {
 fn pixels_of_the_wrong_number_are_refused() {
     for (count, width, height) in [(11, 2, 2), (13, 2, 2), (0, 1, 1)] {
         let error = Image::from_rgb8(width, height, vec![0; count]).unwrap_err();
-        assert!(matches!(error, Error::PixelCount { found, .. } if found == count as u64));
+        assert!(matches!(error, Error::Image(ImageError::PixelCount { found, .. }) if found == count as u64));
     }
     // 3 · width · height does not fit into 64 bits.
     let side = u32::MAX;
@@ -469,7 +470,7 @@ proptest! {
         let limits = Limits { max_pixels: 10_000, max_bytes: 1 << 20 };
         match Image::decode_within(&bytes, &limits) {
             Ok(image) => prop_assert!(u64::from(image.width()) * u64::from(image.height()) <= 10_000),
-            Err(Error::BadImage { .. }) => {}
+            Err(Error::Image(ImageError::Decode { .. })) => {}
             Err(other) => prop_assert!(false, "{other}"),
         }
     }

@@ -4,6 +4,8 @@
 
 mod support;
 
+use vision_base::IoError;
+use vision_data::FilesError;
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -29,7 +31,7 @@ fn an_unreadable_folder_is_an_error_that_names_it_or_is_skipped_and_listed() {
     let end = unreadable(folder.path());
     touch(&folder.path().join("z/1.png"));
     match image_files(folder.path()).unwrap_err() {
-        Error::Io { path, .. } => assert!(path.starts_with(end), "{}", path.display()),
+        Error::Io(IoError { path, .. }) => assert!(path.starts_with(end), "{}", path.display()),
         other => panic!("{other}"),
     }
     let skip = IndexConfig::new().with_unreadable(UnreadableFolders::Skip);
@@ -97,7 +99,7 @@ fn a_data_bunch_skips_unreadable_folders_on_request_and_lists_them() {
     classes(root, &[("train", 4), ("valid", 2), ("test", 1)]);
     let mut ends = ["train/cat", "valid/dog", "test"].map(|part| unreadable(&root.join(part)));
     let build = || ImageDataBunch::from_folder(root).batch_size(2);
-    assert!(matches!(build().build(), Err(Error::Io { .. })));
+    assert!(matches!(build().build(), Err(Error::Io(IoError { .. }))));
     let skip = || IndexConfig::new().with_unreadable(UnreadableFolders::Skip);
     let data = build().indexing(skip()).build().unwrap();
     assert_eq!((data.train_ds().len(), data.valid_ds().len()), (8, 4));
@@ -208,7 +210,7 @@ fn files_of_a_list_are_looked_for_unless_told_not_to() {
     let labels = || (0..10).map(|item| item % 2);
     let build = || ImageDataBunch::from_lists(folder.path(), files(), labels()).batch_size(2);
     match build().build().unwrap_err() {
-        Error::MissingFiles { count, first, .. } => {
+        Error::Files(FilesError::MissingFiles { count, first, .. }) => {
             assert_eq!((count, first), (10, folder.path().join("0.png")));
         }
         other => panic!("{other}"),

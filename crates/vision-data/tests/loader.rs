@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use vision_data::DataError;
+use vision_data::ImageError;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
@@ -165,7 +167,7 @@ fn a_disk_cache_changes_no_batch_and_later_data_reads_it_instead_of_the_files() 
     // Without the cache, and for another size, the files themselves are read.
     for reading in [ReadConfig::new(), cached().with_presize(9)] {
         let error = build(reading, 1).one_batch(DatasetType::Train).unwrap_err();
-        assert!(matches!(error, Error::BadImage { .. }), "{error}");
+        assert!(matches!(error, Error::Image(ImageError::Decode { .. })), "{error}");
     }
 }
 
@@ -422,7 +424,7 @@ fn statistics_of_a_batch_bring_its_mean_to_zero_and_its_deviation_to_one() {
     assert!(mixed.one_batch(DatasetType::Train).unwrap().mix().is_some());
     assert!(matches!(
         data.normalize_batch(),
-        Err(Error::AlreadyNormalized { .. })
+        Err(Error::Data(DataError::AlreadyNormalized { .. }))
     ));
 }
 
@@ -568,7 +570,7 @@ fn show_batch_shows_as_many_images_as_asked_for() {
     let small = builder().batch_size(1_000).build().unwrap();
     assert!(matches!(
         small.one_batch(DatasetType::Train),
-        Err(Error::BatchLargerThanSet { .. })
+        Err(Error::Data(DataError::BatchLargerThanSet { .. }))
     ));
     let svg = small.show_batch(2).unwrap().to_svg();
     assert_eq!(svg.matches("</text>").count(), 4);
@@ -606,7 +608,7 @@ fn a_mixed_picture_is_titled_with_both_labels_and_their_weights() {
 fn an_item_that_is_not_there_is_an_error() {
     let data = builder().build().unwrap();
     let error = data.train_ds().image(46).unwrap_err();
-    assert!(matches!(error, Error::NoSuchItem { index: 46, len: 46 }));
+    assert!(matches!(error, Error::Data(DataError::NoSuchItem { index: 46, len: 46 })));
     assert!(data.train_ds().path(usize::MAX).is_err());
     assert_eq!(data.train_ds().label(46), None);
 }

@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use vision_base::OptionError;
 use std::fs;
 use std::path::Path;
 
@@ -156,7 +157,7 @@ fn sizes_out_of_range_are_refused_before_any_work() {
     for size in [Size::Square(0), Size::Exact(5, 0), Size::Square(1_000_000)] {
         let error = builder().size(size).build().unwrap_err();
         assert!(
-            matches!(error, Error::BadOption { option: "size", .. }),
+            matches!(error, Error::Option(OptionError { option: "size", .. })),
             "{error}"
         );
     }
@@ -195,10 +196,10 @@ fn transforms_out_of_range_are_refused_before_any_work_by_the_argument_that_was_
         assert!(
             matches!(
                 error,
-                Error::BadOption {
+                Error::Option(OptionError {
                     option: "transform",
                     ..
-                }
+                })
             ),
             "{error}"
         );

@@ -2,6 +2,10 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use vision_base::IoError;
+use vision_data::DataError;
+use vision_data::FilesError;
+use vision_data::SplitError;
 use std::fs;
 use std::path::{Path, PathBuf};
 
@@ -229,9 +233,9 @@ fn a_folder_may_move_and_options_may_be_given_anew() {
     // An absolute path is taken as it is, and images may then be missing.
     let load = || ImageDataBunch::load(folder.path(), moved.join("data.json")).unwrap();
     match load().build().unwrap_err() {
-        Error::MissingFiles {
+        Error::Files(FilesError::MissingFiles {
             count, named_by, ..
-        } => {
+        }) => {
             assert_eq!(count, 24 + 10 + 4);
             assert!(named_by.ends_with("data.json"), "{named_by}");
         }
@@ -406,7 +410,7 @@ fn what_does_not_fit_together_is_an_error_that_names_the_file_and_the_field() {
         fs::write(&file, changed.to_string()).unwrap();
         let error = load(&file).unwrap_err();
         assert!(
-            matches!(error, Error::BadDataFile { .. }),
+            matches!(error, Error::Data(DataError::BadFile { .. })),
             "{pointer}: {error}"
         );
         let text = error.to_string();
@@ -510,15 +514,15 @@ fn a_file_cut_short_anywhere_or_no_file_at_all_is_an_error() {
     for length in 0..whole.len() {
         fs::write(&file, &whole[..length]).unwrap();
         assert!(
-            matches!(load(&file), Err(Error::BadDataFile { .. })),
+            matches!(load(&file), Err(Error::Data(DataError::BadFile { .. }))),
             "{length} bytes"
         );
     }
     fs::remove_file(&file).unwrap();
-    assert!(matches!(load(&file), Err(Error::Io { .. })));
+    assert!(matches!(load(&file), Err(Error::Io(IoError { .. }))));
     // Nested deeper than a parser's stack.
     fs::write(&file, "[".repeat(1_000_000)).unwrap();
-    assert!(matches!(load(&file), Err(Error::BadDataFile { .. })));
+    assert!(matches!(load(&file), Err(Error::Data(DataError::BadFile { .. }))));
     fs::remove_file(&file).unwrap();
     fs::create_dir(&file).unwrap();
     assert!(
@@ -533,7 +537,7 @@ fn a_file_cut_short_anywhere_or_no_file_at_all_is_an_error() {
         .unwrap();
     let error = data.save("data.json").unwrap_err();
     assert!(
-        matches!(&error, Error::Io { path, .. } if *path == file),
+        matches!(&error, Error::Io(IoError { path, .. }) if *path == file),
         "{error}"
     );
 }
@@ -568,7 +572,7 @@ fn an_image_on_both_sides_of_saved_data_is_refused_however_it_is_written() {
             .unwrap()
             .build();
         assert!(
-            matches!(error, Err(Error::OnBothSides { count: 1, .. })),
+            matches!(error, Err(Error::Split(SplitError::OnBothSides { count: 1, .. }))),
             "{name}"
         );
     }

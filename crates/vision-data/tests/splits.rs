@@ -2,6 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use vision_base::IoError;
+use vision_base::OptionError;
+use vision_data::DataError;
+use vision_data::FilesError;
+use vision_data::LabelError;
+use vision_data::SplitError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
@@ -103,10 +109,10 @@ fn subsets_take_their_shares_and_refuse_what_does_not_fit() {
         assert!(
             matches!(
                 error,
-                Error::BadOption {
+                Error::Option(OptionError {
                     option: "subsets",
                     ..
-                }
+                })
             ),
             "{error}"
         );
@@ -123,7 +129,7 @@ fn positions_decide_and_none_may_be_on_both_sides() {
 
     let error = items(5).split_by_idx([7]).unwrap_err();
     assert!(
-        matches!(error, Error::NoSuchItem { index: 7, len: 5 }),
+        matches!(error, Error::Data(DataError::NoSuchItem { index: 7, len: 5 })),
         "{error}"
     );
     let error = items(5).split_by_idxs([1, 2], [2]).unwrap_err();
@@ -149,10 +155,10 @@ fn a_column_decides() {
     assert!(
         matches!(
             error,
-            Error::EmptySplit {
+            Error::Split(SplitError::Empty {
                 part: "validation",
                 ..
-            }
+            })
         ),
         "{error}"
     );
@@ -209,17 +215,17 @@ fn functions_lists_of_files_and_folders_decide() {
     );
     assert!(matches!(
         list().split_by_fname_file("none.txt").unwrap_err(),
-        Error::Io { .. }
+        Error::Io(IoError { .. })
     ));
 
     let lists = list().split_by_folder("a", "b").unwrap();
     assert_eq!((lists.train_len(), lists.valid_len()), (2, 2));
     assert!(matches!(
         list().split_by_folder("a", "z").unwrap_err(),
-        Error::MissingFolder {
+        Error::Files(FilesError::MissingFolder {
             part: "validation",
             ..
-        }
+        })
     ));
     let lists = list().split_none().unwrap();
     assert_eq!((lists.train_len(), lists.valid_len()), (5, 0));
@@ -253,7 +259,7 @@ fn a_file_is_found_however_its_path_is_written() {
         for name in ["./2/1.png", "./1.png", &inner("1.png"), "/a/1.png"] {
             let error = list().split_by_files([name]).unwrap_err();
             assert!(
-                matches!(error, Error::UnknownFiles { .. }),
+                matches!(error, Error::Split(SplitError::UnknownFiles { .. })),
                 "{name}: {error}"
             );
         }
@@ -329,7 +335,7 @@ fn an_empty_side_comes_with_what_to_do() {
         (&[], Split::None, "a filter has left none"),
     ] {
         let error = labelled(labels).split(&split).unwrap_err();
-        assert!(matches!(error, Error::EmptySplit { .. }), "{error}");
+        assert!(matches!(error, Error::Split(SplitError::Empty { .. })), "{error}");
         assert!(
             error.to_string().contains(hint),
             "{hint:?} is missing in: {error}"
@@ -434,7 +440,7 @@ fn keys_come_from_folders_patterns_and_functions_as_well() {
         by: By::Pattern("/(q)".to_owned()),
     };
     let error = list.split(&split).unwrap_err();
-    assert!(matches!(error, Error::PatternNotFound { .. }), "{error}");
+    assert!(matches!(error, Error::Label(LabelError::PatternNotFound { .. })), "{error}");
 }
 
 #[test]
@@ -490,7 +496,7 @@ fn a_fold_has_to_be_one_of_at_least_two() {
             })
             .unwrap_err();
         assert!(
-            matches!(error, Error::BadOption { option: "fold", .. }),
+            matches!(error, Error::Option(OptionError { option: "fold", .. })),
             "{error}"
         );
     }
@@ -503,10 +509,10 @@ fn a_fold_has_to_be_one_of_at_least_two() {
     assert!(
         matches!(
             error,
-            Error::BadOption {
+            Error::Option(OptionError {
                 option: "folds",
                 ..
-            }
+            })
         ),
         "{error}"
     );

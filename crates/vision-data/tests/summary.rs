@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use vision_data::DataError;
 use vision_data::{
     BatchTransform, DatasetType, Error, ImageDataBunch, ImageDataBunchBuilder, Stats,
     get_transforms, synthetic,
@@ -155,7 +156,7 @@ fn normalising_is_said_in_numbers_and_validation_has_its_own_transforms() {
     assert!(summary.to_string().contains("labelled 3"));
     assert!(matches!(
         data.summary(DatasetType::Valid, 99),
-        Err(Error::NoSuchItem { index: 99, .. })
+        Err(Error::Data(DataError::NoSuchItem { index: 99, .. }))
     ));
     assert!(data.summary(DatasetType::Test, 0).is_err());
 }

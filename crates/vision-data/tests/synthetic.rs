@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use vision_base::OptionError;
+use vision_data::DataError;
 use std::collections::HashSet;
 use std::fs;
 use std::time::{Duration, Instant};
@@ -102,7 +104,7 @@ fn a_finished_folder_is_used_again_and_another_one_left_alone() {
     fs::write(other.join("precious.txt"), "data").unwrap();
     assert!(matches!(
         synthetic::digits(&other, 1, 3, 2),
-        Err(Error::NotTheDigits { .. })
+        Err(Error::Data(DataError::NotTheDigits { .. }))
     ));
     assert!(other.join("precious.txt").is_file());
 }
@@ -114,7 +116,7 @@ fn numbers_out_of_range_are_refused() {
     for (train, valid) in [(0, 1), (1, 0), (1, 1_000_000)] {
         assert!(matches!(
             synthetic::digits(&path, 1, train, valid),
-            Err(Error::BadOption { .. })
+            Err(Error::Option(OptionError { .. }))
         ));
     }
     assert!(!path.exists());

@@ -2,6 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use vision_data::DataError;
+use vision_data::FilesError;
+use vision_data::TableError;
 use std::fs;
 
 use proptest::prelude::*;
@@ -86,7 +89,7 @@ fn a_ragged_row_is_named_by_its_line() {
         ("name,label\n\"a\nb\",x\n\nc\n", "line 5", "found 1"),
     ] {
         let error = read(text).unwrap_err();
-        assert!(matches!(error, Error::BadCsv { .. }), "{error}");
+        assert!(matches!(error, Error::Table(TableError::Csv { .. })), "{error}");
         says(&error, &["labels.csv", line, "expected 2 cells", found]);
     }
 }
@@ -157,7 +160,7 @@ fn an_empty_file_and_one_with_a_header_alone_are_errors() {
     for text in ["", "name,label\n", "\n\n"] {
         let error = read(text).unwrap_err();
         assert!(
-            matches!(error, Error::EmptyTable { .. }),
+            matches!(error, Error::Table(TableError::Empty { .. })),
             "{text:?}: {error}"
         );
     }
@@ -170,11 +173,11 @@ fn a_table_in_memory_has_one_cell_a_column() {
     let error = Table::from_rows(["a", "b"], [vec!["1", "2"], vec!["3"]]).unwrap_err();
     assert!(matches!(
         error,
-        Error::RaggedRow {
+        Error::Table(TableError::RaggedRow {
             row: 1,
             expected: 2,
             found: 1
-        }
+        })
     ));
 }
 
@@ -202,7 +205,7 @@ fn files_that_are_not_there_are_counted_and_the_first_is_named_with_its_line() {
     };
     let error = build(files.clone()).unwrap_err();
     assert!(
-        matches!(error, Error::MissingFiles { count: 2, .. }),
+        matches!(error, Error::Files(FilesError::MissingFiles { count: 2, .. })),
         "{error}"
     );
     says(&error, &["img/3.jpg", "line 5 of", "suffix"]);
@@ -336,7 +339,7 @@ fn a_quote_that_is_closed_rows_later_is_named_by_the_line_of_its_cell() {
         ),
     ] {
         let error = refused(csv, delimiter);
-        assert!(matches!(error, Error::BadCell { .. }), "{csv:?}: {error}");
+        assert!(matches!(error, Error::Table(TableError::BadCell { .. })), "{csv:?}: {error}");
         says(&error, &parts);
         says(
             &error,
@@ -364,7 +367,7 @@ fn a_wrong_delimiter_is_named_before_any_file_is_looked_for() {
         let data = || ImageDataBunch::from_csv(folder.path()).valid_pct(0.0);
         for data in [data(), data().label_col("label"), data().header(false)] {
             let error = data.build().unwrap_err();
-            assert!(matches!(error, Error::NoSuchColumn { .. }), "{error}");
+            assert!(matches!(error, Error::Table(TableError::NoSuchColumn { .. })), "{error}");
             says(&error, &[&hint]);
         }
         data().delimiter(between.as_bytes()[0]).build().unwrap();
@@ -421,7 +424,7 @@ fn of_two_columns_with_one_name_none_is_taken_silently() {
     let table = Table::from_rows(["a", "a"], [["1", "2"]]).unwrap();
     assert!(matches!(
         table.cell(0, &"a".into()),
-        Err(Error::ColumnTwice { .. })
+        Err(Error::Table(TableError::ColumnTwice { .. }))
     ));
 }
 
@@ -481,25 +484,25 @@ fn names_and_cells_cannot_write_to_the_terminal() {
             .build()
             .unwrap_err(),
         // From a list of URLs, an archive, a file of an earlier run.
-        Error::TooLarge {
+        Error::Fetch(vision_fetch::Error::TooLarge {
             url: bell.to_owned(),
             limit: 1,
             found: 2,
-        },
-        Error::UnsafeEntry {
+        }),
+        Error::Fetch(vision_fetch::Error::UnsafeEntry {
             archive: "a.tgz".into(),
             entry: "x".to_owned(),
             reason: bell.to_owned(),
-        },
-        Error::DamagedArchive {
+        }),
+        Error::Fetch(vision_fetch::Error::DamagedArchive {
             archive: bell.into(),
             reason: "x".to_owned(),
-        },
-        Error::NotTheDigits {
+        }),
+        Error::Data(DataError::NotTheDigits {
             path: "x".into(),
             expected: "y".to_owned(),
             found: bell.to_owned(),
-        },
+        }),
     ];
     for error in errors {
         for text in [error.to_string(), format!("{error:?}")] {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use vision_data::LabelError;
 use vision_data::{Error, MultiLabels, Target, TargetKind, Targets, device};
 
 fn multi(items: &[&[usize]]) -> Targets {
@@ -62,7 +63,7 @@ fn a_kind_is_not_taken_for_another() {
         assert_eq!(targets.kind(), Some(kind));
         let error = targets.to_int(&device).unwrap_err();
         assert!(
-            matches!(error, Error::WrongTargets { found, .. } if found == kind),
+            matches!(error, Error::Label(LabelError::WrongKind { found, .. }) if found == kind),
             "{error}"
         );
     }

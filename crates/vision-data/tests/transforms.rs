@@ -4,6 +4,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use vision_base::OptionError;
 use std::fs;
 use std::path::Path;
 
@@ -877,7 +878,7 @@ fn resizing_to_a_part_needs_a_size() {
         .build()
         .unwrap_err();
     assert!(
-        matches!(error, Error::BadOption { option: "size", .. }),
+        matches!(error, Error::Option(OptionError { option: "size", .. })),
         "{error}"
     );
 }
@@ -1035,10 +1036,10 @@ fn what_is_out_of_bounds_is_refused_with_the_field() {
         assert!(
             matches!(
                 error,
-                Error::BadOption {
+                Error::Option(OptionError {
                     option: "transform",
                     ..
-                }
+                })
             ),
             "{error}"
         );
@@ -1162,7 +1163,7 @@ fn the_same_data_at_another_size_keeps_split_order_and_draws() {
     assert_eq!(batch(&again), a);
     let error = small.with_size(0).unwrap_err();
     assert!(
-        matches!(error, Error::BadOption { option: "size", .. }),
+        matches!(error, Error::Option(OptionError { option: "size", .. })),
         "{error}"
     );
 }
@@ -1206,10 +1207,10 @@ fn batches_are_mixed_by_seed_epoch_and_number_whatever_the_workers() {
     assert!(
         matches!(
             error,
-            Error::BadOption {
+            Error::Option(OptionError {
                 option: "batch_transform",
                 ..
-            }
+            })
         ),
         "{error}"
     );

@@ -3,6 +3,7 @@
 
 mod support;
 
+use vision_data::DataError;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Barrier;
@@ -117,7 +118,7 @@ fn a_hostile_archive_leaves_no_data() {
     });
     let cache = Cache::new();
     let error = untar_data_with(server.url("set.tgz"), &cache.config()).unwrap_err();
-    assert!(matches!(error, Error::UnsafeEntry { .. }));
+    assert!(matches!(error, Error::Fetch(vision_fetch::Error::UnsafeEntry { .. })));
     assert!(tree(&cache.data()).is_empty());
 }
 
@@ -138,7 +139,7 @@ fn an_interrupted_download_leaves_no_data_and_goes_on_later() {
     let cache = Cache::new();
     let config = cache.config().with_download(quick().with_retries(0));
     let error = untar_data_with(server.url("set.tgz"), &config).unwrap_err();
-    assert!(matches!(error, Error::Interrupted { .. }));
+    assert!(matches!(error, Error::Fetch(vision_fetch::Error::Interrupted { .. })));
     assert!(tree(&cache.data()).is_empty());
     untar_data_with(server.url("set.tgz"), &config).unwrap();
     assert!(server.requests()[1].range().is_some());
@@ -150,7 +151,7 @@ fn without_a_network_an_archive_put_in_place_by_hand_is_used() {
     let body = small_set().tgz();
     let dataset = Dataset::new(format!("{}/set.tgz", nobody())).with_size(body.len() as u64);
     let message = match untar_data_with(&dataset, &cache.config()).unwrap_err() {
-        error @ Error::Offline { .. } => error.to_string(),
+        error @ Error::Fetch(vision_fetch::Error::Offline { .. }) => error.to_string(),
         other => panic!("{other}"),
     };
     let place = cache.archives().join("set.tgz");
@@ -167,10 +168,10 @@ fn a_mirror_with_another_mnist_sample_is_a_size_mismatch() {
     let config = cache.config().with_mirror(mirror.path().to_str().unwrap());
     assert!(matches!(
         untar_data_with(Urls::MNIST_SAMPLE, &config),
-        Err(Error::SizeMismatch {
+        Err(Error::Fetch(vision_fetch::Error::SizeMismatch {
             expected: 3_214_948,
             ..
-        })
+        }))
     ));
     assert!(tree(&cache.data()).is_empty());
 }
@@ -203,13 +204,13 @@ fn a_local_folder_is_returned_as_it_is() {
 fn what_is_neither_url_nor_path_is_an_error_that_says_so() {
     for given in ["no/such/thing.tgz", "", "ftp://host/a.tgz"] {
         let error = untar_data(given).unwrap_err();
-        assert!(matches!(error, Error::NoSuchSource { .. }));
+        assert!(matches!(error, Error::Data(DataError::NoSuchSource { .. })));
         assert!(error.to_string().contains(given));
     }
     let cache = Cache::new();
     for url in ["http://host/", "http://host/.tgz", "http://host/.."] {
         let error = untar_data_with(url, &cache.config()).unwrap_err();
-        assert!(matches!(error, Error::BadUrl { .. }), "{url}");
+        assert!(matches!(error, Error::Fetch(vision_fetch::Error::BadUrl { .. })), "{url}");
     }
 }
 

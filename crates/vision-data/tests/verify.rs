@@ -5,6 +5,9 @@
 
 mod support;
 
+use vision_base::IoError;
+use vision_base::OptionError;
+use vision_data::FilesError;
 use std::fs;
 use std::path::Path;
 
@@ -144,7 +147,7 @@ fn resuming_leaves_what_is_there() {
     assert_eq!((resumed.resumed, resumed.written.len()), (1, 1));
     assert_eq!(fs::read(small.join("tall.png")).unwrap(), b"by hand");
     let error = verify_images(&images, &config).unwrap_err();
-    assert!(matches!(error, Error::AlreadyExists { .. }), "{error}");
+    assert!(matches!(error, Error::Fetch(vision_fetch::Error::AlreadyExists { .. })), "{error}");
     assert_eq!(fs::read(small.join("tall.png")).unwrap(), b"by hand");
 }
 
@@ -197,7 +200,7 @@ fn folders_are_not_looked_into_unless_asked_for() {
     let report = verify_images(&images, &VerifyConfig::new()).unwrap();
     assert_eq!((report.checked, report.fine), (1, 1));
     let all = verify_images(&images, &VerifyConfig::new().with_recurse(true));
-    assert!(matches!(all, Err(Error::Io { .. })), "{all:?}");
+    assert!(matches!(all, Err(Error::Io(IoError { .. }))), "{all:?}");
 }
 
 #[test]
@@ -220,7 +223,7 @@ fn a_grey_pgm_becomes_a_pixmap_that_other_programs_read() {
 fn settings_that_would_lose_something_are_refused_before_anything_is_done() {
     let (_folder, images, small) = folders();
     let refused = |config: VerifyConfig, option: &str| match verify_images(&images, &config) {
-        Err(Error::BadOption { option: named, .. }) => assert_eq!(named, option),
+        Err(Error::Option(OptionError { option: named, .. })) => assert_eq!(named, option),
         other => panic!("{other:?}"),
     };
     let new = VerifyConfig::new;
@@ -230,7 +233,7 @@ fn settings_that_would_lose_something_are_refused_before_anything_is_done() {
     refused(new().with_max_size(0).with_dest(&small), "max_size");
     refused(new().with_quality(0), "quality");
     let nowhere = verify_images(images.join("nowhere"), &new());
-    assert!(matches!(nowhere, Err(Error::NotAFolder { .. })));
+    assert!(matches!(nowhere, Err(Error::Files(FilesError::NotAFolder { .. }))));
 }
 
 #[test]

@@ -61,17 +61,17 @@ fn a_scale_that_makes_no_sense_is_an_error() {
         assert!(
             matches!(
                 error,
-                vision_data::Error::BadOption {
+                vision_data::Error::Option(OptionError {
                     option: "scale",
                     ..
-                }
+                })
             ),
             "{scale}: {error}"
         );
     }
     assert!(matches!(
         figure().with_scale(10.0),
-        Err(vision_data::Error::FigureTooLarge { .. })
+        Err(vision_data::Error::Figure(vision_figure::Error::TooLarge { .. }))
     ));
 }
 
@@ -285,13 +285,13 @@ fn settings_of_a_matrix_that_make_no_sense_are_errors() {
     assert!(
         matches!(
             error,
-            Error::Data(vision_data::Error::FigureTooLarge { .. })
+            Error::Data(vision_data::Error::Figure(vision_figure::Error::TooLarge { .. }))
         ),
         "{error}"
     );
     let empty = ConfusionMatrix::new(Vec::<String>::new());
     let error = empty.plot(&ConfusionPlotConfig::new()).unwrap_err();
-    assert!(matches!(error, Error::Figure(vision_figure::Error::NothingToDraw { .. })), "{error}");
+    assert!(matches!(error, Error::Figure(vision_figure::Error::Figure(vision_figure::Error::NothingToDraw { .. }))), "{error}");
 }
 
 #[test]
@@ -362,14 +362,14 @@ fn a_grid_has_the_columns_that_were_asked_for() {
     assert!(grid(1).unwrap().height() > 1000.0);
     assert!(matches!(
         grid(0),
-        Err(vision_data::Error::BadOption {
+        Err(vision_data::Error::Option(OptionError {
             option: "columns",
             ..
-        })
+        }))
     ));
     assert!(matches!(
         ImageGrid::new().plot(),
-        Err(vision_data::Error::NothingToDraw { .. })
+        Err(vision_data::Error::Figure(vision_figure::Error::NothingToDraw { .. }))
     ));
 }
 
@@ -421,10 +421,10 @@ fn a_logarithmic_chart_leaves_out_what_is_not_positive() {
 fn a_chart_without_anything_finite_is_an_error() {
     assert!(matches!(
         LineChart::new().plot(),
-        Err(Error::Figure(vision_figure::Error::NothingToDraw { .. }))
+        Err(Error::Figure(vision_figure::Error::Figure(vision_figure::Error::NothingToDraw { .. })))
     ));
     let chart = LineChart::new().with_series("loss", [(f64::NAN, 1.0), (1.0, f64::INFINITY)]);
-    assert!(matches!(chart.plot(), Err(Error::Figure(vision_figure::Error::NothingToDraw { .. }))));
+    assert!(matches!(chart.plot(), Err(Error::Figure(vision_figure::Error::Figure(vision_figure::Error::NothingToDraw { .. })))));
     for size in [
         (0.0, 300.0),
         (300.0, f32::NAN),
@@ -453,7 +453,7 @@ fn extreme_numbers_make_a_chart_too() {
         match LineChart::new().with_series("a", points).plot() {
             Ok(figure) => drop((texts(&figure.to_svg(), "text"), figure.to_png().unwrap())),
             // f64::MIN to f64::MAX is a range that has no finite length.
-            Err(error) => assert!(matches!(error, Error::Figure(vision_figure::Error::NothingToDraw { .. }))),
+            Err(error) => assert!(matches!(error, Error::Figure(vision_figure::Error::Figure(vision_figure::Error::NothingToDraw { .. })))),
         }
     }
 }

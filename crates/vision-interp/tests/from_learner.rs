@@ -3,6 +3,7 @@
 
 mod support;
 
+use vision_base::OptionError;
 use support::texts;
 use vision_data::{DatasetType, ImageDataBunch, Stats, synthetic};
 use vision_interp::{ClassificationInterpretation, Error, plot_lr_find};
@@ -99,7 +100,7 @@ fn a_learner_without_data_is_an_error() {
         .unwrap();
     let error = ClassificationInterpretation::from_learner(&learner(data)).unwrap_err();
     assert!(
-        matches!(error, Error::Data(vision_data::Error::EmptyDataset { .. })),
+        matches!(error, Error::Data(vision_data::Error::Data(vision_data::DataError::Empty { .. }))),
         "{error}"
     );
 }
@@ -126,7 +127,7 @@ fn a_batch_is_drawn_with_the_names_of_its_classes() {
     assert_eq!(shown, ["", "", "", ""]);
     assert!(matches!(
         data.show_batch(0),
-        Err(vision_data::Error::BadOption { option: "rows", .. })
+        Err(vision_data::Error::Option(OptionError { option: "rows", .. }))
     ));
 }
 

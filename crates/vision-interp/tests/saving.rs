@@ -1,6 +1,7 @@
 //! Files are whole or absent, and errors name them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+use vision_base::IoError;
 use std::{fs, path::Path};
 
 use vision_data::Error;
@@ -49,7 +50,7 @@ fn another_extension_is_an_error_that_names_the_file_and_what_is_accepted() {
     for name in ["plot.jpg", "plot", ".png", "plot.png.bak"] {
         let path = folder.path().join(name);
         let error = figure().save(&path).unwrap_err();
-        assert!(matches!(error, Error::FigureExtension { .. }), "{error}");
+        assert!(matches!(error, Error::Figure(vision_figure::Error::Extension { .. })), "{error}");
         let text = error.to_string();
         assert!(
             text.contains(path.to_str().unwrap()) && text.contains(".png or .svg"),
@@ -80,7 +81,7 @@ fn a_folder_that_cannot_take_a_file_is_an_error_that_names_the_file() {
     ] {
         let error = figure().save(&path).unwrap_err();
         assert!(
-            matches!(&error, Error::Io { path: named, .. } if *named == path),
+            matches!(&error, Error::Io(IoError { path: named, .. }) if *named == path),
             "{error}"
         );
         assert!(
@@ -91,7 +92,7 @@ fn a_folder_that_cannot_take_a_file_is_an_error_that_names_the_file() {
     // A folder with the name of the file: nothing is replaced, nothing is left.
     let taken = folder.path().join("taken.png");
     fs::create_dir(&taken).unwrap();
-    assert!(matches!(figure().save(&taken), Err(Error::Io { .. })));
+    assert!(matches!(figure().save(&taken), Err(Error::Io(IoError { .. }))));
     assert_eq!(files(folder.path()), ["file", "taken.png"]);
 }
 
@@ -110,7 +111,7 @@ fn a_read_only_folder_is_an_error_and_the_old_file_stays() {
     }
     let error = figure().save(&path).unwrap_err();
     assert!(
-        matches!(&error, Error::Io { path: named, .. } if *named == path),
+        matches!(&error, Error::Io(IoError { path: named, .. }) if *named == path),
         "{error}"
     );
     assert_eq!(fs::read_to_string(&path).unwrap(), "old");

@@ -3,6 +3,7 @@
 
 mod support;
 
+use vision_base::OptionError;
 use support::{grey, interpretation, names, predictions, texts};
 use vision_data::Targets;
 use vision_interp::{ClassificationInterpretation, Error, LossTitle, TopLossesConfig};
@@ -151,22 +152,22 @@ fn nothing_to_draw_is_an_error() {
     let interp = interpretation(&["3", "7"], &[]);
     assert!(matches!(
         interp.plot_top_losses(9),
-        Err(Error::Data(vision_data::Error::NothingToDraw { .. }))
+        Err(Error::Data(vision_data::Error::Figure(vision_figure::Error::NothingToDraw { .. })))
     ));
     let interp = interpretation(&["3", "7"], &[(0, 0, 1.0)]);
     assert!(matches!(
         interp.plot_top_losses(0),
-        Err(Error::Data(vision_data::Error::NothingToDraw { .. }))
+        Err(Error::Data(vision_data::Error::Figure(vision_figure::Error::NothingToDraw { .. })))
     ));
     let config = TopLossesConfig::new(1).with_cell_size(f32::NAN);
     let error = interp.plot_top_losses_with(&config).unwrap_err();
     assert!(
         matches!(
             error,
-            Error::Data(vision_data::Error::BadOption {
+            Error::Data(vision_data::Error::Option(OptionError {
                 option: "cell_size",
                 ..
-            })
+            }))
         ),
         "{error}"
     );
@@ -180,7 +181,7 @@ fn more_pictures_than_a_file_can_hold_are_an_error() {
     assert!(
         matches!(
             error,
-            Error::Data(vision_data::Error::FigureTooLarge { .. })
+            Error::Data(vision_data::Error::Figure(vision_figure::Error::TooLarge { .. }))
         ),
         "{error}"
     );

@@ -113,9 +113,9 @@ impl ConfusionMatrix {
     pub fn plot(&self, config: &ConfusionPlotConfig) -> Result<Figure> {
         let classes = self.classes().len();
         if classes == 0 {
-            return Err(Error::Figure(vision_figure::Error::NothingToDraw {
+            return Err(Error::Figure(vision_figure::Error::Figure(vision_figure::Error::NothingToDraw {
                 what: "the confusion matrix has no classes",
-            }));
+            })));
         }
         if config.precision > 6 {
             let found = config.precision.to_string();

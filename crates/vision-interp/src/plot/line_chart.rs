@@ -155,7 +155,7 @@ impl LineChart {
         let y = Axis::around(self.y_scale, finite().map(|(_, y)| *y));
         let (Some(x), Some(y)) = (x, y) else {
             let what = "no series has a finite point (and on a logarithmic axis, a positive one)";
-            return Err(Error::Figure(vision_figure::Error::NothingToDraw { what }));
+            return Err(Error::Figure(vision_figure::Error::Figure(vision_figure::Error::NothingToDraw { what })));
         };
         let mut figure = Figure::new(&self.title, self.width, self.height)?;
         let area = self.draw_axes(&mut figure, &x, &y);

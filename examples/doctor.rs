@@ -5,13 +5,14 @@
 //!
 //! Results, in out/doctor: report.html, report.json, quarantine.txt, batch.png, summary.png.
 
-use std::{fs, path::PathBuf};
+use std::fs;
+use std::path::PathBuf;
 
 use clap::Parser;
-use vision::{
-    data::{BadImages, doctor::Doctor, get_transforms, progress::Progress, synthetic},
-    prelude::*,
-};
+use vision::data::doctor::Doctor;
+use vision::data::progress::Progress;
+use vision::data::{BadImages, get_transforms, synthetic};
+use vision::prelude::*;
 
 #[derive(Parser)]
 struct Args {

@@ -2,7 +2,8 @@
 //!
 //!     cargo run --example head_only -- --data mnist_sample.tgz --pretrained weights.safetensors
 
-use std::{error::Error, path::PathBuf};
+use std::error::Error;
+use std::path::PathBuf;
 
 use clap::Parser;
 use vision::prelude::*;

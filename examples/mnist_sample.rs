@@ -4,11 +4,15 @@
 //!
 //! Every code cell of fastai's `vision.learner` page has its line here.
 
-use std::{error::Error, fs, path::PathBuf};
+use std::error::Error;
+use std::fs;
+use std::path::PathBuf;
 
 use clap::Parser;
 use serde_json::json;
-use vision::{data::synthetic, prelude::*, system::peak_memory_bytes};
+use vision::data::synthetic;
+use vision::prelude::*;
+use vision::system::peak_memory_bytes;
 
 /// Train ResNet-18 on MNIST_SAMPLE: 3 against 7.
 #[derive(Parser)]

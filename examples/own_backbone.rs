@@ -4,16 +4,14 @@
 
 use std::error::Error;
 
-use vision::{
-    data::synthetic,
-    learner::{Backbone, Result},
-    models::{
-        Init,
-        layers::{AdaptiveAvgPool2d, BatchNorm, ConvConfig, Layer, Linear, MaxPool2d, Sequential},
-        weights::{self, WeightsFile},
-    },
-    prelude::*,
+use vision::data::synthetic;
+use vision::learner::{Backbone, Result};
+use vision::models::Init;
+use vision::models::layers::{
+    AdaptiveAvgPool2d, BatchNorm, ConvConfig, Layer, Linear, MaxPool2d, Sequential,
 };
+use vision::models::weights::{self, WeightsFile};
+use vision::prelude::*;
 
 struct SmallCnn;
 

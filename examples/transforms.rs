@@ -4,15 +4,15 @@
 //!
 //! Result, in out/transforms: transforms.png.
 
-use std::{env, error::Error, fs, path::Path};
+use std::error::Error;
+use std::path::Path;
+use std::{env, fs};
 
-use vision::{
-    data::{
-        Image, ImageGrid, PaddingMode, Pipeline, Resizing, Transform, TransformConfig, Transforms,
-        transforms::{presize, rand_pad, rand_resize_crop, zoom_crop},
-    },
-    prelude::get_transforms,
+use vision::data::transforms::{presize, rand_pad, rand_resize_crop, zoom_crop};
+use vision::data::{
+    Image, ImageGrid, PaddingMode, Pipeline, Resizing, Transform, TransformConfig, Transforms,
 };
+use vision::prelude::get_transforms;
 
 /// A disc, a square and a checkerboard on a gradient, so that one sees what goes where.
 fn drawn(side: usize) -> vision::Result<Image> {

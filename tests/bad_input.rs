@@ -4,12 +4,11 @@
 
 mod support;
 
-use std::{
-    fs,
-    path::{Path, PathBuf},
-};
+use std::fs;
+use std::path::{Path, PathBuf};
 
-use vision::{learner::Recorder, prelude::*};
+use vision::learner::Recorder;
+use vision::prelude::*;
 
 fn error<T, E: std::fmt::Display>(result: Result<T, E>) -> String {
     match result {
@@ -125,7 +124,8 @@ fn a_bad_picture_is_skipped_and_the_run_goes_on_when_the_user_says_so() {
 #[cfg(target_os = "linux")]
 #[test]
 fn a_path_that_is_not_utf_8_works_and_a_class_that_is_not_is_named() {
-    use std::{ffi::OsStr, os::unix::ffi::OsStrExt};
+    use std::ffi::OsStr;
+    use std::os::unix::ffi::OsStrExt;
     let digits = support::digits(8, 4);
     let odd = digits.dir.path().join(OsStr::from_bytes(b"od\xff"));
     fs::rename(&digits.path, &odd).unwrap();

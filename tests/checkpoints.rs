@@ -5,7 +5,9 @@ mod support;
 
 use std::fs;
 
-use vision::{learner::Error, models::weights, prelude::*};
+use vision::learner::Error;
+use vision::models::weights;
+use vision::prelude::*;
 
 #[test]
 fn a_run_that_was_saved_and_loaded_goes_on_bit_for_bit() {

@@ -8,7 +8,8 @@ mod support;
 
 use std::path::Path;
 
-use vision::{learner::Recorder, prelude::*};
+use vision::learner::Recorder;
+use vision::prelude::*;
 
 /// The devices to compare with the CPU; says so if there is none.
 fn devices() -> Vec<(String, Device)> {

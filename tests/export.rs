@@ -3,20 +3,17 @@
 
 mod support;
 
-use std::{env, fs, path::Path, process::Command};
+use std::path::Path;
+use std::process::Command;
+use std::{env, fs};
 
 use burn::tensor::{Tensor, TensorData};
-use vision::{
-    burn,
-    learner::{Error, Pretrained, create_body, create_head},
-    models::{
-        Arch, Cut, Init,
-        export::Names,
-        state,
-        weights::{WeightsFile, load_into},
-    },
-    prelude::*,
-};
+use vision::burn;
+use vision::learner::{Error, Pretrained, create_body, create_head};
+use vision::models::export::Names;
+use vision::models::weights::{WeightsFile, load_into};
+use vision::models::{Arch, Cut, Init, state};
+use vision::prelude::*;
 
 #[test]
 fn a_learner_leaves_as_onnx_and_onnx_runtime_gives_its_logits() {
@@ -223,10 +220,10 @@ fn a_head_of_ones_own_that_tells_no_layers_is_an_error_that_says_what_to_do() {
 }
 
 mod support_head {
-    use vision::{
-        burn::{self, module::Module, nn, tensor::Tensor},
-        learner::Head,
-    };
+    use vision::burn::module::Module;
+    use vision::burn::tensor::Tensor;
+    use vision::burn::{self, nn};
+    use vision::learner::Head;
 
     #[derive(Module, Debug)]
     pub(crate) struct MeanHead {

@@ -4,13 +4,12 @@
 
 mod support;
 
-use std::{fs, path::Path};
+use std::fs;
+use std::path::Path;
 
-use vision::{
-    data::{BadImages, BatchTransform, TransformConfig, get_transforms},
-    learner::{CacheRefusal, Error, FeatureOrigin},
-    prelude::*,
-};
+use vision::data::{BadImages, BatchTransform, TransformConfig, get_transforms};
+use vision::learner::{CacheRefusal, Error, FeatureOrigin};
+use vision::prelude::*;
 
 fn on(data: ImageDataBunch, arch: Arch) -> Learner {
     let builder = create_cnn(data, arch).pretrained(false).bn_freeze(true);

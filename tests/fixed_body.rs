@@ -3,21 +3,16 @@
 
 mod support;
 
-use std::sync::{
-    Arc,
-    atomic::{AtomicUsize, Ordering},
-};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
 
-use burn::{module::Module, tensor::Tensor};
-use vision::{
-    burn,
-    learner::{Backbone, Body, Callback, Context, Result},
-    models::{
-        Init,
-        layers::{BatchNorm, ConvConfig, Dropout, Layer, Sequential},
-    },
-    prelude::*,
-};
+use burn::module::Module;
+use burn::tensor::Tensor;
+use vision::burn;
+use vision::learner::{Backbone, Body, Callback, Context, Result};
+use vision::models::Init;
+use vision::models::layers::{BatchNorm, ConvConfig, Dropout, Layer, Sequential};
+use vision::prelude::*;
 
 /// How often the body ran with a graph and without.
 #[derive(Clone, Debug, Default)]

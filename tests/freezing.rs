@@ -3,10 +3,8 @@
 
 mod support;
 
-use vision::{
-    learner::{Error, Learner},
-    prelude::*,
-};
+use vision::learner::{Error, Learner};
+use vision::prelude::*;
 
 fn counts(learner: &Learner) -> Vec<usize> {
     let groups = learner.layer_groups();

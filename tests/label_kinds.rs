@@ -3,11 +3,9 @@
 
 mod support;
 
-use vision::{
-    data::{BatchTransform, ClassWeights, Target, TargetKind, Targets},
-    learner::Error,
-    prelude::*,
-};
+use vision::data::{BatchTransform, ClassWeights, Target, TargetKind, Targets};
+use vision::learner::Error;
+use vision::prelude::*;
 
 /// Drawn digits: each has the class of its digit, and `round` as well if it is a 3.
 fn several(digits: &support::Digits, weights: ClassWeights) -> ImageDataBunch {

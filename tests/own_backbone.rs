@@ -3,20 +3,15 @@
 
 mod support;
 
-use burn::{
-    module::Module,
-    nn::{
-        PaddingConfig2d,
-        conv::{Conv2d, Conv2dConfig},
-    },
-    tensor::{Tensor, activation::relu},
-};
-use vision::{
-    burn,
-    learner::{Backbone, Body, Error, Result},
-    models::Init,
-    prelude::*,
-};
+use burn::module::Module;
+use burn::nn::PaddingConfig2d;
+use burn::nn::conv::{Conv2d, Conv2dConfig};
+use burn::tensor::Tensor;
+use burn::tensor::activation::relu;
+use vision::burn;
+use vision::learner::{Backbone, Body, Error, Result};
+use vision::models::Init;
+use vision::prelude::*;
 
 /// Two of Burn's own convolutions: no `Sequential`, no layer of this library.
 #[derive(Module, Debug)]

@@ -3,7 +3,9 @@
 
 mod support;
 
-use vision::{learner::Recorder, models::state::NamedTensor, prelude::*};
+use vision::learner::Recorder;
+use vision::models::state::NamedTensor;
+use vision::prelude::*;
 
 fn run(path: &std::path::Path, seed: u64, workers: usize) -> (Vec<NamedTensor>, Recorder) {
     let data = ImageDataBunch::from_folder(path)

@@ -3,13 +3,14 @@
 
 mod support;
 
-use std::{collections::BTreeMap, path::Path};
+use std::collections::BTreeMap;
+use std::path::Path;
 
 use serde_json::Value;
-use vision::{
-    models::{parity, state::NamedTensor, weights::write_safetensors},
-    prelude::*,
-};
+use vision::models::parity;
+use vision::models::state::NamedTensor;
+use vision::models::weights::write_safetensors;
+use vision::prelude::*;
 
 fn fixture() -> Value {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/training.json");

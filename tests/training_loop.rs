@@ -5,10 +5,8 @@ mod support;
 
 use std::sync::{Arc, Mutex};
 
-use vision::{
-    learner::{Context, Error, Metric, Scores},
-    prelude::*,
-};
+use vision::learner::{Context, Error, Metric, Scores};
+use vision::prelude::*;
 
 #[test]
 fn fit_keeps_rate_and_momentum_constant() {

@@ -4,7 +4,8 @@
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use vision::{data::synthetic, prelude::*};
+use vision::data::synthetic;
+use vision::prelude::*;
 
 /// A folder with drawn 3s and 7s: `train` and `valid` pictures a class.
 pub struct Digits {

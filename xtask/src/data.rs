@@ -4,10 +4,9 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use serde_json::json;
-use vision::{
-    data::{ImageDataBunch, doctor::Doctor, doctor::Severity, items},
-    system,
-};
+use vision::data::doctor::{Doctor, Severity};
+use vision::data::{ImageDataBunch, items};
+use vision::system;
 
 use crate::Result;
 

@@ -1,16 +1,10 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Tensor, TensorData};
-use vision::{
-    data::{
-        cache, device,
-        download::{Download, Fetched, Options},
-    },
-    models::{
-        Arch, Init, parity, state,
-        weights::{self, WeightsFile},
-    },
-};
+use vision::data::download::{Download, Fetched, Options};
+use vision::data::{cache, device};
+use vision::models::weights::{self, WeightsFile};
+use vision::models::{Arch, Init, parity, state};
 
 use crate::Result;
 

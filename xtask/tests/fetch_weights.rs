@@ -4,19 +4,17 @@
 #[path = "../../crates/vision-data/tests/support/mod.rs"]
 mod support;
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::Path,
-    process::{Command, Output, Stdio},
-    sync::OnceLock,
-    thread,
-    time::Duration,
-};
+use std::collections::BTreeMap;
+use std::path::Path;
+use std::process::{Command, Output, Stdio};
+use std::sync::OnceLock;
+use std::time::Duration;
+use std::{fs, thread};
 
 use sha2::{Digest, Sha256};
 use support::{Server, nobody, put, reply, reply_all, reply_range, tree};
-use vision::models::{Arch, Init, state, weights::write_safetensors};
+use vision::models::weights::write_safetensors;
+use vision::models::{Arch, Init, state};
 
 /// A ResNet-18 of two classes with random weights, as safetensors, and its name with its hash.
 fn resnet() -> &'static (String, Vec<u8>) {

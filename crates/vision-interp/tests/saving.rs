@@ -1,7 +1,8 @@
 //! Files are whole or absent, and errors name them.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::{fs, path::Path};
+use std::fs;
+use std::path::Path;
 
 use vision_data::Error;
 use vision_interp::{ConfusionMatrix, ConfusionPlotConfig, Figure};

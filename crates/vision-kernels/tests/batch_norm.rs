@@ -6,13 +6,11 @@ mod support;
 
 use proptest::prelude::*;
 use support::{ISAS, Random, close, same_on_any_threads, wide};
-use vision_kernels::{
-    Isa, ShapeError,
-    batch_norm::{
-        BatchNorm, Forward, Stats, batch_norm_backward, batch_norm_eval, batch_norm_eval_backward,
-        batch_norm_train, scale_shift,
-    },
+use vision_kernels::batch_norm::{
+    BatchNorm, Forward, Stats, batch_norm_backward, batch_norm_eval, batch_norm_eval_backward,
+    batch_norm_train, scale_shift,
 };
+use vision_kernels::{Isa, ShapeError};
 
 /// Inputs of one batch normalisation.
 #[derive(Clone)]

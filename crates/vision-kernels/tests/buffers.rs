@@ -3,6 +3,7 @@
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use vision_kernels::buffers::{self, Buffer};
 
 const LARGE: usize = 1 << 20;

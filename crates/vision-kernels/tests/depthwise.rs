@@ -6,11 +6,11 @@ mod support;
 
 use proptest::prelude::*;
 use support::{ISAS, Random, close, same_on_any_threads};
-use vision_kernels::{
-    Isa, ShapeError,
-    conv::Epilogue,
-    depthwise::{DepthwiseShape, depthwise, depthwise_backward_input, depthwise_backward_weight},
+use vision_kernels::conv::Epilogue;
+use vision_kernels::depthwise::{
+    DepthwiseShape, depthwise, depthwise_backward_input, depthwise_backward_weight,
 };
+use vision_kernels::{Isa, ShapeError};
 
 fn shape(
     [batch, height, width, channels]: [usize; 4],

@@ -6,7 +6,8 @@ mod support;
 
 use proptest::prelude::*;
 use support::{ISAS, Random, close, same_on_any_threads, wide};
-use vision_kernels::{Isa, linear::Linear};
+use vision_kernels::Isa;
+use vision_kernels::linear::Linear;
 
 /// `a · b` for `[rows, inner]` and `[inner, columns]` that are read by functions of row and column.
 fn product(
@@ -134,7 +135,8 @@ fn wrong_lengths_are_errors_that_name_the_argument() {
 #[cfg(feature = "flex")]
 #[test]
 fn as_an_operation_it_is_burns_with_and_without_gradients() {
-    use burn::tensor::{Device, Tensor, TensorData, module::linear};
+    use burn::tensor::module::linear;
+    use burn::tensor::{Device, Tensor, TensorData};
     use vision_kernels::ops;
 
     let values = |tensor: Tensor<2>| tensor.into_data().try_to_vec::<f32>().unwrap();

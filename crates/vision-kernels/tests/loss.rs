@@ -7,10 +7,8 @@ mod support;
 use proptest::prelude::*;
 use serde_json::Value;
 use support::{Random, close, same_on_any_threads, wide};
-use vision_kernels::{
-    Isa, ShapeError,
-    loss::{CrossEntropy, binary_cross_entropy},
-};
+use vision_kernels::loss::{CrossEntropy, binary_cross_entropy};
+use vision_kernels::{Isa, ShapeError};
 
 /// The loss of one item by its definition: `wanted` is what each class's -log p is multiplied with.
 fn surprise(logits: &[f64], wanted: &[f64]) -> f64 {

@@ -5,12 +5,10 @@
 
 mod support;
 
-use burn::tensor::{
-    Device, Tensor, TensorData,
-    activation::{relu, relu6},
-    module::{avg_pool2d, batch_norm, batch_norm_train, max_pool2d},
-    ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions},
-};
+use burn::tensor::activation::{relu, relu6};
+use burn::tensor::module::{avg_pool2d, batch_norm, batch_norm_train, max_pool2d};
+use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
+use burn::tensor::{Device, Tensor, TensorData};
 use proptest::prelude::*;
 use support::{Random, close, wide};
 use vision_kernels::ops::{self, BatchNormEval, Conv, MaxPool, MeanPool, WeightCache};

@@ -6,14 +6,14 @@ mod support;
 
 use proptest::prelude::*;
 use support::{ISAS, Random, close, same_on_any_threads};
-use vision_kernels::{
-    Isa, ShapeError,
-    global_pool::{concat_pool, concat_pool_backward, mean_pool, mean_pool_backward},
-    pool::{
-        Activations, MaxPool, MeanPool, max_pool, max_pool_backward, mean_windows,
-        mean_windows_backward,
-    },
+use vision_kernels::global_pool::{
+    concat_pool, concat_pool_backward, mean_pool, mean_pool_backward,
 };
+use vision_kernels::pool::{
+    Activations, MaxPool, MeanPool, max_pool, max_pool_backward, mean_windows,
+    mean_windows_backward,
+};
+use vision_kernels::{Isa, ShapeError};
 
 /// `[batch, height, width, channels]`.
 fn shape([batch, height, width, channels]: [usize; 4]) -> Activations {

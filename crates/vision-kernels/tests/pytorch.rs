@@ -6,23 +6,23 @@ mod support;
 
 use serde_json::Value;
 use support::{ISAS, close};
-use vision_kernels::{
-    activation::{relu, relu_backward, relu6, relu6_backward},
-    adam::Adam,
-    batch_norm::{
-        BatchNorm, Forward, Stats, batch_norm_backward, batch_norm_eval, batch_norm_eval_backward,
-        batch_norm_train,
-    },
-    conv::{
-        Algorithm, ConvShape, Epilogue, PackedWeights, conv2d_backward_input_packed,
-        conv2d_backward_weight_by, conv2d_packed,
-    },
-    depthwise::{DepthwiseShape, depthwise, depthwise_backward_input, depthwise_backward_weight},
-    global_pool::{concat_pool, concat_pool_backward},
-    pool::{
-        Activations, MaxPool, MeanPool, max_pool, max_pool_backward, mean_windows,
-        mean_windows_backward,
-    },
+use vision_kernels::activation::{relu, relu_backward, relu6, relu6_backward};
+use vision_kernels::adam::Adam;
+use vision_kernels::batch_norm::{
+    BatchNorm, Forward, Stats, batch_norm_backward, batch_norm_eval, batch_norm_eval_backward,
+    batch_norm_train,
+};
+use vision_kernels::conv::{
+    Algorithm, ConvShape, Epilogue, PackedWeights, conv2d_backward_input_packed,
+    conv2d_backward_weight_by, conv2d_packed,
+};
+use vision_kernels::depthwise::{
+    DepthwiseShape, depthwise, depthwise_backward_input, depthwise_backward_weight,
+};
+use vision_kernels::global_pool::{concat_pool, concat_pool_backward};
+use vision_kernels::pool::{
+    Activations, MaxPool, MeanPool, max_pool, max_pool_backward, mean_windows,
+    mean_windows_backward,
 };
 
 /// The cases of one kernel.

@@ -6,11 +6,9 @@ mod support;
 
 use proptest::prelude::*;
 use support::{ISAS, Random, close, same_on_any_threads, wide};
-use vision_kernels::{
-    Isa, ShapeError,
-    activation::{add_relu, relu, relu_backward, relu6, relu6_backward},
-    adam::Adam,
-};
+use vision_kernels::activation::{add_relu, relu, relu_backward, relu6, relu6_backward};
+use vision_kernels::adam::Adam;
+use vision_kernels::{Isa, ShapeError};
 
 /// Three steps by the definition.
 fn steps(adam: &Adam, p: &mut [f64], gradients: &[Vec<f32>; 3]) {

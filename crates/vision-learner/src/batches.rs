@@ -5,13 +5,11 @@ use std::time::Duration;
 use burn::tensor::{Device, Tensor};
 use vision_data::{Batch, DatasetType, ImageDataBunch, Loader, Mixed, Targets};
 
-use crate::{
-    Result,
-    features::{FeatureBatch, FeatureBatches, FeatureCache},
-    model::AnyModel,
-    target::TargetTensor,
-    train::PictureLimits,
-};
+use crate::Result;
+use crate::features::{FeatureBatch, FeatureBatches, FeatureCache};
+use crate::model::AnyModel;
+use crate::target::TargetTensor;
+use crate::train::PictureLimits;
 
 /// The batches of an epoch.
 #[derive(Debug)]

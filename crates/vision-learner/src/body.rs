@@ -3,13 +3,12 @@
 use std::path::{Path, PathBuf};
 
 use vision_data::{Device, cache};
-use vision_models::{
-    Arch, Cut, Init,
-    layers::Sequential,
-    weights::{self, LoadReport, WeightsFile},
-};
+use vision_models::layers::Sequential;
+use vision_models::weights::{self, LoadReport, WeightsFile};
+use vision_models::{Arch, Cut, Init};
 
-use crate::{Error, Result, cnn::Body};
+use crate::cnn::Body;
+use crate::{Error, Result};
 
 /// Where a backbone's weights come from.
 ///

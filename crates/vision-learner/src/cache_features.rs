@@ -1,10 +1,8 @@
 //! Keeping the outputs of a frozen body, so that an epoch costs no more than the head.
 
-use std::{
-    fmt, fs, io,
-    path::{Path, PathBuf},
-    time::{Instant, SystemTime},
-};
+use std::path::{Path, PathBuf};
+use std::time::{Instant, SystemTime};
+use std::{fmt, fs, io};
 
 use burn::tensor::Tensor;
 use sha2::{Digest, Sha256};
@@ -13,14 +11,12 @@ use vision_data::{DatasetType, Transform, device};
 use vision_kernels::ops;
 use vision_models::state::values;
 
-use crate::{
-    Error, Result,
-    cnn::{InferenceBody, TwoParts},
-    feature_file::{self, hash_values},
-    features::{FeatureCache, Key, Rows},
-    learner::Learner,
-    model::in_body,
-};
+use crate::cnn::{InferenceBody, TwoParts};
+use crate::feature_file::{self, hash_values};
+use crate::features::{FeatureCache, Key, Rows};
+use crate::learner::Learner;
+use crate::model::in_body;
+use crate::{Error, Result};
 
 /// Why the outputs of a body cannot be kept.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -5,7 +5,10 @@ use std::time::Duration;
 use burn::tensor::{Gradients, Tensor};
 use vision_data::ImageDataBunch;
 
-use crate::{Result, model::AnyModel, optim::GroupedOptimizer, target::TargetTensor};
+use crate::Result;
+use crate::model::AnyModel;
+use crate::optim::GroupedOptimizer;
+use crate::target::TargetTensor;
 
 /// Something that happens during training: the recorder, the schedule and the progress display are
 /// callbacks, and so is what a user adds.

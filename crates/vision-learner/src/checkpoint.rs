@@ -5,27 +5,21 @@
 //! in the header's metadata. A copy of the manifest lies beside it as `<name>.json`, for people; loading
 //! does not read it.
 
-use std::{
-    collections::{BTreeMap, HashMap},
-    fs,
-    path::{Path, PathBuf},
-};
+use std::collections::{BTreeMap, HashMap};
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
 use vision_data::Stats;
 use vision_data::shown::{listed, shown};
-use vision_models::{
-    state::values,
-    weights::{LoadReport, WeightsFile, write_atomic, write_safetensors},
-};
+use vision_models::state::values;
+use vision_models::weights::{LoadReport, WeightsFile, write_atomic, write_safetensors};
 
-use crate::{
-    Error, Result,
-    learner::Learner,
-    loading::{absent_biases, compare},
-    optim::{GroupedOptimizer, Hyper, ParamState},
-};
+use crate::learner::Learner;
+use crate::loading::{absent_biases, compare};
+use crate::optim::{GroupedOptimizer, Hyper, ParamState};
+use crate::{Error, Result};
 
 /// The metadata key of the manifest.
 const KEY: &str = "vision";

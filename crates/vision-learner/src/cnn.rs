@@ -1,11 +1,9 @@
 //! A classifier in two parts: the body of a backbone and a head.
 
-use burn::{
-    module::{
-        Content, Devices, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor,
-    },
-    tensor::{Device, Tensor},
+use burn::module::{
+    Content, Devices, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor,
 };
+use burn::tensor::{Device, Tensor};
 use vision_models::layers::{Layer, Sequential};
 
 /// A network that maps pictures to logits; what a [`Learner`](crate::Learner) trains.

@@ -4,30 +4,29 @@ use std::path::PathBuf;
 
 use vision_data::ImageDataBunch;
 use vision_data::shown::shown;
-use vision_models::{
-    Cut, Init,
-    layers::{RandomStream, Sequential},
-    state::Start,
-};
+use vision_models::layers::{RandomStream, Sequential};
+use vision_models::state::Start;
+use vision_models::{Cut, Init};
 
-use crate::{
-    Error, Result, WeightDecay,
-    body::{Backbone, Pretrained},
-    callback::Callback,
-    cnn::{Cnn, Head, Model},
-    head::{HeadConfig, Ps, create_head},
-    learner::Learner,
-    loss::{self, Loss},
-    metrics::Metric,
-    model::boxed,
-    optim::{Adam, Optimizer},
-};
+use crate::body::{Backbone, Pretrained};
+use crate::callback::Callback;
+use crate::cnn::{Cnn, Head, Model};
+use crate::head::{HeadConfig, Ps, create_head};
+use crate::learner::Learner;
+use crate::loss::{self, Loss};
+use crate::metrics::Metric;
+use crate::model::boxed;
+use crate::optim::{Adam, Optimizer};
+use crate::{Error, Result, WeightDecay};
 
 mod sealed {
     use vision_data::ImageDataBunch;
-    use vision_models::{Init, layers::RandomStream, weights::LoadReport};
+    use vision_models::Init;
+    use vision_models::layers::RandomStream;
+    use vision_models::weights::LoadReport;
 
-    use crate::{Result, model::AnyModel};
+    use crate::Result;
+    use crate::model::AnyModel;
 
     /// What a [`Plan`] makes.
     #[allow(missing_debug_implementations)] // private; a boxed model has nothing to print

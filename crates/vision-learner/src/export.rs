@@ -4,12 +4,13 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use vision_data::TargetKind;
-use vision_models::{
-    Arch, Init,
-    export::{ExportReport, Names, OnnxConfig, export_onnx, export_safetensors_with},
+use vision_models::export::{
+    ExportReport, Names, OnnxConfig, export_onnx, export_safetensors_with,
 };
+use vision_models::{Arch, Init};
 
-use crate::{Error, Result, learner::Learner};
+use crate::learner::Learner;
+use crate::{Error, Result};
 
 impl Learner {
     /// Writes body and head as one ONNX model, from pictures `[batch, 3, height, width]` to logits

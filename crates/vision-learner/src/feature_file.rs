@@ -1,21 +1,15 @@
 //! Kept features in a file: one safetensors file a key, which holds numbers and nothing else.
 
-use std::{
-    collections::BTreeMap,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
-use vision_models::{
-    state::NamedTensor,
-    weights::{WeightsFile, write_safetensors},
-};
+use vision_models::state::NamedTensor;
+use vision_models::weights::{WeightsFile, write_safetensors};
 
-use crate::{
-    Result,
-    features::{FeatureCache, Key, Rows},
-};
+use crate::Result;
+use crate::features::{FeatureCache, Key, Rows};
 
 /// The metadata key of the manifest.
 const KEY: &str = "vision.features";

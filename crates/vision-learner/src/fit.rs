@@ -1,6 +1,8 @@
 //! What a fit looks like.
 
-use crate::{Error, LearningRate, Result, WeightDecay, callback::Callback, schedule::OneCycle};
+use crate::callback::Callback;
+use crate::schedule::OneCycle;
+use crate::{Error, LearningRate, Result, WeightDecay};
 
 /// Length, rates and schedule of one fit, for [`Learner::fit_with`](crate::Learner::fit_with).
 ///

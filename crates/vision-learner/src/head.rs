@@ -1,11 +1,9 @@
 //! The new head that replaces an architecture's own classifier.
 
-use vision_models::{
-    Init,
-    layers::{
-        AdaptiveAvgPool2d, AdaptiveConcatPool2d, BatchNorm, Dropout, Layer, Linear, RandomStream,
-        Sequential,
-    },
+use vision_models::Init;
+use vision_models::layers::{
+    AdaptiveAvgPool2d, AdaptiveConcatPool2d, BatchNorm, Dropout, Layer, Linear, RandomStream,
+    Sequential,
 };
 
 use crate::{Error, Result};

@@ -1,32 +1,29 @@
 //! The learner: data, model, loss and optimizer in one, with everything that can be done to them.
 
-use std::{collections::HashSet, path::PathBuf, time::SystemTime};
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::time::SystemTime;
 
 use burn::tensor::Tensor;
 use vision_data::{DatasetType, Image, ImageDataBunch, Targets};
-use vision_models::{
-    layers::RandomStream,
-    state::{Entry, NamedTensor, values},
-    weights::LoadReport,
-};
+use vision_models::layers::RandomStream;
+use vision_models::state::{Entry, NamedTensor, values};
+use vision_models::weights::LoadReport;
 
-use crate::{
-    Error, LearningRate, Result,
-    batches::{AnyBatch, Batches},
-    callback::{Callback, Context, Scheduler, State},
-    cnn::Model,
-    create::{LearnerBuilder, ModelPlan, Parts, Settings},
-    features::FeatureCache,
-    fit::FitConfig,
-    groups,
-    metrics::Metric,
-    model::AnyModel,
-    optim::GroupedOptimizer,
-    predictions::{Prediction, Predictions},
-    progress::Progress,
-    recorder::{Recorder, Recording},
-    train::{PictureLimits, Run, Scoring, check_outputs, scalar},
-};
+use crate::batches::{AnyBatch, Batches};
+use crate::callback::{Callback, Context, Scheduler, State};
+use crate::cnn::Model;
+use crate::create::{LearnerBuilder, ModelPlan, Parts, Settings};
+use crate::features::FeatureCache;
+use crate::fit::FitConfig;
+use crate::metrics::Metric;
+use crate::model::AnyModel;
+use crate::optim::GroupedOptimizer;
+use crate::predictions::{Prediction, Predictions};
+use crate::progress::Progress;
+use crate::recorder::{Recorder, Recording};
+use crate::train::{PictureLimits, Run, Scoring, check_outputs, scalar};
+use crate::{Error, LearningRate, Result, groups};
 
 /// Data, model, loss and optimizer in one.
 ///

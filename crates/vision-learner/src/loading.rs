@@ -1,13 +1,13 @@
 //! Weights of another head, or of another program, into a learner.
 
-use std::{collections::HashMap, path::Path};
+use std::collections::HashMap;
+use std::path::Path;
 
-use vision_models::{
-    state::Entry,
-    weights::{LoadReport, WeightsFile},
-};
+use vision_models::state::Entry;
+use vision_models::weights::{LoadReport, WeightsFile};
 
-use crate::{Result, learner::Learner};
+use crate::Result;
+use crate::learner::Learner;
 
 impl Learner {
     /// Loads the body of a file with fastai's names, and as much of the head as fits: for a checkpoint of

@@ -1,13 +1,12 @@
 //! Losses, each with the activation that turns outputs into what `predict` shows.
 
-use burn::tensor::{
-    Int, Tensor, TensorData,
-    activation::{sigmoid, softmax},
-};
+use burn::tensor::activation::{sigmoid, softmax};
+use burn::tensor::{Int, Tensor, TensorData};
 use vision_data::{ImageDataBunch, Mixed, TargetKind};
 use vision_kernels::ops;
 
-use crate::{Error, Result, target::TargetTensor};
+use crate::target::TargetTensor;
+use crate::{Error, Result};
 
 /// What training minimises.
 ///

@@ -2,13 +2,11 @@
 
 use std::{fmt, mem};
 
-use crate::{
-    Error, Learner, Result, WeightDecay,
-    callback::{Callback, Context},
-    fit::FitConfig,
-    recorder::Recorder,
-    schedule::Annealing,
-};
+use crate::callback::{Callback, Context};
+use crate::fit::FitConfig;
+use crate::recorder::Recorder;
+use crate::schedule::Annealing;
+use crate::{Error, Learner, Result, WeightDecay};
 
 /// How to look for a learning rate, for [`Learner::lr_find_with`]. The defaults are fastai's.
 ///

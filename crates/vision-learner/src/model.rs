@@ -1,19 +1,13 @@
 //! A model whose type is forgotten, so that `Learner` needs no type parameter.
 
-use burn::{
-    module::{ParamGroup, ParamId},
-    tensor::{Gradients, Tensor},
-};
-use vision_models::{
-    layers::Sequential,
-    mode::{self, Mode},
-    state::{self, Entry, NamedTensor, Start},
-};
+use burn::module::{ParamGroup, ParamId};
+use burn::tensor::{Gradients, Tensor};
+use vision_models::layers::Sequential;
+use vision_models::mode::{self, Mode};
+use vision_models::state::{self, Entry, NamedTensor, Start};
 
-use crate::{
-    cnn::{InferenceBody, Model, TwoParts},
-    optim::GroupedOptimizer,
-};
+use crate::cnn::{InferenceBody, Model, TwoParts};
+use crate::optim::GroupedOptimizer;
 
 /// What the learner asks of a model. One implementation, for every [`Model`].
 pub(crate) trait AnyModel: Send {

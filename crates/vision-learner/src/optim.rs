@@ -5,12 +5,11 @@
 //! momentum at every step, and a checkpoint must say what it could not restore, so the loop over
 //! parameters is here (`docs/design/training-loop.md`).
 
-use std::{collections::HashMap, fmt};
+use std::collections::HashMap;
+use std::fmt;
 
-use burn::{
-    module::{Module, ModuleMapper, Param, ParamId},
-    tensor::{Gradients, Tensor},
-};
+use burn::module::{Module, ModuleMapper, Param, ParamId};
+use burn::tensor::{Gradients, Tensor};
 use serde::{Deserialize, Serialize};
 use vision_kernels::{adam, ops};
 use vision_models::state::Entry;

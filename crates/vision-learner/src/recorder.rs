@@ -1,11 +1,10 @@
 //! What happened during training, by batch and by epoch.
 
-use std::{fmt::Write as _, time::Instant};
+use std::fmt::Write as _;
+use std::time::Instant;
 
-use crate::{
-    Result,
-    callback::{Callback, Context},
-};
+use crate::Result;
+use crate::callback::{Callback, Context};
 
 /// One row of the table that training prints.
 #[derive(Clone, Debug, PartialEq)]

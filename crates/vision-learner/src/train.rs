@@ -2,17 +2,16 @@
 
 use burn::tensor::Tensor;
 use vision_data::{DatasetType, Device, ImageDataBunch, Targets};
-use vision_models::{layers::RandomStream, state::values};
+use vision_models::layers::RandomStream;
+use vision_models::state::values;
 
-use crate::{
-    Error, Result,
-    batches::{AnyBatch, Batches},
-    callback::{Callback, Context},
-    features::FeatureCache,
-    loss::Loss,
-    metrics::{Metric, Scores},
-    model::AnyModel,
-};
+use crate::batches::{AnyBatch, Batches};
+use crate::callback::{Callback, Context};
+use crate::features::FeatureCache;
+use crate::loss::Loss;
+use crate::metrics::{Metric, Scores};
+use crate::model::AnyModel;
+use crate::{Error, Result};
 
 /// The parts of a learner that a run needs beside the context.
 pub(crate) struct Run<'a> {

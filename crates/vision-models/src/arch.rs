@@ -1,9 +1,13 @@
 //! What the library knows about an architecture, and how one is found by its name.
 
-use std::{fmt, str::FromStr};
+use std::fmt;
+use std::str::FromStr;
 
 pub use crate::archs::Arch;
-use crate::{Error, Result, init::Init, layers::Sequential, parity::Tolerances};
+use crate::init::Init;
+use crate::layers::Sequential;
+use crate::parity::Tolerances;
+use crate::{Error, Result};
 
 /// What the library knows about an architecture: its entry in the registry.
 #[derive(Clone, Debug)]

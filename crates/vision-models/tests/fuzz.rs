@@ -13,13 +13,11 @@
 
 mod support;
 
-use std::{
-    env, fs,
-    io::Read,
-    panic::{AssertUnwindSafe, catch_unwind},
-    path::Path,
-    time::{Duration, Instant},
-};
+use std::io::Read;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::Path;
+use std::time::{Duration, Instant};
+use std::{env, fs};
 
 use support::{MEMORY, PATIENCE, archive, clock, fixture, peak_memory, read};
 use vision_models::parity::uniform;

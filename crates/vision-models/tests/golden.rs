@@ -5,12 +5,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use burn::tensor::Tensor;
-use vision_models::{
-    Arch, Cut, Error, Init,
-    layers::{AdaptiveConcatPool2d, Layer, Sequential},
-    parity::{fill, filled},
-    state::{self, values},
-};
+use vision_models::layers::{AdaptiveConcatPool2d, Layer, Sequential};
+use vision_models::parity::{fill, filled};
+use vision_models::state::{self, values};
+use vision_models::{Arch, Cut, Error, Init};
 
 /// A row of fastai's table for two classes and the default head.
 struct Row {

@@ -4,14 +4,13 @@
 
 mod support;
 
-use std::{
-    fs,
-    io::{Seek, SeekFrom, Write},
-    path::Path,
-};
+use std::fs;
+use std::io::{Seek, SeekFrom, Write};
+use std::path::Path;
 
 use support::{MEMORY, PATIENCE, archive, clock, fixture, peak_memory, read};
-use vision_models::{Error, weights::WeightsFile};
+use vision_models::Error;
+use vision_models::weights::WeightsFile;
 use zip::CompressionMethod;
 
 /// The error of a file, which must come within a second and within the memory limit, and name the file.

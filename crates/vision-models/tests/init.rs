@@ -2,11 +2,9 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use vision_models::{
-    Arch, Init, WeightInit,
-    layers::{ConvConfig, Linear},
-    state::{self, values},
-};
+use vision_models::layers::{ConvConfig, Linear};
+use vision_models::state::{self, values};
+use vision_models::{Arch, Init, WeightInit};
 
 fn init(seed: u64) -> Init {
     Init::new(seed, &vision_models::test_device())

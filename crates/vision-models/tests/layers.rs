@@ -7,20 +7,16 @@
 
 use std::collections::BTreeMap;
 
-use burn::{
-    module::{Module, ModuleVisitor, Param},
-    tensor::{Device, Gradients, Tensor, TensorData},
-};
+use burn::module::{Module, ModuleVisitor, Param};
+use burn::tensor::{Device, Gradients, Tensor, TensorData};
 use serde::Deserialize;
-use vision_models::{
-    Init,
-    layers::{
-        AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, BatchNorm, ConvConfig, Dropout, Layer,
-        Linear, MaxPool2d, RandomStream,
-    },
-    parity::fill,
-    state::{self, values},
+use vision_models::Init;
+use vision_models::layers::{
+    AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, BatchNorm, ConvConfig, Dropout, Layer,
+    Linear, MaxPool2d, RandomStream,
 };
+use vision_models::parity::fill;
+use vision_models::state::{self, values};
 
 #[derive(Deserialize)]
 struct Fixture {

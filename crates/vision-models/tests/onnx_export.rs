@@ -2,23 +2,20 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::{env, fs, path::Path, process::Command};
+use std::path::Path;
+use std::process::Command;
+use std::{env, fs};
 
-use burn::{
-    module::Module,
-    tensor::{Tensor, TensorData},
-};
+use burn::module::Module;
+use burn::tensor::{Tensor, TensorData};
 use serde_json::{Value, json};
-use vision_models::{
-    Arch, Cut, Error, Init,
-    export::{OnnxConfig, export_onnx, export_safetensors},
-    layers::{
-        AdaptiveAvgPool2d, AdaptiveConcatPool2d, BatchNorm, ConvConfig, Dropout, Layer, Linear,
-        MaxPool2d, RandomStream, Sequential,
-    },
-    state,
-    weights::{Format, WeightsFile, load_into},
+use vision_models::export::{OnnxConfig, export_onnx, export_safetensors};
+use vision_models::layers::{
+    AdaptiveAvgPool2d, AdaptiveConcatPool2d, BatchNorm, ConvConfig, Dropout, Layer, Linear,
+    MaxPool2d, RandomStream, Sequential,
 };
+use vision_models::weights::{Format, WeightsFile, load_into};
+use vision_models::{Arch, Cut, Error, Init, state};
 
 /// Values in [-1, 1] that look random and are the same everywhere.
 fn noise(n: usize, seed: u64) -> Vec<f32> {

@@ -4,19 +4,15 @@
 
 mod support;
 
-use std::{
-    env, fs,
-    panic::catch_unwind,
-    path::{Path, PathBuf},
-    time::{Duration, Instant},
-};
+use std::panic::catch_unwind;
+use std::path::{Path, PathBuf};
+use std::time::{Duration, Instant};
+use std::{env, fs};
 
 use support::{MEMORY, PATIENCE, clock, peak_memory};
-use vision_models::{
-    Error, Init,
-    layers::{BatchNorm, ConvConfig, Layer, Linear, Sequential},
-    weights::{Format, WeightsFile, load_layers},
-};
+use vision_models::layers::{BatchNorm, ConvConfig, Layer, Linear, Sequential};
+use vision_models::weights::{Format, WeightsFile, load_layers};
+use vision_models::{Error, Init};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -2,20 +2,17 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::{
-    env, fs,
-    path::{Path, PathBuf},
-    process::Command,
-};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::{env, fs};
 
 use burn::tensor::{Tensor, TensorData};
 use serde_json::Value;
-use vision_models::{
-    Arch, Error, Init,
-    layers::{AdaptiveAvgPool2d, BatchNorm, ConvConfig, Layer, Linear, MaxPool2d, Sequential},
-    state,
-    weights::{Format, LoadReport, WeightsFile, load_into, load_layers},
+use vision_models::layers::{
+    AdaptiveAvgPool2d, BatchNorm, ConvConfig, Layer, Linear, MaxPool2d, Sequential,
 };
+use vision_models::weights::{Format, LoadReport, WeightsFile, load_into, load_layers};
+use vision_models::{Arch, Error, Init, state};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -4,10 +4,8 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use vision_models::{
-    Arch, Error,
-    parity::{self, Deviation, Reference},
-};
+use vision_models::parity::{self, Deviation, Reference};
+use vision_models::{Arch, Error};
 
 const FIXTURE: &str = include_str!("fixtures/parity.json");
 

@@ -4,17 +4,13 @@
 
 use std::collections::BTreeMap;
 
-use burn::{
-    module::{Module, ParamGroup},
-    tensor::Tensor,
-};
+use burn::module::{Module, ParamGroup};
+use burn::tensor::Tensor;
 use serde::Deserialize;
-use vision_models::{
-    Arch, Init,
-    layers::{BatchNorm, Layer, Linear, Sequential},
-    parity::filled,
-    state::{self, NamedTensor},
-};
+use vision_models::layers::{BatchNorm, Layer, Linear, Sequential};
+use vision_models::parity::filled;
+use vision_models::state::{self, NamedTensor};
+use vision_models::{Arch, Init};
 
 fn small(seed: u64) -> Sequential {
     let init = &mut Init::new(seed, &vision_models::test_device());

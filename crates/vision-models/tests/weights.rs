@@ -2,20 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::{
-    collections::BTreeMap,
-    fs,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use burn::tensor::{Tensor, TensorData};
 use serde_json::Value;
-use vision_models::{
-    Arch, Error, Init,
-    layers::{AdaptiveAvgPool2d, BatchNorm, ConvConfig, Layer, Linear, Sequential},
-    state::{self, NamedTensor},
-    weights::{self, Format, LoadReport, WeightsFile, write_atomic, write_safetensors},
+use vision_models::layers::{AdaptiveAvgPool2d, BatchNorm, ConvConfig, Layer, Linear, Sequential};
+use vision_models::state::{self, NamedTensor};
+use vision_models::weights::{
+    self, Format, LoadReport, WeightsFile, write_atomic, write_safetensors,
 };
+use vision_models::{Arch, Error, Init};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))

@@ -5,17 +5,16 @@ mod work;
 
 use std::path::PathBuf;
 
-use serde_json::json;
-use vision::{
-    data::device,
-    kernels::{conv::Accuracy, ops},
-    models::Arch,
-};
-
-use crate::Result;
 use loader::Kind;
 use measurement::{Measurement, median};
+use serde_json::json;
+use vision::data::device;
+use vision::kernels::conv::Accuracy;
+use vision::kernels::ops;
+use vision::models::Arch;
 use work::What;
+
+use crate::Result;
 
 /// What convolutions may give of their accuracy for speed.
 #[derive(Clone, Copy, clap::ValueEnum)]

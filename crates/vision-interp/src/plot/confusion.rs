@@ -1,10 +1,10 @@
 //! The confusion matrix as a heat map.
 
 use image::RgbImage;
-
 use vision_data::figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, width};
 
-use super::{check_length, colour::blues, decimals};
+use super::colour::blues;
+use super::{check_length, decimals};
 use crate::{ConfusionMatrix, Error, Figure, Result};
 
 const TITLE: f32 = 16.0;

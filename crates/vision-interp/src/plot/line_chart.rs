@@ -2,8 +2,10 @@
 
 use vision_data::figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, width};
 
+use super::axis::Axis;
 pub use super::axis::Scale;
-use super::{axis::Axis, check_length, colour::CYCLE};
+use super::check_length;
+use super::colour::CYCLE;
 use crate::{Error, Figure, Result};
 
 const TITLE: f32 = 16.0;

@@ -32,9 +32,10 @@ mod forward;
 mod mask;
 mod sums;
 
-use crate::error::{ShapeError, check_len};
 pub use backward::{Forward, ParamGrads, batch_norm_backward, batch_norm_eval_backward};
 pub use forward::{batch_norm_eval, batch_norm_train, scale_shift};
+
+use crate::error::{ShapeError, check_len};
 
 /// A batch normalisation over the last dimension.
 #[derive(Clone, Copy, Debug, PartialEq)]

@@ -53,10 +53,9 @@ mod winograd;
 
 pub use algorithm::{Accuracy, Algorithm, Pass, algorithm};
 pub use epilogue::Epilogue;
+pub(crate) use pack::Direction;
 pub use packed::PackedWeights;
 pub use shape::ConvShape;
-
-pub(crate) use pack::Direction;
 use winograd::{F2, F4};
 
 use crate::error::{ShapeError, check_len};

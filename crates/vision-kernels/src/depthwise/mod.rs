@@ -36,14 +36,12 @@ mod links;
 mod shape;
 mod weight;
 
+use links::Links;
 pub use shape::DepthwiseShape;
 
-use crate::{
-    Isa,
-    conv::Epilogue,
-    error::{ShapeError, check_len},
-};
-use links::Links;
+use crate::Isa;
+use crate::conv::Epilogue;
+use crate::error::{ShapeError, check_len};
 
 /// `y = x * w`, then the epilogue. Every value of `y` is written.
 ///

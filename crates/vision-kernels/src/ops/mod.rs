@@ -19,18 +19,15 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
 use burn::tensor::{Int, Tensor, TensorData};
+pub use cache::WeightCache;
 
+use crate::adam::Adam;
 #[cfg(feature = "flex")]
 use crate::batch_norm::Stats;
-use crate::{
-    adam::Adam,
-    buffers::Buffer,
-    conv::Accuracy,
-    error::{ShapeError, check_len},
-};
-
+use crate::buffers::Buffer;
+use crate::conv::Accuracy;
+use crate::error::{ShapeError, check_len};
 pub use crate::pool::MeanPool;
-pub use cache::WeightCache;
 
 mod cache;
 #[cfg(feature = "flex")]

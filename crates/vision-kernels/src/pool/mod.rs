@@ -22,11 +22,13 @@ mod backward;
 mod forward;
 mod mean;
 
-use crate::error::{ShapeError, check_len};
+use std::ops::Range;
+
 pub use backward::max_pool_backward;
 pub use forward::max_pool;
 pub use mean::{MeanPool, mean_windows, mean_windows_backward};
-use std::ops::Range;
+
+use crate::error::{ShapeError, check_len};
 
 /// The shape of activations in channels-last order, `[batch, height, width, channels]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,16 +1,15 @@
 //! DenseNet-BC (Huang et al. 2016, <https://arxiv.org/abs/1608.06993>) as torchvision builds it.
 
-use burn::{module::Module, tensor::Tensor};
+use burn::module::Module;
+use burn::tensor::Tensor;
 
-use crate::{
-    arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo},
-    init::{Init, WeightInit},
-    layers::{
-        AvgPool2d, BatchNorm, Conv2d, ConvConfig, Layer, Linear, MaxPool2d, Pooled, Sequential,
-        concat_channels,
-    },
-    parity::Tolerances,
+use crate::arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
+use crate::init::{Init, WeightInit};
+use crate::layers::{
+    AvgPool2d, BatchNorm, Conv2d, ConvConfig, Layer, Linear, MaxPool2d, Pooled, Sequential,
+    concat_channels,
 };
+use crate::parity::Tolerances;
 
 const fn info(
     name: &'static str,

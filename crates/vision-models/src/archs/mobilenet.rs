@@ -1,13 +1,12 @@
 //! MobileNet V2 (Sandler et al. 2018, <https://arxiv.org/abs/1801.04381>) as torchvision builds it.
 
-use burn::{module::Module, tensor::Tensor};
+use burn::module::Module;
+use burn::tensor::Tensor;
 
-use crate::{
-    arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo},
-    init::{Init, WeightInit},
-    layers::{BatchNorm, ConvConfig, Dropout, Layer, Linear, Pooled, Sequential},
-    parity::Tolerances,
-};
+use crate::arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
+use crate::init::{Init, WeightInit};
+use crate::layers::{BatchNorm, ConvConfig, Dropout, Layer, Linear, Pooled, Sequential};
+use crate::parity::Tolerances;
 
 pub(super) static MOBILENET_V2: ArchInfo = ArchInfo {
     name: "mobilenet_v2",

@@ -1,15 +1,14 @@
 //! ResNet (He et al. 2015, <https://arxiv.org/abs/1512.03385>) as torchvision builds it.
 
-use burn::{module::Module, tensor::Tensor};
+use burn::module::Module;
+use burn::tensor::Tensor;
 
-use crate::{
-    arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo},
-    init::Init,
-    layers::{
-        AdaptiveAvgPool2d, BatchNorm, Conv2d, ConvConfig, Layer, Linear, MaxPool2d, Sequential,
-    },
-    parity::Tolerances,
+use crate::arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
+use crate::init::Init;
+use crate::layers::{
+    AdaptiveAvgPool2d, BatchNorm, Conv2d, ConvConfig, Layer, Linear, MaxPool2d, Sequential,
 };
+use crate::parity::Tolerances;
 
 const fn info(
     name: &'static str,

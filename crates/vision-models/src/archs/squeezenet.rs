@@ -1,17 +1,15 @@
 //! SqueezeNet (Iandola et al. 2016, <https://arxiv.org/abs/1602.07360>) as torchvision builds it.
 
-use burn::{module::Module, tensor::Tensor};
+use burn::module::Module;
+use burn::tensor::Tensor;
 use vision_kernels::ops::relu;
 
-use crate::{
-    arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo},
-    init::{Init, WeightInit},
-    layers::{
-        AdaptiveAvgPool2d, Conv2d, ConvConfig, Dropout, Layer, MaxPool2d, Sequential,
-        concat_channels,
-    },
-    parity::Tolerances,
+use crate::arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
+use crate::init::{Init, WeightInit};
+use crate::layers::{
+    AdaptiveAvgPool2d, Conv2d, ConvConfig, Dropout, Layer, MaxPool2d, Sequential, concat_channels,
 };
+use crate::parity::Tolerances;
 
 const fn info(
     name: &'static str,

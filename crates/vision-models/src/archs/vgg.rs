@@ -1,13 +1,11 @@
 //! VGG (Simonyan & Zisserman 2014, <https://arxiv.org/abs/1409.1556>) with batch norm, as torchvision builds it.
 
-use crate::{
-    arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo},
-    init::{Init, WeightInit},
-    layers::{
-        AdaptiveAvgPool2d, BatchNorm, ConvConfig, Dropout, Layer, Linear, MaxPool2d, Sequential,
-    },
-    parity::Tolerances,
+use crate::arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
+use crate::init::{Init, WeightInit};
+use crate::layers::{
+    AdaptiveAvgPool2d, BatchNorm, ConvConfig, Dropout, Layer, Linear, MaxPool2d, Sequential,
 };
+use crate::parity::Tolerances;
 
 const fn info(
     name: &'static str,

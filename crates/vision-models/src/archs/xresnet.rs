@@ -3,16 +3,15 @@
 //!
 //! In fastai, `cnn_learner` crashed on them, and nobody ever hosted weights.
 
-use burn::{module::Module, tensor::Tensor};
+use burn::module::Module;
+use burn::tensor::Tensor;
 
-use crate::{
-    arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD},
-    init::{Init, WeightInit},
-    layers::{
-        AdaptiveAvgPool2d, AvgPool2d, BatchNorm, ConvConfig, Layer, Linear, MaxPool2d, Sequential,
-    },
-    parity::Tolerances,
+use crate::arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD};
+use crate::init::{Init, WeightInit};
+use crate::layers::{
+    AdaptiveAvgPool2d, AvgPool2d, BatchNorm, ConvConfig, Layer, Linear, MaxPool2d, Sequential,
 };
+use crate::parity::Tolerances;
 
 const fn info(
     name: &'static str,

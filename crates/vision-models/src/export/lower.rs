@@ -3,10 +3,8 @@
 use std::collections::BTreeSet;
 
 use super::proto::{Attribute, Node};
-use crate::{
-    archs::{BasicBlock, Bottleneck, DenseLayer, Fire, InvertedResidual, XResBlock},
-    layers::{AvgPool2d, BatchNorm, Conv2d, Layer, Linear, Sequential},
-};
+use crate::archs::{BasicBlock, Bottleneck, DenseLayer, Fire, InvertedResidual, XResBlock};
+use crate::layers::{AvgPool2d, BatchNorm, Conv2d, Layer, Linear, Sequential};
 
 /// A value on its way through the network.
 #[derive(Clone, Debug)]

@@ -1,20 +1,16 @@
 //! A weights file of any format.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    fs::{self, File},
-    io::{self, Read},
-    panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::fs::{self, File};
+use std::io::{self, Read};
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::path::{Path, PathBuf};
 
-use super::{
-    guard, names, onnx, pth,
-    report::nearest,
-    safetensors::{self, looks_like_safetensors},
-    shards::{self, looks_like_index},
-};
+use super::report::nearest;
+use super::safetensors::{self, looks_like_safetensors};
+use super::shards::{self, looks_like_index};
+use super::{guard, names, onnx, pth};
 use crate::{Error, Result};
 
 /// The largest file that is opened: 8 GiB.

@@ -49,18 +49,18 @@ mod report;
 mod safetensors;
 mod shards;
 
+use std::collections::BTreeSet;
+
 pub use atomic::write_atomic;
 pub(crate) use atomic::write_with;
+use burn::module::Module;
 pub use file::{Format, MAX_FILE_BYTES, WeightsFile};
 pub use report::{LoadReport, Mismatch};
 pub use safetensors::write_safetensors;
 pub(crate) use safetensors::write_state_dict;
 
-use std::collections::BTreeSet;
-
-use burn::module::Module;
-
-use crate::{Result, layers::Sequential, state};
+use crate::layers::Sequential;
+use crate::{Result, state};
 
 /// Fills a module with the tensors of a file that have its names and shapes.
 ///

@@ -1,13 +1,12 @@
 //! What fits and what does not.
 
-use std::{
-    collections::BTreeSet,
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
 use super::WeightsFile;
-use crate::{Error, Result, error::first_few};
+use crate::error::first_few;
+use crate::{Error, Result};
 
 /// How a file's tensors and a model's parameters go together.
 ///

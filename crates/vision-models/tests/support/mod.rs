@@ -3,16 +3,16 @@
 #![allow(dead_code, unreachable_pub)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::{
-    fs,
-    io::Write,
-    path::{Path, PathBuf},
-    sync::OnceLock,
-    time::{Duration, Instant},
-};
+use std::fs;
+use std::io::Write;
+use std::path::{Path, PathBuf};
+use std::sync::OnceLock;
+use std::time::{Duration, Instant};
 
-use vision_models::{Error, weights::WeightsFile};
-use zip::{CompressionMethod, ZipWriter, write::SimpleFileOptions};
+use vision_models::Error;
+use vision_models::weights::WeightsFile;
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipWriter};
 
 /// A reader may take this long over a bad file, of the processor's time where that can be told.
 pub const PATIENCE: Duration = Duration::from_secs(1);

@@ -20,7 +20,6 @@ use std::marker::PhantomData;
 use std::ops::{Range, RangeInclusive};
 
 use rayon::prelude::*;
-
 pub(crate) use scheme::{F2, F4, Scheme};
 use tiles::{Grid, gather, store, transform};
 pub(crate) use weights::transform_weights;

@@ -8,6 +8,10 @@ mod optim;
 mod pool;
 mod slots;
 
+use burn::backend::flex::FlexTensor;
+use burn::backend::tensor::FloatTensor;
+use burn::backend::{Autodiff, Flex};
+use burn::tensor::{DType, Device, Tensor};
 pub(super) use conv::{conv2d, conv2d_batch_norm};
 pub(super) use linear::linear;
 pub(super) use loss::{binary_cross_entropy, cross_entropy};
@@ -15,11 +19,6 @@ pub(super) use norm::{batch_norm_eval, batch_norm_training};
 pub(super) use optim::adam;
 pub(super) use pool::{concat_pool, max_pool, mean_pool, mean_windows, relu, relu6};
 pub(super) use slots::Slots;
-
-use burn::{
-    backend::{Autodiff, Flex, flex::FlexTensor, tensor::FloatTensor},
-    tensor::{DType, Device, Tensor},
-};
 
 use super::memory::Values;
 use crate::error::ShapeError;

@@ -6,16 +6,15 @@ mod layers;
 mod proto;
 mod wire;
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    fs::File,
-    path::Path,
-};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::File;
+use std::path::Path;
 
 pub(crate) use fit::Fit;
 
 use super::file::{Contents, bad};
-use crate::{Result, export::proto::Node};
+use crate::Result;
+use crate::export::proto::Node;
 
 /// Nodes of a graph. A DenseNet-201 has about 1,000.
 const MAX_NODES: usize = 100_000;

@@ -5,24 +5,18 @@ mod kind;
 
 use std::sync::Arc;
 
-use burn::{
-    backend::{
-        Flex,
-        autodiff::{
-            checkpoint::{base::Checkpointer, strategy::NoCheckpointing},
-            grads::Gradients,
-            ops::{Backward, Ops, OpsKind},
-        },
-    },
-    tensor::Tensor,
-};
+use burn::backend::Flex;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::tensor::Tensor;
+use kind::Kind;
 
 use super::{Place, Slots, common, from_plain, from_tracked, place, plain, tracked};
-use crate::{
-    conv::Epilogue,
-    ops::{BatchNormEval, Conv, WeightCache, memory::Values},
-};
-use kind::Kind;
+use crate::conv::Epilogue;
+use crate::ops::memory::Values;
+use crate::ops::{BatchNormEval, Conv, WeightCache};
 
 /// Convolution and bias, unless the kernels cannot take it.
 pub(in crate::ops) fn conv2d(

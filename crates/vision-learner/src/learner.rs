@@ -10,20 +10,21 @@ use vision_models::layers::RandomStream;
 use vision_models::state::{Entry, NamedTensor, values};
 use vision_models::weights::LoadReport;
 
-use crate::batches::{AnyBatch, Batches};
-use crate::callback::{Callback, Context, Scheduler, State};
-use crate::cnn::Model;
-use crate::create::{LearnerBuilder, ModelPlan, Parts, Settings};
+use crate::builder::{LearnerBuilder, ModelPlan, Parts, Settings};
 use crate::features::FeatureCache;
-use crate::fit::FitConfig;
 use crate::metrics::Metric;
-use crate::model::AnyModel;
+use crate::model::any_model::AnyModel;
+use crate::model::cnn::Model;
 use crate::optim::GroupedOptimizer;
-use crate::predictions::{Prediction, Predictions};
-use crate::progress::Progress;
-use crate::recorder::{Recorder, Recording};
-use crate::train::{PictureLimits, Run, Scoring, check_outputs, scalar};
-use crate::{Error, LearningRate, Result, groups};
+use crate::optim::groups;
+use crate::predict::predictions::{Prediction, Predictions};
+use crate::train::batches::{AnyBatch, Batches};
+use crate::train::callback::{Callback, Context, Scheduler, State};
+use crate::train::fit::FitConfig;
+use crate::train::progress::Progress;
+use crate::train::recorder::{Recorder, Recording};
+use crate::train::run::{PictureLimits, Run, Scoring, check_outputs, scalar};
+use crate::{Error, LearningRate, Result};
 
 /// Data, model, loss and optimizer in one.
 ///

@@ -5,7 +5,7 @@ use burn::tensor::{Int, Tensor, TensorData};
 use vision_data::{ImageDataBunch, Mixed, TargetKind};
 use vision_kernels::ops;
 
-use crate::target::TargetTensor;
+use crate::model::target::TargetTensor;
 use crate::{Error, Result};
 
 /// What training minimises.

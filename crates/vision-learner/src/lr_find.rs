@@ -2,10 +2,10 @@
 
 use std::{fmt, mem};
 
-use crate::callback::{Callback, Context};
-use crate::fit::FitConfig;
-use crate::recorder::Recorder;
-use crate::schedule::Annealing;
+use crate::optim::schedule::Annealing;
+use crate::train::callback::{Callback, Context};
+use crate::train::fit::FitConfig;
+use crate::train::recorder::Recorder;
 use crate::{Error, Learner, Result, WeightDecay};
 
 /// How to look for a learning rate, for [`Learner::lr_find_with`]. The defaults are fastai's.

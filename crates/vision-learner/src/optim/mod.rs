@@ -5,6 +5,10 @@
 //! momentum at every step, and a checkpoint must say what it could not restore, so the loop over
 //! parameters is here (`docs/design/training-loop.md`).
 
+pub(crate) mod groups;
+pub(crate) mod lr;
+pub mod schedule;
+
 use std::collections::HashMap;
 use std::fmt;
 

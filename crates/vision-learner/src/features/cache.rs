@@ -11,11 +11,11 @@ use vision_data::{DatasetType, Transform, device};
 use vision_kernels::ops;
 use vision_models::state::values;
 
-use crate::cnn::{InferenceBody, TwoParts};
-use crate::feature_file::{self, hash_values};
+use crate::features::file::{self, hash_values};
 use crate::features::{FeatureCache, Key, Rows};
 use crate::learner::Learner;
-use crate::model::in_body;
+use crate::model::any_model::in_body;
+use crate::model::cnn::{InferenceBody, TwoParts};
 use crate::{Error, Result};
 
 /// Why the outputs of a body cannot be kept.
@@ -223,7 +223,7 @@ impl Learner {
         };
         if let Some(path) = path.filter(|path| origin == FeatureOrigin::Computed || !path.exists())
         {
-            feature_file::write(&path, &features)?;
+            file::write(&path, &features)?;
         }
         let report = FeatureReport {
             train: features.train.items.len(),
@@ -317,7 +317,7 @@ impl Learner {
         if !path.exists() {
             return None;
         }
-        match feature_file::read(path, key) {
+        match file::read(path, key) {
             Ok(features) => Some((features, path.to_owned())),
             Err(reason) => {
                 if !self.settings.silent {

@@ -1,5 +1,8 @@
 //! Outputs of a body that are kept, item by item.
 
+pub(crate) mod cache;
+mod file;
+
 use burn::tensor::{Device, Tensor, TensorData};
 use vision_data::{DatasetType, ImageDataBunch, Targets};
 

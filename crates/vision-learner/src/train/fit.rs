@@ -1,7 +1,7 @@
 //! What a fit looks like.
 
-use crate::callback::Callback;
-use crate::schedule::OneCycle;
+use crate::optim::schedule::OneCycle;
+use crate::train::callback::Callback;
 use crate::{Error, LearningRate, Result, WeightDecay};
 
 /// Length, rates and schedule of one fit, for [`Learner::fit_with`](crate::Learner::fit_with).

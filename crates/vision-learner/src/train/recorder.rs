@@ -4,7 +4,7 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 use crate::Result;
-use crate::callback::{Callback, Context};
+use crate::train::callback::{Callback, Context};
 
 /// One row of the table that training prints.
 #[derive(Clone, Debug, PartialEq)]

@@ -5,7 +5,7 @@ use std::time::Instant;
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
 use crate::Result;
-use crate::callback::{Callback, Context};
+use crate::train::callback::{Callback, Context};
 
 /// Prints the table and shows the bar. The bar hides itself where standard error is no terminal.
 pub(crate) struct Progress {

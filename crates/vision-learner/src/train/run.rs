@@ -5,12 +5,12 @@ use vision_data::{DatasetType, Device, ImageDataBunch, Targets};
 use vision_models::layers::RandomStream;
 use vision_models::state::values;
 
-use crate::batches::{AnyBatch, Batches};
-use crate::callback::{Callback, Context};
 use crate::features::FeatureCache;
 use crate::loss::Loss;
 use crate::metrics::{Metric, Scores};
-use crate::model::AnyModel;
+use crate::model::any_model::AnyModel;
+use crate::train::batches::{AnyBatch, Batches};
+use crate::train::callback::{Callback, Context};
 use crate::{Error, Result};
 
 /// The parts of a learner that a run needs beside the context.

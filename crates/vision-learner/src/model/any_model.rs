@@ -6,7 +6,7 @@ use vision_models::layers::Sequential;
 use vision_models::mode::{self, Mode};
 use vision_models::state::{self, Entry, NamedTensor, Start};
 
-use crate::cnn::{InferenceBody, Model, TwoParts};
+use crate::model::cnn::{InferenceBody, Model, TwoParts};
 use crate::optim::GroupedOptimizer;
 
 /// What the learner asks of a model. One implementation, for every [`Model`].

@@ -7,7 +7,7 @@ use vision_models::layers::Sequential;
 use vision_models::weights::{self, LoadReport, WeightsFile};
 use vision_models::{Arch, Cut, Init};
 
-use crate::cnn::Body;
+use crate::model::cnn::Body;
 use crate::{Error, Result};
 
 /// Where a backbone's weights come from.

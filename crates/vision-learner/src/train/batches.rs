@@ -7,9 +7,9 @@ use vision_data::{Batch, DatasetType, ImageDataBunch, Loader, Mixed, Targets};
 
 use crate::Result;
 use crate::features::{FeatureBatch, FeatureBatches, FeatureCache};
-use crate::model::AnyModel;
-use crate::target::TargetTensor;
-use crate::train::PictureLimits;
+use crate::model::any_model::AnyModel;
+use crate::model::target::TargetTensor;
+use crate::train::run::PictureLimits;
 
 /// The batches of an epoch.
 #[derive(Debug)]

@@ -8,15 +8,15 @@ use vision_models::layers::{RandomStream, Sequential};
 use vision_models::state::Start;
 use vision_models::{Cut, Init};
 
-use crate::body::{Backbone, Pretrained};
-use crate::callback::Callback;
-use crate::cnn::{Cnn, Head, Model};
-use crate::head::{HeadConfig, Ps, create_head};
 use crate::learner::Learner;
 use crate::loss::{self, Loss};
 use crate::metrics::Metric;
-use crate::model::boxed;
+use crate::model::any_model::boxed;
+use crate::model::body::{Backbone, Pretrained};
+use crate::model::cnn::{Cnn, Head, Model};
+use crate::model::head::{HeadConfig, Ps, create_head};
 use crate::optim::{Adam, Optimizer};
+use crate::train::callback::Callback;
 use crate::{Error, Result, WeightDecay};
 
 mod sealed {
@@ -26,7 +26,7 @@ mod sealed {
     use vision_models::weights::LoadReport;
 
     use crate::Result;
-    use crate::model::AnyModel;
+    use crate::model::any_model::AnyModel;
 
     /// What a [`Plan`] makes.
     #[allow(missing_debug_implementations)] // private; a boxed model has nothing to print

@@ -6,9 +6,9 @@ use burn::tensor::{Gradients, Tensor};
 use vision_data::ImageDataBunch;
 
 use crate::Result;
-use crate::model::AnyModel;
+use crate::model::any_model::AnyModel;
+use crate::model::target::TargetTensor;
 use crate::optim::GroupedOptimizer;
-use crate::target::TargetTensor;
 
 /// Something that happens during training: the recorder, the schedule and the progress display are
 /// callbacks, and so is what a user adds.
@@ -176,8 +176,8 @@ impl std::fmt::Debug for State {
 /// Sets learning rate and momentum before each training batch from phases over the whole fit.
 pub(crate) struct Scheduler {
     /// Per layer group.
-    pub(crate) lr: Vec<[crate::schedule::Phase; 2]>,
-    pub(crate) mom: [crate::schedule::Phase; 2],
+    pub(crate) lr: Vec<[crate::optim::schedule::Phase; 2]>,
+    pub(crate) mom: [crate::optim::schedule::Phase; 2],
     /// Steps that an earlier run took already.
     pub(crate) first_step: usize,
 }
@@ -185,8 +185,8 @@ pub(crate) struct Scheduler {
 impl Scheduler {
     /// Values for `step`, or the last phase's end beyond it.
     fn set(&self, step: usize, optimizer: &mut GroupedOptimizer) {
-        let at = |phases: &[crate::schedule::Phase; 2]| {
-            crate::schedule::at_step(phases, step).unwrap_or(phases[1].end)
+        let at = |phases: &[crate::optim::schedule::Phase; 2]| {
+            crate::optim::schedule::at_step(phases, step).unwrap_or(phases[1].end)
         };
         for (group, phases) in optimizer.groups_mut().iter_mut().zip(&self.lr) {
             group.lr = at(phases);

@@ -5,6 +5,9 @@
 //! in the header's metadata. A copy of the manifest lies beside it as `<name>.json`, for people; loading
 //! does not read it.
 
+mod export;
+mod loading;
+
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -16,8 +19,8 @@ use vision_data::shown::{listed, shown};
 use vision_models::state::values;
 use vision_models::weights::{LoadReport, WeightsFile, write_atomic, write_safetensors};
 
+use crate::checkpoint::loading::{absent_biases, compare};
 use crate::learner::Learner;
-use crate::loading::{absent_biases, compare};
 use crate::optim::{GroupedOptimizer, Hyper, ParamState};
 use crate::{Error, Result};
 

@@ -1,0 +1,3 @@
+//! What a trained model says about images.
+
+pub(crate) mod predictions;

@@ -8,6 +8,7 @@ use vision_models::layers::{RandomStream, Sequential};
 use vision_models::state::Start;
 use vision_models::{Cut, Init};
 
+use crate::Result;
 use crate::learner::Learner;
 use crate::loss::{self, Loss};
 use crate::metrics::Metric;
@@ -15,83 +16,14 @@ use crate::model::any_model::boxed;
 use crate::model::body::{Backbone, Pretrained};
 use crate::model::cnn::{Cnn, Head, Model};
 use crate::model::head::{HeadConfig, Ps, create_head};
+use crate::optim::lr::WeightDecay;
 use crate::optim::{Adam, Optimizer};
+use crate::settings::{Parts, Settings};
 use crate::train::callback::Callback;
-use crate::{Error, Result, WeightDecay};
 
-mod sealed {
-    use vision_data::ImageDataBunch;
-    use vision_models::Init;
-    use vision_models::layers::RandomStream;
-    use vision_models::weights::LoadReport;
-
-    use crate::Result;
-    use crate::model::any_model::AnyModel;
-
-    /// What a [`Plan`] makes.
-    #[allow(missing_debug_implementations)] // private; a boxed model has nothing to print
-    pub struct Parts {
-        pub(crate) model: Box<dyn AnyModel>,
-        pub(crate) name: String,
-        pub(crate) split: Vec<String>,
-        /// Smallest side of a picture in pixels.
-        pub(crate) min_size: usize,
-        pub(crate) freeze: bool,
-        pub(crate) warnings: Vec<String>,
-        pub(crate) report: Option<LoadReport>,
-    }
-
-    /// How the model comes about, once the builder knows everything.
-    pub trait Plan {
-        fn make(
-            self,
-            data: &ImageDataBunch,
-            init: &mut Init,
-            dropout: &RandomStream,
-        ) -> Result<Parts>;
-    }
-}
-pub(crate) use sealed::Parts;
-use sealed::Plan;
-
-/// What every learner has, whatever its model.
-pub(crate) struct Settings {
-    pub(crate) data: ImageDataBunch,
-    pub(crate) metrics: Vec<Box<dyn Metric>>,
-    pub(crate) callbacks: Vec<Box<dyn Callback>>,
-    pub(crate) loss: Box<dyn Loss>,
-    pub(crate) optimizer: Box<dyn Fn() -> Box<dyn Optimizer> + Send>,
-    pub(crate) wd: WeightDecay,
-    pub(crate) true_wd: bool,
-    pub(crate) bn_wd: bool,
-    pub(crate) train_bn: bool,
-    pub(crate) bn_freeze: bool,
-    pub(crate) path: PathBuf,
-    pub(crate) model_dir: PathBuf,
-    pub(crate) silent: bool,
-    pub(crate) seed: u64,
-    split_on: Option<Vec<String>>,
-}
-
-impl Settings {
-    /// Whether loss and metrics are for the labels that the data has.
-    fn check_kinds(&self) -> Result<()> {
-        let found = self.data.kind();
-        let expected = self.loss.kind();
-        if expected != found {
-            return Err(vision_data::Error::WrongTargets { expected, found }.into());
-        }
-        for metric in &self.metrics {
-            if let Some(expected) = metric.kind().filter(|kind| *kind != found) {
-                return Err(Error::MetricKind {
-                    metric: metric.name(),
-                    expected,
-                    found,
-                });
-            }
-        }
-        Ok(())
-    }
+/// How the model comes about, once the builder knows everything.
+trait Plan {
+    fn make(self, data: &ImageDataBunch, init: &mut Init, dropout: &RandomStream) -> Result<Parts>;
 }
 
 /// Settings of a [`Learner`]; made by [`create_cnn`] and [`Learner::builder`].
@@ -268,6 +200,15 @@ impl<M: Model> Plan for ModelPlan<M> {
             warnings: Vec::new(),
             report: None,
         })
+    }
+}
+
+impl Learner {
+    /// Settings for a learner around a model of your own, in one layer group unless
+    /// [`split_on`](LearnerBuilder::split_on) says otherwise. The model is moved to the training mode of
+    /// the device that its parameters are on, which must be the data's.
+    pub fn builder<M: Model>(data: ImageDataBunch, model: M) -> LearnerBuilder<ModelPlan<M>> {
+        LearnerBuilder::new(data, ModelPlan(model))
     }
 }
 

@@ -5,7 +5,7 @@ use thiserror::Error;
 use vision_data::TargetKind;
 use vision_data::shown::{listed, shown};
 
-use crate::features::cache::CacheRefusal;
+use crate::features::refusal::CacheRefusal;
 
 /// What can go wrong in this crate.
 #[derive(Error)]

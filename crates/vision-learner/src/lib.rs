@@ -38,11 +38,13 @@ mod metrics;
 mod model;
 mod optim;
 mod predict;
+mod settings;
 mod train;
 
 pub use builder::{CnnPlan, LearnerBuilder, ModelPlan, cnn_learner, create_cnn};
 pub use error::{Error, Result};
-pub use features::cache::{CacheRefusal, FeatureOrigin, FeatureReport};
+pub use features::cache::{FeatureOrigin, FeatureReport};
+pub use features::refusal::CacheRefusal;
 pub use learner::Learner;
 pub use loss::{BinaryCrossEntropy, CrossEntropy, Loss, MeanSquaredError};
 pub use lr_find::{LrFind, LrFindConfig, LrSuggestion};

@@ -2,6 +2,7 @@
 
 pub(crate) mod cache;
 mod file;
+pub(crate) mod refusal;
 
 use burn::tensor::{Device, Tensor, TensorData};
 use vision_data::{DatasetType, ImageDataBunch, Targets};

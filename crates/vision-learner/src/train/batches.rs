@@ -9,7 +9,7 @@ use crate::Result;
 use crate::features::{FeatureBatch, FeatureBatches, FeatureCache};
 use crate::model::any_model::AnyModel;
 use crate::model::target::TargetTensor;
-use crate::train::run::PictureLimits;
+use crate::train::limits::PictureLimits;
 
 /// The batches of an epoch.
 #[derive(Debug)]

@@ -11,6 +11,7 @@ use crate::metrics::{Metric, Scores};
 use crate::model::any_model::AnyModel;
 use crate::train::batches::{AnyBatch, Batches};
 use crate::train::callback::{Callback, Context};
+use crate::train::limits::{PictureLimits, check_outputs};
 use crate::{Error, Result};
 
 /// The parts of a learner that a run needs beside the context.
@@ -223,43 +224,6 @@ impl Scoring {
         let metrics = metrics.iter().map(|m| (m.name(), m.value()));
         (loss, metrics.collect())
     }
-}
-
-/// What a model asks of pictures.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct PictureLimits<'a> {
-    pub(crate) arch: &'a str,
-    /// Smallest side in pixels.
-    pub(crate) min_size: usize,
-}
-
-impl PictureLimits<'_> {
-    /// Checks pictures `[batch, 3, height, width]`.
-    pub(crate) fn check(&self, images: &Tensor<4>) -> Result<()> {
-        let [_, _, height, width] = images.dims();
-        if height.min(width) >= self.min_size {
-            return Ok(());
-        }
-        Err(Error::PictureTooSmall {
-            arch: self.arch.to_owned(),
-            expected: self.min_size,
-            found: [height, width],
-        })
-    }
-}
-
-/// Whether a model has as many outputs as the data has classes.
-pub(crate) fn check_outputs(logits: &Tensor<2>, data: &ImageDataBunch) -> Result<()> {
-    let found = logits.dims()[1];
-    if found == data.c() {
-        return Ok(());
-    }
-    Err(Error::Outputs {
-        expected: data.c(),
-        found,
-        classes: data.classes().iter().take(5).cloned().collect(),
-        hint: "give the model's last layer one output per class",
-    })
 }
 
 /// A tensor of one value, read from the device.

@@ -6,7 +6,11 @@ use super::{
     AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, BatchNorm, Conv2d, Dropout, Linear,
     MaxPool2d, Pooled, Sequential, channels_last, flatten,
 };
-use crate::archs::{BasicBlock, Bottleneck, DenseLayer, Fire, InvertedResidual, XResBlock};
+use crate::arch::densenet::DenseLayer;
+use crate::arch::mobilenet::InvertedResidual;
+use crate::arch::resnet::{BasicBlock, Bottleneck};
+use crate::arch::squeezenet::Fire;
+use crate::arch::xresnet::XResBlock;
 
 /// A module that a backbone or a head is made of.
 ///

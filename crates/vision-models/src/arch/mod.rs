@@ -3,20 +3,16 @@
 //! `docs/adding-an-architecture.md` in the repository shows how to add one.
 
 mod alexnet;
-mod densenet;
-mod mobilenet;
-mod resnet;
-mod squeezenet;
+pub(crate) mod densenet;
+mod info;
+pub(crate) mod mobilenet;
+mod name;
+pub(crate) mod resnet;
+pub(crate) mod squeezenet;
 mod vgg;
-mod xresnet;
+pub(crate) mod xresnet;
 
-pub use densenet::DenseLayer;
-pub use mobilenet::InvertedResidual;
-pub use resnet::{BasicBlock, Bottleneck};
-pub use squeezenet::Fire;
-pub use xresnet::XResBlock;
-
-use crate::arch::ArchInfo;
+pub use info::{ArchInfo, WeightsInfo};
 
 /// The enum, its list and its way to the entries, from one line each.
 macro_rules! registry {

@@ -1,6 +1,6 @@
 //! AlexNet (Krizhevsky 2014, <https://arxiv.org/abs/1404.5997>) as torchvision builds it.
 
-use crate::arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
+use crate::arch::info::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
 use crate::init::{Init, WeightInit};
 use crate::layers::{AdaptiveAvgPool2d, ConvConfig, Dropout, Layer, Linear, MaxPool2d, Sequential};
 use crate::parity::Tolerances;

@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use crate::arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
+use crate::arch::info::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
 use crate::init::Init;
 use crate::layers::{
     AdaptiveAvgPool2d, BatchNorm, Conv2d, ConvConfig, Layer, Linear, MaxPool2d, Sequential,

@@ -1,6 +1,6 @@
 //! VGG (Simonyan & Zisserman 2014, <https://arxiv.org/abs/1409.1556>) with batch norm, as torchvision builds it.
 
-use crate::arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
+use crate::arch::info::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
 use crate::init::{Init, WeightInit};
 use crate::layers::{
     AdaptiveAvgPool2d, BatchNorm, ConvConfig, Dropout, Layer, Linear, MaxPool2d, Sequential,

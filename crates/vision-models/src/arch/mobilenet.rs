@@ -3,7 +3,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use crate::arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
+use crate::arch::info::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
 use crate::init::{Init, WeightInit};
 use crate::layers::{BatchNorm, ConvConfig, Dropout, Layer, Linear, Pooled, Sequential};
 use crate::parity::Tolerances;

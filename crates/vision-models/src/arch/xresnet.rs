@@ -6,7 +6,7 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
 
-use crate::arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD};
+use crate::arch::info::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD};
 use crate::init::{Init, WeightInit};
 use crate::layers::{
     AdaptiveAvgPool2d, AvgPool2d, BatchNorm, ConvConfig, Layer, Linear, MaxPool2d, Sequential,

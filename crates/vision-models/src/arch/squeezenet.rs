@@ -4,7 +4,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use vision_kernels::ops::relu;
 
-use crate::arch::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
+use crate::arch::info::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
 use crate::init::{Init, WeightInit};
 use crate::layers::{
     AdaptiveAvgPool2d, Conv2d, ConvConfig, Dropout, Layer, MaxPool2d, Sequential, concat_channels,

@@ -11,7 +11,7 @@ use std::path::Path;
 use zip::result::ZipError;
 use zip::{CompressionMethod, ZipArchive};
 
-use super::file::{bad, read_error};
+use super::contents::{bad, read_error};
 use crate::{Error, Result};
 
 /// All pickles of a file together. A state dict takes about 40 operations and 250 bytes a tensor.

@@ -40,6 +40,7 @@
 //! [`write_safetensors`] and [`write_atomic`] write.
 
 mod atomic;
+mod contents;
 mod file;
 mod guard;
 mod names;
@@ -54,7 +55,8 @@ use std::collections::BTreeSet;
 pub use atomic::write_atomic;
 pub(crate) use atomic::write_with;
 use burn::module::Module;
-pub use file::{Format, MAX_FILE_BYTES, WeightsFile};
+pub use contents::MAX_FILE_BYTES;
+pub use file::{Format, WeightsFile};
 pub use report::{LoadReport, Mismatch};
 pub use safetensors::write_safetensors;
 pub(crate) use safetensors::write_state_dict;

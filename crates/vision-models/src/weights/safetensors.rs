@@ -11,7 +11,7 @@ use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
 
 use super::atomic::write_with;
-use super::file::{Contents, Dtype, Stored, bad, read_error};
+use super::contents::{Contents, Dtype, Stored, bad, read_error};
 use crate::state::NamedTensor;
 use crate::{Error, Result};
 

@@ -7,7 +7,7 @@ use std::path::{Component, Path};
 
 use serde::Deserialize;
 
-use super::file::{Contents, bad, not_weights, open_regular, read_error};
+use super::contents::{Contents, bad, not_weights, open_regular, read_error};
 use super::safetensors::{self, looks_like_safetensors};
 use crate::{Error, Result};
 

@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
-use super::super::file::{Dtype, ReadBytes, Stored, bad};
+use super::super::contents::{Dtype, ReadBytes, Stored, bad};
 use super::proto::Tensor;
 use crate::{Error, Result};
 

@@ -5,7 +5,8 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::super::{Mismatch, WeightsFile};
+use super::super::file::WeightsFile;
+use super::super::report::Mismatch;
 use super::layers::{Kind, Layer, layers};
 use crate::export::structure;
 use crate::layers::Sequential;

@@ -4,7 +4,7 @@ use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
 use std::path::Path;
 
-use super::super::file::{bad, read_error};
+use super::super::contents::{bad, read_error};
 use super::MAX_TEXT;
 use crate::{Error, Result};
 

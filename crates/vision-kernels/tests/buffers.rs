@@ -1,4 +1,4 @@
-//! What the recycler of buffers promises.
+//! What the recycler of buffers promises. It is the process's, so that its tests are a program of their own.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 

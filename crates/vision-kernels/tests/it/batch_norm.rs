@@ -1,16 +1,13 @@
 //! Batch normalisation against its definition in `f64`.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-
-mod support;
-
 use proptest::prelude::*;
-use support::{ISAS, Random, close, same_on_any_threads, wide};
 use vision_kernels::batch_norm::{
     BatchNorm, Forward, Stats, batch_norm_backward, batch_norm_eval, batch_norm_eval_backward,
     batch_norm_train, scale_shift,
 };
 use vision_kernels::{Isa, ShapeError};
+
+use crate::support::{ISAS, Random, close, same_on_any_threads, wide};
 
 /// Inputs of one batch normalisation.
 #[derive(Clone)]

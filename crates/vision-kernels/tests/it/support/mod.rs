@@ -1,7 +1,5 @@
 //! What the tests of the kernels share.
 
-#![allow(dead_code, missing_docs, clippy::unwrap_used, clippy::expect_used)]
-
 pub(crate) mod convolution;
 
 use vision_kernels::Isa;

@@ -1,11 +1,6 @@
 //! Pooling against plain loops.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-
-mod support;
-
 use proptest::prelude::*;
-use support::{ISAS, Random, close, same_on_any_threads};
 use vision_kernels::global_pool::{
     concat_pool, concat_pool_backward, mean_pool, mean_pool_backward,
 };
@@ -14,6 +9,8 @@ use vision_kernels::pool::{
     mean_windows_backward,
 };
 use vision_kernels::{Isa, ShapeError};
+
+use crate::support::{ISAS, Random, close, same_on_any_threads};
 
 /// `[batch, height, width, channels]`.
 fn shape([batch, height, width, channels]: [usize; 4]) -> Activations {

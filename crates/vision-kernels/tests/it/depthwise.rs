@@ -1,16 +1,13 @@
 //! Convolution of each channel by itself against its definition, in every instruction set.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-
-mod support;
-
 use proptest::prelude::*;
-use support::{ISAS, Random, close, same_on_any_threads};
 use vision_kernels::conv::Epilogue;
 use vision_kernels::depthwise::{
     DepthwiseShape, depthwise, depthwise_backward_input, depthwise_backward_weight,
 };
 use vision_kernels::{Isa, ShapeError};
+
+use crate::support::{ISAS, Random, close, same_on_any_threads};
 
 fn shape(
     [batch, height, width, channels]: [usize; 4],

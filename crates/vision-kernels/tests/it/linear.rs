@@ -1,13 +1,10 @@
 //! Fully connected layers against their definition in `f64`, and as operations against Burn's own.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-
-mod support;
-
 use proptest::prelude::*;
-use support::{ISAS, Random, close, same_on_any_threads, wide};
 use vision_kernels::Isa;
 use vision_kernels::linear::Linear;
+
+use crate::support::{ISAS, Random, close, same_on_any_threads, wide};
 
 /// `a · b` for `[rows, inner]` and `[inner, columns]` that are read by functions of row and column.
 fn product(

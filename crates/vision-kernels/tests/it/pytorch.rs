@@ -1,11 +1,6 @@
 //! The kernels against PyTorch: fixtures of scripts/make_kernel_fixtures.py.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-
-mod support;
-
 use serde_json::Value;
-use support::{ISAS, close};
 use vision_kernels::activation::{relu, relu_backward, relu6, relu6_backward};
 use vision_kernels::adam::Adam;
 use vision_kernels::batch_norm::{
@@ -25,9 +20,11 @@ use vision_kernels::pool::{
     mean_windows_backward,
 };
 
+use crate::support::{ISAS, close};
+
 /// The cases of one kernel.
 fn cases(kernel: &str) -> Vec<Value> {
-    let all: Value = serde_json::from_str(include_str!("fixtures/memory.json")).unwrap();
+    let all: Value = serde_json::from_str(include_str!("../fixtures/memory.json")).unwrap();
     all[kernel].as_array().unwrap().clone()
 }
 

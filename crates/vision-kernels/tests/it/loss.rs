@@ -1,14 +1,11 @@
 //! The losses against their definitions in `f64`, PyTorch, and Burn's own operations.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-
-mod support;
-
 use proptest::prelude::*;
 use serde_json::Value;
-use support::{Random, close, same_on_any_threads, wide};
 use vision_kernels::loss::{CrossEntropy, binary_cross_entropy};
 use vision_kernels::{Isa, ShapeError};
+
+use crate::support::{Random, close, same_on_any_threads, wide};
 
 /// The loss of one item by its definition: `wanted` is what each class's -log p is multiplied with.
 fn surprise(logits: &[f64], wanted: &[f64]) -> f64 {
@@ -102,7 +99,7 @@ fn floats(value: &Value) -> Vec<f32> {
 }
 
 fn cases(loss: &str) -> Vec<Value> {
-    let all: Value = serde_json::from_str(include_str!("fixtures/loss.json")).unwrap();
+    let all: Value = serde_json::from_str(include_str!("../fixtures/loss.json")).unwrap();
     all[loss].as_array().unwrap().clone()
 }
 

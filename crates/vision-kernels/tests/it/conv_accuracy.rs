@@ -1,15 +1,12 @@
 //! How far each algorithm is from the exact result, on tensors like those of a network in training.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
-use support::convolution::{Reference, backward_input, backward_weight, forward, values};
 use vision_kernels::Isa;
 use vision_kernels::conv::{
     Algorithm, ConvShape, Epilogue, PackedWeights, conv2d_backward_input_packed,
     conv2d_backward_weight_by, conv2d_packed,
 };
+
+use crate::support::convolution::{Reference, backward_input, backward_weight, forward, values};
 
 /// The largest error relative to the largest value, and the root of the mean square error likewise.
 fn errors(exact: &Reference, found: &[f32]) -> (f64, f64) {

@@ -1,17 +1,14 @@
 //! The kernels, as operations on Burn's tensors, compute what Burn's own operations compute, forwards and
 //! backwards.
-#![cfg(feature = "flex")]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod support;
 
 use burn::tensor::activation::{relu, relu6};
 use burn::tensor::module::{avg_pool2d, batch_norm, batch_norm_train, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor, TensorData};
 use proptest::prelude::*;
-use support::{Random, close, wide};
 use vision_kernels::ops::{self, BatchNormEval, Conv, MaxPool, MeanPool, WeightCache};
+
+use crate::support::{Random, close, wide};
 
 fn device(autodiff: bool) -> Device {
     let device = Device::flex();

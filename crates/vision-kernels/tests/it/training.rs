@@ -1,14 +1,11 @@
 //! ReLU and Adam against their definitions in `f64`.
 
-#![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
-
-mod support;
-
 use proptest::prelude::*;
-use support::{ISAS, Random, close, same_on_any_threads, wide};
 use vision_kernels::activation::{add_relu, relu, relu_backward, relu6, relu6_backward};
 use vision_kernels::adam::Adam;
 use vision_kernels::{Isa, ShapeError};
+
+use crate::support::{ISAS, Random, close, same_on_any_threads, wide};
 
 /// Three steps by the definition.
 fn steps(adam: &Adam, p: &mut [f64], gradients: &[Vec<f32>; 3]) {

@@ -1,17 +1,15 @@
 //! Convolutions against their definition, in every instruction set.
 
-#![allow(clippy::unwrap_used)]
-
-mod support;
-
 use proptest::prelude::*;
-use support::convolution::{isas, values};
 use vision_kernels::conv::{
     Accuracy, Algorithm, ConvShape, Epilogue, PackedWeights, Pass, algorithm, conv2d,
     conv2d_backward_input, conv2d_backward_input_packed, conv2d_backward_weight,
     conv2d_backward_weight_by, conv2d_packed,
 };
 use vision_kernels::{Isa, ShapeError};
+
+use crate::support;
+use crate::support::convolution::{isas, values};
 
 const ALGORITHMS: [Algorithm; 3] = [
     Algorithm::Direct,

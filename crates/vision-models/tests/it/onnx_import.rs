@@ -1,7 +1,5 @@
 //! ONNX files that torch.onnx and onnx wrote (`scripts/make_onnx_fixtures.py`), read back into layers.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};

@@ -2,8 +2,6 @@
 //!
 //! Sources: fastai 1.0.61's `model_meta` and `flatten_model` run on torchvision's models.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use burn::tensor::Tensor;
 use vision_models::layers::{AdaptiveConcatPool2d, Layer, Sequential};
 use vision_models::parity::{fill, filled};
@@ -46,7 +44,7 @@ const fn row(
     }
 }
 
-// fastai-v1.md, table 1.3; tests/freezing.rs has what depends on the head.
+// fastai-v1.md, table 1.3; vision-learner/tests/it/freezing.rs has what depends on the head.
 #[rustfmt::skip]
 const GOLDEN: [Row; 17] = [
     row(Arch::ResNet18, 512, 60, &[26, 50], &[683_072, 10_493_440], 11_176_512, 9_600),

@@ -1,7 +1,5 @@
 //! Networks written as ONNX files: what is in them, and what ONNX Runtime makes of them.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::path::Path;
 use std::process::Command;
 use std::{env, fs};

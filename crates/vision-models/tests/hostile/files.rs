@@ -1,17 +1,14 @@
 //! Files made to do harm, and files that came to harm: always a typed error that names the file, soon.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod support;
-
 use std::fs;
 use std::io::{Seek, SeekFrom, Write};
 use std::path::Path;
 
-use support::{MEMORY, PATIENCE, archive, clock, fixture, peak_memory, read};
 use vision_models::Error;
 use vision_models::weights::WeightsFile;
 use zip::CompressionMethod;
+
+use crate::support::{MEMORY, PATIENCE, archive, clock, fixture, peak_memory, read};
 
 /// The error of a file, which must come within a second and within the memory limit, and name the file.
 fn refused(path: &Path) -> Error {

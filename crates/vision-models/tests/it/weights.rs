@@ -1,7 +1,5 @@
 //! Weights files written by PyTorch, fastai and safetensors (`scripts/make_checkpoint_fixtures.py`).
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::collections::BTreeMap;
 use std::fs;
 use std::path::{Path, PathBuf};

@@ -1,7 +1,6 @@
 //! What the tests of hostile files have in common.
-// Each test file is a program of its own and uses a part of this.
-#![allow(dead_code, unreachable_pub)]
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+#![allow(unreachable_pub)]
 
 use std::fs;
 use std::io::Write;

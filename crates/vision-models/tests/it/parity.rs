@@ -2,12 +2,10 @@
 //!
 //! The fixture was computed with PyTorch by `scripts/make_parity_reference.py`.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use vision_models::parity::{self, Deviation, Reference};
 use vision_models::{Arch, Error};
 
-const FIXTURE: &str = include_str!("fixtures/parity.json");
+const FIXTURE: &str = include_str!("../fixtures/parity.json");
 
 fn reference() -> Reference {
     serde_json::from_str(FIXTURE).unwrap()

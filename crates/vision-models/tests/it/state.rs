@@ -1,7 +1,5 @@
 //! Parameters by name: the list is torchvision's, values go in and out unchanged, and copies are copies.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ParamGroup};
@@ -36,7 +34,7 @@ fn names_order_and_shapes_are_those_of_torchvisions_state_dict() {
     struct Fixture {
         state: BTreeMap<String, Vec<(String, Vec<usize>)>>,
     }
-    let fixture: Fixture = serde_json::from_str(include_str!("fixtures/layers.json")).unwrap();
+    let fixture: Fixture = serde_json::from_str(include_str!("../fixtures/layers.json")).unwrap();
     assert_eq!(fixture.state.len(), 7);
     for (arch, expected) in fixture.state {
         let arch: Arch = arch.parse().unwrap();

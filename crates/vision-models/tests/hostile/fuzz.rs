@@ -4,14 +4,10 @@
 //! much was done:
 //!
 //! ```text
-//! FUZZ_SECONDS=600 cargo test -p vision-models --test fuzz -- --nocapture
+//! FUZZ_SECONDS=600 cargo test -p vision-models --test hostile fuzz -- --nocapture
 //! ```
 //!
 //! A finding is written to the temporary folder, and its path is in the message.
-
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod support;
 
 use std::io::Read;
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -19,9 +15,10 @@ use std::path::Path;
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-use support::{MEMORY, PATIENCE, archive, clock, fixture, peak_memory, read};
 use vision_models::parity::uniform;
 use zip::{CompressionMethod, ZipArchive};
+
+use crate::support::{MEMORY, PATIENCE, archive, clock, fixture, peak_memory, read};
 
 /// A number from the environment.
 fn setting(name: &str, default: u64) -> u64 {

@@ -1,7 +1,5 @@
 //! Initial values: the distributions of PyTorch and fastai, repeatable from a seed.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use vision_models::layers::{ConvConfig, Linear};
 use vision_models::state::{self, values};
 use vision_models::{Arch, Init, WeightInit};

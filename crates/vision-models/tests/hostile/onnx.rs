@@ -1,18 +1,15 @@
 //! ONNX files that lie, and a fuzzer for their reader.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod support;
-
 use std::panic::catch_unwind;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 use std::{env, fs};
 
-use support::{MEMORY, PATIENCE, clock, peak_memory};
 use vision_models::layers::{BatchNorm, ConvConfig, Layer, Linear, Sequential};
 use vision_models::weights::{Format, WeightsFile, load_layers};
 use vision_models::{Error, Init};
+
+use crate::support::{MEMORY, PATIENCE, clock, peak_memory};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -449,7 +446,7 @@ fn graphs_within_graphs_cost_nothing() {
 
 /// Changes files at random and reads them: no panic, no second, no more than an error.
 ///
-/// `FUZZ_SECONDS=600 FUZZ_SEED=1 cargo test --test onnx_hostile -- --ignored --nocapture`
+/// `FUZZ_SECONDS=600 FUZZ_SEED=1 cargo test --test hostile onnx -- --ignored --nocapture`
 #[test]
 #[ignore = "takes as long as it is told to"]
 fn random_changes_end_in_values_or_in_a_typed_error() {

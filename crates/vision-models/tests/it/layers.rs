@@ -3,8 +3,6 @@
 //! The fixture was taken from PyTorch by `scripts/make_layer_fixtures.py`; inputs and parameters are filled
 //! from their names on both sides.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
 use std::collections::BTreeMap;
 
 use burn::module::{Module, ModuleVisitor, Param};
@@ -45,7 +43,8 @@ fn init() -> Init {
 }
 
 fn case(name: &str) -> Case {
-    let mut fixture: Fixture = serde_json::from_str(include_str!("fixtures/layers.json")).unwrap();
+    let mut fixture: Fixture =
+        serde_json::from_str(include_str!("../fixtures/layers.json")).unwrap();
     fixture.layers.remove(name).unwrap()
 }
 

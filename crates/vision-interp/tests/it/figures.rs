@@ -1,13 +1,11 @@
 //! Figures of every kind, in both formats. How they look was checked by eye; here is what a program can see.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-mod support;
 
 use image::{GenericImageView, Rgb, RgbImage};
-use support::{interpretation, texts};
 use vision_interp::{
     ConfusionMatrix, ConfusionPlotConfig, Error, Figure, ImageGrid, LineChart, Scale,
 };
+
+use crate::support::{interpretation, texts};
 
 const HOSTILE: [&str; 8] = [
     "<&\">",

@@ -1,13 +1,11 @@
 //! From a learner to its figures (case 60 of the reference).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
-use support::texts;
 use vision_data::{DatasetType, ImageDataBunch, Stats, synthetic};
 use vision_interp::{ClassificationInterpretation, Error, plot_lr_find};
 use vision_learner::{Learner, LrFindConfig, create_cnn};
 use vision_models::Arch;
+
+use crate::support::texts;
 
 /// Ten validation and forty training pictures of 28 x 28.
 fn data(folder: &tempfile::TempDir) -> ImageDataBunch {

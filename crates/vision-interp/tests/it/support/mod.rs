@@ -1,5 +1,5 @@
 //! Predictions to interpret, and a reader of SVG.
-#![allow(dead_code, unreachable_pub)] // each test file uses some of it
+#![allow(unreachable_pub)]
 
 use image::{Rgb, RgbImage};
 use vision_data::Targets;

@@ -1,5 +1,4 @@
 //! Files are whole or absent, and errors name them.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 use std::fs;
 use std::path::Path;

@@ -1,12 +1,10 @@
 //! The worst mistakes: the golden cases of fastai's interpretation (63 and 64 of the reference).
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
-use support::{grey, interpretation, names, predictions, texts};
 use vision_data::Targets;
 use vision_interp::{ClassificationInterpretation, Error, LossTitle, TopLossesConfig};
 use vision_learner::Predictions;
+
+use crate::support::{grey, interpretation, names, predictions, texts};
 
 #[test]
 fn top_losses_are_the_largest_in_descending_order() {

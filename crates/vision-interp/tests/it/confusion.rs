@@ -1,10 +1,8 @@
 //! Counting: the golden cases of fastai's interpretation (61 and 62 of the reference) and arithmetic.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
-
-use support::{interpretation, names};
 use vision_interp::{ConfusionMatrix, Error};
+
+use crate::support::{interpretation, names};
 
 /// y = [0, 0, 1, 1, 2], p = [0, 1, 1, 1, 0].
 const ITEMS: [(usize, usize, f32); 5] = [

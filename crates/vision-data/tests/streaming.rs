@@ -1,4 +1,4 @@
-//! Memory while images stream by.
+//! Memory while images stream by. Alone in this file, since it measures the whole process.
 
 #![allow(clippy::unwrap_used)]
 

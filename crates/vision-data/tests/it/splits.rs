@@ -53,7 +53,7 @@ fn counts(labels: &[String], items: &[usize]) -> BTreeMap<String, usize> {
 #[test]
 fn numpys_generator_gives_the_splits_that_fastai_makes() {
     // scripts/make_split_fixtures.py
-    let text = include_str!("fixtures/numpy_splits.json");
+    let text = include_str!("../fixtures/numpy_splits.json");
     let fixture: serde_json::Value = serde_json::from_str(text).unwrap();
     let cases = fixture["cases"].as_array().unwrap();
     assert_eq!(cases.len(), 12);

@@ -1,7 +1,7 @@
 //! What `vision_data::download` promises, against a server that misbehaves.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::io::Read;

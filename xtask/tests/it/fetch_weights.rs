@@ -1,8 +1,4 @@
 //! `cargo xtask fetch-weights`, against a server that misbehaves and files that are not what they say.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
-
-#[path = "../../crates/vision-data/tests/support/mod.rs"]
-mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -12,9 +8,10 @@ use std::time::Duration;
 use std::{fs, thread};
 
 use sha2::{Digest, Sha256};
-use support::{Server, nobody, put, reply, reply_all, reply_range, tree};
 use vision::models::weights::write_safetensors;
 use vision::models::{Arch, Init, state};
+
+use crate::support::{Server, nobody, put, reply, reply_all, reply_range, tree};
 
 /// A ResNet-18 of two classes with random weights, as safetensors, and its name with its hash.
 fn resnet() -> &'static (String, Vec<u8>) {

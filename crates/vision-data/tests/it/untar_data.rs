@@ -1,7 +1,7 @@
 //! What `untar_data` promises: a data set is there whole, or not at all.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::path::{Path, PathBuf};

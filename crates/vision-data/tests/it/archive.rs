@@ -1,7 +1,7 @@
 //! What `vision_data::archive` promises, against archives made to do harm.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-mod support;
+use crate::support;
 
 use std::fs;
 use std::path::Path;

@@ -79,7 +79,7 @@ impl Pretrained {
 /// An architecture that [`create_cnn`](crate::create_cnn) can build a classifier on.
 ///
 /// Implemented by [`Arch`]; implement it for your own type to train a backbone of your own, as
-/// `examples/own_backbone.rs` in the repository does.
+/// `crates/vision/examples/own_backbone.rs` in the repository does.
 pub trait Backbone {
     /// The body's type.
     type Body: Body;

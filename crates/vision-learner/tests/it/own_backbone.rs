@@ -1,17 +1,15 @@
 //! Any module goes through `create_cnn`, with its own cut, split and number of features.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-
-mod support;
 
 use burn::module::Module;
 use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
-use vision::burn;
-use vision::learner::{Backbone, Body, Error, Result};
-use vision::models::Init;
-use vision::prelude::*;
+use vision_learner::{Backbone, Body, Error, Result};
+use vision_models::Init;
+
+use crate::prelude::*;
+use crate::support;
 
 /// Two of Burn's own convolutions: no `Sequential`, no layer of this library.
 #[derive(Module, Debug)]
@@ -64,7 +62,7 @@ fn learner(digits: &support::Digits) -> Learner {
 fn a_module_of_burns_own_layers_has_its_groups_and_its_features() {
     let learner = learner(&support::digits(8, 4));
     let groups = learner.layer_groups();
-    let count = |group: &[vision::models::state::Entry]| group.iter().map(|e| e.len()).sum();
+    let count = |group: &[vision_models::state::Entry]| group.iter().map(|e| e.len()).sum();
     let counts: Vec<usize> = groups.iter().map(|group| count(group)).collect();
     // 20 pooled features: batch norm, 20 to 512, batch norm, 512 to 2 classes.
     let head = 2 * 20 + (20 * 512 + 512) + 2 * 512 + (512 * 2 + 2);

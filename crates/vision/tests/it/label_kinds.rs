@@ -1,11 +1,10 @@
 //! Data with several classes an item, with numbers and with mixed pictures trains, predicts and is scored.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-
-mod support;
 
 use vision::data::{BatchTransform, ClassWeights, Target, TargetKind, Targets};
 use vision::learner::Error;
 use vision::prelude::*;
+
+use crate::support;
 
 /// Drawn digits: each has the class of its digit, and `round` as well if it is a 3.
 fn several(digits: &support::Digits, weights: ClassWeights) -> ImageDataBunch {

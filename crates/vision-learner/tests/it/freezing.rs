@@ -1,10 +1,9 @@
 //! Layer groups, freezing and parameter counts are fastai's.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-mod support;
+use vision_learner::{Error, Learner};
 
-use vision::learner::{Error, Learner};
-use vision::prelude::*;
+use crate::prelude::*;
+use crate::support;
 
 fn counts(learner: &Learner) -> Vec<usize> {
     let groups = learner.layer_groups();
@@ -16,7 +15,7 @@ fn counts(learner: &Learner) -> Vec<usize> {
 
 fn trainable(learner: &Learner) -> Vec<bool> {
     let groups = learner.layer_groups();
-    let all = |group: &Vec<vision::models::state::Entry>| {
+    let all = |group: &Vec<vision_models::state::Entry>| {
         group
             .iter()
             .filter(|e| !e.is_batch_norm())

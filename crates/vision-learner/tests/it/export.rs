@@ -1,19 +1,17 @@
 //! A trained learner leaves this library: as ONNX, and as a state dict of fastai's or torchvision's.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-
-mod support;
 
 use std::path::Path;
 use std::process::Command;
 use std::{env, fs};
 
 use burn::tensor::{Tensor, TensorData};
-use vision::burn;
-use vision::learner::{Error, Pretrained, create_body, create_head};
-use vision::models::export::Names;
-use vision::models::weights::{WeightsFile, load_into};
-use vision::models::{Arch, Cut, Init, state};
-use vision::prelude::*;
+use vision_learner::{Error, Pretrained, create_body, create_head};
+use vision_models::export::Names;
+use vision_models::weights::{WeightsFile, load_into};
+use vision_models::{Arch, Cut, Init, state};
+
+use crate::prelude::*;
+use crate::support;
 
 #[test]
 fn a_learner_leaves_as_onnx_and_onnx_runtime_gives_its_logits() {
@@ -57,8 +55,8 @@ fn a_learner_leaves_as_onnx_and_onnx_runtime_gives_its_logits() {
     let body = create_body(Arch::ResNet18, Pretrained::No, Cut::Default, &device).unwrap();
     let head = create_head(HeadConfig::new(1024, 2)).unwrap();
     let head = head.build(&mut Init::zeroed(&device), &Default::default());
-    let parts = [body, head].map(vision::models::layers::Layer::Sequential);
-    let model = vision::models::layers::Sequential::numbered(parts);
+    let parts = [body, head].map(vision_models::layers::Layer::Sequential);
+    let model = vision_models::layers::Sequential::numbered(parts);
     let (model, report) = load_into(model, &file).unwrap();
     report.require_complete().unwrap();
     let x: Vec<f32> = (0..2 * 3 * 40 * 28)
@@ -143,7 +141,7 @@ fn a_body_comes_out_of_an_onnx_file_of_the_whole_network() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("resnet18.onnx");
     let whole = Arch::ResNet18.build(10, &mut Init::new(4, &Default::default()));
-    vision::models::export::export_onnx(&whole, &path, &Default::default()).unwrap();
+    vision_models::export::export_onnx(&whole, &path, &Default::default()).unwrap();
     let body = create_body(
         Arch::ResNet18,
         path.as_path(),
@@ -210,7 +208,7 @@ fn a_head_of_ones_own_that_tells_no_layers_is_an_error_that_says_what_to_do() {
     let error = learner.export_onnx(&path).unwrap_err();
     assert!(matches!(
         error,
-        Error::Models(vision::models::Error::Export { .. })
+        Error::Models(vision_models::Error::Export { .. })
     ));
     assert!(error.to_string().contains("as_layers"), "{error}");
     assert!(!path.exists());
@@ -220,10 +218,10 @@ fn a_head_of_ones_own_that_tells_no_layers_is_an_error_that_says_what_to_do() {
 }
 
 mod support_head {
-    use vision::burn::module::Module;
-    use vision::burn::tensor::Tensor;
-    use vision::burn::{self, nn};
-    use vision::learner::Head;
+    use burn::module::Module;
+    use burn::nn;
+    use burn::tensor::Tensor;
+    use vision_learner::Head;
 
     #[derive(Module, Debug)]
     pub(crate) struct MeanHead {

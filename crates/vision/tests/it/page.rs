@@ -1,9 +1,8 @@
 //! The page of `docs` and of fastai's `vision.learner`, cell by cell, on a small set.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-
-mod support;
 
 use vision::prelude::*;
+
+use crate::support;
 
 #[test]
 fn every_cell_of_the_vision_learner_page_runs() -> vision::Result<()> {

@@ -1,15 +1,14 @@
 //! What another device computes is what the CPU computes.
 //!
 //! Runs on every GPU backend that is compiled in, or on the device that `VISION_TEST_DEVICE` names:
-//! `cargo test -p vision --features wgpu --test devices`. docs/devices.md says what was seen.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-
-mod support;
+//! `cargo test -p vision --features wgpu --test it devices`. docs/devices.md says what was seen.
 
 use std::path::Path;
 
 use vision::learner::Recorder;
 use vision::prelude::*;
+
+use crate::support;
 
 /// The devices to compare with the CPU; says so if there is none.
 fn devices() -> Vec<(String, Device)> {

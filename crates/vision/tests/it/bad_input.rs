@@ -1,14 +1,13 @@
 //! Wrong input, through the public API from end to end: a typed error that names the file or field, and
 //! nothing lost. Each crate's own tests go into the details.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-
-mod support;
 
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use vision::learner::Recorder;
 use vision::prelude::*;
+
+use crate::support;
 
 fn error<T, E: std::fmt::Display>(result: Result<T, E>) -> String {
     match result {

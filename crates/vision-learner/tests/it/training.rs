@@ -1,19 +1,18 @@
 //! Training gives the numbers that PyTorch gets when it trains as fastai v1 does.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-
-mod support;
 
 use std::collections::BTreeMap;
 use std::path::Path;
 
 use serde_json::Value;
-use vision::models::parity;
-use vision::models::state::NamedTensor;
-use vision::models::weights::write_safetensors;
-use vision::prelude::*;
+use vision_models::parity;
+use vision_models::state::NamedTensor;
+use vision_models::weights::write_safetensors;
+
+use crate::prelude::*;
+use crate::support;
 
 fn fixture() -> Value {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../tests/fixtures/training.json");
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/training.json");
     serde_json::from_str(&std::fs::read_to_string(path).unwrap()).unwrap()
 }
 

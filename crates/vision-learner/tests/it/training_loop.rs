@@ -1,12 +1,11 @@
 //! Schedules, events, metrics and records of a fit are fastai's.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-
-mod support;
 
 use std::sync::{Arc, Mutex};
 
-use vision::learner::{Context, Error, Metric, Scores};
-use vision::prelude::*;
+use vision_learner::{Context, Error, Metric, Scores};
+
+use crate::prelude::*;
+use crate::support;
 
 #[test]
 fn fit_keeps_rate_and_momentum_constant() {
@@ -85,7 +84,7 @@ impl Log {
 macro_rules! log_events {
     ($($event:ident)*) => {
         impl Callback for Log {
-            $(fn $event(&mut self, ctx: &mut Context<'_>) -> vision::learner::Result<()> {
+            $(fn $event(&mut self, ctx: &mut Context<'_>) -> vision_learner::Result<()> {
                 self.add(stringify!($event), ctx);
                 Ok(())
             })*
@@ -136,7 +135,7 @@ fn events_come_in_fastais_order_with_fastais_counters() {
 struct StopAfter(usize);
 
 impl Callback for StopAfter {
-    fn on_batch_end(&mut self, ctx: &mut Context<'_>) -> vision::learner::Result<()> {
+    fn on_batch_end(&mut self, ctx: &mut Context<'_>) -> vision_learner::Result<()> {
         if ctx.state.train && ctx.state.num_batch + 1 >= self.0 {
             (
                 ctx.state.stop_epoch,
@@ -167,7 +166,7 @@ fn a_callback_can_stop_the_run_after_two_batches_without_validation() {
 struct Skip;
 
 impl Callback for Skip {
-    fn on_backward_end(&mut self, ctx: &mut Context<'_>) -> vision::learner::Result<()> {
+    fn on_backward_end(&mut self, ctx: &mut Context<'_>) -> vision_learner::Result<()> {
         ctx.state.skip_step = true;
         Ok(())
     }
@@ -320,7 +319,7 @@ fn five_epochs_learn_drawn_digits_and_predictions_agree_with_get_preds() {
 struct Growing;
 
 impl Callback for Growing {
-    fn on_batch_begin(&mut self, ctx: &mut Context<'_>) -> vision::learner::Result<()> {
+    fn on_batch_begin(&mut self, ctx: &mut Context<'_>) -> vision_learner::Result<()> {
         let lr = 1e-4 * 1e4_f64.powf(ctx.state.iteration as f64 / 12.0);
         ctx.optimizer
             .groups_mut()
@@ -374,7 +373,7 @@ fn lr_find_changes_nothing_that_comes_after_it() {
                 let entries = learner.layer_groups();
                 let found = learner.lr_find_with(config).unwrap();
                 assert_eq!(found.lrs.len(), found.losses.len());
-                let trainable = |groups: Vec<Vec<vision::models::state::Entry>>| -> Vec<bool> {
+                let trainable = |groups: Vec<Vec<vision_models::state::Entry>>| -> Vec<bool> {
                     groups.into_iter().flatten().map(|e| e.trainable).collect()
                 };
                 assert_eq!(trainable(learner.layer_groups()), trainable(entries));

@@ -1,11 +1,10 @@
 //! One seed makes a run on the CPU repeatable bit for bit.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
 
-mod support;
+use vision_learner::Recorder;
+use vision_models::state::NamedTensor;
 
-use vision::learner::Recorder;
-use vision::models::state::NamedTensor;
-use vision::prelude::*;
+use crate::prelude::*;
+use crate::support;
 
 fn run(path: &std::path::Path, seed: u64, workers: usize) -> (Vec<NamedTensor>, Recorder) {
     let data = ImageDataBunch::from_folder(path)

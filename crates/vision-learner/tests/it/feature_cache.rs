@@ -1,15 +1,14 @@
 //! Kept features give the results of the run without them, bit for bit, and never those of another body or of
 //! other pictures.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-
-mod support;
 
 use std::fs;
 use std::path::Path;
 
-use vision::data::{BadImages, BatchTransform, TransformConfig, get_transforms};
-use vision::learner::{CacheRefusal, Error, FeatureOrigin};
-use vision::prelude::*;
+use vision_data::{BadImages, BatchTransform, TransformConfig, get_transforms};
+use vision_learner::{CacheRefusal, Error, FeatureOrigin};
+
+use crate::prelude::*;
+use crate::support;
 
 fn on(data: ImageDataBunch, arch: Arch) -> Learner {
     let builder = create_cnn(data, arch).pretrained(false).bn_freeze(true);

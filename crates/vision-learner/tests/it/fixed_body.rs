@@ -1,18 +1,16 @@
 //! A frozen body costs one forward pass: it is computed without a graph, with the same numbers.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-
-mod support;
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use vision::burn;
-use vision::learner::{Backbone, Body, Callback, Context, Result};
-use vision::models::Init;
-use vision::models::layers::{BatchNorm, ConvConfig, Dropout, Layer, Sequential};
-use vision::prelude::*;
+use vision_learner::{Backbone, Body, Callback, Context, Result};
+use vision_models::Init;
+use vision_models::layers::{BatchNorm, ConvConfig, Dropout, Layer, Sequential};
+
+use crate::prelude::*;
+use crate::support;
 
 /// How often the body ran with a graph and without.
 #[derive(Clone, Debug, Default)]

@@ -1,13 +1,12 @@
 //! What is saved comes back exactly, what does not fit is explained, and nothing saved is ever lost.
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, missing_docs)]
-
-mod support;
 
 use std::fs;
 
-use vision::learner::Error;
-use vision::models::weights;
-use vision::prelude::*;
+use vision_learner::Error;
+use vision_models::weights;
+
+use crate::prelude::*;
+use crate::support;
 
 #[test]
 fn a_run_that_was_saved_and_loaded_goes_on_bit_for_bit() {

@@ -1,11 +1,12 @@
 //! Small sets and learners for the tests.
-#![allow(dead_code, unreachable_pub)] // each test file uses some of it
+#![allow(unreachable_pub)]
 
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use vision::data::synthetic;
-use vision::prelude::*;
+use vision_data::{ImageDataBunch, synthetic};
+use vision_learner::{Learner, accuracy, create_cnn};
+use vision_models::Arch;
 
 /// A folder with drawn 3s and 7s: `train` and `valid` pictures a class.
 pub struct Digits {

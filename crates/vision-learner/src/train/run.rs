@@ -1,7 +1,7 @@
 //! The training loop.
 
 use burn::tensor::Tensor;
-use vision_data::{DatasetType, Device, ImageDataBunch, Targets};
+use vision_data::{DatasetType, Device, Targets};
 use vision_models::layers::RandomStream;
 use vision_models::state::values;
 

@@ -6,7 +6,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 
 use super::contents::{
-    Contents, Dtype, Graph, Stored, bad, catch, io_error, not_weights, open_regular, read_error,
+    Dtype, Graph, Stored, bad, catch, io_error, not_weights, open_regular, read_error,
 };
 use super::names::nearest;
 use super::safetensors::{self, looks_like_safetensors};

@@ -2,7 +2,7 @@
 
     python scripts/export_torchvision_onnx.py FOLDER      (torch, torchvision, onnx, onnxscript)
 
-`tests/onnx_import.rs` runs it and compares. Random weights, lively batch norms, ten classes, 64 pixels.
+`tests/it/onnx_import.rs` runs it and compares. Random weights, lively batch norms, ten classes, 64 pixels.
 """
 
 import json

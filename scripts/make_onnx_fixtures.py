@@ -2,7 +2,7 @@
 
     python scripts/make_onnx_fixtures.py      (torch, onnx, onnxscript)
 
-Every network is `Tiny` below, whose layers and names `tests/onnx_import.rs` builds too. The files differ in how
+Every network is `Tiny` below, whose layers and names `tests/it/onnx_import.rs` builds too. The files differ in how
 they were exported: with names kept, with batch norms folded into convolutions, by the old and the new exporter,
 with values inside and beside the file, in other number types.
 """

@@ -1,8 +1,8 @@
 #!/usr/bin/env python3
-"""What PyTorch gets when it trains as fastai v1 does: crates/vision/tests fixtures for whole training runs.
+"""What PyTorch gets when it trains as fastai v1 does: crates/vision-learner/tests/fixtures for whole training runs.
 
     pip install torch==2.11.0 torchvision==0.26.0 numpy
-    python3 scripts/make_training_fixture.py tests/fixtures/training.json
+    python3 scripts/make_training_fixture.py crates/vision-learner/tests/fixtures/training.json
 
 Eight pictures of 32 x 32 px in two classes, one batch an epoch, so that order plays no part. The classifier is
 torchvision's ResNet-18 cut at -2 under fastai's default head without dropout; each parameter and buffer is filled

@@ -23,7 +23,7 @@ miri)
     done
     # Tensors through the operations, rayon's threads and back. Its queue is not written for Stacked Borrows.
     MIRIFLAGS="$MIRIFLAGS -Zmiri-tree-borrows" \
-        cargo +nightly miri test "${args[@]}" --test ops -- a_convolution_with a_frozen
+        cargo +nightly miri test "${args[@]}" --test it -- ops::a_convolution_with ops::a_frozen
     ;;
 neon)
     export CARGO_TARGET_AARCH64_UNKNOWN_LINUX_GNU_LINKER=aarch64-linux-gnu-gcc

@@ -2,6 +2,8 @@
 
 #[path = "../../crates/vision-models/src/weights/atomic.rs"]
 mod atomic;
+#[path = "../../crates/vision-models/src/weights/contents.rs"]
+mod contents;
 #[path = "../../crates/vision-models/src/weights/file.rs"]
 mod file;
 #[path = "../../crates/vision-models/src/weights/guard.rs"]
@@ -18,5 +20,6 @@ mod report;
 mod safetensors;
 #[path = "../../crates/vision-models/src/weights/shards.rs"]
 mod shards;
-pub use file::{Format, MAX_FILE_BYTES, WeightsFile};
+pub use contents::MAX_FILE_BYTES;
+pub use file::{Format, WeightsFile};
 pub use report::{LoadReport, Mismatch};

@@ -4,10 +4,10 @@ use std::path::PathBuf;
 use std::time::Instant;
 
 use serde_json::json;
-use vision::{
-    data::{ImageDataBunch, doctor::Doctor, doctor::Severity, items},
-    system,
-};
+use vision::data::inspect::doctor::{Doctor, Severity};
+use vision::data::{ImageDataBunch};
+use vision::data::files;
+use vision::system;
 
 use crate::Result;
 
@@ -38,7 +38,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     let start = Instant::now();
     let folder = &args.data;
     let (files, more) = match args.what {
-        What::Index => (items::image_files(folder)?.len(), json!(null)),
+        What::Index => (files::image_files(folder)?.len(), json!(null)),
         What::Build => {
             let data = ImageDataBunch::from_folder(folder).build()?;
             let files = data.train_ds().len() + data.valid_ds().len();

@@ -1,16 +1,11 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Tensor, TensorData};
-use vision::{
-    data::{
-        cache, device,
-        download::{Download, Fetched, Options},
-    },
-    models::{
-        Arch, Init, parity, state,
-        weights::{self, WeightsFile},
-    },
-};
+use vision::fetch::{Download, Fetched, Options};
+use vision::data::{device};
+use vision::fetch::cache;
+use vision::models::weights::{self, WeightsFile};
+use vision::models::{Arch, Init, parity, state};
 
 use crate::Result;
 

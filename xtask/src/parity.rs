@@ -1,9 +1,7 @@
 use std::path::PathBuf;
 
-use vision::{
-    data::device,
-    models::{Arch, parity},
-};
+use vision::data::device;
+use vision::models::{Arch, parity};
 
 use crate::Result;
 

@@ -1,4 +1,5 @@
-//! Large tables. `cargo test --workspace --test million -- --nocapture` prints the figures.
+//! Large tables. `cargo test --workspace --test million -- --nocapture` prints the figures. Alone in this file,
+//! since it measures the whole process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

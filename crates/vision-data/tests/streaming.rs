@@ -1,10 +1,11 @@
-//! Memory while images stream by.
+//! Memory while images stream by. Alone in this file, since it measures the whole process.
 
 #![allow(clippy::unwrap_used)]
 
 use std::fs;
 
-use vision_data::{DatasetType, ImageDataBunch, ReadConfig, synthetic};
+use vision_data::{DatasetType, ImageDataBunch, ReadConfig};
+use vision_data::datasets::synthetic;
 
 /// The most memory that this process ever had, in KiB; none where the system does not say.
 fn peak() -> Option<u64> {

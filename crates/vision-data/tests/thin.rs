@@ -1,5 +1,6 @@
 //! A picture of one row and thousands of columns is resized until its row is as high as wanted, which
 //! makes it a million columns long: only those that are seen are made.
+//! Alone in this file, since it measures the whole process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -15,7 +16,6 @@ fn peak_memory() -> Option<u64> {
     Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? << 10)
 }
 
-// One test, so that nothing else takes memory meanwhile.
 #[test]
 fn a_thin_picture_takes_no_more_memory_or_time_than_another_whatever_is_painted_on_it() {
     let image = Image::from_rgb8(20_000, 1, vec![200; 60_000]).unwrap();

@@ -5,9 +5,10 @@ use std::sync::Arc;
 use image::RgbImage;
 use vision_learner::Predictions;
 
+use crate::plot::LossTitle;
 use crate::{
     ConfusionMatrix, ConfusionPlotConfig, Error, Figure, ImageError, ImageGrid, Result,
-    TopLossesConfig, plot::LossTitle,
+    TopLossesConfig,
 };
 
 type ImageSource = Arc<dyn Fn(usize) -> std::result::Result<RgbImage, ImageError> + Send + Sync>;

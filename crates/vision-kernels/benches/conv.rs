@@ -9,14 +9,15 @@
 
 mod support;
 
-use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput, measurement::WallTime};
+use criterion::measurement::WallTime;
+use criterion::{BenchmarkGroup, BenchmarkId, Criterion, Throughput};
 use support::{isa, values};
-use vision_kernels::{
-    conv::{
-        Accuracy, ConvShape, Epilogue, Pass, algorithm, conv2d, conv2d_backward_input,
-        conv2d_backward_weight,
-    },
-    depthwise::{DepthwiseShape, depthwise, depthwise_backward_input, depthwise_backward_weight},
+use vision_kernels::conv::{
+    Accuracy, ConvShape, Epilogue, Pass, algorithm, conv2d, conv2d_backward_input,
+    conv2d_backward_weight,
+};
+use vision_kernels::depthwise::{
+    DepthwiseShape, depthwise, depthwise_backward_input, depthwise_backward_weight,
 };
 
 /// Channels in and out, side of the input, kernel, stride.

@@ -11,17 +11,17 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
 use support::{isa, values};
-use vision_kernels::{
-    activation::{relu, relu_backward, relu6, relu6_backward},
-    adam::Adam,
-    batch_norm::{BatchNorm, Forward, batch_norm_backward, batch_norm_train, scale_shift},
-    buffers,
-    global_pool::{concat_pool, concat_pool_backward},
-    loss::CrossEntropy,
-    pool::{
-        Activations, MaxPool, MeanPool, max_pool, max_pool_backward, mean_windows,
-        mean_windows_backward,
-    },
+use vision_kernels::activation::{relu, relu_backward, relu6, relu6_backward};
+use vision_kernels::adam::Adam;
+use vision_kernels::batch_norm::{
+    BatchNorm, Forward, batch_norm_backward, batch_norm_train, scale_shift,
+};
+use vision_kernels::buffers;
+use vision_kernels::global_pool::{concat_pool, concat_pool_backward};
+use vision_kernels::loss::CrossEntropy;
+use vision_kernels::pool::{
+    Activations, MaxPool, MeanPool, max_pool, max_pool_backward, mean_windows,
+    mean_windows_backward,
 };
 
 fn main() {

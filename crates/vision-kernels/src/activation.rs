@@ -9,12 +9,10 @@
 //! # Ok::<(), vision_kernels::ShapeError>(())
 //! ```
 
-use crate::{
-    Isa, ShapeError,
-    blocks::{self, BLOCK},
-    error::check_len,
-    isa::{Kernel, Lanes, dispatch},
-};
+use crate::blocks::{self, BLOCK};
+use crate::error::check_len;
+use crate::isa::{Kernel, Lanes, dispatch};
+use crate::{Isa, ShapeError};
 
 /// `y = max(x, 0)`; NaN stays NaN, as in PyTorch. All of one length.
 ///

@@ -13,12 +13,10 @@
 //! # Ok::<(), vision_kernels::ShapeError>(())
 //! ```
 
-use crate::{
-    Isa, ShapeError,
-    blocks::{self, BLOCK},
-    error::check_len,
-    isa::{Kernel, Lanes, dispatch},
-};
+use crate::blocks::{self, BLOCK};
+use crate::error::check_len;
+use crate::isa::{Kernel, Lanes, dispatch};
+use crate::{Isa, ShapeError};
 
 /// One step of Adam with decoupled weight decay (I. Loshchilov, F. Hutter, "Decoupled Weight Decay
 /// Regularization", 2019), as PyTorch's `AdamW` computes it:

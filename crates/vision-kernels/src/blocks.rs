@@ -1,7 +1,8 @@
 //! How work is cut into pieces: by the shape alone, so that no result depends on the number of threads.
 
-use crate::isa::Lanes;
 use rayon::prelude::*;
+
+use crate::isa::Lanes;
 
 /// Elements of a block of memory-bound work: 128 KiB, so that what a block reads twice is still in the
 /// core's own cache, and that handing it out costs nothing beside it.

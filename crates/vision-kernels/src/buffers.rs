@@ -20,13 +20,12 @@
 //! 5 to 10 % of a batch normalisation that fits into a cache, and nothing beyond, against a copy in
 //! [`Buffer::into_vec`].
 
+use std::collections::VecDeque;
+use std::fmt;
+use std::ops::{Deref, DerefMut};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use sealed::Pool;
-use std::{
-    collections::VecDeque,
-    fmt,
-    ops::{Deref, DerefMut},
-    sync::{Mutex, MutexGuard, PoisonError},
-};
 
 /// Bytes below which a buffer is not recycled (64 KiB): the allocator recycles those itself, and to fill them
 /// with zeros is cheap.

@@ -10,13 +10,11 @@
 //! # Ok::<(), vision_kernels::ShapeError>(())
 //! ```
 
-use crate::{
-    Isa, ShapeError, blocks,
-    blocks::{Group, for_groups, greater, group},
-    error::check_len,
-    isa::{Kernel, Lanes, dispatch},
-    pool::Activations,
-};
+use crate::blocks::{Group, for_groups, greater, group};
+use crate::error::check_len;
+use crate::isa::{Kernel, Lanes, dispatch};
+use crate::pool::Activations;
+use crate::{Isa, ShapeError, blocks};
 
 /// The mean of each channel of each image: `x` of shape `input`, `y` `[batch, channels]`.
 ///

@@ -14,12 +14,10 @@
 //! # Ok::<(), vision_kernels::ShapeError>(())
 //! ```
 
-use crate::{
-    Isa, ShapeError,
-    conv::{self, Accuracy, ConvShape, Epilogue},
-    error::check_len,
-    scratch::Scratch,
-};
+use crate::conv::{self, Accuracy, ConvShape, Epilogue};
+use crate::error::check_len;
+use crate::scratch::Scratch;
+use crate::{Isa, ShapeError};
 
 /// The sizes of a fully connected layer and a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -11,7 +11,8 @@
 //! # Ok::<(), vision_kernels::ShapeError>(())
 //! ```
 
-use crate::{Isa, ShapeError, blocks, error::check_len};
+use crate::error::check_len;
+use crate::{Isa, ShapeError, blocks};
 
 /// The cross-entropy of the softmax of logits with classes, with PyTorch's label smoothing and class
 /// weights.

@@ -1,8 +1,9 @@
-//! What the recycler of buffers promises.
+//! What the recycler of buffers promises. It is the process's, so that its tests are a program of their own.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
 use std::sync::{Mutex, MutexGuard, PoisonError};
+
 use vision_kernels::buffers::{self, Buffer};
 
 const LARGE: usize = 1 << 20;

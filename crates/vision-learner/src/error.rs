@@ -5,7 +5,7 @@ use vision_data::TargetKind;
 use vision_base::{IoError, OptionError};
 use vision_base::message::{listed, shown};
 
-use crate::cache_features::CacheRefusal;
+use crate::features::refusal::CacheRefusal;
 
 /// What can go wrong in this crate.
 #[derive(Debug, Error)]

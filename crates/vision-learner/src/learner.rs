@@ -1,33 +1,27 @@
 //! The learner: data, model, loss and optimizer in one, with everything that can be done to them.
 
-use vision_base::OptionError;
-use std::{collections::HashSet, path::PathBuf, time::SystemTime};
+use vision_data::LabelError;
+use std::collections::HashSet;
+use std::path::PathBuf;
+use std::time::SystemTime;
 
-use burn::tensor::Tensor;
-use vision_data::{LabelError, DatasetType, Image, ImageDataBunch, Targets};
-use vision_models::{
-    layers::RandomStream,
-    state::{Entry, NamedTensor, values},
-    weights::LoadReport,
-};
+use vision_data::{DatasetType, ImageDataBunch};
+use vision_models::layers::RandomStream;
+use vision_models::state::{Entry, NamedTensor};
+use vision_models::weights::LoadReport;
 
-use crate::{
-    Error, LearningRate, Result,
-    batches::{AnyBatch, Batches},
-    callback::{Callback, Context, Scheduler, State},
-    cnn::Model,
-    create::{LearnerBuilder, ModelPlan, Parts, Settings},
-    features::FeatureCache,
-    fit::FitConfig,
-    groups,
-    metrics::Metric,
-    model::AnyModel,
-    optim::GroupedOptimizer,
-    predictions::{Prediction, Predictions},
-    progress::Progress,
-    recorder::{Recorder, Recording},
-    train::{PictureLimits, Run, Scoring, check_outputs, scalar},
-};
+use crate::features::FeatureCache;
+use crate::model::any_model::AnyModel;
+use crate::optim::{GroupedOptimizer, groups};
+use crate::settings::{Parts, Settings};
+use crate::train::batches::Batches;
+use crate::train::callback::{Callback, Context, Scheduler, State};
+use crate::train::fit::FitConfig;
+use crate::train::limits::PictureLimits;
+use crate::train::progress::Progress;
+use crate::train::recorder::{Recorder, Recording};
+use crate::train::run::Run;
+use crate::{Error, LearningRate, Result};
 
 /// Data, model, loss and optimizer in one.
 ///
@@ -51,13 +45,6 @@ pub struct Learner {
 }
 
 impl Learner {
-    /// Settings for a learner around a model of your own, in one layer group unless
-    /// [`split_on`](LearnerBuilder::split_on) says otherwise. The model is moved to the training mode of
-    /// the device that its parameters are on, which must be the data's.
-    pub fn builder<M: Model>(data: ImageDataBunch, model: M) -> LearnerBuilder<ModelPlan<M>> {
-        LearnerBuilder::new(data, ModelPlan(model))
-    }
-
     pub(crate) fn assemble(
         settings: Settings,
         parts: Parts,
@@ -376,128 +363,11 @@ impl Learner {
         copy
     }
 
-    /// The loss and the metrics over the validation set: `[loss, metrics..]` with their names.
-    ///
-    /// # Errors
-    ///
-    /// If there is no validation set, or it cannot be read.
-    pub fn validate(&mut self) -> Result<Vec<(String, f64)>> {
-        let mut metrics = std::mem::take(&mut self.settings.metrics);
-        let result = self.validate_with(DatasetType::Valid, &mut metrics);
-        self.settings.metrics = metrics;
-        result
-    }
-
-    /// The loss and any metrics over any part of the data: `[loss, metrics..]` with their names.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such part of the data, or it cannot be read.
-    pub fn validate_with(
-        &self,
-        part: DatasetType,
-        metrics: &mut [Box<dyn Metric>],
-    ) -> Result<Vec<(String, f64)>> {
-        let mut scoring = Scoring::new(metrics);
-        self.infer(part, |batch, logits| {
-            let targets = batch.targets(self.data(), &logits.device())?;
-            let loss = scalar(&self.settings.loss.mean(logits.clone(), targets)?);
-            scoring.add(metrics, loss, logits, batch.labels());
-            Ok(())
-        })?;
-        let (loss, values) = scoring.finish(metrics);
-        let loss = ("valid_loss".to_owned(), loss.unwrap_or(f64::NAN));
-        Ok(std::iter::once(loss).chain(values).collect())
-    }
-
-    /// Probabilities (or numbers), losses and labels for a part of the data.
-    ///
-    /// For [`DatasetType::Train`] the order is the shuffled one (see `indices`) and the last, partial batch
-    /// is missing; [`DatasetType::Fix`] gives every training item in order.
-    ///
-    /// # Errors
-    ///
-    /// If there is no such part of the data, or it cannot be read.
-    pub fn get_preds(&self, part: DatasetType) -> Result<Predictions> {
-        let mut all = Predictions {
-            probabilities: Vec::new(),
-            classes: self.data().c(),
-            targets: Targets::Empty(0),
-            losses: Vec::new(),
-            indices: Vec::new(),
-        };
-        self.infer(part, |batch, logits| {
-            let targets = batch.targets(self.data(), &logits.device())?;
-            let losses = self.settings.loss.per_item(logits.clone(), targets)?;
-            all.losses.extend(values(losses));
-            all.probabilities
-                .extend(values(self.settings.loss.activation(logits)));
-            all.indices.extend(batch.indices());
-            Ok(())
-        })?;
-        all.targets = self.data().dataset(part)?.labels().select(&all.indices);
-        Ok(all)
-    }
-
-    /// What the model says about one picture, which goes through the validation transforms first: its class;
-    /// if items have several classes those with a probability of at least 0.5; its numbers.
-    ///
-    /// # Errors
-    ///
-    /// If the picture cannot be brought to the shape of a batch.
-    pub fn predict(&self, image: &Image) -> Result<Prediction> {
-        self.predict_with_threshold(image, 0.5)
-    }
-
-    /// [`predict`](Self::predict) with another least probability of a class, which matters where items have
-    /// several classes.
-    ///
-    /// # Errors
-    ///
-    /// As [`predict`](Self::predict), and [`Error::Option`] if the threshold is not from 0 to 1.
-    pub fn predict_with_threshold(&self, image: &Image, threshold: f32) -> Result<Prediction> {
-        if !(0.0..=1.0).contains(&threshold) {
-            return Err(Error::Option(OptionError::new("threshold", "a probability from 0 to 1", threshold.to_string())));
-        }
-        let images = self.data().prepare(image)?;
-        self.limits().check(&images)?;
-        let logits = self.model.valid().forward(images);
-        check_outputs(&logits, self.data())?;
-        let probabilities = values(self.settings.loss.activation(logits));
-        let classes = self.data().classes();
-        Ok(Prediction::new(
-            self.data().kind(),
-            classes,
-            probabilities,
-            threshold,
-        ))
-    }
-
     pub(crate) fn limits(&self) -> PictureLimits<'_> {
         PictureLimits {
             arch: &self.name,
             min_size: self.min_size,
         }
-    }
-
-    /// Runs the model over a part of the data, on the plain device.
-    fn infer(
-        &self,
-        part: DatasetType,
-        mut each: impl FnMut(&AnyBatch, Tensor<2>) -> Result<()>,
-    ) -> Result<()> {
-        let model = self.model.valid();
-        let device = self.data().device();
-        let limits = self.limits();
-        let features = self.usable_features();
-        for batch in Batches::new(self.data(), features, part, self.epochs_trained)? {
-            let batch = batch?;
-            let input = batch.input(self.data(), device);
-            let logits = batch.run(&*model, input, &limits)?;
-            check_outputs(&logits, self.data())?;
-            each(&batch, logits)?;
-        }
-        Ok(())
     }
 }
 

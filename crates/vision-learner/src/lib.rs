@@ -27,52 +27,38 @@
 
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
-mod batches;
-mod body;
-mod cache_features;
-mod callback;
+mod builder;
 mod checkpoint;
-mod cnn;
-mod create;
 mod error;
-mod export;
-mod feature_file;
 mod features;
-mod fit;
-mod groups;
-mod head;
 mod learner;
-mod loading;
 mod loss;
-mod lr;
 mod lr_find;
 mod metrics;
 mod model;
 mod optim;
-mod predictions;
-mod progress;
-mod recorder;
-pub mod schedule;
-mod target;
+mod predict;
+mod settings;
 mod train;
 
-pub use body::{Backbone, Pretrained, create_body};
-pub use cache_features::{CacheRefusal, FeatureOrigin, FeatureReport};
-pub use callback::{Callback, Context, State};
-pub use cnn::{Body, Cnn, Head, InferenceBody, Model, TwoParts};
-pub use create::{CnnPlan, LearnerBuilder, ModelPlan, cnn_learner, create_cnn};
+pub use builder::{CnnPlan, LearnerBuilder, ModelPlan, cnn_learner, create_cnn};
 pub use error::{Error, Result};
-pub use fit::FitConfig;
-pub use head::{HeadConfig, HeadPlan, Ps, create_head};
+pub use features::cache::{FeatureOrigin, FeatureReport};
+pub use features::refusal::CacheRefusal;
 pub use learner::Learner;
 pub use loss::{BinaryCrossEntropy, CrossEntropy, Loss, MeanSquaredError};
-pub use lr::{LearningRate, WeightDecay, even_mults, slice};
 pub use lr_find::{LrFind, LrFindConfig, LrSuggestion};
 pub use metrics::{
     AverageMetric, Metric, RegressionMetric, Scores, accuracy, accuracy_thresh, argmax, error_rate,
     fbeta, mae, mse, r2_score, rmse,
 };
-pub use optim::{Adam, GroupedOptimizer, Hyper, Optimizer, ParamState, Sgd};
-pub use predictions::{Prediction, Predictions};
-pub use recorder::{EpochRow, Recorder};
-pub use target::TargetTensor;
+pub use model::body::{Backbone, Pretrained, create_body};
+pub use model::cnn::{Body, Cnn, Head, InferenceBody, Model, TwoParts};
+pub use model::head::{HeadConfig, HeadPlan, Ps, create_head};
+pub use model::target::TargetTensor;
+pub use optim::lr::{LearningRate, WeightDecay, even_mults, slice};
+pub use optim::{Adam, GroupedOptimizer, Hyper, Optimizer, ParamState, Sgd, schedule};
+pub use predict::predictions::{Prediction, Predictions};
+pub use train::callback::{Callback, Context, State};
+pub use train::fit::FitConfig;
+pub use train::recorder::{EpochRow, Recorder};

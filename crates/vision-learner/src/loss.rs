@@ -1,14 +1,13 @@
 //! Losses, each with the activation that turns outputs into what `predict` shows.
 
 use vision_base::OptionError;
-use burn::tensor::{
-    Int, Tensor, TensorData,
-    activation::{sigmoid, softmax},
-};
+use burn::tensor::activation::{sigmoid, softmax};
+use burn::tensor::{Int, Tensor, TensorData};
 use vision_data::{ImageDataBunch, Mixed, TargetKind};
 use vision_kernels::ops;
 
-use crate::{Error, Result, target::TargetTensor};
+use crate::model::target::TargetTensor;
+use crate::{Error, Result};
 
 /// What training minimises.
 ///

@@ -3,13 +3,11 @@
 use vision_base::OptionError;
 use std::{fmt, mem};
 
-use crate::{
-    Error, Learner, Result, WeightDecay,
-    callback::{Callback, Context},
-    fit::FitConfig,
-    recorder::Recorder,
-    schedule::Annealing,
-};
+use crate::optim::schedule::Annealing;
+use crate::train::callback::{Callback, Context};
+use crate::train::fit::FitConfig;
+use crate::train::recorder::Recorder;
+use crate::{Error, Learner, Result, WeightDecay};
 
 /// How to look for a learning rate, for [`Learner::lr_find_with`]. The defaults are fastai's.
 ///

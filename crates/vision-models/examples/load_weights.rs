@@ -9,7 +9,10 @@
 //! `load_state_dict` do. `peak_bytes` is how much more memory than before the process held at its height.
 //! With OUT, what was loaded is then written there (`scripts/check_round_trip.py` compares that in PyTorch).
 
-use std::{collections::BTreeMap, error::Error, fs, time::Instant};
+use std::collections::BTreeMap;
+use std::error::Error;
+use std::fs;
+use std::time::Instant;
 
 use vision_models::{Arch, Init, state, weights};
 

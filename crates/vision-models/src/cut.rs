@@ -1,8 +1,10 @@
 //! Where a backbone ends and the new head begins.
 
-use std::{fmt, sync::Arc};
+use std::fmt;
+use std::sync::Arc;
 
-use crate::{Error, Result, layers::Sequential};
+use crate::layers::Sequential;
+use crate::{Error, Result};
 
 type CutFn = dyn Fn(Sequential) -> Sequential + Send + Sync;
 

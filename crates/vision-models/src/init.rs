@@ -1,13 +1,9 @@
 //! Initial values of parameters: drawn on the host from one seeded stream.
 
-use burn::{
-    module::Param,
-    tensor::{Device, Tensor, TensorData},
-};
-use rand_chacha::{
-    ChaCha8Rng,
-    rand_core::{Rng, SeedableRng},
-};
+use burn::module::Param;
+use burn::tensor::{Device, Tensor, TensorData};
+use rand_chacha::ChaCha8Rng;
+use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::layers::RandomStream;
 

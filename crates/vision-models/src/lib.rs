@@ -24,7 +24,6 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod arch;
-mod archs;
 pub mod cut;
 mod error;
 pub mod export;
@@ -35,8 +34,12 @@ pub mod parity;
 pub mod state;
 pub mod weights;
 
+pub use arch::densenet::DenseLayer;
+pub use arch::mobilenet::InvertedResidual;
+pub use arch::resnet::{BasicBlock, Bottleneck};
+pub use arch::squeezenet::Fire;
+pub use arch::xresnet::XResBlock;
 pub use arch::{Arch, ArchInfo, WeightsInfo};
-pub use archs::{BasicBlock, Bottleneck, DenseLayer, Fire, InvertedResidual, XResBlock};
 pub use cut::Cut;
 pub use error::{Error, Result};
 pub use init::{Init, WeightInit};

@@ -1,9 +1,7 @@
 //! The parameters and buffers of a module by name, as a PyTorch state dict lists them.
 
-use burn::{
-    module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId},
-    tensor::{DType, Tensor, TensorData},
-};
+use burn::module::{Module, ModuleMapper, ModuleVisitor, Param, ParamId};
+use burn::tensor::{DType, Tensor, TensorData};
 
 /// One parameter or buffer of a module.
 #[derive(Clone, Debug, PartialEq)]

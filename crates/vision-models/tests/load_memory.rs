@@ -1,12 +1,12 @@
 //! How much memory a load takes. It measures the whole process, so it is the only test of its file.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use std::{fs, io::Write, path::Path};
+use std::fs;
+use std::io::Write;
+use std::path::Path;
 
-use vision_models::{
-    Arch, Init, state,
-    weights::{self, WeightsFile},
-};
+use vision_models::weights::{self, WeightsFile};
+use vision_models::{Arch, Init, state};
 
 /// A line of `/proc/self/status` in bytes, where there is such a file.
 fn memory(field: &str) -> Option<u64> {

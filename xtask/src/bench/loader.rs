@@ -1,17 +1,15 @@
 //! Images a second from files to batches on the device, beside fastai's loader.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-    time::Instant,
-};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
 
 use burn::tensor::Device;
 use clap::ValueEnum;
 use serde_json::{Value, json};
+use vision::data::presets::presize;
 use vision::data::{
     DatasetType, ImageDataBunch, ImageDataBunchBuilder, ReadConfig, get_transforms,
-    transforms::presize,
 };
 
 use crate::Result;

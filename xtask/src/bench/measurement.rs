@@ -1,18 +1,14 @@
 //! One measurement: the same work in a process of its own, ours or PyTorch's.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Command,
-    time::Instant,
-};
+use std::path::{Path, PathBuf};
+use std::process::Command;
+use std::time::Instant;
 
 use burn::tensor::Device;
 use serde::{Deserialize, Serialize};
 
-use super::{
-    Args,
-    work::{What, stepper},
-};
+use super::Args;
+use super::work::{What, stepper};
 use crate::Result;
 
 /// What a process prints.

@@ -1,19 +1,16 @@
 //! Where the time of a step goes: one JSON line a kernel and shape, and one a kernel.
 
-use std::{collections::BTreeMap, time::Instant};
+use std::collections::BTreeMap;
+use std::time::Instant;
 
 use burn::tensor::Device;
 use serde_json::json;
-use vision::kernels::{
-    Isa,
-    profile::{self, Machine},
-};
+use vision::kernels::Isa;
+use vision::kernels::profile::{self, Machine};
 
-use super::{
-    Args,
-    measurement::median,
-    work::{What, stepper},
-};
+use super::Args;
+use super::measurement::median;
+use super::work::{What, stepper};
 
 /// The calls of one kernel, in one step.
 #[derive(Clone, Default)]

@@ -1,15 +1,12 @@
 //! The work that is timed.
 
-use burn::{
-    module::{Module, ParamGroup},
-    tensor::{Device, Int, Tensor, TensorData},
-};
+use burn::module::{Module, ParamGroup};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 use clap::ValueEnum;
-use vision::{
-    kernels::ops,
-    learner::{Adam, GroupedOptimizer},
-    models::{Init, layers::Sequential, parity, state},
-};
+use vision::kernels::ops;
+use vision::learner::{Adam, GroupedOptimizer};
+use vision::models::layers::Sequential;
+use vision::models::{Init, parity, state};
 
 use super::Args;
 

@@ -43,7 +43,8 @@ use crate::transforms::size::{ResizeMethod, Size};
 /// the number of the epoch.
 ///
 /// ```
-/// # use vision_data::{DatasetType, ImageDataBunch, Stats, synthetic};
+/// # use vision_data::{DatasetType, ImageDataBunch, Stats};
+/// # use vision_data::datasets::synthetic;
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = synthetic::digits(&folder.path().join("digits"), 1, 20, 5)?;
 /// let data = ImageDataBunch::from_folder(&path).batch_size(16).normalize(Stats::MNIST).build()?;
@@ -156,7 +157,8 @@ impl ImageDataBunch {
     /// path; else as [`from_lists`](Self::from_lists).
     ///
     /// ```
-    /// # use vision_data::{ImageDataBunch, items::image_files, synthetic};
+    /// # use vision_data::{ImageDataBunch, files::image_files};
+    /// # use vision_data::datasets::synthetic;
     /// # let folder = tempfile::tempdir().unwrap();
     /// # let path = synthetic::digits(&folder.path().join("digits"), 1, 20, 5)?;
     /// let files = image_files(&path)?;
@@ -472,7 +474,8 @@ impl ImageDataBunch {
     /// decoded images that are kept stay as they are.
     ///
     /// ```
-    /// # use vision_data::{DatasetType, ImageDataBunch, synthetic};
+    /// # use vision_data::{DatasetType, ImageDataBunch};
+    /// # use vision_data::datasets::synthetic;
     /// # let folder = tempfile::tempdir().unwrap();
     /// # let path = synthetic::digits(&folder.path().join("digits"), 1, 20, 5)?;
     /// let small = ImageDataBunch::from_folder(&path).batch_size(8).size(14).build()?;

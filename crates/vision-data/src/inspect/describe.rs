@@ -103,7 +103,8 @@ impl ImageDataBunch {
     /// decoded is counted and named.
     ///
     /// ```
-    /// # use vision_data::{ImageDataBunch, synthetic};
+    /// # use vision_data::{ImageDataBunch};
+    /// # use vision_data::datasets::synthetic;
     /// # let folder = tempfile::tempdir().unwrap();
     /// # let path = synthetic::digits(&folder.path().join("digits"), 1, 20, 5)?;
     /// let data = ImageDataBunch::from_folder(&path).batch_size(16).build()?;

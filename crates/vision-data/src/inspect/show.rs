@@ -23,7 +23,8 @@ impl ImageDataBunch {
     /// how much each counts, as in "3 0.72 + 7 0.28".
     ///
     /// ```
-    /// # use vision_data::{DatasetType, ImageDataBunch, synthetic};
+    /// # use vision_data::{DatasetType, ImageDataBunch};
+    /// # use vision_data::datasets::synthetic;
     /// # let folder = tempfile::tempdir().unwrap();
     /// # let path = synthetic::digits(&folder.path().join("digits"), 1, 20, 5)?;
     /// let data = ImageDataBunch::from_folder(&path).batch_size(16).build()?;

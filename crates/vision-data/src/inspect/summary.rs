@@ -58,7 +58,8 @@ impl ImageDataBunch {
     /// [`show_batch`](Self::show_batch) shows it.
     ///
     /// ```
-    /// # use vision_data::{DatasetType, ImageDataBunch, get_transforms, synthetic};
+    /// # use vision_data::{DatasetType, ImageDataBunch, get_transforms};
+    /// # use vision_data::datasets::synthetic;
     /// # let folder = tempfile::tempdir().unwrap();
     /// # let path = synthetic::digits(&folder.path().join("digits"), 1, 20, 5)?;
     /// let data = ImageDataBunch::from_folder(&path)

@@ -18,7 +18,8 @@ use crate::rng::Rng;
 ///
 /// ```
 /// use vision_data::{BatchTransform, ImageDataBunch};
-/// # use vision_data::{DatasetType, synthetic};
+/// # use vision_data::{DatasetType};
+/// # use vision_data::datasets::synthetic;
 /// # let folder = tempfile::tempdir().unwrap();
 /// # let path = synthetic::digits(&folder.path().join("digits"), 1, 20, 5)?;
 /// let data = ImageDataBunch::from_folder(&path)

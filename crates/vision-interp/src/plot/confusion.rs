@@ -2,10 +2,10 @@
 
 use vision_base::OptionError;
 use image::RgbImage;
-
 use vision_figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, width};
 
-use super::{check_length, colour::blues, decimals};
+use super::colour::blues;
+use super::{check_length, decimals};
 use crate::{ConfusionMatrix, Error, Figure, Result};
 
 const TITLE: f32 = 16.0;
@@ -113,9 +113,9 @@ impl ConfusionMatrix {
     pub fn plot(&self, config: &ConfusionPlotConfig) -> Result<Figure> {
         let classes = self.classes().len();
         if classes == 0 {
-            return Err(Error::Figure(vision_figure::Error::Figure(vision_figure::Error::NothingToDraw {
+            return Err(Error::Figure(vision_figure::Error::NothingToDraw {
                 what: "the confusion matrix has no classes",
-            })));
+            }));
         }
         if config.precision > 6 {
             let found = config.precision.to_string();

@@ -3,8 +3,10 @@
 use vision_base::OptionError;
 use vision_figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, width};
 
+use super::axis::Axis;
 pub use super::axis::Scale;
-use super::{axis::Axis, check_length, colour::CYCLE};
+use super::check_length;
+use super::colour::CYCLE;
 use crate::{Error, Figure, Result};
 
 const TITLE: f32 = 16.0;
@@ -155,7 +157,7 @@ impl LineChart {
         let y = Axis::around(self.y_scale, finite().map(|(_, y)| *y));
         let (Some(x), Some(y)) = (x, y) else {
             let what = "no series has a finite point (and on a logarithmic axis, a positive one)";
-            return Err(Error::Figure(vision_figure::Error::Figure(vision_figure::Error::NothingToDraw { what })));
+            return Err(Error::Figure(vision_figure::Error::NothingToDraw { what }));
         };
         let mut figure = Figure::new(&self.title, self.width, self.height)?;
         let area = self.draw_axes(&mut figure, &x, &y);

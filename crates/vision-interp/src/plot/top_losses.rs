@@ -2,8 +2,9 @@
 
 use std::fmt;
 
-use super::decimals;
 use vision_figure::{Caption, shorten, width};
+
+use super::decimals;
 
 /// What was predicted for a picture, displayed as fastai does: `7/3 / 5.82 / 0.00`.
 #[derive(Clone, Debug, PartialEq)]

@@ -8,18 +8,14 @@
 //! dx = gamma inv_std g                                           (evaluation)
 //! ```
 
-use super::{
-    BatchNorm, Stats,
-    forward::Affine,
-    mask::{FROM_INPUT, Mask, NONE, OUTPUT, masked},
-    sums::Sums,
-};
-use crate::{
-    Isa, ShapeError, blocks,
-    blocks::repeated,
-    error::check_len,
-    isa::{Kernel, Lanes, dispatch},
-};
+use super::forward::Affine;
+use super::mask::{FROM_INPUT, Mask, NONE, OUTPUT, masked};
+use super::sums::Sums;
+use super::{BatchNorm, Stats};
+use crate::blocks::repeated;
+use crate::error::check_len;
+use crate::isa::{Kernel, Lanes, dispatch};
+use crate::{Isa, ShapeError, blocks};
 
 /// What the forward pass read and wrote.
 #[derive(Clone, Copy, Debug)]

@@ -1,12 +1,10 @@
 //! The forward passes.
 
 use super::{BatchNorm, Stats};
-use crate::{
-    Isa, ShapeError, blocks,
-    blocks::{Group, for_groups, group, pixels_together, repeated},
-    error::check_len,
-    isa::{Kernel, Lanes, dispatch},
-};
+use crate::blocks::{Group, for_groups, group, pixels_together, repeated};
+use crate::error::check_len;
+use crate::isa::{Kernel, Lanes, dispatch};
+use crate::{Isa, ShapeError, blocks};
 
 /// Batch normalisation by the batch's own statistics, as in training.
 ///

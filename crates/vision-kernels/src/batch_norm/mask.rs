@@ -1,7 +1,8 @@
 //! The mask of the ReLU behind a batch normalisation.
 
 use super::{BatchNorm, Forward};
-use crate::{blocks, isa::Lanes};
+use crate::blocks;
+use crate::isa::Lanes;
 
 /// Where the gradient passes the ReLU.
 #[derive(Clone, Copy)]

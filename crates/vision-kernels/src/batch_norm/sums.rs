@@ -1,14 +1,12 @@
 //! The sums over pixels that the backward passes need.
 
-use super::{
-    forward::Affine,
-    mask::{FROM_INPUT, Mask, NONE, OUTPUT, masked},
-};
-use crate::{
-    blocks::{Group, for_groups, group, pixels_together},
-    isa::{Kernel, Lanes},
-};
-use std::{marker::PhantomData, ops::Range};
+use std::marker::PhantomData;
+use std::ops::Range;
+
+use super::forward::Affine;
+use super::mask::{FROM_INPUT, Mask, NONE, OUTPUT, masked};
+use crate::blocks::{Group, for_groups, group, pixels_together};
+use crate::isa::{Kernel, Lanes};
 
 /// One block of the backward pass that sums.
 pub(super) struct Sums<'a> {

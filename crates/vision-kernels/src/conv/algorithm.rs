@@ -5,7 +5,7 @@ use super::ConvShape;
 /// How much of the accuracy may be given for speed.
 ///
 /// Errors are the largest of a tensor over its largest value, measured for 64 to 256 channels with inputs as
-/// after a ReLU and weights as at the start of training. `tests/conv_accuracy.rs` holds them to twice that.
+/// after a ReLU and weights as at the start of training. `tests/it/conv_accuracy.rs` holds them to twice that.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Accuracy {
     /// Only direct convolution: errors up to 1.6e-6 (root of the mean square 1.7e-7). A NaN or an infinity

@@ -2,16 +2,12 @@
 
 use std::marker::PhantomData;
 
-use super::{
-    DepthwiseShape,
-    links::{Link, Links},
-};
-use crate::{
-    Isa,
-    blocks::{self, Group, for_groups, group},
-    conv::Epilogue,
-    isa::{Kernel, Lanes, dispatch},
-};
+use super::DepthwiseShape;
+use super::links::{Link, Links};
+use crate::Isa;
+use crate::blocks::{self, Group, for_groups, group};
+use crate::conv::Epilogue;
+use crate::isa::{Kernel, Lanes, dispatch};
 
 /// `target = Σ source * weight` over the links of each pixel, then the epilogue.
 pub(super) fn gather(

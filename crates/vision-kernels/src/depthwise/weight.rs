@@ -1,13 +1,9 @@
 //! The gradient of the weights: for each tap a sum over output pixels.
 
-use super::{
-    DepthwiseShape,
-    links::{Link, Links},
-};
-use crate::{
-    Isa, blocks,
-    isa::{Kernel, Lanes, dispatch},
-};
+use super::DepthwiseShape;
+use super::links::{Link, Links};
+use crate::isa::{Kernel, Lanes, dispatch};
+use crate::{Isa, blocks};
 
 /// Writes all of `dw`, `[channels, 1, kernel, kernel]`.
 pub(super) fn backward_weight(

@@ -2,10 +2,8 @@
 
 use std::mem::MaybeUninit;
 
-use burn::{
-    backend::flex::{FlexTensor, Layout},
-    tensor::{DType, Shape, TensorData},
-};
+use burn::backend::flex::{FlexTensor, Layout};
+use burn::tensor::{DType, Shape, TensorData};
 use burn_std::{AccessError, AccessPolicy, AllocationController, AllocationProperty, Bytes};
 
 use crate::buffers::Buffer;

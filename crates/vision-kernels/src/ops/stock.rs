@@ -3,12 +3,10 @@
 //! Burn's operations want channels in dimension 1. The permutations are views, and two that follow each
 //! other undo each other, so between two such operations nothing is copied.
 
-use burn::tensor::{
-    Int, Tensor,
-    activation::{log_sigmoid, log_softmax, relu},
-    module::{avg_pool2d, batch_norm, batch_norm_train, max_pool2d},
-    ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions},
-};
+use burn::tensor::activation::{log_sigmoid, log_softmax, relu};
+use burn::tensor::module::{avg_pool2d, batch_norm, batch_norm_train, max_pool2d};
+use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
+use burn::tensor::{Int, Tensor};
 
 use super::{BatchNormEval, Conv, MaxPool, MeanPool, Normalized};
 use crate::adam::Adam;

@@ -1,13 +1,12 @@
 //! The backward pass.
 
-use super::{Activations, MaxPool};
-use crate::{
-    Isa, ShapeError, blocks,
-    blocks::{Group, for_groups, group},
-    error::check_len,
-    isa::{Kernel, Lanes, dispatch},
-};
 use std::ops::Range;
+
+use super::{Activations, MaxPool};
+use crate::blocks::{Group, for_groups, group};
+use crate::error::check_len;
+use crate::isa::{Kernel, Lanes, dispatch};
+use crate::{Isa, ShapeError, blocks};
 
 /// The gradient of [`max_pool`](super::max_pool), given `dy`, that of its output.
 ///

@@ -1,13 +1,12 @@
 //! The forward pass.
 
-use super::{Activations, MaxPool};
-use crate::{
-    Isa, ShapeError, blocks,
-    blocks::{Group, for_groups, greater, group},
-    error::check_len,
-    isa::{Kernel, Lanes, dispatch},
-};
 use std::ops::Range;
+
+use super::{Activations, MaxPool};
+use crate::blocks::{Group, for_groups, greater, group};
+use crate::error::check_len;
+use crate::isa::{Kernel, Lanes, dispatch};
+use crate::{Isa, ShapeError, blocks};
 
 /// The greatest value of each window.
 ///

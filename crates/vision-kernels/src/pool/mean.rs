@@ -3,12 +3,10 @@
 use std::ops::Range;
 
 use super::Activations;
-use crate::{
-    Isa, ShapeError, blocks,
-    blocks::{Group, for_groups, group},
-    error::check_len,
-    isa::{Kernel, Lanes, dispatch},
-};
+use crate::blocks::{Group, for_groups, group};
+use crate::error::check_len;
+use crate::isa::{Kernel, Lanes, dispatch};
+use crate::{Isa, ShapeError, blocks};
 
 /// A mean pooling over square windows side by side, without padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

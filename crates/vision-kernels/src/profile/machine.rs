@@ -1,15 +1,14 @@
 //! What a machine can do at most.
 
-use std::{hint::black_box, time::Instant};
+use std::hint::black_box;
+use std::time::Instant;
 
 use rayon::prelude::*;
 
-use crate::{
-    Isa,
-    blocks::BLOCK,
-    isa::Lanes,
-    microkernel::{Tile, TileKernel, dispatch_tiled},
-};
+use crate::Isa;
+use crate::blocks::BLOCK;
+use crate::isa::Lanes;
+use crate::microkernel::{Tile, TileKernel, dispatch_tiled};
 
 /// Limits of a machine, with as many threads as the current rayon pool has.
 #[derive(Clone, Copy, Debug, PartialEq)]

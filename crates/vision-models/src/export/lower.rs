@@ -3,10 +3,12 @@
 use std::collections::BTreeSet;
 
 use super::proto::{Attribute, Node};
-use crate::{
-    archs::{BasicBlock, Bottleneck, DenseLayer, Fire, InvertedResidual, XResBlock},
-    layers::{AvgPool2d, BatchNorm, Conv2d, Layer, Linear, Sequential},
-};
+use crate::arch::densenet::DenseLayer;
+use crate::arch::mobilenet::InvertedResidual;
+use crate::arch::resnet::{BasicBlock, Bottleneck};
+use crate::arch::squeezenet::Fire;
+use crate::arch::xresnet::XResBlock;
+use crate::layers::{AvgPool2d, BatchNorm, Conv2d, Layer, Linear, Sequential};
 
 /// A value on its way through the network.
 #[derive(Clone, Debug)]

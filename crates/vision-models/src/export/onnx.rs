@@ -1,20 +1,14 @@
 //! A whole ONNX model.
 
-use std::{
-    collections::BTreeMap,
-    io::{self, Write},
-    path::Path,
-};
+use std::collections::BTreeMap;
+use std::io::{self, Write};
+use std::path::Path;
 
-use super::{
-    lower::{Lowering, Refusal, Value},
-    proto::{Dim, FLOAT, Message, Node, value_info},
-};
-use crate::{
-    Error, Result,
-    layers::{Layer, Sequential},
-    state::{self, NamedTensor},
-};
+use super::lower::{Lowering, Refusal, Value};
+use super::proto::{Dim, FLOAT, Message, Node, value_info};
+use crate::layers::{Layer, Sequential};
+use crate::state::{self, NamedTensor};
+use crate::{Error, Result};
 
 /// The version of the file format; 8 came with opset 17's contemporaries and every runtime since reads it.
 const IR_VERSION: i64 = 8;

@@ -1,17 +1,13 @@
 //! safetensors with the names that Python's libraries look for.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
-use crate::{
-    Result,
-    layers::Sequential,
-    state::{self, NamedTensor},
-    weights::write_state_dict,
-};
+use crate::Result;
+use crate::layers::Sequential;
+use crate::state::{self, NamedTensor};
+use crate::weights::write_state_dict;
 
 /// Whose names the parameters get.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,7 +1,5 @@
-use burn::{
-    module::{Flag, Module, Param, RunningState},
-    tensor::{Device, Tensor},
-};
+use burn::module::{Flag, Module, Param, RunningState};
+use burn::tensor::{Device, Tensor};
 use vision_kernels::ops::{self, BatchNormEval};
 
 use super::channels_last;

@@ -1,7 +1,5 @@
-use burn::{
-    module::{Module, Param},
-    tensor::Tensor,
-};
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
 use vision_kernels::ops::{self, Conv, WeightCache};
 
 use super::{BatchNorm, channels_last};

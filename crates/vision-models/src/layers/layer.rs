@@ -1,14 +1,16 @@
-use burn::{
-    module::{Devices, Module, ModuleMapper, ModuleVisitor},
-    tensor::{Device, Tensor},
-};
+use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor};
+use burn::tensor::{Device, Tensor};
 use vision_kernels::ops;
 
 use super::{
     AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, BatchNorm, Conv2d, Dropout, Linear,
     MaxPool2d, Pooled, Sequential, channels_last, flatten,
 };
-use crate::archs::{BasicBlock, Bottleneck, DenseLayer, Fire, InvertedResidual, XResBlock};
+use crate::arch::densenet::DenseLayer;
+use crate::arch::mobilenet::InvertedResidual;
+use crate::arch::resnet::{BasicBlock, Bottleneck};
+use crate::arch::squeezenet::Fire;
+use crate::arch::xresnet::XResBlock;
 
 /// A module that a backbone or a head is made of.
 ///

@@ -1,7 +1,5 @@
-use burn::{
-    module::{Module, Param},
-    tensor::Tensor,
-};
+use burn::module::{Module, Param};
+use burn::tensor::Tensor;
 use vision_kernels::ops;
 
 use crate::init::{Init, WeightInit};

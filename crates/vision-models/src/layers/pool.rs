@@ -1,4 +1,5 @@
-use burn::tensor::{Tensor, module::adaptive_avg_pool2d};
+use burn::tensor::Tensor;
+use burn::tensor::module::adaptive_avg_pool2d;
 use vision_kernels::ops;
 
 use super::{channels_first, channels_last};

@@ -1,7 +1,5 @@
-use burn::{
-    module::{Devices, Module, ModuleMapper, ModuleVisitor},
-    tensor::{Device, Tensor},
-};
+use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor};
+use burn::tensor::{Device, Tensor};
 use vision_kernels::ops;
 
 use super::{Layer, channels_last};

@@ -1,9 +1,7 @@
-use burn::{
-    module::{
-        Content, Devices, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor,
-    },
-    tensor::{Device, Tensor},
+use burn::module::{
+    Content, Devices, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor,
 };
+use burn::tensor::{Device, Tensor};
 use vision_kernels::ops;
 
 use super::{Layer, channels_last};

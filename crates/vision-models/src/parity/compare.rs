@@ -1,18 +1,16 @@
 //! How far this crate is from a reference.
 
-use std::{collections::HashMap, fmt};
+use std::collections::HashMap;
+use std::fmt;
 
-use burn::{
-    module::{Module, ModuleVisitor, Param, ParamId},
-    tensor::{Device, Gradients, Int, Tensor, TensorData, activation::log_softmax},
-};
+use burn::module::{Module, ModuleVisitor, Param, ParamId};
+use burn::tensor::activation::log_softmax;
+use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 
 use super::{ArchReference, BodyReference, Tolerances, TrainReference, fill, filled};
-use crate::{
-    Arch, Cut, Init, Result,
-    layers::Sequential,
-    state::{self, values},
-};
+use crate::layers::Sequential;
+use crate::state::{self, values};
+use crate::{Arch, Cut, Init, Result};
 
 /// The largest error of one quantity.
 #[derive(Clone, Debug, PartialEq)]

@@ -1,24 +1,18 @@
 //! A weights file of any format.
 
-use std::{
-    collections::BTreeMap,
-    fmt,
-    fs::{self, File},
-    io::{self, Read},
-    panic::{AssertUnwindSafe, catch_unwind},
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeMap;
+use std::fmt;
+use std::io::Read;
+use std::path::{Path, PathBuf};
 
-use super::{
-    guard, names, onnx, pth,
-    report::nearest,
-    safetensors::{self, looks_like_safetensors},
-    shards::{self, looks_like_index},
+use super::contents::{
+    Dtype, Graph, Stored, bad, catch, io_error, not_weights, open_regular, read_error,
 };
+use super::names::nearest;
+use super::safetensors::{self, looks_like_safetensors};
+use super::shards::{self, looks_like_index};
+use super::{guard, names, onnx, pth};
 use crate::{Error, Result};
-
-/// The largest file that is opened: 8 GiB.
-pub const MAX_FILE_BYTES: u64 = 8 << 30;
 
 /// What kind of file it is, found out from its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -50,57 +44,7 @@ pub struct WeightsFile {
     tensors: BTreeMap<String, Stored>,
     metadata: BTreeMap<String, String>,
     notes: Vec<String>,
-    graph: Option<onnx::Graph>,
-}
-
-/// Reads the bytes of one tensor, row-major and in the byte order of this machine.
-pub(super) type ReadBytes = Box<dyn Fn() -> io::Result<Vec<u8>> + Send + Sync>;
-
-/// One tensor of a file.
-pub(super) struct Stored {
-    pub(super) shape: Vec<usize>,
-    pub(super) dtype: Dtype,
-    pub(super) read: ReadBytes,
-}
-
-/// What a format's reader finds in a file.
-#[derive(Default)]
-pub(super) struct Contents {
-    pub(super) tensors: BTreeMap<String, Stored>,
-    pub(super) metadata: BTreeMap<String, String>,
-    /// What a person should know of how the tensors were found.
-    pub(super) notes: Vec<String>,
-    /// How the tensors are used; only ONNX says.
-    pub(super) graph: Option<onnx::Graph>,
-}
-
-/// The type of a tensor's values.
-pub(super) enum Dtype {
-    F16,
-    Bf16,
-    F32,
-    F64,
-    /// Anything else, by name.
-    Other(String),
-}
-
-impl Dtype {
-    fn is_float(&self) -> bool {
-        !matches!(self, Self::Other(_))
-    }
-
-    fn to_f32(&self, bytes: &[u8]) -> Vec<f32> {
-        fn each<const N: usize>(bytes: &[u8], convert: impl Fn([u8; N]) -> f32) -> Vec<f32> {
-            bytes.as_chunks().0.iter().map(|&v| convert(v)).collect()
-        }
-        match self {
-            Self::F16 => each(bytes, |v| half::f16::from_ne_bytes(v).to_f32()),
-            Self::Bf16 => each(bytes, |v| half::bf16::from_ne_bytes(v).to_f32()),
-            Self::F32 => each(bytes, f32::from_ne_bytes),
-            Self::F64 => each(bytes, |v| f64::from_ne_bytes(v) as f32),
-            Self::Other(_) => Vec::new(),
-        }
-    }
+    graph: Option<Graph>,
 }
 
 impl WeightsFile {
@@ -209,7 +153,7 @@ impl WeightsFile {
     }
 
     /// How the tensors are used, which only an ONNX file says.
-    pub(super) fn graph(&self) -> Option<&onnx::Graph> {
+    pub(super) fn graph(&self) -> Option<&Graph> {
         self.graph.as_ref()
     }
 
@@ -265,27 +209,6 @@ impl fmt::Debug for WeightsFile {
     }
 }
 
-/// Opens a file and tells its size. A named pipe would wait for a writer, a device may never end.
-pub(super) fn open_regular(path: &Path) -> Result<(File, u64)> {
-    let metadata = fs::metadata(path).map_err(|source| io_error(path, source))?;
-    if metadata.is_dir() {
-        return Err(not_weights(path, "it is a folder"));
-    }
-    if !metadata.is_file() {
-        return Err(not_weights(path, "it is no regular file"));
-    }
-    let len = metadata.len();
-    if len > MAX_FILE_BYTES {
-        return Err(Error::WeightsTooLarge {
-            path: path.to_owned(),
-            found: len,
-            limit: MAX_FILE_BYTES,
-        });
-    }
-    let file = File::open(path).map_err(|source| io_error(path, source))?;
-    Ok((file, len))
-}
-
 /// What a file that is no weights file seems to be.
 fn describe(head: &[u8]) -> &'static str {
     let text = str::from_utf8(head).map(str::trim_start);
@@ -298,45 +221,5 @@ fn describe(head: &[u8]) -> &'static str {
         Ok(t) if !t.contains('\0') => "it is text",
         _ if head.starts_with(&[0x80]) => "it is a bare pickle, which holds no tensors",
         _ => "its content is of no known kind",
-    }
-}
-
-/// Runs foreign code on foreign data: should it panic, that is one more way for a file to be bad.
-pub(super) fn catch<T>(path: &Path, f: impl FnOnce() -> T) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(|_| bad(path, "its reader gave up on it"))
-}
-
-pub(super) fn bad(path: &Path, reason: impl Into<String>) -> Error {
-    Error::BadWeights {
-        path: path.to_owned(),
-        reason: shortened(reason.into()),
-    }
-}
-
-/// A reason may quote the file, which is as long as its author likes.
-fn shortened(mut reason: String) -> String {
-    if let Some((end, _)) = reason.char_indices().nth(400) {
-        reason.truncate(end);
-        reason.push_str("..");
-    }
-    reason
-}
-
-/// A failed read: the system's fault if it gave an error number, or else the file's.
-pub(super) fn read_error(path: &Path, source: io::Error) -> Error {
-    match source.raw_os_error() {
-        None => bad(path, source.to_string()),
-        Some(_) => io_error(path, source),
-    }
-}
-
-fn io_error(path: &Path, source: io::Error) -> Error {
-    vision_base::io_error("read", path)(source).into()
-}
-
-pub(super) fn not_weights(path: &Path, reason: impl Into<String>) -> Error {
-    Error::NotWeights {
-        path: path.to_owned(),
-        reason: shortened(reason.into()),
     }
 }

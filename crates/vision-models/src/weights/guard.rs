@@ -4,15 +4,14 @@
 //! decompresses what a zip archive compresses. So a small file could ask for all the memory there is.
 //! Walking over the operations first, without building anything, puts a bound on that.
 
-use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
-    path::Path,
-};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
 
-use zip::{CompressionMethod, ZipArchive, result::ZipError};
+use zip::result::ZipError;
+use zip::{CompressionMethod, ZipArchive};
 
-use super::file::{bad, read_error};
+use super::contents::{bad, read_error};
 use crate::{Error, Result};
 
 /// All pickles of a file together. A state dict takes about 40 operations and 250 bytes a tensor.

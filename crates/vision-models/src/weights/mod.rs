@@ -39,6 +39,7 @@
 //! may have lost the names, [`LoadReport`] says how that went;
 //! [`write_safetensors`] writes.
 
+mod contents;
 mod file;
 mod guard;
 mod names;
@@ -48,16 +49,17 @@ mod report;
 mod safetensors;
 mod shards;
 
-pub use file::{Format, MAX_FILE_BYTES, WeightsFile};
+use std::collections::BTreeSet;
+
+use burn::module::Module;
+pub use contents::MAX_FILE_BYTES;
+pub use file::{Format, WeightsFile};
 pub use report::{LoadReport, Mismatch};
 pub use safetensors::write_safetensors;
 pub(crate) use safetensors::write_state_dict;
 
-use std::collections::BTreeSet;
-
-use burn::module::Module;
-
-use crate::{Result, layers::Sequential, state};
+use crate::layers::Sequential;
+use crate::{Result, state};
 
 /// Fills a module with the tensors of a file that have its names and shapes.
 ///

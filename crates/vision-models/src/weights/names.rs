@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use super::file::Contents;
+use super::contents::Contents;
 
 /// The optimizer's moments in this library's checkpoints, which are no part of the model.
 const OPTIMIZER: &str = "optimizer.";
@@ -85,6 +85,21 @@ pub(super) fn whole_model<T>(
         .filter(|(name, _)| !name.starts_with(OPTIMIZER))
         .map(|(name, tensor)| (rename(&name).unwrap_or(name), tensor))
         .collect()
+}
+
+/// The most similar name, if one is similar at all.
+pub(super) fn nearest<'a>(name: &str, among: impl Iterator<Item = &'a str>) -> Option<String> {
+    // A file can have any number of names, of any length; a hint is not worth more than this.
+    const CANDIDATES: usize = 4096;
+    const LONGEST: usize = 200;
+    const SIMILAR: f64 = 0.6;
+    if name.len() > LONGEST {
+        return None;
+    }
+    let near = among.filter(|n| n.len() <= LONGEST).take(CANDIDATES);
+    let near = near.map(|n| (strsim::normalized_levenshtein(name, n), n));
+    let best = near.max_by(|a, b| a.0.total_cmp(&b.0))?;
+    (best.0 >= SIMILAR).then(|| best.1.to_owned())
 }
 
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use pytorch_reader::{DType, PytorchError, PytorchReader, Tensor};
 
-use super::file::{Contents, Dtype, Stored, bad, catch, read_error};
+use super::contents::{Contents, Dtype, Stored, bad, catch, read_error};
 use crate::{Error, Result};
 
 /// Keys under which training programs put the state dict, in order of preference.

@@ -1,13 +1,13 @@
 //! What fits and what does not.
 
-use std::{
-    collections::BTreeSet,
-    fmt,
-    path::{Path, PathBuf},
-};
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::{Path, PathBuf};
 
-use super::WeightsFile;
-use crate::{Error, Result, error::first_few};
+use super::file::WeightsFile;
+use super::names::nearest;
+use crate::error::first_few;
+use crate::{Error, Result};
 
 /// How a file's tensors and a model's parameters go together.
 ///
@@ -202,19 +202,4 @@ impl fmt::Display for LoadReport {
         }
         Ok(())
     }
-}
-
-/// The most similar name, if one is similar at all.
-pub(super) fn nearest<'a>(name: &str, among: impl Iterator<Item = &'a str>) -> Option<String> {
-    // A file can have any number of names, of any length; a hint is not worth more than this.
-    const CANDIDATES: usize = 4096;
-    const LONGEST: usize = 200;
-    const SIMILAR: f64 = 0.6;
-    if name.len() > LONGEST {
-        return None;
-    }
-    let near = among.filter(|n| n.len() <= LONGEST).take(CANDIDATES);
-    let near = near.map(|n| (strsim::normalized_levenshtein(name, n), n));
-    let best = near.max_by(|a, b| a.0.total_cmp(&b.0))?;
-    (best.0 >= SIMILAR).then(|| best.1.to_owned())
 }

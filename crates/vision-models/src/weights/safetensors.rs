@@ -1,21 +1,19 @@
 //! safetensors: a length, a header in JSON, the values.
 
 use vision_base::io_error;
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    fs::File,
-    io::{self, Read, Seek, SeekFrom, Write},
-    path::Path,
-    sync::{Arc, Mutex, PoisonError},
-};
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::path::Path;
+use std::sync::{Arc, Mutex, PoisonError};
 
 use safetensors::tensor::{self, Metadata, TensorInfo};
-use serde::{Serialize, Serializer, ser::SerializeMap};
+use serde::ser::SerializeMap;
+use serde::{Serialize, Serializer};
 
-use super::{
-    file::{Contents, Dtype, Stored, bad, read_error},
-};
-use crate::{Error, Result, state::NamedTensor};
+use super::contents::{Contents, Dtype, Stored, bad, read_error};
+use crate::state::NamedTensor;
+use crate::{Error, Result};
 
 /// Room for 40,000 tensors. A header is held in memory, several times over.
 const MAX_HEADER_BYTES: u64 = 4 << 20;

@@ -1,19 +1,15 @@
 //! safetensors in several files: `model.safetensors.index.json` names the file of each tensor.
 
 use vision_base::IoError;
-use std::{
-    collections::BTreeMap,
-    fs::File,
-    io::{self, Read, Seek, SeekFrom},
-    path::{Component, Path},
-};
+use std::collections::BTreeMap;
+use std::fs::File;
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Component, Path};
 
 use serde::Deserialize;
 
-use super::{
-    file::{Contents, bad, not_weights, open_regular, read_error},
-    safetensors::{self, looks_like_safetensors},
-};
+use super::contents::{Contents, bad, not_weights, open_regular, read_error};
+use super::safetensors::{self, looks_like_safetensors};
 use crate::{Error, Result};
 
 /// Room for 40,000 tensors.

@@ -1,23 +1,16 @@
 //! Fully connected layers.
 
-use burn::{
-    backend::{
-        Flex,
-        autodiff::{
-            checkpoint::{base::Checkpointer, strategy::NoCheckpointing},
-            grads::Gradients,
-            ops::{Backward, Ops, OpsKind},
-        },
-    },
-    tensor::Tensor,
-};
+use burn::backend::Flex;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::tensor::Tensor;
 
 use super::{Place, checked, common, from_plain, from_tracked, place, plain, tracked};
-use crate::{
-    Isa, buffers,
-    linear::Linear,
-    ops::memory::{Values, tensor},
-};
+use crate::linear::Linear;
+use crate::ops::memory::{Values, tensor};
+use crate::{Isa, buffers};
 
 pub(in crate::ops) fn linear(
     x: &Tensor<2>,

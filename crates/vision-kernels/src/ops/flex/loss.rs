@@ -1,24 +1,16 @@
 //! Losses, item by item.
 
-use burn::{
-    backend::{
-        Flex,
-        autodiff::{
-            checkpoint::{base::Checkpointer, strategy::NoCheckpointing},
-            grads::Gradients,
-            ops::{Backward, Ops, OpsKind},
-        },
-    },
-    tensor::{Int, Tensor},
-};
+use burn::backend::Flex;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::tensor::{Int, Tensor};
 
 use super::{Place, checked, from_plain, from_tracked, place, plain, tracked};
-use crate::{
-    Isa, buffers,
-    error::ShapeError,
-    loss,
-    ops::memory::{Values, tensor},
-};
+use crate::error::ShapeError;
+use crate::ops::memory::{Values, tensor};
+use crate::{Isa, buffers, loss};
 
 pub(in crate::ops) fn cross_entropy(
     logits: &Tensor<2>,

@@ -2,31 +2,21 @@
 
 use std::sync::Arc;
 
-use burn::{
-    backend::{
-        Autodiff, AutodiffBackend, Flex,
-        autodiff::{
-            NodeId,
-            checkpoint::{base::Checkpointer, strategy::NoCheckpointing},
-            grads::Gradients,
-            ops::{Backward, NodeGuard, Ops, OpsKind},
-        },
-        flex::FlexTensor,
-    },
-    tensor::Tensor,
-};
+use burn::backend::autodiff::NodeId;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, NodeGuard, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
+use burn::backend::{Autodiff, AutodiffBackend, Flex};
+use burn::tensor::Tensor;
 
 use super::{Place, Tracked, checked, common, from_plain, from_tracked, place, plain, tracked};
-use crate::{
-    Isa,
-    batch_norm::{self, BatchNorm, Forward, Stats},
-    buffers,
-    ops::{
-        BatchNormEval, Normalized,
-        memory::{Values, tensor, vector},
-    },
-    profile::{Cost, timed},
-};
+use crate::batch_norm::{self, BatchNorm, Forward, Stats};
+use crate::ops::memory::{Values, tensor, vector};
+use crate::ops::{BatchNormEval, Normalized};
+use crate::profile::{Cost, timed};
+use crate::{Isa, buffers};
 
 /// What a normalisation must cost that reads and writes its elements this many times.
 fn cost(shape: [usize; 4], residual: bool, relu: bool, times: usize) -> Cost {

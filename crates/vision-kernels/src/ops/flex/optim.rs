@@ -1,16 +1,13 @@
 //! Adam.
 
-use burn::{
-    backend::{Flex, flex::FlexTensor},
-    tensor::Tensor,
-};
+use burn::backend::Flex;
+use burn::backend::flex::FlexTensor;
+use burn::tensor::Tensor;
 
 use super::{Place, common, from_plain, place};
-use crate::{
-    Isa,
-    adam::Adam,
-    profile::{Cost, timed},
-};
+use crate::Isa;
+use crate::adam::Adam;
+use crate::profile::{Cost, timed};
 
 /// One step, in place where nobody else holds the values.
 pub(in crate::ops) fn adam(

@@ -2,29 +2,20 @@
 
 use std::sync::Arc;
 
-use burn::{
-    backend::{
-        Flex,
-        autodiff::{
-            checkpoint::{base::Checkpointer, strategy::NoCheckpointing},
-            grads::Gradients,
-            ops::{Backward, Ops, OpsKind},
-        },
-        flex::FlexTensor,
-    },
-    tensor::Tensor,
-};
+use burn::backend::Flex;
+use burn::backend::autodiff::checkpoint::base::Checkpointer;
+use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
+use burn::backend::autodiff::grads::Gradients;
+use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
+use burn::tensor::Tensor;
 
 use super::{Place, checked, from_plain, from_tracked, place, plain, tracked};
-use crate::{
-    Isa, activation, buffers, global_pool,
-    ops::{
-        MaxPool,
-        memory::{Values, tensor},
-    },
-    pool::{self, Activations},
-    profile::{Cost, timed},
-};
+use crate::ops::MaxPool;
+use crate::ops::memory::{Values, tensor};
+use crate::pool::{self, Activations};
+use crate::profile::{Cost, timed};
+use crate::{Isa, activation, buffers, global_pool};
 
 /// What one of these operations remembers for its gradient.
 #[derive(Clone, Debug)]

@@ -2,12 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::{
-    Isa,
-    conv::{Algorithm, ConvShape, PackedWeights, Pass, algorithm},
-    error::ShapeError,
-    ops::{accuracy, memory::Values},
-};
+use crate::Isa;
+use crate::conv::{Algorithm, ConvShape, PackedWeights, Pass, algorithm};
+use crate::error::ShapeError;
+use crate::ops::accuracy;
+use crate::ops::memory::Values;
 
 /// The packed weights of one layer, for the output and for the gradient of the input.
 #[derive(Debug, Default)]

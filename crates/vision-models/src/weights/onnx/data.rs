@@ -1,16 +1,12 @@
 //! The values of a tensor: in the file, or in a file beside it.
 
 use vision_base::io_error;
-use std::{
-    fs::{self, File},
-    io::{self, Read, Seek, SeekFrom},
-    path::{Component, Path, PathBuf},
-};
+use std::fs::{self, File};
+use std::io::{self, Read, Seek, SeekFrom};
+use std::path::{Component, Path, PathBuf};
 
-use super::{
-    super::file::{Dtype, ReadBytes, Stored, bad},
-    proto::Tensor,
-};
+use super::super::contents::{Dtype, ReadBytes, Stored, bad};
+use super::proto::Tensor;
 use crate::{Error, Result};
 
 /// Checks what a tensor says about itself, and makes it readable.

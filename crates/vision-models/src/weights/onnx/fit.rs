@@ -5,11 +5,12 @@
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
-use super::{
-    super::{Mismatch, WeightsFile},
-    layers::{Kind, Layer, layers},
-};
-use crate::{Result, export::structure, layers::Sequential, state};
+use super::super::file::WeightsFile;
+use super::super::report::Mismatch;
+use super::layers::{Kind, Layer, layers};
+use crate::export::structure;
+use crate::layers::Sequential;
+use crate::{Result, state};
 
 /// Where a parameter's values come from.
 #[derive(Clone, Debug, PartialEq)]

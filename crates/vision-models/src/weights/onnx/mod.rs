@@ -6,16 +6,14 @@ mod layers;
 mod proto;
 mod wire;
 
-use std::{
-    collections::{BTreeMap, HashMap, HashSet},
-    fs::File,
-    path::Path,
-};
+use std::collections::{BTreeMap, HashMap, HashSet};
+use std::fs::File;
+use std::path::Path;
 
 pub(crate) use fit::Fit;
 
-use super::file::{Contents, bad};
-use crate::{Result, export::proto::Node};
+use super::contents::{Contents, Graph, bad};
+use crate::Result;
 
 /// Nodes of a graph. A DenseNet-201 has about 1,000.
 const MAX_NODES: usize = 100_000;
@@ -29,12 +27,6 @@ const MAX_TEXT: u64 = 64 << 20;
 const MAX_METADATA: usize = 1000;
 /// Dimensions of a tensor.
 const MAX_RANK: usize = 16;
-
-/// The nodes of a file, in an order in which each comes after those that it needs.
-#[derive(Debug, Default)]
-pub(super) struct Graph {
-    pub(super) nodes: Vec<Node>,
-}
 
 /// A version of the format, then one of the other fields of a `ModelProto`.
 ///

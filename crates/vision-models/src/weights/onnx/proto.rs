@@ -5,14 +5,10 @@
 
 use std::collections::BTreeMap;
 
-use super::{
-    MAX_METADATA, MAX_NAME, MAX_NODES, MAX_RANK, MAX_TENSORS, MAX_VALUES,
-    wire::{Field, Value, Wire},
-};
-use crate::{
-    Result,
-    export::proto::{Attribute, Node},
-};
+use super::wire::{Field, Value, Wire};
+use super::{MAX_METADATA, MAX_NAME, MAX_NODES, MAX_RANK, MAX_TENSORS, MAX_VALUES};
+use crate::Result;
+use crate::export::proto::{Attribute, Node};
 
 /// An ONNX file without the values of its tensors.
 #[derive(Default)]

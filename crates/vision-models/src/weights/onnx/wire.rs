@@ -1,15 +1,11 @@
 //! Reading protobuf, field by field, without holding what is large.
 
-use std::{
-    fs::File,
-    io::{self, BufRead, BufReader, Read, Seek, SeekFrom},
-    path::Path,
-};
+use std::fs::File;
+use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
+use std::path::Path;
 
-use super::{
-    super::file::{bad, read_error},
-    MAX_TEXT,
-};
+use super::super::contents::{bad, read_error};
+use super::MAX_TEXT;
 use crate::{Error, Result};
 
 /// All fields of a file together. A network takes about twenty a node.

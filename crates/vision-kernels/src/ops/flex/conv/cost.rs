@@ -1,11 +1,9 @@
 //! What convolutions must cost, for a profile.
 
-use crate::{
-    conv::{Algorithm, ConvShape, Pass, algorithm},
-    depthwise::DepthwiseShape,
-    ops::accuracy,
-    profile::Cost,
-};
+use crate::conv::{Algorithm, ConvShape, Pass, algorithm};
+use crate::depthwise::DepthwiseShape;
+use crate::ops::accuracy;
+use crate::profile::Cost;
 
 /// A pass over `shape`, beside reading some more values.
 pub(super) fn cost(shape: &ConvShape, pass: Pass, more: usize) -> Cost {

@@ -5,17 +5,13 @@ use std::sync::Arc;
 use burn::backend::flex::FlexTensor;
 
 use super::cost::{cost, depthwise_cost, packing_cost};
-use crate::{
-    Isa, buffers,
-    conv::{self, ConvShape, Direction, Epilogue, PackedWeights, Pass, algorithm},
-    depthwise::{self, DepthwiseShape},
-    ops::{
-        Conv, accuracy,
-        flex::{Slots, checked},
-        memory::{Values, tensor},
-    },
-    profile::timed,
-};
+use crate::conv::{self, ConvShape, Direction, Epilogue, PackedWeights, Pass, algorithm};
+use crate::depthwise::{self, DepthwiseShape};
+use crate::ops::flex::{Slots, checked};
+use crate::ops::memory::{Values, tensor};
+use crate::ops::{Conv, accuracy};
+use crate::profile::timed;
+use crate::{Isa, buffers};
 
 /// A convolution that the kernels can take.
 #[derive(Clone, Copy, Debug)]

@@ -1,0 +1,26 @@
+//! The tests of the data, in one program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod balance;
+mod describe;
+mod doctor;
+mod download_images;
+mod factories;
+mod folders;
+mod images;
+mod indexing;
+mod labels;
+mod loader;
+mod resize;
+mod saved;
+mod splits;
+mod summary;
+#[path = "../../../vision-fetch/tests/it/support/mod.rs"]
+mod support;
+mod synthetic;
+mod tables;
+mod targets;
+mod transforms;
+mod untar_data;
+mod verify;

@@ -1,0 +1,194 @@
+//! Counting: the golden cases of fastai's interpretation (61 and 62 of the reference) and arithmetic.
+
+use vision_interp::{ConfusionMatrix, Error};
+
+use crate::support::{interpretation, names};
+
+/// y = [0, 0, 1, 1, 2], p = [0, 1, 1, 1, 0].
+const ITEMS: [(usize, usize, f32); 5] = [
+    (0, 0, 0.1),
+    (0, 1, 0.9),
+    (1, 1, 0.2),
+    (1, 1, 0.3),
+    (2, 0, 1.5),
+];
+
+fn rows(matrix: &ConfusionMatrix) -> Vec<Vec<u64>> {
+    matrix.rows().map(<[u64]>::to_vec).collect()
+}
+
+fn pairs(found: &[(String, String, usize)]) -> Vec<(&str, &str, usize)> {
+    found
+        .iter()
+        .map(|(actual, predicted, n)| (actual.as_str(), predicted.as_str(), *n))
+        .collect()
+}
+
+#[test]
+fn rows_are_actual_classes_and_columns_predicted_ones() {
+    let matrix = interpretation(&["c0", "c1", "c2"], &ITEMS).confusion_matrix();
+    assert_eq!(rows(&matrix), [[1, 1, 0], [0, 2, 0], [1, 0, 0]]);
+    assert_eq!((matrix.get(2, 0), matrix.get(0, 2)), (Some(1), Some(0)));
+    assert_eq!((matrix.get(3, 0), matrix.get(0, 3)), (None, None));
+    assert_eq!(
+        (matrix.total(), matrix.correct(), matrix.accuracy()),
+        (5, 3, 0.6)
+    );
+    assert_eq!(matrix.classes(), ["c0", "c1", "c2"]);
+}
+
+#[test]
+fn the_slice_size_does_not_matter() {
+    let interp = interpretation(&["c0", "c1", "c2"], &ITEMS);
+    for slice_size in [Some(1), Some(10), Some(0), None] {
+        assert_eq!(
+            interp.confusion_matrix_sliced(slice_size),
+            interp.confusion_matrix()
+        );
+    }
+    assert_eq!(interp.confusion_matrix_sliced(1), interp.confusion_matrix());
+}
+
+#[test]
+fn most_confused_pairs_come_first_and_ties_in_the_order_of_the_matrix() {
+    let interp = interpretation(&["c0", "c1", "c2"], &ITEMS);
+    assert_eq!(
+        pairs(&interp.most_confused(1)),
+        [("c0", "c1", 1), ("c2", "c0", 1)]
+    );
+    let matrix = ConfusionMatrix::from_rows(["3", "7"], [[989, 21], [40, 988]]).unwrap();
+    assert_eq!(
+        pairs(&matrix.most_confused(1)),
+        [("7", "3", 40), ("3", "7", 21)]
+    );
+    assert_eq!(
+        pairs(&matrix.most_confused(21)),
+        [("7", "3", 40), ("3", "7", 21)]
+    );
+    assert_eq!(pairs(&matrix.most_confused(22)), [("7", "3", 40)]);
+    assert_eq!(pairs(&matrix.most_confused(41)), []);
+}
+
+#[test]
+fn pairs_that_never_occurred_are_not_confused() {
+    let matrix = ConfusionMatrix::from_rows(["a", "b"], [[5, 0], [0, 5]]).unwrap();
+    assert_eq!(pairs(&matrix.most_confused(0)), []);
+}
+
+#[test]
+fn classes_of_the_same_name_are_still_two_classes() {
+    let matrix = ConfusionMatrix::from_rows(["a", "a"], [[5, 2], [0, 5]]).unwrap();
+    assert_eq!(pairs(&matrix.most_confused(1)), [("a", "a", 2)]);
+}
+
+#[test]
+fn normalized_rows_sum_to_one_and_empty_rows_are_nan() {
+    let matrix = ConfusionMatrix::from_rows(["a", "b", "c"], [[1, 3, 0], [0, 0, 0], [0, 0, 7]]);
+    let normalized = matrix.unwrap().normalized();
+    assert_eq!(normalized[0], [0.25, 0.75, 0.0]);
+    assert!(normalized[1].iter().all(|value| value.is_nan()));
+    assert_eq!(normalized[2], [0.0, 0.0, 1.0]);
+}
+
+#[test]
+fn scores_of_a_class_follow_from_its_row_and_column() {
+    let matrix =
+        ConfusionMatrix::from_rows(["a", "b", "c"], [[8, 2, 0], [1, 3, 0], [0, 0, 0]]).unwrap();
+    let scores = matrix.per_class();
+    // TP 8, FP 1, FN 2; TP 3, FP 2, FN 1.
+    assert_eq!(
+        (scores[0].precision, scores[0].recall),
+        (8.0 / 9.0, 8.0 / 10.0)
+    );
+    assert_eq!((scores[0].f1, scores[0].support), (16.0 / 19.0, 10));
+    assert_eq!(
+        (scores[1].precision, scores[1].recall),
+        (3.0 / 5.0, 3.0 / 4.0)
+    );
+    assert_eq!((scores[1].f1, scores[1].support), (6.0 / 9.0, 4));
+    // Nothing is said about a class that does not occur.
+    assert!(scores[2].precision.is_nan() && scores[2].recall.is_nan() && scores[2].f1.is_nan());
+    assert_eq!((scores[2].class.as_str(), scores[2].support), ("c", 0));
+}
+
+#[test]
+fn a_class_that_does_not_exist_is_an_error_and_counts_nothing() {
+    let mut matrix = ConfusionMatrix::new(["a", "b"]);
+    let error = matrix.add(0, 2).unwrap_err();
+    assert!(matches!(
+        error,
+        Error::UnknownClass {
+            role: "predicted",
+            found: 2,
+            classes: 2
+        }
+    ));
+    assert!(matches!(
+        matrix.add(9, 0),
+        Err(Error::UnknownClass { role: "actual", .. })
+    ));
+    assert_eq!(matrix.total(), 0);
+}
+
+#[test]
+fn rows_of_another_length_are_an_error() {
+    let wide: Vec<Vec<u64>> = vec![vec![1, 2], vec![1, 2, 3]];
+    assert!(matches!(
+        ConfusionMatrix::from_rows(["a", "b"], wide),
+        Err(Error::Lengths { .. })
+    ));
+    let few = ConfusionMatrix::from_rows(["a", "b"], [[1, 2]]);
+    assert!(matches!(
+        few,
+        Err(Error::Lengths {
+            expected: 2,
+            found: 1,
+            ..
+        })
+    ));
+}
+
+#[test]
+fn a_matrix_without_classes_or_items_is_empty_not_a_panic() {
+    let nothing = ConfusionMatrix::new(names(&[]));
+    assert_eq!(
+        (nothing.total(), nothing.rows().len(), nothing.get(0, 0)),
+        (0, 0, None)
+    );
+    assert!(nothing.accuracy().is_nan());
+    assert!(nothing.per_class().is_empty() && nothing.most_confused(1).is_empty());
+    let interp = interpretation(&["a"], &[]);
+    assert_eq!(interp.confusion_matrix().total(), 0);
+    assert!(interp.accuracy().is_nan());
+}
+
+#[test]
+fn a_small_matrix_is_displayed_as_a_table_and_a_large_one_in_short() {
+    let matrix = ConfusionMatrix::from_rows(["3", "7"], [[989, 21], [40, 988]]).unwrap();
+    let lines = [
+        "actual \\ predicted    3    7",
+        "3                   989   21",
+    ];
+    let table = matrix.to_string();
+    assert_eq!(table.lines().take(2).collect::<Vec<_>>(), lines);
+    assert_eq!(table.lines().count(), 3);
+    let mut many = ConfusionMatrix::new((0..1000).map(|class| class.to_string()));
+    many.add(1, 1).unwrap();
+    many.add(1, 2).unwrap();
+    assert_eq!(
+        many.to_string(),
+        "1000 x 1000 confusion matrix of 2 items, accuracy 0.5000"
+    );
+}
+
+#[test]
+fn names_of_classes_cannot_write_to_the_terminal_nor_break_the_table() {
+    let classes = ["a\u{1b}[2J", "b\nc", "d"];
+    let matrix = ConfusionMatrix::new(classes);
+    let table = matrix.to_string();
+    assert!(
+        !table.contains(|c: char| c.is_control() && c != '\n'),
+        "{table:?}"
+    );
+    assert_eq!(table.lines().count(), 1 + classes.len());
+}

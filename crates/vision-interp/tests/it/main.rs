@@ -1,0 +1,10 @@
+//! The tests of the interpretation, in one program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod confusion;
+mod figures;
+mod from_learner;
+mod saving;
+mod support;
+mod top_losses;

@@ -1,0 +1,265 @@
+//! Winograd's minimal filtering: 3x3 convolutions with stride 1 by products of transformed tiles.
+//!
+//! A tile of `M x M` outputs reads `S x S` inputs, `S = M + 2`. Transformed, input and weights are multiplied
+//! value by value, summed over channels, which is `S * S` small matrix products; the sums are transformed
+//! back. F(2x2) takes 16 multiplications for 4 outputs instead of 36, F(4x4) 36 for 16 instead of 144. (Lavin
+//! and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015.)
+//!
+//! What is multiplied are sums and differences of a tile's inputs, so that a NaN or an infinity reaches
+//! all outputs of its tile.
+
+// Loops over a tile index several arrays at once, with constants.
+#![allow(clippy::needless_range_loop)]
+
+pub(crate) mod backward_weight;
+mod scheme;
+mod tiles;
+mod weights;
+
+use std::marker::PhantomData;
+use std::ops::{Range, RangeInclusive};
+
+use rayon::prelude::*;
+pub(crate) use scheme::{F2, F4, Scheme};
+use tiles::{Grid, gather, store, transform};
+pub(crate) use weights::transform_weights;
+
+use super::ConvShape;
+use super::direct::split_channels;
+use super::epilogue::Epilogue;
+use super::pack::Direction;
+use crate::isa::{Isa, Lanes};
+use crate::microkernel::{
+    TileKernel, add_rows, dispatch_tiled, panel_rows, panel_width, with_rows,
+};
+use crate::scratch::Scratch;
+
+/// Values of transformed input in a task: half of L2.
+const TASK_VALUES: usize = 128 * 1024;
+/// Tiles in a task at least, so that weights are read from L3 seldom enough; and at most.
+const TASK_TILES: RangeInclusive<usize> = 24..=49;
+/// Tasks to aim at where there are few tiles, by tasks of fewer tiles, but no fewer than this.
+const TASKS: usize = 16;
+const LEAST_TILES: usize = 12;
+
+/// Writes all of `output`, `[pixels, channels]`, from `input` and transformed weights.
+pub(crate) fn convolve<F: Scheme<M, S>, const M: usize, const S: usize>(
+    isa: Isa,
+    (shape, direction): (&ConvShape, Direction),
+    input: &[f32],
+    weights: &[f32],
+    epilogue: &Epilogue<'_>,
+    output: &mut [f32],
+) {
+    if output.is_empty() {
+        return;
+    }
+    let (grid, inputs, outputs) = match direction {
+        Direction::Forward => (
+            Grid::forward(shape, M),
+            shape.in_channels,
+            shape.out_channels,
+        ),
+        Direction::Backward => (
+            Grid::backward(shape, M),
+            shape.out_channels,
+            shape.in_channels,
+        ),
+    };
+    let panel = panel_width(isa);
+    // A matter of the shape alone, so that results do not depend on the number of threads.
+    let tiles = (TASK_VALUES / (S * S * inputs.max(1)))
+        .clamp(*TASK_TILES.start(), *TASK_TILES.end())
+        .min((grid.tiles() * outputs.div_ceil(panel) / TASKS).max(LEAST_TILES));
+    let task_rows = (tiles / grid.columns()).max(1);
+    let weight_block = S * S * inputs * panel;
+    cut(output, &grid, task_rows, outputs)
+        .into_par_iter()
+        .for_each(|(tile_rows, output)| {
+            let tiles = tile_rows.start * grid.columns()..tile_rows.end * grid.columns();
+            let mut transformed = Scratch::take(S * S * tiles.len() * inputs);
+            dispatch_tiled(
+                isa,
+                InputTask::<F, M, S> {
+                    grid: &grid,
+                    tiles: tiles.clone(),
+                    input,
+                    channels: inputs,
+                    stride: inputs,
+                    transformed: &mut transformed,
+                    scheme: PhantomData,
+                },
+            );
+            let first_pixel = grid.first_line(tile_rows.start) * grid.output.1;
+            split_channels(output, outputs, panel)
+                .into_par_iter()
+                .enumerate()
+                .for_each(|(block, values)| {
+                    dispatch_tiled(
+                        isa,
+                        OutputTask::<F, M, S> {
+                            grid: &grid,
+                            tiles: tiles.clone(),
+                            transformed: &transformed,
+                            inputs,
+                            weights: &weights[block * weight_block..][..weight_block],
+                            values,
+                            first_pixel,
+                            epilogue,
+                            channels: outputs,
+                            first_channel: block * panel,
+                            scheme: PhantomData,
+                        },
+                    );
+                });
+        });
+}
+
+/// The output in pieces of `task_rows` rows of tiles.
+fn cut<'a>(
+    mut output: &'a mut [f32],
+    grid: &Grid,
+    task_rows: usize,
+    channels: usize,
+) -> Vec<(Range<usize>, &'a mut [f32])> {
+    let mut tasks = Vec::with_capacity(grid.all_rows().div_ceil(task_rows));
+    for start in (0..grid.all_rows()).step_by(task_rows) {
+        let end = grid.all_rows().min(start + task_rows);
+        let lines = grid.first_line(end) - grid.first_line(start);
+        let (task, rest) = output.split_at_mut(lines * grid.output.1 * channels);
+        tasks.push((start..end, task));
+        output = rest;
+    }
+    tasks
+}
+
+/// `transformed` `[S * S][tiles][stride]` from the input; what is beyond the channels is not written.
+struct InputTask<'a, F, const M: usize, const S: usize> {
+    grid: &'a Grid,
+    tiles: Range<usize>,
+    input: &'a [f32],
+    channels: usize,
+    stride: usize,
+    transformed: &'a mut [f32],
+    scheme: PhantomData<F>,
+}
+
+impl<F: Scheme<M, S>, const M: usize, const S: usize> TileKernel for InputTask<'_, F, M, S> {
+    #[inline(always)]
+    fn run<L: Lanes, const W: usize, const NV: usize, const MR: usize>(self) {
+        let (grid, channels) = (self.grid, self.channels);
+        let point = self.tiles.len() * self.stride;
+        let longest = grid.strip_width(grid.columns().min(self.tiles.len()));
+        let mut strip = Scratch::take(S * longest * channels);
+        let mut points = [[[0.0; W]; S]; S];
+        let mut rest = [[[0.0; W]; S]; S];
+        let mut at = 0;
+        for row in grid.by_row(self.tiles.clone()) {
+            let width = grid.strip_width(row.len());
+            let strip = &mut strip[..S * width * channels];
+            grid.strip(row.clone(), (self.input, channels), strip);
+            for column in (0..row.len()).map(|tile| tile * M) {
+                for first in (0..channels).step_by(W) {
+                    let square = gather((strip, width), column, channels, first, &mut rest);
+                    transform(&square, F::input::<L>, &mut points);
+                    let lanes = W.min(channels - first);
+                    for i in 0..S {
+                        for j in 0..S {
+                            let start = (i * S + j) * point + at * self.stride + first;
+                            store(&points[i][j], &mut self.transformed[start..start + lanes]);
+                        }
+                    }
+                }
+                at += 1;
+            }
+        }
+    }
+}
+
+/// One block of output channels of some tiles.
+struct OutputTask<'a, 'b, F, const M: usize, const S: usize> {
+    grid: &'a Grid,
+    tiles: Range<usize>,
+    /// `[S * S][tiles][inputs]`.
+    transformed: &'a [f32],
+    inputs: usize,
+    /// `[S * S][inputs][panel]`.
+    weights: &'a [f32],
+    /// This block's channels of each pixel.
+    values: Vec<&'b mut [f32]>,
+    first_pixel: usize,
+    epilogue: &'a Epilogue<'a>,
+    channels: usize,
+    first_channel: usize,
+    scheme: PhantomData<F>,
+}
+
+impl<F: Scheme<M, S>, const M: usize, const S: usize> TileKernel for OutputTask<'_, '_, F, M, S> {
+    #[inline(always)]
+    fn run<L: Lanes, const W: usize, const NV: usize, const MR: usize>(mut self) {
+        let panel = NV * W;
+        let tiles = self.tiles.len();
+        // `[S * S][tiles][panel]`.
+        let mut products = Scratch::take(S * S * tiles * panel);
+        for point in 0..S * S {
+            let rows = &self.transformed[point * tiles * self.inputs..][..tiles * self.inputs];
+            let weights = &self.weights[point * self.inputs * panel..][..self.inputs * panel];
+            let products = &mut products[point * tiles * panel..][..tiles * panel];
+            multiply::<L, W, NV, MR>(rows, self.inputs, panel_rows(weights), products);
+        }
+        let products = panel_rows::<W, NV>(&products);
+        let mut outputs = [[[0.0; W]; M]; M];
+        for (at, tile) in self.tiles.clone().enumerate() {
+            let corner = self.grid.corner(tile);
+            for v in 0..NV {
+                let sums = |i: usize, j: usize| &products[(i * S + j) * tiles + at][v];
+                let sums = std::array::from_fn(|i| std::array::from_fn(|j| sums(i, j)));
+                transform::<W, S, M>(&sums, F::output::<L>, &mut outputs);
+                self.grid.outputs(corner, |i, j, pixel| {
+                    let values = &mut *self.values[pixel - self.first_pixel];
+                    if let Some(values) = values.get_mut(v * W..) {
+                        let lanes = W.min(values.len());
+                        store(&outputs[i][j], &mut values[..lanes]);
+                    }
+                });
+            }
+            self.grid.outputs(corner, |_, _, pixel| {
+                self.epilogue.apply::<L, W>(
+                    self.values[pixel - self.first_pixel],
+                    pixel,
+                    self.channels,
+                    self.first_channel,
+                );
+            });
+        }
+    }
+}
+
+/// `products = rows * weights`, with `len` values in a row.
+#[inline(always)]
+fn multiply<L: Lanes, const W: usize, const NV: usize, const MR: usize>(
+    rows: &[f32],
+    len: usize,
+    weights: &[[[f32; W]; NV]],
+    products: &mut [f32],
+) {
+    let (products, _) = products.as_chunks_mut::<W>();
+    let (products, _) = products.as_chunks_mut::<NV>();
+    let (tiles, rest) = products.as_chunks_mut::<MR>();
+    let mut start = 0;
+    for tile in tiles {
+        let rows: [&[f32]; MR] = std::array::from_fn(|m| &rows[start + m * len..][..len]);
+        let mut sums = [[[0.0; W]; NV]; MR];
+        add_rows::<L, W, NV, MR>(&mut sums, rows, weights);
+        *tile = sums;
+        start += MR * len;
+    }
+    with_rows!(rest.len(), |ROWS| {
+        if let Some(tile) = rest.first_chunk_mut::<ROWS>() {
+            let rows: [&[f32]; ROWS] = std::array::from_fn(|m| &rows[start + m * len..][..len]);
+            let mut sums = [[[0.0; W]; NV]; ROWS];
+            add_rows::<L, W, NV, ROWS>(&mut sums, rows, weights);
+            *tile = sums;
+        }
+    });
+}

@@ -1,0 +1,370 @@
+//! The kernels as operations on Burn's tensors, with gradients.
+//!
+//! Activations are `[batch, height, width, channels]`, weights have PyTorch's shapes. On the CPU (Burn's
+//! Flex backend, `f32`) each operation is one of this crate's kernels with a handwritten gradient. On other
+//! devices, and for what the kernels do not take (groups of several channels, a dilated kernel), it is made
+//! of Burn's own operations, and gives the same numbers but for rounding.
+//!
+//! ```
+//! use burn::tensor::{Distribution, Tensor};
+//! use vision_kernels::ops::{Conv, conv2d};
+//! # let device = Default::default();
+//!
+//! let pictures = Tensor::<4>::random([2, 28, 28, 3], Distribution::Default, &device);
+//! let weight = Tensor::<4>::random([64, 3, 7, 7], Distribution::Default, &device);
+//! let conv = Conv { stride: 2, padding: 3, ..Conv::default() };
+//! assert_eq!(conv2d(pictures, weight, None, conv, None).dims(), [2, 14, 14, 64]);
+//! ```
+
+use std::sync::atomic::{AtomicU8, Ordering};
+
+use burn::tensor::{Int, Tensor, TensorData};
+pub use cache::WeightCache;
+
+use crate::adam::Adam;
+#[cfg(feature = "flex")]
+use crate::batch_norm::Stats;
+use crate::buffers::Buffer;
+use crate::conv::Accuracy;
+use crate::error::{ShapeError, check_len};
+pub use crate::pool::MeanPool;
+
+mod cache;
+#[cfg(feature = "flex")]
+mod flex;
+#[cfg(feature = "flex")]
+mod memory;
+mod stock;
+
+/// Uses a kernel where there is one for these tensors.
+macro_rules! kernel {
+    ($($call:tt)*) => {
+        #[cfg(feature = "flex")]
+        if let Some(result) = flex::$($call)* {
+            return result;
+        }
+    };
+}
+
+/// What a convolution looks like beside its weights. Square kernels, symmetric padding.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Conv {
+    /// Input pixels from one output pixel to the next.
+    pub stride: usize,
+    /// Zeros added on each side.
+    pub padding: usize,
+    /// Groups of channels that do not see each other.
+    pub groups: usize,
+    /// Input pixels from one tap of the kernel to the next.
+    pub dilation: usize,
+}
+
+impl Default for Conv {
+    /// Stride 1, no padding, one group, no dilation.
+    fn default() -> Self {
+        Self {
+            stride: 1,
+            padding: 0,
+            groups: 1,
+            dilation: 1,
+        }
+    }
+}
+
+/// A maximum pooling over square windows; padding counts as −∞.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct MaxPool {
+    /// Side of a window.
+    pub kernel: usize,
+    /// Pixels from one window to the next.
+    pub stride: usize,
+    /// Pixels added on each side, at most half a window.
+    pub padding: usize,
+    /// Whether windows may reach beyond the far side.
+    pub ceil_mode: bool,
+}
+
+/// A batch normalisation with fixed statistics; all tensors `[channels]`.
+#[derive(Clone, Debug)]
+pub struct BatchNormEval {
+    /// Scale.
+    pub gamma: Tensor<1>,
+    /// Shift.
+    pub beta: Tensor<1>,
+    /// Mean.
+    pub mean: Tensor<1>,
+    /// Variance.
+    pub variance: Tensor<1>,
+    /// What is added to the variance before the root is taken.
+    pub eps: f64,
+    /// Whether a ReLU follows.
+    pub relu: bool,
+}
+
+#[cfg(feature = "flex")]
+impl BatchNormEval {
+    /// Factor and term per channel that do the same.
+    fn folded(&self) -> Option<[Vec<f32>; 2]> {
+        let (gamma, beta) = (read(&self.gamma)?, read(&self.beta)?);
+        let (mean, variance) = (read(&self.mean)?, read(&self.variance)?);
+        let scale = gamma.iter().zip(&variance);
+        let scale = scale.map(|(g, v)| f64::from(*g) / (f64::from(*v) + self.eps).sqrt());
+        let scale: Vec<f64> = scale.collect();
+        let shift = beta.iter().zip(&mean).zip(&scale);
+        let shift = shift.map(|((b, m), s)| (f64::from(*b) - f64::from(*m) * s) as f32);
+        let shift = shift.collect();
+        Some([scale.iter().map(|s| *s as f32).collect(), shift])
+    }
+
+    fn statistics(&self) -> Option<Stats> {
+        Stats::from_running(&read(&self.mean)?, &read(&self.variance)?, self.eps as f32).ok()
+    }
+}
+
+/// What `Tensor::from_data` makes a tensor of, in row-major order. On the CPU it takes over the buffer
+/// without a copy, and its memory is recycled when the last clone of the tensor is dropped.
+///
+/// # Errors
+///
+/// [`ShapeError`] if there are not as many values as the shape says.
+///
+/// ```
+/// # use burn::tensor::Tensor;
+/// use vision_kernels::{buffers, ops};
+///
+/// let mut values = buffers::take(12);
+/// values.fill(0.5);
+/// let data = ops::tensor_data(values, [1, 3, 2, 2])?;
+/// assert_eq!(Tensor::<4>::from_data(data, &Default::default()).dims(), [1, 3, 2, 2]);
+/// # Ok::<(), vision_kernels::ShapeError>(())
+/// ```
+pub fn tensor_data(values: Buffer, shape: [usize; 4]) -> Result<TensorData, ShapeError> {
+    check_len("values", shape.iter().product(), values.len())?;
+    #[cfg(feature = "flex")]
+    let data = memory::data(values, shape);
+    #[cfg(not(feature = "flex"))]
+    let data = TensorData::new(values.into_vec(), shape);
+    Ok(data)
+}
+
+#[cfg(feature = "flex")]
+fn read(tensor: &Tensor<1>) -> Option<Vec<f32>> {
+    tensor.to_data().try_to_vec::<f32>().ok()
+}
+
+/// What [`batch_norm_training`] gives.
+#[derive(Clone, Debug)]
+pub struct Normalized {
+    /// The output, `[batch, height, width, channels]`.
+    pub output: Tensor<4>,
+    /// Mean of the batch, `[channels]`, without gradient.
+    pub mean: Tensor<1>,
+    /// Biased variance of the batch, `[channels]`, without gradient.
+    pub variance: Tensor<1>,
+}
+
+static ACCURACY: AtomicU8 = AtomicU8::new(Accuracy::Balanced as u8);
+
+/// How much of its accuracy a convolution gives for speed, for the whole process. At first
+/// [`Accuracy::Balanced`].
+pub fn accuracy() -> Accuracy {
+    let now = ACCURACY.load(Ordering::Relaxed);
+    let mut all = [Accuracy::Direct, Accuracy::Balanced, Accuracy::Fast].into_iter();
+    all.find(|mode| *mode as u8 == now).unwrap_or_default()
+}
+
+/// Sets how much of its accuracy a convolution gives for speed, for the whole process.
+///
+/// A run is repeatable bit for bit as long as this stays the same.
+pub fn set_accuracy(accuracy: Accuracy) {
+    ACCURACY.store(accuracy as u8, Ordering::Relaxed);
+}
+
+/// Convolves `[batch, height, width, in_channels]` with `[out_channels, in_channels / groups, k, k]` and
+/// adds a bias `[out_channels]`. A `cache` is the layer's own, for these weights.
+///
+/// # Panics
+///
+/// If the shapes do not go together.
+pub fn conv2d(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    conv: Conv,
+    cache: Option<&WeightCache>,
+) -> Tensor<4> {
+    kernel!(conv2d(&x, &weight, bias.as_ref(), conv, cache));
+    stock::conv2d(x, weight, bias, conv)
+}
+
+/// A fully connected layer, `y = x Wᵀ + b`: `[batch, in_features]` and a weight `[out_features, in_features]`
+/// to `[batch, out_features]`.
+///
+/// # Panics
+///
+/// If the shapes do not go together.
+pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
+    kernel!(linear(&x, &weight, bias.as_ref()));
+    // The transposition is a view: the matrix product reads either layout.
+    burn::tensor::module::linear(x, weight.transpose(), bias)
+}
+
+/// [`conv2d`] without bias, then [`batch_norm_eval`].
+///
+/// Where no gradient is asked for, on the CPU, this is one pass over the output.
+///
+/// # Panics
+///
+/// If the shapes do not go together.
+pub fn conv2d_batch_norm(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    conv: Conv,
+    norm: BatchNormEval,
+    residual: Option<Tensor<4>>,
+    cache: Option<&WeightCache>,
+) -> Tensor<4> {
+    kernel!(conv2d_batch_norm(
+        (&x, &weight),
+        conv,
+        &norm,
+        residual.as_ref(),
+        cache
+    ));
+    batch_norm_eval(conv2d(x, weight, None, conv, cache), norm, residual)
+}
+
+/// Normalises with the statistics of the batch, adds a residual, applies a ReLU.
+///
+/// # Panics
+///
+/// If the shapes do not go together.
+pub fn batch_norm_training(
+    x: Tensor<4>,
+    [gamma, beta]: [Tensor<1>; 2],
+    eps: f64,
+    residual: Option<Tensor<4>>,
+    relu: bool,
+) -> Normalized {
+    kernel!(batch_norm_training(
+        &x,
+        [&gamma, &beta],
+        eps,
+        residual.as_ref(),
+        relu
+    ));
+    stock::batch_norm_training(x, [gamma, beta], eps, residual, relu)
+}
+
+/// Normalises with fixed statistics, adds a residual, applies a ReLU.
+///
+/// # Panics
+///
+/// If the shapes do not go together.
+pub fn batch_norm_eval(
+    x: Tensor<4>,
+    norm: BatchNormEval,
+    residual: Option<Tensor<4>>,
+) -> Tensor<4> {
+    kernel!(batch_norm_eval(&x, &norm, residual.as_ref()));
+    stock::batch_norm_eval(x, norm, residual)
+}
+
+/// The maximum over square windows of `[batch, height, width, channels]`.
+///
+/// # Panics
+///
+/// If a window is larger than the padded picture.
+pub fn max_pool(x: Tensor<4>, pool: MaxPool) -> Tensor<4> {
+    kernel!(max_pool(&x, pool));
+    stock::max_pool(x, pool)
+}
+
+/// The mean over square windows side by side of `[batch, height, width, channels]`.
+///
+/// # Panics
+///
+/// If a window is larger than the picture (without [`MeanPool::ceil_mode`]).
+pub fn mean_windows(x: Tensor<4>, pool: MeanPool) -> Tensor<4> {
+    kernel!(mean_windows(&x, pool));
+    stock::mean_windows(x, pool)
+}
+
+/// fastai's `AdaptiveConcatPool2d(1)`: the maximum of each channel, then the mean;
+/// `[batch, height, width, channels]` to `[batch, 1, 1, 2 * channels]`.
+pub fn concat_pool(x: Tensor<4>) -> Tensor<4> {
+    kernel!(concat_pool(&x));
+    stock::concat_pool(x)
+}
+
+/// The mean of each channel: `[batch, height, width, channels]` to `[batch, 1, 1, channels]`.
+pub fn mean_pool(x: Tensor<4>) -> Tensor<4> {
+    kernel!(mean_pool(&x));
+    stock::mean_pool(x)
+}
+
+/// max(x, 0).
+pub fn relu(x: Tensor<4>) -> Tensor<4> {
+    kernel!(relu(&x));
+    burn::tensor::activation::relu(x)
+}
+
+/// min(max(x, 0), 6).
+pub fn relu6(x: Tensor<4>) -> Tensor<4> {
+    kernel!(relu6(&x));
+    burn::tensor::activation::relu6(x)
+}
+
+/// The cross-entropy of each item, `[items]`: logits `[items, classes]`, targets `[items]`, each below the
+/// number of classes. [`loss::CrossEntropy`](crate::loss::CrossEntropy) says what `smoothing` (0 for none)
+/// and `weights`, one a class, do.
+///
+/// # Panics
+///
+/// If the shapes do not go together, or a target is no class.
+pub fn cross_entropy(
+    logits: Tensor<2>,
+    targets: Tensor<1, Int>,
+    smoothing: f64,
+    weights: Option<&[f32]>,
+) -> Tensor<1> {
+    #[cfg(feature = "flex")]
+    let rule = crate::loss::CrossEntropy {
+        classes: logits.dims()[1],
+        smoothing,
+        weights,
+    };
+    kernel!(cross_entropy(&logits, &targets, rule));
+    stock::cross_entropy(logits, targets, smoothing, weights)
+}
+
+/// The [binary cross-entropy](crate::loss::binary_cross_entropy) of each item, `[items]`: logits and targets
+/// `[items, columns]`; weights, one a column, are those of targets of 1.
+///
+/// # Panics
+///
+/// If the shapes do not go together.
+pub fn binary_cross_entropy(
+    logits: Tensor<2>,
+    targets: Tensor<2>,
+    weights: Option<&[f32]>,
+) -> Tensor<1> {
+    kernel!(binary_cross_entropy(&logits, &targets, weights));
+    stock::binary_cross_entropy(logits, targets, weights)
+}
+
+/// One step of Adam on tensors without gradients, all of one length: the new value and the new moments.
+///
+/// On the CPU this is one pass over the memory, in place where nobody else holds the tensors.
+pub fn adam(
+    rule: &Adam,
+    mut value: Tensor<1>,
+    grad: Tensor<1>,
+    [mut m, mut v]: [Tensor<1>; 2],
+) -> [Tensor<1>; 3] {
+    #[cfg(feature = "flex")]
+    if flex::adam(rule, &mut value, &grad, [&mut m, &mut v]).is_some() {
+        return [value, m, v];
+    }
+    stock::adam(rule, value, grad, [m, v])
+}

@@ -1,0 +1,16 @@
+//! The tests of the kernels, in one program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod batch_norm;
+mod conv;
+mod conv_accuracy;
+mod depthwise;
+mod linear;
+mod loss;
+#[cfg(feature = "flex")]
+mod ops;
+mod pool;
+mod pytorch;
+mod support;
+mod training;

@@ -1,0 +1,376 @@
+//! Builders of learners.
+
+use std::path::PathBuf;
+
+use vision_data::ImageDataBunch;
+use vision_base::message::shown;
+use vision_models::layers::{RandomStream, Sequential};
+use vision_models::state::Start;
+use vision_models::{Cut, Init};
+
+use crate::Result;
+use crate::learner::Learner;
+use crate::loss::{self, Loss};
+use crate::metrics::Metric;
+use crate::model::any_model::boxed;
+use crate::model::body::{Backbone, Pretrained};
+use crate::model::cnn::{Cnn, Head, Model};
+use crate::model::head::{HeadConfig, Ps, create_head};
+use crate::optim::lr::WeightDecay;
+use crate::optim::{Adam, Optimizer};
+use crate::settings::{Parts, Settings};
+use crate::train::callback::Callback;
+
+/// How the model comes about, once the builder knows everything.
+trait Plan {
+    fn make(self, data: &ImageDataBunch, init: &mut Init, dropout: &RandomStream) -> Result<Parts>;
+}
+
+/// Settings of a [`Learner`]; made by [`create_cnn`] and [`Learner::builder`].
+pub struct LearnerBuilder<P> {
+    plan: P,
+    settings: Settings,
+}
+
+impl<P> LearnerBuilder<P> {
+    pub(crate) fn new(data: ImageDataBunch, plan: P) -> Self {
+        let settings = Settings {
+            metrics: Vec::new(),
+            callbacks: Vec::new(),
+            loss: loss::for_data(&data),
+            optimizer: Box::new(|| Box::new(Adam::default())),
+            wd: 1e-2.into(),
+            true_wd: true,
+            bn_wd: true,
+            train_bn: true,
+            bn_freeze: false,
+            path: data.path().to_owned(),
+            model_dir: PathBuf::from("models"),
+            silent: false,
+            seed: data.seed(),
+            split_on: None,
+            data,
+        };
+        Self { plan, settings }
+    }
+
+    /// Adds metrics, computed over the validation set after each epoch. Default: none.
+    pub fn metrics<M: Metric + 'static>(mut self, metrics: impl IntoIterator<Item = M>) -> Self {
+        let boxed = metrics.into_iter().map(|m| Box::new(m) as Box<dyn Metric>);
+        self.settings.metrics.extend(boxed);
+        self
+    }
+
+    /// Adds a callback to every fit.
+    pub fn callback(mut self, callback: impl Callback + 'static) -> Self {
+        self.settings.callbacks.push(Box::new(callback));
+        self
+    }
+
+    /// Sets the loss (`loss_func`). Default: by the labels, [`CrossEntropy`](crate::CrossEntropy) for one class
+    /// an item, [`BinaryCrossEntropy`](crate::BinaryCrossEntropy) for several and
+    /// [`MeanSquaredError`](crate::MeanSquaredError) for numbers; with the data's class weights.
+    pub fn loss(mut self, loss: impl Loss + 'static) -> Self {
+        self.settings.loss = Box::new(loss);
+        self
+    }
+
+    /// Sets the optimizer (`opt_func`). Default: [`Adam`] with betas 0.9 and 0.99.
+    pub fn optimizer(mut self, rule: impl Optimizer + Clone + 'static) -> Self {
+        self.settings.optimizer = Box::new(move || Box::new(rule.clone()));
+        self
+    }
+
+    /// Sets the weight decay of all groups or of each. Default: 0.01.
+    pub fn wd(mut self, wd: impl Into<WeightDecay>) -> Self {
+        self.settings.wd = wd.into();
+        self
+    }
+
+    /// Chooses decoupled weight decay (true, the default) or an L2 term in the gradient.
+    pub fn true_wd(mut self, on: bool) -> Self {
+        self.settings.true_wd = on;
+        self
+    }
+
+    /// Whether batch norms and biases decay too. Default: true, as in fastai.
+    pub fn bn_wd(mut self, on: bool) -> Self {
+        self.settings.bn_wd = on;
+        self
+    }
+
+    /// Whether batch norms of frozen groups go on training. Default: true, as in fastai. Their running
+    /// statistics move either way; [`bn_freeze`](Self::bn_freeze) stops those too.
+    pub fn train_bn(mut self, on: bool) -> Self {
+        self.settings.train_bn = on;
+        self
+    }
+
+    /// Keeps batch norms of frozen groups in evaluation mode: parameters and statistics stay as they are,
+    /// whatever `train_bn` says. fastai's `train_bn=False` with its `BnFreeze` callback. Default: false.
+    ///
+    /// A body that is frozen as a whole then costs a training step no more than inference, and
+    /// [`Learner::cache_features`] can keep its outputs.
+    pub fn bn_freeze(mut self, on: bool) -> Self {
+        self.settings.bn_freeze = on;
+        self
+    }
+
+    /// Sets the folder that `model_dir` is in. Default: the data's folder.
+    pub fn path(mut self, path: impl Into<PathBuf>) -> Self {
+        self.settings.path = path.into();
+        self
+    }
+
+    /// Sets the folder of saved models, relative to the path or absolute. Default: `models`.
+    pub fn model_dir(mut self, dir: impl Into<PathBuf>) -> Self {
+        self.settings.model_dir = dir.into();
+        self
+    }
+
+    /// Prints neither table nor bar nor warnings. Default: false.
+    pub fn silent(mut self, silent: bool) -> Self {
+        self.settings.silent = silent;
+        self
+    }
+
+    /// Sets the seed of initial weights, dropout, and the order of training pictures. Default: the
+    /// data's seed. One seed makes a run on the CPU repeatable bit for bit.
+    pub fn seed(mut self, seed: u64) -> Self {
+        self.settings.seed = seed;
+        self.settings.data = self.settings.data.with_seed(seed);
+        self
+    }
+
+    /// Names the modules that begin the second and later layer groups, such as `["0.6", "1"]`.
+    /// Default: the architecture's own.
+    pub fn split_on<S: Into<String>>(mut self, modules: impl IntoIterator<Item = S>) -> Self {
+        self.settings.split_on = Some(modules.into_iter().map(Into::into).collect());
+        self
+    }
+}
+
+#[allow(private_bounds)]
+impl<P: Plan> LearnerBuilder<P> {
+    /// Builds the model and the learner. With pretrained weights, everything but the head is frozen.
+    ///
+    /// # Errors
+    ///
+    /// Whatever is wrong with the settings, before any work begins: see [`Error`](crate::Error).
+    pub fn build(self) -> Result<Learner> {
+        let mut settings = self.settings;
+        settings.check_kinds()?;
+        let mut init = Init::new(settings.seed, settings.data.device());
+        let dropout = init.dropout().clone();
+        let parts = self.plan.make(&settings.data, &mut init, &dropout)?;
+        let explicit = settings.split_on.take();
+        let split = explicit.unwrap_or_else(|| present(&parts.split, &parts.model.starts()));
+        Learner::assemble(settings, parts, &split, dropout)
+    }
+}
+
+impl<P> std::fmt::Debug for LearnerBuilder<P> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("LearnerBuilder")
+            .field("path", &self.settings.path)
+            .field("seed", &self.settings.seed)
+            .finish_non_exhaustive()
+    }
+}
+
+/// The architecture's own starts of groups that a shorter body still has.
+fn present(split: &[String], modules: &[Start]) -> Vec<String> {
+    let has = |module: &&String| modules.iter().any(|start| start.name == **module);
+    split.iter().filter(has).cloned().collect()
+}
+
+/// A learner around a model of the user's own, as fastai's `Learner(data, model)`.
+#[derive(Debug)]
+pub struct ModelPlan<M>(pub(crate) M);
+
+impl<M: Model> Plan for ModelPlan<M> {
+    fn make(self, _: &ImageDataBunch, _: &mut Init, _: &RandomStream) -> Result<Parts> {
+        let name = std::any::type_name::<M>().rsplit("::").next();
+        Ok(Parts {
+            name: name.unwrap_or_default().to_owned(),
+            model: boxed(self.0),
+            split: Vec::new(),
+            min_size: 1,
+            freeze: false,
+            warnings: Vec::new(),
+            report: None,
+        })
+    }
+}
+
+impl Learner {
+    /// Settings for a learner around a model of your own, in one layer group unless
+    /// [`split_on`](LearnerBuilder::split_on) says otherwise. The model is moved to the training mode of
+    /// the device that its parameters are on, which must be the data's.
+    pub fn builder<M: Model>(data: ImageDataBunch, model: M) -> LearnerBuilder<ModelPlan<M>> {
+        LearnerBuilder::new(data, ModelPlan(model))
+    }
+}
+
+/// A classifier on a backbone: what [`create_cnn`] adds to the settings of a learner.
+#[derive(Debug)]
+pub struct CnnPlan<A, H = Sequential> {
+    backbone: A,
+    cut: Cut,
+    pretrained: Pretrained,
+    lin_ftrs: Vec<usize>,
+    ps: Ps,
+    concat_pool: bool,
+    bn_final: bool,
+    custom_head: Option<H>,
+}
+
+/// A classifier for the classes of `data` on a backbone: the body of `arch`, pretrained and cut, and a
+/// new head. fastai's `cnn_learner`, under its first name.
+///
+/// ```no_run
+/// use vision_data::ImageDataBunch;
+/// use vision_learner::{accuracy, create_cnn};
+/// use vision_models::Arch;
+///
+/// let data = ImageDataBunch::from_folder("mnist_sample").build()?;
+/// let mut learner = create_cnn(data, Arch::ResNet18).metrics([accuracy()]).build()?;
+/// learner.fit_one_cycle(1, 1e-3)?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+pub fn create_cnn<A: Backbone>(data: ImageDataBunch, arch: A) -> LearnerBuilder<CnnPlan<A>> {
+    let plan = CnnPlan {
+        backbone: arch,
+        cut: Cut::Default,
+        pretrained: Pretrained::ImageNet,
+        lin_ftrs: vec![512],
+        ps: Ps::Last(0.5),
+        concat_pool: true,
+        bn_final: false,
+        custom_head: None,
+    };
+    LearnerBuilder::new(data, plan)
+}
+
+/// [`create_cnn`] under the name that fastai gave it later.
+pub fn cnn_learner<A: Backbone>(data: ImageDataBunch, arch: A) -> LearnerBuilder<CnnPlan<A>> {
+    create_cnn(data, arch)
+}
+
+impl<A, H> LearnerBuilder<CnnPlan<A, H>> {
+    /// Sets where the body ends: an index (negative from the end) or a function. Default: the
+    /// architecture's own.
+    pub fn cut(mut self, cut: impl Into<Cut>) -> Self {
+        self.plan.cut = cut.into();
+        self
+    }
+
+    /// Sets the weights: `true` (ImageNet, the default), `false` (random), or a file.
+    pub fn pretrained(mut self, pretrained: impl Into<Pretrained>) -> Self {
+        self.plan.pretrained = pretrained.into();
+        self
+    }
+
+    /// Sets the widths of the head's hidden layers. Default: `[512]`.
+    pub fn lin_ftrs(mut self, widths: impl Into<Vec<usize>>) -> Self {
+        self.plan.lin_ftrs = widths.into();
+        self
+    }
+
+    /// Sets the head's dropout: a number, or one per block. Default: 0.5.
+    pub fn ps(mut self, ps: impl Into<Ps>) -> Self {
+        self.plan.ps = ps.into();
+        self
+    }
+
+    /// Chooses maximum and mean pool (true, the default) or the mean alone.
+    pub fn concat_pool(mut self, on: bool) -> Self {
+        self.plan.concat_pool = on;
+        self
+    }
+
+    /// Adds a batch norm over the outputs. Default: false.
+    pub fn bn_final(mut self, on: bool) -> Self {
+        self.plan.bn_final = on;
+        self
+    }
+
+    /// Puts a head of your own on the body. Its weights are used as they are.
+    pub fn custom_head<H2: Head>(self, head: H2) -> LearnerBuilder<CnnPlan<A, H2>> {
+        let plan = CnnPlan {
+            backbone: self.plan.backbone,
+            cut: self.plan.cut,
+            pretrained: self.plan.pretrained,
+            lin_ftrs: self.plan.lin_ftrs,
+            ps: self.plan.ps,
+            concat_pool: self.plan.concat_pool,
+            bn_final: self.plan.bn_final,
+            custom_head: Some(head),
+        };
+        LearnerBuilder {
+            plan,
+            settings: self.settings,
+        }
+    }
+}
+
+impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
+    fn make(self, data: &ImageDataBunch, init: &mut Init, dropout: &RandomStream) -> Result<Parts> {
+        // The head is checked before the weights are read: a wrong setting should not cost seconds.
+        let pooled = |features| {
+            if self.concat_pool {
+                2 * features
+            } else {
+                features
+            }
+        };
+        let config = HeadConfig {
+            nf: 1,
+            nc: data.c(),
+            lin_ftrs: self.lin_ftrs,
+            ps: self.ps,
+            concat_pool: self.concat_pool,
+            bn_final: self.bn_final,
+        };
+        create_head(config.clone())?;
+        let (body, features, report) =
+            self.backbone
+                .body_and_report(&self.pretrained, &self.cut, init)?;
+        let model = match self.custom_head {
+            Some(head) => boxed(Cnn { body, head }),
+            None => {
+                let nf = pooled(features);
+                let head = create_head(HeadConfig { nf, ..config })?.build(init, dropout);
+                boxed(Cnn { body, head })
+            }
+        };
+        let freeze = self.pretrained != Pretrained::No;
+        let mut warnings = Vec::new();
+        if let Some(report) = report.as_ref().filter(|report| !report.folded.is_empty()) {
+            warnings.push(format!(
+                "{}: {} batch norms were folded into convolutions when it was exported. Predictions are as \
+                 they were, but training starts from a network without their scales and statistics: better \
+                 export it unfolded (torch.onnx.export(.., do_constant_folding=False, \
+                 training=TrainingMode.PRESERVE))",
+                shown(&report.file),
+                report.folded.len()
+            ));
+        }
+        if self.pretrained == Pretrained::ImageNet && data.stats().is_none() {
+            warnings.push(
+                "the pretrained weights expect pixels normalised with the mean and deviation of ImageNet; \
+                 add .normalize(Stats::IMAGENET) to the data"
+                    .to_owned(),
+            );
+        }
+        Ok(Parts {
+            model,
+            name: self.backbone.name(),
+            split: self.backbone.split(),
+            min_size: self.backbone.min_size(),
+            freeze,
+            warnings,
+            report,
+        })
+    }
+}

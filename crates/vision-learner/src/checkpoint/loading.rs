@@ -1,0 +1,88 @@
+//! Weights of another head, or of another program, into a learner.
+
+use std::collections::HashMap;
+use std::path::Path;
+
+use vision_models::state::Entry;
+use vision_models::weights::{LoadReport, WeightsFile};
+
+use crate::Result;
+use crate::learner::Learner;
+
+impl Learner {
+    /// Loads the body of a file with fastai's names, and as much of the head as fits: for a checkpoint of
+    /// other classes, whose last layer has another number of rows (fastai's `strict=False`).
+    ///
+    /// The head's other parameters keep their values, and the report lists them as
+    /// [`replaced`](LoadReport::replaced). Nothing changes unless the whole body fits. The optimizer starts
+    /// afresh.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Models`](crate::Error::Models) if the file cannot be read, or a parameter of the body is missing or has another
+    /// shape.
+    pub fn load_partial(&mut self, name: impl AsRef<Path>) -> Result<LoadReport> {
+        let path = self.checkpoint_path(name.as_ref());
+        let file = WeightsFile::open(&path)?;
+        let entries = self.model.entries();
+        let mut new = absent_biases(&file, &entries);
+        let zeroed: Vec<String> = new.keys().cloned().collect();
+        let report = compare(&file, &entries, &zeroed).without("1");
+        report.require_complete()?;
+        for name in &report.loaded {
+            new.insert(name.clone(), file.read_f32(name)?);
+        }
+        self.put(new);
+        self.optimizer = None;
+        Ok(self.keep_report(report))
+    }
+
+    /// Changes values in a copy: running statistics are shared by clones, and written in place.
+    pub(crate) fn put(&mut self, mut new: HashMap<String, Vec<f32>>) {
+        let mut model = self.model.snapshot();
+        model.assign(&mut |name, _| new.remove(name));
+        self.model = model;
+        self.recheck_features();
+    }
+
+    pub(crate) fn keep_report(&mut self, report: LoadReport) -> LoadReport {
+        self.report = Some(report.clone());
+        report
+    }
+}
+
+/// What of the file fits, not counting the optimizer's state and what is set to zero.
+pub(crate) fn compare(file: &WeightsFile, entries: &[Entry], zeroed: &[String]) -> LoadReport {
+    let wanted = entries.iter().map(|e| (e.name.as_str(), &e.shape[..]));
+    let mut report = LoadReport::compare(file, wanted);
+    report.unused.retain(|name| !name.starts_with("optimizer."));
+    report.missing.retain(|name| !zeroed.contains(name));
+    if !zeroed.is_empty() {
+        report.notes.push(format!(
+            "its head has no biases, as fastai 2 makes them: {} set to 0",
+            zeroed.len()
+        ));
+    }
+    report
+}
+
+/// Zeros for the biases of a head in a file that has none at all, where the layer's weight is there and fits.
+pub(crate) fn absent_biases(file: &WeightsFile, entries: &[Entry]) -> HashMap<String, Vec<f32>> {
+    let weight = |bias: &Entry| format!("{}weight", bias.name.strip_suffix("bias").unwrap_or(""));
+    let biases = || {
+        let linear = entries.iter().filter(|e| e.owner == "Linear");
+        linear.filter(|e| e.name.starts_with("1.") && e.name.ends_with(".bias"))
+    };
+    if biases().any(|bias| file.contains(&bias.name)) {
+        return HashMap::new();
+    }
+    let fits = |bias: &&Entry| {
+        let weight = weight(bias);
+        let ours = entries.iter().find(|e| e.name == weight);
+        ours.is_some_and(|ours| file.shape(&weight) == Some(&ours.shape[..]))
+    };
+    biases()
+        .filter(fits)
+        .map(|bias| (bias.name.clone(), vec![0.0; bias.len()]))
+        .collect()
+}

@@ -1,0 +1,153 @@
+//! Outputs of a body that are kept, item by item.
+
+pub(crate) mod cache;
+mod file;
+pub(crate) mod refusal;
+
+use burn::tensor::{Device, Tensor, TensorData};
+use vision_data::{DatasetType, ImageDataBunch, Targets};
+
+use crate::Result;
+
+/// The outputs of a body for the training and the validation pictures, on the host.
+#[derive(Clone, Debug, PartialEq)]
+pub(crate) struct FeatureCache {
+    pub(crate) key: Key,
+    /// Whether they are what the head's pool makes of the body's outputs.
+    pub(crate) pooled: bool,
+    /// Channels, height and width of an item.
+    pub(crate) shape: [usize; 3],
+    pub(crate) train: Rows,
+    pub(crate) valid: Rows,
+}
+
+/// What the outputs are a function of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Key {
+    /// SHA-256 of the body's parameters and buffers.
+    pub(crate) weights: [u8; 32],
+    /// SHA-256 of the files' bytes.
+    pub(crate) files: [u8; 32],
+    /// Everything else, in words.
+    pub(crate) setup: String,
+}
+
+/// The features of some items of a data set.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub(crate) struct Rows {
+    /// Positions of the items, ascending. A picture that could not be decoded is missing.
+    pub(crate) items: Vec<usize>,
+    pub(crate) values: Vec<f32>,
+}
+
+impl FeatureCache {
+    /// Bytes of the features.
+    pub(crate) fn bytes(&self) -> usize {
+        size_of::<f32>() * (self.train.values.len() + self.valid.values.len())
+    }
+
+    fn rows(&self, part: DatasetType) -> Option<&Rows> {
+        match part {
+            DatasetType::Train => Some(&self.train),
+            DatasetType::Valid => Some(&self.valid),
+            // Other batches than the features were computed in, or other pictures.
+            DatasetType::Fix | DatasetType::Single | DatasetType::Test => None,
+        }
+    }
+
+    /// The batches of an epoch, of the same items as the data's own; none for parts that are not kept.
+    ///
+    /// # Errors
+    ///
+    /// As [`ImageDataBunch::loader`].
+    pub(crate) fn batches<'a>(
+        &'a self,
+        data: &'a ImageDataBunch,
+        part: DatasetType,
+        epoch: u64,
+    ) -> Result<Option<FeatureBatches<'a>>> {
+        let Some(rows) = self.rows(part) else {
+            return Ok(None);
+        };
+        Ok(Some(FeatureBatches {
+            cache: self,
+            rows,
+            labels: data.dataset(part)?.labels(),
+            order: data.order(part, epoch)?,
+            next: 0,
+            batch_size: match part {
+                DatasetType::Train => data.batch_size(),
+                _ => data.val_batch_size(),
+            },
+            training: part == DatasetType::Train,
+        }))
+    }
+}
+
+impl Rows {
+    /// The values of an item, each of `len`.
+    fn get(&self, item: usize, len: usize) -> Option<&[f32]> {
+        let row = self.items.binary_search(&item).ok()?;
+        self.values.get(row * len..(row + 1) * len)
+    }
+}
+
+/// Batches of features, in the order of an epoch.
+#[derive(Debug)]
+pub(crate) struct FeatureBatches<'a> {
+    cache: &'a FeatureCache,
+    rows: &'a Rows,
+    labels: &'a Targets,
+    order: Vec<usize>,
+    next: usize,
+    batch_size: usize,
+    training: bool,
+}
+
+/// The features of some items, with their labels.
+#[derive(Clone, Debug)]
+pub(crate) struct FeatureBatch {
+    pub(crate) labels: Targets,
+    pub(crate) indices: Vec<usize>,
+    pub(crate) pooled: bool,
+    shape: [usize; 3],
+    values: Vec<f32>,
+}
+
+impl FeatureBatch {
+    /// `[batch, channels, height, width]` on a device.
+    pub(crate) fn to_device(&self, device: &Device) -> Tensor<4> {
+        let [channels, height, width] = self.shape;
+        let shape = [self.indices.len(), channels, height, width];
+        Tensor::from_data(TensorData::new(self.values.clone(), shape), device)
+    }
+}
+
+impl Iterator for FeatureBatches<'_> {
+    type Item = FeatureBatch;
+
+    fn next(&mut self) -> Option<FeatureBatch> {
+        let len = self.cache.shape.iter().product();
+        loop {
+            let rest = self.order.get(self.next..).filter(|r| !r.is_empty())?;
+            let items = rest.get(..self.batch_size).unwrap_or(rest);
+            self.next += items.len();
+            let found = items
+                .iter()
+                .filter_map(|i| Some((*i, self.rows.get(*i, len)?)));
+            let (indices, rows): (Vec<usize>, Vec<&[f32]>) = found.unzip();
+            // What the loader does with pictures that cannot be decoded: see `BadImages::Skip`.
+            let short = indices.len() < items.len();
+            if indices.is_empty() || self.training && indices.len() == 1 && short {
+                continue;
+            }
+            return Some(FeatureBatch {
+                labels: self.labels.select(&indices),
+                indices,
+                pooled: self.cache.pooled,
+                shape: self.cache.shape,
+                values: rows.concat(),
+            });
+        }
+    }
+}

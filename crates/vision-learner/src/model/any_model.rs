@@ -1,0 +1,161 @@
+//! A model whose type is forgotten, so that `Learner` needs no type parameter.
+
+use burn::module::{ParamGroup, ParamId};
+use burn::tensor::{Gradients, Tensor};
+use vision_models::layers::Sequential;
+use vision_models::mode::{self, Mode};
+use vision_models::state::{self, Entry, NamedTensor, Start};
+
+use crate::model::cnn::{InferenceBody, Model, TwoParts};
+use crate::optim::GroupedOptimizer;
+
+/// What the learner asks of a model. One implementation, for every [`Model`].
+pub(crate) trait AnyModel: Send {
+    fn forward(&self, images: Tensor<4>) -> Tensor<2>;
+    /// Body and head, if it has them.
+    fn parts(&self) -> Option<&dyn TwoParts>;
+    /// The body for inference, if it gives the same in training: nothing in it trains or draws.
+    fn fixed_body(&self) -> Option<&InferenceBody>;
+    /// A copy for inference on the plain device. It shares weights but no running statistics.
+    fn valid(&self) -> Box<dyn AnyModel>;
+    /// A copy for training that shares nothing that training changes in place.
+    fn snapshot(&self) -> Box<dyn AnyModel>;
+    fn entries(&self) -> Vec<Entry>;
+    fn starts(&self) -> Vec<Start>;
+    fn tensors(&self) -> Vec<NamedTensor>;
+    fn modes(&self) -> Vec<Mode>;
+    /// The layers that it is made of, if it knows.
+    fn as_layers(&self) -> Option<Sequential>;
+    fn assign(&mut self, source: &mut state::Source<'_>);
+    fn set_trainable(&mut self, ids: Vec<ParamId>, trainable: bool);
+    fn set_training(&mut self, training: &mut dyn FnMut(&Mode) -> bool);
+    fn step(&mut self, optimizer: &mut GroupedOptimizer, grads: &mut Gradients);
+}
+
+/// Whether a parameter or layer of a model in two parts is the body's.
+pub(crate) fn in_body(name: &str) -> bool {
+    name.starts_with("0.")
+}
+
+struct Slot<M> {
+    /// Burn's modules are changed by value; this is empty only while that happens.
+    model: Option<M>,
+    /// See [`AnyModel::fixed_body`]. Made anew whenever the model is changed other than by training.
+    fixed_body: Option<InferenceBody>,
+}
+
+impl<M: Model> Slot<M> {
+    fn new(model: M) -> Self {
+        Self {
+            model: Some(model),
+            fixed_body: None,
+        }
+    }
+
+    #[allow(clippy::expect_used)] // `change` always puts a model back
+    fn get(&self) -> &M {
+        self.model
+            .as_ref()
+            .expect("a slot holds a model between calls")
+    }
+
+    fn change(&mut self, f: impl FnOnce(M) -> M) {
+        self.model = self.model.take().map(f);
+    }
+
+    fn update_fixed_body(&mut self) {
+        let model = self.get();
+        let trains = || {
+            state::entries(model)
+                .iter()
+                .any(|e| e.trainable && in_body(&e.name))
+        };
+        // A dropout draws, a batch norm looks at the batch and moves its statistics.
+        let varies = || {
+            mode::modes(model)
+                .iter()
+                .any(|m| m.training && in_body(&m.name))
+        };
+        let parts = model.parts().filter(|_| !trains() && !varies());
+        self.fixed_body = parts.map(TwoParts::body);
+    }
+}
+
+/// Moves a model built on a plain device to training and forgets its type.
+pub(crate) fn boxed<M: Model>(model: M) -> Box<dyn AnyModel> {
+    let mut slot = Slot::new(model.train());
+    slot.update_fixed_body();
+    Box::new(slot)
+}
+
+impl<M: Model> AnyModel for Slot<M> {
+    fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        let model = self.get();
+        match (&self.fixed_body, model.parts()) {
+            // Nothing of it would be differentiated: without a graph, its activations are let go of at once.
+            // An input that asks for its gradient does need the graph.
+            (Some(body), Some(parts))
+                if images.device().is_autodiff() && !images.is_require_grad() =>
+            {
+                let features = body(images.inner());
+                parts.head(Tensor::from_inner(features))
+            }
+            _ => model.forward(images),
+        }
+    }
+
+    fn parts(&self) -> Option<&dyn TwoParts> {
+        self.get().parts()
+    }
+
+    fn fixed_body(&self) -> Option<&InferenceBody> {
+        self.fixed_body.as_ref()
+    }
+
+    fn valid(&self) -> Box<dyn AnyModel> {
+        Box::new(Slot::new(self.get().valid()))
+    }
+
+    fn snapshot(&self) -> Box<dyn AnyModel> {
+        boxed(self.get().valid())
+    }
+
+    fn entries(&self) -> Vec<Entry> {
+        state::entries(self.get())
+    }
+
+    fn starts(&self) -> Vec<Start> {
+        state::starts(self.get())
+    }
+
+    fn tensors(&self) -> Vec<NamedTensor> {
+        state::tensors(self.get())
+    }
+
+    fn modes(&self) -> Vec<Mode> {
+        mode::modes(self.get())
+    }
+
+    fn as_layers(&self) -> Option<Sequential> {
+        self.get().as_layers()
+    }
+
+    fn assign(&mut self, source: &mut state::Source<'_>) {
+        self.change(|model| state::assign(model, source));
+        self.update_fixed_body();
+    }
+
+    fn set_trainable(&mut self, ids: Vec<ParamId>, trainable: bool) {
+        self.change(|model| model.set_require_grad_group(ParamGroup::from_ids(ids), trainable));
+        self.update_fixed_body();
+    }
+
+    fn set_training(&mut self, training: &mut dyn FnMut(&Mode) -> bool) {
+        self.change(|model| mode::set_training(model, training));
+        self.update_fixed_body();
+    }
+
+    fn step(&mut self, optimizer: &mut GroupedOptimizer, grads: &mut Gradients) {
+        self.change(|model| optimizer.step(model, grads));
+    }
+}

@@ -1,0 +1,7 @@
+//! The model of a learner: a body, a head, and the networks that a user brings.
+
+pub(crate) mod any_model;
+pub(crate) mod body;
+pub(crate) mod cnn;
+pub(crate) mod head;
+pub(crate) mod target;

@@ -1,0 +1,321 @@
+//! Optimizers with hyper-parameters per layer group that may change at every step.
+//!
+//! Burn's `ModuleOptimizer` captures an optimizer's hyper-parameters per parameter at its first step,
+//! restores state by Burn's parameter ids and drops silently what does not fit. One-cycle changes
+//! momentum at every step, and a checkpoint must say what it could not restore, so the loop over
+//! parameters is here (`docs/design/training-loop.md`).
+
+pub(crate) mod groups;
+pub(crate) mod lr;
+pub mod schedule;
+
+use std::collections::HashMap;
+use std::fmt;
+
+use burn::module::{Module, ModuleMapper, Param, ParamId};
+use burn::tensor::{Gradients, Tensor};
+use serde::{Deserialize, Serialize};
+use vision_kernels::{adam, ops};
+use vision_models::state::Entry;
+
+/// The hyper-parameters of a layer group at one step.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+pub struct Hyper {
+    /// Learning rate.
+    pub lr: f64,
+    /// Momentum; for Adam, beta1.
+    pub mom: f64,
+    /// Weight decay.
+    pub wd: f64,
+}
+
+impl Hyper {
+    /// `value · (1 − lr·wd)`: decoupled weight decay.
+    pub fn decayed(&self, value: Tensor<1>) -> Tensor<1> {
+        if self.wd > 0.0 {
+            value.mul_scalar(1.0 - self.lr * self.wd)
+        } else {
+            value
+        }
+    }
+}
+
+/// What an optimizer remembers of one parameter.
+#[derive(Clone, Debug, Default)]
+pub struct ParamState {
+    /// Steps taken.
+    pub steps: u64,
+    /// Running averages, each of the parameter's length. Empty before the first step.
+    pub moments: Vec<Tensor<1>>,
+}
+
+/// The rule that turns a gradient into a new value.
+///
+/// A rule sees every parameter as a flat vector on the plain device.
+pub trait Optimizer: fmt::Debug + Send + Sync {
+    /// Name in checkpoints.
+    fn name(&self) -> &'static str;
+
+    /// Momentum of a fresh optimizer.
+    fn momentum(&self) -> f64;
+
+    /// The new value of a parameter, shape `[len]`, and its new state.
+    ///
+    /// `hyper.wd` is decoupled weight decay, for the rule to apply before its step (see
+    /// [`Hyper::decayed`]); it is 0 where a parameter does not decay or an L2 term is in the gradient.
+    fn update(
+        &self,
+        value: Tensor<1>,
+        grad: Tensor<1>,
+        state: &mut ParamState,
+        hyper: &Hyper,
+    ) -> Tensor<1>;
+}
+
+/// Adam (Kingma & Ba 2014, <https://arxiv.org/abs/1412.6980>) as PyTorch computes it.
+///
+/// p ← p − lr/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + ε). Bias corrections use the current β₁, as in PyTorch when
+/// fastai overwrites it at every step, and are computed in f64.
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Adam {
+    /// β₁ of a fresh optimizer. Default: 0.9.
+    pub beta1: f64,
+    /// β₂. Default: 0.99, fastai's.
+    pub beta2: f64,
+    /// ε. Default: 1e-8.
+    pub eps: f64,
+}
+
+impl Default for Adam {
+    fn default() -> Self {
+        Self {
+            beta1: 0.9,
+            beta2: 0.99,
+            eps: 1e-8,
+        }
+    }
+}
+
+impl Optimizer for Adam {
+    fn name(&self) -> &'static str {
+        "adam"
+    }
+
+    fn momentum(&self) -> f64 {
+        self.beta1
+    }
+
+    fn update(
+        &self,
+        value: Tensor<1>,
+        grad: Tensor<1>,
+        state: &mut ParamState,
+        hyper: &Hyper,
+    ) -> Tensor<1> {
+        state.steps += 1;
+        let mut moments = std::mem::take(&mut state.moments).into_iter();
+        let zeros = || Tensor::zeros(value.dims(), &value.device());
+        let m = moments.next().unwrap_or_else(zeros);
+        let v = moments.next().unwrap_or_else(zeros);
+        let rule = adam::Adam {
+            lr: hyper.lr,
+            beta1: hyper.mom,
+            beta2: self.beta2,
+            eps: self.eps,
+            weight_decay: hyper.wd,
+            step: u32::try_from(state.steps).unwrap_or(u32::MAX),
+        };
+        let [value, m, v] = ops::adam(&rule, value, grad, [m, v]);
+        state.moments = vec![m, v];
+        value
+    }
+}
+
+/// Stochastic gradient descent with momentum, as PyTorch computes it (dampening 0).
+#[derive(Clone, Copy, Debug, PartialEq)]
+pub struct Sgd {
+    /// Momentum of a fresh optimizer. Default: 0.9.
+    pub momentum: f64,
+}
+
+impl Default for Sgd {
+    fn default() -> Self {
+        Self { momentum: 0.9 }
+    }
+}
+
+impl Optimizer for Sgd {
+    fn name(&self) -> &'static str {
+        "sgd"
+    }
+
+    fn momentum(&self) -> f64 {
+        self.momentum
+    }
+
+    fn update(
+        &self,
+        value: Tensor<1>,
+        grad: Tensor<1>,
+        state: &mut ParamState,
+        hyper: &Hyper,
+    ) -> Tensor<1> {
+        state.steps += 1;
+        let velocity = match state.moments.pop() {
+            Some(velocity) => velocity.mul_scalar(hyper.mom) + grad,
+            None => grad,
+        };
+        state.moments = vec![velocity.clone()];
+        hyper.decayed(value) - velocity.mul_scalar(hyper.lr)
+    }
+}
+
+/// An optimizer over the layer groups of one model, with the state of every parameter.
+pub struct GroupedOptimizer {
+    rule: Box<dyn Optimizer>,
+    groups: Vec<Hyper>,
+    params: HashMap<ParamId, Membership>,
+    state: HashMap<ParamId, ParamState>,
+    true_wd: bool,
+}
+
+/// Where a parameter belongs.
+#[derive(Clone, Copy)]
+struct Membership {
+    group: usize,
+    decays: bool,
+}
+
+impl GroupedOptimizer {
+    /// An optimizer without state over layer groups, each a list of parameters.
+    ///
+    /// `true_wd` decays the weights themselves (p ← p·(1 − lr·wd), before the step) instead of adding
+    /// wd·p to the gradient; without `bn_wd`, batch norms and biases do not decay.
+    pub fn new(
+        rule: Box<dyn Optimizer>,
+        groups: &[Vec<Entry>],
+        true_wd: bool,
+        bn_wd: bool,
+    ) -> Self {
+        let hyper = Hyper {
+            lr: 3e-3,
+            mom: rule.momentum(),
+            wd: 0.0,
+        };
+        let params = groups.iter().enumerate().flat_map(|(group, entries)| {
+            entries.iter().map(move |entry| {
+                let bias = entry.name.rsplit('.').next() == Some("bias");
+                let decays = bn_wd || !(entry.is_batch_norm() || bias);
+                (entry.id, Membership { group, decays })
+            })
+        });
+        Self {
+            groups: vec![hyper; groups.len()],
+            params: params.collect(),
+            state: HashMap::new(),
+            rule,
+            true_wd,
+        }
+    }
+
+    /// The hyper-parameters of each layer group.
+    pub fn groups(&self) -> &[Hyper] {
+        &self.groups
+    }
+
+    /// The hyper-parameters of each layer group, to be changed for the next step.
+    pub fn groups_mut(&mut self) -> &mut [Hyper] {
+        &mut self.groups
+    }
+
+    /// Learning rate of the last layer group.
+    pub fn lr(&self) -> f64 {
+        self.groups.last().map_or(0.0, |g| g.lr)
+    }
+
+    /// Momentum of the last layer group.
+    pub fn mom(&self) -> f64 {
+        self.groups.last().map_or(0.0, |g| g.mom)
+    }
+
+    /// The rule's name.
+    pub fn name(&self) -> &'static str {
+        self.rule.name()
+    }
+
+    /// Takes one step on every parameter of `model` that has a gradient; the others stay as they are,
+    /// weight decay included. Gradients are removed from `grads` as they are used.
+    pub fn step<M: Module>(&mut self, model: M, grads: &mut Gradients) -> M {
+        model.map(&mut Step {
+            optimizer: self,
+            grads,
+        })
+    }
+
+    /// What is remembered of a parameter, once it has taken a step.
+    pub(crate) fn state(&self, id: ParamId) -> Option<&ParamState> {
+        self.state.get(&id)
+    }
+
+    /// Takes over what another one remembers, and its hyper-parameters.
+    pub(crate) fn state_from(&mut self, other: &Self) {
+        self.groups.clone_from(&other.groups);
+        self.state.clone_from(&other.state);
+    }
+
+    pub(crate) fn set_state(&mut self, id: ParamId, state: ParamState) {
+        self.state.insert(id, state);
+    }
+
+    fn update<const D: usize>(
+        &mut self,
+        id: ParamId,
+        value: Tensor<D>,
+        grad: Tensor<D>,
+    ) -> Tensor<D> {
+        let Some(Membership { group, decays }) = self.params.get(&id).copied() else {
+            return value;
+        };
+        let mut hyper = self.groups[group];
+        let shape = value.dims();
+        let len = value.shape().num_elements();
+        let value = value.reshape([len]);
+        let mut grad = grad.reshape([len]);
+        if !decays {
+            hyper.wd = 0.0;
+        } else if !self.true_wd {
+            grad = grad + value.clone().mul_scalar(hyper.wd);
+            hyper.wd = 0.0;
+        }
+        let state = self.state.entry(id).or_default();
+        self.rule.update(value, grad, state, &hyper).reshape(shape)
+    }
+}
+
+impl fmt::Debug for GroupedOptimizer {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("GroupedOptimizer")
+            .field("rule", &self.rule)
+            .field("groups", &self.groups)
+            .finish_non_exhaustive()
+    }
+}
+
+/// One pass over the parameters of a model.
+struct Step<'a> {
+    optimizer: &'a mut GroupedOptimizer,
+    grads: &'a mut Gradients,
+}
+
+impl ModuleMapper for Step<'_> {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let id = param.id;
+        let Some(grad) = param.val().grad_remove(self.grads) else {
+            return param;
+        };
+        param.map(|value| {
+            let new = self.optimizer.update(id, value.inner(), grad);
+            Tensor::from_inner(new).require_grad()
+        })
+    }
+}

@@ -1,0 +1,136 @@
+//! What training and inference run over: batches of pictures, or of features that were kept.
+
+use std::time::Duration;
+
+use burn::tensor::{Device, Tensor};
+use vision_data::{Batch, DatasetType, ImageDataBunch, Loader, Mixed, Targets};
+
+use crate::Result;
+use crate::features::{FeatureBatch, FeatureBatches, FeatureCache};
+use crate::model::any_model::AnyModel;
+use crate::model::target::TargetTensor;
+use crate::train::limits::PictureLimits;
+
+/// The batches of an epoch.
+#[derive(Debug)]
+pub(crate) enum Batches<'a> {
+    Pictures(Box<Loader>),
+    Features(FeatureBatches<'a>),
+}
+
+/// One of them.
+#[derive(Debug)]
+pub(crate) enum AnyBatch {
+    Pictures(Batch),
+    Features(FeatureBatch),
+}
+
+impl<'a> Batches<'a> {
+    /// Those of the features, if they are kept for this part of the data.
+    ///
+    /// # Errors
+    ///
+    /// As [`ImageDataBunch::loader`].
+    pub(crate) fn new(
+        data: &'a ImageDataBunch,
+        features: Option<&'a FeatureCache>,
+        part: DatasetType,
+        epoch: u64,
+    ) -> Result<Self> {
+        let kept = match features {
+            Some(features) => features.batches(data, part, epoch)?,
+            None => None,
+        };
+        Ok(match kept {
+            Some(batches) => Self::Features(batches),
+            None => Self::Pictures(Box::new(data.loader(part, epoch)?)),
+        })
+    }
+}
+
+impl Batches<'_> {
+    /// How long the calls for batches have waited for the loader's threads; nothing where features are kept.
+    pub(crate) fn waited(&self) -> Duration {
+        match self {
+            Self::Pictures(loader) => loader.waited(),
+            Self::Features(_) => Duration::ZERO,
+        }
+    }
+}
+
+impl Iterator for Batches<'_> {
+    type Item = Result<AnyBatch>;
+
+    fn next(&mut self) -> Option<Self::Item> {
+        match self {
+            Self::Pictures(loader) => {
+                let batch = loader.next()?;
+                Some(batch.map(AnyBatch::Pictures).map_err(Into::into))
+            }
+            Self::Features(batches) => batches.next().map(AnyBatch::Features).map(Ok),
+        }
+    }
+}
+
+impl AnyBatch {
+    pub(crate) fn labels(&self) -> &Targets {
+        match self {
+            Self::Pictures(batch) => &batch.labels,
+            Self::Features(batch) => &batch.labels,
+        }
+    }
+
+    pub(crate) fn indices(&self) -> &[usize] {
+        match self {
+            Self::Pictures(batch) => &batch.indices,
+            Self::Features(batch) => &batch.indices,
+        }
+    }
+
+    /// Which items share a picture.
+    pub(crate) fn mix(&self) -> Option<&Mixed> {
+        match self {
+            Self::Pictures(batch) => batch.mix(),
+            Self::Features(_) => None,
+        }
+    }
+
+    /// The labels on a device.
+    ///
+    /// # Errors
+    ///
+    /// If the labels are not of the data's kind.
+    pub(crate) fn targets(&self, data: &ImageDataBunch, device: &Device) -> Result<TargetTensor> {
+        let (kind, outputs) = (data.kind(), data.c());
+        Ok(TargetTensor::new(self.labels(), kind, outputs, device)?)
+    }
+
+    /// What [`run`](Self::run) takes, `[batch, channels, height, width]`: normalised pictures, or features.
+    pub(crate) fn input(&self, data: &ImageDataBunch, device: &Device) -> Tensor<4> {
+        match self {
+            Self::Pictures(batch) => batch.to_device(device, data.stats().as_ref()),
+            Self::Features(batch) => batch.to_device(device),
+        }
+    }
+
+    /// The model's outputs, `[batch, outputs]`, for the input of this batch or one in its place.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::PictureTooSmall`](crate::Error::PictureTooSmall).
+    pub(crate) fn run(
+        &self,
+        model: &dyn AnyModel,
+        input: Tensor<4>,
+        limits: &PictureLimits<'_>,
+    ) -> Result<Tensor<2>> {
+        match (self, model.parts()) {
+            (Self::Features(batch), Some(parts)) if batch.pooled => Ok(parts.head_pooled(input)),
+            (Self::Features(_), Some(parts)) => Ok(parts.head(input)),
+            _ => {
+                limits.check(&input)?;
+                Ok(model.forward(input))
+            }
+        }
+    }
+}

@@ -1,0 +1,134 @@
+//! What a fit looks like.
+
+use vision_base::OptionError;
+use crate::optim::schedule::OneCycle;
+use crate::train::callback::Callback;
+use crate::{Error, LearningRate, Result, WeightDecay};
+
+/// Length, rates and schedule of one fit, for [`Learner::fit_with`](crate::Learner::fit_with).
+///
+/// ```
+/// use vision_learner::FitConfig;
+/// let config = FitConfig::one_cycle(3)
+///     .with_lr([1e-4, 1e-3, 1e-2])
+///     .with_wd([1e-4, 1e-4, 1e-1])
+///     .with_moms(0.95, 0.85);
+/// ```
+pub struct FitConfig {
+    pub(crate) epochs: usize,
+    pub(crate) start_epoch: usize,
+    pub(crate) lr: LearningRate,
+    pub(crate) wd: Option<WeightDecay>,
+    pub(crate) cycle: Option<OneCycle>,
+    pub(crate) callbacks: Vec<Box<dyn Callback>>,
+}
+
+impl FitConfig {
+    /// `epochs` epochs at a constant rate, `slice(..3e-3)` unless it is set.
+    pub fn new(epochs: usize) -> Self {
+        Self {
+            epochs,
+            start_epoch: 0,
+            lr: LearningRate::default(),
+            wd: None,
+            cycle: None,
+            callbacks: Vec::new(),
+        }
+    }
+
+    /// `epochs` epochs of the one-cycle policy; the rate is its peak.
+    pub fn one_cycle(epochs: usize) -> Self {
+        let mut config = Self::new(epochs);
+        config.cycle = Some(OneCycle::default());
+        config
+    }
+
+    /// Sets the learning rate, or its peak.
+    pub fn with_lr(mut self, lr: impl Into<LearningRate>) -> Self {
+        self.lr = lr.into();
+        self
+    }
+
+    /// Sets the weight decay for this fit. Default: the learner's.
+    pub fn with_wd(mut self, wd: impl Into<WeightDecay>) -> Self {
+        self.wd = Some(wd.into());
+        self
+    }
+
+    /// Sets the momentum at the ends and at the peak of the cycle; makes this a one-cycle fit.
+    pub fn with_moms(mut self, ends: f64, peak: f64) -> Self {
+        self.cycle.get_or_insert_default().moms = (ends, peak);
+        self
+    }
+
+    /// Sets the ratio of the peak to the first rate; makes this a one-cycle fit.
+    pub fn with_div_factor(mut self, div_factor: f64) -> Self {
+        self.cycle.get_or_insert_default().div_factor = div_factor;
+        self
+    }
+
+    /// Sets the share of the steps before the peak; makes this a one-cycle fit.
+    pub fn with_pct_start(mut self, pct_start: f64) -> Self {
+        self.cycle.get_or_insert_default().pct_start = pct_start;
+        self
+    }
+
+    /// Sets the ratio of the peak to the final rate; makes this a one-cycle fit.
+    pub fn with_final_div(mut self, final_div: f64) -> Self {
+        self.cycle.get_or_insert_default().final_div = Some(final_div);
+        self
+    }
+
+    /// Begins at a later epoch of the same schedule, after an interrupted run of `epoch` epochs.
+    pub fn with_start_epoch(mut self, epoch: usize) -> Self {
+        self.start_epoch = epoch;
+        self
+    }
+
+    /// Adds a callback to this fit.
+    pub fn with_callback(mut self, callback: impl Callback + 'static) -> Self {
+        self.callbacks.push(Box::new(callback));
+        self
+    }
+
+    /// Whether the schedule can be followed.
+    pub(crate) fn check(&self) -> Result<()> {
+        let value = |field, expected, found: f64| {
+            Err(Error::Option(OptionError::new(field, expected, found.to_string())))
+        };
+        let Some(cycle) = &self.cycle else {
+            return Ok(());
+        };
+        let (ends, peak) = cycle.moms;
+        for mom in [ends, peak] {
+            if !(0.0..1.0).contains(&mom) {
+                return value("moms", "numbers from 0 to below 1", mom);
+            }
+        }
+        if !(cycle.div_factor.is_finite() && cycle.div_factor > 0.0) {
+            return value("div_factor", "a number above 0", cycle.div_factor);
+        }
+        if let Some(div) = cycle
+            .final_div
+            .filter(|div| !(div.is_finite() && *div > 0.0))
+        {
+            return value("final_div", "a number above 0", div);
+        }
+        if !(0.0..=1.0).contains(&cycle.pct_start) {
+            return value("pct_start", "a number from 0 to 1", cycle.pct_start);
+        }
+        Ok(())
+    }
+}
+
+impl std::fmt::Debug for FitConfig {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.debug_struct("FitConfig")
+            .field("epochs", &self.epochs)
+            .field("start_epoch", &self.start_epoch)
+            .field("lr", &self.lr)
+            .field("wd", &self.wd)
+            .field("cycle", &self.cycle)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,114 @@
+//! The table of epochs on standard output and a bar per epoch on standard error.
+
+use std::time::Instant;
+
+use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
+
+use crate::Result;
+use crate::train::callback::{Callback, Context};
+
+/// Prints the table and shows the bar. The bar hides itself where standard error is no terminal.
+pub(crate) struct Progress {
+    metric_names: Vec<String>,
+    bar: ProgressBar,
+    begin: Instant,
+}
+
+impl Progress {
+    pub(crate) fn new(metric_names: Vec<String>) -> Self {
+        Self {
+            metric_names,
+            bar: ProgressBar::hidden(),
+            begin: Instant::now(),
+        }
+    }
+
+    fn line(&self, cells: &[String]) {
+        let row: Vec<_> = cells.iter().map(|cell| format!("{cell:<11}")).collect();
+        self.bar
+            .suspend(|| println!("{}", row.join(" ").trim_end()));
+    }
+}
+
+impl Callback for Progress {
+    fn on_train_begin(&mut self, _ctx: &mut Context<'_>) -> Result<()> {
+        let names = ["epoch", "train_loss", "valid_loss"].map(str::to_owned);
+        let mut cells = names.to_vec();
+        cells.extend(self.metric_names.iter().cloned());
+        cells.push("time".to_owned());
+        self.line(&cells);
+        Ok(())
+    }
+
+    fn on_epoch_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
+        self.begin = Instant::now();
+        let bar = ProgressBar::with_draw_target(
+            Some(ctx.state.batches as u64),
+            ProgressDrawTarget::stderr_with_hz(10),
+        );
+        if let Ok(style) = ProgressStyle::with_template(
+            "{prefix} {wide_bar} {pos}/{len} {msg} {elapsed_precise} left {eta_precise}",
+        ) {
+            bar.set_style(style);
+        }
+        bar.set_prefix(format!("epoch {}/{}", ctx.state.epoch, ctx.state.n_epochs));
+        self.bar = bar;
+        Ok(())
+    }
+
+    fn on_backward_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
+        let (loss, lr) = (ctx.state.smooth_loss, ctx.optimizer.lr());
+        self.bar.set_message(format!("loss {loss:.4} lr {lr:.2e}"));
+        Ok(())
+    }
+
+    fn on_batch_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
+        if ctx.state.train {
+            self.bar.inc(1);
+        } else {
+            self.bar.set_message("validating");
+        }
+        Ok(())
+    }
+
+    fn on_epoch_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
+        self.bar.finish_and_clear();
+        let number = |value: Option<f64>| value.map_or("#na#".to_owned(), |v| format!("{v:.6}"));
+        let mut cells = vec![
+            ctx.state.epoch.to_string(),
+            number(Some(ctx.state.smooth_loss)),
+            number(ctx.state.valid_loss),
+        ];
+        for i in 0..self.metric_names.len() {
+            cells.push(number(ctx.state.last_metrics.get(i).map(|(_, v)| *v)));
+        }
+        cells.push(clock(self.begin.elapsed().as_secs()));
+        self.line(&cells);
+        Ok(())
+    }
+
+    fn on_train_end(&mut self, _ctx: &mut Context<'_>) -> Result<()> {
+        self.bar.finish_and_clear();
+        Ok(())
+    }
+}
+
+/// `MM:SS`, or `H:MM:SS` from an hour on.
+fn clock(seconds: u64) -> String {
+    let (h, m, s) = (seconds / 3600, seconds / 60 % 60, seconds % 60);
+    if h > 0 {
+        format!("{h}:{m:02}:{s:02}")
+    } else {
+        format!("{m:02}:{s:02}")
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn times_print_as_fastai_prints_them() {
+        assert_eq!(super::clock(7), "00:07");
+        assert_eq!(super::clock(605), "10:05");
+        assert_eq!(super::clock(3661), "1:01:01");
+    }
+}

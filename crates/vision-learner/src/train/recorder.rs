@@ -1,0 +1,182 @@
+//! What happened during training, by batch and by epoch.
+
+use std::fmt::Write as _;
+use std::time::Instant;
+
+use crate::Result;
+use crate::train::callback::{Callback, Context};
+
+/// One row of the table that training prints.
+#[derive(Clone, Debug, PartialEq)]
+pub struct EpochRow {
+    /// Epoch, from 0, counted over the whole life of the learner's table.
+    pub epoch: usize,
+    /// Smoothed training loss at the end of the epoch.
+    pub train_loss: f64,
+    /// Mean validation loss; none if validation was skipped.
+    pub valid_loss: Option<f64>,
+    /// Value of each metric.
+    pub metrics: Vec<f64>,
+    /// Wall time of the epoch with its validation, in seconds.
+    pub seconds: f64,
+    /// Wall time of the training batches alone, in seconds.
+    pub train_seconds: f64,
+    /// Of that, the time in which training waited for the loader, in seconds.
+    pub wait_seconds: f64,
+    /// Pictures trained on.
+    pub images: usize,
+}
+
+impl EpochRow {
+    /// Training pictures per second, without validation.
+    pub fn images_per_second(&self) -> f64 {
+        self.images as f64 / self.train_seconds
+    }
+
+    /// The share of the training time in which training waited for the loader, from 0 to 1.
+    pub fn waiting(&self) -> f64 {
+        self.wait_seconds / self.train_seconds
+    }
+}
+
+/// The record of one or more fits.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct Recorder {
+    /// Names of the metrics.
+    pub metric_names: Vec<String>,
+    /// One row per epoch.
+    pub epochs: Vec<EpochRow>,
+    /// Learning rate of the last layer group, per training batch.
+    pub lrs: Vec<f64>,
+    /// Learning rates of all layer groups, per training batch.
+    pub group_lrs: Vec<Vec<f64>>,
+    /// Momentum of the last layer group, per training batch.
+    pub moms: Vec<f64>,
+    /// Smoothed loss, per training batch.
+    pub losses: Vec<f64>,
+    /// Loss as computed, per training batch.
+    pub raw_losses: Vec<f64>,
+}
+
+impl Recorder {
+    /// The table as CSV: `epoch,train_loss,valid_loss,<metrics>,time`, numbers as the table prints them,
+    /// time in seconds.
+    pub fn to_csv(&self) -> String {
+        let mut csv = String::from("epoch,train_loss,valid_loss");
+        for name in &self.metric_names {
+            let _ = write!(csv, ",{}", csv_field(name));
+        }
+        csv.push_str(",time\n");
+        for row in &self.epochs {
+            let _ = write!(csv, "{},{:.6}", row.epoch, row.train_loss);
+            let numbers =
+                std::iter::once(row.valid_loss).chain(row.metrics.iter().map(|m| Some(*m)));
+            for number in numbers {
+                match number {
+                    Some(number) => _ = write!(csv, ",{number:.6}"),
+                    None => csv.push(','),
+                }
+            }
+            let _ = writeln!(csv, ",{:.3}", row.seconds);
+        }
+        csv
+    }
+
+    /// Appends the record of a later fit.
+    pub(crate) fn append(&mut self, later: Self) {
+        self.metric_names = later.metric_names;
+        let first = self.epochs.len();
+        self.epochs.extend(
+            later
+                .epochs
+                .into_iter()
+                .enumerate()
+                .map(|(i, row)| EpochRow {
+                    epoch: first + i,
+                    ..row
+                }),
+        );
+        self.lrs.extend(later.lrs);
+        self.group_lrs.extend(later.group_lrs);
+        self.moms.extend(later.moms);
+        self.losses.extend(later.losses);
+        self.raw_losses.extend(later.raw_losses);
+    }
+}
+
+fn csv_field(text: &str) -> String {
+    if text.contains([',', '"', '\n']) {
+        format!("\"{}\"", text.replace('"', "\"\""))
+    } else {
+        text.to_owned()
+    }
+}
+
+/// Fills a [`Recorder`] during a fit.
+pub(crate) struct Recording {
+    pub(crate) recorder: Recorder,
+    begin: Instant,
+    trained: Option<Instant>,
+    images: usize,
+}
+
+impl Recording {
+    pub(crate) fn new(metric_names: Vec<String>) -> Self {
+        Self {
+            recorder: Recorder {
+                metric_names,
+                ..Recorder::default()
+            },
+            begin: Instant::now(),
+            trained: None,
+            images: 0,
+        }
+    }
+}
+
+impl Callback for Recording {
+    fn order(&self) -> i32 {
+        -10
+    }
+
+    fn on_epoch_begin(&mut self, _ctx: &mut Context<'_>) -> Result<()> {
+        (self.begin, self.trained, self.images) = (Instant::now(), None, 0);
+        Ok(())
+    }
+
+    fn on_batch_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
+        if ctx.state.train {
+            let groups = ctx.optimizer.groups();
+            self.recorder
+                .group_lrs
+                .push(groups.iter().map(|g| g.lr).collect());
+            self.recorder.lrs.push(ctx.optimizer.lr());
+            self.recorder.moms.push(ctx.optimizer.mom());
+            self.images += ctx.state.last_input.as_ref().map_or(0, |x| x.dims()[0]);
+        } else if self.trained.is_none() {
+            self.trained = Some(Instant::now());
+        }
+        Ok(())
+    }
+
+    fn on_backward_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
+        self.recorder.losses.push(ctx.state.smooth_loss);
+        self.recorder.raw_losses.push(ctx.state.last_loss);
+        Ok(())
+    }
+
+    fn on_epoch_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
+        let trained = self.trained.unwrap_or_else(Instant::now);
+        self.recorder.epochs.push(EpochRow {
+            epoch: ctx.state.epoch,
+            train_loss: ctx.state.smooth_loss,
+            valid_loss: ctx.state.valid_loss,
+            metrics: ctx.state.last_metrics.iter().map(|(_, v)| *v).collect(),
+            seconds: self.begin.elapsed().as_secs_f64(),
+            train_seconds: (trained - self.begin).as_secs_f64(),
+            wait_seconds: ctx.state.waited.as_secs_f64(),
+            images: self.images,
+        });
+        Ok(())
+    }
+}

@@ -1,0 +1,257 @@
+//! What is saved comes back exactly, what does not fit is explained, and nothing saved is ever lost.
+
+use std::fs;
+
+use vision_learner::Error;
+use vision_models::weights;
+
+use crate::prelude::*;
+use crate::support;
+
+#[test]
+fn a_run_that_was_saved_and_loaded_goes_on_bit_for_bit() {
+    let digits = support::digits(20, 4);
+    let new = || support::learner(support::data(&digits.path, 8));
+    let mut through = new();
+    through.fit_one_cycle(1, 1e-3).unwrap();
+    through.save("half").unwrap();
+    let rest = through.fit(1, 1e-4).unwrap();
+
+    let mut resumed = new();
+    resumed.load("half").unwrap();
+    let again = resumed.fit(1, 1e-4).unwrap();
+    assert_eq!(again.raw_losses, rest.raw_losses);
+    assert_eq!(resumed.weights(), through.weights());
+}
+
+#[test]
+fn loading_restores_weights_and_statistics_over_later_training() {
+    let digits = support::digits(20, 4);
+    let mut learner = support::learner(support::data(&digits.path, 8));
+    learner.fit(1, 1e-3).unwrap();
+    let saved = learner.weights();
+    learner.save("a").unwrap();
+    learner.fit(1, 1e-3).unwrap();
+    assert_ne!(learner.weights(), saved);
+    learner.load("a").unwrap();
+    assert_eq!(learner.weights(), saved);
+    let validated = learner.validate().unwrap();
+    learner.fit(1, 1e-3).unwrap();
+    learner.load("a").unwrap();
+    assert_eq!(learner.validate().unwrap(), validated);
+}
+
+#[test]
+fn the_manifest_lies_beside_the_file_in_readable_json() {
+    let digits = support::digits(8, 4);
+    let learner = support::learner(support::data(&digits.path, 8));
+    let path = learner.save("x").unwrap();
+    assert_eq!(path, digits.path.join("models/x.safetensors"));
+    let json: serde_json::Value =
+        serde_json::from_str(&fs::read_to_string(path.with_extension("json")).unwrap()).unwrap();
+    assert_eq!(json["arch"], "resnet18");
+    assert_eq!(json["classes"], serde_json::json!(["3", "7"]));
+}
+
+#[test]
+fn a_checkpoint_of_other_classes_or_another_architecture_is_explained_and_changes_nothing() {
+    let digits = support::digits(8, 4);
+    let learner = support::learner(support::data(&digits.path, 8));
+    let file = learner.save("two").unwrap();
+    let single = |classes: &[&str], arch: Arch| {
+        let classes = classes.iter().map(|&c| c.to_owned()).collect::<Vec<_>>();
+        let data = ImageDataBunch::single_from_classes(&digits.path, classes)
+            .build()
+            .unwrap();
+        create_cnn(data, arch)
+            .pretrained(false)
+            .silent(true)
+            .build()
+            .unwrap()
+    };
+    for (mut other, word) in [
+        (single(&["3", "7", "8"], Arch::ResNet18), "3 (3, 7, 8)"),
+        (single(&["7", "3"], Arch::ResNet18), "7, 3"),
+        // Names of classes that a terminal would take for commands.
+        (
+            single(&["\u{1b}[2J", "7"], Arch::ResNet18),
+            "(\\u{1b}[2J, 7)",
+        ),
+        (single(&["3", "7"], Arch::ResNet34), "resnet34"),
+    ] {
+        let before = other.weights();
+        let error = other.load(&file).unwrap_err();
+        assert!(matches!(error, Error::Checkpoint { .. }), "{error}");
+        assert!(
+            error.to_string().contains(word),
+            "{error} should say {word}"
+        );
+        assert_eq!(other.weights(), before);
+    }
+}
+
+#[test]
+fn a_truncated_checkpoint_is_an_error_at_every_length_and_changes_nothing() {
+    let digits = support::digits(8, 4);
+    let mut learner = support::learner(support::data(&digits.path, 8));
+    let bytes = fs::read(learner.save("whole").unwrap()).unwrap();
+    let before = learner.weights();
+    for sixteenth in 0..16 {
+        let cut = digits.path.join("cut.safetensors");
+        fs::write(&cut, &bytes[..bytes.len() * sixteenth / 16]).unwrap();
+        let error = learner.load(&cut).unwrap_err().to_string();
+        assert!(error.contains("cut.safetensors"), "{error}");
+    }
+    let error = learner.load("nothing").unwrap_err().to_string();
+    assert!(error.contains("nothing.safetensors"), "{error}");
+    assert_eq!(learner.weights(), before);
+}
+
+#[cfg(unix)]
+#[test]
+fn a_folder_that_cannot_be_written_is_an_error_and_the_old_checkpoint_stays() {
+    let digits = support::digits(8, 4);
+    let data = support::data(&digits.path, 8);
+    // A file where the folder should be fails for every user, root included.
+    let blocked = digits.path.join("blocked");
+    fs::write(&blocked, "x").unwrap();
+    let builder = create_cnn(data, Arch::ResNet18)
+        .pretrained(false)
+        .silent(true);
+    let learner = builder.model_dir(&blocked).build().unwrap();
+    let error = learner.save("x").unwrap_err().to_string();
+    assert!(
+        error.contains("blocked") && error.contains("model_dir"),
+        "{error}"
+    );
+    assert_eq!(fs::read_to_string(&blocked).unwrap(), "x");
+}
+
+#[test]
+fn a_name_with_a_dot_keeps_it() {
+    let digits = support::digits(8, 4);
+    let mut learner = support::learner(support::data(&digits.path, 8));
+    let path = learner.save("lr0.1").unwrap();
+    assert!(
+        path.ends_with("models/lr0.1.safetensors"),
+        "{}",
+        path.display()
+    );
+    learner.load("lr0.1").unwrap();
+}
+
+#[test]
+fn a_checkpoint_of_other_classes_gives_its_body_and_the_report_says_what_is_new() {
+    let digits = support::digits(8, 4);
+    let learner = support::learner(support::data(&digits.path, 8));
+    let file = learner.save("two").unwrap();
+    let saved = learner.weights();
+
+    let single = |classes: &[&str]| {
+        let classes = classes.iter().map(|&c| c.to_owned()).collect::<Vec<_>>();
+        ImageDataBunch::single_from_classes(&digits.path, classes)
+            .build()
+            .unwrap()
+    };
+    let mut other = create_cnn(single(&["3", "7", "8"]), Arch::ResNet18)
+        .pretrained(false)
+        .seed(1)
+        .silent(true)
+        .build()
+        .unwrap();
+    let report = other.load_partial(&file).unwrap();
+    assert_eq!(
+        report.replaced,
+        [
+            "1.8.weight: expected [3, 512], found [2, 512]",
+            "1.8.bias: expected [3], found [2]"
+        ]
+    );
+    assert!(report.unused.is_empty(), "{report}");
+    assert_eq!(other.weights_report(), Some(&report));
+    let before: Vec<_> = saved
+        .iter()
+        .filter(|t| !t.name.starts_with("1.8."))
+        .collect();
+    let weights = other.weights();
+    let after: Vec<_> = weights
+        .iter()
+        .filter(|t| !t.name.starts_with("1.8."))
+        .collect();
+    assert_eq!(after, before);
+
+    // Another architecture's body does not fit, and nothing changes.
+    let mut larger = create_cnn(single(&["3", "7"]), Arch::ResNet34)
+        .pretrained(false)
+        .silent(true)
+        .build()
+        .unwrap();
+    let before = larger.weights();
+    let error = larger.load_partial(&file).unwrap_err().to_string();
+    assert!(error.contains("two.safetensors"), "{error}");
+    assert_eq!(larger.weights(), before);
+}
+
+#[test]
+fn a_checkpoint_is_weights_for_another_backbone_of_its_architecture() {
+    let digits = support::digits(8, 4);
+    let data = || support::data(&digits.path, 8);
+    let mut learner = support::learner(data());
+    learner.fit(1, 1e-3).unwrap(); // so that the file has the optimizer's moments too
+    let file = learner.save("body").unwrap();
+    let again = create_cnn(data(), Arch::ResNet18)
+        .pretrained(file)
+        .seed(1)
+        .silent(true)
+        .build()
+        .unwrap();
+    let body = |learner: &Learner| -> Vec<_> {
+        let weights = learner.weights().into_iter();
+        weights.filter(|t| t.name.starts_with("0.")).collect()
+    };
+    assert_eq!(body(&again), body(&learner));
+    let report = again.weights_report().unwrap().to_string();
+    for part in [
+        "100 loaded",
+        "fastai's names",
+        "fc.weight, fc.bias",
+        "12 unused: 1.2.bias",
+    ] {
+        assert!(report.contains(part), "{part}: {report}");
+    }
+}
+
+#[test]
+fn a_head_of_fastai_2_has_no_biases_and_loads_with_zeros() {
+    let digits = support::digits(8, 4);
+    let mut learner = support::learner(support::data(&digits.path, 8));
+    let saved = learner.weights();
+    // fastai 2.8.12, list(create_head(512, 2).state_dict()): 4.weight and 8.weight have no bias beside them.
+    let biases = ["1.4.bias", "1.8.bias"];
+    let file = digits.path.join("fastai2.safetensors");
+    let theirs: Vec<_> = saved
+        .iter()
+        .filter(|t| !biases.contains(&t.name.as_str()))
+        .cloned()
+        .collect();
+    weights::write_safetensors(&file, &theirs, &Default::default()).unwrap();
+    learner.fit(1, 1e-2).unwrap();
+    let report = learner.load(&file).unwrap().to_string();
+    assert!(report.contains("2 set to 0"), "{report}");
+    for (now, before) in learner.weights().iter().zip(&saved) {
+        if biases.contains(&now.name.as_str()) {
+            assert!(now.values.iter().all(|&v| v == 0.0), "{}", now.name);
+        } else {
+            assert_eq!(now, before);
+        }
+    }
+    // One bias of two is no such head.
+    let one: Vec<_> = saved
+        .iter()
+        .filter(|t| t.name != "1.4.bias")
+        .cloned()
+        .collect();
+    weights::write_safetensors(&file, &one, &Default::default()).unwrap();
+    let error = learner.load(&file).unwrap_err().to_string();
+    assert!(error.contains("1.4.bias"), "{error}");
+}

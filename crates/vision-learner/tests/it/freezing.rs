@@ -1,0 +1,297 @@
+//! Layer groups, freezing and parameter counts are fastai's.
+
+use vision_base::OptionError;
+use vision_learner::{Error, Learner};
+
+use crate::prelude::*;
+use crate::support;
+
+fn counts(learner: &Learner) -> Vec<usize> {
+    let groups = learner.layer_groups();
+    groups
+        .iter()
+        .map(|g| g.iter().map(|e| e.len()).sum())
+        .collect()
+}
+
+fn trainable(learner: &Learner) -> Vec<bool> {
+    let groups = learner.layer_groups();
+    let all = |group: &Vec<vision_models::state::Entry>| {
+        group
+            .iter()
+            .filter(|e| !e.is_batch_norm())
+            .all(|e| e.trainable)
+    };
+    groups.iter().map(all).collect()
+}
+
+// fastai-v1.md, table 1.3: parameters of the layer groups, trainable when frozen, of 2 classes.
+#[test]
+fn every_architecture_has_fastais_layer_groups_and_parameter_counts() {
+    let digits = support::digits(2, 2);
+    #[rustfmt::skip]
+    let golden: [(Arch, &[usize], usize); 17] = [
+        (Arch::ResNet18, &[683_072, 10_493_440, 528_898], 538_498),
+        (Arch::ResNet34, &[1_347_904, 19_936_768, 528_898], 545_922),
+        (Arch::ResNet50, &[1_444_928, 22_063_104, 2_107_906], 2_161_026),
+        (Arch::ResNet101, &[1_444_928, 41_055_232, 2_107_906], 2_213_250),
+        (Arch::ResNet152, &[2_565_184, 55_578_624, 2_107_906], 2_259_330),
+        (Arch::SqueezeNet1_0, &[38_560, 94_784, 602_080, 528_898], 528_898),
+        (Arch::SqueezeNet1_1, &[25_632, 94_784, 602_080, 528_898], 528_898),
+        (Arch::DenseNet121, &[1_297_536, 5_656_320, 1_055_234], 1_138_882),
+        (Arch::DenseNet169, &[1_297_536, 11_186_944, 1_713_154], 1_871_554),
+        (Arch::DenseNet201, &[1_297_536, 16_795_392, 1_976_322], 2_205_378),
+        (Arch::DenseNet161, &[2_901_696, 23_570_304, 2_272_386], 2_492_322),
+        (Arch::Vgg11Bn, &[4_504_320, 4_721_664, 528_898], 534_402),
+        (Arch::Vgg13Bn, &[2_327_360, 7_083_520, 528_898], 534_786),
+        (Arch::Vgg16Bn, &[1_737_792, 12_985_344, 528_898], 537_346),
+        (Arch::Vgg19Bn, &[1_737_792, 18_297_600, 528_898], 539_906),
+        (Arch::AlexNet, &[330_688, 2_139_008, 265_730], 265_730),
+        (Arch::MobileNetV2, &[185_088, 2_038_784, 1_318_402], 1_352_514),
+    ];
+    for (arch, groups, frozen) in golden {
+        let data = support::data(&digits.path, 4);
+        let mut learner = create_cnn(data, arch)
+            .pretrained(false)
+            .silent(true)
+            .build()
+            .unwrap();
+        assert_eq!(counts(&learner), groups, "{arch}");
+        let total = groups.iter().sum::<usize>();
+        assert_eq!(
+            learner.num_params(),
+            (total, total),
+            "{arch}: random weights freeze nothing"
+        );
+        learner.freeze().unwrap();
+        assert_eq!(learner.num_params(), (frozen, total), "{arch}");
+    }
+}
+
+#[test]
+fn every_xresnet_has_two_layer_groups_and_says_that_it_has_no_pretrained_weights() {
+    let digits = support::digits(2, 2);
+    for arch in Arch::ALL
+        .iter()
+        .copied()
+        .filter(|a| a.name().starts_with('x'))
+    {
+        let build = |pretrained: bool| {
+            let builder = create_cnn(support::data(&digits.path, 4), arch).silent(true);
+            builder.pretrained(pretrained).build()
+        };
+        let mut learner = build(false).unwrap();
+        assert_eq!(learner.layer_groups().len(), 2, "{arch}");
+        learner.freeze().unwrap();
+        assert_eq!(trainable(&learner), [false, true], "{arch}");
+        let error = build(true).unwrap_err();
+        assert!(matches!(error, Error::NotHosted { .. }), "{error}");
+        let message = error.to_string();
+        assert!(message.contains(arch.name()) && message.contains(".pretrained(false)"));
+        assert!(!message.contains("fetch-weights"), "{message}");
+    }
+}
+
+// fastai's split of SqueezeNet 1.1 is at a pool.
+#[test]
+fn a_layer_group_can_begin_at_a_module_without_parameters() {
+    let digits = support::digits(2, 2);
+    let with = |split: &'static str| {
+        let data = support::data(&digits.path, 4);
+        let builder = create_cnn(data, Arch::ResNet18).pretrained(false);
+        builder.split_on([split, "1"]).silent(true).build().unwrap()
+    };
+    assert_eq!(counts(&with("0.3")), counts(&with("0.4")));
+    assert_eq!(counts(&with("0.3"))[0], 64 * 3 * 7 * 7 + 2 * 64);
+}
+
+#[test]
+fn a_frozen_learner_without_train_bn_trains_the_head_alone() {
+    let digits = support::digits(2, 2);
+    let data = support::data(&digits.path, 4);
+    let builder = create_cnn(data, Arch::ResNet18)
+        .pretrained(false)
+        .train_bn(false);
+    let mut learner = builder.silent(true).build().unwrap();
+    learner.freeze().unwrap();
+    assert_eq!(learner.num_params().0, 528_898);
+    let names: Vec<_> = learner.layer_groups()[2]
+        .iter()
+        .map(|e| e.name.clone())
+        .collect();
+    let head = [
+        "1.2.weight",
+        "1.2.bias",
+        "1.4.weight",
+        "1.4.bias",
+        "1.6.weight",
+        "1.6.bias",
+        "1.8.weight",
+        "1.8.bias",
+    ];
+    assert_eq!(names, head);
+}
+
+#[test]
+fn freeze_to_freezes_the_groups_before_it_and_unfreeze_frees_all() {
+    let digits = support::digits(2, 2);
+    let mut learner = support::learner(support::data(&digits.path, 4));
+    learner.freeze_to(1).unwrap();
+    assert_eq!(trainable(&learner), [false, true, true]);
+    learner.freeze_to(-2).unwrap();
+    assert_eq!(trainable(&learner), [false, true, true]);
+    learner.freeze().unwrap();
+    assert_eq!(trainable(&learner), [false, false, true]);
+    learner.unfreeze();
+    assert_eq!(trainable(&learner), [true, true, true]);
+    assert!(matches!(
+        learner.freeze_to(3),
+        Err(Error::FreezeTo { n: 3, groups: 3 })
+    ));
+    assert!(matches!(learner.freeze_to(-4), Err(Error::FreezeTo { .. })));
+}
+
+#[test]
+fn split_on_sets_the_groups_and_one_group_cannot_be_frozen() {
+    let digits = support::digits(2, 2);
+    let with = |modules: Vec<&'static str>| {
+        let data = support::data(&digits.path, 4);
+        create_cnn(data, Arch::ResNet18)
+            .pretrained(false)
+            .split_on(modules)
+            .silent(true)
+            .build()
+    };
+    assert_eq!(counts(&with(vec!["1"]).unwrap()), [11_176_512, 528_898]);
+    assert_eq!(
+        with(vec!["0.4", "0.5", "0.6", "0.7", "1"])
+            .unwrap()
+            .layer_groups()
+            .len(),
+        6
+    );
+    let mut one = with(vec![]).unwrap();
+    assert!(matches!(
+        one.freeze(),
+        Err(Error::FreezeTo { groups: 1, .. })
+    ));
+    let error = with(vec!["0.9"]).unwrap_err().to_string();
+    assert!(error.contains("0.9") && error.contains("0.7"), "{error}");
+    assert!(
+        with(vec!["1", "0.6"]).is_err(),
+        "groups must begin in order"
+    );
+}
+
+#[test]
+fn freezing_drops_the_optimizers_state_and_a_second_fit_keeps_it() {
+    let digits = support::digits(20, 4);
+    let mut learner = support::learner(support::data(&digits.path, 8));
+    assert!(learner.optimizer().is_none());
+    learner.fit(1, 1e-4).unwrap();
+    learner.fit_one_cycle(1, 1e-4).unwrap();
+    // fastai's known trait: the momentum that a schedule left behind stays until the optimizer goes.
+    let left = learner.optimizer().unwrap().mom();
+    assert!((left - 0.95).abs() < 1e-12, "{left}");
+    learner.freeze().unwrap();
+    assert!(learner.optimizer().is_none());
+    let record = learner.fit(1, 1e-4).unwrap();
+    assert!(record.moms.iter().all(|mom| *mom == 0.9));
+}
+
+#[test]
+fn a_frozen_body_keeps_its_convolutions_and_moves_its_batch_norms_and_statistics() {
+    let digits = support::digits(8, 4);
+    let mut learner = support::learner(support::data(&digits.path, 8));
+    learner.freeze().unwrap();
+    let before = learner.weights();
+    learner.fit(1, 1e-2).unwrap();
+    for (old, new) in before.iter().zip(learner.weights()) {
+        let conv = old.shape.len() == 4;
+        assert_eq!(old.values == new.values, conv, "{}", old.name);
+    }
+}
+
+#[test]
+fn a_learning_rate_list_of_the_wrong_length_is_an_error_before_anything_trains() {
+    let digits = support::digits(8, 4);
+    let mut learner = support::learner(support::data(&digits.path, 8));
+    let before = learner.weights();
+    let error = learner.fit_one_cycle(1, [1e-4, 1e-3]).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Option(OptionError { .. })
+        ),
+        "{error}"
+    );
+    let config = FitConfig::one_cycle(1).with_wd([0.1, 0.1]);
+    assert!(matches!(
+        learner.fit_with(config),
+        Err(Error::Option(OptionError { .. }))
+    ));
+    assert_eq!(learner.weights(), before);
+}
+
+#[test]
+fn a_head_with_the_wrong_number_of_dropouts_is_an_error() {
+    let digits = support::digits(2, 2);
+    let build = |ps: Vec<f64>, widths: Vec<usize>| {
+        let data = support::data(&digits.path, 4);
+        create_cnn(data, Arch::ResNet18)
+            .pretrained(false)
+            .ps(ps)
+            .lin_ftrs(widths)
+            .silent(true)
+            .build()
+    };
+    let error = build(vec![0.1, 0.2], vec![512, 256]).unwrap_err();
+    assert!(
+        matches!(
+            error,
+            Error::Option(OptionError { .. })
+        ),
+        "{error}"
+    );
+    assert!(build(vec![1.5], vec![512]).is_err());
+    assert!(build(vec![0.1, 0.2], vec![512]).is_ok());
+}
+
+#[test]
+fn with_bn_freeze_nothing_of_a_frozen_body_moves_and_unfreezing_moves_all_again() {
+    let digits = support::digits(8, 4);
+    let data = support::data(&digits.path, 8);
+    let builder = create_cnn(data, Arch::ResNet18).pretrained(false);
+    let mut learner = builder.bn_freeze(true).silent(true).build().unwrap();
+    let moved = |learner: &mut Learner| {
+        let before = learner.weights();
+        learner.fit(1, 1e-2).unwrap();
+        let pairs = before.into_iter().zip(learner.weights());
+        let moved = pairs.filter(|(old, new)| old.values != new.values);
+        moved.map(|(old, _)| old.name).collect::<Vec<_>>()
+    };
+    let all = learner.weights().len();
+    learner.freeze().unwrap();
+    assert_eq!(learner.num_params().0, 528_898);
+    let names = moved(&mut learner);
+    assert!(names.iter().all(|name| name.starts_with("1.")), "{names:?}");
+    // Two batch norms of four, and two linear layers of two.
+    assert_eq!(names.len(), 12);
+
+    learner.freeze_to(1).unwrap();
+    let names = moved(&mut learner);
+    let first = |name: &String| {
+        ["0.0.", "0.1.", "0.4.", "0.5."]
+            .iter()
+            .any(|p| name.starts_with(p))
+    };
+    assert!(!names.iter().any(first), "{names:?}");
+    assert!(
+        names
+            .iter()
+            .any(|name| name.ends_with("running_var") && name.starts_with("0.7."))
+    );
+
+    learner.unfreeze();
+    assert_eq!(moved(&mut learner).len(), all);
+}

@@ -1,0 +1,39 @@
+//! Small sets and learners for the tests.
+#![allow(unreachable_pub)]
+
+use std::path::{Path, PathBuf};
+
+use tempfile::TempDir;
+use vision_data::{ImageDataBunch};
+use vision_data::datasets::synthetic;
+use vision_learner::{Learner, accuracy, create_cnn};
+use vision_models::Arch;
+
+/// A folder with drawn 3s and 7s: `train` and `valid` pictures a class.
+pub struct Digits {
+    pub dir: TempDir,
+    pub path: PathBuf,
+}
+
+pub fn digits(train: usize, valid: usize) -> Digits {
+    let dir = tempfile::tempdir().unwrap();
+    let path = synthetic::digits(&dir.path().join("digits"), 0, train, valid).unwrap();
+    Digits { dir, path }
+}
+
+pub fn data(path: &Path, batch_size: usize) -> ImageDataBunch {
+    ImageDataBunch::from_folder(path)
+        .batch_size(batch_size)
+        .build()
+        .unwrap()
+}
+
+/// A silent ResNet-18 learner at random weights.
+pub fn learner(data: ImageDataBunch) -> Learner {
+    create_cnn(data, Arch::ResNet18)
+        .pretrained(false)
+        .metrics([accuracy()])
+        .silent(true)
+        .build()
+        .unwrap()
+}

@@ -1,0 +1,107 @@
+//! The architectures: one file a family, one entry each in the table below.
+//!
+//! `docs/adding-an-architecture.md` in the repository shows how to add one.
+
+mod alexnet;
+pub(crate) mod densenet;
+mod info;
+pub(crate) mod mobilenet;
+mod name;
+pub(crate) mod resnet;
+pub(crate) mod squeezenet;
+mod vgg;
+pub(crate) mod xresnet;
+
+pub use info::{ArchInfo, WeightsInfo};
+
+/// The enum, its list and its way to the entries, from one line each.
+macro_rules! registry {
+    ($(#[$about:meta])* pub enum Arch { $($(#[$doc:meta])* $arch:ident => $entry:path,)+ }) => {
+        $(#[$about])*
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        #[non_exhaustive]
+        pub enum Arch {
+            $($(#[$doc])* $arch,)+
+        }
+
+        impl Arch {
+            /// Every architecture, in the order of the registry.
+            pub const ALL: &[Self] = &[$(Self::$arch,)+];
+
+            /// The registry entry.
+            pub fn info(self) -> &'static ArchInfo {
+                match self {
+                    $(Self::$arch => &$entry,)+
+                }
+            }
+        }
+    };
+}
+
+registry! {
+    /// A backbone.
+    ///
+    /// It parses from and prints to torchvision's name (fastai's for the xresnets):
+    ///
+    /// ```
+    /// use vision_models::Arch;
+    /// let arch: Arch = "resnet50".parse()?;
+    /// assert_eq!((arch, arch.to_string().as_str()), (Arch::ResNet50, "resnet50"));
+    /// assert_eq!(arch.info().features, 2048);
+    /// # Ok::<(), vision_models::Error>(())
+    /// ```
+    ///
+    /// Sizes below are with the 1000 classes of ImageNet; transfer learning drops the classifier.
+    pub enum Arch {
+        /// ResNet-18: 11.7 million parameters.
+        ResNet18 => resnet::RESNET18,
+        /// ResNet-34: 21.8 million.
+        ResNet34 => resnet::RESNET34,
+        /// ResNet-50: 25.6 million.
+        ResNet50 => resnet::RESNET50,
+        /// ResNet-101: 44.5 million.
+        ResNet101 => resnet::RESNET101,
+        /// ResNet-152: 60.2 million.
+        ResNet152 => resnet::RESNET152,
+        /// SqueezeNet 1.0: 1.2 million.
+        SqueezeNet1_0 => squeezenet::SQUEEZENET1_0,
+        /// SqueezeNet 1.1: 1.2 million, at less than half of 1.0's time.
+        SqueezeNet1_1 => squeezenet::SQUEEZENET1_1,
+        /// DenseNet-121: 8.0 million.
+        DenseNet121 => densenet::DENSENET121,
+        /// DenseNet-169: 14.1 million.
+        DenseNet169 => densenet::DENSENET169,
+        /// DenseNet-201: 20.0 million.
+        DenseNet201 => densenet::DENSENET201,
+        /// DenseNet-161: 28.7 million; wider than the others.
+        DenseNet161 => densenet::DENSENET161,
+        /// VGG-11 with batch norm: 132.9 million, 9.2 in the body.
+        Vgg11Bn => vgg::VGG11_BN,
+        /// VGG-13 with batch norm: 133.1 million, 9.4 in the body.
+        Vgg13Bn => vgg::VGG13_BN,
+        /// VGG-16 with batch norm: 138.4 million, 14.7 in the body.
+        Vgg16Bn => vgg::VGG16_BN,
+        /// VGG-19 with batch norm: 143.7 million, 20.0 in the body.
+        Vgg19Bn => vgg::VGG19_BN,
+        /// AlexNet: 61.1 million, 2.5 in the body.
+        AlexNet => alexnet::ALEXNET,
+        /// MobileNet V2: 3.5 million.
+        MobileNetV2 => mobilenet::MOBILENET_V2,
+        /// fastai's xresnet18: 11.7 million. Nobody hosts weights of the xresnets.
+        XResNet18 => xresnet::XRESNET18,
+        /// fastai's xresnet34: 21.8 million.
+        XResNet34 => xresnet::XRESNET34,
+        /// fastai's xresnet50: 25.6 million.
+        XResNet50 => xresnet::XRESNET50,
+        /// fastai's xresnet101: 44.6 million.
+        XResNet101 => xresnet::XRESNET101,
+        /// fastai's xresnet152: 60.2 million.
+        XResNet152 => xresnet::XRESNET152,
+        /// fastai's xresnet18 with two more stages: 14.5 million.
+        XResNet18Deep => xresnet::XRESNET18_DEEP,
+        /// fastai's xresnet34 with two more stages: 24.6 million.
+        XResNet34Deep => xresnet::XRESNET34_DEEP,
+        /// fastai's xresnet50 with two more stages: 29.1 million.
+        XResNet50Deep => xresnet::XRESNET50_DEEP,
+    }
+}

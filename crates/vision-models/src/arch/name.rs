@@ -1,0 +1,56 @@
+//! How an architecture is found by its name.
+
+use std::fmt;
+use std::str::FromStr;
+
+use crate::arch::Arch;
+use crate::init::Init;
+use crate::layers::Sequential;
+use crate::{Error, Result};
+
+impl Arch {
+    /// torchvision's name, or fastai's.
+    pub fn name(self) -> &'static str {
+        self.info().name
+    }
+
+    /// Builds the whole model, with torchvision's (or fastai's) children, names and initialisation.
+    pub fn build(self, classes: usize, init: &mut Init) -> Sequential {
+        (self.info().build)(classes, init)
+    }
+}
+
+impl fmt::Display for Arch {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.pad(self.name())
+    }
+}
+
+impl FromStr for Arch {
+    type Err = Error;
+
+    fn from_str(name: &str) -> Result<Self> {
+        let found = Self::ALL.iter().copied().find(|a| a.name() == name);
+        found.ok_or_else(|| Error::UnknownArch {
+            name: name.to_owned(),
+            near: near(name),
+            known: Self::ALL.iter().map(|a| a.name()).collect(),
+        })
+    }
+}
+
+/// The names that are a slip of the keyboard or another spelling away, nearest first.
+fn near(name: &str) -> Vec<&'static str> {
+    const SHOWN: usize = 3;
+    // "ResNet-50" and "resnet_50" are resnet50.
+    let plain = |name: &str| -> String {
+        let letters = name.chars().filter(|c| c.is_alphanumeric());
+        letters.flat_map(char::to_lowercase).collect()
+    };
+    let wanted = plain(name);
+    let distance = |arch: &Arch| strsim::damerau_levenshtein(&wanted, &plain(arch.name()));
+    let mut near: Vec<_> = Arch::ALL.iter().map(|a| (distance(a), a.name())).collect();
+    near.retain(|(distance, name)| 3 * distance <= name.len());
+    near.sort();
+    near.into_iter().take(SHOWN).map(|(_, name)| name).collect()
+}

@@ -1,0 +1,10 @@
+//! The tests of the whole, in one program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod bad_input;
+mod devices;
+mod label_kinds;
+mod page;
+#[path = "../../../vision-learner/tests/it/support/mod.rs"]
+mod support;

@@ -1,0 +1,7 @@
+//! The tests of the chores, in one program.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+
+mod fetch_weights;
+#[path = "../../../crates/vision-fetch/tests/it/support/mod.rs"]
+mod support;

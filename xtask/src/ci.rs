@@ -1,14 +1,13 @@
-use std::path::Path;
 use std::process::Command;
 
-use crate::Result;
+use crate::{Result, layout};
 
-/// Runs `.ci/run`, which is what CI runs.
+/// Runs `.ci/run`, which is what CI runs. What its tests would say of the layout at the end is said first.
 pub(crate) fn run() -> Result<()> {
-    let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("..");
+    layout::check()?;
     let status = Command::new("bash")
         .arg(".ci/run")
-        .current_dir(root)
+        .current_dir(layout::root())
         .status()?;
     if status.success() {
         Ok(())

@@ -1,9 +1,12 @@
 //! Chores of the workspace: `cargo xtask <command>`.
 
+#![cfg_attr(test, allow(clippy::unwrap_used))]
+
 mod bench;
 mod ci;
 mod data;
 mod fetch_weights;
+mod layout;
 mod parity;
 
 use std::process::ExitCode;

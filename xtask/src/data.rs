@@ -5,8 +5,7 @@ use std::time::Instant;
 
 use serde_json::json;
 use vision::data::inspect::doctor::{Doctor, Severity};
-use vision::data::{ImageDataBunch};
-use vision::data::files;
+use vision::data::{ImageDataBunch, files};
 use vision::system;
 
 use crate::Result;

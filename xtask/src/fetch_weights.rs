@@ -1,9 +1,8 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Tensor, TensorData};
-use vision::fetch::{Download, Fetched, Options};
-use vision::data::{device};
-use vision::fetch::cache;
+use vision::data::device;
+use vision::fetch::{Download, Fetched, Options, cache};
 use vision::models::weights::{self, WeightsFile};
 use vision::models::{Arch, Init, parity, state};
 

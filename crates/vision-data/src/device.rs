@@ -84,20 +84,24 @@ pub fn parse(name: &str) -> Result<Device> {
     let Some(&(backend, _)) = BACKENDS.iter().find(|(known, _)| *known == base) else {
         return Err(unknown(name, "unknown name"));
     };
-    let found = find(backend).ok_or_else(|| Error::Device(DeviceError::NotCompiled {
-        name: name.to_owned(),
-        feature: backend,
-        compiled: compiled(),
-    }))?;
+    let found = find(backend).ok_or_else(|| {
+        Error::Device(DeviceError::NotCompiled {
+            name: name.to_owned(),
+            feature: backend,
+            compiled: compiled(),
+        })
+    })?;
     let device = match index {
         None if found.all.is_empty() => None,
         None => Some(found.preferred),
         Some(index) => found.all.get(index).cloned(),
     };
-    device.ok_or_else(|| Error::Device(DeviceError::Missing {
-        name: name.to_owned(),
-        found: found.all.len(),
-    }))
+    device.ok_or_else(|| {
+        Error::Device(DeviceError::Missing {
+            name: name.to_owned(),
+            found: found.all.len(),
+        })
+    })
 }
 
 /// The device to use when nobody names one.
@@ -338,7 +342,9 @@ mod tests {
     fn a_name_that_is_not_known_lists_what_is_compiled_in() {
         for name in ["", "abacus", "gpu", "cuda:x", "cuda:-1", ":", "wgpu:"] {
             match parse(name) {
-                Err(Error::Device(DeviceError::Unknown { compiled: list, .. })) => assert_eq!(list, compiled()),
+                Err(Error::Device(DeviceError::Unknown { compiled: list, .. })) => {
+                    assert_eq!(list, compiled())
+                }
                 other => assert!(other.is_err(), "{name:?} was accepted"),
             }
         }

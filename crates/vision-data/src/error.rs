@@ -13,8 +13,6 @@ use crate::labels::error::LabelError;
 use crate::split::error::SplitError;
 use crate::table::error::TableError;
 
-
-
 /// What can go wrong in this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -56,7 +54,6 @@ pub enum Error {
 
 /// A result with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
-
 
 /// As [`vision_base::io_error`], with this crate's error.
 pub(crate) fn io_error<'a>(

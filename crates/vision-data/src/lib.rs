@@ -77,9 +77,9 @@ mod transforms;
 
 pub use burn::tensor::Device;
 
+pub use crate::data_block::SplitList;
 pub use crate::data_block::image_list::{FileColumn, ImageList};
 pub use crate::data_block::label_lists::{LabelLists, LabelledFiles};
-pub use crate::data_block::SplitList;
 pub use crate::databunch::builder::ImageDataBunchBuilder;
 pub use crate::databunch::dataset::{DatasetType, ImageDataset};
 pub use crate::databunch::error::DataError;
@@ -111,4 +111,6 @@ pub use crate::transforms::batch::{BatchTransform, Mixed};
 pub use crate::transforms::padding::PaddingMode;
 pub use crate::transforms::resizing::Resizing;
 pub use crate::transforms::size::{ResizeMethod, Size};
-pub use crate::transforms::{Bounds, Transform, TransformConfig, Transforms, get_transforms, presets};
+pub use crate::transforms::{
+    Bounds, Transform, TransformConfig, Transforms, get_transforms, presets,
+};

@@ -3,12 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use vision_data::ImageError;
 use std::fs;
 use std::path::Path;
 use std::time::{Duration, Instant};
 
-use vision_data::{Error, Image, ImageProblem, Limits};
+use vision_data::{Error, Image, ImageError, ImageProblem, Limits};
 
 /// A million pixels, 16 MiB.
 const LIMITS: Limits = Limits {

@@ -4,8 +4,8 @@
 
 use std::fs;
 
-use vision_data::{DatasetType, ImageDataBunch, ReadConfig};
 use vision_data::datasets::synthetic;
+use vision_data::{DatasetType, ImageDataBunch, ReadConfig};
 
 /// The most memory that this process ever had, in KiB; none where the system does not say.
 fn peak() -> Option<u64> {

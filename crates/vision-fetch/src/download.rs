@@ -27,22 +27,18 @@
 //! set to a folder or a base URL, the last segment of the URL's path is looked up there, and
 //! nowhere else. Proxies are taken from the usual variables (`HTTPS_PROXY`, `NO_PROXY`).
 
-
-use std::env;
 use std::fs::{self, File};
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{env, io};
 
-use crate::error::{Error, Result, io_error};
 use vision_base::message::shown;
+use vision_base::paths::{parent_of, sibling, sync_folder};
 
 use crate::checksum::Expected;
+use crate::error::{Error, Result, io_error};
 use crate::options::{Mirror, Options};
 use crate::url::{check_url, file_name, is_http};
 use crate::{http, lock};
-use vision_base::paths::{parent_of, sibling, sync_folder};
-
-
 
 /// The environment variable that names a mirror: a folder or a base URL.
 pub const MIRROR_VARIABLE: &str = "VISION_MIRROR";

@@ -4,8 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use vision_base::message::shown;
 use vision_base::IoError;
+use vision_base::message::shown;
 
 /// What can go wrong in this crate.
 #[derive(Debug, thiserror::Error)]

@@ -9,7 +9,6 @@ use std::time::Duration;
 use indicatif::{ProgressBar, ProgressStyle};
 use ureq::http::{HeaderMap, StatusCode, Uri, header};
 use ureq::{Agent, Timeout};
-
 use vision_base::paths::sibling;
 
 use crate::download::Download;

@@ -1,17 +1,14 @@
 //! Figures: pictures with titles, lines and text, saved as PNG or SVG.
 
-
-use vision_base::OptionError;
 use std::path::Path;
 
 use image::RgbImage;
-
-use vision_base::atomic;
 use vision_base::message::printable;
+use vision_base::{OptionError, atomic};
+
 use crate::error::{Error, Result};
 use crate::text::Text;
 use crate::{png, raster, svg};
-
 
 /// A colour: red, green, blue.
 pub type Rgb = [u8; 3];
@@ -98,7 +95,11 @@ impl Figure {
     pub fn with_scale(mut self, scale: f32) -> Result<Self> {
         if !(0.1..=10.0).contains(&scale) {
             let expected = "a number from 0.1 to 10";
-            return Err(Error::Option(OptionError::new("scale", expected, scale.to_string())));
+            return Err(Error::Option(OptionError::new(
+                "scale",
+                expected,
+                scale.to_string(),
+            )));
         }
         self.scale = scale;
         let pixels = |length: f32| (length * scale).round() as u64;

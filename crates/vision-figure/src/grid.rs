@@ -1,10 +1,10 @@
 //! Pictures with titles, side by side.
 
-use vision_base::OptionError;
 use std::fmt;
 use std::sync::Arc;
 
 use image::{RgbImage, imageops};
+use vision_base::OptionError;
 
 use crate::error::{Error, Result};
 use crate::figure::{Area, Figure, GREY};
@@ -128,7 +128,11 @@ impl ImageGrid {
     /// makes no sense, [`Error::TooLarge`] for too many pictures.
     pub fn plot(&self) -> Result<Figure> {
         if !(1.0..=10_000.0).contains(&self.cell_size) {
-            return Err(Error::Option(OptionError::new("cell_size", "a number of pixels from 1 to 10000", self.cell_size.to_string())));
+            return Err(Error::Option(OptionError::new(
+                "cell_size",
+                "a number of pixels from 1 to 10000",
+                self.cell_size.to_string(),
+            )));
         }
         if self.cells.is_empty() {
             return Err(Error::NothingToDraw {
@@ -137,7 +141,11 @@ impl ImageGrid {
         }
         if self.columns == Some(0) {
             let found = "0".to_owned();
-            return Err(Error::Option(OptionError::new("columns", "at least 1", found)));
+            return Err(Error::Option(OptionError::new(
+                "columns",
+                "at least 1",
+                found,
+            )));
         }
         let count = self.cells.len();
         let square = (count as f64).sqrt().ceil() as usize;

@@ -1,6 +1,7 @@
 //! Pixels as a PNG file.
 
-use image::{ExtendedColorType, ImageEncoder, RgbImage, codecs::png::PngEncoder};
+use image::codecs::png::PngEncoder;
+use image::{ExtendedColorType, ImageEncoder, RgbImage};
 
 use crate::error::{Error, Result};
 

@@ -1,6 +1,5 @@
 //! The one error type of this crate.
 
-
 use vision_base::OptionError;
 use vision_data::DatasetType;
 

@@ -1,7 +1,7 @@
 //! What needs a learner or its data: everything else in this crate works on plain numbers and pictures.
 
 use image::RgbImage;
-use vision_data::{LabelError, DatasetType, ImageDataBunch, TargetKind};
+use vision_data::{DatasetType, ImageDataBunch, LabelError, TargetKind};
 use vision_learner::Learner;
 
 use crate::{ClassificationInterpretation, Error, ImageError, Result};
@@ -30,10 +30,12 @@ impl ClassificationInterpretation {
             Some(TargetKind::Category) => {}
             None => return Err(Error::NoLabels { part }),
             Some(found) => {
-                return Err(Error::from(vision_data::Error::Label(LabelError::WrongKind {
-                    expected: TargetKind::Category,
-                    found,
-                })));
+                return Err(Error::from(vision_data::Error::Label(
+                    LabelError::WrongKind {
+                        expected: TargetKind::Category,
+                        found,
+                    },
+                )));
             }
         }
         let predictions = learner.get_preds(part)?;

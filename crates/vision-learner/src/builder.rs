@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use vision_data::ImageDataBunch;
 use vision_base::message::shown;
+use vision_data::ImageDataBunch;
 use vision_models::layers::{RandomStream, Sequential};
 use vision_models::state::Start;
 use vision_models::{Cut, Init};

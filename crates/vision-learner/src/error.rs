@@ -1,9 +1,9 @@
 use std::path::PathBuf;
 
 use thiserror::Error;
-use vision_data::TargetKind;
-use vision_base::{IoError, OptionError};
 use vision_base::message::{listed, shown};
+use vision_base::{IoError, OptionError};
+use vision_data::TargetKind;
 
 use crate::features::refusal::CacheRefusal;
 

@@ -1,11 +1,10 @@
 //! The learner: data, model, loss and optimizer in one, with everything that can be done to them.
 
-use vision_data::LabelError;
 use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
-use vision_data::{DatasetType, ImageDataBunch};
+use vision_data::{DatasetType, ImageDataBunch, LabelError};
 use vision_models::layers::RandomStream;
 use vision_models::state::{Entry, NamedTensor};
 use vision_models::weights::LoadReport;
@@ -95,7 +94,9 @@ impl Learner {
     pub fn set_data(&mut self, data: ImageDataBunch) -> Result<()> {
         let (found, expected) = (data.kind(), self.data().kind());
         if found != expected {
-            return Err(vision_data::Error::Label(LabelError::WrongKind { expected, found }).into());
+            return Err(
+                vision_data::Error::Label(LabelError::WrongKind { expected, found }).into(),
+            );
         }
         if data.classes() != self.data().classes() || data.c() != self.data().c() {
             return Err(Error::Outputs {

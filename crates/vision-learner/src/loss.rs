@@ -1,8 +1,8 @@
 //! Losses, each with the activation that turns outputs into what `predict` shows.
 
-use vision_base::OptionError;
 use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::{Int, Tensor, TensorData};
+use vision_base::OptionError;
 use vision_data::{ImageDataBunch, Mixed, TargetKind};
 use vision_kernels::ops;
 
@@ -129,7 +129,11 @@ impl CrossEntropy {
     /// [`Error::Option`] unless it is at least 0 and below 1.
     pub fn with_smoothing(mut self, part: f64) -> Result<Self> {
         if !(0.0..1.0).contains(&part) {
-            return Err(Error::Option(OptionError::new("smoothing", "a part from 0 to below 1", part.to_string())));
+            return Err(Error::Option(OptionError::new(
+                "smoothing",
+                "a part from 0 to below 1",
+                part.to_string(),
+            )));
         }
         self.smoothing = part;
         Ok(self)
@@ -227,14 +231,22 @@ fn checked_weights(weights: Vec<f32>) -> Result<Vec<f32>> {
     if weights.iter().all(fit) && weights.iter().any(|w| *w > 0.0) {
         return Ok(weights);
     }
-    Err(Error::Option(OptionError::new("class weights", "numbers of at least 0, one of them above 0", format!("{weights:?}"))))
+    Err(Error::Option(OptionError::new(
+        "class weights",
+        "numbers of at least 0, one of them above 0",
+        format!("{weights:?}"),
+    )))
 }
 
 /// Weights, if there is one for each output.
 fn fitting<'a>(weights: Option<&'a [f32]>, outputs: &Tensor<2>) -> Result<Option<&'a [f32]>> {
     let expected = outputs.dims()[1];
     match weights.filter(|weights| weights.len() != expected) {
-        Some(weights) => Err(Error::Option(OptionError::new("class weights", format!("one value or exactly {}", expected), format!("{} values", weights.len())))),
+        Some(weights) => Err(Error::Option(OptionError::new(
+            "class weights",
+            format!("one value or exactly {expected}"),
+            format!("{} values", weights.len()),
+        ))),
         None => Ok(weights),
     }
 }

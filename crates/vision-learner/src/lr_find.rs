@@ -1,7 +1,8 @@
 //! The learning-rate finder: a short training run in which the rate grows until the loss does.
 
-use vision_base::OptionError;
 use std::{fmt, mem};
+
+use vision_base::OptionError;
 
 use crate::optim::schedule::Annealing;
 use crate::train::callback::{Callback, Context};

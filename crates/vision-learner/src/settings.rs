@@ -39,7 +39,10 @@ impl Settings {
         let found = self.data.kind();
         let expected = self.loss.kind();
         if expected != found {
-            return Err(vision_data::Error::from(vision_data::LabelError::WrongKind { expected, found }).into());
+            return Err(
+                vision_data::Error::from(vision_data::LabelError::WrongKind { expected, found })
+                    .into(),
+            );
         }
         for metric in &self.metrics {
             if let Some(expected) = metric.kind().filter(|kind| *kind != found) {

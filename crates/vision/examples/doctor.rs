@@ -9,10 +9,10 @@ use std::fs;
 use std::path::PathBuf;
 
 use clap::Parser;
-use vision::data::inspect::doctor::Doctor;
 use vision::base::progress::Progress;
-use vision::data::{BadImages, get_transforms};
 use vision::data::datasets::synthetic;
+use vision::data::inspect::doctor::Doctor;
+use vision::data::{BadImages, get_transforms};
 use vision::prelude::*;
 
 #[derive(Parser)]

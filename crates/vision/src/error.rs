@@ -31,10 +31,10 @@ pub enum Error {
     Option(#[from] OptionError),
     /// Downloads and archives.
     #[error(transparent)]
-    Fetch(#[from] vision_fetch::Error),
+    Fetch(vision_fetch::Error),
     /// Figures.
     #[error(transparent)]
-    Figure(#[from] vision_figure::Error),
+    Figure(vision_figure::Error),
     /// The name of a device.
     #[error(transparent)]
     Device(#[from] DeviceError),
@@ -58,16 +58,35 @@ pub enum Error {
     Data(#[from] DataError),
     /// Architectures and weights files.
     #[error(transparent)]
-    Models(vision_models::Error),
+    Models(Box<vision_models::Error>),
     /// Training, prediction, checkpoints.
     #[error(transparent)]
-    Learner(vision_learner::Error),
+    Learner(Box<vision_learner::Error>),
     /// Interpretation.
     #[error(transparent)]
-    Interp(vision_interp::Error),
+    Interp(Box<vision_interp::Error>),
     /// An error of this crate's parts that has no variant here yet.
     #[error(transparent)]
     Other(Box<dyn std::error::Error + Send + Sync>),
+}
+
+impl From<vision_fetch::Error> for Error {
+    fn from(error: vision_fetch::Error) -> Self {
+        match error {
+            vision_fetch::Error::Io(error) => error.into(),
+            error => Self::Fetch(error),
+        }
+    }
+}
+
+impl From<vision_figure::Error> for Error {
+    fn from(error: vision_figure::Error) -> Self {
+        match error {
+            vision_figure::Error::Io(error) => error.into(),
+            vision_figure::Error::Option(error) => error.into(),
+            error => Self::Figure(error),
+        }
+    }
 }
 
 impl From<vision_data::Error> for Error {
@@ -94,7 +113,7 @@ impl From<vision_models::Error> for Error {
     fn from(error: vision_models::Error) -> Self {
         match error {
             vision_models::Error::Io(error) => error.into(),
-            error => Self::Models(error),
+            error => Self::Models(error.into()),
         }
     }
 }
@@ -108,7 +127,7 @@ impl From<vision_learner::Error> for Error {
             E::Fetch(error) => error.into(),
             E::Data(error) => error.into(),
             E::Models(error) => error.into(),
-            error => Self::Learner(error),
+            error => Self::Learner(error.into()),
         }
     }
 }
@@ -123,9 +142,9 @@ impl From<vision_interp::Error> for Error {
             E::Learner(error) => error.into(),
             E::Image { item, source } => match source.downcast::<vision_data::Error>() {
                 Ok(error) => (*error).into(),
-                Err(source) => Self::Interp(E::Image { item, source }),
+                Err(source) => Self::Interp(E::Image { item, source }.into()),
             },
-            error => Self::Interp(error),
+            error => Self::Interp(error.into()),
         }
     }
 }
@@ -153,7 +172,12 @@ mod tests {
             item: 3,
             source: bad().into(),
         };
-        let all: [Error; 4] = [bad().into(), from_learner.into(), nested.into(), boxed.into()];
+        let all: [Error; 4] = [
+            bad().into(),
+            from_learner.into(),
+            nested.into(),
+            boxed.into(),
+        ];
         for error in all {
             let is = matches!(&error, Error::Image(ImageError::Decode { path, .. }) if path.ends_with("a.png"));
             assert!(is, "{error:?}");
@@ -170,7 +194,10 @@ mod tests {
             bad().into(),
         ];
         for error in all {
-            assert!(matches!(&error, Error::Option(found) if *found == bad()), "{error:?}");
+            assert!(
+                matches!(&error, Error::Option(found) if *found == bad()),
+                "{error:?}"
+            );
             assert_eq!(error.to_string(), "bad scale: expected at least 1, found 0");
         }
     }

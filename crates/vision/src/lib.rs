@@ -3,6 +3,7 @@
 mod error;
 pub mod system;
 
+pub use burn;
 pub use error::{Error, Result};
 pub use vision_base as base;
 pub use vision_data as data;
@@ -13,20 +14,16 @@ pub use vision_kernels as kernels;
 pub use vision_learner as learner;
 pub use vision_models as models;
 
-pub use burn;
-
 /// Everything that a program needs to train and interpret a classifier.
 pub mod prelude {
+    pub use vision_data::datasets::{Urls, untar_data};
+    pub use vision_data::files::image_files;
+    pub use vision_data::inspect::doctor::Doctor;
     pub use vision_data::{
         BadImages, BatchTransform, By, ClassWeights, Column, CsvOptions, DatasetType, Device,
         FileColumn, Image, ImageDataBunch, ImageList, Label, LabelOptions, Mask, PaddingMode,
         Pipeline, ReadConfig, ResizeMethod, Resizing, Sampler, Size, Split, Stats, Table,
-        TargetKind, Transform, TransformConfig, Transforms,
-        datasets::{Urls, untar_data},
-        device,
-        files::image_files,
-        get_transforms,
-        inspect::doctor::Doctor,
+        TargetKind, Transform, TransformConfig, Transforms, device, get_transforms,
     };
     pub use vision_interp::{ClassificationInterpretation, plot_lr_find};
     pub use vision_learner::{
@@ -35,10 +32,8 @@ pub mod prelude {
         Pretrained, Sgd, accuracy, accuracy_thresh, cnn_learner, create_body, create_cnn,
         create_head, error_rate, fbeta, mae, mse, r2_score, rmse, slice,
     };
-    pub use vision_models::{
-        Arch, Cut,
-        export::{Names, OnnxConfig},
-    };
+    pub use vision_models::export::{Names, OnnxConfig};
+    pub use vision_models::{Arch, Cut};
 }
 
 /// The examples of the pages in `docs/`, which are outside of the package.

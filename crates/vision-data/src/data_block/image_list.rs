@@ -1,24 +1,22 @@
 //! The first step of the data block: which files there are.
 
-use crate::databunch::error::DataError;
-use crate::split::error::SplitError;
-use crate::table::error::TableError;
-use crate::labels::error::LabelError;
-use crate::files::error::FilesError;
-use vision_base::OptionError;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use vision_base::OptionError;
+use vision_base::message::shown;
 
 use crate::data_block::SplitList;
 use crate::error::{Error, Result};
 use crate::files::disjoint::{apart_from, check_apart, check_folders_apart, part_folder};
+use crate::files::error::FilesError;
 use crate::files::index::{
     IndexConfig, PassedOver, SkippedFolder, check_folder, describe_folder, index_outside,
 };
 use crate::rng::{Purpose, Rng};
-use vision_base::message::shown;
 use crate::split::{PathFn, Split};
 use crate::table::csv::CsvOptions;
+use crate::table::error::TableError;
 use crate::table::{Column, ColumnOf, Table};
 
 /// Image files, in order, not yet split or labelled; what fastai calls an `ImageList`.
@@ -361,7 +359,11 @@ impl ImageList {
     /// [`Error::Option`] for a number that is no probability.
     pub fn filter_by_rand(self, probability: f64, seed: u64) -> Result<Self> {
         if !(0.0..=1.0).contains(&probability) {
-            return Err(Error::Option(OptionError::new("probability", "a number in [0, 1]", probability.to_string())));
+            return Err(Error::Option(OptionError::new(
+                "probability",
+                "a number in [0, 1]",
+                probability.to_string(),
+            )));
         }
         let mut rng = Rng::keyed(Purpose::Split, seed, 1, 0);
         let drawn: Vec<bool> = self

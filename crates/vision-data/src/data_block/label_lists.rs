@@ -1,7 +1,5 @@
 //! The last step of the data block before options: labelled files, split.
 
-use crate::labels::error::LabelError;
-use crate::files::error::FilesError;
 use std::path::{Path, PathBuf};
 
 use crate::data_block::image_list::{ImageList, no_images};
@@ -10,6 +8,7 @@ use crate::databunch::builder::ImageDataBunchBuilder;
 use crate::error::{Error, Result};
 use crate::files::disjoint::{apart_from, part_folder};
 use crate::files::index::{IndexConfig, PassedOver, SkippedFolder, index_outside};
+use crate::labels::error::LabelError;
 use crate::labels::targets::{TargetKind, Targets};
 use crate::labels::{Collector, Dropped, Label, LabelOptions, Rejected};
 use crate::transforms::Transforms;

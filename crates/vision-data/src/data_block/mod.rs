@@ -79,23 +79,22 @@
 pub(crate) mod image_list;
 pub(crate) mod label_lists;
 
-use crate::table::error::TableError;
-use crate::labels::error::LabelError;
-use vision_base::OptionError;
 use std::collections::HashSet;
 use std::path::{Path, PathBuf};
 
+use vision_base::OptionError;
+use vision_base::message::{listed, shown};
+
 use crate::data_block::image_list::{ImageList, ItemColumn};
+pub(crate) use crate::data_block::label_lists::{LabelLists, LabelledFiles};
 use crate::error::{Error, Result};
 use crate::labels::columns::{OneColumn, are_flags, is_one};
+use crate::labels::error::LabelError;
 use crate::labels::names::{Pattern, folder_name};
 use crate::labels::targets::TargetKind;
 use crate::labels::{Collector, Dropped, Label, LabelOptions, Rejected, UnknownLabels};
-use vision_base::message::{listed, shown};
 use crate::split::Parts;
 use crate::table::Column;
-
-pub use crate::data_block::label_lists::{LabelLists, LabelledFiles};
 
 /// Files, split in training and validation, not yet labelled.
 #[derive(Clone, Debug)]
@@ -237,7 +236,11 @@ impl SplitList {
             .collect::<Result<Vec<_>>>()?;
         let items = self.list.len();
         match columns.as_slice() {
-            [] => Err(Error::Option(OptionError::new("label columns", "at least one", "none".to_owned()))),
+            [] => Err(Error::Option(OptionError::new(
+                "label columns",
+                "at least one",
+                "none".to_owned(),
+            ))),
             [column] => {
                 let cells = OneColumn::new(column, items, &self.options)?;
                 self.label_or(
@@ -460,9 +463,11 @@ pub(crate) fn check_enough(kind: TargetKind, classes: &[String], folder: &Path) 
             folder: folder.to_owned(),
             classes: classes.to_vec(),
         })),
-        TargetKind::MultiCategory if classes.is_empty() => Err(Error::Label(LabelError::BadClasses {
-            reason: format!("no training image in {} has any label", shown(folder)),
-        })),
+        TargetKind::MultiCategory if classes.is_empty() => {
+            Err(Error::Label(LabelError::BadClasses {
+                reason: format!("no training image in {} has any label", shown(folder)),
+            }))
+        }
         TargetKind::Category | TargetKind::MultiCategory | TargetKind::Float => Ok(()),
     }
 }

@@ -1,10 +1,10 @@
 //! The options of a data bunch, checked before any work begins.
 
-use vision_base::OptionError;
 use std::sync::Arc;
 use std::thread;
 
 use burn::tensor::Device;
+use vision_base::OptionError;
 
 use crate::data_block::LabelledFiles;
 use crate::databunch::ImageDataBunch;
@@ -26,7 +26,7 @@ use crate::transforms::resizing::Resizing;
 use crate::transforms::size::{ResizeMethod, Size};
 
 /// The seed if nobody names one.
-pub const DEFAULT_SEED: u64 = 42;
+pub(crate) const DEFAULT_SEED: u64 = 42;
 
 /// The most worker threads that are started unless more are asked for.
 const MOST_WORKERS: usize = 16;
@@ -313,13 +313,21 @@ impl<S: Source> ImageDataBunchBuilder<S> {
 
     pub(crate) fn check(&self) -> Result<()> {
         let positive = |option, items: Option<usize>| match items {
-            Some(0) => Err(Error::Option(OptionError::new(option, "at least 1", "0".to_owned()))),
+            Some(0) => Err(Error::Option(OptionError::new(
+                option,
+                "at least 1",
+                "0".to_owned(),
+            ))),
             _ => Ok(()),
         };
         positive("batch_size", Some(self.batch_size))?;
         positive("val_batch_size", self.val_batch_size)?;
         if let Some(threads) = self.num_workers.filter(|&threads| threads > 1024) {
-            return Err(Error::Option(OptionError::new("num_workers", "at most 1024 threads; as many as there are cores are enough", threads.to_string())));
+            return Err(Error::Option(OptionError::new(
+                "num_workers",
+                "at most 1024 threads; as many as there are cores are enough",
+                threads.to_string(),
+            )));
         }
         self.stats.as_ref().map_or(Ok(()), Stats::check)?;
         self.reading.check(self.resizing.size)?;

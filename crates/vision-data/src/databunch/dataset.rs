@@ -1,11 +1,10 @@
 //! The images of one part of a set, in order.
 
-use crate::databunch::error::DataError;
-use crate::image::error::ImageError;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use crate::databunch::error::DataError;
 use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::image::reader::{ReadConfig, Reader};

@@ -1,22 +1,22 @@
 //! Training, validation and test images with everything that turns them into batches.
 
+pub(crate) mod builder;
+pub(crate) mod dataset;
 pub(crate) mod error;
-pub mod builder;
-pub mod dataset;
 pub(crate) mod saved;
 pub mod sources;
 
-use crate::databunch::error::DataError;
-use crate::image::error::ImageError;
-use vision_base::OptionError;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
+use vision_base::OptionError;
+use vision_base::message::shown;
 
 use crate::databunch::builder::ImageDataBunchBuilder;
 use crate::databunch::dataset::{DatasetType, ImageDataset};
+use crate::databunch::error::DataError;
 use crate::databunch::sources::{FromClasses, FromCsv, FromDf, FromFiles, FromFolder};
 use crate::error::{Error, Result};
 use crate::files::index::{PassedOver, SkippedFolder};
@@ -29,7 +29,6 @@ use crate::loader::stats::Stats;
 use crate::loader::{BadImages, Loader, Plan};
 use crate::pipeline::Pipeline;
 use crate::rng::{Purpose, Rng};
-use vision_base::message::shown;
 use crate::split::PathFn;
 use crate::table::Table;
 use crate::transforms::Transforms;
@@ -336,10 +335,12 @@ impl ImageDataBunch {
         };
         dataset
             .filter(|dataset| !dataset.is_empty())
-            .ok_or_else(|| Error::Data(DataError::Empty {
-                part: which.name(),
-                hint: hint(),
-            }))
+            .ok_or_else(|| {
+                Error::Data(DataError::Empty {
+                    part: which.name(),
+                    hint: hint(),
+                })
+            })
     }
 
     /// The batches of epoch `epoch`; see [`DatasetType`] for their order.
@@ -492,8 +493,12 @@ impl ImageDataBunch {
         let size = size.into();
         self.train.reading().check(Some(size))?;
         if !self.train.serves(size) {
-            return Err(Error::Option(OptionError::new("size", "no larger size than before, since `with_reduced_jpegs` reads JPEGs for \
-                           that one; build the data with the largest size first", format!("{size:?}"))));
+            return Err(Error::Option(OptionError::new(
+                "size",
+                "no larger size than before, since `with_reduced_jpegs` reads JPEGs for \
+                           that one; build the data with the largest size first",
+                format!("{size:?}"),
+            )));
         }
         let sized = |pipeline: &Pipeline| {
             let sized = pipeline.with_size(size)?;

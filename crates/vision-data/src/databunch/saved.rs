@@ -5,23 +5,22 @@
 //! it is run: whatever it says goes through the checks of [`build`](ImageDataBunchBuilder::build). It
 //! appears under its name when it is complete and on the disk, and one that was there before is kept until then.
 
-use crate::databunch::error::DataError;
-use crate::files::error::FilesError;
 use std::collections::BTreeMap;
 use std::ffi::OsString;
-use std::fs;
-use std::io;
 use std::path::{MAIN_SEPARATOR, Path, PathBuf, absolute};
+use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
-
 use vision_base::atomic;
+use vision_base::message::shown;
+use vision_base::paths::parent_of;
+
 use crate::data_block::{LabelLists, LabelledFiles, check_enough};
 use crate::databunch::ImageDataBunch;
 use crate::databunch::builder::ImageDataBunchBuilder;
 use crate::databunch::dataset::ImageDataset;
+use crate::databunch::error::DataError;
 use crate::databunch::sources::FromSaved;
-use vision_base::paths::parent_of;
 use crate::error::{Error, Result, io_error};
 use crate::files::index::PassedOver;
 use crate::files::text;
@@ -31,7 +30,6 @@ use crate::labels::targets::{MultiLabels, TargetKind, Targets};
 use crate::labels::{LabelOptions, check_classes};
 use crate::loader::BadImages;
 use crate::loader::stats::Stats;
-use vision_base::message::shown;
 use crate::transforms::Transforms;
 use crate::transforms::batch::BatchTransform;
 use crate::transforms::resizing::Resizing;
@@ -205,9 +203,7 @@ impl ImageDataBunch {
         let root = path.into();
         let file = root.join(file);
         let json = text::read(&file)?;
-        let json = json
-            .strip_prefix(text::MARK.as_bytes())
-            .unwrap_or(&json);
+        let json = json.strip_prefix(text::MARK.as_bytes()).unwrap_or(&json);
         parsed(json)
             .and_then(|saved| saved.builder(root, &file))
             .map_err(
@@ -215,12 +211,14 @@ impl ImageDataBunch {
                      field,
                      expected,
                      found,
-                 }| Error::Data(DataError::BadFile {
-                    path: file,
-                    field,
-                    expected,
-                    found: shown(found),
-                }),
+                 }| {
+                    Error::Data(DataError::BadFile {
+                        path: file,
+                        field,
+                        expected,
+                        found: shown(found),
+                    })
+                },
             )
     }
 

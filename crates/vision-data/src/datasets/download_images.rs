@@ -1,26 +1,24 @@
 //! Many images from a list of URLs.
 
-use crate::image::error::ImageError;
-use vision_base::OptionError;
-use std::fmt;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
+use std::{fmt, fs};
 
 use image::ImageFormat;
 use serde::Serialize;
-
-use vision_base::paths::{parent_of, sync_folder};
-use vision_fetch::{Download, Options};
-use crate::error::{Error, Result, io_error};
 use vision_base::message::printable;
+use vision_base::paths::{parent_of, sync_folder};
+use vision_base::progress::Progress;
+use vision_base::{OptionError, workers};
+use vision_fetch::{Download, Options};
+
+use crate::error::{Error, Result, io_error};
 use crate::files::index::is_image_file;
 use crate::files::text;
 use crate::image::Limits;
 use crate::image::decode::{decode, format_of, read};
+use crate::image::error::ImageError;
 use crate::inspect::doctor::recoverable;
-use vision_base::progress::Progress;
-use vision_base::workers;
 
 /// In the destination, for files that are not yet known to be images. Hidden, so that nobody takes
 /// what is in it for one.
@@ -226,7 +224,11 @@ pub fn download_images<U: Into<String>>(
 ) -> Result<ImagesReport> {
     let dest = dest.as_ref();
     if config.workers == 0 {
-        return Err(Error::Option(OptionError::new("workers", "at least 1", "0".to_owned())));
+        return Err(Error::Option(OptionError::new(
+            "workers",
+            "at least 1",
+            "0".to_owned(),
+        )));
     }
     let mut urls: Vec<String> = urls.into_iter().map(Into::into).collect();
     let left_out = urls.len().saturating_sub(config.max_images);

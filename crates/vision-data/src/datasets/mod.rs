@@ -18,20 +18,19 @@ pub(crate) mod source;
 pub mod synthetic;
 pub(crate) mod urls;
 
-use crate::databunch::error::DataError;
 use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use vision_fetch::archive::{self, Existing, Limits};
-use vision_fetch::cache;
-use vision_fetch::{Download, Options};
-use crate::error::{Error, Result};
+use vision_fetch::{Download, Options, cache};
 
+use crate::databunch::error::DataError;
 pub use crate::datasets::download_images::{
     ImageOutcome, ImageResult, ImagesConfig, ImagesReport, download_images, urls_in_file,
 };
 pub use crate::datasets::source::Source;
 pub use crate::datasets::urls::Urls;
+use crate::error::{Error, Result};
 
 /// An archive on the network that holds a data set.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -243,9 +242,11 @@ fn local(path: PathBuf, config: &UntarConfig) -> Result<PathBuf> {
     if path.is_dir() {
         return Ok(path);
     }
-    let missing = || Error::Data(DataError::NoSuchSource {
-        given: path.display().to_string(),
-    });
+    let missing = || {
+        Error::Data(DataError::NoSuchSource {
+            given: path.display().to_string(),
+        })
+    };
     if !path.is_file() {
         return Err(missing());
     }

@@ -1,17 +1,18 @@
 //! Parts of a set that share no image: else validation would measure what was trained on.
 
-use crate::split::error::SplitError;
-use crate::files::error::FilesError;
-use vision_base::OptionError;
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
+use vision_base::OptionError;
+use vision_base::message::shown;
+
 use crate::error::{Error, Result, io_error};
+use crate::files::error::FilesError;
 use crate::files::folder_id::Folders;
 use crate::files::index::describe_folder;
-use vision_base::message::shown;
+use crate::split::error::SplitError;
 
 /// Refuses images that are in both parts, which have names for messages. A folder that is reached by
 /// several paths, through links, is one folder; a link to a single file is a file of its own.
@@ -77,8 +78,12 @@ pub(crate) fn part_folder(root: &Path, name: &str, part: &'static str) -> Result
     };
     // "." and "..", and links, are ways to name one folder twice.
     if !(inside(Path::new(name)) || Path::new(name).is_absolute()) {
-        return Err(Error::Option(OptionError::new("folder of a part", "one under the root, such as \"train\", or an absolute path (to split the \
-                       images of the root itself use `valid_pct`)", format!("{name:?} for the {part} images"))));
+        return Err(Error::Option(OptionError::new(
+            "folder of a part",
+            "one under the root, such as \"train\", or an absolute path (to split the \
+                       images of the root itself use `valid_pct`)",
+            format!("{name:?} for the {part} images"),
+        )));
     }
     let folder = root.join(name);
     if folder.is_dir() {
@@ -106,11 +111,15 @@ pub(crate) fn check_folders_apart(train: &Path, valid: &Path) -> Result<()> {
     if !overlap(train, valid)? {
         return Ok(());
     }
-    Err(Error::Option(OptionError::new("folders", "one of its own for training and for validation", format!(
+    Err(Error::Option(OptionError::new(
+        "folders",
+        "one of its own for training and for validation",
+        format!(
             "{}, and {} which is the same, or in it or around it",
             shown(train),
             shown(valid)
-        ))))
+        ),
+    )))
 }
 
 /// Those of the others that are neither the folder itself nor in it nor around it: what it has in

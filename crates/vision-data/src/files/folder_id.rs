@@ -1,9 +1,8 @@
 //! What a folder is, by whatever path it is reached.
 
 use std::collections::HashMap;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 /// Folders that were met, numbered from 0: one that is met by several paths, through links, has one number.
 #[derive(Debug, Default)]

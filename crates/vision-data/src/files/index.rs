@@ -1,17 +1,17 @@
 //! Finding image files in a folder.
 
-use crate::files::error::FilesError;
-use vision_base::IoError;
 use std::ffi::{OsStr, OsString};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
+use vision_base::IoError;
+use vision_base::message::shown;
+use vision_base::progress::{Progress, Tracker};
 
 use crate::error::{Error, Result, io_error};
+use crate::files::error::FilesError;
 use crate::files::folder_id::Folders;
-use vision_base::progress::{Progress, Tracker};
-use vision_base::message::shown;
 
 /// The extensions of image files, in lower case; a file's own may be in any case. The list is the
 /// same on every machine, where fastai's depends on the system's table of types.
@@ -230,7 +230,9 @@ pub(crate) fn index_outside<P: AsRef<Path>>(
         match Listing::read(&path, share, &mut seen) {
             Ok(Some(listing)) => open.push(listing),
             Ok(None) => finished += share,
-            Err(Error::Io(IoError { path, source, .. })) if config.unreadable == UnreadableFolders::Skip => {
+            Err(Error::Io(IoError { path, source, .. }))
+                if config.unreadable == UnreadableFolders::Skip =>
+            {
                 finished += share;
                 index.skipped.push(SkippedFolder {
                     path,

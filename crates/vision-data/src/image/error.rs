@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use vision_base::message::shown;
+
 use crate::image::{ImageProblem, PixelSize};
-use vision_base::message::{joined, listed, named, quoted, shown};
 
 /// What can be wrong with an image.
 #[derive(Debug, thiserror::Error)]

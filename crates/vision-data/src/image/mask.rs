@@ -1,6 +1,5 @@
 //! The class of each pixel of an image.
 
-use crate::image::error::ImageError;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -8,6 +7,7 @@ use image::{GrayImage, ImageBuffer, Luma};
 
 use crate::error::{Error, Result};
 use crate::image::decode::{Limits, decode_labels, read};
+use crate::image::error::ImageError;
 use crate::image::{ImageProblem, PixelSize};
 use crate::pipeline::crop::Part;
 use crate::pipeline::moves::{Moves, Places};
@@ -56,10 +56,12 @@ impl Mask {
         let (path, limits) = (path.as_ref(), Limits::default());
         let (width, height, labels) = read(path, &limits)
             .and_then(|bytes| decode_labels(&bytes, &limits))
-            .map_err(|problem| Error::Image(ImageError::Decode {
-                path: path.to_owned(),
-                problem,
-            }))?;
+            .map_err(|problem| {
+                Error::Image(ImageError::Decode {
+                    path: path.to_owned(),
+                    problem,
+                })
+            })?;
         Self::from_labels(width, height, labels)
     }
 

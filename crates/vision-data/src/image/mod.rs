@@ -1,14 +1,13 @@
 //! A decoded picture.
 
-pub(crate) mod error;
 pub(crate) mod decode;
 pub(crate) mod disk_cache;
+pub(crate) mod error;
 pub(crate) mod header;
-pub mod mask;
-pub mod reader;
+pub(crate) mod mask;
+pub(crate) mod reader;
 pub(crate) mod reduced_jpeg;
 
-use crate::image::error::ImageError;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
@@ -17,6 +16,7 @@ use image::RgbImage;
 use crate::error::{Error, Result};
 pub use crate::image::decode::{ImageProblem, Limits};
 use crate::image::decode::{decode, decode_to, read};
+use crate::image::error::ImageError;
 
 /// A picture in memory: rows of red, green and blue, 8 bits each.
 ///
@@ -81,10 +81,12 @@ impl Image {
         read(path, limits)
             .and_then(|bytes| decode_to(&bytes, limits, side))
             .map(Self)
-            .map_err(|problem| Error::Image(ImageError::Decode {
-                path: path.to_owned(),
-                problem,
-            }))
+            .map_err(|problem| {
+                Error::Image(ImageError::Decode {
+                    path: path.to_owned(),
+                    problem,
+                })
+            })
     }
 
     /// Decodes a whole file that is in memory, within the default [`Limits`].
@@ -102,12 +104,12 @@ impl Image {
     ///
     /// As [`open`](Self::open), with "bytes in memory" for a path.
     pub fn decode_within(bytes: &[u8], limits: &Limits) -> Result<Self> {
-        decode(bytes, limits)
-            .map(Self)
-            .map_err(|problem| Error::Image(ImageError::Decode {
+        decode(bytes, limits).map(Self).map_err(|problem| {
+            Error::Image(ImageError::Decode {
                 path: PathBuf::from("bytes in memory"),
                 problem,
-            }))
+            })
+        })
     }
 
     /// Takes pixels row by row, three bytes (red, green, blue) each.

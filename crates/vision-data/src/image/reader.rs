@@ -1,12 +1,12 @@
 //! From the files of a data set to images, and what is kept of them.
 
-use vision_base::OptionError;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 
 use image::imageops;
 use serde::{Deserialize, Serialize};
+use vision_base::OptionError;
 
 use crate::error::{Error, Result};
 use crate::image::Image;
@@ -137,7 +137,11 @@ impl ReadConfig {
             height.min(width).max(1)
         });
         match self.presize {
-            Some(side) if (side as usize) < least => Err(Error::Option(OptionError::new("presize", "no less than the shorter side of the size, which would be made of fewer pixels", format!("{side} for a side of {least}")))),
+            Some(side) if (side as usize) < least => Err(Error::Option(OptionError::new(
+                "presize",
+                "no less than the shorter side of the size, which would be made of fewer pixels",
+                format!("{side} for a side of {least}"),
+            ))),
             _ => Ok(()),
         }
     }

@@ -5,11 +5,13 @@ use std::fmt;
 use std::path::PathBuf;
 
 use serde::Serialize;
+use vision_base::message::printable;
+use vision_base::progress::Progress;
+use vision_base::workers;
 
 use crate::databunch::ImageDataBunch;
 use crate::databunch::dataset::ImageDataset;
 use crate::error::Result;
-use vision_base::message::printable;
 use crate::image::PixelSize;
 use crate::image::decode::{decode, read};
 use crate::image::header::Facts;
@@ -17,8 +19,6 @@ use crate::inspect::doctor::{Split, lossy};
 use crate::inspect::verify::UnreadableImage;
 use crate::labels::targets::Target;
 use crate::loader::stats::Stats;
-use vision_base::progress::Progress;
-use vision_base::workers;
 
 /// How many of many things are named.
 const MOST: usize = 10;

@@ -8,6 +8,4 @@ mod verify;
 
 pub use crate::inspect::describe::{Description, PartDescription};
 pub use crate::inspect::summary::{Summary, SummaryStep};
-pub use crate::inspect::verify::{
-    UnreadableImage, VerifyConfig, VerifyReport, verify_images,
-};
+pub use crate::inspect::verify::{UnreadableImage, VerifyConfig, VerifyReport, verify_images};

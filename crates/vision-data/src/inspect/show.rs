@@ -1,10 +1,11 @@
 //! Looking at a batch.
 
 use vision_base::OptionError;
+use vision_figure::{Figure, ImageGrid};
+
 use crate::databunch::ImageDataBunch;
 use crate::databunch::dataset::DatasetType;
 use crate::error::{Error, Result};
-use vision_figure::{Figure, ImageGrid};
 
 impl ImageDataBunch {
     /// A square of up to `rows` by `rows` images of the first training batch, each titled with its
@@ -39,7 +40,11 @@ impl ImageDataBunch {
     /// shown whole; and [`Error::Option`] if `rows` is 0.
     pub fn show_batch_with(&self, rows: usize, part: DatasetType) -> Result<Figure> {
         if rows == 0 {
-            return Err(Error::Option(OptionError::new("rows", "at least 1", "0".to_owned())));
+            return Err(Error::Option(OptionError::new(
+                "rows",
+                "at least 1",
+                "0".to_owned(),
+            )));
         }
         let dataset = self.dataset(part)?;
         // A set that does not fill a batch can be looked at all the same.

@@ -1,18 +1,17 @@
 //! What happens to one item, step by step.
 
-use crate::databunch::error::DataError;
-use crate::image::error::ImageError;
 use std::fmt;
 use std::path::PathBuf;
 
 use image::{Rgb, RgbImage};
+use vision_base::message::printable;
+use vision_figure::{Figure, ImageGrid};
 
 use crate::databunch::ImageDataBunch;
 use crate::databunch::dataset::DatasetType;
 use crate::error::{Error, Result};
-use vision_base::message::printable;
-use vision_figure::{Figure, ImageGrid};
 use crate::image::decode::read;
+use crate::image::error::ImageError;
 use crate::image::header::Facts;
 use crate::image::{Image, ImageProblem};
 use crate::loader::stats::Stats;
@@ -80,10 +79,12 @@ impl ImageDataBunch {
     pub fn summary(&self, part: DatasetType, index: usize) -> Result<Summary> {
         let dataset = self.dataset(part)?;
         let path = dataset.path(index)?.to_owned();
-        let bad = |problem: ImageProblem| Error::Image(ImageError::Decode {
-            path: path.clone(),
-            problem,
-        });
+        let bad = |problem: ImageProblem| {
+            Error::Image(ImageError::Decode {
+                path: path.clone(),
+                problem,
+            })
+        };
         let bytes = read(&path, dataset.reading().limits()).map_err(bad)?;
         let image = dataset.image(index)?;
         let mut steps = vec![decoded(&bytes, &image)];

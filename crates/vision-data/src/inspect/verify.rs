@@ -1,30 +1,25 @@
 //! Checking a folder of images, and writing smaller copies of the large ones.
 
-use crate::files::error::FilesError;
-use vision_base::OptionError;
 use std::collections::BTreeSet;
-use std::fmt;
-use std::fs;
 use std::io::Cursor;
 use std::path::{Path, PathBuf, absolute};
+use std::{fmt, fs};
 
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::pnm::{PnmEncoder, PnmSubtype, SampleEncoding};
 use image::imageops::{self, FilterType};
 use image::{DynamicImage, ImageFormat, RgbImage};
 use serde::Serialize;
+use vision_base::message::{printable, shown};
+use vision_base::progress::Progress;
+use vision_base::{OptionError, atomic, workers};
 
-use vision_base::atomic;
 use crate::error::{Error, Result, io_error};
-use vision_base::message::printable;
 use crate::files::index::{IndexConfig, index, index_directly};
 use crate::image::Limits;
 use crate::image::decode::{decode, read};
 use crate::image::header::{ColourMode, Facts};
 use crate::inspect::doctor::recoverable;
-use vision_base::progress::Progress;
-use vision_base::message::shown;
-use vision_base::workers;
 
 /// What is to be done about images that are large, or not RGB.
 #[derive(Clone, Debug)]
@@ -105,9 +100,8 @@ impl VerifyConfig {
     }
 
     fn check(&self, folder: &Path) -> Result<()> {
-        let bad = |option, expected, found| {
-            Err(Error::Option(OptionError::new(option, expected, found)))
-        };
+        let bad =
+            |option, expected, found| Err(Error::Option(OptionError::new(option, expected, found)));
         if self.max_size == Some(0) {
             return bad("max_size", "at least 1 pixel", "0".to_owned());
         }
@@ -289,7 +283,11 @@ fn check_outside(dest: &Path, folder: &Path) -> Result<()> {
     if !real(there.unwrap_or(&whole))?.starts_with(real(folder)?) {
         return Ok(());
     }
-    Err(Error::Option(OptionError::new("dest", "a folder outside of the one that is checked, whose files stay as they are", shown(dest))))
+    Err(Error::Option(OptionError::new(
+        "dest",
+        "a folder outside of the one that is checked, whose files stay as they are",
+        shown(dest),
+    )))
 }
 
 /// Where the copy of a file goes.

@@ -1,15 +1,15 @@
 //! Classes that have few items: weights for the loss, and a sampler that draws them more often.
 
-use crate::labels::error::LabelError;
-use vision_base::OptionError;
 use std::collections::BTreeMap;
 
 use serde::{Deserialize, Serialize};
+use vision_base::OptionError;
+use vision_base::message::{listed, quoted};
 
 use crate::error::{Error, Result};
+use crate::labels::error::LabelError;
 use crate::labels::targets::Targets;
 use crate::rng::{Purpose, Rng};
-use vision_base::message::{listed, quoted};
 
 /// How much each class counts in the loss.
 ///
@@ -70,14 +70,22 @@ impl ClassWeights {
                 if let Some((name, weight)) =
                     map.iter().find(|(_, w)| !(w.is_finite() && **w >= 0.0))
                 {
-                    return Err(Error::Option(OptionError::new("class_weights", "weights of at least 0", format!("{weight} for {}", quoted(name)))));
+                    return Err(Error::Option(OptionError::new(
+                        "class_weights",
+                        "weights of at least 0",
+                        format!("{weight} for {}", quoted(name)),
+                    )));
                 }
                 let weight = |name| map.get(name).copied().unwrap_or(1.0);
                 let weights: Vec<f32> = classes.iter().map(weight).collect();
                 let mut counted = weights.iter().zip(&counts).filter(|(_, n)| **n > 0);
                 // The loss would be nothing, or 0 / 0.
                 if counts.iter().any(|&n| n > 0) && counted.all(|(weight, _)| *weight == 0.0) {
-                    return Err(Error::Option(OptionError::new("class_weights", "a weight above 0 for one class at least that training items have", "0 for all of them".to_owned())));
+                    return Err(Error::Option(OptionError::new(
+                        "class_weights",
+                        "a weight above 0 for one class at least that training items have",
+                        "0 for all of them".to_owned(),
+                    )));
                 }
                 Ok(Some(weights))
             }
@@ -164,11 +172,19 @@ fn counts(classes: usize, targets: &Targets, option: &'static str) -> Result<Vec
             .flat_map(|item| labels.get(item).unwrap_or_default())
             .for_each(|&class| add(class)),
         Targets::Empty(0) => {
-            return Err(Error::Option(OptionError::new(option, "training items, whose classes are counted", "no items: data that are only to predict (`single_from_classes`) do without it"
-                        .to_owned())));
+            return Err(Error::Option(OptionError::new(
+                option,
+                "training items, whose classes are counted",
+                "no items: data that are only to predict (`single_from_classes`) do without it"
+                    .to_owned(),
+            )));
         }
         Targets::Empty(_) | Targets::Float { .. } => {
-            return Err(Error::Option(OptionError::new(option, "items with classes", "labels that are numbers, or no labels".to_owned())));
+            return Err(Error::Option(OptionError::new(
+                option,
+                "items with classes",
+                "labels that are numbers, or no labels".to_owned(),
+            )));
         }
     }
     Ok(counts)

@@ -2,9 +2,10 @@
 
 use std::path::PathBuf;
 
+use vision_base::message::{joined, listed, named, shown};
+
 use crate::labels::Dropped;
 use crate::labels::targets::TargetKind;
-use vision_base::message::{joined, listed, named, quoted, shown};
 
 /// What can be wrong with labels and classes.
 #[derive(Debug, thiserror::Error)]

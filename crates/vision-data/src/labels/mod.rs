@@ -1,21 +1,22 @@
 //! Labels as they are given, and how they become targets.
 
-pub(crate) mod error;
-pub mod class_weights;
+pub(crate) mod class_weights;
 pub(crate) mod columns;
+pub(crate) mod error;
 pub(crate) mod names;
-pub mod targets;
+pub(crate) mod targets;
 
-use crate::labels::error::LabelError;
-use vision_base::OptionError;
 use std::collections::{BTreeMap, HashMap, HashSet};
 use std::ops::Range;
 use std::path::PathBuf;
 
+use vision_base::OptionError;
+use vision_base::message::{listed, quoted};
+
 use crate::error::{Error, Result};
+use crate::labels::error::LabelError;
 use crate::labels::names::Names;
 use crate::labels::targets::{MultiLabels, TargetKind, Targets};
-use vision_base::message::{listed, quoted};
 use crate::table::LINE_ENDS;
 
 /// The label of one item, as a file, a table or a function gives it. Its type decides the kind of
@@ -183,7 +184,11 @@ impl LabelOptions {
 
     pub(crate) fn check(&self) -> Result<()> {
         let bad = |option, expected, found: &str| {
-            Err(Error::Option(OptionError::new(option, expected, found.to_owned())))
+            Err(Error::Option(OptionError::new(
+                option,
+                expected,
+                found.to_owned(),
+            )))
         };
         if self.delimiter.as_deref() == Some("") {
             return bad("label_delim", "at least one character", "an empty text");

@@ -1,6 +1,5 @@
 //! Names of classes and groups, and where they come from: folders and patterns.
 
-use crate::labels::error::LabelError;
 use std::borrow::Cow;
 use std::collections::HashMap;
 use std::path::Path;
@@ -8,6 +7,7 @@ use std::path::Path;
 use regex::Regex;
 
 use crate::error::{Error, Result};
+use crate::labels::error::LabelError;
 
 /// Names, each stored once and numbered in the order in which they were met.
 #[derive(Clone, Debug, Default)]
@@ -43,10 +43,12 @@ pub(crate) struct Pattern(Regex);
 
 impl Pattern {
     pub(crate) fn new(pattern: &str) -> Result<Self> {
-        let bad = |reason: String| Error::Label(LabelError::BadPattern {
-            pattern: pattern.to_owned(),
-            reason,
-        });
+        let bad = |reason: String| {
+            Error::Label(LabelError::BadPattern {
+                pattern: pattern.to_owned(),
+                reason,
+            })
+        };
         let regex = Regex::new(pattern).map_err(|error| bad(error.to_string()))?;
         if regex.captures_len() < 2 {
             return Err(bad(
@@ -86,7 +88,9 @@ pub(crate) fn folder_name(folder: &Path) -> Result<&str> {
     folder
         .file_name()
         .and_then(|name| name.to_str())
-        .ok_or_else(|| Error::Label(LabelError::NotUtf8 {
-            folder: folder.to_owned(),
-        }))
+        .ok_or_else(|| {
+            Error::Label(LabelError::NotUtf8 {
+                folder: folder.to_owned(),
+            })
+        })
 }

@@ -1,11 +1,11 @@
 //! What the items of a set are labelled with: a class, several classes, or numbers.
 
-use crate::labels::error::LabelError;
-use vision_base::OptionError;
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use serde::{Deserialize, Serialize};
+use vision_base::OptionError;
 
 use crate::error::{Error, Result};
+use crate::labels::error::LabelError;
 
 /// The kind of label that all items of a set have. It decides the loss and the metrics.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
@@ -88,7 +88,11 @@ impl MultiLabels {
         for position in positions {
             if position >= self.classes {
                 self.positions.truncate(start);
-                return Err(Error::Option(OptionError::new("position of a class", "one below the number of classes", format!("{position} of {}", self.classes))));
+                return Err(Error::Option(OptionError::new(
+                    "position of a class",
+                    "one below the number of classes",
+                    format!("{position} of {}", self.classes),
+                )));
             }
             self.positions.push(position as u32);
         }
@@ -251,10 +255,12 @@ impl Targets {
             // fastai's `EmptyLabel` is a zero as well.
             Self::Empty(items) => Ok(vec![0; *items]),
             Self::Category(positions) => Ok(positions.iter().map(|&p| p as usize).collect()),
-            Self::MultiCategory(_) | Self::Float { .. } => Err(Error::Label(LabelError::WrongKind {
-                expected: TargetKind::Category,
-                found: self.kind().unwrap_or(TargetKind::Category),
-            })),
+            Self::MultiCategory(_) | Self::Float { .. } => {
+                Err(Error::Label(LabelError::WrongKind {
+                    expected: TargetKind::Category,
+                    found: self.kind().unwrap_or(TargetKind::Category),
+                }))
+            }
         }
     }
 

@@ -1,9 +1,8 @@
 //! A batch, on the host and on the device.
 
-use crate::labels::error::LabelError;
-use vision_base::OptionError;
 use burn::tensor::{Device, Int, Tensor};
 use image::RgbImage;
+use vision_base::OptionError;
 use vision_kernels::buffers::{self, Buffer};
 
 use crate::error::{Error, Result};
@@ -254,7 +253,11 @@ pub(crate) fn normalize(images: Tensor<4>, stats: &Stats) -> Tensor<4> {
 pub(crate) fn denormalize(images: Tensor<4>, stats: &Stats) -> Result<Tensor<4>> {
     let shape = images.dims();
     if shape[1] != 3 {
-        return Err(Error::Option(OptionError::new("images", "a tensor [batch, 3, height, width]", format!("{shape:?}"))));
+        return Err(Error::Option(OptionError::new(
+            "images",
+            "a tensor [batch, 3, height, width]",
+            format!("{shape:?}"),
+        )));
     }
     let device = images.device();
     Ok(images * channels(stats.std, &device) + channels(stats.mean, &device))

@@ -5,12 +5,10 @@
 //! queues are emptied in turn. So batches arrive in order without being sorted, and at most two
 //! a worker are in memory.
 
-pub mod batch;
-pub mod stats;
+pub(crate) mod batch;
+pub(crate) mod stats;
 pub(crate) mod upload;
 
-use crate::databunch::error::DataError;
-use crate::image::error::ImageError;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -22,8 +20,10 @@ use std::time::{Duration, Instant};
 use serde::{Deserialize, Serialize};
 
 use crate::databunch::dataset::ImageDataset;
+use crate::databunch::error::DataError;
 use crate::error::{Error, Result};
 use crate::image::PixelSize;
+use crate::image::error::ImageError;
 use crate::loader::batch::{Batch, Collation};
 use crate::pipeline::{Pipeline, Pixels};
 use crate::rng::{Purpose, Rng};
@@ -104,7 +104,9 @@ impl Plan {
                     }
                     indices.push(index);
                 }
-                Err(Error::Image(ImageError::Decode { path, problem })) if self.bad_images == BadImages::Skip => {
+                Err(Error::Image(ImageError::Decode { path, problem }))
+                    if self.bad_images == BadImages::Skip =>
+                {
                     skipped.push(SkippedImage {
                         index,
                         path,
@@ -201,9 +203,11 @@ impl Loader {
                         }
                     }
                 })
-                .map_err(|error| Error::Data(DataError::Worker {
-                    reason: format!("it could not be started: {error}"),
-                }))?;
+                .map_err(|error| {
+                    Error::Data(DataError::Worker {
+                        reason: format!("it could not be started: {error}"),
+                    })
+                })?;
             loader.workers.push(Worker { queue, thread });
         }
         Ok(loader)

@@ -1,7 +1,7 @@
 //! Means and standard deviations of the three channels.
 
-use vision_base::OptionError;
 use serde::{Deserialize, Serialize};
+use vision_base::OptionError;
 
 use crate::error::{Error, Result};
 
@@ -52,7 +52,11 @@ impl Stats {
         if self.mean.iter().all(|mean| mean.is_finite()) && self.std.iter().all(usable) {
             return Ok(());
         }
-        Err(Error::Option(OptionError::new("stats", "finite means, and standard deviations above zero", format!("mean {:?}, std {:?}", self.mean, self.std))))
+        Err(Error::Option(OptionError::new(
+            "stats",
+            "finite means, and standard deviations above zero",
+            format!("mean {:?}, std {:?}", self.mean, self.std),
+        )))
     }
 
     /// The mean and the unbiased standard deviation of planar pixels: `planes` holds all of red,

@@ -6,14 +6,15 @@ pub(crate) mod draw;
 pub(crate) mod lighting;
 pub(crate) mod moves;
 pub(crate) mod paint;
-pub mod points;
+pub(crate) mod points;
 pub(crate) mod rand_augment;
 pub(crate) mod sampling;
 pub(crate) mod window;
 pub(crate) mod words;
 
-use vision_base::OptionError;
 use std::borrow::Cow;
+
+use vision_base::OptionError;
 
 use crate::error::{Error, Result};
 use crate::image::Image;
@@ -95,7 +96,11 @@ impl Pipeline {
         });
         let padding: u64 = padding.sum();
         if padding > MOST_PADDING {
-            return Err(Error::Option(OptionError::new("transforms", "padding of up to 2048 pixels on a side, all together", format!("{padding} pixels"))));
+            return Err(Error::Option(OptionError::new(
+                "transforms",
+                "padding of up to 2048 pixels on a side, all together",
+                format!("{padding} pixels"),
+            )));
         }
         let needs_size = |transform: &&Transform| {
             matches!(
@@ -104,7 +109,11 @@ impl Pipeline {
             )
         };
         if let (None, Some(transform)) = (resizing.size, transforms.iter().find(needs_size)) {
-            return Err(Error::Option(OptionError::new("size", "a size, such as `.size(224)`, since a transform resizes to it", format!("none, with {transform:?}"))));
+            return Err(Error::Option(OptionError::new(
+                "size",
+                "a size, such as `.size(224)`, since a transform resizes to it",
+                format!("none, with {transform:?}"),
+            )));
         }
         Ok(Self {
             resizing,
@@ -122,8 +131,12 @@ impl Pipeline {
             Some(transform)
                 if height != width && self.resizing.method() == ResizeMethod::Squish =>
             {
-                Err(Error::Option(OptionError::new("transforms", "a square size or ResizeMethod::Crop with Dihedral, which may swap height \
-                               and width; or DihedralAffine, which keeps the shape", format!("{transform:?} and {size:?}"))))
+                Err(Error::Option(OptionError::new(
+                    "transforms",
+                    "a square size or ResizeMethod::Crop with Dihedral, which may swap height \
+                               and width; or DihedralAffine, which keeps the shape",
+                    format!("{transform:?} and {size:?}"),
+                )))
             }
             _ => Ok(()),
         }

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use vision_base::message::{joined, listed, named, quoted, shown};
+use vision_base::message::{quoted, shown};
 
 /// What can be wrong with a split.
 #[derive(Debug, thiserror::Error)]

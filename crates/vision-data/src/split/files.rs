@@ -1,6 +1,5 @@
 //! Validation items by the names of their files.
 
-use crate::split::error::SplitError;
 use std::collections::HashMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
@@ -8,6 +7,7 @@ use std::path::{Component, Path, PathBuf};
 use crate::data_block::image_list::ImageList;
 use crate::error::{Error, Result};
 use crate::labels::names::posix;
+use crate::split::error::SplitError;
 
 /// The positions of the files with these names, which come from `file` if they come from one.
 pub(super) fn named(list: &ImageList, names: &[String], file: Option<&Path>) -> Result<Vec<usize>> {

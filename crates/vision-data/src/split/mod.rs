@@ -5,19 +5,20 @@ pub(crate) mod files;
 pub(crate) mod numpy;
 pub(crate) mod random;
 
-use crate::databunch::error::DataError;
-use crate::split::error::SplitError;
-use vision_base::OptionError;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
+use vision_base::OptionError;
+use vision_base::message::shown;
+
 use crate::data_block::image_list::{ImageList, no_images, under};
+use crate::databunch::error::DataError;
 use crate::error::{Error, Result};
 use crate::files::disjoint::part_folder;
 use crate::files::text;
 use crate::labels::names::{Names, Pattern, folder_name};
-use vision_base::message::shown;
+use crate::split::error::SplitError;
 use crate::table::Column;
 
 /// How items are split in training and validation.
@@ -215,7 +216,11 @@ impl Split {
                 if inside(*train) && inside(*valid) && train + valid <= 1.0 {
                     return Ok(());
                 }
-                Err(Error::Option(OptionError::new("subsets", "two fractions above 0 and below 1, together at most 1", format!("{train} for training and {valid} for validation"))))
+                Err(Error::Option(OptionError::new(
+                    "subsets",
+                    "two fractions above 0 and below 1, together at most 1",
+                    format!("{train} for training and {valid} for validation"),
+                )))
             }
             Self::Fold { fold, folds, .. }
             | Self::StratifiedFold { fold, folds, .. }
@@ -223,7 +228,11 @@ impl Split {
                 if *folds >= 2 && fold < folds {
                     return Ok(());
                 }
-                Err(Error::Option(OptionError::new("fold", "at least 2 folds, and one of them counted from 0", format!("fold {fold} of {folds}"))))
+                Err(Error::Option(OptionError::new(
+                    "fold",
+                    "at least 2 folds, and one of them counted from 0",
+                    format!("fold {fold} of {folds}"),
+                )))
             }
             _ => Ok(()),
         }
@@ -237,7 +246,11 @@ impl Split {
             | Self::GroupedFold { folds, .. }
                 if *folds > most =>
             {
-                Err(Error::Option(OptionError::new("folds", "no more folds than there are items, or groups, to be in them", format!("{folds} folds of {most} {of}"))))
+                Err(Error::Option(OptionError::new(
+                    "folds",
+                    "no more folds than there are items, or groups, to be in them",
+                    format!("{folds} folds of {most} {of}"),
+                )))
             }
             _ => Ok(()),
         }
@@ -341,7 +354,9 @@ impl Split {
         Ok(match self {
             Self::None => others(Vec::new()),
             Self::Folders { train, valid } => by_folders(list, train, valid)?,
-            Self::Random { valid_pct, seed } => others(random::random_split(items, *valid_pct, *seed)?),
+            Self::Random { valid_pct, seed } => {
+                others(random::random_split(items, *valid_pct, *seed)?)
+            }
             Self::Numpy { valid_pct, seed } => {
                 let wanted = random::wanted(items, *valid_pct)?;
                 let mut order = numpy::permutation(items, *seed);
@@ -500,7 +515,11 @@ fn check_positions(first: &[usize], second: &[usize], items: usize) -> Result<()
         match seen.get_mut(index) {
             None => return Err(Error::Data(DataError::NoSuchItem { index, len: items })),
             Some(true) => {
-                return Err(Error::Option(OptionError::new("positions of a split", "each item once, on one side", format!("item {index} twice"))));
+                return Err(Error::Option(OptionError::new(
+                    "positions of a split",
+                    "each item once, on one side",
+                    format!("item {index} twice"),
+                )));
             }
             Some(seen) => *seen = true,
         }
@@ -513,6 +532,10 @@ pub(crate) fn check_valid_pct(valid_pct: f64) -> Result<()> {
     if (0.0..1.0).contains(&valid_pct) {
         Ok(())
     } else {
-        Err(Error::Option(OptionError::new("valid_pct", "a fraction of the images: at least 0 and below 1 (0.2 is a fifth)", valid_pct.to_string())))
+        Err(Error::Option(OptionError::new(
+            "valid_pct",
+            "a fraction of the images: at least 0 and below 1 (0.2 is a fifth)",
+            valid_pct.to_string(),
+        )))
     }
 }

@@ -1,11 +1,10 @@
 //! Drawing validation items, and dealing items to folds. Keys are the classes or groups of the
 //! items, numbered from 0.
 
-use crate::split::error::SplitError;
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, Rng};
-
 use crate::split::check_valid_pct;
+use crate::split::error::SplitError;
 
 /// The positions of the validation items of a random split: `⌊valid_pct · items⌋` of `0..items`,
 /// sorted. The same numbers for the same seed on every machine.

@@ -1,14 +1,14 @@
 //! Reading a table from a CSV file.
 
-use crate::table::error::TableError;
-use vision_base::OptionError;
 use std::path::Path;
 
 use csv_core::{ReadRecordResult, Reader, ReaderBuilder};
 use memchr::memchr;
+use vision_base::OptionError;
 
 use crate::error::{Error, Result};
 use crate::files::text::{self, without_mark};
+use crate::table::error::TableError;
 use crate::table::{Table, line_ends};
 
 /// The cells that stand for no value: those of pandas' `read_csv`, on which fastai builds.
@@ -84,7 +84,11 @@ impl Table {
     pub fn read_csv(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Self> {
         let path = path.as_ref();
         if !options.delimiter.is_ascii() || b"\"\r\n".contains(&options.delimiter) {
-            return Err(Error::Option(OptionError::new("delimiter", "an ASCII character that is no quote and no line end", format!("{:?}", char::from(options.delimiter)))));
+            return Err(Error::Option(OptionError::new(
+                "delimiter",
+                "an ASCII character that is no quote and no line end",
+                format!("{:?}", char::from(options.delimiter)),
+            )));
         }
         let bytes = text::read(path)?;
         let mut records = Records::new(path, utf8(path, &bytes)?, options.delimiter);
@@ -121,11 +125,11 @@ impl Table {
             let missing = |text: &str| options.missing.iter().any(|known| known == text);
             table.push_line(line, cells.iter().map(|text| (text, missing(text))));
         }
-        table
-            .filter(|table| !table.is_empty())
-            .ok_or_else(|| Error::Table(TableError::Empty {
+        table.filter(|table| !table.is_empty()).ok_or_else(|| {
+            Error::Table(TableError::Empty {
                 path: path.to_owned(),
-            }))
+            })
+        })
     }
 }
 

@@ -2,8 +2,9 @@
 
 use std::path::PathBuf;
 
+use vision_base::message::{listed, quoted, shown};
+
 use crate::table::Column;
-use vision_base::message::{joined, listed, named, quoted, shown};
 
 /// What can be wrong with a table.
 #[derive(Debug, thiserror::Error)]

@@ -1,14 +1,15 @@
 //! A table of text, such as a CSV file with names of files and their labels.
 
-pub(crate) mod error;
 pub(crate) mod csv;
+pub(crate) mod error;
 
-use crate::table::error::TableError;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use crate::error::{Error, Result};
 use vision_base::message::{quoted, shown};
+
+use crate::error::{Error, Result};
+use crate::table::error::TableError;
 
 pub(crate) const LINE_ENDS: [char; 2] = ['\n', '\r'];
 
@@ -238,12 +239,14 @@ impl Table {
         };
         position
             .and_then(|at| Some((at, self.names.get(at)?.as_str(), self.cells.get(at)?)))
-            .ok_or_else(|| Error::Table(TableError::NoSuchColumn {
-                table: self.source(),
-                column: column.clone(),
-                known: self.names.clone(),
-                hint: self.delimiter_hint(),
-            }))
+            .ok_or_else(|| {
+                Error::Table(TableError::NoSuchColumn {
+                    table: self.source(),
+                    column: column.clone(),
+                    known: self.names.clone(),
+                    hint: self.delimiter_hint(),
+                })
+            })
     }
 
     /// Where all is in one column, and something else than what was said is between the cells.

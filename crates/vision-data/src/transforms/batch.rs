@@ -3,9 +3,9 @@
 //! Both change the pictures of a training batch and note in [`Mixed`] what they did. The loss of
 //! item `i` is then `lambda[i] · L(target[i]) + (1 - lambda[i]) · L(target[partner[i]])`.
 
-use vision_base::OptionError;
 use rand_distr::{Beta, Distribution as _};
 use serde::{Deserialize, Serialize};
+use vision_base::OptionError;
 
 use crate::error::{Error, Result};
 use crate::loader::batch::HostImages;
@@ -96,7 +96,11 @@ impl BatchTransform {
         if (1e-3..=1e3).contains(alpha) && (0.0..=1.0).contains(p) {
             return Ok(());
         }
-        Err(Error::Option(OptionError::new("batch_transform", "alpha in [0.001, 1000] and p in [0, 1]", format!("{self:?}"))))
+        Err(Error::Option(OptionError::new(
+            "batch_transform",
+            "alpha in [0.001, 1000] and p in [0, 1]",
+            format!("{self:?}"),
+        )))
     }
 }
 

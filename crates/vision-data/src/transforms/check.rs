@@ -1,6 +1,7 @@
 //! The bounds within which a transform makes sense.
 
 use vision_base::OptionError;
+
 use crate::error::{Error, Result};
 use crate::transforms::Transform;
 use crate::transforms::size::Size;
@@ -19,7 +20,11 @@ impl Transform {
     /// [`Error::Option`] that names the field.
     pub fn check(&self) -> Result<()> {
         let bad = |expected| {
-            Err(Error::Option(OptionError::new("transform", expected, format!("{self:?}"))))
+            Err(Error::Option(OptionError::new(
+                "transform",
+                expected,
+                format!("{self:?}"),
+            )))
         };
         // Where `get_transforms` makes such a transform, its argument is named: it is what was given.
         if !(0.0..=1.0).contains(&self.p()) {

@@ -18,20 +18,19 @@
 //! assert!(error.to_string().contains("unknown variant `rotat`, expected one of"));
 //! ```
 
-pub mod batch;
+pub(crate) mod batch;
 pub(crate) mod bounds;
 pub(crate) mod check;
 pub(crate) mod config;
-pub mod padding;
+pub(crate) mod padding;
 pub mod presets;
-pub mod resizing;
-pub mod size;
+pub(crate) mod resizing;
+pub(crate) mod size;
 pub(crate) mod transform;
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
-
 pub use crate::transforms::bounds::Bounds;
 pub use crate::transforms::config::{TransformConfig, get_transforms};
 pub use crate::transforms::transform::Transform;

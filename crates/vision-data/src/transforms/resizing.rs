@@ -1,7 +1,7 @@
 //! How images reach the size that they are to have.
 
-use vision_base::OptionError;
 use serde::{Deserialize, Serialize};
+use vision_base::OptionError;
 
 use crate::error::{Error, Result};
 use crate::transforms::padding::PaddingMode;
@@ -42,7 +42,9 @@ impl Resizing {
     pub fn check(&self) -> Result<()> {
         self.size.map_or(Ok(()), Size::check)?;
         match self.mult {
-            Some(mult) if !(1..=Size::MAX_SIDE).contains(&mult) => Err(Error::Option(OptionError::new("mult", "1 to 16384 pixels", mult.to_string()))),
+            Some(mult) if !(1..=Size::MAX_SIDE).contains(&mult) => Err(Error::Option(
+                OptionError::new("mult", "1 to 16384 pixels", mult.to_string()),
+            )),
             _ => Ok(()),
         }
     }

@@ -1,10 +1,10 @@
 //! Sizes, and the ways to reach them.
 
-use vision_base::OptionError;
 use std::fmt;
 
 use serde::de::{self, IgnoredAny, SeqAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer, Serialize};
+use vision_base::OptionError;
 
 use crate::error::Error;
 use crate::transforms::padding::PaddingMode;
@@ -64,7 +64,11 @@ impl Size {
         if sides.contains(&height) && sides.contains(&width) {
             return Ok(());
         }
-        Err(Error::Option(OptionError::new("size", "sides of 1 to 16384 pixels", format!("{height}x{width}"))))
+        Err(Error::Option(OptionError::new(
+            "size",
+            "sides of 1 to 16384 pixels",
+            format!("{height}x{width}"),
+        )))
     }
 }
 

@@ -113,7 +113,10 @@ fn weights_by_name_leave_the_others_at_one() {
         );
     }
     let error = weights([0.5_f32, 1.0], ClassWeights::Auto).unwrap_err();
-    assert!(matches!(error, Error::Option(OptionError { .. })), "{error}");
+    assert!(
+        matches!(error, Error::Option(OptionError { .. })),
+        "{error}"
+    );
 }
 
 #[test]

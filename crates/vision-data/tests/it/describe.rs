@@ -5,8 +5,8 @@
 use std::fs;
 
 use image::{GrayImage, RgbImage};
-use vision_data::{DatasetType, ImageDataBunch, PixelSize};
 use vision_data::datasets::synthetic;
+use vision_data::{DatasetType, ImageDataBunch, PixelSize};
 
 /// Two classes in training and one validation image; the pixels are known.
 fn data(folder: &tempfile::TempDir) -> ImageDataBunch {

@@ -2,15 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use vision_data::ImageError;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use vision_data::inspect::doctor::{Doctor, Finding, FindingKind as Kind, Report, Severity};
 use vision_data::presets::presize;
 use vision_data::{
-    DatasetType, Error, Image, ImageDataBunch, Limits, ReadConfig, ResizeMethod, Transform,
-    Transforms,
+    DatasetType, Error, Image, ImageDataBunch, ImageError, Limits, ReadConfig, ResizeMethod,
+    Transform, Transforms,
 };
 
 fn fixture(name: &str) -> PathBuf {
@@ -688,7 +687,10 @@ fn images_of_different_sizes_are_a_finding_where_nothing_brings_them_to_one() {
     // A size alone does not help: batches fail, and the doctor says so.
     let left = || builder().size(8).resize_method(ResizeMethod::No);
     let batch = left().build().unwrap().one_batch(DatasetType::Fix);
-    assert!(matches!(batch, Err(Error::Image(ImageError::SizesDiffer { .. }))));
+    assert!(matches!(
+        batch,
+        Err(Error::Image(ImageError::SizesDiffer { .. }))
+    ));
     assert_eq!(
         findings(left().build()),
         ["8x8 and 9x8; 2 are not as the first"]

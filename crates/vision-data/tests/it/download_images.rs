@@ -2,22 +2,21 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support;
-
-use vision_base::OptionError;
-use std::fs;
 use std::net::TcpStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use support::{Server, nobody, quick, reply, reply_all};
+use vision_base::OptionError;
 use vision_data::Error;
 use vision_data::datasets::{
     ImageOutcome, ImageResult, ImagesConfig, download_images, urls_in_file,
 };
+
+use crate::support;
 
 fn jpeg() -> Vec<u8> {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/doctor");
@@ -169,7 +168,10 @@ fn a_url_without_the_name_of_an_image_is_fetched_and_named_by_the_content() {
     // Another call finds them again.
     let again = download_images(urls[2..3].to_vec(), folder.path(), &config());
     assert!(
-        matches!(again, Err(Error::Fetch(vision_fetch::Error::AlreadyExists { .. }))),
+        matches!(
+            again,
+            Err(Error::Fetch(vision_fetch::Error::AlreadyExists { .. }))
+        ),
         "{again:?}"
     );
     let resumed = download_images(urls, folder.path(), &config().with_resume(true)).unwrap();
@@ -213,7 +215,9 @@ fn a_second_call_keeps_what_is_there_if_asked_and_is_an_error_if_not() {
     let first = download_images(urls(), folder.path(), &config).unwrap();
     assert_eq!(first.failed().count(), 1);
     let again = download_images(urls(), folder.path(), &config).unwrap_err();
-    assert!(matches!(again, Error::Fetch(vision_fetch::Error::AlreadyExists { path }) if path.ends_with("00000001.jpg")));
+    assert!(
+        matches!(again, Error::Fetch(vision_fetch::Error::AlreadyExists { path }) if path.ends_with("00000001.jpg"))
+    );
     let resumed = download_images(urls(), folder.path(), &config.with_resume(true)).unwrap();
     assert_eq!(resumed.images[1].outcome, ImageOutcome::Kept);
     assert!(matches!(

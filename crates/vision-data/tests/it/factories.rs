@@ -2,16 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use vision_base::OptionError;
-use vision_data::FilesError;
-use vision_data::LabelError;
-use vision_data::TableError;
 use std::fs;
 use std::path::{Path, PathBuf};
 
-use vision_data::files::image_files;
-use vision_data::{By, DatasetType, Error, ImageDataBunch, ImageList, LabelOptions, Split, Table, TargetKind, Targets};
+use vision_base::OptionError;
 use vision_data::datasets::synthetic;
+use vision_data::files::image_files;
+use vision_data::{
+    By, DatasetType, Error, FilesError, ImageDataBunch, ImageList, LabelError, LabelOptions, Split,
+    Table, TableError, TargetKind, Targets,
+};
 
 /// In the layout of MNIST_TINY: train/3, train/7, valid/3, valid/7, and test without classes;
 /// `labels.csv` has the names of all but the test files.
@@ -128,7 +128,10 @@ fn names_lists_and_tables_give_the_same_classes_and_keep_labels_with_their_files
         .build()
         .unwrap_err();
     assert!(
-        matches!(error, Error::Files(FilesError::MissingFiles { count: 54, .. })),
+        matches!(
+            error,
+            Error::Files(FilesError::MissingFiles { count: 54, .. })
+        ),
         "{error}"
     );
     let error = ImageDataBunch::from_name_re(&path, files, r"/(\d)/none$")
@@ -146,7 +149,10 @@ fn a_table_under_another_name_is_named_with_the_way_to_say_so() {
     let (_folder, path) = tiny();
     fs::rename(path.join("labels.csv"), path.join("Train.CSV")).unwrap();
     let error = ImageDataBunch::from_csv(&path).build().unwrap_err();
-    assert!(matches!(error, Error::Table(TableError::Missing { .. })), "{error}");
+    assert!(
+        matches!(error, Error::Table(TableError::Missing { .. })),
+        "{error}"
+    );
     let message = error.to_string();
     for part in ["labels.csv", "`.csv_labels(..)`", "found Train.CSV"] {
         assert!(message.contains(part), "{message}");
@@ -313,7 +319,10 @@ fn other_classes_than_those_given_are_an_error_outside_of_folders() {
     let (_folder, path) = tiny();
     let build = || ImageDataBunch::from_csv(&path).classes(["7", "8"]);
     let error = build().build().unwrap_err();
-    assert!(matches!(error, Error::Label(LabelError::UnknownClasses { .. })), "{error}");
+    assert!(
+        matches!(error, Error::Label(LabelError::UnknownClasses { .. })),
+        "{error}"
+    );
     let data = build().drop_unknown().build().unwrap();
     assert!((0..data.train_ds().len()).all(|item| data.train_ds().label(item) == Some(0)));
     assert!(data.dropped().iter().all(|dropped| dropped.label == "3"));
@@ -341,16 +350,25 @@ fn bad_options_are_told_before_anything_is_read() {
             .build()
             .unwrap_err(),
     ] {
-        assert!(matches!(error, Error::Option(OptionError { .. })), "{error}");
+        assert!(
+            matches!(error, Error::Option(OptionError { .. })),
+            "{error}"
+        );
     }
     let error = ImageDataBunch::from_name_re("/nowhere", ["a"], "(")
         .build()
         .unwrap_err();
-    assert!(matches!(error, Error::Label(LabelError::BadPattern { .. })), "{error}");
+    assert!(
+        matches!(error, Error::Label(LabelError::BadPattern { .. })),
+        "{error}"
+    );
     let error = nowhere()
         .label_with(LabelOptions::new().with_classes(["a", "a"]))
         .build();
-    assert!(matches!(error.unwrap_err(), Error::Label(LabelError::BadClasses { .. })));
+    assert!(matches!(
+        error.unwrap_err(),
+        Error::Label(LabelError::BadClasses { .. })
+    ));
     assert!(matches!(
         nowhere().build().unwrap_err(),
         Error::Files(FilesError::NotAFolder { .. })

@@ -2,18 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use vision_base::IoError;
-use vision_base::OptionError;
-use vision_data::DataError;
-use vision_data::FilesError;
-use vision_data::LabelError;
-use vision_data::SplitError;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
+use vision_base::{IoError, OptionError};
 use vision_data::files::image_files;
-use vision_data::{DatasetType, Error, ImageDataBunch, ImageList, Split, Stats, random_split};
+use vision_data::{
+    DataError, DatasetType, Error, FilesError, ImageDataBunch, ImageList, LabelError, Split,
+    SplitError, Stats, random_split,
+};
 
 /// A folder with these files in it. None is a picture: `build` does not look into them.
 fn folder(files: &[&str]) -> tempfile::TempDir {
@@ -149,7 +147,9 @@ fn an_empty_folder_is_told_what_is_expected() {
 fn a_missing_train_folder_is_named_with_what_is_there_instead() {
     let folder = folder(&["cat/1.jpg", "dog/1.jpg", "notes.txt"]);
     let error = error(&folder);
-    assert!(matches!(&error, Error::Files(FilesError::MissingFolder { name, .. }) if name == "train"));
+    assert!(
+        matches!(&error, Error::Files(FilesError::MissingFolder { name, .. }) if name == "train")
+    );
     says(
         &error,
         &["cat/, dog/, notes.txt", "valid_pct(0.2)", "training"],
@@ -206,7 +206,9 @@ fn an_empty_path_is_said_to_be_empty() {
 fn one_class_is_not_enough() {
     let folder = folder(&["train/cat/1.png", "train/cat/2.png", "valid/cat/1.png"]);
     let error = error(&folder);
-    assert!(matches!(&error, Error::Label(LabelError::TooFewClasses { classes, .. }) if classes == &["cat"]));
+    assert!(
+        matches!(&error, Error::Label(LabelError::TooFewClasses { classes, .. }) if classes == &["cat"])
+    );
     says(&error, &["at least two classes", "cat"]);
 }
 
@@ -293,7 +295,10 @@ fn given_classes_decide_order_and_leave_others_out() {
         build(&["a"]).unwrap_err(),
         Error::Label(LabelError::TooFewClasses { .. })
     ));
-    assert!(matches!(build(&[]).unwrap_err(), Error::Label(LabelError::BadClasses { .. })));
+    assert!(matches!(
+        build(&[]).unwrap_err(),
+        Error::Label(LabelError::BadClasses { .. })
+    ));
 }
 
 #[test]
@@ -350,7 +355,10 @@ fn no_image_is_on_both_sides_however_folders_are_named() {
         );
         let list = ImageList::from_folder(folder.path()).unwrap();
         let error = list.split_by_folder(train, valid).unwrap_err();
-        assert!(matches!(error, Error::Split(SplitError::OnBothSides { .. })), "{error}");
+        assert!(
+            matches!(error, Error::Split(SplitError::OnBothSides { .. })),
+            "{error}"
+        );
         says(&error, &["training and validation", "train"]);
     }
     for name in [".", "", "..", "./train", "valid/../train"] {

@@ -2,14 +2,13 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use vision_data::ImageError;
 use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
 use proptest::prelude::*;
 use serde_json::Value;
-use vision_data::{Error, Image, ImageProblem, Limits, Mask};
+use vision_data::{Error, Image, ImageError, ImageProblem, Limits, Mask};
 
 /// Made by `scripts/make_image_fixtures.py`, with the pixels that Pillow finds.
 fn fixtures() -> PathBuf {
@@ -440,7 +439,9 @@ fn what_is_no_regular_file_is_not_read() {
 fn pixels_of_the_wrong_number_are_refused() {
     for (count, width, height) in [(11, 2, 2), (13, 2, 2), (0, 1, 1)] {
         let error = Image::from_rgb8(width, height, vec![0; count]).unwrap_err();
-        assert!(matches!(error, Error::Image(ImageError::PixelCount { found, .. }) if found == count as u64));
+        assert!(
+            matches!(error, Error::Image(ImageError::PixelCount { found, .. }) if found == count as u64)
+        );
     }
     // 3 · width · height does not fit into 64 bits.
     let side = u32::MAX;

@@ -2,10 +2,6 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support;
-
-use vision_base::IoError;
-use vision_data::FilesError;
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
@@ -14,10 +10,13 @@ use std::time::{Duration, Instant};
 use proptest::prelude::*;
 #[cfg(target_os = "linux")]
 use support::unreadable;
+use vision_base::IoError;
+use vision_base::progress::Progress;
 use vision_data::files::{IndexConfig, UnreadableFolders, image_files, index};
 use vision_data::inspect::doctor::{Doctor, FindingKind};
-use vision_base::progress::Progress;
-use vision_data::{Error, ImageDataBunch, ImageList};
+use vision_data::{Error, FilesError, ImageDataBunch, ImageList};
+
+use crate::support;
 
 fn touch(path: &Path) {
     fs::create_dir_all(path.parent().unwrap()).unwrap();

@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use vision_base::OptionError;
-use vision_data::LabelError;
-use vision_data::TableError;
 use std::path::Path;
 
+use vision_base::OptionError;
 use vision_data::{
-    ClassWeights, Error, FileColumn, ImageDataBunch, ImageList, Label, LabelLists, LabelOptions,
-    SplitList, Table, TargetKind, Targets, UnknownLabels,
+    ClassWeights, Error, FileColumn, ImageDataBunch, ImageList, Label, LabelError, LabelLists,
+    LabelOptions, SplitList, Table, TableError, TargetKind, Targets, UnknownLabels,
 };
 
 /// Items "0", "1" and so on, of which those at `valid` are for validation.
@@ -406,7 +404,10 @@ fn integers_may_be_numbers_and_numbers_may_be_classes_if_the_user_says_so() {
 fn labels_that_do_not_go_together_are_named_by_their_file() {
     let mixed = [Label::from("a"), Label::from(0.5_f32)];
     let error = items(2, &[]).label_from_list(mixed).unwrap_err();
-    assert!(matches!(error, Error::Label(LabelError::BadLabel { .. })), "{error}");
+    assert!(
+        matches!(error, Error::Label(LabelError::BadLabel { .. })),
+        "{error}"
+    );
     says(&error, &["./1", "0.5"]);
     let error = items(2, &[])
         .label_from_list([vec![1.0_f32], vec![1.0, 2.0]])
@@ -444,7 +445,10 @@ fn options_that_contradict_each_other_are_refused() {
             .label_with(options)
             .label_from_list(["a", "b"])
             .unwrap_err();
-        assert!(matches!(error, Error::Option(OptionError { .. })), "{error}");
+        assert!(
+            matches!(error, Error::Option(OptionError { .. })),
+            "{error}"
+        );
     }
 }
 
@@ -470,7 +474,10 @@ fn columns_need_a_table() {
         .split_none()
         .unwrap();
     let error = split.label_from_df(["label"]).unwrap_err();
-    assert!(matches!(error, Error::Table(TableError::NoTable { .. })), "{error}");
+    assert!(
+        matches!(error, Error::Table(TableError::NoTable { .. })),
+        "{error}"
+    );
     assert!(column(&["a", "b"], &[]).label_from_df::<&str>([]).is_err());
 }
 
@@ -603,14 +610,20 @@ fn a_learner_to_predict_may_have_several_classes_an_item() {
     let error = ImageDataBunch::single_from_classes(".", ["a"])
         .build()
         .unwrap_err();
-    assert!(matches!(error, Error::Label(LabelError::TooFewClasses { .. })));
+    assert!(matches!(
+        error,
+        Error::Label(LabelError::TooFewClasses { .. })
+    ));
 }
 
 #[test]
 fn an_unknown_label_that_may_be_several_or_a_number_says_how_to_read_it() {
     let says = |labels: &[&str], valid: &[usize], text: &str, expected: bool| {
         let error = column(labels, valid).label_from_df(["label"]).unwrap_err();
-        assert!(matches!(error, Error::Label(LabelError::UnknownClasses { .. })), "{error}");
+        assert!(
+            matches!(error, Error::Label(LabelError::UnknownClasses { .. })),
+            "{error}"
+        );
         assert_eq!(error.to_string().contains(text), expected, "{error}");
     };
     let tags = ["haze road", "haze", "road water", "road haze"];

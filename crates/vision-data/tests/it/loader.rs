@@ -2,17 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use vision_data::DataError;
-use vision_data::ImageError;
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
 
 use proptest::prelude::*;
-use vision_data::files::image_files;
-use vision_data::{BadImages, Batch, BatchTransform, DatasetType, Error, Image, ImageDataBunch, ImageDataBunchBuilder, Limits, ReadConfig, ResizeMethod, Split, Stats, Transform, device, get_transforms};
 use vision_data::datasets::synthetic;
+use vision_data::files::image_files;
+use vision_data::{
+    BadImages, Batch, BatchTransform, DataError, DatasetType, Error, Image, ImageDataBunch,
+    ImageDataBunchBuilder, ImageError, Limits, ReadConfig, ResizeMethod, Split, Stats, Transform,
+    device, get_transforms,
+};
 
 /// 46 training and 18 validation images of digits, drawn once for all tests of this file.
 fn digits() -> &'static Path {
@@ -164,7 +166,10 @@ fn a_disk_cache_changes_no_batch_and_later_data_reads_it_instead_of_the_files() 
     // Without the cache, and for another size, the files themselves are read.
     for reading in [ReadConfig::new(), cached().with_presize(9)] {
         let error = build(reading, 1).one_batch(DatasetType::Train).unwrap_err();
-        assert!(matches!(error, Error::Image(ImageError::Decode { .. })), "{error}");
+        assert!(
+            matches!(error, Error::Image(ImageError::Decode { .. })),
+            "{error}"
+        );
     }
 }
 
@@ -605,7 +610,10 @@ fn a_mixed_picture_is_titled_with_both_labels_and_their_weights() {
 fn an_item_that_is_not_there_is_an_error() {
     let data = builder().build().unwrap();
     let error = data.train_ds().image(46).unwrap_err();
-    assert!(matches!(error, Error::Data(DataError::NoSuchItem { index: 46, len: 46 })));
+    assert!(matches!(
+        error,
+        Error::Data(DataError::NoSuchItem { index: 46, len: 46 })
+    ));
     assert!(data.train_ds().path(usize::MAX).is_err());
     assert_eq!(data.train_ds().label(46), None);
 }

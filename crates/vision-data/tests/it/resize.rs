@@ -3,11 +3,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use vision_base::OptionError;
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
+use vision_base::OptionError;
 use vision_data::sources::FromClasses;
 use vision_data::{
     DatasetType, Error, Image, ImageDataBunch, ImageDataBunchBuilder, ResizeMethod, Size,

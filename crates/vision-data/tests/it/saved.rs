@@ -2,18 +2,19 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use vision_base::IoError;
-use vision_data::DataError;
-use vision_data::FilesError;
-use vision_data::SplitError;
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use serde_json::{Value, json};
+use vision_base::IoError;
+use vision_data::datasets::synthetic;
 use vision_data::files::image_files;
 use vision_data::presets::presize;
-use vision_data::{BadImages, Batch, BatchTransform, ClassWeights, DatasetType, Error, Image, ImageDataBunch, ImageList, LabelOptions, PaddingMode, ReadConfig, ResizeMethod, Sampler, Stats, TargetKind, TransformConfig, Transforms};
-use vision_data::datasets::synthetic;
+use vision_data::{
+    BadImages, Batch, BatchTransform, ClassWeights, DataError, DatasetType, Error, FilesError,
+    Image, ImageDataBunch, ImageList, LabelOptions, PaddingMode, ReadConfig, ResizeMethod, Sampler,
+    SplitError, Stats, TargetKind, TransformConfig, Transforms,
+};
 
 const PARTS: [DatasetType; 3] = [DatasetType::Train, DatasetType::Valid, DatasetType::Test];
 
@@ -519,7 +520,10 @@ fn a_file_cut_short_anywhere_or_no_file_at_all_is_an_error() {
     assert!(matches!(load(&file), Err(Error::Io(IoError { .. }))));
     // Nested deeper than a parser's stack.
     fs::write(&file, "[".repeat(1_000_000)).unwrap();
-    assert!(matches!(load(&file), Err(Error::Data(DataError::BadFile { .. }))));
+    assert!(matches!(
+        load(&file),
+        Err(Error::Data(DataError::BadFile { .. }))
+    ));
     fs::remove_file(&file).unwrap();
     fs::create_dir(&file).unwrap();
     assert!(
@@ -569,7 +573,10 @@ fn an_image_on_both_sides_of_saved_data_is_refused_however_it_is_written() {
             .unwrap()
             .build();
         assert!(
-            matches!(error, Err(Error::Split(SplitError::OnBothSides { count: 1, .. }))),
+            matches!(
+                error,
+                Err(Error::Split(SplitError::OnBothSides { count: 1, .. }))
+            ),
             "{name}"
         );
     }

@@ -2,18 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use vision_base::IoError;
-use vision_base::OptionError;
-use vision_data::DataError;
-use vision_data::FilesError;
-use vision_data::LabelError;
-use vision_data::SplitError;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 
 use proptest::prelude::*;
-use vision_data::{By, Error, FileColumn, ImageList, PathFn, Split, SplitList, Table};
+use vision_base::{IoError, OptionError};
+use vision_data::{
+    By, DataError, Error, FileColumn, FilesError, ImageList, LabelError, PathFn, Split, SplitError,
+    SplitList, Table,
+};
 
 const BY_LABEL: fn() -> By = || By::Column("label".into());
 
@@ -129,7 +127,10 @@ fn positions_decide_and_none_may_be_on_both_sides() {
 
     let error = items(5).split_by_idx([7]).unwrap_err();
     assert!(
-        matches!(error, Error::Data(DataError::NoSuchItem { index: 7, len: 5 })),
+        matches!(
+            error,
+            Error::Data(DataError::NoSuchItem { index: 7, len: 5 })
+        ),
         "{error}"
     );
     let error = items(5).split_by_idxs([1, 2], [2]).unwrap_err();
@@ -335,7 +336,10 @@ fn an_empty_side_comes_with_what_to_do() {
         (&[], Split::None, "a filter has left none"),
     ] {
         let error = labelled(labels).split(&split).unwrap_err();
-        assert!(matches!(error, Error::Split(SplitError::Empty { .. })), "{error}");
+        assert!(
+            matches!(error, Error::Split(SplitError::Empty { .. })),
+            "{error}"
+        );
         assert!(
             error.to_string().contains(hint),
             "{hint:?} is missing in: {error}"
@@ -440,7 +444,10 @@ fn keys_come_from_folders_patterns_and_functions_as_well() {
         by: By::Pattern("/(q)".to_owned()),
     };
     let error = list.split(&split).unwrap_err();
-    assert!(matches!(error, Error::Label(LabelError::PatternNotFound { .. })), "{error}");
+    assert!(
+        matches!(error, Error::Label(LabelError::PatternNotFound { .. })),
+        "{error}"
+    );
 }
 
 #[test]

@@ -2,9 +2,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use vision_data::DataError;
-use vision_data::{BatchTransform, DatasetType, Error, ImageDataBunch, ImageDataBunchBuilder, Stats, get_transforms};
 use vision_data::datasets::synthetic;
+use vision_data::{
+    BatchTransform, DataError, DatasetType, Error, ImageDataBunch, ImageDataBunchBuilder, Stats,
+    get_transforms,
+};
 
 fn builder(folder: &tempfile::TempDir) -> ImageDataBunchBuilder {
     let path = folder.path().join("digits");

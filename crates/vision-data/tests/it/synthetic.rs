@@ -2,15 +2,14 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use vision_base::OptionError;
-use vision_data::DataError;
 use std::collections::HashSet;
 use std::fs;
 use std::time::{Duration, Instant};
 
-use vision_data::files::image_files;
-use vision_data::{DatasetType, Error, ImageDataBunch};
+use vision_base::OptionError;
 use vision_data::datasets::synthetic;
+use vision_data::files::image_files;
+use vision_data::{DataError, DatasetType, Error, ImageDataBunch};
 
 #[test]
 fn digits_are_laid_out_as_mnist_sample_and_all_differ() {

@@ -2,14 +2,12 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use vision_data::DataError;
-use vision_data::FilesError;
-use vision_data::TableError;
 use std::fs;
 
 use proptest::prelude::*;
 use vision_data::{
-    CsvOptions, Error, FileColumn, ImageDataBunch, ImageList, LabelOptions, Table, TargetKind,
+    CsvOptions, DataError, Error, FileColumn, FilesError, ImageDataBunch, ImageList, LabelOptions,
+    Table, TableError, TargetKind,
 };
 
 fn read_with(bytes: impl AsRef<[u8]>, options: &CsvOptions) -> vision_data::Result<Table> {
@@ -89,7 +87,10 @@ fn a_ragged_row_is_named_by_its_line() {
         ("name,label\n\"a\nb\",x\n\nc\n", "line 5", "found 1"),
     ] {
         let error = read(text).unwrap_err();
-        assert!(matches!(error, Error::Table(TableError::Csv { .. })), "{error}");
+        assert!(
+            matches!(error, Error::Table(TableError::Csv { .. })),
+            "{error}"
+        );
         says(&error, &["labels.csv", line, "expected 2 cells", found]);
     }
 }
@@ -205,7 +206,10 @@ fn files_that_are_not_there_are_counted_and_the_first_is_named_with_its_line() {
     };
     let error = build(files.clone()).unwrap_err();
     assert!(
-        matches!(error, Error::Files(FilesError::MissingFiles { count: 2, .. })),
+        matches!(
+            error,
+            Error::Files(FilesError::MissingFiles { count: 2, .. })
+        ),
         "{error}"
     );
     says(&error, &["img/3.jpg", "line 5 of", "suffix"]);
@@ -339,7 +343,10 @@ fn a_quote_that_is_closed_rows_later_is_named_by_the_line_of_its_cell() {
         ),
     ] {
         let error = refused(csv, delimiter);
-        assert!(matches!(error, Error::Table(TableError::BadCell { .. })), "{csv:?}: {error}");
+        assert!(
+            matches!(error, Error::Table(TableError::BadCell { .. })),
+            "{csv:?}: {error}"
+        );
         says(&error, &parts);
         says(
             &error,
@@ -367,7 +374,10 @@ fn a_wrong_delimiter_is_named_before_any_file_is_looked_for() {
         let data = || ImageDataBunch::from_csv(folder.path()).valid_pct(0.0);
         for data in [data(), data().label_col("label"), data().header(false)] {
             let error = data.build().unwrap_err();
-            assert!(matches!(error, Error::Table(TableError::NoSuchColumn { .. })), "{error}");
+            assert!(
+                matches!(error, Error::Table(TableError::NoSuchColumn { .. })),
+                "{error}"
+            );
             says(&error, &[&hint]);
         }
         data().delimiter(between.as_bytes()[0]).build().unwrap();

@@ -2,8 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use vision_data::LabelError;
-use vision_data::{Error, MultiLabels, Target, TargetKind, Targets, device};
+use vision_data::{Error, LabelError, MultiLabels, Target, TargetKind, Targets, device};
 
 fn multi(items: &[&[usize]]) -> Targets {
     let mut labels = MultiLabels::new(4);

@@ -4,11 +4,11 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use vision_base::OptionError;
 use std::fs;
 use std::path::Path;
 
 use serde_json::Value;
+use vision_base::OptionError;
 use vision_data::presets::{presize, rand_pad, rand_resize_crop, zoom_crop};
 use vision_data::{
     Batch, BatchTransform, DatasetType, Device, Draw, Error, Image, ImageDataBunch, Mask,

@@ -1,19 +1,16 @@
 //! What `untar_data` promises: a data set is there whole, or not at all.
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support;
-
-use vision_data::DataError;
-use std::fs;
 use std::path::{Path, PathBuf};
 use std::sync::Barrier;
-use std::thread;
+use std::{fs, thread};
 
 use support::{Server, Tar, nobody, put, quick, reply, reply_all, reply_range, small_set, tree};
 use tempfile::TempDir;
-use vision_data::datasets::{Source, UntarConfig, untar_data_with};
-use vision_data::{Error};
-use vision_data::datasets::{Dataset, Urls, untar_data};
+use vision_data::datasets::{Dataset, Source, UntarConfig, Urls, untar_data, untar_data_with};
+use vision_data::{DataError, Error};
+
+use crate::support;
 
 /// A cache of its own for each test.
 struct Cache(TempDir);
@@ -118,7 +115,10 @@ fn a_hostile_archive_leaves_no_data() {
     });
     let cache = Cache::new();
     let error = untar_data_with(server.url("set.tgz"), &cache.config()).unwrap_err();
-    assert!(matches!(error, Error::Fetch(vision_fetch::Error::UnsafeEntry { .. })));
+    assert!(matches!(
+        error,
+        Error::Fetch(vision_fetch::Error::UnsafeEntry { .. })
+    ));
     assert!(tree(&cache.data()).is_empty());
 }
 
@@ -139,7 +139,10 @@ fn an_interrupted_download_leaves_no_data_and_goes_on_later() {
     let cache = Cache::new();
     let config = cache.config().with_download(quick().with_retries(0));
     let error = untar_data_with(server.url("set.tgz"), &config).unwrap_err();
-    assert!(matches!(error, Error::Fetch(vision_fetch::Error::Interrupted { .. })));
+    assert!(matches!(
+        error,
+        Error::Fetch(vision_fetch::Error::Interrupted { .. })
+    ));
     assert!(tree(&cache.data()).is_empty());
     untar_data_with(server.url("set.tgz"), &config).unwrap();
     assert!(server.requests()[1].range().is_some());
@@ -210,7 +213,10 @@ fn what_is_neither_url_nor_path_is_an_error_that_says_so() {
     let cache = Cache::new();
     for url in ["http://host/", "http://host/.tgz", "http://host/.."] {
         let error = untar_data_with(url, &cache.config()).unwrap_err();
-        assert!(matches!(error, Error::Fetch(vision_fetch::Error::BadUrl { .. })), "{url}");
+        assert!(
+            matches!(error, Error::Fetch(vision_fetch::Error::BadUrl { .. })),
+            "{url}"
+        );
     }
 }
 

@@ -3,17 +3,15 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
-use crate::support;
-
-use vision_base::IoError;
-use vision_base::OptionError;
-use vision_data::FilesError;
 use std::fs;
 use std::path::Path;
 
-use vision_data::inspect::{VerifyConfig, verify_images};
-use vision_data::{Error, Image};
+use vision_base::{IoError, OptionError};
 use vision_data::datasets::synthetic;
+use vision_data::inspect::{VerifyConfig, verify_images};
+use vision_data::{Error, FilesError, Image};
+
+use crate::support;
 
 fn unhex(text: &str) -> Vec<u8> {
     let byte = |at: usize| u8::from_str_radix(&text[at..at + 2], 16).unwrap();
@@ -148,7 +146,13 @@ fn resuming_leaves_what_is_there() {
     assert_eq!((resumed.resumed, resumed.written.len()), (1, 1));
     assert_eq!(fs::read(small.join("tall.png")).unwrap(), b"by hand");
     let error = verify_images(&images, &config).unwrap_err();
-    assert!(matches!(error, Error::Fetch(vision_fetch::Error::AlreadyExists { .. })), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::Fetch(vision_fetch::Error::AlreadyExists { .. })
+        ),
+        "{error}"
+    );
     assert_eq!(fs::read(small.join("tall.png")).unwrap(), b"by hand");
 }
 
@@ -234,7 +238,10 @@ fn settings_that_would_lose_something_are_refused_before_anything_is_done() {
     refused(new().with_max_size(0).with_dest(&small), "max_size");
     refused(new().with_quality(0), "quality");
     let nowhere = verify_images(images.join("nowhere"), &new());
-    assert!(matches!(nowhere, Err(Error::Files(FilesError::NotAFolder { .. }))));
+    assert!(matches!(
+        nowhere,
+        Err(Error::Files(FilesError::NotAFolder { .. }))
+    ));
 }
 
 #[test]

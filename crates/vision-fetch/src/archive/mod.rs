@@ -29,14 +29,12 @@ use std::path::Path;
 use std::time::Duration;
 
 use tempfile::TempDir;
-
 use vision_base::paths::{parent_of, sibling, sync_folder};
-
-use crate::lock;
-use crate::error::{Error, Result, io_error};
 
 use crate::archive::meter::{Meter, open};
 use crate::archive::names::Names;
+use crate::error::{Error, Result, io_error};
+use crate::lock;
 
 /// What an archive may hold at most. The defaults fit every data set of fastai's list with
 /// plenty of room.

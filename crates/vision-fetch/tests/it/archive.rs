@@ -1,7 +1,5 @@
 //! What `vision_fetch::archive` promises, against archives made to do harm.
 
-use crate::support;
-
 use std::fs;
 use std::path::Path;
 
@@ -9,6 +7,8 @@ use support::{Tar, gzip, noise, put, small_set, tree};
 use tar::EntryType;
 use vision_fetch::Error;
 use vision_fetch::archive::{Limits, extract_tgz};
+
+use crate::support;
 
 /// Extracts the bytes as an archive into a fresh folder, with a neighbour that must survive.
 /// After an error there must be nothing but the archive and the neighbour.

@@ -1,20 +1,18 @@
 //! What `vision_fetch` promises, against a server that misbehaves.
 
-use crate::support;
-
-use vision_base::IoError;
-use std::fs;
 use std::io::Read;
 use std::net::TcpListener;
 use std::path::Path;
 use std::sync::Barrier;
-use std::thread;
 use std::time::{Duration, Instant};
+use std::{fs, thread};
 
 use sha2::{Digest, Sha256};
 use support::{Server, nobody, noise, put, quick, reply, reply_all, reply_range, tree};
-use vision_fetch::Error;
-use vision_fetch::{Download, Options, Origin};
+use vision_base::IoError;
+use vision_fetch::{Download, Error, Options, Origin};
+
+use crate::support;
 
 fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes)

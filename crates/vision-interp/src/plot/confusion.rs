@@ -1,7 +1,7 @@
 //! The confusion matrix as a heat map.
 
-use vision_base::OptionError;
 use image::RgbImage;
+use vision_base::OptionError;
 use vision_figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, width};
 
 use super::colour::blues;
@@ -119,7 +119,11 @@ impl ConfusionMatrix {
         }
         if config.precision > 6 {
             let found = config.precision.to_string();
-            return Err(Error::Option(OptionError::new("precision", "0 to 6 decimals", found)));
+            return Err(Error::Option(OptionError::new(
+                "precision",
+                "0 to 6 decimals",
+                found,
+            )));
         }
         if let Some(cell) = config.cell_size {
             check_length("cell_size", cell)?;

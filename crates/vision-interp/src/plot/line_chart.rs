@@ -147,7 +147,11 @@ impl LineChart {
             check_length(field, value)?;
             if value < 200.0 {
                 let expected = "at least 200 pixels";
-                return Err(Error::Option(OptionError::new(field, expected, value.to_string())));
+                return Err(Error::Option(OptionError::new(
+                    field,
+                    expected,
+                    value.to_string(),
+                )));
             }
         }
         let shown: Vec<_> = self.series.iter().chain(&self.markers).collect();

@@ -11,8 +11,8 @@ pub use confusion::ConfusionPlotConfig;
 pub use line_chart::{LineChart, Scale};
 pub use lr_find::plot_lr_find;
 pub use top_losses::{LossTitle, TopLossesConfig};
-
 use vision_base::OptionError;
+
 use crate::{Error, Result};
 
 /// Checks a length of the user's, in pixels.
@@ -21,7 +21,11 @@ fn check_length(field: &'static str, value: f32) -> Result<()> {
         return Ok(());
     }
     let expected = "a number of pixels from 1 to 10000";
-    Err(Error::Option(OptionError::new(field, expected, value.to_string())))
+    Err(Error::Option(OptionError::new(
+        field,
+        expected,
+        value.to_string(),
+    )))
 }
 
 /// A number with so many decimals, spelled as Python does.

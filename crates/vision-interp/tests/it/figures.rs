@@ -1,7 +1,7 @@
 //! Figures of every kind, in both formats. How they look was checked by eye; here is what a program can see.
 
-use vision_base::OptionError;
 use image::{GenericImageView, Rgb, RgbImage};
+use vision_base::OptionError;
 use vision_interp::{
     ConfusionMatrix, ConfusionPlotConfig, Error, Figure, ImageGrid, LineChart, Scale,
 };
@@ -266,7 +266,10 @@ fn settings_of_a_matrix_that_make_no_sense_are_errors() {
         assert!(
             matches!(
                 error,
-                Error::Option(OptionError { option: "cell_size", .. })
+                Error::Option(OptionError {
+                    option: "cell_size",
+                    ..
+                })
             ),
             "{error}"
         );
@@ -275,21 +278,27 @@ fn settings_of_a_matrix_that_make_no_sense_are_errors() {
     assert!(
         matches!(
             error,
-            Error::Option(OptionError { option: "precision", .. })
+            Error::Option(OptionError {
+                option: "precision",
+                ..
+            })
         ),
         "{error}"
     );
     let error = plot(ConfusionPlotConfig::new().with_cell_size(9999.0)).unwrap_err();
     assert!(
-        matches!(
-            error,
-            Error::Figure(vision_figure::Error::TooLarge { .. })
-        ),
+        matches!(error, Error::Figure(vision_figure::Error::TooLarge { .. })),
         "{error}"
     );
     let empty = ConfusionMatrix::new(Vec::<String>::new());
     let error = empty.plot(&ConfusionPlotConfig::new()).unwrap_err();
-    assert!(matches!(error, Error::Figure(vision_figure::Error::NothingToDraw { .. })), "{error}");
+    assert!(
+        matches!(
+            error,
+            Error::Figure(vision_figure::Error::NothingToDraw { .. })
+        ),
+        "{error}"
+    );
 }
 
 #[test]
@@ -422,7 +431,10 @@ fn a_chart_without_anything_finite_is_an_error() {
         Err(Error::Figure(vision_figure::Error::NothingToDraw { .. }))
     ));
     let chart = LineChart::new().with_series("loss", [(f64::NAN, 1.0), (1.0, f64::INFINITY)]);
-    assert!(matches!(chart.plot(), Err(Error::Figure(vision_figure::Error::NothingToDraw { .. }))));
+    assert!(matches!(
+        chart.plot(),
+        Err(Error::Figure(vision_figure::Error::NothingToDraw { .. }))
+    ));
     for size in [
         (0.0, 300.0),
         (300.0, f32::NAN),
@@ -451,7 +463,10 @@ fn extreme_numbers_make_a_chart_too() {
         match LineChart::new().with_series("a", points).plot() {
             Ok(figure) => drop((texts(&figure.to_svg(), "text"), figure.to_png().unwrap())),
             // f64::MIN to f64::MAX is a range that has no finite length.
-            Err(error) => assert!(matches!(error, Error::Figure(vision_figure::Error::NothingToDraw { .. }))),
+            Err(error) => assert!(matches!(
+                error,
+                Error::Figure(vision_figure::Error::NothingToDraw { .. })
+            )),
         }
     }
 }

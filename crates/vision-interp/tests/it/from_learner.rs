@@ -1,8 +1,8 @@
 //! From a learner to its figures (case 60 of the reference).
 
 use vision_base::OptionError;
-use vision_data::{DatasetType, ImageDataBunch, Stats};
 use vision_data::datasets::synthetic;
+use vision_data::{DatasetType, ImageDataBunch, Stats};
 use vision_interp::{ClassificationInterpretation, Error, plot_lr_find};
 use vision_learner::{Learner, LrFindConfig, create_cnn};
 use vision_models::Arch;
@@ -99,7 +99,12 @@ fn a_learner_without_data_is_an_error() {
         .unwrap();
     let error = ClassificationInterpretation::from_learner(&learner(data)).unwrap_err();
     assert!(
-        matches!(error, Error::Data(vision_data::Error::Data(vision_data::DataError::Empty { .. }))),
+        matches!(
+            error,
+            Error::Data(vision_data::Error::Data(
+                vision_data::DataError::Empty { .. }
+            ))
+        ),
         "{error}"
     );
 }
@@ -126,7 +131,10 @@ fn a_batch_is_drawn_with_the_names_of_its_classes() {
     assert_eq!(shown, ["", "", "", ""]);
     assert!(matches!(
         data.show_batch(0),
-        Err(vision_data::Error::Option(OptionError { option: "rows", .. }))
+        Err(vision_data::Error::Option(OptionError {
+            option: "rows",
+            ..
+        }))
     ));
 }
 

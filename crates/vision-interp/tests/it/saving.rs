@@ -1,9 +1,9 @@
 //! Files are whole or absent, and errors name them.
 
-use vision_base::IoError;
 use std::fs;
 use std::path::Path;
 
+use vision_base::IoError;
 use vision_figure::Error;
 use vision_interp::{ConfusionMatrix, ConfusionPlotConfig, Figure};
 
@@ -92,7 +92,10 @@ fn a_folder_that_cannot_take_a_file_is_an_error_that_names_the_file() {
     // A folder with the name of the file: nothing is replaced, nothing is left.
     let taken = folder.path().join("taken.png");
     fs::create_dir(&taken).unwrap();
-    assert!(matches!(figure().save(&taken), Err(Error::Io(IoError { .. }))));
+    assert!(matches!(
+        figure().save(&taken),
+        Err(Error::Io(IoError { .. }))
+    ));
     assert_eq!(files(folder.path()), ["file", "taken.png"]);
 }
 

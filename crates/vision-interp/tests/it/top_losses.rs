@@ -150,19 +150,19 @@ fn nothing_to_draw_is_an_error() {
     let interp = interpretation(&["3", "7"], &[]);
     assert!(matches!(
         interp.plot_top_losses(9),
-        Err(Error::Data(vision_data::Error::Figure(vision_figure::Error::NothingToDraw { .. })))
+        Err(Error::Figure(vision_figure::Error::NothingToDraw { .. }))
     ));
     let interp = interpretation(&["3", "7"], &[(0, 0, 1.0)]);
     assert!(matches!(
         interp.plot_top_losses(0),
-        Err(Error::Data(vision_data::Error::Figure(vision_figure::Error::NothingToDraw { .. })))
+        Err(Error::Figure(vision_figure::Error::NothingToDraw { .. }))
     ));
     let config = TopLossesConfig::new(1).with_cell_size(f32::NAN);
     let error = interp.plot_top_losses_with(&config).unwrap_err();
     assert!(
         matches!(
             error,
-            Error::Data(vision_data::Error::Option(OptionError {
+            Error::Figure(vision_figure::Error::Option(OptionError {
                 option: "cell_size",
                 ..
             }))
@@ -177,10 +177,7 @@ fn more_pictures_than_a_file_can_hold_are_an_error() {
     let interp = interpretation(&["3", "7"], &items);
     let error = interp.plot_top_losses(4000).unwrap_err();
     assert!(
-        matches!(
-            error,
-            Error::Data(vision_data::Error::Figure(vision_figure::Error::TooLarge { .. }))
-        ),
+        matches!(error, Error::Figure(vision_figure::Error::TooLarge { .. })),
         "{error}"
     );
 }

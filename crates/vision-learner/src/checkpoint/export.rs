@@ -1,9 +1,9 @@
 //! Taking a trained model out: to ONNX, and to safetensors with PyTorch's names.
 
-use vision_base::OptionError;
 use std::path::Path;
 
 use burn::tensor::Device;
+use vision_base::OptionError;
 use vision_data::TargetKind;
 use vision_models::export::{
     ExportReport, Names, OnnxConfig, export_onnx, export_safetensors_with,
@@ -115,7 +115,13 @@ impl Learner {
             let all = |name: &str| Some(name.to_owned());
             return Ok(export_safetensors_with(&tensors, path, all)?);
         }
-        let arch: Arch = self.arch().parse().map_err(|_| Error::Option(OptionError::new("names", "Names::FastAi for a body that is none of torchvision's architectures", format!("Names::Torchvision for {:?}", self.arch()))))?;
+        let arch: Arch = self.arch().parse().map_err(|_| {
+            Error::Option(OptionError::new(
+                "names",
+                "Names::FastAi for a body that is none of torchvision's architectures",
+                format!("Names::Torchvision for {:?}", self.arch()),
+            ))
+        })?;
         let whole = arch.build(1, &mut Init::zeroed(&Device::default()));
         let children: Vec<&str> = whole.names().collect();
         let rename = |name: &str| {

@@ -8,15 +8,15 @@
 mod export;
 mod loading;
 
-use vision_base::{atomic, io_error};
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Tensor, TensorData};
 use serde::{Deserialize, Serialize};
-use vision_data::Stats;
 use vision_base::message::{listed, shown};
+use vision_base::{atomic, io_error};
+use vision_data::Stats;
 use vision_models::state::values;
 use vision_models::weights::{LoadReport, WeightsFile, write_safetensors};
 

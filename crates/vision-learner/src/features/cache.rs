@@ -1,7 +1,5 @@
 //! Keeping the outputs of a frozen body, so that an epoch costs no more than the head.
 
-use vision_base::OptionError;
-use vision_base::io_error;
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
 use std::{fs, io};
@@ -9,6 +7,7 @@ use std::{fs, io};
 use burn::tensor::Tensor;
 use sha2::{Digest, Sha256};
 use vision_base::message::shown;
+use vision_base::{OptionError, io_error};
 use vision_data::{DatasetType, Transform, device};
 use vision_kernels::ops;
 use vision_models::state::values;
@@ -332,7 +331,11 @@ impl Job<'_> {
             _ => maps,
         };
         if item(&features) != shape {
-            return Err(Error::Option(OptionError::new("the shape of the body's outputs, which follows from the size of the pictures", "the same for all pictures: give the data a .size(..)", format!("{shape:?} and {:?}", item(&features)))));
+            return Err(Error::Option(OptionError::new(
+                "the shape of the body's outputs, which follows from the size of the pictures",
+                "the same for all pictures: give the data a .size(..)",
+                format!("{shape:?} and {:?}", item(&features)),
+            )));
         }
         Ok(features)
     }

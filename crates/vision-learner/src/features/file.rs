@@ -1,11 +1,11 @@
 //! Kept features in a file: one safetensors file a key, which holds numbers and nothing else.
 
-use vision_base::io_error;
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use vision_base::io_error;
 use vision_models::state::NamedTensor;
 use vision_models::weights::{WeightsFile, write_safetensors};
 
@@ -62,7 +62,8 @@ pub(crate) fn write(path: &Path, features: &FeatureCache) -> Result<()> {
         valid: features.valid.items.clone(),
         checksum: checksum([&features.train, &features.valid]),
     };
-    let json = serde_json::to_string(&manifest).map_err(|e| io_error("write the manifest of", path)(e.into()))?;
+    let json = serde_json::to_string(&manifest)
+        .map_err(|e| io_error("write the manifest of", path)(e.into()))?;
     let tensor = |name: &str, rows: &Rows| {
         let mut shape = vec![rows.items.len()];
         shape.extend(features.shape);

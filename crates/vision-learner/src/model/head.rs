@@ -129,14 +129,26 @@ pub fn create_head(config: HeadConfig) -> Result<HeadPlan> {
         }
         Ps::Each(ps) if ps.len() == blocks => ps.clone(),
         Ps::Each(ps) => {
-            return Err(Error::Option(OptionError::new("ps (dropout probabilities of the head's blocks)", format!("one value or exactly {}", blocks), format!("{} values", ps.len()))));
+            return Err(Error::Option(OptionError::new(
+                "ps (dropout probabilities of the head's blocks)",
+                format!("one value or exactly {blocks}"),
+                format!("{} values", ps.len()),
+            )));
         }
     };
     if let Some(p) = ps.iter().find(|p| !(0.0..=1.0).contains(*p)) {
-        return Err(Error::Option(OptionError::new("ps", "probabilities from 0 to 1", p.to_string())));
+        return Err(Error::Option(OptionError::new(
+            "ps",
+            "probabilities from 0 to 1",
+            p.to_string(),
+        )));
     }
     if sizes.contains(&0) {
-        return Err(Error::Option(OptionError::new("the head's sizes (features, lin_ftrs, classes)", "numbers above 0", format!("{sizes:?}"))));
+        return Err(Error::Option(OptionError::new(
+            "the head's sizes (features, lin_ftrs, classes)",
+            "numbers above 0",
+            format!("{sizes:?}"),
+        )));
     }
     Ok(HeadPlan { config, sizes, ps })
 }

@@ -1,7 +1,8 @@
 //! Learning rates: one number, or one per layer group.
 
-use vision_base::OptionError;
 use std::ops::{Range, RangeTo};
+
+use vision_base::OptionError;
 
 use crate::{Error, Result};
 
@@ -53,7 +54,11 @@ impl LearningRate {
             Self::Each(rates) => listify("learning rates", rates, groups)?,
         };
         match rates.iter().find(|lr| !(lr.is_finite() && **lr > 0.0)) {
-            Some(bad) => Err(Error::Option(OptionError::new("learning rate", "a finite number above 0", bad.to_string()))),
+            Some(bad) => Err(Error::Option(OptionError::new(
+                "learning rate",
+                "a finite number above 0",
+                bad.to_string(),
+            ))),
             None => Ok(rates),
         }
     }
@@ -119,7 +124,11 @@ impl WeightDecay {
     pub fn per_group(&self, groups: usize) -> Result<Vec<f64>> {
         let decays = listify("weight decays", &self.0, groups)?;
         match decays.iter().find(|wd| !(wd.is_finite() && **wd >= 0.0)) {
-            Some(bad) => Err(Error::Option(OptionError::new("weight decay", "a finite number, 0 or above", bad.to_string()))),
+            Some(bad) => Err(Error::Option(OptionError::new(
+                "weight decay",
+                "a finite number, 0 or above",
+                bad.to_string(),
+            ))),
             None => Ok(decays),
         }
     }
@@ -152,7 +161,11 @@ fn listify(field: &'static str, values: &[f64], groups: usize) -> Result<Vec<f64
     match values {
         [one] => Ok(vec![*one; groups]),
         _ if values.len() == groups => Ok(values.to_vec()),
-        _ => Err(Error::Option(OptionError::new(field, format!("one value or exactly {}", groups), format!("{} values", values.len())))),
+        _ => Err(Error::Option(OptionError::new(
+            field,
+            format!("one value or exactly {groups}"),
+            format!("{} values", values.len()),
+        ))),
     }
 }
 
@@ -188,10 +201,7 @@ mod tests {
     #[test]
     fn a_list_of_the_wrong_length_is_an_error_with_both_lengths() {
         let error = LearningRate::from([1e-4, 1e-3]).per_group(3).unwrap_err();
-        assert!(matches!(
-            error,
-            Error::Option(OptionError { .. })
-        ));
+        assert!(matches!(error, Error::Option(OptionError { .. })));
         assert!(LearningRate::from(Vec::new()).per_group(3).is_err());
     }
 

@@ -2,8 +2,8 @@
 
 pub(crate) mod predictions;
 
-use vision_base::OptionError;
 use burn::tensor::Tensor;
+use vision_base::OptionError;
 use vision_data::{DatasetType, Image, Targets};
 use vision_models::state::values;
 
@@ -97,7 +97,11 @@ impl Learner {
     /// As [`predict`](Self::predict), and [`Error::Option`] if the threshold is not from 0 to 1.
     pub fn predict_with_threshold(&self, image: &Image, threshold: f32) -> Result<Prediction> {
         if !(0.0..=1.0).contains(&threshold) {
-            return Err(Error::Option(OptionError::new("threshold", "a probability from 0 to 1", threshold.to_string())));
+            return Err(Error::Option(OptionError::new(
+                "threshold",
+                "a probability from 0 to 1",
+                threshold.to_string(),
+            )));
         }
         let images = self.data().prepare(image)?;
         self.limits().check(&images)?;

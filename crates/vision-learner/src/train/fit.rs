@@ -1,6 +1,7 @@
 //! What a fit looks like.
 
 use vision_base::OptionError;
+
 use crate::optim::schedule::OneCycle;
 use crate::train::callback::Callback;
 use crate::{Error, LearningRate, Result, WeightDecay};
@@ -94,7 +95,11 @@ impl FitConfig {
     /// Whether the schedule can be followed.
     pub(crate) fn check(&self) -> Result<()> {
         let value = |field, expected, found: f64| {
-            Err(Error::Option(OptionError::new(field, expected, found.to_string())))
+            Err(Error::Option(OptionError::new(
+                field,
+                expected,
+                found.to_string(),
+            )))
         };
         let Some(cycle) = &self.cycle else {
             return Ok(());

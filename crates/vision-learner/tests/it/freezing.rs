@@ -219,10 +219,7 @@ fn a_learning_rate_list_of_the_wrong_length_is_an_error_before_anything_trains()
     let before = learner.weights();
     let error = learner.fit_one_cycle(1, [1e-4, 1e-3]).unwrap_err();
     assert!(
-        matches!(
-            error,
-            Error::Option(OptionError { .. })
-        ),
+        matches!(error, Error::Option(OptionError { .. })),
         "{error}"
     );
     let config = FitConfig::one_cycle(1).with_wd([0.1, 0.1]);
@@ -247,10 +244,7 @@ fn a_head_with_the_wrong_number_of_dropouts_is_an_error() {
     };
     let error = build(vec![0.1, 0.2], vec![512, 256]).unwrap_err();
     assert!(
-        matches!(
-            error,
-            Error::Option(OptionError { .. })
-        ),
+        matches!(error, Error::Option(OptionError { .. })),
         "{error}"
     );
     assert!(build(vec![1.5], vec![512]).is_err());

@@ -77,7 +77,9 @@ pub fn export_onnx(model: &Sequential, path: impl AsRef<Path>, config: &OnnxConf
         reason,
     };
     let file = File::build(model, config).map_err(error)?;
-    Ok(vision_base::atomic::write_with(path, |out| file.write(out))?)
+    Ok(vision_base::atomic::write_with(path, |out| {
+        file.write(out)
+    })?)
 }
 
 /// The nodes of a model, for whoever wants to know which layer feeds which.

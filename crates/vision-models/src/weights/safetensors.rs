@@ -1,6 +1,5 @@
 //! safetensors: a length, a header in JSON, the values.
 
-use vision_base::io_error;
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom, Write};
@@ -10,6 +9,7 @@ use std::sync::{Arc, Mutex, PoisonError};
 use safetensors::tensor::{self, Metadata, TensorInfo};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use vision_base::io_error;
 
 use super::contents::{Contents, Dtype, Stored, bad, read_error};
 use crate::state::NamedTensor;
@@ -163,7 +163,8 @@ pub(crate) fn write_state_dict(
         };
         infos.push((name.as_str(), info));
     }
-    let mut header = serde_json::to_vec(&Header { metadata, infos }).map_err(|e| io_error("write the header of", path)(e.into()))?;
+    let mut header = serde_json::to_vec(&Header { metadata, infos })
+        .map_err(|e| io_error("write the header of", path)(e.into()))?;
     // Values begin at a multiple of their size; the format has spaces for that.
     header.resize(header.len().next_multiple_of(8), b' ');
 

@@ -1,12 +1,12 @@
 //! safetensors in several files: `model.safetensors.index.json` names the file of each tensor.
 
-use vision_base::IoError;
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Component, Path};
 
 use serde::Deserialize;
+use vision_base::IoError;
 
 use super::contents::{Contents, bad, not_weights, open_regular, read_error};
 use super::safetensors::{self, looks_like_safetensors};

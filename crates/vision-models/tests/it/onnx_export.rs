@@ -312,7 +312,9 @@ fn a_layer_that_onnx_cannot_carry_is_named_with_what_to_do() {
 fn a_folder_that_is_not_there_is_an_error_that_names_the_file() {
     let config = OnnxConfig::default().with_size(24, 16);
     let error = export_onnx(&small(), "/nowhere/x.onnx", &config).unwrap_err();
-    assert!(matches!(&error, Error::Io(vision_base::IoError { path, .. }) if path.ends_with("x.onnx")));
+    assert!(
+        matches!(&error, Error::Io(vision_base::IoError { path, .. }) if path.ends_with("x.onnx"))
+    );
     let error = export_safetensors(&small(), "/nowhere/x.safetensors").unwrap_err();
     assert!(matches!(error, Error::Io { .. }));
 }

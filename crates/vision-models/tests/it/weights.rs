@@ -9,9 +9,7 @@ use serde_json::Value;
 use vision_base::atomic;
 use vision_models::layers::{AdaptiveAvgPool2d, BatchNorm, ConvConfig, Layer, Linear, Sequential};
 use vision_models::state::{self, NamedTensor};
-use vision_models::weights::{
-    self, Format, LoadReport, WeightsFile, write_safetensors,
-};
+use vision_models::weights::{self, Format, LoadReport, WeightsFile, write_safetensors};
 use vision_models::{Arch, Error, Init};
 
 fn fixture(name: &str) -> PathBuf {

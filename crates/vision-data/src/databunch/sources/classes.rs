@@ -1,7 +1,8 @@
 //! Classes without files.
 
-use vision_base::OptionError;
 use std::path::{Path, PathBuf};
+
+use vision_base::OptionError;
 
 use crate::data_block::{LabelLists, LabelledFiles, check_enough};
 use crate::databunch::builder::ImageDataBunchBuilder;
@@ -33,7 +34,11 @@ impl Source for FromClasses {
     fn check(&self) -> Result<()> {
         check_classes(&self.classes)?;
         if self.kind == TargetKind::Float {
-            return Err(Error::Option(OptionError::new("kind", "one class an item, or several", self.kind.describe().to_owned())));
+            return Err(Error::Option(OptionError::new(
+                "kind",
+                "one class an item, or several",
+                self.kind.describe().to_owned(),
+            )));
         }
         check_enough(self.kind, &self.classes, &self.root)
     }

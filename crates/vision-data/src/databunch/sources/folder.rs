@@ -1,8 +1,9 @@
 //! A folder of images.
 
-use crate::labels::error::LabelError;
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
+
+use vision_base::message::{listed, quoted, shown};
 
 use crate::data_block::LabelLists;
 use crate::data_block::image_list::ImageList;
@@ -11,9 +12,9 @@ use crate::databunch::sources::{Reading, Source, TestFolder};
 use crate::error::{Error, Result};
 use crate::files::disjoint::part_folder;
 use crate::files::index::{IndexConfig, check_folder};
+use crate::labels::error::LabelError;
 use crate::labels::names::folder_name;
 use crate::labels::{Dropped, UnknownLabels};
-use vision_base::message::{listed, quoted, shown};
 use crate::split::Split;
 
 /// A folder that is laid out like ImageNet.

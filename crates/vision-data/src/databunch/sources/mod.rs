@@ -11,16 +11,15 @@ use std::path::{Path, PathBuf};
 
 use crate::data_block::LabelLists;
 use crate::databunch::builder::ImageDataBunchBuilder;
-use crate::error::Result;
-use crate::files::index::IndexConfig;
-use crate::labels::{LabelOptions, UnknownLabels};
-use crate::split::{Split, check_valid_pct};
-
 pub use crate::databunch::sources::classes::FromClasses;
 pub use crate::databunch::sources::files::FromFiles;
 pub use crate::databunch::sources::folder::FromFolder;
 pub use crate::databunch::sources::saved::FromSaved;
 pub use crate::databunch::sources::table::{FromCsv, FromDf, OfTable, TableColumns};
+use crate::error::Result;
+use crate::files::index::IndexConfig;
+use crate::labels::{LabelOptions, UnknownLabels};
+use crate::split::{Split, check_valid_pct};
 
 /// The share of validation where fastai has it as default.
 const VALID_PCT: f64 = 0.2;

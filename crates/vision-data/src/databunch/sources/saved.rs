@@ -1,17 +1,18 @@
 //! Data that was saved.
 
-use crate::files::error::FilesError;
 use std::borrow::Cow;
 use std::ffi::OsStr;
 use std::path::{Component, Path, PathBuf};
+
+use vision_base::message::shown;
 
 use crate::data_block::LabelLists;
 use crate::databunch::builder::ImageDataBunchBuilder;
 use crate::databunch::sources::{Source, TestFolder};
 use crate::error::{Error, Result};
 use crate::files::disjoint::check_apart;
+use crate::files::error::FilesError;
 use crate::files::index::IndexConfig;
-use vision_base::message::shown;
 
 /// Data that was saved.
 #[derive(Clone, Debug)]
@@ -57,11 +58,13 @@ impl Source for FromSaved {
         let parts = [Some(&lists.train), Some(&lists.valid), lists.test.as_ref()];
         let files = parts.into_iter().flatten().flat_map(|part| &part.files);
         let mut missing = files.filter(|file| check && !file.is_file());
-        let error = missing.next().map(|first| Error::Files(FilesError::MissingFiles {
-            count: 1 + missing.count(),
-            first: first.clone(),
-            named_by: shown(file),
-        }));
+        let error = missing.next().map(|first| {
+            Error::Files(FilesError::MissingFiles {
+                count: 1 + missing.count(),
+                first: first.clone(),
+                named_by: shown(file),
+            })
+        });
         error.map_or(Ok(lists), Err)
     }
 

@@ -1,11 +1,12 @@
 //! A table of names and labels, in a CSV file or in memory.
 
-use crate::table::error::TableError;
 use std::ffi::OsStr;
 use std::fs;
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+
+use vision_base::message::{joined, shown};
 
 use crate::data_block::LabelLists;
 use crate::data_block::image_list::{FileColumn, ImageList};
@@ -13,9 +14,9 @@ use crate::databunch::builder::ImageDataBunchBuilder;
 use crate::databunch::sources::{Reading, Source, TestFolder, Unlabelled, VALID_PCT};
 use crate::error::{Error, Result};
 use crate::files::index::{IndexConfig, check_folder, describe_folder};
-use vision_base::message::{joined, shown};
 use crate::split::Split;
 use crate::table::csv::CsvOptions;
+use crate::table::error::TableError;
 use crate::table::{Column, Table};
 
 /// A source that is a table.

@@ -6,15 +6,15 @@
 
 pub(crate) mod glyph;
 
-use crate::databunch::error::DataError;
-use vision_base::OptionError;
 use std::fs;
 use std::io::Write as _;
 use std::path::{Path, PathBuf};
 
 use image::codecs::png::{CompressionType, FilterType, PngEncoder};
 use image::{ExtendedColorType, ImageEncoder as _};
+use vision_base::OptionError;
 
+use crate::databunch::error::DataError;
 use crate::datasets::synthetic::glyph::{Digit, SIDE};
 use crate::error::{Error, Result, io_error};
 use crate::files::index::image_files;
@@ -58,7 +58,11 @@ pub fn digits(
         ("valid_per_class", valid_per_class),
     ] {
         if !(1..=MOST_PER_CLASS).contains(&count) {
-            return Err(Error::Option(OptionError::new(option, "1 to 100000", count.to_string())));
+            return Err(Error::Option(OptionError::new(
+                option,
+                "1 to 100000",
+                count.to_string(),
+            )));
         }
     }
     let wanted = format!(
@@ -109,11 +113,13 @@ pub fn digits(
 
 /// Whether `dest` holds the images wanted, all of them.
 fn check(dest: &Path, wanted: &str) -> Result<PathBuf> {
-    let differs = |found: String| Error::Data(DataError::NotTheDigits {
-        path: dest.to_owned(),
-        expected: wanted.to_owned(),
-        found,
-    });
+    let differs = |found: String| {
+        Error::Data(DataError::NotTheDigits {
+            path: dest.to_owned(),
+            expected: wanted.to_owned(),
+            found,
+        })
+    };
     let found =
         fs::read_to_string(dest.join(MANIFEST)).map_err(|_| differs(format!("no {MANIFEST}")))?;
     // Small files are not synced one by one, so a crash may have emptied some.
@@ -150,8 +156,10 @@ fn encode(pixels: &[u8]) -> Result<Vec<u8>> {
     let mut png = Vec::new();
     PngEncoder::new_with_quality(&mut png, CompressionType::Fast, FilterType::NoFilter)
         .write_image(pixels, side, side, ExtendedColorType::L8)
-        .map_err(|error| Error::Data(DataError::Worker {
-            reason: format!("a digit could not be encoded: {error}"),
-        }))?;
+        .map_err(|error| {
+            Error::Data(DataError::Worker {
+                reason: format!("a digit could not be encoded: {error}"),
+            })
+        })?;
     Ok(png)
 }

@@ -1,18 +1,16 @@
 //! One file after the other, and then which of them are copies.
 
 use std::collections::HashMap;
-use std::fs;
-use std::io;
 use std::path::{Path, PathBuf};
+use std::{fs, io};
 
 use image::ImageFormat;
 use sha2::{Digest, Sha256};
+use vision_base::message::shown;
 
 use crate::image::decode::{decode, read};
 use crate::image::header::{ColourMode, Facts};
 use crate::image::{ImageProblem, Limits, PixelSize};
-use vision_base::message::shown;
-
 use crate::inspect::doctor::finding::{Finding, FindingKind, FoundFile, Split};
 use crate::inspect::doctor::look::Look;
 use crate::inspect::doctor::{Cases, similar};

@@ -3,14 +3,12 @@
 use std::fmt::Write as _;
 use std::path::Path;
 
-use image::ExtendedColorType;
 use image::codecs::jpeg::JpegEncoder;
-use image::imageops;
-
+use image::{ExtendedColorType, imageops};
 use vision_base::message::printable;
 use vision_figure::{base64, escape};
-use crate::image::{Image, Limits};
 
+use crate::image::{Image, Limits};
 use crate::inspect::doctor::finding::{Finding, FoundFile};
 use crate::inspect::doctor::report::{ClassCount, Report};
 

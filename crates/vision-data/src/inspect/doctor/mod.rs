@@ -47,26 +47,24 @@ pub(crate) mod look;
 pub(crate) mod report;
 pub(crate) mod similar;
 
-use crate::files::error::FilesError;
-use vision_base::OptionError;
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
+
+use vision_base::progress::Progress;
+use vision_base::{OptionError, workers};
 
 use crate::databunch::ImageDataBunch;
 use crate::databunch::dataset::ImageDataset;
 use crate::error::{Error, Result};
 use crate::files::index::{IndexConfig, PassedOver, UnreadableFolders, index};
 use crate::image::Limits;
-use crate::labels::targets::Target;
-use vision_base::progress::Progress;
-use crate::transforms::size::ResizeMethod;
-use crate::transforms::{Transform, Transforms};
-use vision_base::workers;
-
 use crate::inspect::doctor::examine::examine;
 pub use crate::inspect::doctor::finding::{Finding, FindingKind, FoundFile, Severity, Split};
 pub(crate) use crate::inspect::doctor::finding::{lossy, recoverable};
 pub use crate::inspect::doctor::report::{ClassCount, Report};
+use crate::labels::targets::Target;
+use crate::transforms::size::ResizeMethod;
+use crate::transforms::{Transform, Transforms};
 
 /// Examines data. Its settings have defaults that suit photographs.
 #[derive(Clone, Debug)]
@@ -212,7 +210,11 @@ impl Doctor {
 
     fn check(&self) -> Result<()> {
         if self.imbalance.is_nan() || self.imbalance <= 1.0 {
-            return Err(Error::Option(OptionError::new("imbalance", "a factor above 1", self.imbalance.to_string())));
+            return Err(Error::Option(OptionError::new(
+                "imbalance",
+                "a factor above 1",
+                self.imbalance.to_string(),
+            )));
         }
         Ok(())
     }

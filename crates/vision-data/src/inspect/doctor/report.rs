@@ -5,13 +5,11 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 
 use serde::Serialize;
-
 use vision_base::atomic;
-use crate::error::Result;
-use vision_base::message::printable;
-use crate::image::Limits;
-use vision_base::message::shown;
+use vision_base::message::{printable, shown};
 
+use crate::error::Result;
+use crate::image::Limits;
 use crate::inspect::doctor::finding::{Finding, FindingKind, Severity, Split, lossy};
 use crate::inspect::doctor::html;
 

@@ -4,7 +4,7 @@
 use std::path::{Path, PathBuf};
 
 use tempfile::TempDir;
-use vision_data::{ImageDataBunch};
+use vision_data::ImageDataBunch;
 use vision_data::datasets::synthetic;
 use vision_learner::{Learner, accuracy, create_cnn};
 use vision_models::Arch;

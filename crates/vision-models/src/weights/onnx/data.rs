@@ -1,13 +1,14 @@
 //! The values of a tensor: in the file, or in a file beside it.
 
-use vision_base::io_error;
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
 
+use vision_base::io_error;
+
 use super::super::contents::{Dtype, ReadBytes, Stored, bad};
 use super::proto::Tensor;
-use crate::{Error, Result};
+use crate::Result;
 
 /// Checks what a tensor says about itself, and makes it readable.
 pub(super) fn stored(path: &Path, tensor: &Tensor) -> Result<Stored> {

@@ -4,7 +4,6 @@
 
 use std::collections::HashSet;
 use std::fs;
-use std::time::{Duration, Instant};
 
 use vision_base::OptionError;
 use vision_data::datasets::synthetic;
@@ -156,14 +155,4 @@ fn no_single_pixel_tells_the_classes_apart() {
             }
         }
     }
-}
-
-#[test]
-fn thousands_are_drawn_in_seconds() {
-    let folder = tempfile::tempdir().unwrap();
-    let start = Instant::now();
-    synthetic::digits(&folder.path().join("digits"), 1, 1_000, 1).unwrap();
-    let elapsed = start.elapsed();
-    println!("2,002 digits in {elapsed:?}");
-    assert!(elapsed < Duration::from_secs(5));
 }

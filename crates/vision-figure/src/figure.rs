@@ -6,67 +6,21 @@ use image::RgbImage;
 use vision_base::message::printable;
 use vision_base::{OptionError, atomic};
 
+use crate::color::Rgb;
 use crate::error::{Error, Result};
+use crate::shape::{Area, Drawing, Shape};
 use crate::text::Text;
 use crate::{png, raster, svg};
 
-/// A colour: red, green, blue.
-pub type Rgb = [u8; 3];
-
-/// Black.
-pub const BLACK: Rgb = [0; 3];
-/// Grey.
-pub const GREY: Rgb = [128; 3];
-/// White.
-pub const WHITE: Rgb = [255; 3];
-
 /// As much as a picture may have: 100 megapixels are 300 MB.
 const MOST_PIXELS: u64 = 100_000_000;
-
-/// A rectangle; x grows to the right and y downwards.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Area {
-    /// Left edge.
-    pub x: f32,
-    /// Upper edge.
-    pub y: f32,
-    /// To the right.
-    pub width: f32,
-    /// Downwards.
-    pub height: f32,
-}
-
-/// One thing to draw.
-#[derive(Clone, Debug)]
-pub(crate) enum Shape {
-    Rect {
-        area: Area,
-        fill: Rgb,
-    },
-    /// A line through all points, with round ends and joints. A single point is a dot.
-    Line {
-        points: Vec<(f32, f32)>,
-        width: f32,
-        colour: Rgb,
-    },
-    Text(Text),
-    /// A picture stretched to the area: its pixels stay sharp squares when it grows.
-    Image {
-        area: Area,
-        pixels: RgbImage,
-    },
-}
 
 /// A picture made of shapes and text, to be saved as PNG or SVG.
 ///
 /// Lengths are in pixels of the SVG; the PNG has [`scale`](Self::with_scale) times as many.
 #[derive(Clone, Debug)]
 pub struct Figure {
-    pub(crate) title: String,
-    pub(crate) width: f32,
-    pub(crate) height: f32,
-    pub(crate) scale: f32,
-    pub(crate) shapes: Vec<Shape>,
+    drawing: Drawing,
 }
 
 impl Figure {
@@ -77,14 +31,14 @@ impl Figure {
     ///
     /// [`Error::TooLarge`] beyond 100 megapixels.
     pub fn new(title: &str, width: f32, height: f32) -> Result<Self> {
-        let figure = Self {
+        let drawing = Drawing {
             title: printable(title),
             width: width.ceil(),
             height: height.ceil(),
             scale: 1.0,
             shapes: Vec::new(),
         };
-        figure.with_scale(1.0)
+        Self { drawing }.with_scale(1.0)
     }
 
     /// Sets the resolution of the PNG: 2 gives twice as many pixels in each direction. Default 1.
@@ -101,9 +55,9 @@ impl Figure {
                 scale.to_string(),
             )));
         }
-        self.scale = scale;
+        self.drawing.scale = scale;
         let pixels = |length: f32| (length * scale).round() as u64;
-        let (width, height) = (pixels(self.width), pixels(self.height));
+        let (width, height) = (pixels(self.drawing.width), pixels(self.drawing.height));
         if width.saturating_mul(height) > MOST_PIXELS {
             return Err(Error::TooLarge {
                 width,
@@ -116,22 +70,22 @@ impl Figure {
 
     /// Width in pixels, at scale 1.
     pub fn width(&self) -> f32 {
-        self.width
+        self.drawing.width
     }
 
     /// Height in pixels, at scale 1.
     pub fn height(&self) -> f32 {
-        self.height
+        self.drawing.height
     }
 
     /// The figure as an SVG document. Text stays text, in DejaVu Sans or Verdana.
     pub fn to_svg(&self) -> String {
-        svg::write(self)
+        svg::write(&self.drawing)
     }
 
     /// The figure as pixels.
     pub fn to_rgb_image(&self) -> RgbImage {
-        raster::draw(self)
+        raster::draw(&self.drawing)
     }
 
     /// The figure as a PNG file.
@@ -177,15 +131,17 @@ impl Figure {
             let (from, to) = (start.max(0.0), (start + length).min(end));
             (start <= end && start + length >= 0.0).then_some((from, (to - from).max(0.0)))
         };
-        let across = clip(x, width, self.width);
-        if let (Some((x, width)), Some((y, height))) = (across, clip(y, height, self.height)) {
+        let across = clip(x, width, self.drawing.width);
+        if let (Some((x, width)), Some((y, height))) =
+            (across, clip(y, height, self.drawing.height))
+        {
             let area = Area {
                 x,
                 y,
                 width,
                 height,
             };
-            self.shapes.push(Shape::Rect { area, fill });
+            self.drawing.shapes.push(Shape::Rect { area, fill });
         }
     }
 
@@ -205,7 +161,7 @@ impl Figure {
 
     /// Adds a line through all points, with round ends and joints; a single point is a dot.
     pub fn line(&mut self, points: Vec<(f32, f32)>, width: f32, colour: Rgb) {
-        self.shapes.push(Shape::Line {
+        self.drawing.shapes.push(Shape::Line {
             points,
             width,
             colour,
@@ -214,9 +170,9 @@ impl Figure {
 
     /// Adds a line of text, no larger than the figure.
     pub fn text(&mut self, text: Text) {
-        let size = text.size.min(self.width.max(self.height));
+        let size = text.size.min(self.drawing.width.max(self.drawing.height));
         if [text.x, text.y, size].iter().all(|x| x.is_finite()) {
-            self.shapes.push(Shape::Text(Text { size, ..text }));
+            self.drawing.shapes.push(Shape::Text(Text { size, ..text }));
         }
     }
 
@@ -224,14 +180,14 @@ impl Figure {
     /// squares when it grows.
     pub fn image(&mut self, area: Area, pixels: RgbImage) {
         let area = Area {
-            width: area.width.min(self.width),
-            height: area.height.min(self.height),
+            width: area.width.min(self.drawing.width),
+            height: area.height.min(self.drawing.height),
             ..area
         };
         let sides = [area.x, area.y, area.width, area.height];
         // A picture without pixels has nothing to stretch.
         if pixels.width() > 0 && pixels.height() > 0 && sides.iter().all(|x| x.is_finite()) {
-            self.shapes.push(Shape::Image { area, pixels });
+            self.drawing.shapes.push(Shape::Image { area, pixels });
         }
     }
 }

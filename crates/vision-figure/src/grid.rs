@@ -6,9 +6,11 @@ use std::sync::Arc;
 use image::{RgbImage, imageops};
 use vision_base::OptionError;
 
+use crate::color::GREY;
 use crate::error::{Error, Result};
-use crate::figure::{Area, Figure, GREY};
+use crate::figure::Figure;
 use crate::font;
+use crate::shape::Area;
 use crate::text::{Anchor, Text};
 
 /// Size of the titles of pictures, and of the title above all.

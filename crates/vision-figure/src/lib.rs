@@ -11,18 +11,22 @@
 //! # Ok::<(), vision_figure::Error>(())
 //! ```
 
+mod color;
 mod error;
 mod figure;
 mod font;
 mod grid;
 mod png;
 mod raster;
+mod shape;
 mod svg;
 mod text;
 
+pub use crate::color::{BLACK, GREY, Rgb, WHITE};
 pub use crate::error::{Error, Result};
-pub use crate::figure::{Area, BLACK, Figure, GREY, Rgb, WHITE};
+pub use crate::figure::Figure;
 pub use crate::font::{shorten, width};
 pub use crate::grid::{Caption, ImageGrid};
+pub use crate::shape::Area;
 pub use crate::svg::{base64, escape};
 pub use crate::text::{Anchor, Text};

@@ -2,11 +2,12 @@
 
 use image::{RgbImage, imageops};
 
-use crate::figure::{Area, Figure, Rgb, Shape, WHITE};
+use crate::color::{Rgb, WHITE};
 use crate::font;
+use crate::shape::{Area, Drawing, Shape};
 use crate::text::{Anchor, Text};
 
-pub(crate) fn draw(figure: &Figure) -> RgbImage {
+pub(crate) fn draw(figure: &Drawing) -> RgbImage {
     let scale = figure.scale;
     let size = |length: f32| (length * scale).round().max(1.0) as u32;
     let (width, height) = (size(figure.width), size(figure.height));

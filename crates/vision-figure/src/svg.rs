@@ -4,11 +4,12 @@ use std::fmt::Write;
 
 use image::{RgbImage, imageops};
 
-use crate::figure::{Area, Figure, Rgb, Shape};
+use crate::color::Rgb;
+use crate::shape::{Area, Drawing, Shape};
 use crate::text::{Anchor, Text};
 use crate::{font, png};
 
-pub(crate) fn write(figure: &Figure) -> String {
+pub(crate) fn write(figure: &Drawing) -> String {
     let (width, height) = (number(figure.width), number(figure.height));
     let mut svg = format!(
         "<svg xmlns=\"http://www.w3.org/2000/svg\" width=\"{width}\" height=\"{height}\" \

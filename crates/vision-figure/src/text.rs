@@ -2,7 +2,7 @@
 
 use vision_base::message::printable;
 
-use crate::figure::{BLACK, Rgb};
+use crate::color::{BLACK, Rgb};
 use crate::font;
 
 /// Which part of the text is at its x (for rotated text: at its y).

@@ -139,7 +139,7 @@ fn check(dest: &Path, wanted: &str) -> Result<PathBuf> {
 }
 
 fn manifest(parameters: &str, bytes: u64) -> String {
-    format!("Digits drawn by vision_data::datasets::synthetic\n{parameters}\n{bytes} bytes\n")
+    format!("Digits drawn by vision_data::synthetic\n{parameters}\n{bytes} bytes\n")
 }
 
 fn write_manifest(path: &Path, text: &str) -> Result<()> {

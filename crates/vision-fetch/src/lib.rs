@@ -2,6 +2,9 @@
 //!
 //! * [`Download`] brings one file. * [`archive`] extracts a `.tgz`. * [`cache`] says where things are kept.
 
+// A line that cannot be written must not end a program: `vision_base::console` prints.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
+
 pub mod archive;
 pub mod cache;
 mod checksum;

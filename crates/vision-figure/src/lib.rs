@@ -11,6 +11,9 @@
 //! # Ok::<(), vision_figure::Error>(())
 //! ```
 
+// A line that cannot be written must not end a program: `vision_base::console` prints.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
+
 mod color;
 mod error;
 mod figure;

@@ -32,6 +32,9 @@
 //! | [`LineChart`] | losses and learning rates; [`plot_lr_find`] of a learning-rate finder |
 //! | [`Figure`] | any of these, to be saved |
 
+// A line that cannot be written must not end a program: `vision_base::console` prints.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
+
 mod confusion;
 mod error;
 mod from_learner;

@@ -18,6 +18,8 @@
 //! | [`isa`] | Instruction sets |
 //! | `profile` | How long each of these operations took in a network, with the same feature |
 
+// A line that cannot be written must not end a program: `vision_base::console` prints.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod activation;

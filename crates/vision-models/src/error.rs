@@ -50,6 +50,21 @@ pub enum Error {
     },
 
     // ---- weights files
+    /// The content of a file is not what was written.
+    #[error(
+        "{} is damaged: its content has the SHA-256 {found}, but {expected} was written; take another copy of \
+         the file",
+        path.display()
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The digits in its header.
+        expected: String,
+        /// The digits of its content.
+        found: String,
+    },
+
     /// The operating system refused something.
     #[error(transparent)]
     Io(#[from] IoError),

@@ -21,6 +21,8 @@
 //! * [`export`]: to ONNX, and to PyTorch's names.
 //! * [`weights`]: PyTorch, safetensors and ONNX files, read as data: nothing in a file is ever executed.
 
+// A line that cannot be written must not end a program: `vision_base::console` prints.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod arch;

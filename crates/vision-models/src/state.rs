@@ -132,10 +132,13 @@ impl Path {
     }
 
     fn is_buffer(&self) -> bool {
-        self.0
-            .last()
-            .is_some_and(|(n, _)| n.starts_with("running_"))
+        self.0.last().is_some_and(|(n, _)| is_buffer(n))
     }
+}
+
+/// Whether this is the name of a buffer, which training does not optimize.
+fn is_buffer(name: &str) -> bool {
+    name.starts_with("running_")
 }
 
 #[derive(Default)]
@@ -200,6 +203,72 @@ impl ModuleVisitor for TensorVisitor {
 pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     let data = tensor.into_data().convert_dtype(DType::F32);
     data.try_to_vec().unwrap_or_default()
+}
+
+/// The buffers of a module, each flat: running statistics. The tensors share their memory with the module until
+/// one of the two changes.
+pub fn buffers(module: &impl Module) -> Vec<Tensor<1>> {
+    let mut visitor = Buffers::default();
+    module.visit(&mut visitor);
+    visitor.tensors
+}
+
+/// Puts buffers back that [`buffers`] took from a module of the same structure.
+pub fn restore_buffers<M: Module>(module: M, buffers: Vec<Tensor<1>>) -> M {
+    module.map(&mut Restore {
+        inside: Vec::new(),
+        buffers: buffers.into_iter(),
+    })
+}
+
+#[derive(Default)]
+struct Buffers {
+    /// Whether each of the modules that were entered is a buffer.
+    inside: Vec<bool>,
+    tensors: Vec<Tensor<1>>,
+}
+
+impl ModuleVisitor for Buffers {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.inside.push(is_buffer(name));
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.inside.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if self.inside.last() == Some(&true) {
+            let tensor = param.val();
+            let len: usize = tensor.dims().iter().product();
+            self.tensors.push(tensor.reshape([len]));
+        }
+    }
+}
+
+struct Restore {
+    inside: Vec<bool>,
+    buffers: std::vec::IntoIter<Tensor<1>>,
+}
+
+impl ModuleMapper for Restore {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.inside.push(is_buffer(name));
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.inside.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if self.inside.last() != Some(&true) {
+            return param;
+        }
+        match self.buffers.next() {
+            Some(buffer) => param.map(|old| buffer.reshape(old.dims())),
+            None => param,
+        }
+    }
 }
 
 struct Assign<'a> {

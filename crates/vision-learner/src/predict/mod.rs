@@ -70,8 +70,10 @@ impl Learner {
             let targets = batch.targets(self.data(), &logits.device())?;
             let losses = self.settings.loss.per_item(logits.clone(), targets)?;
             all.losses.extend(values(losses));
+            let probabilities = values(self.settings.loss.activation(logits));
+            let first = all.indices.len();
             all.probabilities
-                .extend(values(self.settings.loss.activation(logits)));
+                .extend(finite(probabilities, self.data().c(), first)?);
             all.indices.extend(batch.indices());
             Ok(())
         })?;
@@ -107,7 +109,11 @@ impl Learner {
         self.limits().check(&images)?;
         let logits = self.model.valid().forward(images);
         check_outputs(&logits, self.data())?;
-        let probabilities = values(self.settings.loss.activation(logits));
+        let probabilities = finite(
+            values(self.settings.loss.activation(logits)),
+            self.data().c(),
+            0,
+        )?;
         let classes = self.data().classes();
         Ok(Prediction::new(
             self.data().kind(),
@@ -135,5 +141,16 @@ impl Learner {
             each(&batch, logits)?;
         }
         Ok(())
+    }
+}
+
+/// Refuses outputs that are no numbers; `first` is the position of their first item.
+fn finite(outputs: Vec<f32>, columns: usize, first: usize) -> Result<Vec<f32>> {
+    match outputs.iter().position(|value| !value.is_finite()) {
+        None => Ok(outputs),
+        Some(at) => Err(Error::NotFinitePrediction {
+            item: first + at / columns.max(1),
+            found: outputs[at],
+        }),
     }
 }

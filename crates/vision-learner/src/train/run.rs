@@ -85,8 +85,18 @@ impl Run<'_> {
             // A key per batch, so that a run that stops and goes on draws the same masks.
             let key = mix(self.seed, epoch, ctx.state.num_batch as u64);
             self.dropout.rewind(key);
-            self.forward(ctx, None, &batch, &device)?;
-            self.train_batch(ctx, smooth)?;
+            // The forward pass moves the running statistics: a step that fails must not leave them moved.
+            let before = ctx.model.buffers();
+            let stepped = self
+                .forward(ctx, None, &batch, &device)
+                .and_then(|()| self.train_batch(ctx, smooth));
+            if let Err(error) = stepped {
+                ctx.state.let_go();
+                ctx.model.restore_buffers(before);
+                return Err(error);
+            }
+            drop(before);
+            self.each(ctx, |callback, ctx| callback.on_step_end(ctx))?;
             self.each(ctx, |callback, ctx| callback.on_batch_end(ctx))?;
             ctx.state.iteration += 1;
             ctx.state.num_batch += 1;
@@ -151,9 +161,16 @@ impl Run<'_> {
         }
         self.each(ctx, |callback, ctx| callback.on_backward_end(ctx))?;
         if let (Some(mut grads), false) = (ctx.state.grads.take(), ctx.state.skip_step) {
+            if !ctx.model.has_finite_gradients(&grads) {
+                return Err(Error::GradientNotFinite {
+                    epoch: ctx.state.epoch,
+                    batch: ctx.state.num_batch,
+                    lr: ctx.optimizer.lr(),
+                });
+            }
             ctx.model.step(ctx.optimizer, &mut grads);
         }
-        self.each(ctx, |callback, ctx| callback.on_step_end(ctx))
+        Ok(())
     }
 
     fn validate_epoch(&mut self, ctx: &mut Context<'_>) -> Result<()> {

@@ -47,6 +47,7 @@ mod onnx;
 mod pth;
 mod report;
 mod safetensors;
+mod seal;
 mod shards;
 
 use std::collections::BTreeSet;
@@ -55,8 +56,9 @@ use burn::module::Module;
 pub use contents::MAX_FILE_BYTES;
 pub use file::{Format, WeightsFile};
 pub use report::{LoadReport, Mismatch};
-pub use safetensors::write_safetensors;
 pub(crate) use safetensors::write_state_dict;
+pub use safetensors::{write_safetensors, write_sealed};
+pub use seal::{Seal, check_seal};
 
 use crate::layers::Sequential;
 use crate::{Result, state};

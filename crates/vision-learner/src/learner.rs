@@ -287,6 +287,7 @@ impl Learner {
             Some(optimizer) => optimizer,
             None => self.fresh_optimizer(),
         };
+        optimizer.check()?;
         for ((group, lr), wd) in optimizer.groups_mut().iter_mut().zip(&lrs).zip(&wds) {
             (group.lr, group.wd) = (*lr, *wd);
         }

@@ -12,7 +12,7 @@ use crate::metrics::Metric;
 use crate::predict::predictions::{Prediction, Predictions};
 use crate::train::batches::{AnyBatch, Batches};
 use crate::train::limits::check_outputs;
-use crate::train::run::{Scoring, scalar};
+use crate::train::run::{Scoring, batch_weight, scalar};
 use crate::{Error, Result};
 
 impl Learner {
@@ -41,8 +41,9 @@ impl Learner {
         let mut scoring = Scoring::new(metrics);
         self.infer(part, |batch, logits| {
             let targets = batch.targets(self.data(), &logits.device())?;
+            let weight = batch_weight(&*self.settings.loss, Some(targets.clone()), batch)?;
             let loss = scalar(&self.settings.loss.mean(logits.clone(), targets)?);
-            scoring.add(metrics, loss, logits, batch.labels());
+            scoring.add(metrics, loss, weight, logits, batch.labels());
             Ok(())
         })?;
         let (loss, values) = scoring.finish(metrics);

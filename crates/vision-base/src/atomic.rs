@@ -1,4 +1,4 @@
-//! Files that are whole or absent.
+//! Atomic file writes: a file is complete or absent.
 
 use std::fs::File;
 use std::io::{self, BufWriter, Write};
@@ -7,10 +7,10 @@ use std::path::Path;
 use crate::error::{IoError, io_error};
 use crate::paths::parent_of;
 
-/// Writes a file so that nobody ever sees half of it.
+/// Writes a file atomically: a reader sees the old file or the new one, never a part.
 ///
-/// The bytes go to a temporary file in the same folder, which takes the name when it is complete and on
-/// the disk. Until then, and after an error, a file of that name stays as it was.
+/// The bytes go to a temporary file in the same folder, which is synced and then renamed. Until
+/// then, and after an error, an existing file of that name is unchanged.
 ///
 /// # Errors
 ///
@@ -19,11 +19,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), IoError> {
     write_with(path, |out| out.write_all(bytes))
 }
 
-/// As [`write()`], of what `content` writes.
+/// Like [`write()`], with the bytes that `content` writes.
 ///
 /// # Errors
 ///
-/// As [`write()`], and what `content` returns.
+/// As [`write()`], or the error that `content` returns.
 pub fn write_with(
     path: &Path,
     content: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
@@ -31,7 +31,7 @@ pub fn write_with(
     let folder = parent_of(path);
     let mut builder = tempfile::Builder::new();
     builder.prefix(".vision-").suffix(".part");
-    // Temporary files are for their owner only; this one gets the rights that files get here.
+    // A temporary file is private to its owner; give this one the usual permissions.
     #[cfg(unix)]
     builder.permissions(std::os::unix::fs::PermissionsExt::from_mode(0o666));
     let temporary = builder
@@ -40,14 +40,16 @@ pub fn write_with(
     let mut out = BufWriter::with_capacity(1 << 20, temporary.as_file());
     content(&mut out)
         .and_then(|()| out.flush())
-        // Content before name: after a crash the name must not stand for an empty file.
+        // Sync the content before the rename: after a crash the name must not refer to an empty
+        // file.
         .and_then(|()| temporary.as_file().sync_all())
         .map_err(io_error("write", path))?;
     drop(out);
     temporary
         .persist(path)
         .map_err(|error| io_error("write", path)(error.error))?;
-    // The name itself is safe once its folder is. Not every system can do this, and the file is there.
+    // Sync the folder, so that the new name survives a crash. Not every system supports this, and
+    // the file is in place already.
     if cfg!(unix) {
         let _ = File::open(folder).and_then(|folder| folder.sync_all());
     }

@@ -1,13 +1,13 @@
-//! What the other crates share.
+//! Building blocks that all crates share.
 //!
 //! | module | |
 //! |---|---|
-//! | [`message`] | names and texts of the user's, made safe and short for messages |
-//! | [`atomic`] | files that are whole or absent |
-//! | [`paths`] | the files beside a file |
+//! | [`message`] | user-supplied names and texts, made safe and short for messages |
+//! | [`atomic`] | atomic file writes |
+//! | [`paths`] | sibling files and parent folders |
 //! | [`progress`] | progress reports of long work: [`Progress`](progress::Progress) |
-//! | [`workers`] | work on many items by several threads |
-//! | [`IoError`], [`OptionError`] | the two errors that every crate has |
+//! | [`workers`] | work on many items with several threads |
+//! | [`IoError`], [`OptionError`] | errors that all crates share |
 
 pub mod atomic;
 mod error;

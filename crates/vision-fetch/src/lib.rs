@@ -1,6 +1,8 @@
-//! Files from the network, whole and verified, and archives, safely extracted.
+//! Verified downloads and safe extraction of archives.
 //!
-//! * [`Download`] brings one file. * [`archive`] extracts a `.tgz`. * [`cache`] says where things are kept.
+//! * [`Download`] downloads one file.
+//! * [`archive`] extracts a `.tgz`.
+//! * [`cache`] gives the folders in which files are kept.
 
 pub mod archive;
 pub mod cache;

@@ -40,7 +40,7 @@ impl Mode {
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// What to time. Default: the three works on the network
+    /// What to time. Default: all three kinds of work on the network
     #[arg(long)]
     what: Option<What>,
     #[arg(long, default_value = "resnet18")]

@@ -1,4 +1,4 @@
-//! The modules of `vision_models::weights` that need no Burn.
+//! The modules of `vision_models::weights` that do not need Burn.
 
 #[path = "../../crates/vision-models/src/weights/atomic.rs"]
 mod atomic;

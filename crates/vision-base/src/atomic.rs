@@ -1,4 +1,4 @@
-//! Files that are whole or absent.
+//! Atomic file writes: a file is complete or absent.
 
 use std::fs::{self, File};
 use std::io::{self, BufWriter, Write};
@@ -12,10 +12,10 @@ use crate::paths::parent_of;
 /// The end of the name of a file that is being written.
 const SUFFIX: &str = ".part";
 
-/// Writes a file so that nobody ever sees half of it.
+/// Writes a file atomically: a reader sees the old file or the new one, never a part.
 ///
-/// The bytes go to a temporary file in the same folder, which takes the name when it is complete and on
-/// the disk. Until then, and after an error, a file of that name stays as it was.
+/// The bytes go to a temporary file in the same folder, which is synced and then renamed. Until
+/// then, and after an error, an existing file of that name is unchanged.
 ///
 /// A process that is killed leaves its temporary file behind. The next call for the same name clears it away, and
 /// leaves alone those of processes that are still writing, which hold a lock.
@@ -27,11 +27,11 @@ pub fn write(path: &Path, bytes: &[u8]) -> Result<(), IoError> {
     write_with(path, |out| out.write_all(bytes))
 }
 
-/// As [`write()`], of what `content` writes.
+/// Like [`write()`], with the bytes that `content` writes.
 ///
 /// # Errors
 ///
-/// As [`write()`], and what `content` returns.
+/// As [`write()`], or the error that `content` returns.
 pub fn write_with(
     path: &Path,
     content: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
@@ -43,14 +43,16 @@ pub fn write_with(
     let mut out = BufWriter::with_capacity(1 << 20, temporary.as_file());
     content(&mut out)
         .and_then(|()| out.flush())
-        // Content before name: after a crash the name must not stand for an empty file.
+        // Sync the content before the rename: after a crash the name must not refer to an empty
+        // file.
         .and_then(|()| temporary.as_file().sync_all())
         .map_err(io_error("write", path))?;
     drop(out);
     temporary
         .persist(path)
         .map_err(|error| io_error("write", path)(error.error))?;
-    // The name itself is safe once its folder is. Not every system can do this, and the file is there.
+    // Sync the folder, so that the new name survives a crash. Not every system supports this, and
+    // the file is in place already.
     if cfg!(unix) {
         let _ = File::open(folder).and_then(|folder| folder.sync_all());
     }

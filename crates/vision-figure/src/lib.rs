@@ -1,4 +1,4 @@
-//! Figures: images with titles, lines and text, saved as PNG or SVG.
+//! Figures: drawings with images, lines and text, saved as PNG or SVG.
 //!
 //! ```
 //! use image::RgbImage;
@@ -25,7 +25,7 @@ mod shape;
 mod svg;
 mod text;
 
-pub use crate::color::{BLACK, GREY, Rgb, WHITE};
+pub use crate::color::{BLACK, GRAY, Rgb, WHITE};
 pub use crate::error::{Error, Result};
 pub use crate::figure::Figure;
 pub use crate::font::{shorten, width};

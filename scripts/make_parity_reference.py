@@ -10,7 +10,7 @@ The fixture of vision-models' tests (torchvision's 17 were computed by the same 
 
     python3 scripts/make_parity_reference.py crates/vision-models/tests/fixtures/parity.json \\
         xresnet18 xresnet34 xresnet50 xresnet101 xresnet152 xresnet18_deep xresnet34_deep xresnet50_deep \\
-        --copy ../shared/parity/reference.json
+        --copy REFERENCE.json
 
 Every parameter and buffer is filled from its state-dict name (`fill`; in Rust: vision_models::parity::fill), and the
 input from the name "input". For each architecture the file holds

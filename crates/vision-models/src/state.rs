@@ -197,9 +197,10 @@ impl ModuleVisitor for TensorVisitor {
 }
 
 /// A tensor's values on the host, in row-major order.
+#[expect(clippy::expect_used, reason = "a default would be weights of nothing")]
 pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     let data = tensor.into_data().convert_dtype(DType::F32);
-    data.try_to_vec().unwrap_or_default()
+    data.try_to_vec().expect("data that was converted to f32")
 }
 
 struct Assign<'a> {

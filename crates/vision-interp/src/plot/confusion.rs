@@ -259,6 +259,7 @@ impl Layout {
     }
 
     /// One pixel for each cell: a million rectangles would be too much for an SVG viewer.
+    #[expect(clippy::expect_used, reason = "one pixel for each value")]
     fn heat_map(&self) -> RgbImage {
         let colour = |value: &f64| match value.is_nan() {
             true => UNKNOWN,
@@ -266,7 +267,7 @@ impl Layout {
         };
         let classes = self.values.len().isqrt() as u32;
         let pixels = self.values.iter().flat_map(colour).collect();
-        RgbImage::from_raw(classes, classes, pixels).unwrap_or_default()
+        RgbImage::from_raw(classes, classes, pixels).expect("values are a square")
     }
 
     /// The colour for a part of the largest value.

@@ -167,10 +167,11 @@ static ACCURACY: AtomicU8 = AtomicU8::new(Accuracy::Balanced as u8);
 
 /// How much of its accuracy a convolution gives for speed, for the whole process. At first
 /// [`Accuracy::Balanced`].
+#[expect(clippy::expect_used, reason = "only a variant is ever stored")]
 pub fn accuracy() -> Accuracy {
     let now = ACCURACY.load(Ordering::Relaxed);
     let mut all = [Accuracy::Direct, Accuracy::Balanced, Accuracy::Fast].into_iter();
-    all.find(|mode| *mode as u8 == now).unwrap_or_default()
+    all.find(|mode| *mode as u8 == now).expect("a variant")
 }
 
 /// Sets how much of its accuracy a convolution gives for speed, for the whole process.

@@ -1,14 +1,15 @@
 #!/usr/bin/env python3
 """Computes reference results of single layers with PyTorch: vision-models/tests/fixtures/layers.json.
 
-    pip install torch==2.11.0 torchvision==0.26.0 numpy
+    pip install torch==2.15.0 torchvision==0.29.2 numpy && pip install --no-deps fastai==1.0.61
     python3 scripts/make_layer_fixtures.py crates/vision-models/tests/fixtures/layers.json
 
-Inputs, parameters and cotangents are filled from their names (make_parity_reference.py), so the file contains only
-results, computed in float64: for each case the output, the gradients of sum(output * cotangent), and for batch norms the
-running statistics after two batches. `state` lists names and shapes of state dicts in torchvision's order.
+Inputs, parameters and cotangents are filled from their names (make_parity_reference.py), so the file holds results
+only, computed in float64: for each case the output, the gradients of sum(output * cotangent), and for batch norms the
+running statistics after two batches. `state` lists names and shapes of state dicts, in the order of torchvision's and
+fastai's own models.
 """
-import json, sys
+import importlib.util, json, pathlib, sys, types
 import torch, torchvision
 from torch import nn
 from make_parity_reference import fill, rounded
@@ -16,6 +17,7 @@ from make_parity_reference import fill, rounded
 
 # One of each family: the others differ only in repetitions.
 ARCHS = ["resnet18", "resnet50", "squeezenet1_1", "densenet121", "vgg13_bn", "alexnet", "mobilenet_v2"]
+XRESNETS = ["xresnet18", "xresnet50_deep"]
 
 
 def tensor(name, shape):
@@ -66,8 +68,27 @@ class ConcatPool(nn.Module):
         return torch.cat([nn.AdaptiveMaxPool2d(1)(x), nn.AdaptiveAvgPool2d(1)(x)], 1)
 
 
-def state(arch):
-    names = getattr(torchvision.models, arch)(weights=None).state_dict().items()
+class Module(nn.Module):
+    """fastai's: its constructor need not call PyTorch's."""
+
+    def __new__(cls, *args, **kwargs):
+        new = super().__new__(cls)
+        nn.Module.__init__(new)
+        return new
+
+
+def fastai_models():
+    """What fastai/vision/models/xresnet.py defines. The file alone: the package asks for a PyTorch of its time."""
+    folder = pathlib.Path(importlib.util.find_spec("fastai").submodule_search_locations[0])
+    source = (folder / "vision/models/xresnet.py").read_text().replace("from ...torch_core import Module", "")
+    models = sys.modules["xresnet"] = types.ModuleType("xresnet")
+    models.Module = Module
+    exec(source, vars(models))
+    return models
+
+
+def state(model):
+    names = model.state_dict().items()
     return [[name, list(value.shape)] for name, value in names if value.is_floating_point()]
 
 
@@ -93,7 +114,9 @@ def main():
         "concat_pool": plain("concat_pool", ConcatPool(), (2, 3, 4, 5), -2.0),
     }
     out = {"torch": torch.__version__, "torchvision": torchvision.__version__, "layers": layers,
-           "state": {arch: state(arch) for arch in ARCHS}}
+           "state": {arch: state(getattr(torchvision.models, arch)(weights=None)) for arch in ARCHS}}
+    models = fastai_models()
+    out["state"].update((arch, state(getattr(models, arch)())) for arch in XRESNETS)
     with open(sys.argv[1], "w") as file:
         json.dump(rounded(out), file, separators=(",", ":"))
         file.write("\n")

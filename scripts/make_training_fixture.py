@@ -1,14 +1,16 @@
 #!/usr/bin/env python3
 """What PyTorch gets when it trains as fastai v1 does: crates/vision-learner/tests/fixtures for whole training runs.
 
-    pip install torch==2.11.0 torchvision==0.26.0 numpy
+    pip install torch==2.15.0 torchvision==0.29.2 numpy
     python3 scripts/make_training_fixture.py crates/vision-learner/tests/fixtures/training.json
 
-Eight pictures of 32 x 32 px in two classes, one batch an epoch, so that order plays no part. The classifier is
+Eight images of 32 x 32 px in two classes, one batch an epoch, so that order plays no part. The classifier is
 torchvision's ResNet-18 cut at -2 under fastai's default head without dropout; each parameter and buffer is filled
 from its name by `fill` (make_parity_reference.py). Ten steps of one-cycle with decoupled weight decay and Adam
 (betas from the schedule and 0.99, eps 1e-8), computed in float64. Recorded per scenario: the loss of each step, the
-validation loss afterwards (eval mode, same pictures), and sum and L2 norm of every parameter and buffer.
+validation loss afterwards (eval mode, same images), and of every parameter and running statistic how far it moved
+(the L2 norm of its difference from the start) and `SAMPLES` of its values, at places chosen by a hash of its name.
+The same values before training stand beside the scenarios.
 """
 import json, math, sys
 import numpy as np
@@ -16,11 +18,11 @@ import torch, torchvision
 from torch import nn
 from make_parity_reference import fill, uniform
 
-N, SIZE, STEPS = 8, 32, 10
+N, SIZE, STEPS, SAMPLES = 8, 32, 10, 16
 
 
 def pixels():
-    """u8 pictures, as the Rust side writes them to PNG files: class = index % 2."""
+    """u8 images, as the Rust side writes them to PNG files: class = index % 2."""
     u = uniform("pictures", N * SIZE * SIZE * 3, 0)
     return np.floor((u + 1.0) * 127.999).astype(np.uint8).reshape(N, SIZE, SIZE, 3)
 
@@ -39,6 +41,17 @@ def model():
         if not k.endswith("num_batches_tracked"):
             v.copy_(torch.from_numpy(fill(k, tuple(v.shape), 0)))
     return m
+
+
+def tensors(m):
+    """Parameters and running statistics by name; the counter of batches is none."""
+    return {k: v.clone() for k, v in m.state_dict().items() if not k.endswith("num_batches_tracked")}
+
+
+def samples(name, tensor):
+    """`SAMPLES` values of a tensor: the same places for whoever knows its name and size."""
+    places = np.floor((uniform(name + " samples", SAMPLES) + 1) / 2 * tensor.numel()).astype(np.int64)
+    return tensor.reshape(-1)[torch.from_numpy(places)].tolist()
 
 
 def cosine(a, b, p):
@@ -64,6 +77,7 @@ def group_of(name):
 def run(frozen, tops, wd):
     torch.manual_seed(0)
     m = model()
+    start = tensors(m)
     x = torch.from_numpy(pixels()).permute(0, 3, 1, 2).double() / 255
     y = torch.arange(N) % 2
     bn = {n + "." + k for n, mod in m.named_modules() if isinstance(mod, (nn.BatchNorm1d, nn.BatchNorm2d))
@@ -94,15 +108,15 @@ def run(frozen, tops, wd):
     m.eval()
     with torch.no_grad():
         valid = nn.functional.cross_entropy(m(x), y).item()
-    tensors = {k: [v.sum().item(), v.norm().item()] for k, v in m.state_dict().items()
-               if not k.endswith("num_batches_tracked")}
-    return {"losses": losses, "valid_loss": valid, "tensors": tensors,
+    trained = {k: {"moved": (v - start[k]).norm().item(), "values": samples(k, v)} for k, v in tensors(m).items()}
+    return {"losses": losses, "valid_loss": valid, "tensors": trained,
             "trainable": sum(p.numel() for p in m.parameters() if p.requires_grad)}
 
 
 if __name__ == "__main__":
     out = {"torch": torch.__version__,
            "pixels": [int(v) for v in pixels().reshape(-1)[:16]],
+           "before": {k: samples(k, v) for k, v in tensors(model()).items()},
            "full": run(False, (1e-3, 1e-3, 1e-3), 0.01),
            "frozen": run(True, (1e-4, 1e-4, 1e-3), 0.01),
            "discriminative": run(False, (1e-5, 1e-4, 1e-3), 0.1)}

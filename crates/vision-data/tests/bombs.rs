@@ -2,10 +2,10 @@
 //! before they take memory. Alone in this file, since it measures the whole process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg(target_os = "linux")]
 
 use std::fs;
 use std::path::Path;
-use std::time::{Duration, Instant};
 
 use vision_data::{Error, Image, ImageError, ImageProblem, Limits};
 
@@ -15,39 +15,39 @@ const LIMITS: Limits = Limits {
     max_bytes: 16 << 20,
 };
 
-/// The most memory that this process has had so far, in bytes; none where the system does not say.
-fn peak_memory() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmHWM"))?;
-    Some(line.split_whitespace().nth(1)?.parse::<u64>().ok()? << 10)
+/// The most memory that this process has had so far, in bytes.
+fn peak_memory() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let mut lines = status.lines();
+    let line = lines.find(|line| line.starts_with("VmHWM")).unwrap();
+    line.split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse::<u64>()
+        .unwrap()
+        << 10
 }
 
 // One test, so that nothing else takes memory meanwhile.
 #[test]
-fn no_bomb_takes_more_memory_or_time_than_its_limits_allow() {
+fn no_bomb_takes_more_memory_than_its_limits_allow() {
     let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/bombs");
     let files: Vec<_> = fs::read_dir(folder)
         .unwrap()
         .map(|file| file.unwrap().path())
         .collect();
     assert_eq!(files.len(), 11);
-    if peak_memory().is_none() {
-        println!("this system does not say how much memory was taken: only time is looked at");
-    }
     for file in files {
         let bytes = fs::read(&file).unwrap();
         let name = file.file_name().unwrap().to_str().unwrap();
-        let (before, begin) = (peak_memory(), Instant::now());
+        let before = peak_memory();
         let result = Image::decode_within(&bytes, &LIMITS);
-        assert!(begin.elapsed() < Duration::from_secs(2), "{name}");
-        if let (Some(before), Some(after)) = (before, peak_memory()) {
-            // What the decoder was granted, and the copy as red, green and blue.
-            let grown = after - before;
-            assert!(
-                grown <= 2 * LIMITS.max_bytes + (8 << 20),
-                "{name}: {grown} bytes"
-            );
-        }
+        // What the decoder was granted, and the copy as red, green and blue.
+        let grown = peak_memory() - before;
+        assert!(
+            grown <= 2 * LIMITS.max_bytes + (8 << 20),
+            "{name}: {grown} bytes"
+        );
         match result {
             // Its own pixel is innocent.
             Ok(image) => assert_eq!((name, image.width()), ("text.png", 1)),

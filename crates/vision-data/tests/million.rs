@@ -2,23 +2,29 @@
 //! since it measures the whole process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
+#![cfg(target_os = "linux")]
 
 use std::fmt::Write as _;
 use std::fs;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use vision_data::ImageDataBunch;
 
-/// The bytes in memory now; none where the system does not say.
-fn resident() -> Option<u64> {
-    let status = fs::read_to_string("/proc/self/status").ok()?;
-    let line = status.lines().find(|line| line.starts_with("VmRSS:"))?;
-    let kilobytes: u64 = line.split_whitespace().nth(1)?.parse().ok()?;
-    Some(kilobytes * 1024)
+/// The bytes in memory now.
+fn resident() -> u64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap();
+    let mut lines = status.lines();
+    let line = lines.find(|line| line.starts_with("VmRSS:")).unwrap();
+    line.split_whitespace()
+        .nth(1)
+        .unwrap()
+        .parse::<u64>()
+        .unwrap()
+        << 10
 }
 
 #[test]
-fn two_million_rows_are_read_split_and_labelled_in_seconds() {
+fn two_million_rows_are_read_split_and_labelled_in_little_memory() {
     const ROWS: usize = 2_000_000;
     let folder = tempfile::tempdir().unwrap();
     let mut csv = "name,label\n".to_owned();
@@ -42,18 +48,15 @@ fn two_million_rows_are_read_split_and_labelled_in_seconds() {
         .build()
         .unwrap();
     let taken = begin.elapsed();
-    let bytes = resident()
-        .zip(before)
-        .map(|(after, before)| after.saturating_sub(before));
+    let bytes = resident().saturating_sub(before) / ROWS as u64;
     println!(
-        "{ROWS} rows: {:.2} s, {:?} bytes in memory for each afterwards",
-        taken.as_secs_f64(),
-        bytes.map(|bytes| bytes / ROWS as u64)
+        "{ROWS} rows: {:.2} s, {bytes} bytes in memory for each afterwards",
+        taken.as_secs_f64()
     );
     assert_eq!(data.train_ds().len() + data.valid_ds().len(), ROWS);
     assert_eq!((data.valid_ds().len(), data.c()), (400_000, 1000));
-    // Ten times what it takes on two cores.
-    assert!(taken < Duration::from_secs(30), "{taken:?}");
+    // A path of 26 characters and its class; time is printed, since no limit holds on a busy machine.
+    assert!(bytes < 256, "{bytes} bytes a row");
 
     let begin = Instant::now();
     let file = data.save("data.json").unwrap();
@@ -69,8 +72,4 @@ fn two_million_rows_are_read_split_and_labelled_in_seconds() {
     );
     assert_eq!(same.train_ds().paths(), data.train_ds().paths());
     assert_eq!(same.train_ds().labels(), data.train_ds().labels());
-    assert!(
-        saved + loaded < Duration::from_secs(40),
-        "{saved:?} {loaded:?}"
-    );
 }

@@ -34,8 +34,9 @@ fn advance(c: char, size: f32) -> f32 {
     font().h_advance_unscaled(glyph) / units() * size
 }
 
+#[expect(clippy::expect_used, reason = "the font is ours")]
 fn units() -> f32 {
-    font().units_per_em().unwrap_or(2048.0)
+    font().units_per_em().expect("DejaVu Sans has an em")
 }
 
 /// The text, or as much of its start as fits into `room` together with an ellipsis.
@@ -49,7 +50,7 @@ pub fn shorten(text: &str, size: f32, room: f32) -> String {
         used += advance(c, size);
         // A tolerance for rounding: the room is often the width of this very text.
         if used > room + 0.01 {
-            let start = text.get(..fits).unwrap_or_default().trim_end();
+            let start = text[..fits].trim_end();
             return format!("{start}{ELLIPSIS}");
         }
     }

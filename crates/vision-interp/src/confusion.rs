@@ -100,9 +100,7 @@ impl ConfusionMatrix {
                 });
             }
         }
-        if let Some(count) = self.counts.get_mut(actual * classes + predicted) {
-            *count += 1;
-        }
+        self.counts[actual * classes + predicted] += 1;
         Ok(())
     }
 

@@ -130,12 +130,7 @@ impl ClassificationInterpretation {
     fn ranked(&self, k: usize, largest: bool) -> Vec<usize> {
         let mut rows: Vec<usize> = (0..self.predictions.len()).collect();
         let loss = |row: &usize| {
-            let loss = self
-                .predictions
-                .losses
-                .get(*row)
-                .copied()
-                .unwrap_or(f32::NAN);
+            let loss = self.predictions.losses[*row];
             // The order of `total_cmp`, except that all NaN are equal, and so are both zeros.
             if loss.is_nan() { f32::NAN } else { loss + 0.0 }
         };
@@ -150,17 +145,18 @@ impl ClassificationInterpretation {
 
     fn values(&self, rows: Vec<usize>) -> (Vec<f32>, Vec<usize>) {
         let (losses, indices) = (&self.predictions.losses, &self.predictions.indices);
-        let pair = |row| Some((*losses.get(row)?, *indices.get(row)?));
-        rows.into_iter().filter_map(pair).unzip()
+        let pair = |row: usize| (losses[row], indices[row]);
+        rows.into_iter().map(pair).unzip()
     }
 
     /// The confusion matrix: actual classes (rows) against predicted classes (columns).
+    #[expect(clippy::expect_used, reason = "the constructor checked every class")]
     pub fn confusion_matrix(&self) -> ConfusionMatrix {
         let mut matrix = ConfusionMatrix::new(&self.classes);
         for (row, target) in self.actual.iter().enumerate() {
-            // Cannot fail: the targets were checked at the start, and a row has one column per
-            // class.
-            let _ = matrix.add(*target, self.predictions.predicted(row));
+            matrix
+                .add(*target, self.predictions.predicted(row))
+                .expect("targets are below, and a row has one column for each of, the classes");
         }
         matrix
     }
@@ -200,7 +196,7 @@ impl ClassificationInterpretation {
             .with_title(&config.title)
             .with_cell_size(config.cell_size);
         for row in self.ranked(config.k, config.largest) {
-            let item = self.predictions.indices.get(row).copied().unwrap_or(row);
+            let item = self.predictions.indices[row];
             let image = (self.images)(item).map_err(|source| Error::Image { item, source })?;
             grid = grid.with_caption(image, self.loss_title(row));
         }
@@ -208,24 +204,12 @@ impl ClassificationInterpretation {
     }
 
     fn loss_title(&self, row: usize) -> LossTitle {
-        let name = |class: Option<usize>| {
-            class
-                .and_then(|class| self.classes.get(class))
-                .cloned()
-                .unwrap_or_default()
-        };
-        let actual = self.actual.get(row).copied();
-        let probability = actual.and_then(|actual| self.predictions.row(row).get(actual).copied());
+        let actual = self.actual[row];
         LossTitle {
-            predicted: name(Some(self.predictions.predicted(row))),
-            actual: name(actual),
-            loss: self
-                .predictions
-                .losses
-                .get(row)
-                .copied()
-                .unwrap_or(f32::NAN),
-            probability: probability.unwrap_or(f32::NAN),
+            predicted: self.classes[self.predictions.predicted(row)].clone(),
+            actual: self.classes[actual].clone(),
+            loss: self.predictions.losses[row],
+            probability: self.predictions.row(row)[actual],
         }
     }
 

@@ -221,13 +221,13 @@ impl<T: Value> Deref for Buffer<T> {
     type Target = [T];
 
     fn deref(&self) -> &[T] {
-        self.values.get(..self.len).unwrap_or_default()
+        &self.values[..self.len]
     }
 }
 
 impl<T: Value> DerefMut for Buffer<T> {
     fn deref_mut(&mut self) -> &mut [T] {
-        self.values.get_mut(..self.len).unwrap_or_default()
+        &mut self.values[..self.len]
     }
 }
 

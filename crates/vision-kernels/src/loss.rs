@@ -68,7 +68,7 @@ impl CrossEntropy<'_> {
         };
         let targets = targets.iter().map(class).collect::<Result<Vec<_>, _>>()?;
         each_item(classes, logits, losses, dlogits, |item, logits, dlogits| {
-            self.item(targets.get(item).copied().unwrap_or(0), logits, dlogits)
+            self.item(targets[item], logits, dlogits)
         })
     }
 
@@ -80,17 +80,14 @@ impl CrossEntropy<'_> {
         for (c, logit) in logits.iter().enumerate() {
             let power = (logit - greatest).exp();
             sum += f64::from(power);
-            if let Some(dlogit) = dlogits.as_deref_mut().and_then(|d| d.get_mut(c)) {
-                *dlogit = power;
+            if let Some(dlogits) = dlogits.as_deref_mut() {
+                dlogits[c] = power;
             }
         }
-        let weight = |c: usize| {
-            let weight = self.weights.and_then(|weights| weights.get(c));
-            weight.map_or(1.0, |weight| f64::from(*weight))
-        };
+        let weight = |c: usize| self.weights.map_or(1.0, |weights| f64::from(weights[c]));
         let surprise = |logit: f32| sum.ln() + f64::from(greatest - logit);
         let own = (1.0 - self.smoothing) * weight(target);
-        let mut loss = own * surprise(logits.get(target).copied().unwrap_or(f32::NAN));
+        let mut loss = own * surprise(logits[target]);
         let share = self.smoothing / self.classes as f64;
         let mut total = own;
         if share > 0.0 {
@@ -139,17 +136,17 @@ pub fn binary_cross_entropy(
         losses,
         dlogits,
         |item, logits, mut dlogits| {
-            let targets = targets.get(item * columns..).unwrap_or_default();
+            let targets = &targets[item * columns..];
             let mut loss = 0.0;
             for (c, (&z, &y)) in logits.iter().zip(targets).enumerate() {
-                let weight = weights.and_then(|weights| weights.get(c).copied());
-                let positive = 1.0 + (weight.unwrap_or(1.0) - 1.0) * y;
+                let weight = weights.map_or(1.0, |weights| weights[c]);
+                let positive = 1.0 + (weight - 1.0) * y;
                 let power = (-z.abs()).exp();
                 let log_sigmoid = z.min(0.0) - power.ln_1p();
                 loss += f64::from((1.0 - y) * z - positive * log_sigmoid);
-                if let Some(dlogit) = dlogits.as_deref_mut().and_then(|d| d.get_mut(c)) {
+                if let Some(dlogits) = dlogits.as_deref_mut() {
                     let negative = if z < 0.0 { 1.0 } else { power } / (1.0 + power);
-                    *dlogit = (1.0 - y - positive * negative) / columns as f32;
+                    dlogits[c] = (1.0 - y - positive * negative) / columns as f32;
                 }
             }
             loss / columns as f64

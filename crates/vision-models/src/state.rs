@@ -200,9 +200,10 @@ impl ModuleVisitor for TensorVisitor {
 }
 
 /// Copies a tensor's values to the host, in row-major order.
+#[expect(clippy::expect_used, reason = "a default would be weights of nothing")]
 pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     let data = tensor.into_data().convert_dtype(DType::F32);
-    data.try_to_vec().unwrap_or_default()
+    data.try_to_vec().expect("data that was converted to f32")
 }
 
 /// The buffers of a module, each flat: running statistics. The tensors share their memory with the module until

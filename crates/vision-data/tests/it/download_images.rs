@@ -6,7 +6,7 @@ use std::net::TcpStream;
 use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{fs, thread};
 
 use support::{Server, nobody, quick, reply, reply_all};
@@ -255,7 +255,8 @@ fn a_server_that_trickles_is_given_up_after_the_time_for_one_attempt() {
             &[("Content-Length", "1000".to_owned())],
             b"",
         );
-        for _ in 0..100 {
+        // The whole would take 50 seconds, and then be an answer like another.
+        for _ in 0..1000 {
             if stream.write_all(b"x").is_err() {
                 return;
             }
@@ -266,17 +267,11 @@ fn a_server_that_trickles_is_given_up_after_the_time_for_one_attempt() {
     let options = quick()
         .with_retries(0)
         .with_total_timeout(Duration::from_millis(400));
-    let start = Instant::now();
     let config = config().with_options(options);
     let report = download_images([server.url("a.jpg")], folder.path(), &config).unwrap();
     assert!(
         reason(&report.images[0].outcome).contains("broke off"),
         "{report}"
-    );
-    assert!(
-        start.elapsed() < Duration::from_secs(4),
-        "{:?}",
-        start.elapsed()
     );
 }
 

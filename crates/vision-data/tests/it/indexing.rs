@@ -5,7 +5,7 @@
 use std::fs;
 use std::path::Path;
 use std::sync::{Arc, Mutex};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 
 use proptest::prelude::*;
 #[cfg(target_os = "linux")]
@@ -42,8 +42,16 @@ fn an_unreadable_folder_is_an_error_that_names_it_or_is_skipped_and_listed() {
     assert!(index(folder.path().join("nowhere"), &skip).is_err());
 }
 
+/// The processor's time that this thread has had: a busy machine does not lengthen it.
+#[cfg(target_os = "linux")]
+fn processor_time() -> Duration {
+    let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap();
+    Duration::from_nanos(text.split(' ').next().unwrap().parse().unwrap())
+}
+
+#[cfg(target_os = "linux")]
 #[test]
-fn a_thousand_folders_one_in_the_other_are_read_in_no_time() {
+fn a_thousand_folders_one_in_the_other_are_read_with_little_work() {
     let folder = tempfile::tempdir().unwrap();
     let mut deep = folder.path().to_owned();
     for _ in 0..1000 {
@@ -51,14 +59,11 @@ fn a_thousand_folders_one_in_the_other_are_read_in_no_time() {
         fs::create_dir(&deep).unwrap();
         fs::write(deep.join("1.png"), "").unwrap();
     }
-    let begin = Instant::now();
+    let before = processor_time();
     assert_eq!(image_files(folder.path()).unwrap().len(), 1000);
     // To resolve each path anew took twelve seconds.
-    assert!(
-        begin.elapsed() < Duration::from_secs(2),
-        "{:?}",
-        begin.elapsed()
-    );
+    let work = processor_time() - before;
+    assert!(work < Duration::from_secs(4), "{work:?}");
 }
 
 #[test]
@@ -126,6 +131,7 @@ fn a_data_bunch_skips_unreadable_folders_on_request_and_lists_them() {
         .collect();
     found.sort_unstable();
     ends.sort_unstable();
+    assert_eq!(found.len(), ends.len());
     assert!(
         found
             .iter()

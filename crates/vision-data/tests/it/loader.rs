@@ -8,13 +8,16 @@ use std::path::Path;
 use std::sync::OnceLock;
 
 use proptest::prelude::*;
+use vision_base::OptionError;
 use vision_data::datasets::synthetic;
 use vision_data::files::image_files;
 use vision_data::{
     BadImages, Batch, BatchTransform, DataError, DatasetType, Error, Image, ImageDataBunch,
-    ImageDataBunchBuilder, ImageError, Limits, ReadConfig, ResizeMethod, Split, Stats, Transform,
-    device, get_transforms,
+    ImageDataBunchBuilder, ImageError, ImageProblem, Limits, ReadConfig, ResizeMethod, Split,
+    Stats, Transform, device, get_transforms,
 };
+
+use crate::numbers::largest_difference;
 
 /// 46 training and 18 validation images of digits, drawn once for all tests of this file.
 fn digits() -> &'static Path {
@@ -181,7 +184,13 @@ fn limits_on_pixels_hold_for_a_data_set_too() {
     };
     let data = builder().reading(ReadConfig::new().with_limits(limits));
     let error = data.build().unwrap().one_batch(DatasetType::Valid);
-    assert!(error.unwrap_err().to_string().contains("28x28"));
+    assert_matches!(
+        error.unwrap_err(),
+        Error::Image(ImageError::Decode {
+            problem: ImageProblem::TooManyPixels { .. },
+            ..
+        })
+    );
 }
 
 #[test]
@@ -221,7 +230,9 @@ fn a_loader_says_how_long_it_was_waited_for() {
     assert!(loader.next().unwrap().is_ok());
     let (waited, passed) = (loader.waited(), begin.elapsed());
     // All the work was done while it was waited for.
-    assert!(!waited.is_zero() && waited <= passed && waited > passed / 2);
+    assert!(!waited.is_zero() && waited <= passed);
+    assert!(loader.next().unwrap().is_ok());
+    assert!(loader.waited() > waited && loader.waited() <= begin.elapsed());
 }
 
 #[test]
@@ -314,6 +325,7 @@ fn a_batch_becomes_a_tensor_divided_by_255_and_normalised_on_the_device() {
     assert_eq!(normal.dims(), [8, 3, 28, 28]);
     let values: Vec<f32> = normal.clone().into_data().try_to_vec().unwrap();
     let image = data.train_ds().image(batch.indices[0]).unwrap();
+    assert_eq!(values.len(), plain.len());
     for (i, (value, plain)) in values.iter().zip(&plain).enumerate() {
         let channel = i / 784 % 3;
         let expected = (plain - stats.mean[channel]) / stats.std[channel];
@@ -328,7 +340,8 @@ fn a_batch_becomes_a_tensor_divided_by_255_and_normalised_on_the_device() {
         .into_data()
         .try_to_vec()
         .unwrap();
-    assert!(back.iter().zip(&plain).all(|(a, b)| (a - b).abs() < 1e-6));
+    let plain: Vec<f64> = plain.into_iter().map(f64::from).collect();
+    assert!(largest_difference(&back, &plain) < 1e-6);
     let targets: Vec<i64> = batch
         .targets(device)
         .unwrap()
@@ -392,15 +405,14 @@ fn an_image_to_predict_is_made_smaller_as_those_to_validate_are() {
             let image = Image::open(path).unwrap();
             assert_eq!(data.prepare(&image).unwrap().into_data(), expected);
         }
-        let error = data.with_size(21).unwrap_err().to_string();
-        assert!(error.contains("presize") && error.contains("20"), "{error}");
+        assert_matches!(
+            data.with_size(21).unwrap_err(),
+            Error::Option(OptionError { option: "presize", found, .. }) if found.contains("20")
+        );
     }
-    let error = build(ReadConfig::new().with_presize(15))
-        .unwrap_err()
-        .to_string();
-    assert!(
-        error.contains("presize") && error.contains("15 for a side of 16"),
-        "{error}"
+    assert_matches!(
+        build(ReadConfig::new().with_presize(15)).unwrap_err(),
+        Error::Option(OptionError { option: "presize", found, .. }) if found.contains("15")
     );
 }
 
@@ -443,10 +455,7 @@ fn a_bad_image_ends_the_epoch_with_its_path() {
         let batches: Vec<_> = loader.by_ref().collect();
         assert_eq!(batches.len(), 4, "three good ones and the error");
         let error = batches[3].as_ref().unwrap_err();
-        assert!(
-            error.to_string().contains(files[0].to_str().unwrap()),
-            "{error}"
-        );
+        assert_matches!(error, Error::Image(ImageError::Decode { path, .. }) if *path == files[0]);
         assert!(loader.next().is_none());
     }
 }

@@ -2,6 +2,16 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+/// Asserts that an error is of a variant and has fields; shows all of them if not.
+macro_rules! assert_matches {
+    ($value:expr, $pattern:pat $(if $guard:expr)? $(,)?) => {
+        match &$value {
+            $pattern $(if $guard)? => {}
+            other => panic!("{other:?} is not {}", stringify!($pattern $(if $guard)?)),
+        }
+    };
+}
+
 mod balance;
 mod describe;
 mod doctor;
@@ -12,6 +22,7 @@ mod images;
 mod indexing;
 mod labels;
 mod loader;
+mod numbers;
 mod resize;
 mod saved;
 mod splits;

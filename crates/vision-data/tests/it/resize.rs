@@ -14,6 +14,8 @@ use vision_data::{
     Transform, TransformConfig, Transforms, get_transforms,
 };
 
+use crate::numbers::largest_difference;
+
 fn builder() -> ImageDataBunchBuilder<FromClasses> {
     ImageDataBunch::single_from_classes("nowhere", ["a", "b"])
 }
@@ -96,11 +98,7 @@ fn fixed_transforms_give_the_pixels_that_pytorch_computes() {
             .collect();
         assert_eq!(shape[1..], wanted_shape, "{case}");
         let expected = numbers(&case["expected"]);
-        let worst = found
-            .iter()
-            .zip(&expected)
-            .map(|(a, b)| (f64::from(*a) - b).abs())
-            .fold(0.0, f64::max);
+        let worst = largest_difference(&found, &expected);
         assert!(worst < 2e-5, "off by {worst}: {case}");
     }
 }

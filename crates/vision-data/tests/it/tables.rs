@@ -5,6 +5,7 @@
 use std::fs;
 
 use proptest::prelude::*;
+use vision_base::IoError;
 use vision_data::{
     CsvOptions, DataError, Error, FileColumn, FilesError, ImageDataBunch, ImageList, LabelOptions,
     Table, TableError, TargetKind,
@@ -32,10 +33,35 @@ fn rows(table: &Table) -> Vec<Vec<Option<&str>>> {
         .collect()
 }
 
-fn says(error: &Error, parts: &[&str]) {
-    let message = error.to_string();
-    for part in parts {
-        assert!(message.contains(part), "{part:?} is missing in: {message}");
+/// A CSV file is refused at this line.
+#[track_caller]
+fn refused_at(line: u64, error: &Error) {
+    match error {
+        Error::Table(TableError::Csv { path, line: at, .. }) => {
+            assert!(path.ends_with("labels.csv") && *at == line, "{error:?}");
+        }
+        other => panic!("{other:?}"),
+    }
+}
+
+/// The cell of a row, from 0, that stands on a line of the file cannot be used.
+#[track_caller]
+fn bad_cell(row: usize, line: u64, column: &str, error: &Error) {
+    match error {
+        Error::Table(TableError::BadCell {
+            place,
+            row: at,
+            column: named,
+            ..
+        }) => {
+            let line = format!("line {line} of ");
+            assert!(
+                place.contains(&line) && place.contains("labels.csv"),
+                "{error:?}"
+            );
+            assert_eq!((*at, named.as_str()), (row, column), "{error:?}");
+        }
+        other => panic!("{other:?}"),
     }
 }
 
@@ -83,15 +109,16 @@ fn what_pandas_takes_for_no_value_is_none_unless_said_otherwise() {
 #[test]
 fn a_ragged_row_is_named_by_its_line() {
     for (text, line, found) in [
-        ("name,label\na,x\nb,y,z\nc,x\n", "line 3", "found 3"),
-        ("name,label\n\"a\nb\",x\n\nc\n", "line 5", "found 1"),
+        ("name,label\na,x\nb,y,z\nc,x\n", 3, "found 3"),
+        ("name,label\n\"a\nb\",x\n\nc\n", 5, "found 1"),
     ] {
         let error = read(text).unwrap_err();
-        assert!(
-            matches!(error, Error::Table(TableError::Csv { .. })),
-            "{error}"
-        );
-        says(&error, &["labels.csv", line, "expected 2 cells", found]);
+        refused_at(line, &error);
+        // The message says where, what was expected and what was found.
+        let message = error.to_string();
+        for part in ["labels.csv", &format!("line {line}"), "2 cells", found] {
+            assert!(message.contains(part), "{part:?} is missing in: {message}");
+        }
     }
 }
 
@@ -99,26 +126,29 @@ fn a_ragged_row_is_named_by_its_line() {
 fn another_encoding_is_named_by_its_line_with_the_remedy() {
     // "café" in Latin-1.
     let error = read(b"name,label\na,x\nb,caf\xe9\n").unwrap_err();
-    says(&error, &["line 3", "UTF-8"]);
+    refused_at(3, &error);
+    assert!(error.to_string().contains("UTF-8"), "{error}");
     // UTF-16 with its byte order mark.
     let utf16: Vec<u8> = std::iter::once(0xfeff)
         .chain("name,label\na,x\n".encode_utf16())
         .flat_map(u16::to_le_bytes)
         .collect();
-    says(&read(utf16).unwrap_err(), &["UTF-8"]);
+    refused_at(1, &read(utf16).unwrap_err());
     // And without, which is UTF-8 with zeros in it.
     let utf16: Vec<u8> = "name,label\na,x\n"
         .encode_utf16()
         .flat_map(u16::to_le_bytes)
         .collect();
-    says(&read(utf16).unwrap_err(), &["line 1", "UTF-16"]);
+    let error = read(utf16).unwrap_err();
+    refused_at(1, &error);
+    assert!(error.to_string().contains("UTF-16"), "{error}");
 }
 
 #[cfg(unix)]
 #[test]
 fn what_never_ends_is_no_table() {
     let error = Table::read_csv("/dev/zero", &CsvOptions::new()).unwrap_err();
-    says(&error, &["/dev/zero", "regular file"]);
+    assert_matches!(error, Error::Io(IoError { path, .. }) if path.ends_with("zero"));
 }
 
 #[test]
@@ -128,21 +158,22 @@ fn lines_may_end_in_every_way_and_are_counted() {
         let table = read(text.as_bytes()).unwrap();
         assert_eq!((table.len(), table.columns().len()), (3, 2), "{end:?}");
         let error = read(format!("{text}{end}d").as_bytes()).unwrap_err();
-        says(&error, &["line 7", "expected 2 cells"]);
+        refused_at(7, &error);
     }
 }
 
 #[test]
 fn a_quote_that_is_not_closed_does_not_swallow_the_rest() {
     let error = read("name,label\na,x\nb,\"y\nc,z\nd,x\n").unwrap_err();
-    says(&error, &["line 3", "quote"]);
+    refused_at(3, &error);
+    assert!(error.to_string().contains("quote"), "{error}");
     // Nor its own line end, on the last line.
     for text in [
         "name,label\na,x\nb,\"y\n",
         "name,label\na,x\nb,\"y",
         "name,label\na,x\nb,\"y\"\"\n",
     ] {
-        says(&read(text).unwrap_err(), &["line 3", "quote"]);
+        refused_at(3, &read(text).unwrap_err());
     }
     for text in [
         "name,label\nb,\"y\"\"\"",
@@ -166,7 +197,7 @@ fn an_empty_file_and_one_with_a_header_alone_are_errors() {
         );
     }
     let error = Table::read_csv("/nowhere/labels.csv", &CsvOptions::new()).unwrap_err();
-    says(&error, &["/nowhere/labels.csv"]);
+    assert_matches!(error, Error::Io(IoError { path, .. }) if path.ends_with("labels.csv"));
 }
 
 #[test]
@@ -205,14 +236,11 @@ fn files_that_are_not_there_are_counted_and_the_first_is_named_with_its_line() {
         ImageList::from_csv(folder.path(), "labels.csv", &CsvOptions::new(), &files)
     };
     let error = build(files.clone()).unwrap_err();
-    assert!(
-        matches!(
-            error,
-            Error::Files(FilesError::MissingFiles { count: 2, .. })
-        ),
-        "{error}"
+    assert_matches!(
+        error,
+        Error::Files(FilesError::MissingFiles { count: 2, first, named_by })
+            if first.ends_with("img/3.jpg") && named_by.contains("line 5 of")
     );
-    says(&error, &["img/3.jpg", "line 5 of", "suffix"]);
     assert_eq!(build(files.with_check(false)).unwrap().len(), 4);
 }
 
@@ -220,20 +248,16 @@ fn files_that_are_not_there_are_counted_and_the_first_is_named_with_its_line() {
 fn a_cell_without_a_value_is_named_by_line_and_column() {
     let folder = set("name,label\n1,a\n2,b\n3,\n4,b\n", &["1", "2", "3", "4"]);
     let build = || ImageDataBunch::from_csv(folder.path()).valid_pct(0.0);
-    says(
-        &build().build().unwrap_err(),
-        &["line 4", "\"label\"", "a value", "nothing"],
-    );
+    bad_cell(2, 4, "label", &build().build().unwrap_err());
 
     let folder = set("name,label\n1,a\n2,NA\n,b\n", &["1", "2"]);
     let build = || ImageDataBunch::from_csv(folder.path()).valid_pct(0.0);
-    says(&build().build().unwrap_err(), &["line 4", "\"name\""]);
+    bad_cell(2, 4, "name", &build().build().unwrap_err());
     let folder = set("name,label\n1,a\n2,NA\n", &["1", "2"]);
     let build = || ImageDataBunch::from_csv(folder.path()).valid_pct(0.0);
-    says(
-        &build().build().unwrap_err(),
-        &["line 3", "\"NA\", which stands for no value"],
-    );
+    let error = build().build().unwrap_err();
+    bad_cell(1, 3, "label", &error);
+    assert_matches!(error, Error::Table(TableError::BadCell { found, .. }) if found.contains("\"NA\""));
     let build = build().csv_options(CsvOptions::new().with_missing([""]));
     assert_eq!(build.build().unwrap().classes(), ["NA", "a"]);
 }
@@ -242,14 +266,19 @@ fn a_cell_without_a_value_is_named_by_line_and_column() {
 fn a_column_that_is_not_there_is_named_with_those_that_are() {
     let folder = set("name,label\n1,a\n2,b\n", &["1", "2"]);
     let build = || ImageDataBunch::from_csv(folder.path()).valid_pct(0.0);
-    says(
-        &build().label_col("tags").build().unwrap_err(),
-        &["\"tags\"", "name, label"],
-    );
-    says(
-        &build().fn_col(9).build().unwrap_err(),
-        &["number 9", "name, label"],
-    );
+    for (error, asked) in [
+        (
+            build().label_col("tags").build().unwrap_err(),
+            "tags".into(),
+        ),
+        (build().fn_col(9).build().unwrap_err(), 9.into()),
+    ] {
+        assert_matches!(
+            error,
+            Error::Table(TableError::NoSuchColumn { column, known, .. })
+                if *column == asked && known == &["name", "label"]
+        );
+    }
     let data = build().fn_col("name").label_col("label").build().unwrap();
     assert_eq!(data.classes(), ["a", "b"]);
 }
@@ -293,7 +322,7 @@ fn a_number_among_words_is_a_class_and_a_word_among_numbers_is_not_passed_over()
         ["10", "2", "x"]
     );
     let error = build(LabelOptions::new().with_kind(TargetKind::Float)).unwrap_err();
-    says(&error, &["line 4", "a number", "\"x\""]);
+    bad_cell(2, 4, "label", &error);
 }
 
 /// The error of a set whose files are not looked for.
@@ -313,49 +342,39 @@ fn refused(csv: &str, delimiter: Option<&str>) -> Error {
 
 #[test]
 fn a_quote_that_is_closed_rows_later_is_named_by_the_line_of_its_cell() {
-    for (csv, delimiter, parts) in [
+    for (csv, delimiter, (row, line, column)) in [
         (
             "name,label\n1,a\n2,\"b\n3,a\n4,b\"\n5,a\n",
             None,
-            ["line 3 of", "\"label\""],
+            (1, 3, "label"),
         ),
         // What follows the second quote is part of the cell.
         (
             "name,label\n1,a\n2,\"b\r\n3,\"a\n5,b\n",
             None,
-            ["line 3 of", "\"label\""],
+            (1, 3, "label"),
         ),
         (
             "name,label\n1,a\n2,\"b;c\n3,a\n4,b\"\n",
             Some(";"),
-            ["line 3 of", "\"label\""],
+            (1, 3, "label"),
         ),
-        (
-            "name,label\n1,a\n\"2,b\n3\",a\n4,b\n",
-            None,
-            ["line 3 of", "\"name\""],
-        ),
+        ("name,label\n1,a\n\"2,b\n3\",a\n4,b\n", None, (1, 3, "name")),
         // A note may have several lines: the label begins on the second of them.
         (
             "note,name,label\nx,1,a\n\"y\nz\",2,\"b\nx,3,a\nx,4,b\"\n",
             None,
-            ["line 4 of", "\"label\""],
+            (1, 4, "label"),
         ),
     ] {
         let error = refused(csv, delimiter);
-        assert!(
-            matches!(error, Error::Table(TableError::BadCell { .. })),
-            "{csv:?}: {error}"
-        );
-        says(&error, &parts);
-        says(
-            &error,
-            &["a quote (\") is probably opened there by mistake"],
-        );
+        bad_cell(row, line, column, &error);
+        assert!(error.to_string().contains("quote"), "{csv:?}: {error}");
     }
     let folder = set("name,\"label\n1,a\n2,b\"\n3,a\n4,b\n", &["3", "4"]);
     let error = ImageDataBunch::from_csv(folder.path()).build().unwrap_err();
-    says(&error, &["line 1:", "name of a column", "a quote (\")"]);
+    refused_at(1, &error);
+    assert!(error.to_string().contains("quote"), "{error}");
     // Where nobody looks for labels or names, a cell may have lines.
     let folder = set("name,label,note\n1,a,\"x\ny\"\n2,b,z\n", &["1", "2"]);
     let data = ImageDataBunch::from_csv(folder.path())
@@ -368,44 +387,47 @@ fn a_quote_that_is_closed_rows_later_is_named_by_the_line_of_its_cell() {
 #[test]
 fn a_wrong_delimiter_is_named_before_any_file_is_looked_for() {
     for (between, named) in [(";", "';'"), ("\t", "'\\t'"), ("|", "'|'")] {
-        let hint = format!("the columns seem to be separated by {named}: `.delimiter(b{named})`");
+        let call = format!("`.delimiter(b{named})`");
         let lines = [["name", "label"], ["1", "a"], ["2", "b"]].map(|line| line.join(between));
         let folder = set(&lines.join("\n"), &["1", "2"]);
         let data = || ImageDataBunch::from_csv(folder.path()).valid_pct(0.0);
         for data in [data(), data().label_col("label"), data().header(false)] {
             let error = data.build().unwrap_err();
-            assert!(
-                matches!(error, Error::Table(TableError::NoSuchColumn { .. })),
-                "{error}"
+            assert_matches!(
+                error,
+                Error::Table(TableError::NoSuchColumn { hint, .. }) if hint.contains(&call)
             );
-            says(&error, &[&hint]);
         }
         data().delimiter(between.as_bytes()[0]).build().unwrap();
         // The data block looks for the files first.
         let (options, column) = (CsvOptions::new(), FileColumn::default());
         let error = ImageList::from_csv(folder.path(), "labels.csv", &options, &column);
-        says(&error.unwrap_err(), &["are not there", &hint]);
+        assert_matches!(
+            error.unwrap_err(),
+            Error::Files(FilesError::MissingFiles { named_by, .. }) if named_by.contains(&call)
+        );
     }
     // Where one label holds a comma as well, the rows are uneven.
-    says(
-        &read("name;label\n1;a\n2;b, c\n").unwrap_err(),
-        &["line 3", "`.delimiter(b';')`"],
-    );
+    let error = read("name;label\n1;a\n2;b, c\n").unwrap_err();
+    refused_at(3, &error);
+    assert!(error.to_string().contains("`.delimiter(b';')`"), "{error}");
     // A table of one column has no other.
     let error = Table::from_rows(["a;b"], [["1;2"]])
         .unwrap()
         .cell(0, &1.into())
         .unwrap_err();
-    assert!(!error.to_string().contains("separated"), "{error}");
+    assert_matches!(error, Error::Table(TableError::NoSuchColumn { hint, .. }) if hint.is_empty());
 }
 
 #[test]
 fn what_stands_for_no_value_may_be_a_name_and_the_message_says_how() {
     let folder = set("name,label\n1,a\n2,None\n", &["1", "2"]);
     let build = || ImageDataBunch::from_csv(folder.path()).valid_pct(0.0);
-    let options = ["`.missing([\"\"])`", "CsvOptions::with_missing"];
-    says(&build().build().unwrap_err(), &options);
-    says(&build().label_delim(";").build().unwrap_err(), &options);
+    for data in [build(), build().label_delim(";")] {
+        let error = data.build().unwrap_err();
+        bad_cell(1, 3, "label", &error);
+        assert!(error.to_string().contains("`.missing([\"\"])`"), "{error}");
+    }
     for data in [build(), build().label_delim(";")] {
         assert_eq!(data.missing([""]).build().unwrap().classes(), ["None", "a"]);
     }
@@ -422,13 +444,10 @@ fn of_two_columns_with_one_name_none_is_taken_silently() {
     let folder = set("name,label,x,label\n1,a,q,c\n2,b,q,d\n", &["1", "2"]);
     let build = || ImageDataBunch::from_csv(folder.path()).valid_pct(0.0);
     let error = build().label_col("label").build().unwrap_err();
-    says(
-        &error,
-        &[
-            "2 columns called \"label\"",
-            "positions 1, 3",
-            "`.label_col(3)`",
-        ],
+    assert_matches!(
+        error,
+        Error::Table(TableError::ColumnTwice { column, positions, .. })
+            if column == "label" && positions == &[1, 3]
     );
     assert_eq!(build().label_col(3).build().unwrap().classes(), ["c", "d"]);
     let table = Table::from_rows(["a", "a"], [["1", "2"]]).unwrap();
@@ -446,10 +465,8 @@ fn a_list_without_a_header_does_not_lose_its_first_item() {
         data.folder("img").suffix(".jpg")
     };
     let error = build().build().unwrap_err();
-    says(
-        &error,
-        &["labels.csv, line 1:", "img/1.jpg", "`.header(false)`"],
-    );
+    refused_at(1, &error);
+    assert!(error.to_string().contains("`.header(false)`"), "{error}");
     assert_eq!(build().header(false).build().unwrap().train_ds().len(), 3);
     // Somebody who gives it by name knows that it is a header.
     assert_eq!(build().fn_col("1").build().unwrap().train_ds().len(), 2);
@@ -472,11 +489,14 @@ fn a_long_cell_or_header_is_not_printed_as_a_whole() {
     for error in errors {
         let message = error.to_string();
         assert!(message.len() < 1500, "{} bytes", message.len());
-        says(&error, &["xxx", "… (100"]);
+        assert!(
+            message.contains("xxx") && message.contains("… (100"),
+            "{message}"
+        );
     }
     let names: Vec<String> = (0..1000).map(|i| format!("c{i}")).collect();
     let error = Table::new(names).cell(0, &"z".into()).unwrap_err();
-    says(&error, &["c9 and 990 more"]);
+    assert!(error.to_string().contains("c9 and 990 more"), "{error}");
 }
 
 #[test]
@@ -564,14 +584,9 @@ fn a_label_on_several_lines_is_refused_before_the_split_unless_lines_are_between
     };
     // Of four rows a quote has left two, too few to split in this way.
     let swallowed = "name,label\na,\"x\nb,y\nc,x\"\nd,y\n";
-    says(
-        &build(swallowed, None).unwrap_err(),
-        &["line 2", "label", "on one line"],
-    );
-    says(
-        &build(swallowed, Some(";")).unwrap_err(),
-        &["line 2", "on one line"],
-    );
+    for delimiter in [None, Some(";")] {
+        bad_cell(0, 2, "label", &build(swallowed, delimiter).unwrap_err());
+    }
     let lines = "name,label\na,\"x\ny\"\nb,y\nc,x\nd,\"x\ny\"\n";
     let data = build(lines, Some("\n")).unwrap();
     assert_eq!(

@@ -16,6 +16,8 @@ use vision_data::{
     get_transforms,
 };
 
+use crate::numbers::largest_difference;
+
 fn pipeline(transforms: &[Transform]) -> Pipeline {
     Pipeline::new(transforms, Resizing::default()).unwrap()
 }
@@ -200,10 +202,10 @@ fn moves_of_pixels_give_what_grid_sample_computes_for_images_and_for_masks() {
             let draw = pipeline.draw(0, 0, index);
             let (height, width, found) = pixels(&pipeline, &image, &draw);
             assert_eq!([3.0, height as f64, width as f64], shape[..], "{case}");
-            let off = |(a, b): (&f32, &f64)| (f64::from(*a) - b).abs();
-            let worst = found.iter().zip(&expected).map(off).fold(0.0, f64::max);
+            let worst = largest_difference(&found, &expected);
             let moved = pipeline.mask(&mask, &draw);
             assert_eq!([height, width], [moved.height(), moved.width()]);
+            assert_eq!(moved.labels().len(), expected_mask.len());
             let same = moved.labels().iter().zip(&expected_mask);
             // -1 is halfway between two pixels.
             let wrong = same
@@ -411,11 +413,12 @@ fn a_mask_goes_through_the_same_draw_as_its_image() {
                 assert_eq!((height, width), (moved.height(), moved.width()));
                 assert!(moved.labels().iter().all(|&label| label < 2));
                 // Away from the edge of the disc, where sampling blurs, they say the same.
-                let differ = planes[..height * width]
+                let agree = planes[..height * width]
                     .iter()
                     .zip(moved.labels())
-                    .filter(|(value, label)| (**value - f32::from(**label)).abs() > 0.75)
+                    .filter(|(value, label)| (**value - f32::from(**label)).abs() <= 0.75)
                     .count();
+                let differ = height * width - agree;
                 assert!(
                     differ * 100 < height * width,
                     "{differ} pixels: {transforms:?}"

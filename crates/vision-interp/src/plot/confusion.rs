@@ -261,6 +261,7 @@ impl Layout {
     }
 
     /// One pixel per cell: a million rectangles would be too much for an SVG viewer.
+    #[expect(clippy::expect_used, reason = "one pixel for each value")]
     fn heat_map(&self) -> RgbImage {
         let color = |value: &f64| match value.is_nan() {
             true => UNKNOWN,
@@ -268,7 +269,7 @@ impl Layout {
         };
         let classes = self.values.len().isqrt() as u32;
         let pixels = self.values.iter().flat_map(color).collect();
-        RgbImage::from_raw(classes, classes, pixels).unwrap_or_default()
+        RgbImage::from_raw(classes, classes, pixels).expect("values are a square")
     }
 
     /// The color for a fraction of the largest value.

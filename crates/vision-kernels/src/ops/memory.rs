@@ -17,9 +17,9 @@ impl Values {
         Self(tensor.to_contiguous())
     }
 
+    #[expect(clippy::expect_used, reason = "asked before any kernel was chosen")]
     pub(super) fn slice(&self) -> &[f32] {
-        // Contiguous and f32, as was checked before a kernel was chosen.
-        self.0.as_slice().unwrap_or_default()
+        self.0.as_slice().expect("contiguous f32")
     }
 
     pub(super) fn into_tensor(self) -> FlexTensor {

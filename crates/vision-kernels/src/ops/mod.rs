@@ -168,10 +168,11 @@ pub struct Normalized {
 static ACCURACY: AtomicU8 = AtomicU8::new(Accuracy::Balanced as u8);
 
 /// The accuracy of convolutions, for the whole process. Default: [`Accuracy::Balanced`].
+#[expect(clippy::expect_used, reason = "only a variant is ever stored")]
 pub fn accuracy() -> Accuracy {
     let now = ACCURACY.load(Ordering::Relaxed);
     let mut all = [Accuracy::Direct, Accuracy::Balanced, Accuracy::Fast].into_iter();
-    all.find(|mode| *mode as u8 == now).unwrap_or_default()
+    all.find(|mode| *mode as u8 == now).expect("a variant")
 }
 
 /// Sets the accuracy of convolutions, for the whole process.

@@ -13,8 +13,11 @@ fn errors(exact: &Reference, found: &[f32]) -> (f64, f64) {
     let largest = exact.sum.iter().fold(0.0, |m: f64, y| m.max(y.abs()));
     let mut most: f64 = 0.0;
     let mut squares = 0.0;
+    assert_eq!(exact.sum.len(), found.len());
     for (exact, found) in exact.sum.iter().zip(found) {
         let error = (exact - f64::from(*found)).abs() / largest;
+        // `f64::max` would drop NaN.
+        assert!(error.is_finite(), "{found}, exactly {exact}");
         most = most.max(error);
         squares += error * error;
     }

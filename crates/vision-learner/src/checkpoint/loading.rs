@@ -68,7 +68,7 @@ pub(crate) fn compare(file: &WeightsFile, entries: &[Entry], zeroed: &[String]) 
 
 /// Zeros for the biases of a head in a file that has none at all, where the layer's weight is there and fits.
 pub(crate) fn absent_biases(file: &WeightsFile, entries: &[Entry]) -> HashMap<String, Vec<f32>> {
-    let weight = |bias: &Entry| format!("{}weight", bias.name.strip_suffix("bias").unwrap_or(""));
+    let weight = |bias: &Entry| bias.name.replace(".bias", ".weight");
     let biases = || {
         let linear = entries.iter().filter(|e| e.owner == "Linear");
         linear.filter(|e| e.name.starts_with("1.") && e.name.ends_with(".bias"))

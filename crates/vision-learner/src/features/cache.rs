@@ -8,7 +8,7 @@ use burn::tensor::Tensor;
 use sha2::{Digest, Sha256};
 use vision_base::message::shown;
 use vision_base::{OptionError, console, io_error};
-use vision_data::{DatasetType, Transform, device};
+use vision_data::{DataError, DatasetType, Transform, device};
 use vision_kernels::ops;
 use vision_models::state::values;
 
@@ -279,7 +279,12 @@ impl Learner {
             0 => Rows::default(),
             _ => job.rows(DatasetType::Valid, None)?,
         };
-        let (pooled, shape) = job.layout.unwrap_or_default();
+        let (pooled, shape) = job.layout.ok_or_else(|| {
+            vision_data::Error::Data(DataError::Empty {
+                part: "readable training",
+                hint: "every one of them was skipped, so there are no features to keep",
+            })
+        })?;
         Ok(FeatureCache {
             key,
             pooled,

@@ -150,8 +150,10 @@ pub fn error_rate() -> AverageMetric {
 }
 
 fn share_right(batch: &Scores<'_>) -> f64 {
-    // Items without labels count as of the first class, as in fastai.
-    let targets = batch.targets.categories().unwrap_or_default();
+    // Items without labels count as of the first class, as in fastai. A learner gives no other kind.
+    let Ok(targets) = batch.targets.categories() else {
+        return f64::NAN;
+    };
     let pairs = batch.predicted().zip(targets);
     pairs.filter(|(p, t)| p == t).count() as f64 / batch.len() as f64
 }

@@ -66,7 +66,7 @@ impl Prediction {
         threshold: f32,
     ) -> Self {
         let index = argmax(&probabilities);
-        let name = |class: &usize| classes.get(*class).map_or("", String::as_str);
+        let name = |class: &usize| classes[*class].as_str();
         let (class, label) = match kind {
             TargetKind::Category => (name(&index).to_owned(), Target::Category(index)),
             TargetKind::MultiCategory => {

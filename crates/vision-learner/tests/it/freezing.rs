@@ -84,11 +84,10 @@ fn every_xresnet_has_two_layer_groups_and_says_that_it_has_no_pretrained_weights
         assert_eq!(learner.layer_groups().len(), 2, "{arch}");
         learner.freeze().unwrap();
         assert_eq!(trainable(&learner), [false, true], "{arch}");
-        let error = build(true).unwrap_err();
-        assert!(matches!(error, Error::NotHosted { .. }), "{error}");
-        let message = error.to_string();
-        assert!(message.contains(arch.name()) && message.contains(".pretrained(false)"));
-        assert!(!message.contains("fetch-weights"), "{message}");
+        assert_matches!(
+            build(true).unwrap_err(),
+            Error::NotHosted { arch: named, .. } if *named == arch.name()
+        );
     }
 }
 
@@ -175,8 +174,10 @@ fn split_on_sets_the_groups_and_one_group_cannot_be_frozen() {
         one.freeze(),
         Err(Error::FreezeTo { groups: 1, .. })
     ));
-    let error = with(vec!["0.9"]).unwrap_err().to_string();
-    assert!(error.contains("0.9") && error.contains("0.7"), "{error}");
+    assert_matches!(
+        with(vec!["0.9"]).unwrap_err(),
+        Error::Split { module, known } if module == "0.9" && known.contains(&"0.7".to_owned())
+    );
     assert!(
         with(vec!["1", "0.6"]).is_err(),
         "groups must begin in order"

@@ -111,10 +111,9 @@ impl Sequential {
     ///
     /// # Panics
     ///
-    /// As [`forward`](Self::forward).
+    /// As [`forward`](Self::forward), or if there are fewer than `first` children.
     pub fn forward_from(&self, first: usize, x: Tensor<4>) -> Tensor<4> {
-        let rest = self.children.get(first..).unwrap_or_default();
-        channels_last(x, |x| run(rest, x))
+        channels_last(x, |x| run(&self.children[first..], x))
     }
 
     /// Applies the layers to `[batch, height, width, channels]`.
@@ -161,7 +160,7 @@ fn run(mut rest: &[(String, Layer)], mut x: Tensor<4>) -> Tensor<4> {
             }
             (layer, _) => (layer.run(x), 1),
         };
-        rest = rest.get(taken..).unwrap_or_default();
+        rest = &rest[taken..];
     }
     x
 }

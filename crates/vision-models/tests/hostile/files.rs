@@ -10,7 +10,7 @@ use zip::CompressionMethod;
 
 use crate::support::{MEMORY, PATIENCE, archive, clock, fixture, peak_memory, read};
 
-/// The error of a file, which must come within a second and within the memory limit, and name the file.
+/// The error of a file, which must come without long work, within the memory limit, and name the file.
 fn refused(path: &Path) -> Error {
     let start = clock();
     let error = match read(path) {
@@ -741,12 +741,9 @@ fn a_device_or_a_pipe_without_a_writer_does_not_block() {
     ));
     let folder = tempfile::tempdir().unwrap();
     let pipe = folder.path().join("pipe.pth");
-    match std::process::Command::new("mkfifo").arg(&pipe).status() {
-        Ok(status) if status.success() => {
-            assert!(matches!(refused(&pipe), Error::NotWeights { .. }));
-        }
-        _ => println!("skipped: no mkfifo here"),
-    }
+    let made = std::process::Command::new("mkfifo").arg(&pipe).status();
+    assert!(made.unwrap().success());
+    assert!(matches!(refused(&pipe), Error::NotWeights { .. }));
 }
 
 #[test]
@@ -754,9 +751,6 @@ fn a_file_over_the_limit_is_refused_unread() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("large.pth");
     let file = fs::File::create(&path).unwrap();
-    if file.set_len((8 << 30) + 1).is_err() {
-        println!("skipped: no files with holes here");
-        return;
-    }
+    file.set_len((8 << 30) + 1).unwrap();
     assert!(matches!(refused(&path), Error::WeightsTooLarge { limit, .. } if limit == 8 << 30));
 }

@@ -383,7 +383,7 @@ fn encodings_that_protobuf_does_not_know_are_refused() {
 }
 
 #[test]
-fn a_great_many_small_things_are_refused_within_the_second() {
+fn a_great_many_small_things_are_refused_with_little_work() {
     let nodes = vec![bytes(1, &[]); 200_000];
     assert!(refused("nodes", &model(&[good(), nodes.concat()])).contains("nodes"));
     let tensors = vec![bytes(5, &[]); 200_000];
@@ -406,7 +406,7 @@ fn a_great_many_small_things_are_refused_within_the_second() {
 }
 
 #[test]
-fn a_tangled_graph_costs_no_more_than_a_second() {
+fn a_tangled_graph_costs_little_work() {
     // Each value comes from all of two thousand layers, and there are many values.
     let kernel = |i: usize| tensor(&format!("k{i}"), &[1, 1, 1, 1], &[bytes(9, &[0; 4])]);
     let mut graph = vec![bytes(11, &text(1, "x"))];

@@ -187,34 +187,6 @@ fn xresnets_have_fastais_sizes_and_its_rule_for_the_cut() {
 }
 
 #[test]
-fn xresnets_have_the_names_of_fastais_state_dict() {
-    let names = |arch| -> Vec<String> {
-        let entries = state::entries(&whole(arch)).into_iter();
-        entries.map(|e| e.name).collect()
-    };
-    let plain = names(Arch::XResNet18);
-    for name in [
-        "0.0.weight",
-        "0.1.running_var",
-        "2.1.bias",
-        "4.0.convs.0.0.weight",
-        "4.0.convs.1.1.weight",
-        "5.0.idconv.0.weight",
-        "5.0.idconv.1.running_mean",
-        "7.1.convs.1.1.bias",
-        "10.weight",
-    ] {
-        assert!(plain.iter().any(|n| n == name), "{name}");
-    }
-    // Equal widths need no projection.
-    assert!(!plain.iter().any(|n| n.starts_with("4.0.idconv")));
-    let deep = names(Arch::XResNet50Deep);
-    for name in ["4.0.idconv.0.weight", "9.0.convs.2.1.weight", "12.bias"] {
-        assert!(deep.iter().any(|n| n == name), "{name}");
-    }
-}
-
-#[test]
 fn a_densenet_body_ends_in_a_batch_norm_and_a_vgg_body_in_its_pool() {
     let leaves = |arch| body(arch).leaves();
     assert_eq!(leaves(Arch::DenseNet121).last().unwrap(), "0.norm5");
@@ -330,9 +302,14 @@ fn every_name_parses_to_its_architecture_and_pads_when_printed() {
 #[test]
 fn an_unknown_architecture_is_an_error_that_lists_the_known_ones() {
     let error = "resnet19".parse::<Arch>().unwrap_err();
+    let names: Vec<_> = Arch::ALL.iter().map(|arch| arch.name()).collect();
+    assert_matches!(
+        error,
+        Error::UnknownArch { name, known, .. } if name == "resnet19" && *known == names
+    );
     let message = error.to_string();
-    for arch in Arch::ALL {
-        assert!(message.contains(arch.name()), "{message}");
+    for name in names {
+        assert!(message.contains(name), "{message}");
     }
 }
 
@@ -353,8 +330,6 @@ fn an_unknown_architecture_is_an_error_that_asks_for_the_near_ones_first() {
     assert!(near("resnet19").contains(&"resnet18"));
     // Nothing near.
     assert!(near("").is_empty() && near("vision_transformer").is_empty());
-    let message = "alexnte".parse::<Arch>().unwrap_err().to_string();
-    assert!(message.contains("did you mean alexnet?"), "{message}");
 }
 
 #[test]

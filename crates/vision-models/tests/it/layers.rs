@@ -308,16 +308,17 @@ fn batch_norm_without_gradients_still_trains_its_statistics() {
 #[test]
 fn a_batch_with_one_value_per_channel_gives_finite_statistics() {
     let layer = Layer::BatchNorm(BatchNorm::new(3, &init())).train();
-    layer.forward(Tensor::from_inner(tensor::<4>(
-        "single",
-        "input",
-        [1, 3, 1, 1],
-    )));
+    let x: Tensor<4> = tensor("single", "input", [1, 3, 1, 1]);
+    layer.forward(Tensor::from_inner(x.clone()));
     let found = state::tensors(&layer);
     assert!(
         found.iter().all(|t| t.values.iter().all(|v| v.is_finite())),
         "{found:?}"
     );
+    // From zero, a tenth of the way to the batch.
+    let mean: Vec<f64> = values(x).iter().map(|v| 0.1 * f64::from(*v)).collect();
+    let running = found.iter().find(|t| t.name == "running_mean").unwrap();
+    close("running mean", &running.values, &mean);
 }
 
 fn ones(len: usize) -> Tensor<2> {
@@ -370,9 +371,18 @@ fn dropout_repeats_after_its_stream_is_rewound_and_not_before() {
 #[test]
 fn dropout_multiplies_the_gradient_by_its_mask() {
     let x = ones(64).require_grad();
-    let y = Dropout::new(0.5, &RandomStream::new(3)).forward(x.clone());
-    let grads = y.clone().sum().backward();
-    assert_eq!(values(x.grad(&grads).unwrap()), values(y));
+    let y = Dropout::new(0.75, &RandomStream::new(3)).forward(x.clone());
+    let cotangent: Vec<f32> = (1..=64).map(|i| i as f32).collect();
+    let weights = Tensor::from_data(TensorData::new(cotangent.clone(), [1, 64]), &x.device());
+    let grads = (y.clone() * weights).sum().backward();
+    let (found, y) = (values(x.grad(&grads).unwrap()), values(y));
+    // 48 of 64 with a deviation of 3.5.
+    assert!((30..64).contains(&dropped(&y)), "{y:?}");
+    let expected = y
+        .iter()
+        .zip(cotangent)
+        .map(|(y, c)| if *y == 0.0 { 0.0 } else { 4.0 * c });
+    assert_eq!(found, expected.collect::<Vec<f32>>());
 }
 
 #[test]

@@ -81,8 +81,12 @@ fn difference(model: &Sequential, expected: &Value, output: &str) -> f32 {
     let found = state::values(model.forward(x));
     let wanted = floats(&expected[output]);
     assert_eq!(found.len(), wanted.len());
-    let pairs = found.iter().zip(&wanted);
-    pairs.map(|(a, b)| (a - b).abs()).fold(0.0, f32::max)
+    let differences = found.iter().zip(&wanted).map(|(a, b)| (a - b).abs());
+    // NaN stays; `f32::max` would drop it.
+    differences.fold(
+        0.0,
+        |most, d| if most.is_nan() || most > d { most } else { d },
+    )
 }
 
 #[test]
@@ -251,13 +255,9 @@ fn an_onnx_file_is_told_by_its_content() {
 }
 
 #[test]
+#[ignore = "needs Python: set VISION_PYTHON (CONTRIBUTING.md)"]
 fn torchvisions_resnets_come_through_every_exporter_with_torchs_logits() {
-    let Some(python) = env::var_os("VISION_PYTHON") else {
-        eprintln!(
-            "SKIPPED: set VISION_PYTHON to a Python with torchvision and onnxscript to export whole ResNets"
-        );
-        return;
-    };
+    let python = env::var_os("VISION_PYTHON").expect("VISION_PYTHON is set");
     let folder = tempfile::tempdir().unwrap();
     let script =
         Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/export_torchvision_onnx.py");

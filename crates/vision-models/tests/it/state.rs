@@ -1,4 +1,4 @@
-//! Parameters by name: the list is torchvision's, values go in and out unchanged, and copies are copies.
+//! Parameters by name: the list is torchvision's or fastai's, values go in and out unchanged, and copies are copies.
 
 use std::collections::BTreeMap;
 
@@ -29,13 +29,13 @@ fn batch() -> Tensor<4> {
 }
 
 #[test]
-fn names_order_and_shapes_are_those_of_torchvisions_state_dict() {
+fn names_order_and_shapes_are_those_of_torchvisions_and_fastais_state_dicts() {
     #[derive(Deserialize)]
     struct Fixture {
         state: BTreeMap<String, Vec<(String, Vec<usize>)>>,
     }
     let fixture: Fixture = serde_json::from_str(include_str!("../fixtures/layers.json")).unwrap();
-    assert_eq!(fixture.state.len(), 7);
+    assert_eq!(fixture.state.len(), 9);
     for (arch, expected) in fixture.state {
         let arch: Arch = arch.parse().unwrap();
         let model = arch.build(1000, &mut Init::zeroed(&vision_models::test_device()));

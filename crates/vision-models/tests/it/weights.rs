@@ -94,11 +94,10 @@ fn a_tensor_that_holds_no_floats_is_no_weight_and_says_what_it_holds() {
     assert!(!file.contains("bn.num_batches_tracked"));
     assert_eq!(file.shape("bn.num_batches_tracked"), None);
     let error = file.read_f32("bn.num_batches_tracked").unwrap_err();
-    assert!(matches!(&error, Error::TensorType { found, .. } if found == "I64"));
-    let text = error.to_string();
-    assert!(
-        text.contains("zip.pth") && text.contains("bn.num_batches_tracked"),
-        "{text}"
+    assert_matches!(
+        error,
+        Error::TensorType { path, name, found }
+            if path.ends_with("zip.pth") && name == "bn.num_batches_tracked" && found == "I64"
     );
 }
 
@@ -306,18 +305,20 @@ fn a_missing_tensor_is_reported_with_the_name_that_the_file_has_instead() {
     let report = compare("zip.pth", &model);
     assert_eq!(report.missing, ["bn1.weight"]);
     assert_eq!(report.unused, ["bn.weight"]);
-    let text = report.require_complete().unwrap_err().to_string();
-    assert!(
-        text.contains("1 missing (bn1.weight)") && text.contains("\"bn.weight\""),
-        "{text}"
+    assert_matches!(
+        report.require_complete().unwrap_err(),
+        Error::WeightsMisfit { missing, hint, .. }
+            if missing == &["bn1.weight"] && hint.contains("\"bn.weight\"")
     );
 }
 
 #[test]
 fn a_file_of_another_architecture_is_called_that() {
     let report = compare("zip.pth", &[("features.0.squeeze.bias", vec![16])]);
-    let text = report.require_complete().unwrap_err().to_string();
-    assert!(text.contains("another architecture"), "{text}");
+    assert_matches!(
+        report.require_complete().unwrap_err(),
+        Error::WeightsMisfit { hint, .. } if hint.contains("architecture")
+    );
 }
 
 #[test]
@@ -505,15 +506,11 @@ fn a_partial_load_leaves_the_rest_as_it_was() {
     assert_eq!(state::tensors(&loaded), state::tensors(&model(1)));
 }
 
-/// The checkpoint that the project's people have beside the repository; it is too large to be in it.
+/// A checkpoint of 45 MB with eight classes, too large for the repository.
 #[test]
+#[ignore = "needs a file: set VISION_RESNET18_DIGITS to resnet18-digits.pth"]
 fn a_resnet18_checkpoint_of_torchvisions_layout_loads_completely() {
-    let path =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../../shared/weights/resnet18-digits.pth");
-    if !path.exists() {
-        println!("skipped: {} is not there", path.display());
-        return;
-    }
+    let path = std::env::var_os("VISION_RESNET18_DIGITS").expect("VISION_RESNET18_DIGITS is set");
     let device = vision_models::test_device();
     let start = std::time::Instant::now();
     let file = WeightsFile::open(&path).unwrap();

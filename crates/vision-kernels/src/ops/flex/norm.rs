@@ -210,6 +210,7 @@ struct NormState {
 impl Backward<Flex, 4> for NormStep {
     type State = NormState;
 
+    #[expect(clippy::expect_used, reason = "the forward pass had a Tensor<4>")]
     fn backward(
         self,
         ops: Ops<NormState, 4>,
@@ -220,7 +221,7 @@ impl Backward<Flex, 4> for NormStep {
         let [x_node, gamma_node, beta_node, residual_node] = ops.parents;
         let residual_node = residual_node.filter(|_| state.has_residual);
         let dy = Values::new(grads.consume::<Flex>(&ops.node));
-        let shape: [usize; 4] = state.x.dims().try_into().unwrap_or_default();
+        let shape: [usize; 4] = state.x.dims().try_into().expect("a tensor of rank 4");
         let len = state.x.slice().len();
         let forward = Forward {
             x: state.x.slice(),

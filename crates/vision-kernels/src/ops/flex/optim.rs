@@ -10,6 +10,7 @@ use crate::adam::Adam;
 use crate::profile::{Cost, timed};
 
 /// One step, in place if no other tensor shares the values.
+#[expect(clippy::expect_used, reason = "`place` was asked first")]
 pub(in crate::ops) fn adam(
     rule: &Adam,
     value: &mut Tensor<1>,
@@ -24,23 +25,20 @@ pub(in crate::ops) fn adam(
     let [mut p, mut first, mut second] = [value, m, v].map(|slot| {
         // Taken out, so that the buffer has one owner and is changed in place.
         let taken = std::mem::replace(slot, Tensor::empty([0], &slot.device()));
-        (slot, taken.try_into_primitive::<Flex>().ok())
+        let tensor = taken.try_into_primitive::<Flex>();
+        (slot, tensor.expect("a tensor of the Flex backend"))
     });
-    let result = match (&mut p.1, &mut first.1, &mut second.1) {
-        (Some(p), Some(m), Some(v)) => {
-            let (p, g, m, v) = (own(p), grad.slice(), own(m), own(v));
-            let cost = || Cost {
-                shape: format!("{}", g.len()),
-                flops: 0.0,
-                values: 7 * g.len(),
-            };
-            timed("Adam", cost, || rule.step(Isa::detect(), p, g, m, v))
-        }
-        _ => return None,
+    let (values, g) = (own(&mut p.1), grad.slice());
+    let (m, v) = (own(&mut first.1), own(&mut second.1));
+    let cost = || Cost {
+        shape: format!("{}", g.len()),
+        flops: 0.0,
+        values: 7 * g.len(),
     };
-    super::checked(result);
+    let step = || rule.step(Isa::detect(), values, g, m, v);
+    super::checked(timed("Adam", cost, step));
     for (slot, tensor) in [p, first, second] {
-        *slot = from_plain(tensor?);
+        *slot = from_plain(tensor);
     }
     Some(())
 }
@@ -51,8 +49,5 @@ fn own(tensor: &mut FlexTensor) -> &mut [f32] {
     if !tensor.is_contiguous() || tensor.layout().start_offset() != 0 {
         *tensor = tensor.to_contiguous();
     }
-    tensor
-        .storage_mut::<f32>()
-        .get_mut(..len)
-        .unwrap_or_default()
+    &mut tensor.storage_mut::<f32>()[..len]
 }

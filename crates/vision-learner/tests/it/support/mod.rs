@@ -37,3 +37,24 @@ pub fn learner(data: ImageDataBunch) -> Learner {
         .build()
         .unwrap()
 }
+
+/// Checks that two lists of numbers have one length and agree up to a part of the expected number and a
+/// constant; NaN agrees with nothing.
+#[track_caller]
+pub fn close<T: Into<f64> + Copy>(
+    what: &str,
+    found: &[T],
+    expected: &[T],
+    relative: f64,
+    absolute: f64,
+) {
+    assert_eq!(found.len(), expected.len(), "{what}: length");
+    assert!(!found.is_empty(), "{what}: nothing to compare");
+    for (i, (found, expected)) in found.iter().zip(expected).enumerate() {
+        let (found, expected) = ((*found).into(), (*expected).into());
+        assert!(
+            (found - expected).abs() <= relative * expected.abs() + absolute,
+            "{what}[{i}]: {found}, expected {expected}"
+        );
+    }
+}

@@ -142,8 +142,8 @@ impl Fit {
             Source::Constant(value) => vec![*value; shape.iter().product()],
             Source::Flipped(name) => {
                 let values = file.read_f32(name)?;
-                let rows = shape.first().copied().unwrap_or(0);
-                let at = |row: usize| values.iter().skip(row).step_by(rows.max(1));
+                let rows = shape[0];
+                let at = |row: usize| values.iter().skip(row).step_by(rows);
                 (0..rows).flat_map(at).copied().collect()
             }
         };
@@ -183,7 +183,7 @@ impl Fit {
             ));
         }
         for (name, source) in pairs {
-            let expected = shapes.get(name).cloned().unwrap_or_default();
+            let expected = shapes[name].clone();
             let found = match &source {
                 Source::Tensor(n) | Source::Plus(n, _) => file.shape(n).map(<[usize]>::to_vec),
                 Source::Flipped(_) => shape_of(file, theirs),

@@ -24,15 +24,15 @@ use crate::image::Image;
 use crate::labels::class_weights::Draw;
 use crate::labels::targets::TargetKind;
 use crate::labels::{Dropped, Label};
-use crate::loader::batch::{Batch, HostImages, denormalize};
-use crate::loader::stats::Stats;
+use crate::loader::batch::{Batch, HostImages};
+use crate::loader::stats::{Stats, denormalize};
 use crate::loader::{BadImages, Loader, Plan};
 use crate::pipeline::Pipeline;
 use crate::rng::{Purpose, Rng};
 use crate::split::PathFn;
 use crate::table::Table;
-use crate::transforms::Transforms;
 use crate::transforms::batch::BatchTransform;
+use crate::transforms::lists::Transforms;
 use crate::transforms::resizing::Resizing;
 use crate::transforms::size::{ResizeMethod, Size};
 
@@ -237,7 +237,7 @@ impl ImageDataBunch {
     }
 
     /// Pictures in the folders of the data that are in formats which are not read here, and so are not among
-    /// the items: [`UNREAD_EXTENSIONS`](crate::files::index::UNREAD_EXTENSIONS).
+    /// the items: [`UNREAD_EXTENSIONS`](crate::files::UNREAD_EXTENSIONS).
     pub fn unread_files(&self) -> &[PathBuf] {
         &self.passed.unread
     }

@@ -30,8 +30,8 @@ use crate::labels::targets::{MultiLabels, TargetKind, Targets};
 use crate::labels::{LabelOptions, check_classes};
 use crate::loader::BadImages;
 use crate::loader::stats::Stats;
-use crate::transforms::Transforms;
 use crate::transforms::batch::BatchTransform;
+use crate::transforms::lists::Transforms;
 use crate::transforms::resizing::Resizing;
 
 const FORMAT: &str = "vision-data";

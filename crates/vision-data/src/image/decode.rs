@@ -9,81 +9,13 @@ use image::error::{ImageError, UnsupportedErrorKind};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, RgbImage};
 use memchr::memchr;
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
+use crate::image::limits::Limits;
+use crate::image::problem::ImageProblem;
 use crate::image::reduced_jpeg;
-
-/// How much one picture may ask for. Checked before memory is set aside for its pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Limits {
-    /// Width times height; 200 million by default.
-    pub max_pixels: u64,
-    /// The bytes of the file, and of its pixels as they are stored in it; 1 GiB by default.
-    pub max_bytes: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            max_pixels: 200_000_000,
-            max_bytes: 1 << 30,
-        }
-    }
-}
 
 /// What to do about a picture whose pixels are of a kind that is not read here.
 const CONVERT: &str = "convert it to RGB or grey with 8 bits a channel, as PNG for instance";
-
-/// What is wrong with a picture.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum ImageProblem {
-    /// The file cannot be read.
-    #[error("it cannot be read: {0}")]
-    Unreadable(String),
-    /// The file has no byte, or the picture no pixel.
-    #[error("it is empty")]
-    Empty,
-    /// The content begins like no format that is read here.
-    #[error(
-        "it begins with {found}, which is none of JPEG, PNG, WebP, BMP, GIF, TIFF and PNM (PBM, PGM, \
-         PPM); the content counts, not the extension"
-    )]
-    UnknownFormat {
-        /// The first bytes.
-        found: String,
-    },
-    /// The picture has, or claims to have, too many pixels.
-    #[error("it claims {width}x{height} pixels, more than the limit of {limit}")]
-    TooManyPixels {
-        /// Pixels in a row.
-        width: u32,
-        /// Rows.
-        height: u32,
-        /// The limit on their product.
-        limit: u64,
-    },
-    /// The file is too long, or its pixels would take too much memory.
-    #[error("it takes more than the limit of {limit} bytes")]
-    TooManyBytes {
-        /// The limit.
-        limit: u64,
-    },
-    /// The file ends too early.
-    #[error("it is truncated: {0}")]
-    Truncated(String),
-    /// The format is known, this variety of it is not.
-    #[error("it is of an unsupported kind: {0}")]
-    Unsupported(String),
-    /// The content breaks the rules of its format.
-    #[error("it is damaged: {0}")]
-    Damaged(String),
-    /// The decoder panicked.
-    #[error("its decoder failed: {0}")]
-    DecoderPanic(String),
-}
 
 /// Reads a regular file of limited length: a pipe would never end, and no limit on pixels helps
 /// if the file alone fills the memory.

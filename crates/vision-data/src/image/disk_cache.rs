@@ -22,7 +22,7 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Result, io_error};
 use crate::image::Image;
-use crate::image::decode::Limits;
+use crate::image::limits::Limits;
 
 const MAGIC: &[u8; 8] = b"vdimg\0\0\x01";
 

@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use vision_base::message::shown;
 
-use crate::image::{ImageProblem, PixelSize};
+use crate::image::problem::ImageProblem;
+use crate::image::size::PixelSize;
 
 /// What can be wrong with an image.
 #[derive(Debug, thiserror::Error)]

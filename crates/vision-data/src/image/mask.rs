@@ -6,12 +6,14 @@ use std::path::{Path, PathBuf};
 use image::{GrayImage, ImageBuffer, Luma};
 
 use crate::error::{Error, Result};
-use crate::image::decode::{Limits, decode_labels, read};
+use crate::image::decode::{decode_labels, read};
 use crate::image::error::ImageError;
-use crate::image::{ImageProblem, PixelSize};
+use crate::image::limits::Limits;
+use crate::image::problem::ImageProblem;
+use crate::image::size::PixelSize;
 use crate::pipeline::crop::Part;
 use crate::pipeline::moves::{Moves, Places};
-use crate::pipeline::sampling::position;
+use crate::pipeline::sampling::grid::position;
 use crate::transforms::padding::PaddingMode;
 
 /// A label for each pixel, row by row, from 0 to 65535, as a mask for segmentation has them.

@@ -10,8 +10,8 @@ use vision_base::OptionError;
 
 use crate::error::{Error, Result};
 use crate::image::Image;
-use crate::image::decode::Limits;
 use crate::image::disk_cache::{DiskCache, Key};
+use crate::image::limits::Limits;
 use crate::transforms::size::Size;
 
 /// How files become images, and how many of those are kept.

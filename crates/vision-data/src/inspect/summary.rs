@@ -10,14 +10,15 @@ use vision_figure::{Figure, ImageGrid};
 use crate::databunch::ImageDataBunch;
 use crate::databunch::dataset::DatasetType;
 use crate::error::{Error, Result};
+use crate::image::Image;
 use crate::image::decode::read;
 use crate::image::error::ImageError;
 use crate::image::header::Facts;
-use crate::image::{Image, ImageProblem};
+use crate::image::problem::ImageProblem;
 use crate::loader::stats::Stats;
 use crate::pipeline::draw::Step;
-use crate::transforms::Transform;
 use crate::transforms::batch::BatchTransform;
+use crate::transforms::transform::Transform;
 
 /// What happens to one item from its file to the batch, with a picture of each step.
 #[derive(Clone, Debug)]

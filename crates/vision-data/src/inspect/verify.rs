@@ -16,9 +16,9 @@ use vision_base::{OptionError, atomic, workers};
 
 use crate::error::{Error, Result, io_error};
 use crate::files::index::{IndexConfig, index, index_directly};
-use crate::image::Limits;
 use crate::image::decode::{decode, read};
 use crate::image::header::{ColourMode, Facts};
+use crate::image::limits::Limits;
 use crate::inspect::doctor::recoverable;
 
 /// What is to be done about images that are large, or not RGB.

@@ -22,10 +22,11 @@ use serde::{Deserialize, Serialize};
 use crate::databunch::dataset::ImageDataset;
 use crate::databunch::error::DataError;
 use crate::error::{Error, Result};
-use crate::image::PixelSize;
 use crate::image::error::ImageError;
+use crate::image::size::PixelSize;
 use crate::loader::batch::{Batch, Collation};
-use crate::pipeline::{Pipeline, Pixels};
+use crate::pipeline::Pipeline;
+use crate::pipeline::pixels::Pixels;
 use crate::rng::{Purpose, Rng};
 use crate::transforms::batch::{self as batch_transforms, BatchTransform};
 

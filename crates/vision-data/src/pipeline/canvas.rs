@@ -2,18 +2,17 @@
 
 use std::borrow::Cow;
 
-use pulp::Arch;
-
 use crate::image::Image;
 use crate::pipeline::draw::Step;
 use crate::pipeline::lighting::Lighting;
 use crate::pipeline::moves::{Moves, Places};
 use crate::pipeline::paint::Paint;
+use crate::pipeline::pixels::{Pixels, Planes, deinterleaved};
 use crate::pipeline::rand_augment::Operation;
+use crate::pipeline::sampling::grid::{Grid, Source};
 use crate::pipeline::sampling::points::sample_points;
 use crate::pipeline::sampling::projective::Map;
-use crate::pipeline::sampling::{Grid, Source, sample};
-use crate::pipeline::{Pixels, Planes};
+use crate::pipeline::sampling::sample;
 use crate::transforms::padding::PaddingMode;
 
 /// Steps are gathered, and done in one pass over the pixels that are seen after the last of them: of
@@ -129,7 +128,7 @@ impl<'a> Canvas<'a> {
 fn take(image: &Image, rows: &[usize], cols: &[usize]) -> Vec<u8> {
     let (height, width) = (image.height() as usize, image.width() as usize);
     if rows.iter().copied().eq(0..height) && cols.iter().copied().eq(0..width) {
-        return planes(image.pixels());
+        return deinterleaved(image.pixels());
     }
     let mut rgb = Vec::with_capacity(3 * rows.len() * cols.len());
     for row in rows {
@@ -139,63 +138,15 @@ fn take(image: &Image, rows: &[usize], cols: &[usize]) -> Vec<u8> {
                 .flat_map(|col| [0, 1, 2].map(|c| pixels[3 * col + c])),
         );
     }
-    planes(&rgb)
-}
-
-/// Rows of red, green and blue as planes.
-fn planes(rgb: &[u8]) -> Vec<u8> {
-    let (pixels, _) = rgb.as_chunks::<3>();
-    let mut planes = vec![0; 3 * pixels.len()];
-    let (reds, rest) = planes.split_at_mut(pixels.len());
-    let (greens, blues) = rest.split_at_mut(pixels.len());
-    Arch::new().dispatch(|| {
-        for (((pixel, red), green), blue) in pixels.iter().zip(reds).zip(greens).zip(blues) {
-            [*red, *green, *blue] = *pixel;
-        }
-    });
-    planes
+    deinterleaved(&rgb)
 }
 
 impl Pixels {
-    /// As rows of red, green and blue, rounded to 8 bits where they are not.
-    pub(crate) fn into_rgb(self) -> Vec<u8> {
-        let bytes: Vec<u8> = match self.planes {
-            Planes::Bytes(bytes) => bytes,
-            Planes::Floats(floats) => floats
-                .into_iter()
-                .map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8)
-                .collect(),
-        };
-        let plane = self.height * self.width;
-        (0..plane)
-            .flat_map(|i| [bytes[i], bytes[plane + i], bytes[2 * plane + i]])
-            .collect()
-    }
-
-    /// Of rows of red, green and blue.
-    pub(crate) fn from_rgb(rgb: &[u8], height: usize, width: usize) -> Self {
-        Self {
-            height,
-            width,
-            planes: Planes::Bytes(planes(rgb)),
-        }
-    }
-
     /// After the operations of RandAugment.
     pub(crate) fn operated<'a>(self, operations: impl Iterator<Item = &'a Operation>) -> Self {
         let (height, width) = (self.height, self.width);
         let rgb = self.into_rgb();
         let rgb = operations.fold(rgb, |rgb, op| op.apply(rgb, height, width));
         Self::from_rgb(&rgb, height, width)
-    }
-}
-
-impl Planes {
-    /// All values in `[0, 1]`.
-    fn into_floats(self) -> Vec<f32> {
-        match self {
-            Self::Bytes(bytes) => bytes.into_iter().map(|b| f32::from(b) / 255.0).collect(),
-            Self::Floats(floats) => floats,
-        }
     }
 }

@@ -1,7 +1,7 @@
 //! Which part of an image is resized before anything else happens to it.
 
 use crate::rng::Rng;
-use crate::transforms::Bounds;
+use crate::transforms::bounds::Bounds;
 
 /// A rectangle of pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

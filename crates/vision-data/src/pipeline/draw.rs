@@ -4,9 +4,9 @@ use crate::pipeline::crop::PartDraw;
 use crate::pipeline::rand_augment::{self, Operation};
 use crate::pipeline::sampling::projective::Map;
 use crate::rng::Rng;
-use crate::transforms::Transform;
 use crate::transforms::padding::PaddingMode;
 use crate::transforms::size::Size;
+use crate::transforms::transform::Transform;
 
 /// What was drawn for one item: hand it to a [`Pipeline`](crate::Pipeline) with the image, and again
 /// with its mask, or with an image that is its target, and the same happens to all of them.
@@ -243,7 +243,7 @@ impl ZoomSquishDraw {
 mod tests {
     use super::*;
     use crate::rng::Purpose;
-    use crate::transforms::get_transforms;
+    use crate::transforms::config::get_transforms;
 
     fn draws(transforms: &[Transform], n: u64) -> Vec<Draw> {
         (0..n)

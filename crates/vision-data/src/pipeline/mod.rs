@@ -6,6 +6,7 @@ pub(crate) mod draw;
 pub(crate) mod lighting;
 pub(crate) mod moves;
 pub(crate) mod paint;
+pub(crate) mod pixels;
 pub(crate) mod points;
 pub(crate) mod rand_augment;
 pub(crate) mod sampling;
@@ -23,31 +24,15 @@ use crate::loader::batch::HostImages;
 use crate::pipeline::canvas::Canvas;
 use crate::pipeline::draw::{Draw, Step};
 use crate::pipeline::moves::Moves;
+use crate::pipeline::pixels::Pixels;
 use crate::pipeline::sampling::pillow;
 use crate::rng::{Purpose, Rng};
-use crate::transforms::Transform;
 use crate::transforms::resizing::Resizing;
 use crate::transforms::size::ResizeMethod;
+use crate::transforms::transform::Transform;
 
 /// On each side.
 const MOST_PADDING: u64 = 2048;
-
-/// The pixels of one item in planes of red, green and blue.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Pixels {
-    pub(crate) height: usize,
-    pub(crate) width: usize,
-    pub(crate) planes: Planes,
-}
-
-/// Bytes for as long as nothing but moving pixels was asked for: a quarter of the memory.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Planes {
-    /// 0 to 255.
-    Bytes(Vec<u8>),
-    /// 0 to 1.
-    Floats(Vec<f32>),
-}
 
 /// What is done to each item of a data set: the transforms of one of its parts, and the size.
 ///

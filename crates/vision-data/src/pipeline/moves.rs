@@ -1,8 +1,9 @@
 //! All that moves pixels, gathered until the image is sampled once.
 
 use crate::pipeline::draw::Step;
+use crate::pipeline::sampling::grid::position;
 use crate::pipeline::sampling::projective::Map;
-use crate::pipeline::sampling::{position, shrunk_size};
+use crate::pipeline::sampling::shrunk_size;
 use crate::pipeline::window::Window;
 use crate::rng::Rng;
 use crate::transforms::padding::PaddingMode;

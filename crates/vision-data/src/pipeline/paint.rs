@@ -103,13 +103,14 @@ mod tests {
     use super::*;
     use crate::error::Result;
     use crate::image::Image;
+    use crate::pipeline::Pipeline;
     use crate::pipeline::canvas::Canvas;
     use crate::pipeline::draw::Draw;
-    use crate::pipeline::{Pipeline, Pixels, Planes};
+    use crate::pipeline::pixels::Pixels;
     use crate::rng::Purpose;
-    use crate::transforms::Transform;
     use crate::transforms::resizing::Resizing;
     use crate::transforms::size::{ResizeMethod, Size};
+    use crate::transforms::transform::Transform;
 
     /// A picture of planes of which all is there, and on which each step is done at once.
     struct Whole {
@@ -119,13 +120,9 @@ mod tests {
 
     impl Whole {
         fn of(pixels: Pixels) -> Self {
-            let planes = match pixels.planes {
-                Planes::Bytes(bytes) => bytes.into_iter().map(|b| f32::from(b) / 255.0).collect(),
-                Planes::Floats(floats) => floats,
-            };
             Self {
                 size: (pixels.height, pixels.width),
-                planes,
+                planes: pixels.planes.into_floats(),
             }
         }
 

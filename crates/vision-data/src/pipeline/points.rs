@@ -1,6 +1,6 @@
 //! Where points of an image go: landmarks, or the corners of a box.
 
-use crate::image::PixelSize;
+use crate::image::size::PixelSize;
 use crate::pipeline::Pipeline;
 use crate::pipeline::crop::Part;
 use crate::pipeline::draw::{Draw, Step};

@@ -4,8 +4,8 @@ use std::fmt::Write as _;
 
 use crate::pipeline::draw::Step;
 use crate::pipeline::sampling::projective::Map;
-use crate::transforms::Transform;
 use crate::transforms::resizing::Resizing;
+use crate::transforms::transform::Transform;
 
 impl Step {
     /// What it does to an image of height and width `source`; `transform` is what it was drawn of.

@@ -3,8 +3,8 @@
 use vision_base::OptionError;
 
 use crate::error::{Error, Result};
-use crate::transforms::Transform;
 use crate::transforms::size::Size;
+use crate::transforms::transform::Transform;
 
 /// The most pixels that `Pad` adds on a side, and the longest `Cutout`. A typing error should not ask
 /// for terabytes.
@@ -45,7 +45,7 @@ impl Transform {
         let mut rules = Vec::new();
         let mut parts = |row, col, (expected, low, high): (&'static str, f64, f64)| {
             for bounds in [row, col] {
-                let bounds: &crate::transforms::Bounds = bounds;
+                let bounds: &crate::transforms::bounds::Bounds = bounds;
                 rules.push((bounds.within(low, high), expected));
             }
         };

@@ -1,8 +1,10 @@
 //! Transforms that belong together.
 
+use crate::transforms::bounds::Bounds;
+use crate::transforms::lists::Transforms;
 use crate::transforms::padding::PaddingMode;
 use crate::transforms::size::Size;
-use crate::transforms::{Bounds, Transform, Transforms};
+use crate::transforms::transform::Transform;
 
 /// fastai's `rand_pad`: pads all sides by `pixels`, and cuts out `size` anywhere.
 ///

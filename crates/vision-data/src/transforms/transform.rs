@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::transforms::Bounds;
+use crate::transforms::bounds::Bounds;
 use crate::transforms::padding::PaddingMode;
 use crate::transforms::size::Size;
 
@@ -105,7 +105,7 @@ pub enum Transform {
         p: f64,
     },
     /// Zooms and changes the aspect ratio, within the image; part of fastai's
-    /// [`rand_resize_crop`](crate::transforms::rand_resize_crop). Eight pairs of scale and squish are
+    /// [`rand_resize_crop`](crate::presets::rand_resize_crop). Eight pairs of scale and squish are
     /// tried; if none of them fits, the largest centred square is taken.
     ZoomSquish {
         /// The image's area over the area shown, at least 1.

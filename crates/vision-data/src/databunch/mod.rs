@@ -277,7 +277,7 @@ impl ImageDataBunch {
         &self.resizing
     }
 
-    /// What is done to each image of a part: to apply one draw to an image and to its mask.
+    /// What is done to each image of a part: resizing and transforms.
     pub fn pipeline(&self, which: DatasetType) -> &Pipeline {
         match which {
             DatasetType::Train => &self.train_pipeline,

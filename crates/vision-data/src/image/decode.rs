@@ -52,14 +52,6 @@ pub(crate) fn decode_to(
     guarded(|| decode_trusting(bytes, limits, side).and_then(to_rgb8))
 }
 
-/// Width, height and the values of a grey picture of 8 or 16 bits, as they are.
-pub(crate) fn decode_labels(
-    bytes: &[u8],
-    limits: &Limits,
-) -> Result<(u32, u32, Vec<u16>), ImageProblem> {
-    guarded(|| decode_trusting(bytes, limits, None).and_then(to_labels))
-}
-
 /// Decoders have panicked on odd files before (image#2230): that is a bad file, not a bug to take a
 /// training run down with.
 fn guarded<T>(decode: impl FnOnce() -> Result<T, ImageProblem>) -> Result<T, ImageProblem> {
@@ -179,31 +171,6 @@ fn to_rgb8(image: DynamicImage) -> Result<RgbImage, ImageProblem> {
     };
     RgbImage::from_raw(width, height, pixels)
         .ok_or_else(|| ImageProblem::Damaged("pixels are missing".to_owned()))
-}
-
-/// A value a pixel. Colours have more than one, unless they are all grey, as a GIF has them.
-fn to_labels(image: DynamicImage) -> Result<(u32, u32, Vec<u16>), ImageProblem> {
-    let (width, height) = (image.width(), image.height());
-    let wide = |values: Vec<u8>| values.into_iter().map(u16::from).collect();
-    let values = match image {
-        DynamicImage::ImageLuma8(image) => wide(image.into_raw()),
-        DynamicImage::ImageLuma16(image) => image.into_raw(),
-        DynamicImage::ImageLumaA16(image) => image.into_raw().into_iter().step_by(2).collect(),
-        image => {
-            let rgb = image.color().bytes_per_pixel() / image.color().channel_count() == 1;
-            let rgb = rgb.then(|| image.into_rgb8().into_raw());
-            let pixels = rgb.as_deref().unwrap_or_default().as_chunks::<3>().0;
-            if pixels.is_empty() || pixels.iter().any(|[r, g, b]| r != g || g != b) {
-                return Err(ImageProblem::Unsupported(
-                    "a mask has one value a pixel, and this has colours (or a palette of them); save \
-                     its labels as grey, of 8 or 16 bits"
-                        .to_owned(),
-                ));
-            }
-            wide(pixels.iter().map(|[grey, ..]| *grey).collect())
-        }
-    };
-    Ok((width, height, values))
 }
 
 /// Whether the compressed data of a JPEG file ends with its end marker, and not with the file.

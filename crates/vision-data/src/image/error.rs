@@ -31,18 +31,6 @@ pub enum ImageError {
         /// The bytes that were given.
         found: u64,
     },
-    /// The number of labels does not fit the size of the mask.
-    #[error("a mask of {width}x{height} has {expected} labels, found {found}")]
-    LabelCount {
-        /// Pixels in a row.
-        width: u32,
-        /// Rows.
-        height: u32,
-        /// One a pixel.
-        expected: u64,
-        /// The labels that were given.
-        found: u64,
-    },
     /// Images of different sizes cannot be in one batch.
     #[error(
         "images have different sizes: {} is {first_size}, {} is {second_size}; {hint}, so that they \

@@ -6,7 +6,6 @@ pub(crate) mod error;
 pub(crate) mod formats;
 pub(crate) mod header;
 pub(crate) mod limits;
-pub(crate) mod mask;
 pub(crate) mod problem;
 pub(crate) mod reader;
 pub(crate) mod reduced_jpeg;

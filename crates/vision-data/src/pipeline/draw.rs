@@ -8,8 +8,8 @@ use crate::transforms::padding::PaddingMode;
 use crate::transforms::size::Size;
 use crate::transforms::transform::Transform;
 
-/// What was drawn for one item: hand it to a [`Pipeline`](crate::Pipeline) with the image, and again
-/// with its mask, or with an image that is its target, and the same happens to all of them.
+/// What was drawn for one item: a [`Pipeline`](crate::Pipeline) does the same to every image it is applied to
+/// with it.
 #[derive(Clone, Debug)]
 pub struct Draw {
     /// In the order in which they are applied.

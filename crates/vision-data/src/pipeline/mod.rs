@@ -7,7 +7,6 @@ pub(crate) mod lighting;
 pub(crate) mod moves;
 pub(crate) mod paint;
 pub(crate) mod pixels;
-pub(crate) mod points;
 pub(crate) mod rand_augment;
 pub(crate) mod sampling;
 pub(crate) mod window;
@@ -19,11 +18,9 @@ use vision_base::OptionError;
 
 use crate::error::{Error, Result};
 use crate::image::Image;
-use crate::image::mask::Mask;
 use crate::loader::batch::HostImages;
 use crate::pipeline::canvas::Canvas;
 use crate::pipeline::draw::{Draw, Step};
-use crate::pipeline::moves::Moves;
 use crate::pipeline::pixels::Pixels;
 use crate::pipeline::sampling::pillow;
 use crate::rng::{Purpose, Rng};
@@ -36,20 +33,18 @@ const MOST_PADDING: u64 = 2048;
 
 /// What is done to each item of a data set: the transforms of one of its parts, and the size.
 ///
-/// A [`Draw`] is what it does to one item. The same draw can be applied to the item's mask, to points in
-/// it ([`points`](Self::points)), and to an image that is its target, of another size if need be:
+/// A [`Draw`] is what it does to one item. The same draw can be applied to another image, such as one that
+/// is the item's target, of another size if need be:
 ///
 /// ```
-/// use vision_data::{Image, Mask, Pipeline, Resizing, get_transforms};
+/// use vision_data::{Image, Pipeline, Resizing, get_transforms};
 ///
 /// let resizing = Resizing { size: Some(20.into()), ..Resizing::default() };
 /// let pipeline = Pipeline::new(&get_transforms().train, resizing)?;
 /// let draw = pipeline.draw(42, 0, 7); // seed, epoch, index
 ///
 /// let image = Image::from_rgb8(30, 40, vec![99; 30 * 40 * 3])?;
-/// let mask = Mask::from_labels(30, 40, vec![1; 30 * 40])?;
 /// assert_eq!(pipeline.image(&image, &draw).shape(), [1, 3, 20, 20]);
-/// assert_eq!(pipeline.mask(&mask, &draw).labels(), [1; 400]);
 ///
 /// let larger = pipeline.with_size(80)?;
 /// assert_eq!(larger.image(&image, &draw).shape(), [1, 3, 80, 80]);
@@ -182,35 +177,6 @@ impl Pipeline {
     /// An image after `draw`, as a batch of one.
     pub fn image(&self, image: &Image, draw: &Draw) -> HostImages {
         HostImages::single(self.run(image, draw))
-    }
-
-    /// A mask after `draw`. It is moved to the nearest pixel, so its labels stay as they are; what
-    /// changes colours or hides a part of the image does nothing to it.
-    pub fn mask(&self, mask: &Mask, draw: &Draw) -> Mask {
-        let mut mask = Cow::Borrowed(mask);
-        for part in draw.parts() {
-            let source = (mask.height(), mask.width());
-            let part = part.part(source, self.resizing.target(source));
-            mask = Cow::Owned(mask.resized(&part));
-        }
-        let padding = self.resizing.padding_mode;
-        let source = (mask.height(), mask.width());
-        let mut moves = Moves::new(self.resizing.resized(source), padding);
-        let target = self.crop_target(source);
-        for step in self.steps(draw) {
-            moves.add(step, target);
-            if matches!(step, Step::Pad { .. }) && draw.moves() {
-                mask = Cow::Owned(mask.moved(&moves, padding));
-                moves = Moves::new((mask.height(), mask.width()), padding);
-            }
-        }
-        let mask = mask.moved(&moves, padding);
-        let (height, width) = (mask.height(), mask.width());
-        mask.with_labels(|labels| {
-            draw.operations().fold(labels, |labels, operation| {
-                operation.apply_move::<1, _>(labels, height, width)
-            })
-        })
     }
 
     /// The pixels of `image`, with what `rng` draws.

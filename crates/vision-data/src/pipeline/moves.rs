@@ -3,7 +3,6 @@
 use crate::pipeline::draw::Step;
 use crate::pipeline::sampling::grid::position;
 use crate::pipeline::sampling::projective::Map;
-use crate::pipeline::sampling::shrunk_size;
 use crate::pipeline::window::Window;
 use crate::rng::Rng;
 use crate::transforms::padding::PaddingMode;
@@ -140,15 +139,10 @@ impl Moves {
     }
 
     /// From the grid to the source, without jitters.
-    pub(crate) fn map(&self) -> Map {
+    fn map(&self) -> Map {
         let warps = self.warps.iter();
         let warp = warps.fold(Map::IDENTITY, |all, warp| warp.after(&all));
         self.affine().after(&warp)
-    }
-
-    /// The size that an image of height and width `source` is shrunk to before it is sampled, if it is.
-    pub(crate) fn shrunk(&self, source: (usize, usize)) -> Option<(usize, usize)> {
-        shrunk_size(source.0, source.1, self.grid, &self.map())
     }
 
     /// Height and width of what is seen.

@@ -200,16 +200,6 @@ impl Cut {
         }
     }
 
-    /// Whether a place is on the image, whose pixels reach half a pixel around their centres.
-    pub(crate) fn has(&self, place: f64) -> bool {
-        place >= -0.5 && place < self.have as f64 - 0.5
-    }
-
-    /// Where a place of the image is among the pixels that are taken, before the first of them below 0.
-    pub(crate) fn point(&self, place: f64) -> f64 {
-        place - self.first as f64
-    }
-
     /// Of the i-th pixel that is taken the place; none where it is black.
     pub(crate) fn place(&self, i: usize) -> Option<usize> {
         self.padding.index(self.first + i as i64, self.have)

@@ -206,7 +206,7 @@ pub enum Transform {
         /// Probability.
         p: f64,
     },
-    /// Puts black squares on the image. A mask stays as it is.
+    /// Puts black squares on the image.
     Cutout {
         /// How many.
         holes: Bounds<u32>,

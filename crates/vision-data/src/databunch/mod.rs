@@ -24,7 +24,7 @@ use crate::image::Image;
 use crate::labels::class_weights::Draw;
 use crate::labels::targets::TargetKind;
 use crate::labels::{Dropped, Label};
-use crate::loader::batch::{Batch, HostImages};
+use crate::loader::batch::Batch;
 use crate::loader::stats::{Stats, denormalize};
 use crate::loader::{BadImages, Loader, Plan};
 use crate::pipeline::Pipeline;
@@ -454,15 +454,15 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// None at present: an image fits through any transform that `build` has accepted.
+    /// [`TransformError::Failed`](crate::TransformError::Failed) of a transform of your own.
     pub fn prepare(&self, image: &Image) -> Result<Tensor<4>> {
-        let mut rng = Rng::keyed(Purpose::Augment, self.seed, 0, 0);
         let image = match self.train.reading().presize() {
             Some(_) => &self.train.presized(image.clone()),
             None => image,
         };
-        let pixels = self.valid_pipeline.apply(image, &mut rng);
-        Ok(HostImages::single(pixels).to_device(&self.device, self.stats.as_ref()))
+        let draw = self.valid_pipeline.draw(self.seed, 0, 0);
+        let images = self.valid_pipeline.image(image, &draw)?;
+        Ok(images.to_device(&self.device, self.stats.as_ref()))
     }
 
     /// The same data in another order and with other transforms. The split stays as it is.

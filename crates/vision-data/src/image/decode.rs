@@ -1,5 +1,6 @@
 //! From the bytes of a file to pixels, within limits, whatever the bytes.
 
+use std::any::Any;
 use std::fs::{self, File};
 use std::io::{self, Cursor, Read as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -55,15 +56,15 @@ pub(crate) fn decode_to(
 /// Decoders have panicked on odd files before (image#2230): that is a bad file, not a bug to take a
 /// training run down with.
 fn guarded<T>(decode: impl FnOnce() -> Result<T, ImageProblem>) -> Result<T, ImageProblem> {
-    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|payload| {
-        let message = payload
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| payload.downcast_ref::<String>().cloned());
-        Err(ImageProblem::DecoderPanic(
-            message.unwrap_or_else(|| "it panicked".to_owned()),
-        ))
-    })
+    catch_unwind(AssertUnwindSafe(decode))
+        .unwrap_or_else(|panic| Err(ImageProblem::DecoderPanic(panic_message(&*panic))))
+}
+
+/// What a panic says.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("it panicked").to_owned()
 }
 
 /// The pixels as they are stored, upright.

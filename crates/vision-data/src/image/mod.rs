@@ -145,13 +145,11 @@ impl Image {
             }))
     }
 
-    /// Rows of red, green and blue that are known to be of this height and width; black if not.
+    /// Rows of red, green and blue of this height and width.
     pub(crate) fn from_pixels((height, width): (usize, usize), pixels: Vec<u8>) -> Self {
-        let (height, width) = (height as u32, width as u32);
-        Self(
-            RgbImage::from_raw(width, height, pixels)
-                .unwrap_or_else(|| RgbImage::new(width, height)),
-        )
+        assert_eq!(pixels.len(), 3 * height * width, "three bytes a pixel");
+        let image = RgbImage::from_raw(width as u32, height as u32, pixels);
+        Self(image.expect("there are as many bytes as the size asks for"))
     }
 
     /// Pixels in a row.

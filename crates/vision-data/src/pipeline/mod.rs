@@ -9,10 +9,12 @@ pub(crate) mod paint;
 pub(crate) mod pixels;
 pub(crate) mod rand_augment;
 pub(crate) mod sampling;
+pub(crate) mod step;
+pub(crate) mod warp;
 pub(crate) mod window;
-pub(crate) mod words;
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use vision_base::OptionError;
 
@@ -20,10 +22,11 @@ use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::loader::batch::HostImages;
 use crate::pipeline::canvas::Canvas;
-use crate::pipeline::draw::{Draw, Step};
+use crate::pipeline::draw::{Draw, Drawn};
 use crate::pipeline::pixels::Pixels;
-use crate::pipeline::sampling::pillow;
+use crate::pipeline::step::Failed;
 use crate::rng::{Purpose, Rng};
+use crate::transforms::kind::{Shape, order};
 use crate::transforms::resizing::Resizing;
 use crate::transforms::size::ResizeMethod;
 use crate::transforms::transform::Transform;
@@ -44,10 +47,10 @@ const MOST_PADDING: u64 = 2048;
 /// let draw = pipeline.draw(42, 0, 7); // seed, epoch, index
 ///
 /// let image = Image::from_rgb8(30, 40, vec![99; 30 * 40 * 3])?;
-/// assert_eq!(pipeline.image(&image, &draw).shape(), [1, 3, 20, 20]);
+/// assert_eq!(pipeline.image(&image, &draw)?.shape(), [1, 3, 20, 20]);
 ///
 /// let larger = pipeline.with_size(80)?;
-/// assert_eq!(larger.image(&image, &draw).shape(), [1, 3, 80, 80]);
+/// assert_eq!(larger.image(&image, &draw)?.shape(), [1, 3, 80, 80]);
 /// # Ok::<(), vision_data::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -68,12 +71,11 @@ impl Pipeline {
         resizing.check()?;
         transforms.iter().try_for_each(Transform::check)?;
         let mut transforms = transforms.to_vec();
-        transforms.sort_by_key(Transform::order);
+        transforms.sort_by_key(|transform| transform.kind().order());
         // Each is within its bounds; where an image is moved too, all that they add is made.
-        let padding = transforms.iter().map(|transform| match transform {
-            Transform::Pad { pixels, .. } => u64::from(*pixels),
-            _ => 0,
-        });
+        let padding = transforms
+            .iter()
+            .map(|transform| u64::from(transform.kind().padding()));
         let padding: u64 = padding.sum();
         if padding > MOST_PADDING {
             return Err(Error::Option(OptionError::new(
@@ -82,12 +84,7 @@ impl Pipeline {
                 format!("{padding} pixels"),
             )));
         }
-        let needs_size = |transform: &&Transform| {
-            matches!(
-                transform,
-                Transform::RandomResizedCrop { .. } | Transform::ResizeCenterCrop { .. }
-            )
-        };
+        let needs_size = |transform: &&Transform| transform.kind().needs_size();
         if let (None, Some(transform)) = (resizing.size, transforms.iter().find(needs_size)) {
             return Err(Error::Option(OptionError::new(
                 "size",
@@ -134,14 +131,6 @@ impl Pipeline {
         }
     }
 
-    /// The same but for the transforms from number `len` on.
-    pub(crate) fn first(&self, len: usize) -> Self {
-        Self {
-            transforms: self.transforms.iter().take(len).cloned().collect(),
-            resizing: self.resizing,
-        }
-    }
-
     /// The same transforms and another size.
     ///
     /// # Errors
@@ -175,58 +164,43 @@ impl Pipeline {
     }
 
     /// An image after `draw`, as a batch of one.
-    pub fn image(&self, image: &Image, draw: &Draw) -> HostImages {
-        HostImages::single(self.run(image, draw))
+    ///
+    /// # Errors
+    ///
+    /// [`TransformError::Failed`](crate::TransformError::Failed) of a transform of your own.
+    pub fn image(&self, image: &Image, draw: &Draw) -> Result<HostImages> {
+        self.run_on(image, draw, Path::new("an image in memory"))
+    }
+
+    /// As [`image`](Self::image), of the file `path`.
+    pub(crate) fn run_on(&self, image: &Image, draw: &Draw, path: &Path) -> Result<HostImages> {
+        let pixels = self.run(image, draw).map_err(|failed| failed.on(path))?;
+        Ok(HostImages::single(pixels))
     }
 
     /// The pixels of `image`, with what `rng` draws.
-    pub(crate) fn apply(&self, image: &Image, rng: &mut Rng) -> Pixels {
+    pub(crate) fn apply(
+        &self,
+        image: &Image,
+        rng: &mut Rng,
+    ) -> std::result::Result<Pixels, Failed> {
         self.run(image, &Draw::new(&self.transforms, rng))
     }
 
-    fn run(&self, image: &Image, draw: &Draw) -> Pixels {
-        let mut image = Cow::Borrowed(image);
-        for part in draw.parts() {
-            let source = (image.height() as usize, image.width() as usize);
-            let target = self.resizing.target(source);
-            let rgb = pillow::resize(&image, &part.part(source, target));
-            image = Cow::Owned(Image::from_pixels(target, rgb));
+    fn run(&self, image: &Image, draw: &Draw) -> std::result::Result<Pixels, Failed> {
+        let mut canvas = Canvas::new(Cow::Borrowed(image), &self.resizing);
+        let until_crop = |drawn: &Drawn| drawn.order <= order::CROP_PAD;
+        let (before, after) = draw.steps.split_at(draw.steps.partition_point(until_crop));
+        for drawn in before {
+            drawn.step.apply(&mut canvas)?;
         }
-        let padding = self.resizing.padding_mode;
-        let source = (image.height() as usize, image.width() as usize);
-        let target = self.crop_target(source);
-        let mut canvas = Canvas::new(image, self.resizing.resized(source), padding);
-        for step in self.steps(draw) {
-            canvas.add(step, target);
-            if matches!(step, Step::Pad { .. }) && draw.moves() {
-                let pixels = canvas.pixels();
-                let size = (pixels.height, pixels.width);
-                let padded = Image::from_pixels(size, pixels.into_rgb());
-                canvas = Canvas::new(Cow::Owned(padded), size, padding);
-            }
+        if self.resizing.size.is_some() && !draw.crops() {
+            canvas.crop_to_target(0.5, 0.5);
         }
-        let pixels = canvas.pixels();
-        let mut operations = draw.operations().peekable();
-        match operations.peek() {
-            Some(_) => pixels.operated(operations),
-            None => pixels,
+        for drawn in after {
+            drawn.step.apply(&mut canvas)?;
         }
-    }
-
-    /// The steps of a draw, and after them the crop to the size if none was drawn.
-    pub(crate) fn steps<'a>(&self, draw: &'a Draw) -> impl Iterator<Item = &'a Step> {
-        const CENTRE: Step = Step::CropPad { row: 0.5, col: 0.5 };
-        let centre: Option<&'static Step> = match self.resizing.size {
-            Some(_) if !draw.crops() => Some(&CENTRE),
-            _ => None,
-        };
-        draw.steps.iter().chain(centre)
-    }
-
-    /// The size that images of size `source` are cropped or padded to, if they are.
-    pub(crate) fn crop_target(&self, source: (usize, usize)) -> Option<(usize, usize)> {
-        let crops = self.resizing.method().crops();
-        crops.then(|| self.resizing.target(source))
+        Ok(canvas.pixels())
     }
 }
 
@@ -235,10 +209,9 @@ impl Pipeline {
 fn swaps_sides(transforms: &[Transform]) -> Option<&Transform> {
     transforms
         .iter()
-        .fold(None, |swaps, transform| match transform {
-            Transform::Dihedral { k, .. } if k.high() > 3 => Some(transform),
-            // What is cut out has the shape that was asked for.
-            Transform::Crop { .. } => None,
-            _ => swaps,
+        .fold(None, |swaps, transform| match transform.kind().shape() {
+            Shape::Swapped => Some(transform),
+            Shape::Own => None,
+            Shape::Kept => swaps,
         })
 }

@@ -33,15 +33,6 @@ pub(crate) fn to_byte(unit: f32) -> u8 {
 }
 
 impl Pixels {
-    /// Of rows of red, green and blue.
-    pub(crate) fn from_rgb(rgb: &[u8], height: usize, width: usize) -> Self {
-        Self {
-            height,
-            width,
-            planes: Planes::Bytes(deinterleaved(rgb)),
-        }
-    }
-
     /// Rows of red, green and blue, rounded to 8 bits.
     pub(crate) fn into_rgb(self) -> Vec<u8> {
         let plane = self.height * self.width;
@@ -60,6 +51,20 @@ impl Pixels {
 }
 
 impl Planes {
+    /// Of rows of red, green and blue.
+    pub(crate) fn of_rgb(rgb: &[u8]) -> Self {
+        let (pixels, _) = rgb.as_chunks::<3>();
+        let mut planes = vec![0; 3 * pixels.len()];
+        let (reds, rest) = planes.split_at_mut(pixels.len());
+        let (greens, blues) = rest.split_at_mut(pixels.len());
+        Arch::new().dispatch(|| {
+            for (((pixel, red), green), blue) in pixels.iter().zip(reds).zip(greens).zip(blues) {
+                [*red, *green, *blue] = *pixel;
+            }
+        });
+        Self::Bytes(planes)
+    }
+
     /// The pixels of image number `image`, of `plane` pixels, as rows of red, green and blue; none
     /// beyond the last image.
     pub(crate) fn rgb(&self, image: usize, plane: usize) -> Option<Vec<u8>> {
@@ -111,18 +116,4 @@ fn interleaved<T: Copy>(planes: &[T], plane: usize, byte: impl Fn(T) -> u8) -> V
     pixels
         .flat_map(|((&red, &green), &blue)| [byte(red), byte(green), byte(blue)])
         .collect()
-}
-
-/// Rows of red, green and blue as planes.
-pub(crate) fn deinterleaved(rgb: &[u8]) -> Vec<u8> {
-    let (pixels, _) = rgb.as_chunks::<3>();
-    let mut planes = vec![0; 3 * pixels.len()];
-    let (reds, rest) = planes.split_at_mut(pixels.len());
-    let (greens, blues) = rest.split_at_mut(pixels.len());
-    Arch::new().dispatch(|| {
-        for (((pixel, red), green), blue) in pixels.iter().zip(reds).zip(greens).zip(blues) {
-            [*red, *green, *blue] = *pixel;
-        }
-    });
-    planes
 }

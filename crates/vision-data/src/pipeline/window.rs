@@ -87,6 +87,11 @@ impl Window {
         }
     }
 
+    /// Whether it shows all pixels in their places.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.rows.steps.is_empty() && self.cols.steps.is_empty() && !self.swapped
+    }
+
     pub(crate) fn height(&self) -> usize {
         self.rows.len
     }

@@ -16,6 +16,16 @@ pub struct Transforms {
 }
 
 impl Transforms {
+    /// Checks that transforms of the user's own are known.
+    pub(crate) fn usable(&self) -> Result<()> {
+        for transform in self.train.iter().chain(&self.valid) {
+            if let Transform::Custom(custom) = transform {
+                custom.usable()?;
+            }
+        }
+        Ok(())
+    }
+
     /// Checks every transform.
     ///
     /// # Errors

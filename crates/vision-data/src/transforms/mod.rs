@@ -20,8 +20,12 @@
 
 pub(crate) mod batch;
 pub(crate) mod bounds;
-pub(crate) mod check;
+pub mod builtin;
 pub(crate) mod config;
+pub(crate) mod constructors;
+pub(crate) mod custom;
+pub(crate) mod error;
+pub(crate) mod kind;
 pub(crate) mod lists;
 pub(crate) mod padding;
 pub mod presets;

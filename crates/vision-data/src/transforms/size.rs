@@ -58,12 +58,18 @@ impl Size {
         }
     }
 
-    pub(crate) fn check(self) -> crate::error::Result<()> {
+    /// Whether both sides are within 1 to [`MAX_SIDE`](Self::MAX_SIDE).
+    pub(crate) fn is_valid(self) -> bool {
         let (height, width) = self.height_width();
         let sides = 1..=Self::MAX_SIDE;
-        if sides.contains(&height) && sides.contains(&width) {
+        sides.contains(&height) && sides.contains(&width)
+    }
+
+    pub(crate) fn check(self) -> crate::error::Result<()> {
+        if self.is_valid() {
             return Ok(());
         }
+        let (height, width) = self.height_width();
         Err(Error::Option(OptionError::new(
             "size",
             "sides of 1 to 16384 pixels",

@@ -12,6 +12,7 @@ mod images;
 mod indexing;
 mod labels;
 mod loader;
+mod own_transforms;
 mod resize;
 mod saved;
 mod splits;

@@ -8,7 +8,11 @@ use std::path::Path;
 
 use serde_json::Value;
 use vision_base::OptionError;
-use vision_data::presets::{presize, rand_pad, rand_resize_crop, zoom_crop};
+use vision_data::builtin::{
+    Crop, CropPad, Dihedral, DihedralAffine, PerspectiveWarp, RandAugment, RandomResizedCrop,
+    ResizeCenterCrop, RgbRandomize, Squish, SymmetricWarp, TrivialAugment, Zoom, ZoomSquish,
+};
+use vision_data::presets::{rand_pad, rand_resize_crop, random_resized_crop, zoom_crop};
 use vision_data::{
     Batch, BatchTransform, DatasetType, Device, Draw, Error, Image, ImageDataBunch, PaddingMode,
     Pipeline, ResizeMethod, Resizing, Size, Transform, Transforms, get_transforms,
@@ -20,7 +24,7 @@ fn pipeline(transforms: &[Transform]) -> Pipeline {
 
 /// Height, width and planes of an image after a draw.
 fn pixels(pipeline: &Pipeline, image: &Image, draw: &Draw) -> (usize, usize, Vec<f32>) {
-    let images = pipeline.image(image, draw);
+    let images = pipeline.image(image, draw).unwrap();
     let [_, _, height, width] = images.shape();
     let data = images.to_device(&Device::default(), None).into_data();
     (height, width, data.try_to_vec().unwrap())
@@ -86,42 +90,42 @@ fn step(step: &Value) -> Transform {
     let (name, arg) = (step[0].as_str().unwrap(), &step[1]);
     let m = arg.as_array().map(|_| numbers(arg)).unwrap_or_default();
     match name {
-        "symmetric_warp" => Transform::SymmetricWarp {
+        "symmetric_warp" => Transform::SymmetricWarp(SymmetricWarp {
             magnitude: [0, 1, 2, 3].map(|i| m[i].into()),
             p: 1.0,
-        },
-        "perspective_warp" => Transform::PerspectiveWarp {
+        }),
+        "perspective_warp" => Transform::PerspectiveWarp(PerspectiveWarp {
             magnitude: [0, 1, 2, 3, 4, 5, 6, 7].map(|i| m[i].into()),
             p: 1.0,
-        },
+        }),
         "tilt" => Transform::tilt(m[0] as u32, m[1]),
         "skew" => Transform::skew(m[0] as u32, m[1]),
         "rotate" => Transform::rotate(arg.as_f64().unwrap()),
         "flip_affine" => Transform::flip_affine(),
-        "dihedral_affine" => Transform::DihedralAffine {
+        "dihedral_affine" => Transform::DihedralAffine(DihedralAffine {
             k: (arg.as_u64().unwrap() as u32).into(),
             p: 1.0,
-        },
-        "zoom" => Transform::Zoom {
+        }),
+        "zoom" => Transform::Zoom(Zoom {
             scale: m[0].into(),
             row: m[1].into(),
             col: m[2].into(),
             p: 1.0,
-        },
-        "squish" => Transform::Squish {
+        }),
+        "squish" => Transform::Squish(Squish {
             scale: m[0].into(),
             row: m[1].into(),
             col: m[2].into(),
             p: 1.0,
-        },
+        }),
         // Whether the squish is turned round is drawn; a squish of 1/x is the other way round.
-        "zoom_squish" => Transform::ZoomSquish {
+        "zoom_squish" => Transform::ZoomSquish(ZoomSquish {
             scale: m[0].into(),
             squish: m[1].into(),
             row: m[3].into(),
             col: m[4].into(),
             p: 1.0,
-        },
+        }),
         _ => panic!("{name}"),
     }
 }
@@ -199,10 +203,12 @@ fn a_dot_goes_where_fastais_tests_say() {
 
 #[test]
 fn a_crop_keeps_the_part_asked_for() {
-    let crop = |row: f64, col: f64| Transform::Crop {
-        size: 4.into(),
-        row: row.into(),
-        col: col.into(),
+    let crop = |row: f64, col: f64| {
+        Transform::Crop(Crop {
+            size: 4.into(),
+            row: row.into(),
+            col: col.into(),
+        })
     };
     for (row, col, place) in [
         (0.0, 0.0, (3, 3)),
@@ -218,14 +224,15 @@ fn a_crop_keeps_the_part_asked_for() {
             resize_method: Some(ResizeMethod::Crop),
             ..Resizing::default()
         };
-        let cut = Transform::CropPad {
+        let cut = Transform::CropPad(CropPad {
             row: row.into(),
             col: col.into(),
-        };
+        });
         let pipeline = Pipeline::new(&[cut], resizing).unwrap();
         assert_eq!(
             pipeline
                 .image(&dot((3, 3)), &pipeline.draw(0, 0, 0))
+                .unwrap()
                 .shape(),
             [1, 3, 4, 4]
         );
@@ -258,7 +265,7 @@ fn each_symmetry_of_the_square_is_fastais() {
     for (k, place) in (0..).zip(expected) {
         let k = u32::into(k);
         assert_eq!(
-            places(&[Transform::Dihedral { k, p: 1.0 }], (0, 1)),
+            places(&[Transform::Dihedral(Dihedral { k, p: 1.0 })], (0, 1)),
             [place]
         );
     }
@@ -280,7 +287,7 @@ fn a_perspective_warp_and_a_skew_move_the_corner_that_is_named() {
     for (k, by, from, to) in cases {
         let mut magnitude = [0.0.into(); 8];
         magnitude[k as usize] = by.into();
-        let warp = Transform::PerspectiveWarp { magnitude, p: 1.0 };
+        let warp = Transform::PerspectiveWarp(PerspectiveWarp { magnitude, p: 1.0 });
         for transform in [warp, Transform::skew(k, -0.5)] {
             let pipeline = pipeline(&[transform]);
             let (_, _, planes) = pixels(&pipeline, &dot(from), &pipeline.draw(0, 0, 0));
@@ -468,7 +475,7 @@ fn without_a_size_fastais_transforms_work_on_a_raw_image() {
     let Transforms { train, valid } = get_transforms();
     let train = pipeline(&train);
     assert_eq!(
-        train.image(&image, &train.draw(0, 0, 0)).shape(),
+        train.image(&image, &train.draw(0, 0, 0)).unwrap().shape(),
         [1, 3, 17, 23]
     );
     let valid = pipeline(&valid);
@@ -539,7 +546,7 @@ fn turning_by_a_quarter_needs_a_square_or_a_crop() {
 #[test]
 fn resizing_to_a_part_needs_a_size() {
     let error = ImageDataBunch::single_from_classes("nowhere", ["a", "b"])
-        .transforms(presize())
+        .transforms(random_resized_crop())
         .build()
         .unwrap_err();
     assert!(
@@ -551,8 +558,8 @@ fn resizing_to_a_part_needs_a_size() {
 /// One of each.
 fn all() -> Vec<Transform> {
     let mut all = get_transforms().train;
-    all.extend(presize().train);
-    all.extend(presize().valid);
+    all.extend(random_resized_crop().train);
+    all.extend(random_resized_crop().valid);
     all.extend(rand_pad(4, 28, PaddingMode::Zeros));
     all.extend(rand_resize_crop((20, 30), 2.0, [0.75, 1.33]));
     all.extend(zoom_crop(1.0..=2.0, true, 0.5));
@@ -637,7 +644,7 @@ fn what_is_misspelt_is_refused_with_the_names_there_are() {
 
 #[test]
 fn what_is_out_of_bounds_is_refused_with_the_field() {
-    let part = |row, col| Transform::CropPad { row, col };
+    let part = |row, col| Transform::CropPad(CropPad { row, col });
     let bad = [
         (Transform::rotate(5.0).with_p(1.5), "`p`"),
         (Transform::rotate([10.0, -10.0]), "`degrees`"),
@@ -657,42 +664,48 @@ fn what_is_out_of_bounds_is_refused_with_the_field() {
         (Transform::cutout(2, [5, 4]), "`length`"),
         (Transform::pad(1 << 20, PaddingMode::Zeros), "`pixels`"),
         (
-            Transform::RandAugment {
+            Transform::RandAugment(RandAugment {
                 ops: 2,
                 magnitude: 31,
                 bins: 31,
-            },
+            }),
             "`magnitude`",
         ),
-        (Transform::TrivialAugment { bins: 1 }, "`bins`"),
-        (Transform::ResizeCenterCrop { extra: 1 << 20 }, "`extra`"),
         (
-            Transform::Dihedral {
+            Transform::TrivialAugment(TrivialAugment { bins: 1 }),
+            "`bins`",
+        ),
+        (
+            Transform::ResizeCenterCrop(ResizeCenterCrop { extra: 1 << 20 }),
+            "`extra`",
+        ),
+        (
+            Transform::Dihedral(Dihedral {
                 k: 8.into(),
                 p: 1.0,
-            },
+            }),
             "`k`",
         ),
         (
-            Transform::RgbRandomize {
+            Transform::RgbRandomize(RgbRandomize {
                 channel: 3.into(),
                 thresh: 0.3,
                 p: 1.0,
-            },
+            }),
             "`channel`",
         ),
         (
-            Transform::RandomResizedCrop {
+            Transform::RandomResizedCrop(RandomResizedCrop {
                 scale: [0.0, 1.0].into(),
                 ratio: 1.0.into(),
-            },
+            }),
             "`scale`",
         ),
         (
-            Transform::RandomResizedCrop {
+            Transform::RandomResizedCrop(RandomResizedCrop {
                 scale: 1.0.into(),
                 ratio: 0.0.into(),
-            },
+            }),
             "`ratio`",
         ),
     ];
@@ -779,7 +792,7 @@ fn presize_crops_at_random_in_training_and_in_the_middle_otherwise() {
     let data = ImageDataBunch::from_folder(folder.path())
         .batch_size(4)
         .size(24)
-        .transforms(presize())
+        .transforms(random_resized_crop())
         .build()
         .unwrap();
     let train = |epoch| {

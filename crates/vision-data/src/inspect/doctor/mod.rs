@@ -339,9 +339,9 @@ fn unsized_parts(data: &ImageDataBunch) -> Vec<Split> {
         transforms.iter().any(|transform| {
             matches!(
                 transform,
-                Transform::Crop { .. }
-                    | Transform::RandomResizedCrop { .. }
-                    | Transform::ResizeCenterCrop { .. }
+                Transform::Crop(_)
+                    | Transform::RandomResizedCrop(_)
+                    | Transform::ResizeCenterCrop(_)
             )
         })
     };

@@ -1,8 +1,12 @@
 //! Which operation, and how strong.
 
+use crate::image::Image;
+use crate::pipeline::canvas::Canvas;
 use crate::pipeline::rand_augment::affine::{self, Matrix};
 use crate::pipeline::rand_augment::pixels;
+use crate::pipeline::step::{Failed, Step};
 use crate::rng::Rng;
+use crate::transforms::resizing::Resizing;
 
 /// torchvision's fourteen, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -55,6 +59,31 @@ pub(crate) struct Operation {
     pub(crate) bin: u32,
     pub(crate) bins: u32,
     pub(crate) negative: bool,
+}
+
+/// Operations that are done one after the other.
+#[derive(Debug)]
+pub(crate) struct Operations(pub(crate) Vec<Operation>);
+
+impl Step for Operations {
+    fn apply<'a>(&'a self, canvas: &mut Canvas<'a>) -> Result<(), Failed> {
+        canvas.edit(|image| {
+            let size = (image.height() as usize, image.width() as usize);
+            let rgb = image.into_rgb_image().into_raw();
+            let operations = self.0.iter();
+            let rgb = operations.fold(rgb, |rgb, op| op.apply(rgb, size.0, size.1));
+            Ok(Image::from_pixels(size, rgb))
+        })
+    }
+
+    fn words(&self, source: (usize, usize), resizing: &Resizing) -> String {
+        let (height, width) = resizing.target(source);
+        let words = self.0.iter().map(|operation| {
+            let magnitude = operation.magnitude(height, width);
+            format!("{:?} {magnitude:.3}", operation.kind)
+        });
+        words.collect::<Vec<_>>().join(", ")
+    }
 }
 
 /// `ops` operations of the strength `bin`.

@@ -124,8 +124,7 @@ pub(crate) fn apply(
     if rng.uniform() >= *p {
         return None;
     }
-    // `check` has seen to alpha.
-    let beta = Beta::new(*alpha, *alpha).ok()?;
+    let beta = Beta::new(*alpha, *alpha).expect("`check` has seen to alpha");
     let items = images.shape()[0];
     match choice {
         BatchTransform::MixUp { .. } => {

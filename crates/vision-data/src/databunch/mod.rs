@@ -449,15 +449,15 @@ impl ImageDataBunch {
     }
 
     /// One image as the model expects it: made smaller if all are
-    /// ([`with_presize`](crate::ReadConfig::with_presize)), through the validation transforms, on the
+    /// ([`with_short_side`](crate::ReadConfig::with_short_side)), through the validation transforms, on the
     /// device, normalised; `[1, 3, height, width]`.
     ///
     /// # Errors
     ///
     /// [`TransformError::Failed`](crate::TransformError::Failed) of a transform of your own.
     pub fn prepare(&self, image: &Image) -> Result<Tensor<4>> {
-        let image = match self.train.reading().presize() {
-            Some(_) => &self.train.presized(image.clone()),
+        let image = match self.train.reading().short_side() {
+            Some(_) => &self.train.made_small(image.clone()),
             None => image,
         };
         let draw = self.valid_pipeline.draw(self.seed, 0, 0);

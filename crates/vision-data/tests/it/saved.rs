@@ -108,7 +108,7 @@ fn every_option_comes_back_and_batches_are_the_same_bit_for_bit() {
         .class_weights(ClassWeights::map([("7", 1.0 / 3.0)]))
         .sampler(Sampler::Balanced)
         .bad_images(BadImages::Skip)
-        .reading(ReadConfig::new().with_memory(0).with_presize(26))
+        .reading(ReadConfig::new().with_memory(0).with_short_side(26))
         .build()
         .unwrap();
     let same = assert_comes_back(&data);

@@ -4,7 +4,7 @@
 
 Needs torch, torchvision, numpy and Pillow. Output, in crates/vision-data/tests/fixtures:
 
-* warps.json: fastai v1's geometric transforms, padding modes and masks with `grid_sample`, with the formulas
+* warps.json: fastai v1's geometric transforms, padding modes with `grid_sample`, with the formulas
   of fastai 1.0.61's vision/image.py and vision/transform.py;
 * pillow.json: Pillow's bilinear resizing, and torchvision's Resize with CenterCrop;
 * operations.json: each operation of torchvision's RandAugment and TrivialAugmentWide at several
@@ -33,11 +33,6 @@ def picture(h, w):
     """The image that the tests draw by the same rule, as bytes."""
     y, x, c = np.mgrid[0:h, 0:w, 0:3]
     return ((x * 23 + y * 41 + c * 67 + x * y * 5) % 256).astype(np.uint8)
-
-
-def labels(h, w):
-    y, x = np.mgrid[0:h, 0:w]
-    return ((x // 2 + y // 3 * 3) % 7).astype(np.uint8)
 
 
 # ---- warps
@@ -109,8 +104,8 @@ def zoom_squish(size, arg):
 PAD = {"reflection": "reflect", "zeros": "constant", "border": "replicate"}
 
 
-def warp(case, mask=False):
-    x = torch.from_numpy(labels(*case["source"]))[None].double() if mask else torch.from_numpy(picture(*case["source"])).permute(2, 0, 1).double() / 255
+def warp(case):
+    x = torch.from_numpy(picture(*case["source"])).permute(2, 0, 1).double() / 255
     padding = case.get("padding_mode", "reflection")
     if "pad" in case:
         n, mode = case["pad"]
@@ -138,15 +133,10 @@ def warp(case, mask=False):
     m[0, 1] *= target[0] / target[1]
     m[1, 0] *= target[1] / target[0]
     grid = grid @ m[:2, :2].T + m[:2, 2]
-    if not mask:
-        shrink = min(h / target[0], w / target[1]) / 2
-        if shrink > 1 and shrink > 2 / (grid.max() - grid.min()).item():
-            x = F.interpolate(x[None], scale_factor=1 / shrink, mode="area")[0]
-    x = F.grid_sample(x[None], grid[None], mode="nearest" if mask else "bilinear", padding_mode=padding, align_corners=True)[0]
-    if mask:
-        # Halfway between two pixels the last bit of the coordinate decides, so either is correct: -1.
-        place = (grid + 1) / 2 * torch.tensor([w - 1, h - 1])
-        x[0][((place % 1 - 0.5).abs() < 1e-9).any(-1)] = -1
+    shrink = min(h / target[0], w / target[1]) / 2
+    if shrink > 1 and shrink > 2 / (grid.max() - grid.min()).item():
+        x = F.interpolate(x[None], scale_factor=1 / shrink, mode="area")[0]
+    x = F.grid_sample(x[None], grid[None], mode="bilinear", padding_mode=padding, align_corners=True)[0]
     if size and method in ("crop", "pad"):
         (rows, cols), (h, w) = size, x.shape[1:]
         pads = [max((a - b + 1) // 2, 0) for a, b in ((cols, w), (rows, h))]
@@ -186,10 +176,8 @@ def warps():
     cases = []
     for case in WARPS:
         x = warp(case)
-        mask = warp(case, mask=True)
         case = dict(case, shape=list(x.shape))
         case["expected"] = [round(v, 5) for v in x.flatten().tolist()]
-        case["mask"] = [int(v) for v in mask.flatten().tolist()]
         cases.append(case)
     return cases
 
@@ -234,7 +222,6 @@ def operations():
             image = Image.fromarray(picture(*source))
             # Not all shades, so that AutoContrast and Equalize have an effect.
             image = image.point([40 + i // 2 for i in range(256)] * 3)
-            mask = Image.fromarray(labels(*source))
             for name, (magnitudes, signed) in of(bins, tuple(source)).items():
                 strengths = [3, 6, 9, bins - 1] if magnitudes.ndim else [0]
                 # 6 of 10 is a right angle in TrivialAugment.
@@ -245,8 +232,6 @@ def operations():
                         apply = lambda x: aa._apply_op(x, name, magnitude, T.InterpolationMode.NEAREST, None)
                         case = {"space": space, "source": source, "bins": bins, "op": name, "bin": i, "negative": negative}
                         case.update(magnitude=magnitude, sha256=digest(apply(image)))
-                        if name.startswith(("Shear", "Translate", "Rotate")):
-                            case["mask"] = digest(apply(mask))
                         cases.append(case)
     return cases
 

@@ -12,6 +12,7 @@ use crate::image::error::ImageError;
 use crate::labels::error::LabelError;
 use crate::split::error::SplitError;
 use crate::table::error::TableError;
+use crate::transforms::error::TransformError;
 
 /// What can go wrong in this crate.
 #[derive(Debug, thiserror::Error)]
@@ -47,6 +48,9 @@ pub enum Error {
     /// Something is wrong with a split.
     #[error(transparent)]
     Split(#[from] SplitError),
+    /// Something is wrong with a transform.
+    #[error(transparent)]
+    Transform(#[from] TransformError),
     /// Something is wrong with data as a whole.
     #[error(transparent)]
     Data(#[from] DataError),

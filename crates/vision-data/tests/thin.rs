@@ -54,7 +54,7 @@ fn a_thin_image_takes_no_more_memory_than_another_whatever_is_painted_on_it() {
             ..Resizing::default()
         };
         let pipeline = Pipeline::new(&transforms, resizing).unwrap();
-        let made = pipeline.image(&image, &pipeline.draw(1, 0, 0));
+        let made = pipeline.image(&image, &pipeline.draw(1, 0, 0)).unwrap();
         assert_eq!(made.shape(), [1, 3, 224, 224]);
     }
     // The whole of it would be 4,480,000 by 224 pixels, 12 GB: who does not take that has not made them.

@@ -51,16 +51,8 @@ fn seen(
     item: usize,
 ) -> std::result::Result<RgbImage, ImageError> {
     let image = data.dataset(part)?.image(item)?;
-    let tensor = data.denormalize(&data.prepare(&image)?)?;
-    let [_, _, height, width] = tensor.dims();
-    let values: Vec<f32> = tensor.into_data().iter::<f32>().collect();
-    let plane = height * width;
-    let byte = |at: usize| {
-        let value = values.get(at).copied().unwrap_or(0.0);
-        (value.clamp(0.0, 1.0) * 255.0).round() as u8
-    };
-    Ok(RgbImage::from_fn(width as u32, height as u32, |x, y| {
-        let at = y as usize * width + x as usize;
-        [byte(at), byte(plane + at), byte(2 * plane + at)].into()
-    }))
+    let pipeline = data.pipeline(DatasetType::Valid);
+    let draw = pipeline.draw(data.seed(), 0, item as u64);
+    let images = pipeline.image(&image, &draw)?;
+    Ok(images.picture(0).expect("there is one image"))
 }

@@ -14,7 +14,6 @@ use crate::features::FeatureCache;
 use crate::model::any_model::AnyModel;
 use crate::optim::{GroupedOptimizer, groups};
 use crate::settings::{Parts, Settings};
-use crate::train::batches::Batches;
 use crate::train::callback::{Callback, Context, Scheduler, State};
 use crate::train::fit::FitConfig;
 use crate::train::limits::PictureLimits;
@@ -273,11 +272,9 @@ impl Learner {
         if self.data().batch_size() == 1 && entries.iter().any(Entry::is_batch_norm) {
             return Err(Error::BatchOfOne);
         }
-        // Asks for the data before anything changes.
-        let features = self.usable_features();
-        let (train, epoch) = (DatasetType::Train, self.epochs_trained);
-        drop(Batches::new(self.data(), features, train, epoch)?);
-        if features.is_none() {
+        // Without data to train on nothing changes.
+        self.data().order(DatasetType::Train, self.epochs_trained)?;
+        if self.usable_features().is_none() {
             // They are not what the body gives now.
             self.features = None;
         }

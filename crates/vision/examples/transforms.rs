@@ -8,7 +8,7 @@ use std::error::Error;
 use std::path::Path;
 use std::{env, fs};
 
-use vision::data::presets::{presize, rand_pad, rand_resize_crop, zoom_crop};
+use vision::data::presets::{rand_pad, rand_resize_crop, random_resized_crop, zoom_crop};
 use vision::data::{
     Image, PaddingMode, Pipeline, Resizing, Transform, TransformConfig, Transforms,
 };
@@ -49,8 +49,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         ("original", vec![]),
         ("get_transforms", get_transforms().train),
         ("stronger", strong.train),
-        ("presize", presize().train),
-        ("presize, valid", presize().valid),
+        ("random_resized_crop", random_resized_crop().train),
+        ("random_resized_crop, valid", random_resized_crop().valid),
         ("rand_pad", rand_pad(24, 128, reflection)),
         ("rand_resize_crop", rand_resize_crop(128, 3.0, [0.75, 1.33])),
         ("zoom_crop", zoom_crop(2.0, true, 1.0)),
@@ -87,11 +87,11 @@ fn main() -> Result<(), Box<dyn Error>> {
     for (name, transforms) in sheet {
         // Without a size one sees what a transform does to it.
         let resizing = Resizing {
-            size: name.starts_with("presize").then_some(128.into()),
+            size: name.starts_with("random_resized").then_some(128.into()),
             ..Resizing::default()
         };
         let pipeline = Pipeline::new(&transforms, resizing)?;
-        let made = pipeline.image(&image, &pipeline.draw(1, 0, 3));
+        let made = pipeline.image(&image, &pipeline.draw(1, 0, 3))?;
         grid = grid.with_image(made.picture(0).ok_or("no picture")?, name);
     }
     let out = Path::new("out/transforms");

@@ -3,6 +3,7 @@
 use vision_base::{IoError, OptionError};
 use vision_data::{
     DataError, DeviceError, FilesError, ImageError, LabelError, SplitError, TableError,
+    TransformError,
 };
 
 /// What can go wrong anywhere in the library.
@@ -53,6 +54,9 @@ pub enum Error {
     /// A split.
     #[error(transparent)]
     Split(#[from] SplitError),
+    /// A transform.
+    #[error(transparent)]
+    Transform(#[from] TransformError),
     /// Data as a whole.
     #[error(transparent)]
     Data(#[from] DataError),
@@ -103,6 +107,7 @@ impl From<vision_data::Error> for Error {
             E::Label(error) => error.into(),
             E::Table(error) => error.into(),
             E::Split(error) => error.into(),
+            E::Transform(error) => error.into(),
             E::Data(error) => error.into(),
             error => Self::Other(error.into()),
         }

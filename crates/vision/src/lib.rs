@@ -21,9 +21,9 @@ pub mod prelude {
     pub use vision_data::inspect::doctor::Doctor;
     pub use vision_data::{
         BadImages, BatchTransform, By, ClassWeights, Column, CsvOptions, DatasetType, Device,
-        FileColumn, Image, ImageDataBunch, ImageList, Label, LabelOptions, Mask, PaddingMode,
-        Pipeline, ReadConfig, ResizeMethod, Resizing, Sampler, Size, Split, Stats, Table,
-        TargetKind, Transform, TransformConfig, Transforms, device, get_transforms,
+        FileColumn, Image, ImageDataBunch, ImageList, Label, LabelOptions, PaddingMode, Pipeline,
+        ReadConfig, ResizeMethod, Resizing, Sampler, Size, Split, Stats, Table, TargetKind,
+        Transform, TransformConfig, Transforms, device, get_transforms,
     };
     pub use vision_interp::{ClassificationInterpretation, plot_lr_find};
     pub use vision_learner::{

@@ -8,7 +8,7 @@ use std::time::Instant;
 use burn::tensor::Device;
 use clap::ValueEnum;
 use serde_json::{Value, json};
-use vision::data::presets::presize;
+use vision::data::presets::random_resized_crop;
 use vision::data::{
     DatasetType, ImageDataBunch, ImageDataBunchBuilder, ReadConfig, get_transforms,
 };
@@ -35,10 +35,10 @@ impl Kind {
         match self {
             Self::Photos => &[
                 ("random_resized_crop", |data| {
-                    data.size(224).transforms(presize())
+                    data.size(224).transforms(random_resized_crop())
                 }),
                 ("random_resized_crop+aug_transforms", |data| {
-                    let (crop, others) = (presize(), get_transforms());
+                    let (crop, others) = (random_resized_crop(), get_transforms());
                     let train = [crop.train, others.train].concat();
                     data.size(224).transforms((train, crop.valid))
                 }),

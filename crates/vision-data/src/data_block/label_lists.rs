@@ -11,7 +11,7 @@ use crate::files::index::{IndexConfig, PassedOver, SkippedFolder, index_outside}
 use crate::labels::error::LabelError;
 use crate::labels::targets::{TargetKind, Targets};
 use crate::labels::{Collector, Dropped, Label, LabelOptions, Rejected};
-use crate::transforms::Transforms;
+use crate::transforms::lists::Transforms;
 
 /// Files with their labels.
 #[derive(Clone, Debug)]

@@ -78,8 +78,8 @@ impl ImageDataset {
     }
 
     /// An image as small as those of the data are made.
-    pub(crate) fn presized(&self, image: Image) -> Image {
-        self.0.reader.presized(image)
+    pub(crate) fn made_small(&self, image: Image) -> Image {
+        self.0.reader.made_small(image)
     }
 
     /// Reads a file as those of the data are read.

@@ -25,15 +25,15 @@ use crate::image::Image;
 use crate::labels::class_weights::Draw;
 use crate::labels::targets::TargetKind;
 use crate::labels::{Dropped, Label};
-use crate::loader::batch::{Batch, HostImages, denormalize};
-use crate::loader::stats::Stats;
+use crate::loader::batch::Batch;
+use crate::loader::stats::{Stats, denormalize};
 use crate::loader::{BadImages, Loader, Plan};
 use crate::pipeline::Pipeline;
 use crate::rng::{Purpose, Rng};
 use crate::split::PathFn;
 use crate::table::Table;
-use crate::transforms::Transforms;
 use crate::transforms::batch::BatchTransform;
+use crate::transforms::lists::Transforms;
 use crate::transforms::resizing::Resizing;
 use crate::transforms::size::{ResizeMethod, Size};
 
@@ -238,7 +238,7 @@ impl ImageDataBunch {
     }
 
     /// Pictures in the folders of the data that are in formats which are not read here, and so are not among
-    /// the items: [`UNREAD_EXTENSIONS`](crate::files::index::UNREAD_EXTENSIONS).
+    /// the items: [`UNREAD_EXTENSIONS`](crate::files::UNREAD_EXTENSIONS).
     pub fn unread_files(&self) -> &[PathBuf] {
         &self.passed.unread
     }
@@ -278,7 +278,7 @@ impl ImageDataBunch {
         &self.resizing
     }
 
-    /// What is done to each image of a part: to apply one draw to an image and to its mask.
+    /// What is done to each image of a part: resizing and transforms.
     pub fn pipeline(&self, which: DatasetType) -> &Pipeline {
         match which {
             DatasetType::Train => &self.train_pipeline,
@@ -450,20 +450,20 @@ impl ImageDataBunch {
     }
 
     /// One image as the model expects it: made smaller if all are
-    /// ([`with_presize`](crate::ReadConfig::with_presize)), through the validation transforms, on the
+    /// ([`with_short_side`](crate::ReadConfig::with_short_side)), through the validation transforms, on the
     /// device, normalised; `[1, 3, height, width]`.
     ///
     /// # Errors
     ///
-    /// None at present: an image fits through any transform that `build` has accepted.
+    /// [`TransformError::Failed`](crate::TransformError::Failed) of a transform of your own.
     pub fn prepare(&self, image: &Image) -> Result<Tensor<4>> {
-        let mut rng = Rng::keyed(Purpose::Augment, self.seed, 0, 0);
-        let image = match self.train.reading().presize() {
-            Some(_) => &self.train.presized(image.clone()),
+        let image = match self.train.reading().short_side() {
+            Some(_) => &self.train.made_small(image.clone()),
             None => image,
         };
-        let pixels = self.valid_pipeline.apply(image, &mut rng);
-        Ok(HostImages::single(pixels).to_device(&self.device, self.stats.as_ref()))
+        let draw = self.valid_pipeline.draw(self.seed, 0, 0);
+        let images = self.valid_pipeline.image(image, &draw)?;
+        Ok(images.to_device(&self.device, self.stats.as_ref()))
     }
 
     /// The same data in another order and with other transforms. The split stays as it is.

@@ -30,8 +30,8 @@ use crate::labels::targets::{MultiLabels, TargetKind, Targets};
 use crate::labels::{LabelOptions, check_classes};
 use crate::loader::BadImages;
 use crate::loader::stats::Stats;
-use crate::transforms::Transforms;
 use crate::transforms::batch::BatchTransform;
+use crate::transforms::lists::Transforms;
 use crate::transforms::resizing::Resizing;
 
 const FORMAT: &str = "vision-data";
@@ -194,7 +194,8 @@ impl ImageDataBunch {
     /// # Errors
     ///
     /// [`Error::Io`] where the file cannot be read; [`DataError::BadFile`](crate::DataError::BadFile) with the field that is not
-    /// as it should be. `build` looks whether the images are there ([`FilesError::MissingFiles`](crate::FilesError::MissingFiles)), unless
+    /// as it should be; [`Error::Transform`] for a transform of your own that is not
+    /// [registered](crate::register_transform). `build` looks whether the images are there ([`FilesError::MissingFiles`](crate::FilesError::MissingFiles)), unless
     /// [`no_check`](ImageDataBunchBuilder::no_check) was called.
     pub fn load(
         path: impl Into<PathBuf>,
@@ -204,22 +205,17 @@ impl ImageDataBunch {
         let file = root.join(file);
         let json = text::read(&file)?;
         let json = json.strip_prefix(text::MARK.as_bytes()).unwrap_or(&json);
-        parsed(json)
-            .and_then(|saved| saved.builder(root, &file))
-            .map_err(
-                |Problem {
-                     field,
-                     expected,
-                     found,
-                 }| {
-                    Error::Data(DataError::BadFile {
-                        path: file,
-                        field,
-                        expected,
-                        found: shown(found),
-                    })
-                },
-            )
+        let bad = |problem: Problem| {
+            Error::Data(DataError::BadFile {
+                path: file.clone(),
+                field: problem.field,
+                expected: problem.expected,
+                found: shown(problem.found),
+            })
+        };
+        let saved = parsed(json).map_err(bad)?;
+        saved.transforms.usable()?;
+        saved.builder(root, &file).map_err(bad)
     }
 
     fn saved_part(&self, dataset: &ImageDataset) -> Result<Part> {

@@ -15,9 +15,9 @@ use vision_fetch::{Download, Options};
 use crate::error::{Error, Result, io_error};
 use crate::files::index::is_image_file;
 use crate::files::text;
-use crate::image::Limits;
 use crate::image::decode::{decode, format_of, read};
 use crate::image::error::ImageError;
+use crate::image::limits::Limits;
 use crate::inspect::doctor::recoverable;
 
 /// In the destination, for files that are not yet known to be images. Hidden, so that nobody takes

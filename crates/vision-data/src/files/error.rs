@@ -4,6 +4,8 @@ use std::path::PathBuf;
 
 use vision_base::message::shown;
 
+use crate::image::formats::IMAGE_EXTENSIONS;
+
 /// What can be wrong with a folder of images.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -43,7 +45,7 @@ pub enum FilesError {
         "{} holds no {part} image: expected CLASS/IMAGE in it, as in cat/1.jpg (extensions: {}; \
          hidden files do not count); found {found}",
         shown(folder),
-        crate::files::index::IMAGE_EXTENSIONS.join(", ")
+        IMAGE_EXTENSIONS.join(", ")
     )]
     NoImages {
         /// The folder.

@@ -7,6 +7,6 @@ pub(crate) mod index;
 pub(crate) mod text;
 
 pub use crate::files::index::{
-    IMAGE_EXTENSIONS, Index, IndexConfig, SkippedFolder, UNREAD_EXTENSIONS, UnreadableFolders,
-    image_files, index, is_image_file,
+    Index, IndexConfig, SkippedFolder, UnreadableFolders, image_files, index, is_image_file,
 };
+pub use crate::image::formats::{IMAGE_EXTENSIONS, UNREAD_EXTENSIONS};

@@ -1,5 +1,6 @@
 //! From the bytes of a file to pixels, within limits, whatever the bytes.
 
+use std::any::Any;
 use std::fs::{self, File};
 use std::io::{self, Cursor, Read as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -9,81 +10,13 @@ use image::error::{ImageError, UnsupportedErrorKind};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, RgbImage};
 use memchr::memchr;
-use serde::{Deserialize, Serialize};
-use thiserror::Error;
 
+use crate::image::limits::Limits;
+use crate::image::problem::ImageProblem;
 use crate::image::reduced_jpeg;
-
-/// How much one picture may ask for. Checked before memory is set aside for its pixels.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Limits {
-    /// Width times height; 200 million by default.
-    pub max_pixels: u64,
-    /// The bytes of the file, and of its pixels as they are stored in it; 1 GiB by default.
-    pub max_bytes: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            max_pixels: 200_000_000,
-            max_bytes: 1 << 30,
-        }
-    }
-}
 
 /// What to do about a picture whose pixels are of a kind that is not read here.
 const CONVERT: &str = "convert it to RGB or grey with 8 bits a channel, as PNG for instance";
-
-/// What is wrong with a picture.
-#[derive(Clone, Debug, PartialEq, Eq, Error)]
-#[non_exhaustive]
-pub enum ImageProblem {
-    /// The file cannot be read.
-    #[error("it cannot be read: {0}")]
-    Unreadable(String),
-    /// The file has no byte, or the picture no pixel.
-    #[error("it is empty")]
-    Empty,
-    /// The content begins like no format that is read here.
-    #[error(
-        "it begins with {found}, which is none of JPEG, PNG, WebP, BMP, GIF, TIFF and PNM (PBM, PGM, \
-         PPM); the content counts, not the extension"
-    )]
-    UnknownFormat {
-        /// The first bytes.
-        found: String,
-    },
-    /// The picture has, or claims to have, too many pixels.
-    #[error("it claims {width}x{height} pixels, more than the limit of {limit}")]
-    TooManyPixels {
-        /// Pixels in a row.
-        width: u32,
-        /// Rows.
-        height: u32,
-        /// The limit on their product.
-        limit: u64,
-    },
-    /// The file is too long, or its pixels would take too much memory.
-    #[error("it takes more than the limit of {limit} bytes")]
-    TooManyBytes {
-        /// The limit.
-        limit: u64,
-    },
-    /// The file ends too early.
-    #[error("it is truncated: {0}")]
-    Truncated(String),
-    /// The format is known, this variety of it is not.
-    #[error("it is of an unsupported kind: {0}")]
-    Unsupported(String),
-    /// The content breaks the rules of its format.
-    #[error("it is damaged: {0}")]
-    Damaged(String),
-    /// The decoder panicked.
-    #[error("its decoder failed: {0}")]
-    DecoderPanic(String),
-}
 
 /// Reads a regular file of limited length: a pipe would never end, and no limit on pixels helps
 /// if the file alone fills the memory.
@@ -120,26 +53,18 @@ pub(crate) fn decode_to(
     guarded(|| decode_trusting(bytes, limits, side).and_then(to_rgb8))
 }
 
-/// Width, height and the values of a grey picture of 8 or 16 bits, as they are.
-pub(crate) fn decode_labels(
-    bytes: &[u8],
-    limits: &Limits,
-) -> Result<(u32, u32, Vec<u16>), ImageProblem> {
-    guarded(|| decode_trusting(bytes, limits, None).and_then(to_labels))
-}
-
 /// Decoders have panicked on odd files before (image#2230): that is a bad file, not a bug to take a
 /// training run down with.
 fn guarded<T>(decode: impl FnOnce() -> Result<T, ImageProblem>) -> Result<T, ImageProblem> {
-    catch_unwind(AssertUnwindSafe(decode)).unwrap_or_else(|payload| {
-        let message = payload
-            .downcast_ref::<&str>()
-            .map(|text| (*text).to_owned())
-            .or_else(|| payload.downcast_ref::<String>().cloned());
-        Err(ImageProblem::DecoderPanic(
-            message.unwrap_or_else(|| "it panicked".to_owned()),
-        ))
-    })
+    catch_unwind(AssertUnwindSafe(decode))
+        .unwrap_or_else(|panic| Err(ImageProblem::DecoderPanic(panic_message(&*panic))))
+}
+
+/// What a panic says.
+pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("it panicked").to_owned()
 }
 
 /// The pixels as they are stored, upright.
@@ -247,31 +172,6 @@ fn to_rgb8(image: DynamicImage) -> Result<RgbImage, ImageProblem> {
     };
     RgbImage::from_raw(width, height, pixels)
         .ok_or_else(|| ImageProblem::Damaged("pixels are missing".to_owned()))
-}
-
-/// A value a pixel. Colours have more than one, unless they are all grey, as a GIF has them.
-fn to_labels(image: DynamicImage) -> Result<(u32, u32, Vec<u16>), ImageProblem> {
-    let (width, height) = (image.width(), image.height());
-    let wide = |values: Vec<u8>| values.into_iter().map(u16::from).collect();
-    let values = match image {
-        DynamicImage::ImageLuma8(image) => wide(image.into_raw()),
-        DynamicImage::ImageLuma16(image) => image.into_raw(),
-        DynamicImage::ImageLumaA16(image) => image.into_raw().into_iter().step_by(2).collect(),
-        image => {
-            let rgb = image.color().bytes_per_pixel() / image.color().channel_count() == 1;
-            let rgb = rgb.then(|| image.into_rgb8().into_raw());
-            let pixels = rgb.as_deref().unwrap_or_default().as_chunks::<3>().0;
-            if pixels.is_empty() || pixels.iter().any(|[r, g, b]| r != g || g != b) {
-                return Err(ImageProblem::Unsupported(
-                    "a mask has one value a pixel, and this has colours (or a palette of them); save \
-                     its labels as grey, of 8 or 16 bits"
-                        .to_owned(),
-                ));
-            }
-            wide(pixels.iter().map(|[grey, ..]| *grey).collect())
-        }
-    };
-    Ok((width, height, values))
 }
 
 /// Whether the compressed data of a JPEG file ends with its end marker, and not with the file.

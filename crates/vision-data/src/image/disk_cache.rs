@@ -5,7 +5,7 @@
 //!
 //! | bytes | |
 //! |---|---|
-//! | 8 | `vdimg\0\0\x01`, the last of them the version |
+//! | 8 | `vdimg\0\0\x02`, the last of them the version |
 //! | 32 | the key again |
 //! | 4, 4 | width and height, little endian |
 //! | 3 · width · height | red, green and blue, row by row |
@@ -22,9 +22,9 @@ use sha2::{Digest as _, Sha256};
 
 use crate::error::{Result, io_error};
 use crate::image::Image;
-use crate::image::decode::Limits;
+use crate::image::limits::Limits;
 
-const MAGIC: &[u8; 8] = b"vdimg\0\0\x01";
+const MAGIC: &[u8; 8] = b"vdimg\0\0\x02";
 
 /// The bytes before the pixels.
 const HEADER: usize = MAGIC.len() + 32 + 8;
@@ -121,7 +121,7 @@ impl DiskCache {
     /// [`Error::Io`](crate::Error::Io) with the folder, where nothing can be written.
     pub(crate) fn put(&self, key: Key, image: &Image) -> Result<()> {
         let place = self.place(key);
-        let folder = place.parent().unwrap_or(&self.folder);
+        let folder = place.parent().expect("an entry is in a folder");
         fs::create_dir_all(folder).map_err(io_error("create the folder", folder))?;
         let mut hash = crc32fast::Hasher::new();
         let mut file = tempfile::NamedTempFile::new_in(folder)

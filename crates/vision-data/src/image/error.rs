@@ -4,7 +4,8 @@ use std::path::PathBuf;
 
 use vision_base::message::shown;
 
-use crate::image::{ImageProblem, PixelSize};
+use crate::image::problem::ImageProblem;
+use crate::image::size::PixelSize;
 
 /// What can be wrong with an image.
 #[derive(Debug, thiserror::Error)]
@@ -28,18 +29,6 @@ pub enum ImageError {
         /// Three bytes a pixel.
         expected: u64,
         /// The bytes that were given.
-        found: u64,
-    },
-    /// The number of labels does not fit the size of the mask.
-    #[error("a mask of {width}x{height} has {expected} labels, found {found}")]
-    LabelCount {
-        /// Pixels in a row.
-        width: u32,
-        /// Rows.
-        height: u32,
-        /// One a pixel.
-        expected: u64,
-        /// The labels that were given.
         found: u64,
     },
     /// Images of different sizes cannot be in one batch.

@@ -8,7 +8,7 @@ use image::metadata::Orientation;
 use image::{ExtendedColorType, ImageDecoder as _, ImageFormat, ImageReader};
 use serde::Serialize;
 
-use crate::image::PixelSize;
+use crate::image::size::PixelSize;
 
 /// How colours are stored in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -3,10 +3,13 @@
 pub(crate) mod decode;
 pub(crate) mod disk_cache;
 pub(crate) mod error;
+pub(crate) mod formats;
 pub(crate) mod header;
-pub(crate) mod mask;
+pub(crate) mod limits;
+pub(crate) mod problem;
 pub(crate) mod reader;
 pub(crate) mod reduced_jpeg;
+pub(crate) mod size;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -14,9 +17,11 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 
 use crate::error::{Error, Result};
-pub use crate::image::decode::{ImageProblem, Limits};
 use crate::image::decode::{decode, decode_to, read};
 use crate::image::error::ImageError;
+use crate::image::limits::Limits;
+use crate::image::problem::ImageProblem;
+use crate::image::size::PixelSize;
 
 /// A picture in memory: rows of red, green and blue, 8 bits each.
 ///
@@ -140,13 +145,11 @@ impl Image {
             }))
     }
 
-    /// Rows of red, green and blue that are known to be of this height and width; black if not.
+    /// Rows of red, green and blue of this height and width.
     pub(crate) fn from_pixels((height, width): (usize, usize), pixels: Vec<u8>) -> Self {
-        let (height, width) = (height as u32, width as u32);
-        Self(
-            RgbImage::from_raw(width, height, pixels)
-                .unwrap_or_else(|| RgbImage::new(width, height)),
-        )
+        assert_eq!(pixels.len(), 3 * height * width, "three bytes a pixel");
+        let image = RgbImage::from_raw(width as u32, height as u32, pixels);
+        Self(image.expect("there are as many bytes as the size asks for"))
     }
 
     /// Pixels in a row.
@@ -200,20 +203,5 @@ impl TryFrom<RgbImage> for Image {
 impl fmt::Debug for Image {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "Image({})", self.size())
-    }
-}
-
-/// The size of a picture in pixels, written as `640x480` (width first, as people say it).
-#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
-pub struct PixelSize {
-    /// Pixels in a row.
-    pub width: u32,
-    /// Rows.
-    pub height: u32,
-}
-
-impl fmt::Display for PixelSize {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}x{}", self.width, self.height)
     }
 }

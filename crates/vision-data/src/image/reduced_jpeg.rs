@@ -4,7 +4,7 @@ use image::{DynamicImage, GrayImage, RgbImage};
 use jpeg_decoder::{Decoder, PixelFormat};
 use memchr::memmem;
 
-use crate::image::decode::Limits;
+use crate::image::limits::Limits;
 
 /// The scans of a progressive JPEG, each of which takes time; encoders write ten. The other decoder refuses
 /// more than 100.

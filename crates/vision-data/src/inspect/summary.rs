@@ -10,14 +10,15 @@ use vision_figure::{Figure, ImageGrid};
 use crate::databunch::ImageDataBunch;
 use crate::databunch::dataset::DatasetType;
 use crate::error::{Error, Result};
+use crate::image::Image;
 use crate::image::decode::read;
 use crate::image::error::ImageError;
 use crate::image::header::Facts;
-use crate::image::{Image, ImageProblem};
+use crate::image::problem::ImageProblem;
 use crate::loader::stats::Stats;
-use crate::pipeline::draw::Step;
-use crate::transforms::Transform;
+use crate::pipeline::step::Step;
 use crate::transforms::batch::BatchTransform;
+use crate::transforms::transform::Transform;
 
 /// What happens to one item from its file to the batch, with a picture of each step.
 #[derive(Clone, Debug)]
@@ -89,22 +90,22 @@ impl ImageDataBunch {
         let image = dataset.image(index)?;
         let mut steps = vec![decoded(&bytes, &image)];
 
-        let whole = self.pipeline(part);
-        let mut happened = 0;
-        for some in 0..=whole.transforms().len() {
-            // Transforms draw one after the other, so those of a shorter list draw the same.
-            let pipeline = whole.first(some);
-            let draw = pipeline.draw(self.seed(), 0, index as u64);
-            let picture = pipeline.image(&image, &draw).picture(0);
+        let pipeline = self.pipeline(part);
+        let whole = pipeline.draw(self.seed(), 0, index as u64);
+        for some in 0..=pipeline.transforms().len() {
+            let images = pipeline.run_on(&image, &whole.first(some), &path)?;
+            let picture = images.picture(0);
             let picture = picture.ok_or(vision_figure::Error::NothingToDraw {
                 what: "the transforms leave no pixel",
             })?;
-            let step = draw.steps.get(happened);
-            happened = draw.steps.len();
             let same = steps.last().is_some_and(|step| step.picture == picture);
-            let (name, text) = match pipeline.transforms().last() {
+            let (name, text) = match some.checked_sub(1) {
                 None => resized(self, &picture),
-                Some(transform) => self.happens(transform, step, &image, same),
+                Some(last) => {
+                    let drawn = whole.steps.iter().find(|drawn| drawn.transform == last);
+                    let step = drawn.map(|drawn| drawn.step.as_ref());
+                    self.happens(&pipeline.transforms()[last], step, &image, same)
+                }
             };
             steps.push(SummaryStep {
                 name,
@@ -133,17 +134,17 @@ impl ImageDataBunch {
     fn happens(
         &self,
         transform: &Transform,
-        step: Option<&Step>,
+        step: Option<&dyn Step>,
         image: &Image,
         same: bool,
     ) -> (String, String) {
         let ranges = format!("{transform:?}");
-        let name = ranges.split([' ', '{']).next().unwrap_or_default();
+        let name = transform.name();
         let source = (image.height() as usize, image.width() as usize);
         let text = match step {
             None => format!("does not happen here ({ranges})"),
             Some(step) => {
-                let drawn = step.words(transform, source, self.resizing());
+                let drawn = step.words(source, self.resizing());
                 let drawn = if drawn.is_empty() { name } else { &drawn };
                 let nothing = if same {
                     ", which changes nothing here"

@@ -7,7 +7,6 @@ use std::{fmt, fs};
 
 use image::codecs::jpeg::JpegEncoder;
 use image::codecs::pnm::{PnmEncoder, PnmSubtype, SampleEncoding};
-use image::imageops::{self, FilterType};
 use image::{DynamicImage, ImageFormat, RgbImage};
 use serde::Serialize;
 use vision_base::message::{printable, shown};
@@ -16,10 +15,12 @@ use vision_base::{OptionError, atomic, workers};
 
 use crate::error::{Error, Result, io_error};
 use crate::files::index::{IndexConfig, index, index_directly};
-use crate::image::Limits;
+use crate::image::Image;
 use crate::image::decode::{decode, read};
 use crate::image::header::{ColourMode, Facts};
+use crate::image::limits::Limits;
 use crate::inspect::doctor::recoverable;
+use crate::pipeline::sampling::pillow;
 
 /// What is to be done about images that are large, or not RGB.
 #[derive(Clone, Debug)]
@@ -319,10 +320,9 @@ fn verify(file: &Path, target: Option<PathBuf>, config: &VerifyConfig) -> Result
     let image = match smaller {
         None => image,
         Some(most) => {
-            let side = |side: u32| (u64::from(side) * u64::from(most) / u64::from(longer)) as u32;
-            let (width, height) = (side(image.width()).max(1), side(image.height()).max(1));
-            // With a reach that grows as the image shrinks, as in Pillow.
-            imageops::resize(&image, width, height, FilterType::Triangle)
+            let side = |side: u32| (u64::from(side) * u64::from(most) / u64::from(longer)).max(1);
+            let size = (side(image.height()) as usize, side(image.width()) as usize);
+            pillow::resized(&Image::try_from(image)?, size).into_rgb_image()
         }
     };
     if target.exists() && !config.resume {

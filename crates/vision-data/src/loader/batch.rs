@@ -2,15 +2,14 @@
 
 use burn::tensor::{Device, Int, Tensor};
 use image::RgbImage;
-use vision_base::OptionError;
-use vision_kernels::buffers::{self, Buffer};
+use vision_kernels::buffers::Buffer;
 
-use crate::error::{Error, Result};
-use crate::image::PixelSize;
+use crate::error::Result;
+use crate::image::size::PixelSize;
 use crate::labels::targets::Targets;
 use crate::loader::stats::Stats;
 use crate::loader::upload::{floats, upload};
-use crate::pipeline::{Pixels, Planes};
+use crate::pipeline::pixels::{Pixels, Planes};
 use crate::transforms::batch::Mixed;
 
 /// The pixels of a batch in the memory of the host, not normalised.
@@ -134,19 +133,8 @@ impl HostImages {
 
     /// As [`Batch::picture`].
     pub fn picture(&self, position: usize) -> Option<RgbImage> {
-        let plane = self.height * self.width;
-        let start = position.checked_mul(3 * plane)?;
-        let value = |i: usize| match &self.planes {
-            Planes::Bytes(bytes) => bytes.get(i).copied(),
-            Planes::Floats(floats) => floats
-                .get(i)
-                .map(|v| (v.clamp(0.0, 1.0) * 255.0).round() as u8),
-        };
-        let pixels: Option<Vec<u8>> = (0..plane)
-            .flat_map(|pixel| (0..3).map(move |channel| start + channel * plane + pixel))
-            .map(value)
-            .collect();
-        RgbImage::from_raw(self.width as u32, self.height as u32, pixels?)
+        let pixels = self.planes.rgb(position, self.height * self.width)?;
+        RgbImage::from_raw(self.width as u32, self.height as u32, pixels)
     }
 }
 
@@ -190,40 +178,6 @@ impl Collation {
     }
 }
 
-impl Pixels {
-    pub(crate) fn size(&self) -> PixelSize {
-        PixelSize {
-            width: self.width as u32,
-            height: self.height as u32,
-        }
-    }
-}
-
-impl Planes {
-    /// Adds the planes of an image, in memory for `capacity` values. One image that needed no
-    /// resizing does not make the others any coarser: all are floats as soon as one is.
-    fn append(&mut self, more: Self, capacity: usize) {
-        match (&mut *self, more) {
-            (Self::Bytes(all), Self::Bytes(more)) => {
-                if all.is_empty() {
-                    *all = buffers::take_bytes(capacity).into_vec();
-                    all.clear();
-                }
-                all.extend_from_slice(&more);
-            }
-            (Self::Bytes(all), Self::Floats(more)) => {
-                let mut floats = buffers::take(capacity).into_vec();
-                floats.clear();
-                floats.extend(all.iter().copied().map(unit));
-                floats.extend_from_slice(&more);
-                *self = Self::Floats(floats);
-            }
-            (Self::Floats(all), Self::Bytes(more)) => all.extend(more.into_iter().map(unit)),
-            (Self::Floats(all), Self::Floats(more)) => all.extend_from_slice(&more),
-        }
-    }
-}
-
 /// Large batches leave their memory to the next.
 impl Drop for HostImages {
     fn drop(&mut self) {
@@ -232,37 +186,4 @@ impl Drop for HostImages {
             Planes::Floats(floats) => drop(Buffer::from_vec(std::mem::take(floats))),
         }
     }
-}
-
-/// A byte as PyTorch makes it a float: divided, not multiplied by the rounded inverse.
-fn unit(byte: u8) -> f32 {
-    f32::from(byte) / 255.0
-}
-
-/// `(x - mean) / std` of each channel; `images` is `[batch, 3, height, width]`.
-pub(crate) fn normalize(images: Tensor<4>, stats: &Stats) -> Tensor<4> {
-    let device = images.device();
-    (images - channels(stats.mean, &device)) / channels(stats.std, &device)
-}
-
-/// `x · std + mean` of each channel.
-///
-/// # Errors
-///
-/// [`Error::Option`] if there are not three channels.
-pub(crate) fn denormalize(images: Tensor<4>, stats: &Stats) -> Result<Tensor<4>> {
-    let shape = images.dims();
-    if shape[1] != 3 {
-        return Err(Error::Option(OptionError::new(
-            "images",
-            "a tensor [batch, 3, height, width]",
-            format!("{shape:?}"),
-        )));
-    }
-    let device = images.device();
-    Ok(images * channels(stats.std, &device) + channels(stats.mean, &device))
-}
-
-fn channels(values: [f32; 3], device: &Device) -> Tensor<4> {
-    Tensor::<1>::from_floats(values, device).reshape([1, 3, 1, 1])
 }

@@ -22,10 +22,11 @@ use serde::{Deserialize, Serialize};
 use crate::databunch::dataset::ImageDataset;
 use crate::databunch::error::DataError;
 use crate::error::{Error, Result};
-use crate::image::PixelSize;
 use crate::image::error::ImageError;
+use crate::image::size::PixelSize;
 use crate::loader::batch::{Batch, Collation};
-use crate::pipeline::{Pipeline, Pixels};
+use crate::pipeline::Pipeline;
+use crate::pipeline::pixels::Pixels;
 use crate::rng::{Purpose, Rng};
 use crate::transforms::batch::{self as batch_transforms, BatchTransform};
 
@@ -99,7 +100,7 @@ impl Plan {
                 Ok(pixels) => {
                     let size = pixels.size();
                     if let Err(first_size) = images.push(pixels) {
-                        let first = indices.first().copied().unwrap_or(index);
+                        let first = *indices.first().expect("there is one to differ from");
                         return Some(Err(self.sizes_differ((first, first_size), (index, size))));
                     }
                     indices.push(index);
@@ -138,15 +139,17 @@ impl Plan {
         let repeat = self.repeats.get(place).copied().unwrap_or(0) as usize;
         let key = index + repeat * self.dataset.len();
         let mut rng = Rng::keyed(Purpose::Augment, self.seed, self.epoch, key as u64);
-        Ok(self.pipeline.apply(&image, &mut rng))
+        let pixels = self.pipeline.apply(&image, &mut rng);
+        pixels.map_err(|failed| failed.on(self.path(index)).into())
+    }
+
+    fn path(&self, index: usize) -> &Path {
+        let path = self.dataset.path(index);
+        path.expect("an order holds positions of the data set")
     }
 
     fn sizes_differ(&self, first: (usize, PixelSize), second: (usize, PixelSize)) -> Error {
-        let path = |index| {
-            self.dataset
-                .path(index)
-                .map_or(PathBuf::new(), Path::to_owned)
-        };
+        let path = |index| self.path(index).to_owned();
         Error::Image(ImageError::SizesDiffer {
             first: path(first.0),
             first_size: first.1,

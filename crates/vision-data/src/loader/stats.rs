@@ -1,5 +1,6 @@
 //! Means and standard deviations of the three channels.
 
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 use vision_base::OptionError;
 
@@ -83,6 +84,34 @@ impl Stats {
         }
         stats
     }
+}
+
+/// `(x - mean) / std` of each channel; `images` is `[batch, 3, height, width]`.
+pub(crate) fn normalize(images: Tensor<4>, stats: &Stats) -> Tensor<4> {
+    let device = images.device();
+    (images - channels(stats.mean, &device)) / channels(stats.std, &device)
+}
+
+/// `x · std + mean` of each channel.
+///
+/// # Errors
+///
+/// [`Error::Option`] if there are not three channels.
+pub(crate) fn denormalize(images: Tensor<4>, stats: &Stats) -> Result<Tensor<4>> {
+    let shape = images.dims();
+    if shape[1] != 3 {
+        return Err(Error::Option(OptionError::new(
+            "images",
+            "a tensor [batch, 3, height, width]",
+            format!("{shape:?}"),
+        )));
+    }
+    let device = images.device();
+    Ok(images * channels(stats.std, &device) + channels(stats.mean, &device))
+}
+
+fn channels(values: [f32; 3], device: &Device) -> Tensor<4> {
+    Tensor::<1>::from_floats(values, device).reshape([1, 3, 1, 1])
 }
 
 #[cfg(test)]

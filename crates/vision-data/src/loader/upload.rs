@@ -10,9 +10,8 @@ use vision_kernels::buffers::{self, Buffer};
 use vision_kernels::ops;
 
 use crate::device;
-use crate::loader::batch::normalize;
-use crate::loader::stats::Stats;
-use crate::pipeline::Planes;
+use crate::loader::stats::{Stats, normalize};
+use crate::pipeline::pixels::{Planes, to_unit};
 
 /// `[batch, 3, height, width]`, from planes of red, green and blue, image by image.
 pub(crate) fn upload(
@@ -28,9 +27,8 @@ pub(crate) fn upload(
         }
         _ => {
             let values = floats(planes, shape[2] * shape[3], stats);
-            // The planes of a batch are as long as its shape says.
             let data = ops::tensor_data(values, shape)
-                .unwrap_or_else(|_| TensorData::zeros::<f32, _>(shape));
+                .expect("the planes of a batch are as long as its shape says");
             Tensor::from_data(data, device)
         }
     }
@@ -41,7 +39,7 @@ pub(crate) fn upload(
 /// 224 pixels a batch of 64 is 38 MB, and the first writing to fresh pages costs more than all else.
 pub(crate) fn floats(planes: &Planes, plane: usize, stats: Option<&Stats>) -> Buffer {
     match planes {
-        Planes::Bytes(bytes) => fill(bytes, plane, stats, |byte| f32::from(byte) / 255.0),
+        Planes::Bytes(bytes) => fill(bytes, plane, stats, to_unit),
         Planes::Floats(values) => fill(values, plane, stats, |value| value),
     }
 }

@@ -2,63 +2,179 @@
 
 use std::borrow::Cow;
 
-use pulp::Arch;
-
 use crate::image::Image;
-use crate::pipeline::draw::Step;
+use crate::pipeline::crop::Part;
 use crate::pipeline::lighting::Lighting;
 use crate::pipeline::moves::{Moves, Places};
-use crate::pipeline::paint::Paint;
-use crate::pipeline::rand_augment::Operation;
+use crate::pipeline::paint::{Layer, Paint};
+use crate::pipeline::pixels::{Pixels, Planes};
+use crate::pipeline::sampling::grid::{Grid, Source};
 use crate::pipeline::sampling::points::sample_points;
 use crate::pipeline::sampling::projective::Map;
-use crate::pipeline::sampling::{Grid, Source, sample};
-use crate::pipeline::{Pixels, Planes};
-use crate::transforms::padding::PaddingMode;
+use crate::pipeline::sampling::{pillow, sample};
+use crate::pipeline::window::Window;
+use crate::rng::Rng;
+use crate::transforms::resizing::Resizing;
 
 /// Steps are gathered, and done in one pass over the pixels that are seen after the last of them: of
 /// a thin image, resized until its short side fits, that is one in thousands.
+///
+/// A step that has to see whole 8-bit pixels ([`edit`](Self::edit)) ends what was gathered, and so does a move
+/// of coordinates after one of whole pixels.
 #[derive(Debug)]
 pub(crate) struct Canvas<'a> {
     image: Cow<'a, Image>,
+    resizing: &'a Resizing,
+    /// Height and width to crop to, if the data is cropped.
+    target: Option<(usize, usize)>,
+    /// Resizing, and what comes after it.
     moves: Moves,
     lighting: Option<Lighting>,
-    paints: Vec<Paint<'a>>,
-    padding: PaddingMode,
+    layers: Vec<Layer<'a>>,
 }
 
 impl<'a> Canvas<'a> {
-    /// An image that is to be resized to `grid`.
-    pub(crate) fn new(image: Cow<'a, Image>, grid: (usize, usize), padding: PaddingMode) -> Self {
+    /// An image that is to be resized.
+    pub(crate) fn new(image: Cow<'a, Image>, resizing: &'a Resizing) -> Self {
+        let source = height_width(&image);
+        let crops = resizing.method().crops();
         Self {
+            target: crops.then(|| resizing.target(source)),
+            moves: Moves::new(resizing.resized(source)),
             image,
-            moves: Moves::new(grid, padding),
+            resizing,
             lighting: None,
-            paints: Vec::new(),
-            padding,
+            layers: Vec::new(),
         }
     }
 
-    /// Does one step. `target` is the size to crop to, if anything is to be cropped.
-    ///
-    /// Light comes before paint, and so do moves by less than a pixel.
-    pub(crate) fn add(&mut self, step: &'a Step, target: Option<(usize, usize)>) {
-        match step {
-            Step::Lighting { factor, offset } => {
-                let lighting = self.lighting.get_or_insert_default();
-                lighting.factor *= factor;
-                lighting.offset = lighting.offset * factor + offset;
-            }
-            Step::Noise { .. } | Step::Cutout(_) => {
-                self.paints.push(Paint::new(step, self.moves.size()));
-            }
-            step => {
-                self.moves.add(step, target);
-                for paint in &mut self.paints {
-                    paint.add(step, target, self.padding);
-                }
-            }
+    /// Changes the image before it is resized, and before anything else was done.
+    pub(crate) fn edit_source<E>(
+        &mut self,
+        change: impl FnOnce(Image) -> Result<Image, E>,
+    ) -> Result<(), E> {
+        let image = change(self.take())?;
+        *self = Self::new(Cow::Owned(image), self.resizing);
+        Ok(())
+    }
+
+    /// Cuts out a part and resizes it as Pillow does, before anything else was done. `part` chooses it by
+    /// the sizes of the image and of the data.
+    pub(crate) fn resize_part(
+        &mut self,
+        part: impl FnOnce((usize, usize), (usize, usize)) -> Part,
+    ) {
+        let source = height_width(&self.image);
+        let part = part(source, self.resizing.target(source));
+        let image = pillow::resize(&self.image, &part);
+        *self = Self::new(Cow::Owned(image), self.resizing);
+    }
+
+    /// Moves, cuts and adds whole pixels.
+    pub(crate) fn window(&mut self, change: impl Fn(&mut Window)) {
+        change(&mut self.moves.window);
+        for layer in &mut self.layers {
+            change(&mut layer.window);
         }
+    }
+
+    /// Cuts or fills up to a size; `row` and `col` say which part stays.
+    pub(crate) fn crop(&mut self, size: (usize, usize), row: f64, col: f64) {
+        let padding = self.resizing.padding_mode;
+        self.window(|window| window.crop_pad(size, row, col, padding));
+    }
+
+    /// As [`crop`](Self::crop), to the size of the data; nothing if that is reached in another way.
+    pub(crate) fn crop_to_target(&mut self, row: f64, col: f64) {
+        if let Some(target) = self.target {
+            self.crop(target, row, col);
+        }
+    }
+
+    /// Moves coordinates by a map that may depend on height and width.
+    pub(crate) fn warp(&mut self, map: impl FnOnce(usize, usize) -> Map) {
+        self.finish_whole_pixels();
+        let (height, width) = self.moves.grid;
+        self.moves.warp(&map(height, width));
+    }
+
+    /// Moves coordinates by an affine map, after all warps; angles stay what they are on an image that is
+    /// not square.
+    pub(crate) fn affine(&mut self, map: &Map) {
+        self.finish_whole_pixels();
+        self.moves.affine(map);
+    }
+
+    /// Moves each point by up to `magnitude` in x and in y.
+    pub(crate) fn jitter(&mut self, magnitude: f64, rng: Rng) {
+        self.finish_whole_pixels();
+        self.moves.jitter(magnitude, rng);
+    }
+
+    /// Changes the light of the image itself, and not of what is painted on it or added around it.
+    pub(crate) fn light(&mut self, change: Lighting) {
+        let lighting = self.lighting.get_or_insert_default();
+        lighting.factor *= change.factor;
+        lighting.offset = lighting.offset * change.factor + change.offset;
+    }
+
+    /// Paints on what is seen up to now.
+    pub(crate) fn paint(&mut self, paint: &'a dyn Paint) {
+        self.layers.push(Layer::new(paint, self.moves.size()));
+    }
+
+    /// Changes the image as it is after all that was done, rounded to 8 bits.
+    pub(crate) fn edit<E>(
+        &mut self,
+        change: impl FnOnce(Image) -> Result<Image, E>,
+    ) -> Result<(), E> {
+        self.flatten();
+        let image = change(self.take())?;
+        self.set(image);
+        Ok(())
+    }
+
+    /// The image, of which nothing is left here: one that was made on the way is not copied.
+    fn take(&mut self) -> Image {
+        let nothing = Image::from_pixels((0, 0), Vec::new());
+        std::mem::replace(&mut self.image, Cow::Owned(nothing)).into_owned()
+    }
+
+    /// What moves coordinates comes before what moves whole pixels.
+    fn finish_whole_pixels(&mut self) {
+        if !self.moves.window.is_whole() || !self.layers.is_empty() {
+            self.flatten();
+        }
+    }
+
+    /// Does all that was gathered.
+    fn flatten(&mut self) {
+        if self.is_moved_only() {
+            if !self.moves.window.is_whole() {
+                let image = moved(&self.image, &self.moves.window);
+                self.set(image);
+            }
+        } else {
+            let pixels = self.pixels();
+            let size = (pixels.height, pixels.width);
+            self.set(Image::from_pixels(size, pixels.into_rgb()));
+        }
+    }
+
+    /// Goes on with an image that is not resized any more.
+    fn set(&mut self, image: Image) {
+        self.moves = Moves::new(height_width(&image));
+        self.image = Cow::Owned(image);
+        self.lighting = None;
+        self.layers.clear();
+    }
+
+    /// Whether all pixels are still those of the image, if in other places.
+    fn is_moved_only(&self) -> bool {
+        self.moves.is_identity()
+            && self.moves.grid == height_width(&self.image)
+            && self.lighting.is_none()
+            && self.layers.is_empty()
     }
 
     /// The result.
@@ -69,10 +185,10 @@ impl<'a> Canvas<'a> {
             Planes::Bytes(bytes) => Planes::Bytes(window.arrange(bytes, 3)),
             Planes::Floats(floats) => Planes::Floats(window.arrange(floats, 3)),
         };
-        if !self.paints.is_empty() {
+        if !self.layers.is_empty() {
             let mut floats = planes.into_floats();
-            for paint in &self.paints {
-                paint.put_on(&mut floats, (height, width));
+            for layer in &self.layers {
+                layer.put_on(&mut floats);
             }
             planes = Planes::Floats(floats);
         }
@@ -90,7 +206,17 @@ impl<'a> Canvas<'a> {
             self.moves.window.image_rows(),
             self.moves.window.image_cols(),
         );
-        let (height, width) = (image.height() as usize, image.width() as usize);
+        let (height, width) = height_width(image);
+        if self.moves.is_identity() && self.moves.grid == (height, width) {
+            let bytes = Planes::of_rgb(&taken(image, &rows, &cols));
+            return match (self.lighting, bytes) {
+                (Some(lighting), Planes::Bytes(bytes)) => {
+                    let table = lighting.table();
+                    Planes::Floats(bytes.iter().map(|&b| table[usize::from(b)]).collect())
+                }
+                (_, bytes) => bytes,
+            };
+        }
         let source = Source {
             pixels: image.pixels(),
             height,
@@ -102,19 +228,9 @@ impl<'a> Canvas<'a> {
             rows: &rows,
             cols: &cols,
             map,
-            padding: self.padding,
+            padding: self.resizing.padding_mode,
         };
         let mut floats = match self.moves.places(&rows, &cols) {
-            Places::Map(map) if map == Map::IDENTITY && self.moves.grid == (height, width) => {
-                let bytes = take(image, &rows, &cols);
-                return match self.lighting {
-                    None => Planes::Bytes(bytes),
-                    Some(lighting) => {
-                        let table = lighting.table();
-                        Planes::Floats(bytes.iter().map(|&b| table[usize::from(b)]).collect())
-                    }
-                };
-            }
             Places::Map(map) => sample(source, &grid(map)),
             Places::Points(points, map) => sample_points(source, &grid(map), &points),
         };
@@ -125,11 +241,23 @@ impl<'a> Canvas<'a> {
     }
 }
 
-/// Rows and columns of an image as planes.
-fn take(image: &Image, rows: &[usize], cols: &[usize]) -> Vec<u8> {
-    let (height, width) = (image.height() as usize, image.width() as usize);
+fn height_width(image: &Image) -> (usize, usize) {
+    (image.height() as usize, image.width() as usize)
+}
+
+/// What a window shows of an image.
+fn moved(image: &Image, window: &Window) -> Image {
+    let taken = taken(image, &window.image_rows(), &window.image_cols());
+    let (pixels, _) = taken.as_chunks::<3>();
+    let pixels = window.arrange(pixels.to_vec(), 1);
+    Image::from_pixels((window.height(), window.width()), pixels.into_flattened())
+}
+
+/// Rows and columns of an image, as rows of red, green and blue.
+fn taken<'a>(image: &'a Image, rows: &[usize], cols: &[usize]) -> Cow<'a, [u8]> {
+    let (height, width) = height_width(image);
     if rows.iter().copied().eq(0..height) && cols.iter().copied().eq(0..width) {
-        return planes(image.pixels());
+        return Cow::Borrowed(image.pixels());
     }
     let mut rgb = Vec::with_capacity(3 * rows.len() * cols.len());
     for row in rows {
@@ -139,63 +267,180 @@ fn take(image: &Image, rows: &[usize], cols: &[usize]) -> Vec<u8> {
                 .flat_map(|col| [0, 1, 2].map(|c| pixels[3 * col + c])),
         );
     }
-    planes(&rgb)
+    Cow::Owned(rgb)
 }
 
-/// Rows of red, green and blue as planes.
-fn planes(rgb: &[u8]) -> Vec<u8> {
-    let (pixels, _) = rgb.as_chunks::<3>();
-    let mut planes = vec![0; 3 * pixels.len()];
-    let (reds, rest) = planes.split_at_mut(pixels.len());
-    let (greens, blues) = rest.split_at_mut(pixels.len());
-    Arch::new().dispatch(|| {
-        for (((pixel, red), green), blue) in pixels.iter().zip(reds).zip(greens).zip(blues) {
-            [*red, *green, *blue] = *pixel;
+#[cfg(test)]
+mod tests {
+    use std::any::Any;
+    use std::sync::Arc;
+
+    use super::*;
+    use crate::error::Result;
+    use crate::pipeline::Pipeline;
+    use crate::pipeline::draw::Draw;
+    use crate::pipeline::step::Step;
+    use crate::rng::Purpose;
+    use crate::transforms::builtin::crop::Crop;
+    use crate::transforms::builtin::cutout::Holes;
+    use crate::transforms::builtin::rgb_randomize::Noise;
+    use crate::transforms::padding::PaddingMode;
+    use crate::transforms::size::{ResizeMethod, Size};
+    use crate::transforms::transform::Transform;
+
+    /// An image as planes of which all is there, and on which each step is done at once.
+    struct Whole {
+        size: (usize, usize),
+        planes: Vec<f32>,
+    }
+
+    impl Whole {
+        fn of(pixels: Pixels) -> Self {
+            Self {
+                size: (pixels.height, pixels.width),
+                planes: pixels.planes.into_floats(),
+            }
         }
-    });
-    planes
-}
 
-impl Pixels {
-    /// As rows of red, green and blue, rounded to 8 bits where they are not.
-    pub(crate) fn into_rgb(self) -> Vec<u8> {
-        let bytes: Vec<u8> = match self.planes {
-            Planes::Bytes(bytes) => bytes,
-            Planes::Floats(floats) => floats
-                .into_iter()
-                .map(|value| (value.clamp(0.0, 1.0) * 255.0).round() as u8)
-                .collect(),
+        /// Does one step at once; `window` is what it does if it is no paint.
+        fn add(&mut self, step: &dyn Any, window: &Window) {
+            let (height, width) = self.size;
+            let plane = height * width;
+            match (step.downcast_ref(), step.downcast_ref()) {
+                (
+                    Some(Noise {
+                        channel,
+                        thresh,
+                        rng,
+                    }),
+                    _,
+                ) => {
+                    let mut rng = rng.clone();
+                    for i in 0..plane {
+                        let value = (rng.uniform() * thresh) as f32;
+                        self.planes[*channel as usize * plane + i] = value;
+                    }
+                }
+                (_, Some(Holes(holes))) => {
+                    for &(row, col, length) in holes {
+                        // A pixel is in the hole unless its centre is beyond half of the length.
+                        let inside = |i: usize, part: f64, n: usize| {
+                            let (centre, half) = ((part * n as f64).floor(), length as f64 / 2.0);
+                            let first = (centre - half).max(0.0).trunc();
+                            (first..(centre + half).max(0.0).trunc()).contains(&(i as f64))
+                        };
+                        for (i, value) in self.planes.iter_mut().enumerate() {
+                            let (at_row, at_col) = (i % plane / width, i % width);
+                            if inside(at_row, row, height) && inside(at_col, col, width) {
+                                *value = 0.0;
+                            }
+                        }
+                    }
+                }
+                _ => {
+                    let (rows, cols) = (window.image_rows(), window.image_cols());
+                    let mut seen = Vec::new();
+                    for channel in 0..3 {
+                        for row in &rows {
+                            for col in &cols {
+                                seen.push(self.planes[channel * plane + row * width + col]);
+                            }
+                        }
+                    }
+                    self.planes = window.arrange(seen, 3);
+                    self.size = (window.height(), window.width());
+                }
+            }
+        }
+    }
+
+    #[test]
+    fn what_is_painted_and_then_cropped_is_the_crop_of_all_that_is_painted() -> Result<()> {
+        let size = |height, width| {
+            Transform::Crop(Crop {
+                size: Size::Exact(height, width),
+                row: [0.0, 1.0].into(),
+                col: [0.0, 1.0].into(),
+            })
         };
-        let plane = self.height * self.width;
-        (0..plane)
-            .flat_map(|i| [bytes[i], bytes[plane + i], bytes[2 * plane + i]])
-            .collect()
-    }
+        let pool = [
+            Transform::pad(2, PaddingMode::Zeros),
+            Transform::pad(3, PaddingMode::Reflection),
+            Transform::rotate([-30.0, 30.0]),
+            Transform::brightness([0.2, 0.8]),
+            Transform::flip_lr(),
+            Transform::dihedral(),
+            size(7, 12),
+            size(15, 6),
+            Transform::rgb_randomize(),
+            Transform::rgb_randomize(),
+            Transform::cutout(1..=3, 2..=9),
+            Transform::cutout(1, 5),
+            Transform::rand_crop(),
+            Transform::crop_pad(),
+        ];
+        let mut rng = Rng::keyed(Purpose::Augment, 5, 0, 0);
+        let mut painted = 0;
+        for round in 0..3_000 {
+            // Half of the pool, in the order of its last places.
+            let mut transforms: Vec<Transform> = Vec::new();
+            for i in rng.order(pool.len()).into_iter().take(7) {
+                // Padding that comes before moves makes an image of its own.
+                let pads = matches!(pool[i], Transform::Pad(_));
+                if !(pads && round % 2 == 0 || round % 2 == 1 && i == 2) {
+                    transforms.push(pool[i].clone().with_p(0.7));
+                }
+            }
+            let (height, width) = [(9, 13), (1, 60), (40, 2), (5, 5)][rng.below(4)];
+            let bytes = (0..3 * height * width).map(|i| (i * 89 % 256) as u8);
+            let image = Image::from_pixels((height, width), bytes.collect());
+            let resizing = Resizing {
+                size: [None, Some(Size::from(8)), Some(Size::from((6, 9)))][rng.below(3)],
+                resize_method: [None, Some(ResizeMethod::Pad), Some(ResizeMethod::No)]
+                    [rng.below(3)],
+                padding_mode: [
+                    PaddingMode::Zeros,
+                    PaddingMode::Border,
+                    PaddingMode::Reflection,
+                ][rng.below(3)],
+                mult: None,
+            };
+            let pipeline = Pipeline::new(&transforms, resizing)?;
+            let source = Rng::keyed(Purpose::Augment, 6, 0, round);
+            let draw = Draw::new(pipeline.transforms(), &mut source.clone());
+            let mut steps: Vec<Arc<dyn Step>> =
+                draw.steps.iter().map(|drawn| drawn.step.clone()).collect();
+            if resizing.size.is_some() && !draw.crops() {
+                steps.push(Transform::crop_pad().kind().draw(&mut source.clone()));
+            }
 
-    /// Of rows of red, green and blue.
-    pub(crate) fn from_rgb(rgb: &[u8], height: usize, width: usize) -> Self {
-        Self {
-            height,
-            width,
-            planes: Planes::Bytes(planes(rgb)),
+            let paints = |step: &Arc<dyn Step>| {
+                let step: &dyn Any = step.as_ref();
+                step.is::<Noise>() || step.is::<Holes>()
+            };
+            let first = steps.iter().position(paints);
+            let (before, after) = steps.split_at(first.unwrap_or(steps.len()));
+            let mut canvas = Canvas::new(Cow::Borrowed(&image), &resizing);
+            let applied = before.iter().all(|step| step.apply(&mut canvas).is_ok());
+            let mut whole = Whole::of(canvas.pixels());
+            for step in after {
+                // What it does to whole pixels alone.
+                let mut alone = Canvas::new(Cow::Borrowed(&image), &resizing);
+                let (height, width) = whole.size;
+                alone.set(Image::from_pixels(whole.size, vec![0; 3 * height * width]));
+                assert!(applied && step.apply(&mut alone).is_ok());
+                whole.add(step.as_ref(), &alone.moves.window);
+            }
+
+            let found = pipeline.apply(&image, &mut source.clone());
+            painted += usize::from(first.is_some());
+            let found = found
+                .map(Whole::of)
+                .map_err(|failed| failed.on("".as_ref()))?;
+            assert_eq!(found.size, whole.size, "{transforms:?}");
+            assert!(found.planes == whole.planes, "{transforms:?} {resizing:?}");
         }
-    }
-
-    /// After the operations of RandAugment.
-    pub(crate) fn operated<'a>(self, operations: impl Iterator<Item = &'a Operation>) -> Self {
-        let (height, width) = (self.height, self.width);
-        let rgb = self.into_rgb();
-        let rgb = operations.fold(rgb, |rgb, op| op.apply(rgb, height, width));
-        Self::from_rgb(&rgb, height, width)
-    }
-}
-
-impl Planes {
-    /// All values in `[0, 1]`.
-    fn into_floats(self) -> Vec<f32> {
-        match self {
-            Self::Bytes(bytes) => bytes.into_iter().map(|b| f32::from(b) / 255.0).collect(),
-            Self::Floats(floats) => floats,
-        }
+        assert!(painted > 1_500, "{painted}");
+        Ok(())
     }
 }

@@ -1,7 +1,4 @@
-//! Which part of an image is resized before anything else happens to it.
-
-use crate::rng::Rng;
-use crate::transforms::Bounds;
+//! A part of an image that is resized before anything else happens.
 
 /// A rectangle of pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -22,29 +19,8 @@ pub(crate) struct Part {
     pub(crate) window: Rect,
 }
 
-/// How a part is chosen.
-#[derive(Clone, Debug)]
-pub(crate) enum PartDraw {
-    Random(Attempts),
-    /// The middle, after resizing the whole until that many pixels are left over.
-    Centre {
-        extra: usize,
-    },
-}
-
-/// The ten attempts of a `RandomResizedCrop`.
-#[derive(Clone, Debug)]
-pub(crate) struct Attempts {
-    /// Part of the area, and width over height.
-    tries: [(f64, f64); 10],
-    /// Where it is, as parts of what there is to spare.
-    row: f64,
-    col: f64,
-    ratio: Bounds,
-}
-
 impl Rect {
-    fn whole((height, width): (usize, usize)) -> Self {
+    pub(crate) fn whole((height, width): (usize, usize)) -> Self {
         Self {
             top: 0,
             left: 0,
@@ -54,173 +30,26 @@ impl Rect {
     }
 }
 
-impl PartDraw {
-    pub(crate) fn random(scale: &Bounds, ratio: &Bounds, rng: &mut Rng) -> Self {
-        Self::Random(Attempts {
-            tries: [(); 10].map(|()| (scale.draw(rng), ratio.draw_log(rng))),
-            row: rng.uniform(),
-            col: rng.uniform(),
-            ratio: *ratio,
-        })
-    }
-
-    pub(crate) fn centre(extra: u32) -> Self {
-        Self::Centre {
-            extra: extra as usize,
+impl Part {
+    /// All of an image of height and width `source`, resized to `size`.
+    pub(crate) fn whole(source: (usize, usize), size: (usize, usize)) -> Self {
+        Self {
+            source: Rect::whole(source),
+            size,
+            window: Rect::whole(size),
         }
     }
 
-    /// Of an image of height and width `source`, to make one of `target`.
-    pub(crate) fn part(&self, source: (usize, usize), target: (usize, usize)) -> Part {
-        match self {
-            Self::Random(attempts) => Part {
-                source: attempts.rect(source),
-                size: target,
-                window: Rect::whole(target),
-            },
-            Self::Centre { extra } => {
-                let size = enlarged(source, target, *extra);
-                let middle = |have: usize, want: usize| {
-                    ((have - want) as f64 / 2.0).round_ties_even() as usize
-                };
-                Part {
-                    source: Rect::whole(source),
-                    size,
-                    window: Rect {
-                        top: middle(size.0, target.0),
-                        left: middle(size.1, target.1),
-                        ..Rect::whole(target)
-                    },
-                }
-            }
-        }
-    }
-}
-
-/// torchvision's `Resize`: of a square, the shorter side is that of `target` and `extra` pixels, and the
-/// longer one keeps the ratio, cut off to whole pixels. A size of two sides is squished to.
-fn enlarged(
-    (height, width): (usize, usize),
-    target: (usize, usize),
-    extra: usize,
-) -> (usize, usize) {
-    let (rows, cols) = (target.0 + extra, target.1 + extra);
-    if rows != cols {
-        (rows, cols)
-    } else if width <= height {
-        (rows * height / width, cols)
-    } else {
-        (rows, cols * width / height)
-    }
-}
-
-impl Attempts {
-    /// The first attempt that fits; otherwise the largest part in the middle whose shape is allowed.
-    fn rect(&self, (height, width): (usize, usize)) -> Rect {
-        let (h, w) = (height as f64, width as f64);
-        for (part, ratio) in self.tries {
-            let area = part * h * w;
-            let side = |area: f64| area.sqrt().round_ties_even() as usize;
-            let (rows, cols) = (side(area / ratio), side(area * ratio));
-            if (1..=height).contains(&rows) && (1..=width).contains(&cols) {
-                let place = |spare: usize, part: f64| ((spare + 1) as f64 * part) as usize;
-                return Rect {
-                    top: place(height - rows, self.row),
-                    left: place(width - cols, self.col),
-                    height: rows,
-                    width: cols,
-                };
-            }
-        }
-        let side = |length: f64, most: usize| (length.round_ties_even() as usize).clamp(1, most);
-        let (low, high) = (self.ratio.low(), self.ratio.high());
-        let (rows, cols) = if w / h < low {
-            (side(w / low, height), width)
-        } else if w / h > high {
-            (height, side(h * high, width))
-        } else {
-            (height, width)
-        };
-        Rect {
-            top: (height - rows) / 2,
-            left: (width - cols) / 2,
-            height: rows,
-            width: cols,
-        }
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::rng::Purpose;
-
-    fn rects(scale: [f64; 2], source: (usize, usize), n: u64) -> Vec<Rect> {
-        let (scale, ratio) = (scale.into(), [3.0 / 4.0, 4.0 / 3.0].into());
-        (0..n)
-            .map(|i| {
-                let mut rng = Rng::keyed(Purpose::Augment, 2, 0, i);
-                PartDraw::random(&scale, &ratio, &mut rng)
-                    .part(source, (8, 8))
-                    .source
-            })
-            .collect()
-    }
-
-    #[test]
-    fn areas_and_places_of_random_parts_follow_from_torchvisions_definition() {
-        let n = 4_000;
-        let rects = rects([0.08, 1.0], (1_000, 1_000), n);
-        // An area A of ratio exp(u), with u uniform within ±L, L = ln(4/3), fits if A <= exp(-|u|).
-        // Of those that do the mean is E[exp(-2|u|) - 0.08²] / 2 / E[exp(-|u|) - 0.08], where
-        // E[exp(-k|u|)] = (1 - exp(-kL)) / (kL).
-        let log = (4.0_f64 / 3.0).ln();
-        let moment = |k: f64| (1.0 - (-k * log).exp()) / (k * log);
-        let expected = (moment(2.0) - 0.08 * 0.08) / 2.0 / (moment(1.0) - 0.08);
-        let areas = rects.iter().map(|r| (r.height * r.width) as f64 / 1e6);
-        let mean = areas.sum::<f64>() / n as f64;
-        // The deviation of one is below that of numbers within [0, 1], 1/2; five of 0.5 / sqrt(4000).
-        assert!((mean - expected).abs() < 0.04, "{mean}, {expected}");
-        for r in &rects {
-            let ratio = r.width as f64 / r.height as f64;
-            assert!((0.745..1.345).contains(&ratio) && r.height * r.width >= 79_000);
-        }
-        let share = |part: &dyn Fn(&Rect) -> f64| rects.iter().map(part).sum::<f64>() / n as f64;
-        let row = share(&|r| r.top as f64 / (1_000 - r.height).max(1) as f64);
-        let col = share(&|r| r.left as f64 / (1_000 - r.width).max(1) as f64);
-        assert!(
-            (row - 0.5).abs() < 0.04 && (col - 0.5).abs() < 0.04,
-            "{row} {col}"
-        );
-    }
-
-    #[test]
-    fn where_no_attempt_fits_the_middle_is_taken_as_torchvision_does() {
-        // A tenth as high as wide: height 10, width round(10 · 4/3) = 13, left (100 - 13) // 2.
-        let wide = Rect {
-            top: 0,
-            left: 43,
-            height: 10,
-            width: 13,
-        };
-        assert_eq!(rects([1.0, 1.0], (10, 100), 3), [wide; 3]);
-        // The other way round: round(10 / 0.75) = 13.
-        let high = Rect {
-            top: 43,
-            left: 0,
-            height: 13,
-            width: 10,
-        };
-        assert_eq!(rects([1.0, 1.0], (100, 10), 3), [high; 3]);
-        let one = Rect::whole((1, 1));
-        assert_eq!(rects([0.08, 1.0], (1, 1), 3), [one; 3]);
-    }
-
-    #[test]
-    fn a_very_long_image_is_not_resized_as_a_whole() {
-        let part = PartDraw::centre(32).part((2, 20_000), (224, 224));
-        assert_eq!(part.size, (256, 2_560_000));
-        assert_eq!((part.window.height, part.window.width), (224, 224));
-        assert_eq!(part.window.left, (2_560_000 - 224) / 2);
+    pub(crate) fn words(&self) -> String {
+        let (from, size) = (self.source, self.size);
+        format!(
+            "rows {} to {}, columns {} to {}, resized to {}x{}",
+            from.top,
+            from.top + from.height,
+            from.left,
+            from.left + from.width,
+            size.1,
+            size.0
+        )
     }
 }

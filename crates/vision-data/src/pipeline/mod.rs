@@ -6,68 +6,51 @@ pub(crate) mod draw;
 pub(crate) mod lighting;
 pub(crate) mod moves;
 pub(crate) mod paint;
-pub(crate) mod points;
+pub(crate) mod pixels;
 pub(crate) mod rand_augment;
 pub(crate) mod sampling;
+pub(crate) mod step;
+pub(crate) mod warp;
 pub(crate) mod window;
-pub(crate) mod words;
 
 use std::borrow::Cow;
+use std::path::Path;
 
 use vision_base::OptionError;
 
 use crate::error::{Error, Result};
 use crate::image::Image;
-use crate::image::mask::Mask;
 use crate::loader::batch::HostImages;
 use crate::pipeline::canvas::Canvas;
-use crate::pipeline::draw::{Draw, Step};
-use crate::pipeline::moves::Moves;
-use crate::pipeline::sampling::pillow;
+use crate::pipeline::draw::{Draw, Drawn};
+use crate::pipeline::pixels::Pixels;
+use crate::pipeline::step::Failed;
 use crate::rng::{Purpose, Rng};
-use crate::transforms::Transform;
+use crate::transforms::kind::{Shape, order};
 use crate::transforms::resizing::Resizing;
 use crate::transforms::size::ResizeMethod;
+use crate::transforms::transform::Transform;
 
 /// On each side.
 const MOST_PADDING: u64 = 2048;
 
-/// The pixels of one item in planes of red, green and blue.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) struct Pixels {
-    pub(crate) height: usize,
-    pub(crate) width: usize,
-    pub(crate) planes: Planes,
-}
-
-/// Bytes for as long as nothing but moving pixels was asked for: a quarter of the memory.
-#[derive(Clone, Debug, PartialEq)]
-pub(crate) enum Planes {
-    /// 0 to 255.
-    Bytes(Vec<u8>),
-    /// 0 to 1.
-    Floats(Vec<f32>),
-}
-
 /// What is done to each item of a data set: the transforms of one of its parts, and the size.
 ///
-/// A [`Draw`] is what it does to one item. The same draw can be applied to the item's mask, to points in
-/// it ([`points`](Self::points)), and to an image that is its target, of another size if need be:
+/// A [`Draw`] is what it does to one item. The same draw can be applied to another image, such as one that
+/// is the item's target, of another size if need be:
 ///
 /// ```
-/// use vision_data::{Image, Mask, Pipeline, Resizing, get_transforms};
+/// use vision_data::{Image, Pipeline, Resizing, get_transforms};
 ///
 /// let resizing = Resizing { size: Some(20.into()), ..Resizing::default() };
 /// let pipeline = Pipeline::new(&get_transforms().train, resizing)?;
 /// let draw = pipeline.draw(42, 0, 7); // seed, epoch, index
 ///
 /// let image = Image::from_rgb8(30, 40, vec![99; 30 * 40 * 3])?;
-/// let mask = Mask::from_labels(30, 40, vec![1; 30 * 40])?;
-/// assert_eq!(pipeline.image(&image, &draw).shape(), [1, 3, 20, 20]);
-/// assert_eq!(pipeline.mask(&mask, &draw).labels(), [1; 400]);
+/// assert_eq!(pipeline.image(&image, &draw)?.shape(), [1, 3, 20, 20]);
 ///
 /// let larger = pipeline.with_size(80)?;
-/// assert_eq!(larger.image(&image, &draw).shape(), [1, 3, 80, 80]);
+/// assert_eq!(larger.image(&image, &draw)?.shape(), [1, 3, 80, 80]);
 /// # Ok::<(), vision_data::Error>(())
 /// ```
 #[derive(Clone, Debug)]
@@ -88,12 +71,11 @@ impl Pipeline {
         resizing.check()?;
         transforms.iter().try_for_each(Transform::check)?;
         let mut transforms = transforms.to_vec();
-        transforms.sort_by_key(Transform::order);
+        transforms.sort_by_key(|transform| transform.kind().order());
         // Each is within its bounds; where an image is moved too, all that they add is made.
-        let padding = transforms.iter().map(|transform| match transform {
-            Transform::Pad { pixels, .. } => u64::from(*pixels),
-            _ => 0,
-        });
+        let padding = transforms
+            .iter()
+            .map(|transform| u64::from(transform.kind().padding()));
         let padding: u64 = padding.sum();
         if padding > MOST_PADDING {
             return Err(Error::Option(OptionError::new(
@@ -102,12 +84,7 @@ impl Pipeline {
                 format!("{padding} pixels"),
             )));
         }
-        let needs_size = |transform: &&Transform| {
-            matches!(
-                transform,
-                Transform::RandomResizedCrop { .. } | Transform::ResizeCenterCrop { .. }
-            )
-        };
+        let needs_size = |transform: &&Transform| transform.kind().needs_size();
         if let (None, Some(transform)) = (resizing.size, transforms.iter().find(needs_size)) {
             return Err(Error::Option(OptionError::new(
                 "size",
@@ -154,14 +131,6 @@ impl Pipeline {
         }
     }
 
-    /// The same but for the transforms from number `len` on.
-    pub(crate) fn first(&self, len: usize) -> Self {
-        Self {
-            transforms: self.transforms.iter().take(len).cloned().collect(),
-            resizing: self.resizing,
-        }
-    }
-
     /// The same transforms and another size.
     ///
     /// # Errors
@@ -195,87 +164,43 @@ impl Pipeline {
     }
 
     /// An image after `draw`, as a batch of one.
-    pub fn image(&self, image: &Image, draw: &Draw) -> HostImages {
-        HostImages::single(self.run(image, draw))
+    ///
+    /// # Errors
+    ///
+    /// [`TransformError::Failed`](crate::TransformError::Failed) of a transform of your own.
+    pub fn image(&self, image: &Image, draw: &Draw) -> Result<HostImages> {
+        self.run_on(image, draw, Path::new("an image in memory"))
     }
 
-    /// A mask after `draw`. It is moved to the nearest pixel, so its labels stay as they are; what
-    /// changes colours or hides a part of the image does nothing to it.
-    pub fn mask(&self, mask: &Mask, draw: &Draw) -> Mask {
-        let mut mask = Cow::Borrowed(mask);
-        for part in draw.parts() {
-            let source = (mask.height(), mask.width());
-            let part = part.part(source, self.resizing.target(source));
-            mask = Cow::Owned(mask.resized(&part));
-        }
-        let padding = self.resizing.padding_mode;
-        let source = (mask.height(), mask.width());
-        let mut moves = Moves::new(self.resizing.resized(source), padding);
-        let target = self.crop_target(source);
-        for step in self.steps(draw) {
-            moves.add(step, target);
-            if matches!(step, Step::Pad { .. }) && draw.moves() {
-                mask = Cow::Owned(mask.moved(&moves, padding));
-                moves = Moves::new((mask.height(), mask.width()), padding);
-            }
-        }
-        let mask = mask.moved(&moves, padding);
-        let (height, width) = (mask.height(), mask.width());
-        mask.with_labels(|labels| {
-            draw.operations().fold(labels, |labels, operation| {
-                operation.apply_move::<1, _>(labels, height, width)
-            })
-        })
+    /// As [`image`](Self::image), of the file `path`.
+    pub(crate) fn run_on(&self, image: &Image, draw: &Draw, path: &Path) -> Result<HostImages> {
+        let pixels = self.run(image, draw).map_err(|failed| failed.on(path))?;
+        Ok(HostImages::single(pixels))
     }
 
     /// The pixels of `image`, with what `rng` draws.
-    pub(crate) fn apply(&self, image: &Image, rng: &mut Rng) -> Pixels {
+    pub(crate) fn apply(
+        &self,
+        image: &Image,
+        rng: &mut Rng,
+    ) -> std::result::Result<Pixels, Failed> {
         self.run(image, &Draw::new(&self.transforms, rng))
     }
 
-    fn run(&self, image: &Image, draw: &Draw) -> Pixels {
-        let mut image = Cow::Borrowed(image);
-        for part in draw.parts() {
-            let source = (image.height() as usize, image.width() as usize);
-            let target = self.resizing.target(source);
-            let rgb = pillow::resize(&image, &part.part(source, target));
-            image = Cow::Owned(Image::from_pixels(target, rgb));
+    fn run(&self, image: &Image, draw: &Draw) -> std::result::Result<Pixels, Failed> {
+        let mut canvas = Canvas::new(Cow::Borrowed(image), &self.resizing);
+        let until_crop = |drawn: &Drawn| drawn.order <= order::CROP_PAD;
+        let (before, after) = draw.steps.split_at(draw.steps.partition_point(until_crop));
+        for drawn in before {
+            drawn.step.apply(&mut canvas)?;
         }
-        let padding = self.resizing.padding_mode;
-        let source = (image.height() as usize, image.width() as usize);
-        let target = self.crop_target(source);
-        let mut canvas = Canvas::new(image, self.resizing.resized(source), padding);
-        for step in self.steps(draw) {
-            canvas.add(step, target);
-            if matches!(step, Step::Pad { .. }) && draw.moves() {
-                let pixels = canvas.pixels();
-                let size = (pixels.height, pixels.width);
-                let padded = Image::from_pixels(size, pixels.into_rgb());
-                canvas = Canvas::new(Cow::Owned(padded), size, padding);
-            }
+        if self.resizing.size.is_some() && !draw.crops() {
+            canvas.crop_to_target(0.5, 0.5);
         }
-        let pixels = canvas.pixels();
-        let mut operations = draw.operations().peekable();
-        match operations.peek() {
-            Some(_) => pixels.operated(operations),
-            None => pixels,
+        for drawn in after {
+            drawn.step.apply(&mut canvas)?;
         }
-    }
-
-    /// The steps of a draw, and after them the crop to the size if none was drawn.
-    pub(crate) fn steps<'a>(&self, draw: &'a Draw) -> impl Iterator<Item = &'a Step> {
-        const CENTRE: Step = Step::CropPad { row: 0.5, col: 0.5 };
-        let centre: Option<&'static Step> = match self.resizing.size {
-            Some(_) if !draw.crops() => Some(&CENTRE),
-            _ => None,
-        };
-        draw.steps.iter().chain(centre)
-    }
-
-    /// The size that images of size `source` are cropped or padded to, if they are.
-    pub(crate) fn crop_target(&self, source: (usize, usize)) -> Option<(usize, usize)> {
-        let crops = self.resizing.method().crops();
-        crops.then(|| self.resizing.target(source))
+        Ok(canvas.pixels())
     }
 }
 
@@ -284,10 +209,9 @@ impl Pipeline {
 fn swaps_sides(transforms: &[Transform]) -> Option<&Transform> {
     transforms
         .iter()
-        .fold(None, |swaps, transform| match transform {
-            Transform::Dihedral { k, .. } if k.high() > 3 => Some(transform),
-            // What is cut out has the shape that was asked for.
-            Transform::Crop { .. } => None,
-            _ => swaps,
+        .fold(None, |swaps, transform| match transform.kind().shape() {
+            Shape::Swapped => Some(transform),
+            Shape::Own => None,
+            Shape::Kept => swaps,
         })
 }

@@ -1,12 +1,9 @@
 //! All that moves pixels, gathered until the image is sampled once.
 
-use crate::pipeline::draw::Step;
+use crate::pipeline::sampling::grid::position;
 use crate::pipeline::sampling::projective::Map;
-use crate::pipeline::sampling::{position, shrunk_size};
 use crate::pipeline::window::Window;
 use crate::rng::Rng;
-use crate::transforms::padding::PaddingMode;
-use crate::transforms::size::Size;
 
 /// A grid over an image of the size to resize to, how its points are moved, and which of them are
 /// seen.
@@ -20,38 +17,6 @@ pub(crate) struct Moves {
     /// After the warps; to be scaled for the aspect ratio of the grid.
     affine: Map,
     pub(crate) window: Window,
-    padding: PaddingMode,
-}
-
-/// Takes up a step that moves whole pixels; the others change nothing.
-pub(crate) fn add_to_window(
-    window: &mut Window,
-    step: &Step,
-    target: Option<(usize, usize)>,
-    padding: PaddingMode,
-) {
-    match step {
-        Step::FlipLr => window.flip_lr(),
-        Step::Dihedral(k) => window.dihedral(*k),
-        Step::Pad { pixels, mode } => window.pad(*pixels as usize, *mode),
-        Step::Crop { size, row, col } => {
-            window.crop_pad(Size::height_width(*size), *row, *col, padding);
-        }
-        Step::CropPad { row, col } => {
-            if let Some(target) = target {
-                window.crop_pad(target, *row, *col, padding);
-            }
-        }
-        Step::Part(_)
-        | Step::Warp(_)
-        | Step::ZoomSquish(_)
-        | Step::Jitter { .. }
-        | Step::Affine(_)
-        | Step::Lighting { .. }
-        | Step::Noise { .. }
-        | Step::Cutout(_)
-        | Step::Operations(_) => {}
-    }
 }
 
 /// Where the points of the grid come from.
@@ -64,39 +29,33 @@ pub(crate) enum Places {
 }
 
 impl Moves {
-    pub(crate) fn new(grid: (usize, usize), padding: PaddingMode) -> Self {
+    pub(crate) fn new(grid: (usize, usize)) -> Self {
         Self {
             grid,
             warps: vec![Map::IDENTITY],
             jitters: Vec::new(),
             affine: Map::IDENTITY,
             window: Window::whole(grid.0, grid.1),
-            padding,
         }
     }
 
-    /// Takes up a step; steps that do not move pixels change nothing. `target` is what to crop to, if
-    /// anything is cropped.
-    pub(crate) fn add(&mut self, step: &Step, target: Option<(usize, usize)>) {
-        match step {
-            Step::Warp(map) => self.warp(map),
-            Step::ZoomSquish(draw) => {
-                let (height, width) = self.grid;
-                self.warp(&draw.map(height, width));
-            }
-            Step::Jitter { magnitude, rng } => {
-                self.jitters.push((*magnitude, rng.clone()));
-                self.warps.push(Map::IDENTITY);
-            }
-            Step::Affine(map) => self.affine = self.affine.after(map),
-            step => add_to_window(&mut self.window, step, target, self.padding),
-        }
+    pub(crate) fn warp(&mut self, map: &Map) {
+        let last = self.warps.last_mut().expect("there is one from the start");
+        *last = map.after(last);
     }
 
-    fn warp(&mut self, map: &Map) {
-        if let Some(last) = self.warps.last_mut() {
-            *last = map.after(last);
-        }
+    pub(crate) fn jitter(&mut self, magnitude: f64, rng: Rng) {
+        self.jitters.push((magnitude, rng));
+        self.warps.push(Map::IDENTITY);
+    }
+
+    pub(crate) fn affine(&mut self, map: &Map) {
+        self.affine = self.affine.after(map);
+    }
+
+    /// Whether each point of the grid stays where it is.
+    pub(crate) fn is_identity(&self) -> bool {
+        self.jitters.is_empty() && self.map() == Map::IDENTITY
     }
 
     /// The places, in the source, of the grid's points in `rows` and `cols`.
@@ -126,28 +85,24 @@ impl Moves {
                 }
             }
         }
-        let affine = self.affine();
+        let affine = self.scaled_affine();
         for (x, y) in &mut points {
             (*x, *y) = affine.apply(*x, *y);
         }
         Places::Points(points, map)
     }
 
-    fn affine(&self) -> Map {
+    /// Scaled for the aspect ratio of the grid.
+    fn scaled_affine(&self) -> Map {
         let (height, width) = self.grid;
         self.affine.for_aspect(height as f64, width as f64)
     }
 
     /// From the grid to the source, without jitters.
-    pub(crate) fn map(&self) -> Map {
+    fn map(&self) -> Map {
         let warps = self.warps.iter();
         let warp = warps.fold(Map::IDENTITY, |all, warp| warp.after(&all));
-        self.affine().after(&warp)
-    }
-
-    /// The size that an image of height and width `source` is shrunk to before it is sampled, if it is.
-    pub(crate) fn shrunk(&self, source: (usize, usize)) -> Option<(usize, usize)> {
-        shrunk_size(source.0, source.1, self.grid, &self.map())
+        self.scaled_affine().after(&warp)
     }
 
     /// Height and width of what is seen.

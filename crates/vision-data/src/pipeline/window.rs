@@ -49,18 +49,6 @@ impl Axis {
         })
     }
 
-    /// Where a place of the image is seen, and whether it is: what was cut off does not come back with
-    /// what is filled up.
-    fn point(&self, place: f64) -> (f64, bool) {
-        let start = (place, true);
-        self.steps
-            .iter()
-            .fold(start, |(place, seen), step| match step {
-                Take::Backwards(last) => (*last as f64 - place, seen),
-                Take::Cut(cut) => (cut.point(place), seen && cut.has(place)),
-            })
-    }
-
     fn reverse(&mut self) {
         if let Some(last) = self.len.checked_sub(1) {
             self.steps.push(Take::Backwards(last));
@@ -97,6 +85,11 @@ impl Window {
             cols: Axis::whole(width),
             swapped: false,
         }
+    }
+
+    /// Whether it shows all pixels in their places.
+    pub(crate) fn is_whole(&self) -> bool {
+        self.rows.steps.is_empty() && self.cols.steps.is_empty() && !self.swapped
     }
 
     pub(crate) fn height(&self) -> usize {
@@ -148,13 +141,6 @@ impl Window {
             let cut = Cut::around(axis.len, pixels, padding);
             axis.cut(axis.len + 2 * pixels, cut);
         }
-    }
-
-    /// Where a place of the image is seen, column and row, and whether it is.
-    pub(crate) fn point(&self, x: f64, y: f64) -> (f64, f64, bool) {
-        let (x, y) = if self.swapped { (y, x) } else { (x, y) };
-        let ((x, across), (y, down)) = (self.cols.point(x), self.rows.point(y));
-        (x, y, across && down)
     }
 
     /// The rows of the image that are seen, in the order of [`arrange`](Self::arrange).

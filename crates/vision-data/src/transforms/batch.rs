@@ -9,7 +9,7 @@ use vision_base::OptionError;
 
 use crate::error::{Error, Result};
 use crate::loader::batch::HostImages;
-use crate::pipeline::Planes;
+use crate::pipeline::pixels::Planes;
 use crate::rng::Rng;
 
 /// What a whole training batch may go through. Of several given, each batch draws one.
@@ -124,8 +124,7 @@ pub(crate) fn apply(
     if rng.uniform() >= *p {
         return None;
     }
-    // `check` has seen to alpha.
-    let beta = Beta::new(*alpha, *alpha).ok()?;
+    let beta = Beta::new(*alpha, *alpha).expect("`check` has seen to alpha");
     let items = images.shape()[0];
     match choice {
         BatchTransform::MixUp { .. } => {
@@ -229,7 +228,7 @@ impl Hole {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::pipeline::Pixels;
+    use crate::pipeline::pixels::Pixels;
     use crate::rng::Purpose;
 
     /// Pictures of one colour each: of item i all pixels are i / 10.

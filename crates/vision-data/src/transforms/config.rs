@@ -1,6 +1,7 @@
 //! The arguments of `get_transforms`.
 
-use crate::transforms::{Transform, Transforms};
+use crate::transforms::lists::Transforms;
+use crate::transforms::transform::Transform;
 
 /// fastai's default transforms: [`TransformConfig::new`], as they are.
 pub fn get_transforms() -> Transforms {

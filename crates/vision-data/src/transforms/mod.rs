@@ -20,48 +20,15 @@
 
 pub(crate) mod batch;
 pub(crate) mod bounds;
-pub(crate) mod check;
+pub mod builtin;
 pub(crate) mod config;
+pub(crate) mod constructors;
+pub(crate) mod custom;
+pub(crate) mod error;
+pub(crate) mod kind;
+pub(crate) mod lists;
 pub(crate) mod padding;
 pub mod presets;
 pub(crate) mod resizing;
 pub(crate) mod size;
 pub(crate) mod transform;
-
-use serde::{Deserialize, Serialize};
-
-use crate::error::Result;
-pub use crate::transforms::bounds::Bounds;
-pub use crate::transforms::config::{TransformConfig, get_transforms};
-pub use crate::transforms::transform::Transform;
-
-/// The transforms of the training images, and those of all others.
-#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Transforms {
-    /// For training.
-    pub train: Vec<Transform>,
-    /// For validation, testing and prediction.
-    pub valid: Vec<Transform>,
-}
-
-impl Transforms {
-    /// Checks every transform.
-    ///
-    /// # Errors
-    ///
-    /// As [`Transform::check`].
-    pub fn check(&self) -> Result<()> {
-        self.train
-            .iter()
-            .chain(&self.valid)
-            .try_for_each(Transform::check)
-    }
-}
-
-/// fastai's pair of lists: for training, and for all others.
-impl From<(Vec<Transform>, Vec<Transform>)> for Transforms {
-    fn from((train, valid): (Vec<Transform>, Vec<Transform>)) -> Self {
-        Self { train, valid }
-    }
-}

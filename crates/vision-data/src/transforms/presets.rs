@@ -1,8 +1,14 @@
 //! Transforms that belong together.
 
+use crate::transforms::bounds::Bounds;
+use crate::transforms::builtin::crop::Crop;
+use crate::transforms::builtin::random_resized_crop::RandomResizedCrop;
+use crate::transforms::builtin::resize_center_crop::ResizeCenterCrop;
+use crate::transforms::builtin::zoom_squish::ZoomSquish;
+use crate::transforms::lists::Transforms;
 use crate::transforms::padding::PaddingMode;
 use crate::transforms::size::Size;
-use crate::transforms::{Bounds, Transform, Transforms};
+use crate::transforms::transform::Transform;
 
 /// fastai's `rand_pad`: pads all sides by `pixels`, and cuts out `size` anywhere.
 ///
@@ -10,19 +16,19 @@ use crate::transforms::{Bounds, Transform, Transforms};
 /// is another.
 ///
 /// ```
-/// use vision_data::{PaddingMode, Transforms, transforms::rand_pad};
+/// use vision_data::{PaddingMode, Transforms, presets::rand_pad};
 ///
 /// let mnist = Transforms { train: rand_pad(2, 28, PaddingMode::Reflection), valid: Vec::new() };
 /// assert_eq!(mnist.train.len(), 2);
 /// ```
 pub fn rand_pad(pixels: u32, size: impl Into<Size>, mode: PaddingMode) -> Vec<Transform> {
     vec![
-        Transform::Pad { pixels, mode },
-        Transform::Crop {
+        Transform::pad(pixels, mode),
+        Transform::Crop(Crop {
             size: size.into(),
             row: Bounds::PART,
             col: Bounds::PART,
-        },
+        }),
     ]
 }
 
@@ -48,25 +54,26 @@ pub fn rand_resize_crop(
     ratios: impl Into<Bounds>,
 ) -> Vec<Transform> {
     vec![
-        Transform::ZoomSquish {
+        Transform::ZoomSquish(ZoomSquish {
             scale: [1.0, max_scale].into(),
             squish: ratios.into(),
             row: Bounds::PART,
             col: Bounds::PART,
             p: 1.0,
-        },
+        }),
         Transform::crop(size),
     ]
 }
 
-/// fastai's `presize`, with its defaults: [`Transform::RandomResizedCrop`] of at least 8 % of the area
-/// for training, [`Transform::ResizeCenterCrop`] otherwise. The data needs a `size`.
-pub fn presize() -> Transforms {
+/// torchvision's pair for ImageNet, with its defaults: [`RandomResizedCrop`] of at least 8 % of the area
+/// for training, [`ResizeCenterCrop`] otherwise. fastai v1 calls it `presize`. The data needs a `size`.
+#[doc(alias = "presize")]
+pub fn random_resized_crop() -> Transforms {
     Transforms {
-        train: vec![Transform::RandomResizedCrop {
+        train: vec![Transform::RandomResizedCrop(RandomResizedCrop {
             scale: [0.08, 1.0].into(),
             ratio: [3.0 / 4.0, 4.0 / 3.0].into(),
-        }],
-        valid: vec![Transform::ResizeCenterCrop { extra: 32 }],
+        })],
+        valid: vec![Transform::ResizeCenterCrop(ResizeCenterCrop { extra: 32 })],
     }
 }

@@ -58,12 +58,18 @@ impl Size {
         }
     }
 
-    pub(crate) fn check(self) -> crate::error::Result<()> {
+    /// Whether both sides are within 1 to [`MAX_SIDE`](Self::MAX_SIDE).
+    pub(crate) fn is_valid(self) -> bool {
         let (height, width) = self.height_width();
         let sides = 1..=Self::MAX_SIDE;
-        if sides.contains(&height) && sides.contains(&width) {
+        sides.contains(&height) && sides.contains(&width)
+    }
+
+    pub(crate) fn check(self) -> crate::error::Result<()> {
+        if self.is_valid() {
             return Ok(());
         }
+        let (height, width) = self.height_width();
         Err(Error::Option(OptionError::new(
             "size",
             "sides of 1 to 16384 pixels",
@@ -136,7 +142,7 @@ pub enum ResizeMethod {
     /// Gives up the ratio.
     Squish,
     /// Leaves the image as it is: the transforms see to its size, such as
-    /// [`rand_pad`](crate::transforms::rand_pad).
+    /// [`rand_pad`](crate::presets::rand_pad).
     No,
 }
 
@@ -198,16 +204,6 @@ impl Cut {
             first: -(pixels as i64),
             padding,
         }
-    }
-
-    /// Whether a place is on the image, whose pixels reach half a pixel around their centres.
-    pub(crate) fn has(&self, place: f64) -> bool {
-        place >= -0.5 && place < self.have as f64 - 0.5
-    }
-
-    /// Where a place of the image is among the pixels that are taken, before the first of them below 0.
-    pub(crate) fn point(&self, place: f64) -> f64 {
-        place - self.first as f64
     }
 
     /// Of the i-th pixel that is taken the place; none where it is black.

@@ -6,7 +6,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use vision_data::inspect::doctor::{Doctor, Finding, FindingKind as Kind, Report, Severity};
-use vision_data::presets::presize;
+use vision_data::presets::random_resized_crop;
 use vision_data::{
     DatasetType, Error, Image, ImageDataBunch, ImageError, Limits, ReadConfig, ResizeMethod,
     Transform, Transforms,
@@ -694,7 +694,7 @@ fn images_of_different_sizes_are_a_finding_where_nothing_brings_them_to_one() {
         findings(left().build()),
         ["8x8 and 9x8; 2 are not as the first"]
     );
-    assert!(findings(left().transforms(presize()).build()).is_empty());
+    assert!(findings(left().transforms(random_resized_crop()).build()).is_empty());
     let crops = Transforms {
         train: vec![Transform::crop(6)],
         valid: Vec::new(),

@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use proptest::prelude::*;
 use serde_json::Value;
-use vision_data::{Error, Image, ImageError, ImageProblem, Limits, Mask};
+use vision_data::{Error, Image, ImageError, ImageProblem, Limits};
 
 /// Made by `scripts/make_image_fixtures.py`, with the pixels that Pillow finds.
 fn fixtures() -> PathBuf {
@@ -49,66 +49,6 @@ fn problem(path: &Path) -> ImageProblem {
         }) if named == path => problem,
         other => panic!("{other}"),
     }
-}
-
-#[test]
-fn a_mask_has_the_integers_that_pillow_finds_and_of_16_bits_those_above_255() {
-    let cases = expected();
-    let greys = cases
-        .iter()
-        .filter(|(_, case)| case.get("integers").is_some());
-    let greys: Vec<_> = greys.collect();
-    assert_eq!(greys.len(), 10);
-    for (name, case) in greys {
-        let mask = Mask::open(fixtures().join(name)).unwrap();
-        let integers = case["integers"].as_array().unwrap();
-        let labels: Vec<u16> = integers
-            .iter()
-            .map(|i| i.as_u64().unwrap() as u16)
-            .collect();
-        assert_eq!(mask.labels(), labels, "{name}");
-        assert_eq!((mask.width(), mask.height()), (9, 7), "{name}");
-    }
-    let wide = Mask::open(fixtures().join("grey16.png")).unwrap();
-    assert!(wide.labels().iter().any(|&label| label > 255));
-    // Of grey with alpha the grey: the upper bytes are the ones of the image.
-    let path = fixtures().join("grey_alpha16.png");
-    let (mask, image) = (Mask::open(&path).unwrap(), Image::open(&path).unwrap());
-    let upper: Vec<u8> = mask
-        .labels()
-        .iter()
-        .map(|label| (label >> 8) as u8)
-        .collect();
-    assert_eq!(
-        upper,
-        image
-            .pixels()
-            .iter()
-            .copied()
-            .step_by(3)
-            .collect::<Vec<u8>>()
-    );
-}
-
-#[test]
-fn a_picture_with_colours_is_no_mask_and_the_error_says_so() {
-    for name in [
-        "rgb.png",
-        "palette.png",
-        "rgba16.png",
-        "cmyk.jpg",
-        "rgb16.png",
-    ] {
-        let error = Mask::open(fixtures().join(name)).unwrap_err().to_string();
-        assert!(error.contains(name) && error.contains("colours"), "{error}");
-    }
-    assert!(matches!(
-        Mask::open(fixtures().join("none.png")),
-        Err(Error::Image(ImageError::Decode {
-            problem: ImageProblem::Unreadable(_),
-            ..
-        }))
-    ));
 }
 
 #[test]

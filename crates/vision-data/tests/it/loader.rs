@@ -167,7 +167,7 @@ fn a_disk_cache_changes_no_batch_and_later_data_reads_it_instead_of_the_files() 
     }
     assert_eq!(all(&build(cached(), 0)), expected);
     // Without the cache, and for another size, the files themselves are read.
-    for reading in [ReadConfig::new(), cached().with_presize(9)] {
+    for reading in [ReadConfig::new(), cached().with_short_side(9)] {
         let error = build(reading, 1).one_batch(DatasetType::Train).unwrap_err();
         assert!(
             matches!(error, Error::Image(ImageError::Decode { .. })),
@@ -390,8 +390,10 @@ fn an_image_to_predict_is_made_smaller_as_those_to_validate_are() {
         let data = ImageDataBunch::from_folder(folder.path()).split(Split::ValidIndices(vec![0]));
         data.batch_size(2).size(16).reading(reading).build()
     };
-    let both = ReadConfig::new().with_presize(20).with_reduced_jpegs(true);
-    for reading in [ReadConfig::new().with_presize(20), both] {
+    let both = ReadConfig::new()
+        .with_short_side(20)
+        .with_reduced_jpegs(true);
+    for reading in [ReadConfig::new().with_short_side(20), both] {
         let data = build(reading).unwrap();
         let batch = data.one_batch(DatasetType::Valid).unwrap();
         let expected = batch.to_device(data.device(), None).into_data();
@@ -407,12 +409,12 @@ fn an_image_to_predict_is_made_smaller_as_those_to_validate_are() {
         }
         assert_matches!(
             data.with_size(21).unwrap_err(),
-            Error::Option(OptionError { option: "presize", found, .. }) if found.contains("20")
+            Error::Option(OptionError { option: "short_side", found, .. }) if found.contains("20")
         );
     }
     assert_matches!(
-        build(ReadConfig::new().with_presize(15)).unwrap_err(),
-        Error::Option(OptionError { option: "presize", found, .. }) if found.contains("15")
+        build(ReadConfig::new().with_short_side(15)).unwrap_err(),
+        Error::Option(OptionError { option: "short_side", found, .. }) if found.contains("15")
     );
 }
 

@@ -23,6 +23,7 @@ mod indexing;
 mod labels;
 mod loader;
 mod numbers;
+mod own_transforms;
 mod resize;
 mod saved;
 mod splits;

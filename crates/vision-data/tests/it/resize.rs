@@ -8,6 +8,9 @@ use std::path::Path;
 
 use serde_json::Value;
 use vision_base::OptionError;
+use vision_data::builtin::{
+    Brightness, Contrast, CropPad, DihedralAffine, FlipLr, Rotate, SymmetricWarp, Zoom,
+};
 use vision_data::sources::FromClasses;
 use vision_data::{
     DatasetType, Error, Image, ImageDataBunch, ImageDataBunchBuilder, ResizeMethod, Size,
@@ -57,19 +60,25 @@ fn fixed_transforms_give_the_pixels_that_pytorch_computes() {
     for case in &cases {
         let number = |name: &str| case.get(name).and_then(Value::as_f64);
         let list = |name: &str| case.get(name).map(numbers);
-        let crop = list("crop").map(|at| Transform::CropPad {
-            row: at[0].into(),
-            col: at[1].into(),
+        let crop = list("crop").map(|at| {
+            Transform::CropPad(CropPad {
+                row: at[0].into(),
+                col: at[1].into(),
+            })
         });
-        let warp = list("warp").map(|m| Transform::SymmetricWarp {
-            magnitude: [0, 1, 2, 3].map(|i| m[i].into()),
-            p: 1.0,
+        let warp = list("warp").map(|m| {
+            Transform::SymmetricWarp(SymmetricWarp {
+                magnitude: [0, 1, 2, 3].map(|i| m[i].into()),
+                p: 1.0,
+            })
         });
-        let zoom = list("zoom").map(|z| Transform::Zoom {
-            scale: z[0].into(),
-            row: z[1].into(),
-            col: z[2].into(),
-            p: 1.0,
+        let zoom = list("zoom").map(|z| {
+            Transform::Zoom(Zoom {
+                scale: z[0].into(),
+                row: z[1].into(),
+                col: z[2].into(),
+                p: 1.0,
+            })
         });
         let flip = case.get("flip").map(|_| Transform::flip_lr());
         let rotate = number("rotate").map(Transform::rotate);
@@ -228,49 +237,49 @@ fn the_default_transforms_are_those_of_fastai() {
     let Transforms { train, valid } = get_transforms();
     let anywhere = [0.0, 1.0];
     let expected = [
-        Transform::CropPad {
+        Transform::CropPad(CropPad {
             row: anywhere.into(),
             col: anywhere.into(),
-        },
-        Transform::FlipLr { p: 0.5 },
-        Transform::SymmetricWarp {
+        }),
+        Transform::FlipLr(FlipLr { p: 0.5 }),
+        Transform::SymmetricWarp(SymmetricWarp {
             magnitude: [[-0.2, 0.2].into(); 4],
             p: 0.75,
-        },
-        Transform::Rotate {
+        }),
+        Transform::Rotate(Rotate {
             degrees: [-10.0, 10.0].into(),
             p: 0.75,
-        },
-        Transform::Zoom {
+        }),
+        Transform::Zoom(Zoom {
             scale: [1.0, 1.1].into(),
             row: anywhere.into(),
             col: anywhere.into(),
             p: 0.75,
-        },
-        Transform::Brightness {
+        }),
+        Transform::Brightness(Brightness {
             change: [0.4, 0.6].into(),
             p: 0.75,
-        },
-        Transform::Contrast {
+        }),
+        Transform::Contrast(Contrast {
             scale: [0.8, 1.25].into(),
             p: 0.75,
-        },
+        }),
     ];
     assert_eq!(train, expected);
     assert_eq!(
         valid,
-        [Transform::CropPad {
+        [Transform::CropPad(CropPad {
             row: 0.5.into(),
             col: 0.5.into()
-        }]
+        })]
     );
     let both: Transforms = TransformConfig::new().with_flip_vert(true).into();
     assert_eq!(
         both.train[1],
-        Transform::DihedralAffine {
+        Transform::DihedralAffine(DihedralAffine {
             k: (0..=7).into(),
             p: 1.0
-        }
+        })
     );
     let none: Transforms = TransformConfig::new().with_do_flip(false).into();
     assert_eq!(none.train.len(), 6);

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use vision_base::IoError;
 use vision_data::datasets::synthetic;
 use vision_data::files::image_files;
-use vision_data::presets::presize;
+use vision_data::presets::random_resized_crop;
 use vision_data::{
     BadImages, Batch, BatchTransform, ClassWeights, DataError, DatasetType, Error, FilesError,
     Image, ImageDataBunch, ImageList, LabelOptions, PaddingMode, ReadConfig, ResizeMethod, Sampler,
@@ -125,7 +125,7 @@ fn every_option_comes_back_and_batches_are_the_same_bit_for_bit() {
         .class_weights(ClassWeights::map([("7", 1.0 / 3.0)]))
         .sampler(Sampler::Balanced)
         .bad_images(BadImages::Skip)
-        .reading(ReadConfig::new().with_memory(0).with_presize(26))
+        .reading(ReadConfig::new().with_memory(0).with_short_side(26))
         .build()
         .unwrap();
     let same = assert_comes_back(&data);
@@ -193,7 +193,7 @@ fn data_that_is_only_to_predict_comes_back() {
         let data = ImageDataBunch::single_from_classes(folder.path(), ["x", "y"])
             .kind(kind)
             .size(9)
-            .transforms(presize())
+            .transforms(random_resized_crop())
             .build()
             .unwrap();
         let same = assert_comes_back(&data);

@@ -81,7 +81,7 @@ impl Learner {
             };
             config = config.with_metadata("labels", kind);
         }
-        if let Some(side) = data.train_ds().reading().presize() {
+        if let Some(side) = data.train_ds().reading().short_side() {
             config = config.with_metadata("presize", side.to_string());
         }
         if let Some(side) = data.train_ds().reading().reduced_jpegs() {

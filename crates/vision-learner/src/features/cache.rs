@@ -8,6 +8,7 @@ use burn::tensor::Tensor;
 use sha2::{Digest, Sha256};
 use vision_base::message::shown;
 use vision_base::{OptionError, console, io_error};
+use vision_data::builtin::CropPad;
 use vision_data::{DataError, DatasetType, Transform, device};
 use vision_kernels::ops;
 use vision_models::state::values;
@@ -369,7 +370,9 @@ fn filled(images: Tensor<4>, size: usize) -> Tensor<4> {
 /// Whether a transform does the same to a picture each time. Unknown ones count as random.
 fn is_fixed(transform: &Transform) -> bool {
     match transform {
-        Transform::CropPad { row, col } => row.low() == row.high() && col.low() == col.high(),
+        Transform::CropPad(CropPad { row, col }) => {
+            row.low() == row.high() && col.low() == col.high()
+        }
         _ => false,
     }
 }

@@ -5,6 +5,7 @@
 mod bad_input;
 mod devices;
 mod label_kinds;
+mod own_transform;
 mod page;
 #[path = "../../../vision-learner/tests/it/support/mod.rs"]
 mod support;

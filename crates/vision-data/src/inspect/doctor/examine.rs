@@ -10,7 +10,9 @@ use vision_base::message::shown;
 
 use crate::image::decode::{decode, read};
 use crate::image::header::{ColourMode, Facts};
-use crate::image::{ImageProblem, Limits, PixelSize};
+use crate::image::limits::Limits;
+use crate::image::problem::ImageProblem;
+use crate::image::size::PixelSize;
 use crate::inspect::doctor::finding::{Finding, FindingKind, FoundFile, Split};
 use crate::inspect::doctor::look::Look;
 use crate::inspect::doctor::{Cases, similar};

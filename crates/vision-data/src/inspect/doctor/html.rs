@@ -8,7 +8,8 @@ use image::{ExtendedColorType, imageops};
 use vision_base::message::printable;
 use vision_figure::{base64, escape};
 
-use crate::image::{Image, Limits};
+use crate::image::Image;
+use crate::image::limits::Limits;
 use crate::inspect::doctor::finding::{Finding, FoundFile};
 use crate::inspect::doctor::report::{ClassCount, Report};
 

@@ -57,14 +57,15 @@ use crate::databunch::ImageDataBunch;
 use crate::databunch::dataset::ImageDataset;
 use crate::error::{Error, Result};
 use crate::files::index::{IndexConfig, PassedOver, UnreadableFolders, index};
-use crate::image::Limits;
+use crate::image::limits::Limits;
 use crate::inspect::doctor::examine::examine;
 pub use crate::inspect::doctor::finding::{Finding, FindingKind, FoundFile, Severity, Split};
 pub(crate) use crate::inspect::doctor::finding::{lossy, recoverable};
 pub use crate::inspect::doctor::report::{ClassCount, Report};
 use crate::labels::targets::Target;
+use crate::transforms::lists::Transforms;
 use crate::transforms::size::ResizeMethod;
-use crate::transforms::{Transform, Transforms};
+use crate::transforms::transform::Transform;
 
 /// Examines data. Its settings have defaults that suit photographs.
 #[derive(Clone, Debug)]
@@ -338,9 +339,9 @@ fn unsized_parts(data: &ImageDataBunch) -> Vec<Split> {
         transforms.iter().any(|transform| {
             matches!(
                 transform,
-                Transform::Crop { .. }
-                    | Transform::RandomResizedCrop { .. }
-                    | Transform::ResizeCenterCrop { .. }
+                Transform::Crop(_)
+                    | Transform::RandomResizedCrop(_)
+                    | Transform::ResizeCenterCrop(_)
             )
         })
     };

@@ -9,7 +9,7 @@ use vision_base::atomic;
 use vision_base::message::{printable, shown};
 
 use crate::error::Result;
-use crate::image::Limits;
+use crate::image::limits::Limits;
 use crate::inspect::doctor::finding::{Finding, FindingKind, Severity, Split, lossy};
 use crate::inspect::doctor::html;
 

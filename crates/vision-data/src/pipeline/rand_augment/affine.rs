@@ -4,22 +4,22 @@
 pub(crate) type Matrix = [f64; 6];
 
 /// Pillow computes in fixed point with 16 bits behind the point, and so does this.
-pub(crate) fn nearest<const C: usize, T: Copy + Default>(
-    pixels: &[T],
+pub(crate) fn nearest(
+    rgb: &[u8],
     height: usize,
     width: usize,
     [a, b, c, d, e, f]: Matrix,
-) -> Vec<T> {
+) -> Vec<u8> {
     let fixed = |v: f64| (v * 65536.0 + 0.5).floor() as i64;
     let mut line = (fixed(c + a * 0.5 + b * 0.5), fixed(f + d * 0.5 + e * 0.5));
-    let mut moved = vec![T::default(); pixels.len()];
-    for row in moved.chunks_exact_mut((C * width).max(1)) {
+    let mut moved = vec![0; rgb.len()];
+    for row in moved.chunks_exact_mut(3 * width) {
         let (mut x, mut y) = line;
-        for pixel in row.chunks_exact_mut(C) {
+        for pixel in row.chunks_exact_mut(3) {
             let (from_x, from_y) = (x >> 16, y >> 16);
             if (0..width as i64).contains(&from_x) && (0..height as i64).contains(&from_y) {
-                let at = C * (from_y as usize * width + from_x as usize);
-                pixel.copy_from_slice(&pixels[at..at + C]);
+                let at = 3 * (from_y as usize * width + from_x as usize);
+                pixel.copy_from_slice(&rgb[at..at + 3]);
             }
             x += fixed(a);
             y += fixed(d);

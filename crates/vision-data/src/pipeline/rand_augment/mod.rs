@@ -3,7 +3,3 @@
 pub(crate) mod affine;
 pub(crate) mod operation;
 pub(crate) mod pixels;
-
-pub(crate) use crate::pipeline::rand_augment::operation::{
-    Operation, rand_augment, trivial_augment,
-};

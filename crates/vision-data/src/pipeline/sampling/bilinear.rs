@@ -7,7 +7,7 @@
 
 use pulp::Arch;
 
-use crate::pipeline::sampling::{Grid, Source, position};
+use crate::pipeline::sampling::grid::{Grid, Source, position};
 use crate::transforms::padding::PaddingMode;
 
 /// The pixels that are made together.

@@ -2,35 +2,15 @@
 //! any padding mode, after shrinking by areas where one source pixel in several would be looked at.
 
 pub(crate) mod bilinear;
+pub(crate) mod grid;
 pub(crate) mod pillow;
 pub(crate) mod points;
 pub(crate) mod projective;
 
 use crate::pipeline::sampling::bilinear::{Value, bilinear};
+use crate::pipeline::sampling::grid::{Grid, Source, position};
 use crate::pipeline::sampling::projective::Map;
 use crate::transforms::padding::PaddingMode;
-
-/// Pixels of red, green and blue, row by row; bytes of an image or floats of a shrunk one.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct Source<'a, T> {
-    pub(crate) pixels: &'a [T],
-    pub(crate) height: usize,
-    pub(crate) width: usize,
-}
-
-/// Which pixels of which grid are wanted, and where they come from.
-#[derive(Debug)]
-pub(crate) struct Grid<'a> {
-    /// The size of the whole grid.
-    pub(crate) height: usize,
-    pub(crate) width: usize,
-    /// The rows and columns of it that are wanted.
-    pub(crate) rows: &'a [usize],
-    pub(crate) cols: &'a [usize],
-    pub(crate) map: Map,
-    /// What is beyond the edges of the source.
-    pub(crate) padding: PaddingMode,
-}
 
 /// Samples `image` on `grid` into planes of red, green and blue, in `[0, 1]`.
 pub(crate) fn sample(image: Source<'_, u8>, grid: &Grid<'_>) -> Vec<f32> {
@@ -130,15 +110,6 @@ pub(crate) fn shrink(image: Source<'_, u8>, height: usize, width: usize) -> Vec<
         }
     }
     shrunk
-}
-
-/// The coordinate of the i-th of n pixels; of one pixel it is -1, as PyTorch has it.
-pub(crate) fn position(i: usize, n: usize) -> f64 {
-    if n < 2 {
-        -1.0
-    } else {
-        2.0 * i as f64 / (n - 1) as f64 - 1.0
-    }
 }
 
 #[cfg(test)]

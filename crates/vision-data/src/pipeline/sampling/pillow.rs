@@ -50,8 +50,8 @@ impl Taps {
     }
 }
 
-/// A part of `image`, resized: rows of red, green and blue.
-pub(crate) fn resize(image: &Image, part: &Part) -> Vec<u8> {
+/// A part of `image`, resized.
+pub(crate) fn resize(image: &Image, part: &Part) -> Image {
     let Part {
         source,
         size,
@@ -67,11 +67,18 @@ pub(crate) fn resize(image: &Image, part: &Part) -> Vec<u8> {
         .take(rows.span.len())
         .map(|line| &line[start..start + 3 * columns.span.len()])
         .collect();
-    Arch::new().dispatch(Passes {
+    let pixels = Arch::new().dispatch(Passes {
         lines: &lines,
         columns: &columns,
         rows: &rows,
-    })
+    });
+    Image::from_pixels((window.height, window.width), pixels)
+}
+
+/// All of `image`, resized to a height and width.
+pub(crate) fn resized(image: &Image, size: (usize, usize)) -> Image {
+    let source = (image.height() as usize, image.width() as usize);
+    resize(image, &Part::whole(source, size))
 }
 
 /// The work, as a type, so that all of it is compiled anew for each instruction set.
@@ -186,7 +193,8 @@ fn taps(from: usize, to: usize, start: usize, count: usize) -> Taps {
     };
     let each: Vec<(usize, Vec<i32>)> = (start..start + count).map(of).collect();
 
-    let count = each.iter().map(|(_, some)| some.len()).max().unwrap_or(1);
+    let count = each.iter().map(|(_, some)| some.len()).max();
+    let count = count.expect("at least one pixel is kept");
     // The last ones begin earlier than they need to, so that `count` pixels are there.
     let begins: Vec<usize> = each
         .iter()
@@ -216,8 +224,10 @@ mod tests {
     use sha2::{Digest as _, Sha256};
 
     use super::*;
-    use crate::pipeline::crop::{PartDraw, Rect};
+    use crate::pipeline::crop::Rect;
     use crate::rng::{Purpose, Rng};
+    use crate::transforms::builtin::random_resized_crop::{Attempts, RandomResizedCrop};
+    use crate::transforms::builtin::resize_center_crop::ResizeCenterCrop;
 
     /// The picture that `scripts/make_transform_fixtures.py` draws by the same rule.
     fn picture(height: usize, width: usize) -> Image {
@@ -226,15 +236,6 @@ mod tests {
         let pixels = (0..height)
             .flat_map(|y| (0..width).flat_map(move |x| [0, 1, 2].map(|c| shade(x, y, c))));
         Image::from_pixels((height, width), pixels.collect())
-    }
-
-    fn whole(height: usize, width: usize) -> Rect {
-        Rect {
-            top: 0,
-            left: 0,
-            height,
-            width,
-        }
     }
 
     #[test]
@@ -247,15 +248,14 @@ mod tests {
             let source = (side("source", 0), side("source", 1));
             let size = (side("size", 0), side("size", 1));
             let part = match case.get("extra").and_then(Value::as_u64) {
-                Some(extra) => PartDraw::centre(extra as u32).part(source, size),
-                None => Part {
-                    source: whole(source.0, source.1),
-                    size,
-                    window: whole(size.0, size.1),
-                },
+                Some(extra) => {
+                    let extra = extra as u32;
+                    ResizeCenterCrop { extra }.part(source, size)
+                }
+                None => Part::whole(source, size),
             };
             let found = resize(&picture(source.0, source.1), &part);
-            let sum = Sha256::digest(&found);
+            let sum = Sha256::digest(found.pixels());
             let sum: String = sum.iter().map(|byte| format!("{byte:02x}")).collect();
             assert_eq!(sum, case["sha256"].as_str().unwrap(), "{case}");
         }
@@ -266,7 +266,11 @@ mod tests {
         let image = picture(40, 50);
         let mut rng = Rng::keyed(Purpose::Augment, 1, 2, 3);
         for _ in 0..50 {
-            let draw = PartDraw::random(&[0.08, 1.0].into(), &[0.75, 4.0 / 3.0].into(), &mut rng);
+            let crop = RandomResizedCrop {
+                scale: [0.08, 1.0].into(),
+                ratio: [0.75, 4.0 / 3.0].into(),
+            };
+            let draw = Attempts::new(&crop, &mut rng);
             let part = draw.part((40, 50), (16, 16));
             let Rect {
                 top,
@@ -279,7 +283,7 @@ mod tests {
             let cut = lines.flat_map(|line| &line[3 * left..][..3 * width]);
             let cut = Image::from_pixels((height, width), cut.copied().collect());
             let alone = Part {
-                source: whole(height, width),
+                source: Rect::whole((height, width)),
                 ..part
             };
             assert_eq!(resize(&image, &part), resize(&cut, &alone));
@@ -360,7 +364,8 @@ mod tests {
                 size: (high.0, wide.0),
                 window: rect(high, wide),
             };
-            prop_assert_eq!(resize(&image, &part), exact(&image, &part));
+            let found = resize(&image, &part);
+            prop_assert_eq!(found.pixels(), exact(&image, &part));
         }
     }
 
@@ -373,14 +378,10 @@ mod tests {
             ((1, 700), (3, 1)),
             ((2, 3), (65, 33)),
         ] {
-            let part = Part {
-                source: whole(source.0, source.1),
-                size,
-                window: whole(size.0, size.1),
-            };
+            let part = Part::whole(source, size);
             let image = picture(source.0, source.1);
             assert_eq!(
-                resize(&image, &part),
+                resize(&image, &part).pixels(),
                 exact(&image, &part),
                 "{source:?} {size:?}"
             );

@@ -1,6 +1,7 @@
 //! Bilinear sampling at points that follow no map, as jitter leaves them. Rare, and so simple.
 
-use crate::pipeline::sampling::{Grid, Source, shrink, shrunk_size};
+use crate::pipeline::sampling::grid::{Grid, Source};
+use crate::pipeline::sampling::{shrink, shrunk_size};
 
 /// Samples `image` at `points` into planes of red, green and blue, in `[0, 1]`. Without jitter the points
 /// would be those of `grid`.

@@ -156,7 +156,7 @@ impl Map {
         for column in 0..8 {
             let size = |row: &usize| rows[*row][column].abs();
             let pivot = (column..8).max_by(|a, b| size(a).total_cmp(&size(b)));
-            rows.swap(column, pivot.unwrap_or(column));
+            rows.swap(column, pivot.expect("a column has a row of its own"));
             let leading = rows[column];
             if leading[column].abs() < 1e-9 {
                 return Self::IDENTITY;

@@ -26,6 +26,7 @@ use crate::{
     progress::Progress,
     recorder::{Recorder, Recording},
     train::{PictureLimits, Run, Scoring, check_outputs, scalar},
+    unoptimized,
 };
 
 /// Data, model, loss and optimizer in one.
@@ -314,6 +315,7 @@ impl Learner {
         let mut progress = Progress::new(names);
         let mut callbacks: Vec<&mut dyn Callback> = vec![&mut recording];
         if !self.settings.silent {
+            unoptimized::notice();
             callbacks.push(&mut progress);
         }
         callbacks.extend(

@@ -55,6 +55,7 @@ mod recorder;
 pub mod schedule;
 mod target;
 mod train;
+mod unoptimized;
 
 pub use body::{Backbone, Pretrained, create_body};
 pub use cache_features::{CacheRefusal, FeatureOrigin, FeatureReport};

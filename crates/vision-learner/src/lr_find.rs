@@ -8,6 +8,7 @@ use crate::{
     fit::FitConfig,
     recorder::Recorder,
     schedule::Annealing,
+    unoptimized,
 };
 
 /// How to look for a learning rate, for [`Learner::lr_find_with`]. The defaults are fastai's.
@@ -230,6 +231,9 @@ impl Learner {
             });
         fit.wd = config.wd;
 
+        if !self.settings.silent {
+            unoptimized::notice();
+        }
         // A copy is trained, so whatever happens to it the learner is untouched.
         let copy = self.model.snapshot();
         let model = mem::replace(&mut self.model, copy);

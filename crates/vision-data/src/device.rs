@@ -2,7 +2,7 @@
 //!
 //! Everything else takes a [`Device`] and passes it on. Which devices a program knows is settled
 //! when it is built, by the cargo features `flex` (the CPU, on by default), `wgpu`, `vulkan`,
-//! `metal`, `cuda` and `ndarray`; which one it uses, at run time, by name:
+//! `metal` and `cuda`; which one it uses, at run time, by name:
 //!
 //! | name | device |
 //! |---|---|
@@ -11,7 +11,6 @@
 //! | `cuda`, `cuda:1` | an NVIDIA GPU, the first or by CUDA's index |
 //! | `wgpu`, `wgpu:1` | the adapter that wgpu likes best, or by position in its list |
 //! | `vulkan`, `metal` (`:N`) | as `wgpu`, pinned to that graphics API |
-//! | `ndarray` | the CPU, through the backend that Burn deprecates |
 //!
 //! `Device::default()` of Burn itself panics where `BURN_DEVICE` is not to its liking and takes
 //! a GPU for granted when its feature is on; [`default_device`] does neither.
@@ -36,7 +35,7 @@ use crate::error::{Error, Result};
 pub const DEVICE_VARIABLE: &str = "BURN_DEVICE";
 
 /// Names (which are also the cargo features), the one to prefer first, and whether this build has it.
-const BACKENDS: [(&str, bool); 6] = [
+const BACKENDS: [(&str, bool); 5] = [
     ("cuda", cfg!(feature = "cuda")),
     ("metal", cfg!(feature = "metal")),
     ("vulkan", cfg!(feature = "vulkan")),
@@ -46,7 +45,6 @@ const BACKENDS: [(&str, bool); 6] = [
         cfg!(any(feature = "wgpu", feature = "vulkan", feature = "metal")),
     ),
     ("flex", cfg!(feature = "flex")),
-    ("ndarray", cfg!(feature = "ndarray")),
 ];
 
 /// The device of that name; see the table of this module. Case does not matter.
@@ -164,8 +162,7 @@ pub fn describe(device: &Device) -> String {
 /// Whether the device computes in the memory of the host.
 pub(crate) fn is_cpu(device: &Device) -> bool {
     let plain = device.clone().without_autodiff();
-    let known = ["flex", "ndarray"].into_iter().filter_map(find);
-    known.flat_map(|found| found.all).any(|cpu| cpu == plain)
+    find("flex").is_some_and(|found| found.all.contains(&plain))
 }
 
 fn default_from(variable: Option<OsString>) -> Result<Device> {
@@ -209,7 +206,7 @@ struct Found {
 }
 
 impl Found {
-    #[cfg(any(feature = "flex", feature = "ndarray"))]
+    #[cfg(feature = "flex")]
     fn cpu(device: Device) -> Option<Self> {
         Some(Self {
             preferred: device.clone(),
@@ -239,13 +236,6 @@ fn find(backend: &str) -> Option<Found> {
     match backend {
         #[cfg(feature = "flex")]
         "flex" => Found::cpu(Device::flex()),
-        #[cfg(feature = "ndarray")]
-        "ndarray" => {
-            // Burn deprecates the backend, and so do we: the feature exists for comparisons.
-            #[allow(deprecated)]
-            let device = Device::ndarray();
-            Found::cpu(device)
-        }
         #[cfg(feature = "cuda")]
         "cuda" => Found::gpus(DeviceType::Cuda, Device::cuda(0_usize), None),
         #[cfg(feature = "metal")]

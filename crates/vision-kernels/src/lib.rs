@@ -44,3 +44,31 @@ mod scratch;
 
 pub use error::ShapeError;
 pub use isa::Isa;
+
+/// Whether this crate was compiled with optimization, that is with an `opt-level` above 0.
+///
+/// The profile of the program that uses it decides, and in plain `cargo build` the default is 0.
+pub const fn optimized() -> bool {
+    is_optimized(env!("OPT_LEVEL_OF_KERNELS"))
+}
+
+const fn is_optimized(level: &str) -> bool {
+    !matches!(level.as_bytes(), b"0")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_level_but_0_is_optimized() {
+        assert!(["1", "2", "3", "s", "z"].into_iter().all(is_optimized));
+        assert!(!is_optimized("0"));
+    }
+
+    /// The workspace's profiles compile it at 3.
+    #[test]
+    fn the_tests_are_optimized() {
+        assert!(optimized());
+    }
+}

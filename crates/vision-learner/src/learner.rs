@@ -20,7 +20,7 @@ use crate::train::limits::PictureLimits;
 use crate::train::progress::Progress;
 use crate::train::recorder::{Recorder, Recording};
 use crate::train::run::Run;
-use crate::{Error, LearningRate, Result};
+use crate::{Error, LearningRate, Result, unoptimized};
 
 /// Data, model, loss and optimizer in one.
 ///
@@ -302,6 +302,7 @@ impl Learner {
         let mut progress = Progress::new(names);
         let mut callbacks: Vec<&mut dyn Callback> = vec![&mut recording];
         if !self.settings.silent {
+            unoptimized::notice();
             callbacks.push(&mut progress);
         }
         callbacks.extend(

@@ -42,6 +42,7 @@ mod optim;
 mod predict;
 mod settings;
 mod train;
+mod unoptimized;
 
 pub use crate::checkpoint::LoadConfig;
 pub use builder::{CnnPlan, LearnerBuilder, ModelPlan, cnn_learner, create_cnn};

@@ -8,7 +8,7 @@ use crate::optim::schedule::Annealing;
 use crate::train::callback::{Callback, Context};
 use crate::train::fit::FitConfig;
 use crate::train::recorder::Recorder;
-use crate::{Error, Learner, Result, WeightDecay};
+use crate::{Error, Learner, Result, WeightDecay, unoptimized};
 
 /// How to look for a learning rate, for [`Learner::lr_find_with`]. The defaults are fastai's.
 ///
@@ -226,6 +226,9 @@ impl Learner {
             });
         fit.wd = config.wd;
 
+        if !self.settings.silent {
+            unoptimized::notice();
+        }
         // A copy is trained, so whatever happens to it the learner is untouched.
         let copy = self.model.snapshot();
         let model = mem::replace(&mut self.model, copy);

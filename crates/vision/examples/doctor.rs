@@ -1,7 +1,7 @@
 //! What is in a data set, and what is wrong with it: looks, describes, and calls the data doctor.
 //!
-//!     cargo run --release --example doctor                    # makes a small damaged set by itself
-//!     cargo run --release --example doctor -- --data FOLDER   # train/CLASS/.. and valid/CLASS/..
+//!     cargo run --example doctor                    # makes a small damaged set by itself
+//!     cargo run --example doctor -- --data FOLDER   # train/CLASS/.. and valid/CLASS/..
 //!
 //! Results, in out/doctor: report.html, report.json, quarantine.txt, batch.png, summary.png.
 

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use vision_base::message::shown;
 use vision_data::ImageDataBunch;
+use vision_fetch::Options;
 use vision_models::layers::{RandomStream, Sequential};
 use vision_models::state::Start;
 use vision_models::{Cut, Init};
@@ -13,9 +14,10 @@ use crate::learner::Learner;
 use crate::loss::{self, Loss};
 use crate::metrics::Metric;
 use crate::model::any_model::boxed;
-use crate::model::body::{Backbone, Pretrained};
+use crate::model::body::{self, Backbone};
 use crate::model::cnn::{Cnn, Head, Model};
 use crate::model::head::{HeadConfig, Ps, create_head};
+use crate::model::pretrained::{Pretrained, Source};
 use crate::optim::lr::WeightDecay;
 use crate::optim::{Adam, Optimizer};
 use crate::settings::{Parts, Settings};
@@ -217,7 +219,7 @@ impl Learner {
 pub struct CnnPlan<A, H = Sequential> {
     backbone: A,
     cut: Cut,
-    pretrained: Pretrained,
+    weights: Source,
     lin_ftrs: Vec<usize>,
     ps: Ps,
     concat_pool: bool,
@@ -227,6 +229,9 @@ pub struct CnnPlan<A, H = Sequential> {
 
 /// A classifier for the classes of `data` on a backbone: the body of `arch`, pretrained and cut, and a
 /// new head. fastai's `cnn_learner`, under its first name.
+///
+/// torchvision's ImageNet weights are downloaded into the cache the first time;
+/// [`pretrained`](LearnerBuilder::pretrained) asks for others or for none. Pretrained, the body starts frozen.
 ///
 /// ```no_run
 /// use vision_data::ImageDataBunch;
@@ -242,7 +247,7 @@ pub fn create_cnn<A: Backbone>(data: ImageDataBunch, arch: A) -> LearnerBuilder<
     let plan = CnnPlan {
         backbone: arch,
         cut: Cut::Default,
-        pretrained: Pretrained::ImageNet,
+        weights: Source::default(),
         lin_ftrs: vec![512],
         ps: Ps::Last(0.5),
         concat_pool: true,
@@ -265,9 +270,27 @@ impl<A, H> LearnerBuilder<CnnPlan<A, H>> {
         self
     }
 
-    /// Sets the weights: `true` (ImageNet, the default), `false` (random), or a file.
+    /// Sets the weights: `true` (ImageNet, the default), `false` (random), a file, or a URL.
+    ///
+    /// What is on the network is downloaded into the cache, verified, the first time. A body with pretrained weights
+    /// starts frozen; one with random weights does not, since a frozen random body cannot learn.
     pub fn pretrained(mut self, pretrained: impl Into<Pretrained>) -> Self {
-        self.plan.pretrained = pretrained.into();
+        self.plan.weights.pretrained = pretrained.into();
+        self
+    }
+
+    /// Sets the folder of downloaded weights. Default: `weights` in the cache
+    /// ([`cache::weights_dir`](vision_fetch::cache::weights_dir)).
+    pub fn weights_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.plan.weights.dir = Some(folder.into());
+        self
+    }
+
+    /// Sets how weights are downloaded: from a mirror, without a progress bar, or not at all
+    /// (`Options::new().with_offline(true)`; the environment variable `VISION_OFFLINE` does that for a whole
+    /// program).
+    pub fn download(mut self, options: Options) -> Self {
+        self.plan.weights.options = options;
         self
     }
 
@@ -300,7 +323,7 @@ impl<A, H> LearnerBuilder<CnnPlan<A, H>> {
         let plan = CnnPlan {
             backbone: self.plan.backbone,
             cut: self.plan.cut,
-            pretrained: self.plan.pretrained,
+            weights: self.plan.weights,
             lin_ftrs: self.plan.lin_ftrs,
             ps: self.plan.ps,
             concat_pool: self.plan.concat_pool,
@@ -333,18 +356,16 @@ impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
             bn_final: self.bn_final,
         };
         create_head(config.clone())?;
-        let (body, features, report) =
-            self.backbone
-                .body_and_report(&self.pretrained, &self.cut, init)?;
+        let built = body::build(&self.backbone, &self.weights, &self.cut, init)?;
+        let (body, report) = (built.body, built.report);
         let model = match self.custom_head {
             Some(head) => boxed(Cnn { body, head }),
             None => {
-                let nf = pooled(features);
+                let nf = pooled(built.features);
                 let head = create_head(HeadConfig { nf, ..config })?.build(init, dropout);
                 boxed(Cnn { body, head })
             }
         };
-        let freeze = self.pretrained != Pretrained::No;
         let mut warnings = Vec::new();
         if let Some(report) = report.as_ref().filter(|report| !report.folded.is_empty()) {
             warnings.push(format!(
@@ -356,9 +377,9 @@ impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
                 report.folded.len()
             ));
         }
-        if self.pretrained == Pretrained::ImageNet && data.stats().is_none() {
+        if self.weights.pretrained == Pretrained::ImageNet && data.stats().is_none() {
             warnings.push(
-                "the pretrained weights expect pixels normalised with the mean and deviation of ImageNet; \
+                "the pretrained weights expect pixels normalized with the mean and standard deviation of ImageNet; \
                  add .normalize(Stats::IMAGENET) to the data"
                     .to_owned(),
             );
@@ -368,7 +389,7 @@ impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
             name: self.backbone.name(),
             split: self.backbone.split(),
             min_size: self.backbone.min_size(),
-            freeze,
+            freeze: built.pretrained,
             warnings,
             report,
         })

@@ -64,6 +64,7 @@ impl<P> LearnerBuilder<P> {
     }
 
     /// Adds a callback to every fit.
+    #[doc(alias = "callback_fns")]
     pub fn callback(mut self, callback: impl Callback + 'static) -> Self {
         self.settings.callbacks.push(Box::new(callback));
         self
@@ -72,12 +73,14 @@ impl<P> LearnerBuilder<P> {
     /// Sets the loss (`loss_func`). Default: by the labels, [`CrossEntropy`](crate::CrossEntropy) for one class
     /// an item, [`BinaryCrossEntropy`](crate::BinaryCrossEntropy) for several and
     /// [`MeanSquaredError`](crate::MeanSquaredError) for numbers; with the data's class weights.
+    #[doc(alias = "loss_func")]
     pub fn loss(mut self, loss: impl Loss + 'static) -> Self {
         self.settings.loss = Box::new(loss);
         self
     }
 
     /// Sets the optimizer (`opt_func`). Default: [`Adam`] with betas 0.9 and 0.99.
+    #[doc(alias = "opt_func")]
     pub fn optimizer(mut self, rule: impl Optimizer + Clone + 'static) -> Self {
         self.settings.optimizer = Box::new(move || Box::new(rule.clone()));
         self
@@ -113,6 +116,7 @@ impl<P> LearnerBuilder<P> {
     ///
     /// A body that is frozen as a whole then costs a training step no more than inference, and
     /// [`Learner::cache_features`] can keep its outputs.
+    #[doc(alias = "BnFreeze")]
     pub fn bn_freeze(mut self, on: bool) -> Self {
         self.settings.bn_freeze = on;
         self
@@ -243,6 +247,7 @@ pub struct CnnPlan<A, H = Sequential> {
 /// learner.fit_one_cycle(1, 1e-3)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "cnn_learner")]
 pub fn create_cnn<A: Backbone>(data: ImageDataBunch, arch: A) -> LearnerBuilder<CnnPlan<A>> {
     let plan = CnnPlan {
         backbone: arch,
@@ -258,6 +263,7 @@ pub fn create_cnn<A: Backbone>(data: ImageDataBunch, arch: A) -> LearnerBuilder<
 }
 
 /// [`create_cnn`] under the name that fastai gave it later.
+#[doc(alias("create_cnn", "vision_learner"))]
 pub fn cnn_learner<A: Backbone>(data: ImageDataBunch, arch: A) -> LearnerBuilder<CnnPlan<A>> {
     create_cnn(data, arch)
 }

@@ -2,8 +2,6 @@
 //!
 //!     cargo run --example own_backbone
 
-use std::error::Error;
-
 use vision::data::datasets::synthetic;
 use vision::learner::{Backbone, BodyBuilder, Result};
 use vision::models::Init;
@@ -56,7 +54,7 @@ impl Backbone for SmallCnn {
     }
 }
 
-fn main() -> std::result::Result<(), Box<dyn Error>> {
+fn main() -> vision::MainResult {
     let folder = tempfile::tempdir()?;
     let path = synthetic::digits(&folder.path().join("digits"), 0, 300, 100)?;
     let data = ImageDataBunch::from_folder(&path).batch_size(32).build()?;

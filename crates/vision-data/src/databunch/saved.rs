@@ -196,6 +196,7 @@ impl ImageDataBunch {
     /// [`Error::Io`] where the file cannot be read; [`DataError::BadFile`](crate::DataError::BadFile) with the field that is not
     /// as it should be. `build` looks whether the images are there ([`FilesError::MissingFiles`](crate::FilesError::MissingFiles)), unless
     /// [`no_check`](ImageDataBunchBuilder::no_check) was called.
+    #[doc(alias = "load_data")]
     pub fn load(
         path: impl Into<PathBuf>,
         file: impl AsRef<Path>,

@@ -52,6 +52,7 @@ impl Mask {
     /// # Errors
     ///
     /// [`ImageError::Decode`](crate::ImageError::Decode) as [`Image::open`](crate::Image::open), and for a picture with colours.
+    #[doc(alias = "open_mask")]
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         let (path, limits) = (path.as_ref(), Limits::default());
         let (width, height, labels) = read(path, &limits)

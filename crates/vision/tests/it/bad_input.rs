@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use vision::data::{BadImages, device};
 use vision::learner::Recorder;
 use vision::prelude::*;
 

@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod devices;
+mod fastai_names;
 mod label_kinds;
 mod page;
 #[path = "../../../vision-learner/tests/it/support/mod.rs"]

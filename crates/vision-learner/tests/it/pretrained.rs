@@ -11,7 +11,7 @@ use sha2::{Digest, Sha256};
 use vision_fetch::{Error as FetchError, Options};
 use vision_learner::{Backbone, BodyBuilder, Error, Learner, Result};
 use vision_models::layers::{BatchNorm, ConvConfig, Layer, Linear, Sequential};
-use vision_models::weights::write_safetensors;
+use vision_models::weights::{WeightsFile, load_into, write_safetensors};
 use vision_models::{Init, WeightsInfo, state};
 
 use crate::prelude::*;
@@ -296,6 +296,31 @@ fn two_threads_download_once() {
         }
     });
     assert_eq!(server.requests().len(), 1);
+}
+
+#[test]
+fn a_classifier_that_was_trained_elsewhere_is_used_as_it_is() {
+    let digits = support::digits(4, 2);
+    let data = || support::data(&digits.path, 4);
+    let trained = Arch::ResNet18.build(2, &mut Init::new(3, data().device()));
+    let file = digits.dir.path().join("elsewhere.safetensors");
+    write_safetensors(&file, &state::tensors(&trained), &BTreeMap::new()).unwrap();
+
+    let net = Arch::ResNet18.build(2, &mut Init::zeroed(data().device()));
+    let (net, report) = load_into(net, &WeightsFile::open(&file).unwrap()).unwrap();
+    report.require_complete().unwrap();
+    let learner = Learner::builder(data(), net).silent(true).build().unwrap();
+
+    let image = learner.data().valid_ds().image(0).unwrap();
+    let logits = state::values(trained.forward(data().prepare(&image).unwrap()));
+    // Softmax, in double precision.
+    let exp: Vec<f64> = logits.iter().map(|&x| f64::from(x).exp()).collect();
+    let probabilities = learner.predict(&image).unwrap().probabilities;
+    for (found, exp_of_one) in probabilities.iter().zip(&exp) {
+        let expected = exp_of_one / exp.iter().sum::<f64>();
+        let distance = (f64::from(*found) - expected).abs();
+        assert!(distance < 1e-6, "{found} {expected}");
+    }
 }
 
 /// Runs [`child`] in a process of its own, for the environment.

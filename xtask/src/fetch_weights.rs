@@ -33,16 +33,6 @@ pub(crate) struct Args {
     retries: u32,
 }
 
-/// What to bring: torchvision's weights, or those at a URL of the user's.
-struct Target<'a> {
-    arch: Arch,
-    url: &'a str,
-    name: &'a str,
-    sha256: &'a str,
-    /// Classes that the weights must have; whatever the file has if they are the user's own.
-    classes: Option<usize>,
-}
-
 /// Downloads, verifies and tries out the weights of the architectures.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let folder = match &args.to {
@@ -59,18 +49,28 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let mut failed = 0;
     for &arch in archs {
-        // Named, it is an error; as one of all, there is just nothing to do.
-        if arch.info().weights.is_none() && args.url.is_none() && args.archs.is_empty() {
+        let hosted = arch.info().weights.as_ref();
+        let Some(url) = args.url.as_deref().or(hosted.map(|info| info.url)) else {
+            // Named, it is an error; as one of all, there is just nothing to do.
+            if !args.archs.is_empty() {
+                return Err(format!(
+                    "{arch}: nobody hosts weights of this architecture; give your own with --url, or train \
+                     from random weights"
+                )
+                .into());
+            }
             if args.list {
                 println!("{:<14} nobody hosts weights", arch.name());
             }
             continue;
-        }
-        let target = Target::new(arch, args.url.as_deref())?;
+        };
+        let download = Download::named_by_hash(url, &folder)?;
         if args.list {
-            let path = folder.join(target.name);
-            println!("{:<14} {:<14} {}", arch.name(), presence(&path), target.url);
-        } else if let Err(error) = fetch(&target, args, &folder) {
+            let size = hosted.filter(|_| args.url.is_none());
+            let size = size.map_or(String::new(), |info| format!("{:.1} MiB", info.mib));
+            let presence = presence(download.file());
+            println!("{:<14} {presence:<14} {size:>9} {url}", arch.name());
+        } else if let Err(error) = fetch(arch, url, download, args) {
             // The others may do better.
             eprintln!("error: {arch}: {error}");
             failed += 1;
@@ -79,45 +79,6 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     match failed {
         0 => Ok(()),
         _ => Err(format!("{failed} of {} could not be fetched", archs.len()).into()),
-    }
-}
-
-impl<'a> Target<'a> {
-    fn new(arch: Arch, url: Option<&'a str>) -> Result<Self> {
-        let Some(url) = url else {
-            let Some(info) = &arch.info().weights else {
-                return Err(format!(
-                    "{arch}: nobody hosts weights of this architecture; give your own with --url, or train \
-                     from random weights"
-                )
-                .into());
-            };
-            return Ok(Self {
-                arch,
-                url: info.url,
-                name: info.file_name(),
-                sha256: info.sha256_prefix(),
-                classes: Some(info.classes),
-            });
-        };
-        let path = url.split(['?', '#']).next().unwrap_or(url);
-        let name = path.rsplit('/').next().unwrap_or(path);
-        let stem = name.rsplit_once('.').map_or(name, |(stem, _)| stem);
-        let sha256 = stem.rsplit_once('-').map_or("", |(_, digits)| digits);
-        if sha256.len() < 8 || !sha256.bytes().all(|b| b.is_ascii_hexdigit()) {
-            return Err(format!(
-                "{url}: expected a name that ends in a hyphen and at least 8 digits of the file's SHA-256 \
-                 (flowers-0123abcd.safetensors), found {name:?}; without them nothing can be verified"
-            )
-            .into());
-        }
-        Ok(Self {
-            arch,
-            url,
-            name,
-            sha256,
-            classes: None,
-        })
     }
 }
 
@@ -133,16 +94,16 @@ fn presence(path: &Path) -> &'static str {
     }
 }
 
-fn fetch(target: &Target<'_>, args: &Args, folder: &Path) -> Result<()> {
-    let Target { arch, url, .. } = target;
-    let path = folder.join(target.name);
+fn fetch(arch: Arch, url: &str, download: Download, args: &Args) -> Result<()> {
+    let own = args.url.is_some();
     let mut options = Options::new().with_retries(args.retries);
+    if let Some(info) = arch.info().weights.as_ref().filter(|_| !own) {
+        options = options.with_max_size(info.max_bytes());
+    }
     if let Some(mirror) = &args.mirror {
         options = options.with_mirror(mirror.as_str());
     }
-    let download = Download::new(*url, &path)
-        .with_sha256(target.sha256)
-        .with_options(options);
+    let download = download.with_options(options);
     let fetched = match &args.from {
         Some(file) => {
             println!("{arch}: {}", file.display());
@@ -153,22 +114,26 @@ fn fetch(target: &Target<'_>, args: &Args, folder: &Path) -> Result<()> {
             download.fetch()?
         }
     };
-    println!("{arch}: {}", path.display());
-    let check = self_check(target, &fetched)?;
-    println!("{arch}: {check}");
+    println!("{arch}: {}", fetched.path.display());
+    let check = self_check(arch, own, &fetched)?;
+    let digits = download.sha256().unwrap_or_default();
+    println!(
+        "{arch}: {check}\n  SHA-256 {} begins with {digits}, as the name says",
+        fetched.sha256
+    );
     Ok(())
 }
 
 /// Runs the weights on the parity input, and reports what that shows and what it cannot show.
-fn self_check(target: &Target<'_>, fetched: &Fetched) -> Result<String> {
+fn self_check(arch: Arch, own: bool, fetched: &Fetched) -> Result<String> {
     let device = device::parse("cpu")?;
-    let info = target.arch.info();
-    let build = |classes| target.arch.build(classes, &mut Init::zeroed(&device));
+    let info = arch.info();
+    let build = |classes| arch.build(classes, &mut Init::zeroed(&device));
     let mut model = build(info.weights.as_ref().map_or(1000, |w| w.classes));
     let names: Vec<String> = model.names().map(str::to_owned).collect();
     let names: Vec<&str> = names.iter().map(String::as_str).collect();
     let file = WeightsFile::open(&fetched.path)?.with_children(&names);
-    if target.classes.is_none() {
+    if own {
         // Every classifier ends in a parameter with one value, or row, per class.
         let last = state::entries(&model).pop();
         let shape = last.as_ref().and_then(|last| file.shape(&last.name));
@@ -194,10 +159,8 @@ fn self_check(target: &Target<'_>, fetched: &Fetched) -> Result<String> {
     let norm = logits.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>();
     let top = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
     Ok(format!(
-        "{report}\n  SHA-256 {} begins with {}, as the name says\n  the parity input gives {} finite logits, \
-         norm {:.4}, class {} first (what they should be is not known here)",
-        fetched.sha256,
-        target.sha256,
+        "{report}\n  the parity input gives {} finite logits, norm {:.4}, class {} first (what they should be is \
+         not known here)",
         logits.len(),
         norm.sqrt(),
         top.unwrap_or(0),

@@ -26,8 +26,10 @@
 //!
 //! A mirror replaces the location, not the name: if `VISION_MIRROR` (or [`Options::with_mirror`])
 //! is set to a folder or a base URL, only that place is searched, for the last segment of the URL's
-//! path. The usual variables (`HTTPS_PROXY`, `NO_PROXY`) set proxies.
+//! path. `VISION_OFFLINE=1` (or
+//! [`Options::with_offline`]) forbids the network. The usual variables (`HTTPS_PROXY`, `NO_PROXY`) set proxies.
 
+use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
 use std::{env, io};
@@ -43,6 +45,9 @@ use crate::{http, lock};
 
 /// The environment variable that sets a mirror: a folder or a base URL.
 pub const MIRROR_VARIABLE: &str = "VISION_MIRROR";
+
+/// The environment variable that forbids downloads, see [`Options::with_offline`].
+pub const OFFLINE_VARIABLE: &str = "VISION_OFFLINE";
 
 /// A file to download: its URL, its destination, and its expected properties.
 #[derive(Clone, Debug)]
@@ -96,6 +101,48 @@ impl Download {
         }
     }
 
+    /// `url` into `folder`, under its own name, which carries the beginning of the file's SHA-256 as the names of
+    /// PyTorch's weights do: `resnet18-f37072fd.pth`.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::BadUrl`] if the name has no such digits: without them nothing could be verified.
+    ///
+    /// ```
+    /// use vision_fetch::{Download, Error};
+    ///
+    /// let weights = Download::named_by_hash("https://example.org/flowers-0123abcd.safetensors", "weights")?;
+    /// assert!(weights.file().ends_with("weights/flowers-0123abcd.safetensors"));
+    /// let error = Download::named_by_hash("https://example.org/flowers.safetensors", "weights");
+    /// assert!(matches!(error, Err(Error::BadUrl { .. })));
+    /// # Ok::<(), Error>(())
+    /// ```
+    pub fn named_by_hash(url: impl Into<String>, folder: impl AsRef<Path>) -> Result<Self> {
+        let url = url.into();
+        let name = file_name(&url)?.to_owned();
+        let stem = name.rsplit_once('.').map_or(&*name, |(stem, _)| stem);
+        let digits = stem.rsplit_once('-').map_or("", |(_, digits)| digits);
+        if !(8..=64).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(Error::BadUrl {
+                url,
+                reason: "expected a name that ends in a hyphen and at least 8 digits of the file's SHA-256 \
+                         (flowers-0123abcd.safetensors); without them the file cannot be verified",
+            });
+        }
+        let digits = digits.to_owned();
+        Ok(Self::new(url, folder.as_ref().join(name)).with_sha256(digits))
+    }
+
+    /// Where the file goes.
+    pub fn file(&self) -> &Path {
+        &self.file
+    }
+
+    /// The digits of the SHA-256 that it must have.
+    pub fn sha256(&self) -> Option<&str> {
+        self.sha256.as_deref()
+    }
+
     /// The expected SHA-256: 64 hexadecimal digits, or the first 8 or more (the names of
     /// torchvision's weights contain 8).
     pub fn with_sha256(mut self, digits: impl Into<String>) -> Self {
@@ -127,7 +174,8 @@ impl Download {
     /// # Errors
     ///
     /// [`Error::BadUrl`] and [`Error::BadHash`] before anything else; [`Error::NotTheFile`] if
-    /// another file is at the destination; [`Error::Offline`], [`Error::HttpStatus`] and
+    /// another file is at the destination; [`Error::Forbidden`], [`Error::Offline`],
+    /// [`Error::HttpStatus`] and
     /// [`Error::Interrupted`] if the download fails; [`Error::NotInMirror`];
     /// [`Error::SizeMismatch`], [`Error::HashMismatch`] and [`Error::TooLarge`] if the file is not
     /// the expected one; [`Error::Locked`]; [`Error::Io`].
@@ -232,10 +280,10 @@ impl Download {
                 .map(|mirror| mirror.to_string_lossy().into_owned()),
         };
         Ok(match mirror {
-            None => Source::Http(self.url.clone()),
+            None => self.online(self.url.clone())?,
             Some(base) if is_http(&base) => {
                 let name = file_name(&self.url)?;
-                Source::Http(format!("{}/{name}", base.trim_end_matches('/')))
+                self.online(format!("{}/{name}", base.trim_end_matches('/')))?
             }
             Some(folder) => {
                 let path = Path::new(&folder).join(file_name(&self.url)?);
@@ -248,6 +296,19 @@ impl Download {
                 Source::Folder(path)
             }
         })
+    }
+
+    /// A source on the network, unless that is forbidden.
+    fn online(&self, url: String) -> Result<Source> {
+        let by = if self.options.offline {
+            "with_offline(true)"
+        } else if env::var_os(OFFLINE_VARIABLE).is_some_and(|value| means_yes(&value)) {
+            "VISION_OFFLINE is set"
+        } else {
+            return Ok(Source::Http(url));
+        };
+        let file = self.file.clone();
+        Err(Error::Forbidden { url, file, by })
     }
 
     fn copy(&self, original: &Path, part: &Path) -> Result<()> {
@@ -284,6 +345,12 @@ impl Download {
     }
 }
 
+/// Whether the value of a switch in the environment switches it on.
+fn means_yes(value: &OsStr) -> bool {
+    let value = value.to_string_lossy().trim().to_ascii_lowercase();
+    !matches!(&*value, "" | "0" | "false" | "no" | "off")
+}
+
 enum Source {
     Folder(PathBuf),
     Http(String),
@@ -300,4 +367,19 @@ fn commit(part: &Path, file: &Path) -> Result<()> {
     fs::rename(part, file).map_err(io_error("rename to", file))?;
     http::forget(part);
     Ok(sync_folder(parent_of(file))?)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_switch_is_on_unless_its_value_says_no() {
+        for on in ["1", "true", "yes", "on", "whatever"] {
+            assert!(means_yes(OsStr::new(on)), "{on}");
+        }
+        for off in ["", " ", "0", "false", "FALSE", "no", "off"] {
+            assert!(!means_yes(OsStr::new(off)), "{off}");
+        }
+    }
 }

@@ -52,6 +52,21 @@ pub enum Error {
         /// The reason, as the system gives it.
         reason: String,
     },
+    /// The network is forbidden.
+    #[error(
+        "{url} is not at {}, and downloads are forbidden ({by}): fetch that URL by other means and put the \
+         file there, or set VISION_MIRROR to a folder that holds it, or allow downloads",
+        shown(file),
+        url = shown(url)
+    )]
+    Forbidden {
+        /// The URL that was not asked.
+        url: String,
+        /// Where the file is expected; one put there by hand is verified and used.
+        file: PathBuf,
+        /// What forbids it.
+        by: &'static str,
+    },
     /// The server answered with an error status.
     #[error(
         "{url} answered with HTTP status {status} after {attempts} attempt(s). Get the file elsewhere \

@@ -18,7 +18,7 @@ mod options;
 mod url;
 
 pub use crate::checksum::sha256_of;
-pub use crate::download::{Download, Fetched, MIRROR_VARIABLE, Origin};
+pub use crate::download::{Download, Fetched, MIRROR_VARIABLE, OFFLINE_VARIABLE, Origin};
 pub use crate::error::{Error, Result};
 pub use crate::options::Options;
 pub use crate::url::{file_name, is_http};

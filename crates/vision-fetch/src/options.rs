@@ -16,6 +16,7 @@ pub struct Options {
     pub(crate) lock_timeout: Duration,
     pub(crate) progress: bool,
     pub(crate) replace: bool,
+    pub(crate) offline: bool,
 }
 
 #[derive(Clone, Debug)]
@@ -38,6 +39,7 @@ impl Default for Options {
             lock_timeout: Duration::from_secs(30 * 60),
             progress: true,
             replace: false,
+            offline: false,
         }
     }
 }
@@ -111,6 +113,14 @@ impl Options {
     /// Whether to download and replace a file that exists already. Default: no.
     pub fn with_replace(mut self, replace: bool) -> Self {
         self.replace = replace;
+        self
+    }
+
+    /// Whether to forbid the network (no). The environment variable `VISION_OFFLINE` forbids it for every
+    /// download: any value but an empty one, `0`, `false`, `no` and `off` does. What is in the cache or in a
+    /// mirror folder is still used.
+    pub fn with_offline(mut self, offline: bool) -> Self {
+        self.offline = offline;
         self
     }
 

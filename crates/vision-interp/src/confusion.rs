@@ -148,6 +148,7 @@ impl ConfusionMatrix {
     /// most frequent first. Pairs with equal counts keep the order of the matrix.
     ///
     /// Pairs that never occurred are omitted, even for a `min_val` of 0.
+    #[doc(alias = "min_val")]
     pub fn most_confused(&self, min_val: usize) -> Vec<(String, String, usize)> {
         let mut pairs = Vec::new();
         for (actual, row) in self.classes.iter().zip(self.rows()) {

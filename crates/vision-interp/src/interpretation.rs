@@ -172,6 +172,7 @@ impl ClassificationInterpretation {
 
     /// Pairs of classes that were confused at least `min_val` times: (actual, predicted, count),
     /// most frequent first. See [`ConfusionMatrix::most_confused`].
+    #[doc(alias = "min_val")]
     pub fn most_confused(&self, min_val: usize) -> Vec<(String, String, usize)> {
         self.confusion_matrix().most_confused(min_val)
     }

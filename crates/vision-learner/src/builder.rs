@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use vision_base::message::shown;
 use vision_data::ImageDataBunch;
+use vision_fetch::Options;
 use vision_models::layers::{RandomStream, Sequential};
 use vision_models::state::Start;
 use vision_models::{Cut, Init};
@@ -13,9 +14,10 @@ use crate::learner::Learner;
 use crate::loss::{self, Loss};
 use crate::metrics::Metric;
 use crate::model::any_model::boxed;
-use crate::model::body::{Backbone, Pretrained};
+use crate::model::body::{self, Backbone};
 use crate::model::cnn::{Cnn, Head, Model};
 use crate::model::head::{HeadConfig, Ps, create_head};
+use crate::model::pretrained::{Pretrained, Source};
 use crate::optim::lr::WeightDecay;
 use crate::optim::{Adam, Optimizer};
 use crate::settings::{Parts, Settings};
@@ -62,6 +64,7 @@ impl<P> LearnerBuilder<P> {
     }
 
     /// Adds a callback to every fit.
+    #[doc(alias = "callback_fns")]
     pub fn callback(mut self, callback: impl Callback + 'static) -> Self {
         self.settings.callbacks.push(Box::new(callback));
         self
@@ -70,12 +73,14 @@ impl<P> LearnerBuilder<P> {
     /// Sets the loss (`loss_func`). Default: by the labels, [`CrossEntropy`](crate::CrossEntropy) for one class
     /// an item, [`BinaryCrossEntropy`](crate::BinaryCrossEntropy) for several and
     /// [`MeanSquaredError`](crate::MeanSquaredError) for numbers; with the data's class weights.
+    #[doc(alias = "loss_func")]
     pub fn loss(mut self, loss: impl Loss + 'static) -> Self {
         self.settings.loss = Box::new(loss);
         self
     }
 
     /// Sets the optimizer (`opt_func`). Default: [`Adam`] with betas 0.9 and 0.99.
+    #[doc(alias = "opt_func")]
     pub fn optimizer(mut self, rule: impl Optimizer + Clone + 'static) -> Self {
         self.settings.optimizer = Box::new(move || Box::new(rule.clone()));
         self
@@ -111,6 +116,7 @@ impl<P> LearnerBuilder<P> {
     ///
     /// A body that is frozen as a whole then costs a training step no more than inference, and
     /// [`Learner::cache_features`] can keep its outputs.
+    #[doc(alias = "BnFreeze")]
     pub fn bn_freeze(mut self, on: bool) -> Self {
         self.settings.bn_freeze = on;
         self
@@ -217,7 +223,7 @@ impl Learner {
 pub struct CnnPlan<A, H = Sequential> {
     backbone: A,
     cut: Cut,
-    pretrained: Pretrained,
+    weights: Source,
     lin_ftrs: Vec<usize>,
     ps: Ps,
     concat_pool: bool,
@@ -227,6 +233,9 @@ pub struct CnnPlan<A, H = Sequential> {
 
 /// A classifier for the classes of `data` on a backbone: the body of `arch`, pretrained and cut, and a
 /// new head. fastai's `cnn_learner`, under its first name.
+///
+/// torchvision's ImageNet weights are downloaded into the cache the first time;
+/// [`pretrained`](LearnerBuilder::pretrained) asks for others or for none. Pretrained, the body starts frozen.
 ///
 /// ```no_run
 /// use vision_data::ImageDataBunch;
@@ -238,11 +247,12 @@ pub struct CnnPlan<A, H = Sequential> {
 /// learner.fit_one_cycle(1, 1e-3)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "cnn_learner")]
 pub fn create_cnn<A: Backbone>(data: ImageDataBunch, arch: A) -> LearnerBuilder<CnnPlan<A>> {
     let plan = CnnPlan {
         backbone: arch,
         cut: Cut::Default,
-        pretrained: Pretrained::ImageNet,
+        weights: Source::default(),
         lin_ftrs: vec![512],
         ps: Ps::Last(0.5),
         concat_pool: true,
@@ -253,6 +263,7 @@ pub fn create_cnn<A: Backbone>(data: ImageDataBunch, arch: A) -> LearnerBuilder<
 }
 
 /// [`create_cnn`] under the name that fastai gave it later.
+#[doc(alias("create_cnn", "vision_learner"))]
 pub fn cnn_learner<A: Backbone>(data: ImageDataBunch, arch: A) -> LearnerBuilder<CnnPlan<A>> {
     create_cnn(data, arch)
 }
@@ -265,9 +276,27 @@ impl<A, H> LearnerBuilder<CnnPlan<A, H>> {
         self
     }
 
-    /// Sets the weights: `true` (ImageNet, the default), `false` (random), or a file.
+    /// Sets the weights: `true` (ImageNet, the default), `false` (random), a file, or a URL.
+    ///
+    /// What is on the network is downloaded into the cache, verified, the first time. A body with pretrained weights
+    /// starts frozen; one with random weights does not, since a frozen random body cannot learn.
     pub fn pretrained(mut self, pretrained: impl Into<Pretrained>) -> Self {
-        self.plan.pretrained = pretrained.into();
+        self.plan.weights.pretrained = pretrained.into();
+        self
+    }
+
+    /// Sets the folder of downloaded weights. Default: `weights` in the cache
+    /// ([`cache::weights_dir`](vision_fetch::cache::weights_dir)).
+    pub fn weights_dir(mut self, folder: impl Into<PathBuf>) -> Self {
+        self.plan.weights.dir = Some(folder.into());
+        self
+    }
+
+    /// Sets how weights are downloaded: from a mirror, without a progress bar, or not at all
+    /// (`Options::new().with_offline(true)`; the environment variable `VISION_OFFLINE` does that for a whole
+    /// program).
+    pub fn download(mut self, options: Options) -> Self {
+        self.plan.weights.options = options;
         self
     }
 
@@ -300,7 +329,7 @@ impl<A, H> LearnerBuilder<CnnPlan<A, H>> {
         let plan = CnnPlan {
             backbone: self.plan.backbone,
             cut: self.plan.cut,
-            pretrained: self.plan.pretrained,
+            weights: self.plan.weights,
             lin_ftrs: self.plan.lin_ftrs,
             ps: self.plan.ps,
             concat_pool: self.plan.concat_pool,
@@ -333,18 +362,16 @@ impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
             bn_final: self.bn_final,
         };
         create_head(config.clone())?;
-        let (body, features, report) =
-            self.backbone
-                .body_and_report(&self.pretrained, &self.cut, init)?;
+        let built = body::build(&self.backbone, &self.weights, &self.cut, init)?;
+        let (body, report) = (built.body, built.report);
         let model = match self.custom_head {
             Some(head) => boxed(Cnn { body, head }),
             None => {
-                let nf = pooled(features);
+                let nf = pooled(built.features);
                 let head = create_head(HeadConfig { nf, ..config })?.build(init, dropout);
                 boxed(Cnn { body, head })
             }
         };
-        let freeze = self.pretrained != Pretrained::No;
         let mut warnings = Vec::new();
         if let Some(report) = report.as_ref().filter(|report| !report.folded.is_empty()) {
             warnings.push(format!(
@@ -356,9 +383,9 @@ impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
                 report.folded.len()
             ));
         }
-        if self.pretrained == Pretrained::ImageNet && data.stats().is_none() {
+        if self.weights.pretrained == Pretrained::ImageNet && data.stats().is_none() {
             warnings.push(
-                "the pretrained weights expect pixels normalised with the mean and deviation of ImageNet; \
+                "the pretrained weights expect pixels normalized with the mean and standard deviation of ImageNet; \
                  add .normalize(Stats::IMAGENET) to the data"
                     .to_owned(),
             );
@@ -368,7 +395,7 @@ impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
             name: self.backbone.name(),
             split: self.backbone.split(),
             min_size: self.backbone.min_size(),
-            freeze,
+            freeze: built.pretrained,
             warnings,
             report,
         })

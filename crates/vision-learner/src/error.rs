@@ -48,17 +48,16 @@ pub enum Error {
     /// Every parameter is frozen.
     #[error("nothing to train: every parameter is frozen; call unfreeze() or freeze_to(n) first")]
     NothingTrains,
-    /// Pretrained weights are not on this machine.
+    /// Pretrained weights are not on this machine, and cannot be downloaded.
     #[error(
-        "no weights for {arch} at {}: run `cargo xtask fetch-weights {arch}` once, or pass a \
-         file (.pretrained(\"weights.pth\")), or train from random weights (.pretrained(false))",
-        shown(path)
+        "no pretrained weights for {arch}: {source}; or pass a file of your own (.pretrained(\"weights.pth\")), or \
+         train from random weights (.pretrained(false))"
     )]
     NoWeights {
         /// The architecture.
-        arch: &'static str,
-        /// Where the file was looked for.
-        path: PathBuf,
+        arch: String,
+        /// Why they cannot be had, with their URL and the place where they should be.
+        source: Box<vision_fetch::Error>,
     },
     /// Nobody offers pretrained weights of the architecture.
     #[error(
@@ -67,7 +66,20 @@ pub enum Error {
     )]
     NotHosted {
         /// The architecture.
-        arch: &'static str,
+        arch: String,
+    },
+    /// A backbone of the user's own does not do what the user asks for.
+    #[error(
+        "{arch} ignores .{option}(..): its Backbone::body does not call {method} of the BodyBuilder; call that there, \
+         or leave the option out{}", if *option == "pretrained" { " (.pretrained(false))" } else { "" }
+    )]
+    Ignored {
+        /// The backbone.
+        arch: String,
+        /// The option.
+        option: &'static str,
+        /// The methods of [`BodyBuilder`](crate::BodyBuilder) that look at it.
+        method: &'static str,
     },
     /// The loss is not a number any more.
     #[error(

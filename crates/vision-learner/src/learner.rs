@@ -134,6 +134,7 @@ impl Learner {
     }
 
     /// Rates, losses and metrics of every fit since the learner was made.
+    #[doc(alias = "learn.recorder")]
     pub fn recorder(&self) -> &Recorder {
         &self.recorder
     }
@@ -157,11 +158,13 @@ impl Learner {
     }
 
     /// Parameters and buffers by name, with their values.
+    #[doc(alias("learn.model", "state_dict"))]
     pub fn weights(&self) -> Vec<NamedTensor> {
         self.model.tensors()
     }
 
     /// Number of trainable and of all parameters. Running statistics do not count.
+    #[doc(alias = "learn.summary")]
     pub fn num_params(&self) -> (usize, usize) {
         let entries = self.model.entries();
         let params = entries.iter().filter(|e| !e.buffer);

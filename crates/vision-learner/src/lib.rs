@@ -56,9 +56,10 @@ pub use metrics::{
     AverageMetric, Metric, RegressionMetric, Scores, accuracy, accuracy_thresh, argmax, error_rate,
     fbeta, mae, mse, r2_score, rmse,
 };
-pub use model::body::{Backbone, Pretrained, create_body};
+pub use model::body::{Backbone, BodyBuilder, create_body};
 pub use model::cnn::{Body, Cnn, Head, InferenceBody, Model, TwoParts};
 pub use model::head::{HeadConfig, HeadPlan, Ps, create_head};
+pub use model::pretrained::{Pretrained, imagenet_weights};
 pub use model::target::TargetTensor;
 pub use optim::lr::{LearningRate, WeightDecay, even_mults, slice};
 pub use optim::{Adam, GroupedOptimizer, Hyper, Optimizer, ParamState, Sgd, schedule};

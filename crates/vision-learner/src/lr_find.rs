@@ -140,6 +140,7 @@ impl LrFind {
     }
 
     /// Rates that the [`window`](Self::window) suggests; none where it has fewer than three batches.
+    #[doc(alias = "min_grad_lr")]
     pub fn suggestion(&self) -> Option<LrSuggestion> {
         let (lrs, losses) = self.window();
         if lrs.len() < 3 {
@@ -203,6 +204,7 @@ impl Learner {
     ///
     /// As [`fit_with`](Self::fit_with). A loss that is no number any more ends the run without an error, unless
     /// it is the first.
+    #[doc(alias = "LRFinder")]
     pub fn lr_find(&mut self) -> Result<LrFind> {
         self.lr_find_with(LrFindConfig::default())
     }

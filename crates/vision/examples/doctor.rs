@@ -10,9 +10,10 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use vision::base::progress::Progress;
+use vision::data::BadImages;
 use vision::data::datasets::synthetic;
+use vision::data::files::image_files;
 use vision::data::inspect::doctor::Doctor;
-use vision::data::{BadImages, get_transforms};
 use vision::prelude::*;
 
 #[derive(Parser)]
@@ -24,7 +25,7 @@ struct Args {
     out: PathBuf,
 }
 
-fn main() -> Result<(), Box<dyn std::error::Error>> {
+fn main() -> vision::MainResult {
     let args = Args::parse();
     fs::create_dir_all(&args.out)?;
     let path = match args.data {
@@ -58,7 +59,7 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
 }
 
 /// Drawn digits of which some are not as they should be.
-fn damaged(folder: &std::path::Path) -> Result<PathBuf, Box<dyn std::error::Error>> {
+fn damaged(folder: &std::path::Path) -> vision::MainResult<PathBuf> {
     if folder.exists() {
         fs::remove_dir_all(folder)?;
     }

@@ -2,10 +2,10 @@
 //!
 //!     cargo run --example head_only -- --data mnist_sample.tgz --pretrained weights.safetensors
 
-use std::error::Error;
 use std::path::PathBuf;
 
 use clap::Parser;
+use vision::learner::Pretrained;
 use vision::prelude::*;
 
 /// Train the head alone.
@@ -31,7 +31,7 @@ struct Args {
     uncached: bool,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> vision::MainResult {
     let args = Args::parse();
     let path = untar_data(args.data.as_str())?;
     let data = ImageDataBunch::from_folder(&path).normalize(Stats::IMAGENET);

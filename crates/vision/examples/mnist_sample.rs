@@ -4,13 +4,16 @@
 //!
 //! Every code cell of fastai's `vision.learner` page has its line here.
 
-use std::error::Error;
 use std::fs;
 use std::path::PathBuf;
 
 use clap::Parser;
 use serde_json::json;
+use vision::base::io_error;
 use vision::data::datasets::synthetic;
+use vision::data::device;
+use vision::learner::{HeadConfig, Pretrained, create_body, create_head};
+use vision::models::Cut;
 use vision::prelude::*;
 use vision::system::peak_memory_bytes;
 
@@ -49,9 +52,9 @@ struct Args {
     out: PathBuf,
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> vision::MainResult {
     let args = Args::parse();
-    fs::create_dir_all(&args.out).map_err(|e| format!("--out {}: {e}", args.out.display()))?;
+    fs::create_dir_all(&args.out).map_err(io_error("create the folder", &args.out))?;
     let (dataset, path, why) = match &args.data {
         Some(data) => (
             data.as_str(),

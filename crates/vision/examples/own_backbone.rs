@@ -2,15 +2,12 @@
 //!
 //!     cargo run --example own_backbone
 
-use std::error::Error;
-
 use vision::data::datasets::synthetic;
-use vision::learner::{Backbone, Result};
+use vision::learner::{Backbone, BodyBuilder, Result};
 use vision::models::Init;
 use vision::models::layers::{
     AdaptiveAvgPool2d, BatchNorm, ConvConfig, Layer, Linear, MaxPool2d, Sequential,
 };
-use vision::models::weights::{self, WeightsFile};
 use vision::prelude::*;
 
 struct SmallCnn;
@@ -44,19 +41,10 @@ impl Backbone for SmallCnn {
         "small_cnn".to_owned()
     }
 
-    fn body(
-        &self,
-        pretrained: &Pretrained,
-        cut: &Cut,
-        init: &mut Init,
-    ) -> Result<(Sequential, usize)> {
-        let mut whole = whole(10, init);
-        if let Pretrained::File(path) = pretrained {
-            let (loaded, report) = weights::load_into(whole, &WeightsFile::open(path)?)?;
-            report.without("fc").require_complete()?;
-            whole = loaded;
-        }
-        let body = cut.apply(whole, -2)?; // drops avgpool and fc
+    fn body(&self, builder: &mut BodyBuilder<'_>) -> Result<(Sequential, usize)> {
+        // With the weights of `.pretrained("file")`, if the user gives any; `fc` may be for other classes.
+        let net = builder.load_layers(|init| whole(10, init))?;
+        let body = builder.cut(net, -2)?; // drops avgpool and fc, unless the user says `.cut(..)`
         let features = body.out_channels().unwrap_or(128);
         Ok((body, features))
     }
@@ -66,13 +54,13 @@ impl Backbone for SmallCnn {
     }
 }
 
-fn main() -> std::result::Result<(), Box<dyn Error>> {
+fn main() -> vision::MainResult {
     let folder = tempfile::tempdir()?;
     let path = synthetic::digits(&folder.path().join("digits"), 0, 300, 100)?;
     let data = ImageDataBunch::from_folder(&path).batch_size(32).build()?;
 
     let mut learner = create_cnn(data, SmallCnn)
-        .pretrained(false)
+        .pretrained(false) // nobody hosts weights of it: without this line, an error says so
         .metrics([accuracy()])
         .path(folder.path())
         .build()?;

@@ -4,7 +4,6 @@
 //!
 //! Result, in out/transforms: transforms.png.
 
-use std::error::Error;
 use std::path::Path;
 use std::{env, fs};
 
@@ -34,7 +33,7 @@ fn drawn(side: usize) -> vision::Result<Image> {
     Ok(Image::from_rgb8(side as u32, side as u32, pixels)?)
 }
 
-fn main() -> Result<(), Box<dyn Error>> {
+fn main() -> vision::MainResult {
     let image = match env::args().nth(1) {
         Some(path) => Image::open(path)?,
         None => drawn(128)?,
@@ -92,7 +91,9 @@ fn main() -> Result<(), Box<dyn Error>> {
         };
         let pipeline = Pipeline::new(&transforms, resizing)?;
         let made = pipeline.image(&image, &pipeline.draw(1, 0, 3))?;
-        grid = grid.with_image(made.picture(0).ok_or("no picture")?, name);
+        if let Some(image) = made.picture(0) {
+            grid = grid.with_image(image, name);
+        }
     }
     let out = Path::new("out/transforms");
     fs::create_dir_all(out)?;

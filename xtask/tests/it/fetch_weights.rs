@@ -44,6 +44,7 @@ fn command(to: &Path, args: &[&str]) -> Command {
         .arg("--to")
         .arg(to)
         .env_remove("VISION_MIRROR")
+        .env_remove("VISION_OFFLINE")
         .env("NO_PROXY", "127.0.0.1")
         .stdout(Stdio::piped())
         .stderr(Stdio::piped());
@@ -245,6 +246,20 @@ fn a_mirror_is_a_folder_or_a_base_url_and_its_files_are_verified_like_others() {
     assert_refused(&output, "2 of 2");
     let text = text(&output);
     assert!(text.contains("resnet34-b627a593.pth"), "{text}");
+}
+
+#[test]
+fn a_forbidden_network_is_told_from_one_that_is_not_there() {
+    let (name, bytes) = resnet();
+    let server = Server::start(move |_, _, stream| reply_all(stream, bytes));
+    let to = tempfile::tempdir().unwrap();
+    let url = server.url(name);
+    let output = command(to.path(), &["resnet18", "--url", &url])
+        .env("VISION_OFFLINE", "1")
+        .output()
+        .unwrap();
+    assert_refused(&output, "VISION_OFFLINE is set");
+    assert!(server.requests().is_empty());
 }
 
 #[test]

@@ -121,18 +121,21 @@ impl<S: Source> ImageDataBunchBuilder<S> {
     }
 
     /// In which order an epoch takes the training images.
+    #[doc(alias("OverSamplingCallback", "WeightedRandomSampler"))]
     pub fn sampler(mut self, sampler: Sampler) -> Self {
         self.sampler = sampler;
         self
     }
 
     /// The items of a training batch.
+    #[doc(alias = "bs")]
     pub fn batch_size(mut self, items: usize) -> Self {
         self.batch_size = items;
         self
     }
 
     /// The items of a batch that is not for training.
+    #[doc(alias = "val_bs")]
     pub fn val_batch_size(mut self, items: usize) -> Self {
         self.val_batch_size = Some(items);
         self
@@ -170,12 +173,14 @@ impl<S: Source> ImageDataBunchBuilder<S> {
     }
 
     /// What is done to the images, such as [`get_transforms`](crate::get_transforms).
+    #[doc(alias("ds_tfms", "tfms"))]
     pub fn transforms(mut self, transforms: impl Into<Transforms>) -> Self {
         self.transforms = transforms.into();
         self
     }
 
     /// What is done to training batches as a whole; of several, each batch draws one.
+    #[doc(alias("mixup", "MixUp", "CutMix"))]
     pub fn batch_transform(mut self, transform: BatchTransform) -> Self {
         self.batch_transforms.push(transform);
         self

@@ -58,6 +58,7 @@ use crate::transforms::size::{ResizeMethod, Size};
 /// }
 /// # Ok::<(), vision_data::Error>(())
 /// ```
+#[doc(alias = "DataBunch")]
 #[derive(Clone)]
 pub struct ImageDataBunch {
     pub(crate) path: Arc<Path>,

@@ -197,6 +197,7 @@ impl ImageDataBunch {
     /// as it should be; [`Error::Transform`] for a transform of your own that is not
     /// [registered](crate::register_transform). `build` looks whether the images are there ([`FilesError::MissingFiles`](crate::FilesError::MissingFiles)), unless
     /// [`no_check`](ImageDataBunchBuilder::no_check) was called.
+    #[doc(alias = "load_data")]
     pub fn load(
         path: impl Into<PathBuf>,
         file: impl AsRef<Path>,

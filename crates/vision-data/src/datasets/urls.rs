@@ -3,6 +3,7 @@
 use crate::datasets::Dataset;
 
 /// fastai's image data sets.
+#[doc(alias = "URLs")]
 #[derive(Debug)]
 #[non_exhaustive]
 pub struct Urls;

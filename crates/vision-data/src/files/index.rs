@@ -121,6 +121,7 @@ pub struct SkippedFolder {
 /// assert_eq!(files, [folder.join("a.jpg"), folder.join("b.PNG")]);
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias("get_image_files", "get_files"))]
 pub fn image_files(folder: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
     index(folder, &IndexConfig::default()).map(|index| index.files)
 }

@@ -68,6 +68,7 @@ impl Image {
     ///
     /// [`ImageError::Decode`](crate::ImageError::Decode) with the path and what is wrong: not readable, empty, of an unknown
     /// format, truncated, damaged, or too large.
+    #[doc(alias = "open_image")]
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_within(path, &Limits::default())
     }

@@ -28,6 +28,7 @@ pub struct Stats {
 
 impl Stats {
     /// Of ImageNet, which is what pretrained weights expect.
+    #[doc(alias = "imagenet_stats")]
     pub const IMAGENET: Self = Self {
         mean: [0.485, 0.456, 0.406],
         std: [0.229, 0.224, 0.225],

@@ -56,18 +56,21 @@ impl TransformConfig {
     }
 
     /// Whether to flip at all; true by default.
+    #[doc(alias = "do_flip")]
     pub fn with_do_flip(mut self, do_flip: bool) -> Self {
         self.do_flip = do_flip;
         self
     }
 
     /// Whether to flip vertically and turn by 90 degrees too; false by default.
+    #[doc(alias = "flip_vert")]
     pub fn with_flip_vert(mut self, flip_vert: bool) -> Self {
         self.flip_vert = flip_vert;
         self
     }
 
     /// The largest rotation in degrees, either way; 10 by default, 0 for none.
+    #[doc(alias = "max_rotate")]
     pub fn with_max_rotate(mut self, degrees: f64) -> Self {
         self.max_rotate = degrees;
         self
@@ -75,36 +78,42 @@ impl TransformConfig {
 
     /// The largest zoom; 1.1 by default, 1 for none. Less than 1 is refused when the data is built. (fastai
     /// zooms not at all then; images are made smaller with [`Transform::zoom`].)
+    #[doc(alias = "max_zoom")]
     pub fn with_max_zoom(mut self, scale: f64) -> Self {
         self.max_zoom = scale;
         self
     }
 
     /// The largest change of brightness and contrast, below 1; 0.2 by default, 0 for none.
+    #[doc(alias = "max_lighting")]
     pub fn with_max_lighting(mut self, change: f64) -> Self {
         self.max_lighting = change;
         self
     }
 
     /// The largest magnitude of the warp, up to 0.5; 0.2 by default, 0 for none.
+    #[doc(alias = "max_warp")]
     pub fn with_max_warp(mut self, magnitude: f64) -> Self {
         self.max_warp = magnitude;
         self
     }
 
     /// The probability of each of warp, rotation and zoom; 0.75 by default.
+    #[doc(alias = "p_affine")]
     pub fn with_p_affine(mut self, p: f64) -> Self {
         self.p_affine = p;
         self
     }
 
     /// The probability of each of brightness and contrast; 0.75 by default.
+    #[doc(alias = "p_lighting")]
     pub fn with_p_lighting(mut self, p: f64) -> Self {
         self.p_lighting = p;
         self
     }
 
     /// Further transforms for training; none by default.
+    #[doc(alias = "xtra_tfms")]
     pub fn with_xtra_tfms(mut self, transforms: impl IntoIterator<Item = Transform>) -> Self {
         self.xtra_tfms = transforms.into_iter().collect();
         self

@@ -11,6 +11,7 @@ use crate::{Figure, Result};
 /// # Errors
 ///
 /// [`Error::Figure`](crate::Error::Figure) if there are no batches.
+#[doc(alias = "recorder.plot")]
 pub fn plot_lr_find(found: &LrFind) -> Result<Figure> {
     let (lrs, losses) = found.window();
     let points = lrs.iter().copied().zip(losses.iter().copied());

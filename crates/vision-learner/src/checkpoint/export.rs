@@ -21,6 +21,7 @@ impl Learner {
     /// # Errors
     ///
     /// As [`export_onnx_with`](Self::export_onnx_with).
+    #[doc(alias = "torch.onnx.export")]
     pub fn export_onnx(&self, path: impl AsRef<Path>) -> Result<()> {
         self.export_onnx_with(path, &self.onnx_config())
     }
@@ -109,6 +110,7 @@ impl Learner {
     ///
     /// [`Error::Option`] if torchvision's names are asked for and the body is none of its architectures, and
     /// [`Error::Models`] if the file cannot be written.
+    #[doc(alias("state_dict", "torch.save"))]
     pub fn export_safetensors(&self, path: impl AsRef<Path>, names: Names) -> Result<ExportReport> {
         let tensors = self.weights();
         if names == Names::FastAi {

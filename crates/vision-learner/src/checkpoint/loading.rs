@@ -21,6 +21,7 @@ impl Learner {
     ///
     /// [`Error::Models`](crate::Error::Models) if the file cannot be read, or a parameter of the body is missing or has another
     /// shape.
+    #[doc(alias = "strict")]
     pub fn load_partial(&mut self, name: impl AsRef<Path>) -> Result<LoadReport> {
         let path = self.checkpoint_path(name.as_ref());
         let file = WeightsFile::open(&path)?;

@@ -56,6 +56,7 @@ impl Learner {
     ///
     /// [`Error::Option`] if the name is not one of a file, [`Error::NotFiniteWeights`] if a parameter or a running
     /// statistic is NaN or infinite, [`Error::Io`] or [`Error::Models`] if the folder cannot be written.
+    #[doc(alias = "learn.export")]
     pub fn save(&self, name: impl AsRef<Path>) -> Result<PathBuf> {
         check_name(name.as_ref())?;
         let path = self.checkpoint_path(name.as_ref());
@@ -129,6 +130,7 @@ impl Learner {
     ///
     /// [`Error::Checkpoint`] if the file is of another architecture or other classes, and
     /// [`Error::Models`] if it cannot be read or a parameter is missing or has another shape.
+    #[doc(alias("load_learner", "load_state_dict"))]
     pub fn load(&mut self, name: impl AsRef<Path>) -> Result<LoadReport> {
         self.load_with(name, LoadConfig::new())
     }

@@ -22,6 +22,7 @@ pub fn accuracy_thresh(threshold: f32) -> AverageMetric {
 /// The mean over items of `(1 + β²) p r / (β² p + r)`, from the precision p and the recall r of the classes
 /// whose probability is above `threshold`. fastai's `fbeta`, whose threshold is 0.2 and whose β is 2: recall
 /// counts for more.
+#[doc(alias = "f1_score")]
 pub fn fbeta(threshold: f32, beta: f64) -> AverageMetric {
     const EPS: f64 = 1e-9;
     AverageMetric::new("fbeta", move |batch| {

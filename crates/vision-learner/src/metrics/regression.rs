@@ -27,16 +27,19 @@ enum Of {
 }
 
 /// The mean of the squared differences.
+#[doc(alias = "mean_squared_error")]
 pub fn mse() -> RegressionMetric {
     RegressionMetric::new(Of::Mse)
 }
 
 /// The root of the mean of the squared differences, over the whole set (fastai's class `RMSE`).
+#[doc(alias = "root_mean_squared_error")]
 pub fn rmse() -> RegressionMetric {
     RegressionMetric::new(Of::Rmse)
 }
 
 /// The mean of the absolute differences.
+#[doc(alias = "mean_absolute_error")]
 pub fn mae() -> RegressionMetric {
     RegressionMetric::new(Of::Mae)
 }

@@ -1,86 +1,52 @@
 //! The first part of a classifier: a backbone, pretrained or not, cut before its own head.
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
+use burn::module::Module;
 use vision_data::Device;
-use vision_fetch::cache;
 use vision_models::layers::Sequential;
 use vision_models::weights::{self, LoadReport, WeightsFile};
-use vision_models::{Arch, Cut, Init};
+use vision_models::{Arch, Cut, Init, WeightsInfo};
 
 use crate::model::cnn::Body;
+use crate::model::pretrained::{Pretrained, Source};
 use crate::{Error, Result};
-
-/// Where a backbone's weights come from.
-///
-/// `true` and `false` are fastai's `pretrained=True` and `False`; a path is a file.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub enum Pretrained {
-    /// torchvision's ImageNet weights, as `cargo xtask fetch-weights` puts them into the cache.
-    #[default]
-    ImageNet,
-    /// Random weights: the architecture's own initialisation.
-    No,
-    /// A `.pth` or safetensors file with torchvision's names, or with fastai's (`0.4.0.conv1.weight`), of which
-    /// only the body is taken, or an ONNX file of the architecture.
-    File(PathBuf),
-}
-
-impl From<bool> for Pretrained {
-    fn from(pretrained: bool) -> Self {
-        if pretrained { Self::ImageNet } else { Self::No }
-    }
-}
-
-impl From<&str> for Pretrained {
-    fn from(path: &str) -> Self {
-        Self::File(path.into())
-    }
-}
-
-impl From<&Path> for Pretrained {
-    fn from(path: &Path) -> Self {
-        Self::File(path.into())
-    }
-}
-
-impl From<PathBuf> for Pretrained {
-    fn from(path: PathBuf) -> Self {
-        Self::File(path)
-    }
-}
-
-impl Pretrained {
-    /// The file to read, if any.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::NoWeights`] if ImageNet weights are asked for and not in the cache, [`Error::NotHosted`] if
-    /// there are none.
-    pub fn file(&self, arch: Arch) -> Result<Option<PathBuf>> {
-        match self {
-            Self::No => Ok(None),
-            Self::File(path) => Ok(Some(path.clone())),
-            Self::ImageNet => {
-                let (arch, info) = (arch.name(), arch.info());
-                let Some(weights) = &info.weights else {
-                    return Err(Error::NotHosted { arch });
-                };
-                let path = cache::weights_dir()?.join(weights.file_name());
-                if path.is_file() {
-                    Ok(Some(path))
-                } else {
-                    Err(Error::NoWeights { arch, path })
-                }
-            }
-        }
-    }
-}
 
 /// An architecture that [`create_cnn`](crate::create_cnn) can build a classifier on.
 ///
-/// Implemented by [`Arch`]; implement it for your own type to train a backbone of your own, as
-/// `crates/vision/examples/own_backbone.rs` in the repository does.
+/// Implemented by [`Arch`]; implement it for your own type to train a backbone of your own:
+///
+/// ```
+/// use vision_learner::{Backbone, BodyBuilder, Result};
+/// use vision_models::Init;
+/// use vision_models::layers::{ConvConfig, Layer, Linear, Sequential};
+///
+/// struct Small;
+///
+/// /// A convolution and a classifier, which the cut drops.
+/// fn whole(classes: usize, init: &mut Init) -> Sequential {
+///     let conv = ConvConfig::new(3, 16, 3).with_stride(2).init(init);
+///     let mut net = Sequential::new();
+///     net.push("conv", Layer::Conv2d(conv));
+///     net.push("relu", Layer::Relu);
+///     net.push("fc", Layer::Linear(Linear::new(16, classes, init)));
+///     net
+/// }
+///
+/// impl Backbone for Small {
+///     type Body = Sequential; // any module that implements `Body` will do
+///
+///     fn name(&self) -> String {
+///         "small".to_owned()
+///     }
+///
+///     fn body(&self, builder: &mut BodyBuilder<'_>) -> Result<(Sequential, usize)> {
+///         let net = builder.load_layers(|init| whole(10, init))?;
+///         let body = builder.cut(net, -1)?;
+///         Ok((body, 16)) // the number of features
+///     }
+/// }
+/// ```
 pub trait Backbone {
     /// The body's type.
     type Body: Body;
@@ -88,34 +54,22 @@ pub trait Backbone {
     /// Name in checkpoints and messages.
     fn name(&self) -> String;
 
-    /// Builds the body with its weights, and tells how many channels its features have.
+    /// Builds the body, and tells how many channels its features have.
+    ///
+    /// What the user asked for is in `builder`: its methods load weights and cut. Weights or a cut that were asked
+    /// for and that this function does not look at are an error.
     ///
     /// # Errors
     ///
     /// Whatever makes the body impossible: a cut that leaves nothing, weights that do not fit.
-    fn body(
-        &self,
-        pretrained: &Pretrained,
-        cut: &Cut,
-        init: &mut Init,
-    ) -> Result<(Self::Body, usize)>;
+    fn body(&self, builder: &mut BodyBuilder<'_>) -> Result<(Self::Body, usize)>;
 
-    /// [`body`](Self::body), and how its weights were loaded if they come from a file.
-    ///
-    /// # Errors
-    ///
-    /// As [`body`](Self::body).
-    fn body_and_report(
-        &self,
-        pretrained: &Pretrained,
-        cut: &Cut,
-        init: &mut Init,
-    ) -> Result<(Self::Body, usize, Option<LoadReport>)> {
-        let (body, features) = self.body(pretrained, cut, init)?;
-        Ok((body, features, None))
+    /// The weights that `.pretrained(true)` downloads. Default: none.
+    fn weights(&self) -> Option<&WeightsInfo> {
+        None
     }
 
-    /// Smallest side of a picture that the body can take, in pixels. Default: 1.
+    /// Smallest side of an image that the body can take, in pixels. Default: 1.
     fn min_size(&self) -> usize {
         1
     }
@@ -127,6 +81,153 @@ pub trait Backbone {
     }
 }
 
+/// What [`Backbone::body`] builds a body with: random numbers, weights and the cut.
+#[derive(Debug)]
+pub struct BodyBuilder<'a> {
+    name: String,
+    hosted: Option<&'a WeightsInfo>,
+    source: &'a Source,
+    cut: &'a Cut,
+    init: &'a mut Init,
+    /// The file of weights, once it was asked for.
+    file: Option<PathBuf>,
+    asked_for_weights: bool,
+    asked_for_cut: bool,
+    report: Option<LoadReport>,
+}
+
+impl BodyBuilder<'_> {
+    /// The source of random weights, and the device.
+    pub fn init(&mut self) -> &mut Init {
+        self.init
+    }
+
+    /// The file of weights to load, downloaded if need be, for a backbone that reads it in its own way; none for
+    /// random weights.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoWeights`] if it cannot be had, [`Error::NotHosted`] if there is none.
+    pub fn file(&mut self) -> Result<Option<PathBuf>> {
+        self.asked_for_weights = true;
+        if self.file.is_none() {
+            self.file = self.source.file(&self.name, self.hosted)?;
+        }
+        Ok(self.file.clone())
+    }
+
+    /// Makes a network of layers and loads the weights that were asked for.
+    ///
+    /// Its last child must be the classifier, which the cut drops: all parameters but those of the last child must
+    /// be in the file. A file that was trained on another number of classes differs there and nowhere else.
+    ///
+    /// # Errors
+    ///
+    /// As [`file`](Self::file), and [`Error::Models`] if the file cannot be read or does not fit.
+    pub fn load_layers(
+        &mut self,
+        make: impl FnOnce(&mut Init) -> Sequential,
+    ) -> Result<Sequential> {
+        let Some(path) = self.file()? else {
+            return Ok(make(self.init));
+        };
+        // No random numbers for what the file replaces.
+        let net = make(&mut Init::zeroed(self.init.device()));
+        let children: Vec<String> = net.names().map(str::to_owned).collect();
+        let children: Vec<&str> = children.iter().map(String::as_str).collect();
+        let file = WeightsFile::open(&path)?.with_children(&children);
+        let (net, report) = weights::load_layers(net, &file)?;
+        self.loaded(report, children.last().copied().unwrap_or_default())?;
+        Ok(net)
+    }
+
+    /// As [`load_layers`](Self::load_layers), for a module of any kind, of which the file need not have `classifier`.
+    ///
+    /// # Errors
+    ///
+    /// As [`load_layers`](Self::load_layers).
+    pub fn load_module<M: Module>(&mut self, module: M, classifier: &str) -> Result<M> {
+        let Some(path) = self.file()? else {
+            return Ok(module);
+        };
+        let (module, report) = weights::load_into(module, &WeightsFile::open(&path)?)?;
+        self.loaded(report, classifier)?;
+        Ok(module)
+    }
+
+    fn loaded(&mut self, report: LoadReport, classifier: &str) -> Result<()> {
+        let report = report.without(classifier);
+        report.require_complete()?;
+        self.report = Some(report);
+        Ok(())
+    }
+
+    /// Cuts the network where the user says, or else at `default`, as [`Cut::apply`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Models`] if nothing would be left.
+    pub fn cut(&mut self, net: Sequential, default: isize) -> Result<Sequential> {
+        self.asked_for_cut = true;
+        Ok(self.cut.apply(net, default)?)
+    }
+}
+
+/// A body and what is known of its weights.
+pub(crate) struct Built<B> {
+    pub(crate) body: B,
+    pub(crate) features: usize,
+    /// Whether its weights are from a file.
+    pub(crate) pretrained: bool,
+    pub(crate) report: Option<LoadReport>,
+}
+
+pub(crate) fn build<A: Backbone>(
+    backbone: &A,
+    source: &Source,
+    cut: &Cut,
+    init: &mut Init,
+) -> Result<Built<A::Body>> {
+    let mut builder = BodyBuilder {
+        name: backbone.name(),
+        hosted: backbone.weights(),
+        source,
+        cut,
+        init,
+        file: None,
+        asked_for_weights: false,
+        asked_for_cut: false,
+        report: None,
+    };
+    let (body, features) = backbone.body(&mut builder)?;
+    if !builder.asked_for_weights {
+        // An architecture without weights of its own has a better reason than that it did not ask.
+        if source.pretrained == Pretrained::ImageNet && builder.hosted.is_none() {
+            return Err(Error::NotHosted { arch: builder.name });
+        }
+        if source.pretrained != Pretrained::No {
+            return Err(Error::Ignored {
+                arch: builder.name,
+                option: "pretrained",
+                method: "load_layers, load_module or file",
+            });
+        }
+    }
+    if !builder.asked_for_cut && !matches!(cut, Cut::Default) {
+        return Err(Error::Ignored {
+            arch: builder.name,
+            option: "cut",
+            method: "cut",
+        });
+    }
+    Ok(Built {
+        body,
+        features,
+        pretrained: builder.file.is_some(),
+        report: builder.report,
+    })
+}
+
 impl Backbone for Arch {
     type Body = Sequential;
 
@@ -134,46 +235,17 @@ impl Backbone for Arch {
         self.to_string()
     }
 
-    fn body(
-        &self,
-        pretrained: &Pretrained,
-        cut: &Cut,
-        init: &mut Init,
-    ) -> Result<(Sequential, usize)> {
-        let (body, features, _) = self.body_and_report(pretrained, cut, init)?;
+    fn body(&self, builder: &mut BodyBuilder<'_>) -> Result<(Sequential, usize)> {
+        let info = self.info();
+        let classes = self.weights().map_or(1000, |weights| weights.classes);
+        let whole = builder.load_layers(|init| self.build(classes, init))?;
+        let body = builder.cut(whole, info.cut)?;
+        let features = body.out_channels().unwrap_or(info.features);
         Ok((body, features))
     }
 
-    fn body_and_report(
-        &self,
-        pretrained: &Pretrained,
-        cut: &Cut,
-        init: &mut Init,
-    ) -> Result<(Sequential, usize, Option<LoadReport>)> {
-        let info = self.info();
-        let classes = info
-            .weights
-            .as_ref()
-            .map_or(1000, |weights| weights.classes);
-        let (whole, report) = match pretrained.file(*self)? {
-            None => (self.build(classes, init), None),
-            Some(path) => {
-                let whole = self.build(classes, &mut Init::zeroed(init.device()));
-                let children: Vec<String> = whole.names().map(str::to_owned).collect();
-                let children: Vec<&str> = children.iter().map(String::as_str).collect();
-                let file = WeightsFile::open(&path)?.with_children(&children);
-                // The last child is the classifier, which every default cut drops; a file trained
-                // on another number of classes differs there and nowhere else.
-                let last = children.last().copied().unwrap_or("");
-                let (whole, report) = weights::load_layers(whole, &file)?;
-                let report = report.without(last);
-                report.require_complete()?;
-                (whole, Some(report))
-            }
-        };
-        let body = cut.apply(whole, info.cut)?;
-        let features = body.out_channels().unwrap_or(info.features);
-        Ok((body, features, report))
+    fn weights(&self) -> Option<&WeightsInfo> {
+        self.info().weights.as_ref()
     }
 
     fn min_size(&self) -> usize {
@@ -198,7 +270,7 @@ impl Backbone for Arch {
 ///
 /// # Errors
 ///
-/// [`Error::NoWeights`] if ImageNet weights are not in the cache, [`Error::NotHosted`] if there are none,
+/// [`Error::NoWeights`] if the weights cannot be had, [`Error::NotHosted`] if there are none,
 /// [`Error::Models`] if a weights file does not fit or the cut leaves nothing.
 pub fn create_body(
     arch: Arch,
@@ -206,7 +278,10 @@ pub fn create_body(
     cut: impl Into<Cut>,
     device: &Device,
 ) -> Result<Sequential> {
-    let mut init = Init::new(0, device);
-    let (body, _) = arch.body(&pretrained.into(), &cut.into(), &mut init)?;
-    Ok(body)
+    let source = Source {
+        pretrained: pretrained.into(),
+        ..Source::default()
+    };
+    let built = build(&arch, &source, &cut.into(), &mut Init::new(0, device))?;
+    Ok(built.body)
 }

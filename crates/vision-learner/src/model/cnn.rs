@@ -94,6 +94,34 @@ pub trait Head: Module + 'static {
     }
 }
 
+/// A whole network of layers, its classifier included, such as one that was trained elsewhere:
+///
+/// ```no_run
+/// use vision_data::{ImageDataBunch, Stats};
+/// use vision_learner::Learner;
+/// use vision_models::weights::{self, WeightsFile};
+/// use vision_models::{Arch, Init};
+///
+/// let data = ImageDataBunch::single_from_classes("flowers", ["daisy", "rose", "tulip"])
+///     .size(224)
+///     .normalize(Stats::IMAGENET)
+///     .build()?;
+/// let net = Arch::ResNet18.build(data.c(), &mut Init::zeroed(data.device()));
+/// let (net, report) = weights::load_into(net, &WeightsFile::open("flowers.pth")?)?;
+/// report.require_complete()?;
+/// let learner = Learner::builder(data, net).build()?;
+/// # Ok::<(), Box<dyn std::error::Error>>(())
+/// ```
+impl Model for Sequential {
+    fn forward(&self, images: Tensor<4>) -> Tensor<2> {
+        Self::forward(self, images).flatten(1, 3)
+    }
+
+    fn as_layers(&self) -> Option<Sequential> {
+        Some(self.clone())
+    }
+}
+
 impl Body for Sequential {
     fn forward(&self, images: Tensor<4>) -> Tensor<4> {
         Self::forward(self, images)

@@ -70,24 +70,28 @@ impl HeadConfig {
     }
 
     /// Sets the widths of the hidden layers; none makes a single block.
+    #[doc(alias = "lin_ftrs")]
     pub fn with_lin_ftrs(mut self, widths: impl Into<Vec<usize>>) -> Self {
         self.lin_ftrs = widths.into();
         self
     }
 
     /// Sets the dropout: a number, or one per block.
+    #[doc(alias = "ps")]
     pub fn with_ps(mut self, ps: impl Into<Ps>) -> Self {
         self.ps = ps.into();
         self
     }
 
     /// Chooses the pool.
+    #[doc(alias("concat_pool", "AdaptiveConcatPool2d"))]
     pub fn with_concat_pool(mut self, on: bool) -> Self {
         self.concat_pool = on;
         self
     }
 
     /// Adds a batch norm over the outputs.
+    #[doc(alias = "bn_final")]
     pub fn with_bn_final(mut self, on: bool) -> Self {
         self.bn_final = on;
         self

@@ -4,4 +4,5 @@ pub(crate) mod any_model;
 pub(crate) mod body;
 pub(crate) mod cnn;
 pub(crate) mod head;
+pub(crate) mod pretrained;
 pub(crate) mod target;

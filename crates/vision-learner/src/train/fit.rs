@@ -38,6 +38,7 @@ impl FitConfig {
     }
 
     /// `epochs` epochs of the one-cycle policy; the rate is its peak.
+    #[doc(alias = "fit_one_cycle")]
     pub fn one_cycle(epochs: usize) -> Self {
         let mut config = Self::new(epochs);
         config.cycle = Some(OneCycle::default());
@@ -45,48 +46,56 @@ impl FitConfig {
     }
 
     /// Sets the learning rate, or its peak.
+    #[doc(alias = "max_lr")]
     pub fn with_lr(mut self, lr: impl Into<LearningRate>) -> Self {
         self.lr = lr.into();
         self
     }
 
     /// Sets the weight decay for this fit. Default: the learner's.
+    #[doc(alias = "wd")]
     pub fn with_wd(mut self, wd: impl Into<WeightDecay>) -> Self {
         self.wd = Some(wd.into());
         self
     }
 
     /// Sets the momentum at the ends and at the peak of the cycle; makes this a one-cycle fit.
+    #[doc(alias = "moms")]
     pub fn with_moms(mut self, ends: f64, peak: f64) -> Self {
         self.cycle.get_or_insert_default().moms = (ends, peak);
         self
     }
 
     /// Sets the ratio of the peak to the first rate; makes this a one-cycle fit.
+    #[doc(alias = "div_factor")]
     pub fn with_div_factor(mut self, div_factor: f64) -> Self {
         self.cycle.get_or_insert_default().div_factor = div_factor;
         self
     }
 
     /// Sets the share of the steps before the peak; makes this a one-cycle fit.
+    #[doc(alias = "pct_start")]
     pub fn with_pct_start(mut self, pct_start: f64) -> Self {
         self.cycle.get_or_insert_default().pct_start = pct_start;
         self
     }
 
     /// Sets the ratio of the peak to the final rate; makes this a one-cycle fit.
+    #[doc(alias = "final_div")]
     pub fn with_final_div(mut self, final_div: f64) -> Self {
         self.cycle.get_or_insert_default().final_div = Some(final_div);
         self
     }
 
     /// Begins at a later epoch of the same schedule, after an interrupted run of `epoch` epochs.
+    #[doc(alias = "start_epoch")]
     pub fn with_start_epoch(mut self, epoch: usize) -> Self {
         self.start_epoch = epoch;
         self
     }
 
     /// Adds a callback to this fit.
+    #[doc(alias = "callbacks")]
     pub fn with_callback(mut self, callback: impl Callback + 'static) -> Self {
         self.callbacks.push(Box::new(callback));
         self

@@ -45,6 +45,7 @@ impl EpochRow {
 }
 
 /// The record of one or more fits.
+#[doc(alias("plot_losses", "CSVLogger"))]
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Recorder {

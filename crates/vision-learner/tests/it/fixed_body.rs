@@ -5,8 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use vision_learner::{Backbone, Body, Callback, Context, Result};
-use vision_models::Init;
+use vision_learner::{Backbone, Body, BodyBuilder, Callback, Context, Result};
 use vision_models::layers::{BatchNorm, ConvConfig, Dropout, Layer, Sequential};
 
 use crate::prelude::*;
@@ -50,7 +49,8 @@ impl Backbone for Own {
         "counted".to_owned()
     }
 
-    fn body(&self, _: &Pretrained, _: &Cut, init: &mut Init) -> Result<(Counted, usize)> {
+    fn body(&self, builder: &mut BodyBuilder<'_>) -> Result<(Counted, usize)> {
+        let init = builder.init();
         let conv = ConvConfig::new(3, 8, 3).with_stride(2).init(init);
         let mut layers = vec![Layer::Conv2d(conv), Layer::Relu];
         if self.batch_norm {

@@ -19,8 +19,11 @@ mod fixed_body;
 mod freezing;
 mod own_backbone;
 mod prelude;
+mod pretrained;
 mod repeatability;
 mod robust;
+#[path = "../../../vision-fetch/tests/it/support/mod.rs"]
+mod server;
 mod support;
 mod training;
 mod training_loop;

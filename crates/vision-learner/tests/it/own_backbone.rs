@@ -5,8 +5,7 @@ use burn::nn::PaddingConfig2d;
 use burn::nn::conv::{Conv2d, Conv2dConfig};
 use burn::tensor::Tensor;
 use burn::tensor::activation::relu;
-use vision_learner::{Backbone, Body, Error, Result};
-use vision_models::Init;
+use vision_learner::{Backbone, Body, BodyBuilder, Error, Result};
 
 use crate::prelude::*;
 use crate::support;
@@ -33,12 +32,13 @@ impl Backbone for Own {
         "two_convs".to_owned()
     }
 
-    fn body(&self, _: &Pretrained, _: &Cut, init: &mut Init) -> Result<(TwoConvs, usize)> {
+    fn body(&self, builder: &mut BodyBuilder<'_>) -> Result<(TwoConvs, usize)> {
+        let device = builder.init().device().clone();
         let conv = |inputs, outputs| {
             Conv2dConfig::new([inputs, outputs], [3, 3])
                 .with_stride([2, 2])
                 .with_padding(PaddingConfig2d::Valid)
-                .init(init.device())
+                .init(&device)
         };
         let body = TwoConvs {
             first: conv(3, 6),
@@ -90,4 +90,32 @@ fn a_module_of_burns_own_layers_freezes_trains_and_comes_back_from_a_checkpoint(
     let mut resnet = support::learner(data);
     let error = resnet.load("own").unwrap_err();
     assert_matches!(error, Error::Checkpoint { found, .. } if found.contains("two_convs"));
+}
+
+#[test]
+fn a_random_body_is_not_frozen_and_what_a_backbone_ignores_is_an_error() {
+    let digits = support::digits(4, 2);
+    let builder = || create_cnn(support::data(&digits.path, 4), Own).silent(true);
+    let random = builder().pretrained(false).build().unwrap();
+    let (trainable, all) = random.num_params();
+    assert_eq!(trainable, all);
+
+    // Asked for no weights at all, which is to ask for ImageNet's.
+    let error = builder().build().unwrap_err();
+    assert!(matches!(&error, Error::NotHosted { arch } if arch == "two_convs"));
+    assert!(error.to_string().contains(".pretrained(false)"), "{error}");
+    let error = builder().pretrained("weights.pth").build().unwrap_err();
+    assert!(
+        matches!(&error, Error::Ignored { arch, option: "pretrained", .. } if arch == "two_convs"),
+        "{error:?}"
+    );
+    let error = builder().pretrained(false).cut(-1).build().unwrap_err();
+    assert!(
+        matches!(&error, Error::Ignored { option: "cut", .. }),
+        "{error:?}"
+    );
+    assert!(
+        error.to_string().contains("two_convs ignores .cut(..)"),
+        "{error}"
+    );
 }

@@ -2,7 +2,7 @@
 
 pub(crate) use vision_data::{DatasetType, Device, ImageDataBunch, ReadConfig, Stats};
 pub(crate) use vision_learner::{
-    Callback, FitConfig, HeadConfig, Learner, LearningRate, LrFindConfig, Predictions, Pretrained,
-    accuracy, create_cnn, error_rate, slice,
+    Callback, FitConfig, HeadConfig, Learner, LearningRate, LrFindConfig, Predictions, accuracy,
+    create_cnn, error_rate, slice,
 };
-pub(crate) use vision_models::{Arch, Cut};
+pub(crate) use vision_models::Arch;

@@ -16,6 +16,7 @@ pub(super) static ALEXNET: ArchInfo = ArchInfo {
     std: IMAGENET_STD,
     weights: Some(WeightsInfo::imagenet(
         "https://download.pytorch.org/models/alexnet-owt-7be5be79.pth",
+        233.087,
     )),
     tolerances: Tolerances::gradients(5e-3),
     build: alexnet,

@@ -14,7 +14,7 @@ use crate::parity::Tolerances;
 const fn info(
     name: &'static str,
     features: usize,
-    url: &'static str,
+    weights: WeightsInfo,
     build: fn(usize, &mut Init) -> Sequential,
 ) -> ArchInfo {
     ArchInfo {
@@ -26,7 +26,7 @@ const fn info(
         min_size: 29,
         mean: IMAGENET_MEAN,
         std: IMAGENET_STD,
-        weights: Some(WeightsInfo::imagenet(url)),
+        weights: Some(weights),
         tolerances: Tolerances::gradients(7e-3),
         build,
     }
@@ -35,25 +35,37 @@ const fn info(
 pub(super) static DENSENET121: ArchInfo = info(
     "densenet121",
     1024,
-    "https://download.pytorch.org/models/densenet121-a639ec97.pth",
+    WeightsInfo::imagenet(
+        "https://download.pytorch.org/models/densenet121-a639ec97.pth",
+        30.845,
+    ),
     |classes, init| densenet(32, [6, 12, 24, 16], classes, init),
 );
 pub(super) static DENSENET169: ArchInfo = info(
     "densenet169",
     1664,
-    "https://download.pytorch.org/models/densenet169-b2777c0a.pth",
+    WeightsInfo::imagenet(
+        "https://download.pytorch.org/models/densenet169-b2777c0a.pth",
+        54.708,
+    ),
     |classes, init| densenet(32, [6, 12, 32, 32], classes, init),
 );
 pub(super) static DENSENET201: ArchInfo = info(
     "densenet201",
     1920,
-    "https://download.pytorch.org/models/densenet201-c1103571.pth",
+    WeightsInfo::imagenet(
+        "https://download.pytorch.org/models/densenet201-c1103571.pth",
+        77.373,
+    ),
     |classes, init| densenet(32, [6, 12, 48, 32], classes, init),
 );
 pub(super) static DENSENET161: ArchInfo = info(
     "densenet161",
     2208,
-    "https://download.pytorch.org/models/densenet161-8d451a50.pth",
+    WeightsInfo::imagenet(
+        "https://download.pytorch.org/models/densenet161-8d451a50.pth",
+        110.369,
+    ),
     |classes, init| densenet(48, [6, 12, 36, 24], classes, init),
 );
 

@@ -39,30 +39,26 @@ pub(crate) const IMAGENET_MEAN: [f32; 3] = [0.485, 0.456, 0.406];
 /// Standard deviation of ImageNet's channels.
 pub(crate) const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 
-/// Pretrained weights.
+/// Pretrained weights that somebody hosts.
 #[derive(Clone, Debug)]
 pub struct WeightsInfo {
-    /// URL of the file. The eight hexadecimal digits at the end of the file name are the start of
-    /// its SHA-256.
+    /// Where they are. The file's name ends in a hyphen and at least eight digits of its SHA-256.
     pub url: &'static str,
-    /// Number of classes that they were trained on.
+    /// Size of the file in MiB, to three decimals, as torchvision states it.
+    pub mib: f64,
+    /// Classes they were trained on.
     pub classes: usize,
 }
 
 impl WeightsInfo {
     /// Weights for the 1000 classes of ImageNet.
-    pub(crate) const fn imagenet(url: &'static str) -> Self {
-        Self { url, classes: 1000 }
+    pub(crate) const fn imagenet(url: &'static str, mib: f64) -> Self {
+        let classes = 1000;
+        Self { url, mib, classes }
     }
 
-    /// The last part of the URL, which is the file name in the cache.
-    pub fn file_name(&self) -> &'static str {
-        self.url.rsplit('/').next().unwrap_or(self.url)
-    }
-
-    /// The first hexadecimal digits of the file's SHA-256, from its name.
-    pub fn sha256_prefix(&self) -> &'static str {
-        let stem = self.file_name().trim_end_matches(".pth");
-        stem.rsplit('-').next().unwrap_or("")
+    /// The most bytes that the file can have, by its size as it is stated.
+    pub fn max_bytes(&self) -> u64 {
+        ((self.mib + 0.001) * f64::from(1 << 20)) as u64
     }
 }

@@ -19,6 +19,7 @@ pub(super) static MOBILENET_V2: ArchInfo = ArchInfo {
     std: IMAGENET_STD,
     weights: Some(WeightsInfo::imagenet(
         "https://download.pytorch.org/models/mobilenet_v2-b0353104.pth",
+        13.555,
     )),
     // If noise of float32 size is added after each convolution, PyTorch's float64 result differs by
     // 3.7e-2 in this one gradient, and by less than 1e-2 in all others (make_parity_reference.py

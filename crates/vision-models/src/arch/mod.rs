@@ -18,6 +18,7 @@ pub use info::{ArchInfo, WeightsInfo};
 macro_rules! registry {
     ($(#[$about:meta])* pub enum Arch { $($(#[$doc:meta])* $arch:ident => $entry:path,)+ }) => {
         $(#[$about])*
+        #[doc(alias = "models")]
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         #[non_exhaustive]
         pub enum Arch {

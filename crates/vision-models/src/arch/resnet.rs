@@ -13,7 +13,7 @@ use crate::parity::Tolerances;
 const fn info(
     name: &'static str,
     features: usize,
-    url: &'static str,
+    weights: WeightsInfo,
     tolerances: Tolerances,
     build: fn(usize, &mut Init) -> Sequential,
 ) -> ArchInfo {
@@ -26,7 +26,7 @@ const fn info(
         min_size: 1,
         mean: IMAGENET_MEAN,
         std: IMAGENET_STD,
-        weights: Some(WeightsInfo::imagenet(url)),
+        weights: Some(weights),
         tolerances,
         build,
     }
@@ -35,35 +35,50 @@ const fn info(
 pub(super) static RESNET18: ArchInfo = info(
     "resnet18",
     512,
-    "https://download.pytorch.org/models/resnet18-f37072fd.pth",
+    WeightsInfo::imagenet(
+        "https://download.pytorch.org/models/resnet18-f37072fd.pth",
+        44.661,
+    ),
     Tolerances::gradients(5e-4),
     |classes, init| resnet(Block::Basic, [2, 2, 2, 2], classes, init),
 );
 pub(super) static RESNET34: ArchInfo = info(
     "resnet34",
     512,
-    "https://download.pytorch.org/models/resnet34-b627a593.pth",
+    WeightsInfo::imagenet(
+        "https://download.pytorch.org/models/resnet34-b627a593.pth",
+        83.275,
+    ),
     Tolerances::gradients(5e-4),
     |classes, init| resnet(Block::Basic, [3, 4, 6, 3], classes, init),
 );
 pub(super) static RESNET50: ArchInfo = info(
     "resnet50",
     2048,
-    "https://download.pytorch.org/models/resnet50-0676ba61.pth",
+    WeightsInfo::imagenet(
+        "https://download.pytorch.org/models/resnet50-0676ba61.pth",
+        97.781,
+    ),
     Tolerances::gradients(3e-2),
     |classes, init| resnet(Block::Bottleneck, [3, 4, 6, 3], classes, init),
 );
 pub(super) static RESNET101: ArchInfo = info(
     "resnet101",
     2048,
-    "https://download.pytorch.org/models/resnet101-63fe2227.pth",
+    WeightsInfo::imagenet(
+        "https://download.pytorch.org/models/resnet101-63fe2227.pth",
+        170.511,
+    ),
     Tolerances::gradients(6e-2).with_loss(3e-4),
     |classes, init| resnet(Block::Bottleneck, [3, 4, 23, 3], classes, init),
 );
 pub(super) static RESNET152: ArchInfo = info(
     "resnet152",
     2048,
-    "https://download.pytorch.org/models/resnet152-394f9c45.pth",
+    WeightsInfo::imagenet(
+        "https://download.pytorch.org/models/resnet152-394f9c45.pth",
+        230.434,
+    ),
     Tolerances::gradients(1e-1).with_loss(3e-4),
     |classes, init| resnet(Block::Bottleneck, [3, 8, 36, 3], classes, init),
 );

@@ -14,7 +14,7 @@ use crate::parity::Tolerances;
 const fn info(
     name: &'static str,
     min_size: usize,
-    url: &'static str,
+    weights: WeightsInfo,
     build: fn(usize, &mut Init) -> Sequential,
 ) -> ArchInfo {
     ArchInfo {
@@ -26,7 +26,7 @@ const fn info(
         min_size,
         mean: IMAGENET_MEAN,
         std: IMAGENET_STD,
-        weights: Some(WeightsInfo::imagenet(url)),
+        weights: Some(weights),
         tolerances: Tolerances::gradients(2e-4),
         build,
     }
@@ -35,13 +35,19 @@ const fn info(
 pub(super) static SQUEEZENET1_0: ArchInfo = info(
     "squeezenet1_0",
     21,
-    "https://download.pytorch.org/models/squeezenet1_0-b66bff10.pth",
+    WeightsInfo::imagenet(
+        "https://download.pytorch.org/models/squeezenet1_0-b66bff10.pth",
+        4.778,
+    ),
     |classes, init| squeezenet(ConvConfig::new(3, 96, 7), [3, 7], classes, init),
 );
 pub(super) static SQUEEZENET1_1: ArchInfo = info(
     "squeezenet1_1",
     17,
-    "https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
+    WeightsInfo::imagenet(
+        "https://download.pytorch.org/models/squeezenet1_1-b8a52dc0.pth",
+        4.729,
+    ),
     |classes, init| squeezenet(ConvConfig::new(3, 64, 3), [2, 4], classes, init),
 );
 

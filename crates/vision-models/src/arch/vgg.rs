@@ -9,7 +9,7 @@ use crate::parity::Tolerances;
 
 const fn info(
     name: &'static str,
-    url: &'static str,
+    weights: WeightsInfo,
     build: fn(usize, &mut Init) -> Sequential,
 ) -> ArchInfo {
     ArchInfo {
@@ -23,7 +23,7 @@ const fn info(
         min_size: 32,
         mean: IMAGENET_MEAN,
         std: IMAGENET_STD,
-        weights: Some(WeightsInfo::imagenet(url)),
+        weights: Some(weights),
         tolerances: Tolerances::gradients(3e-2),
         build,
     }
@@ -31,22 +31,34 @@ const fn info(
 
 pub(super) static VGG11_BN: ArchInfo = info(
     "vgg11_bn",
-    "https://download.pytorch.org/models/vgg11_bn-6002323d.pth",
+    WeightsInfo::imagenet(
+        "https://download.pytorch.org/models/vgg11_bn-6002323d.pth",
+        506.881,
+    ),
     |classes, init| vgg([1, 1, 2, 2, 2], classes, init),
 );
 pub(super) static VGG13_BN: ArchInfo = info(
     "vgg13_bn",
-    "https://download.pytorch.org/models/vgg13_bn-abd245e5.pth",
+    WeightsInfo::imagenet(
+        "https://download.pytorch.org/models/vgg13_bn-abd245e5.pth",
+        507.59,
+    ),
     |classes, init| vgg([2, 2, 2, 2, 2], classes, init),
 );
 pub(super) static VGG16_BN: ArchInfo = info(
     "vgg16_bn",
-    "https://download.pytorch.org/models/vgg16_bn-6c64b313.pth",
+    WeightsInfo::imagenet(
+        "https://download.pytorch.org/models/vgg16_bn-6c64b313.pth",
+        527.866,
+    ),
     |classes, init| vgg([2, 2, 3, 3, 3], classes, init),
 );
 pub(super) static VGG19_BN: ArchInfo = info(
     "vgg19_bn",
-    "https://download.pytorch.org/models/vgg19_bn-c79401a0.pth",
+    WeightsInfo::imagenet(
+        "https://download.pytorch.org/models/vgg19_bn-c79401a0.pth",
+        548.143,
+    ),
     |classes, init| vgg([2, 2, 4, 4, 4], classes, init),
 );
 

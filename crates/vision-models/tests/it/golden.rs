@@ -339,15 +339,27 @@ fn every_weights_file_carries_the_beginning_of_its_hash_in_its_name() {
             assert!(XRESNETS.iter().any(|row| row.0 == *arch), "{arch}");
             continue;
         };
-        let prefix = weights.sha256_prefix();
+        let name = weights.url.rsplit('/').next().unwrap();
+        let digits = name.trim_end_matches(".pth").rsplit('-').next().unwrap();
         assert!(
-            prefix.len() == 8 && prefix.chars().all(|c| c.is_ascii_hexdigit()),
-            "{prefix}"
-        );
-        let name = weights.file_name();
-        assert!(
-            name.starts_with(arch.name()) && name.ends_with(&format!("-{prefix}.pth")),
+            digits.len() == 8 && digits.chars().all(|c| c.is_ascii_hexdigit()),
             "{name}"
+        );
+        assert!(
+            name.starts_with(arch.name()) && name.ends_with(".pth"),
+            "{name}"
+        );
+        // Four bytes a parameter, and a header: a size of another file would be far off.
+        let parameters: usize = {
+            let device = vision_models::test_device();
+            let model = arch.build(weights.classes, &mut Init::zeroed(&device));
+            state::entries(&model).iter().map(|e| e.len()).sum()
+        };
+        let mib = parameters as f64 * 4.0 / f64::from(1 << 20);
+        assert!(
+            (mib..1.02 * mib + 0.2).contains(&weights.mib),
+            "{arch}: {mib} MiB of parameters, {} stated",
+            weights.mib
         );
     }
 }

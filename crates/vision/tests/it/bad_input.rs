@@ -4,6 +4,7 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use vision::data::{BadImages, device};
 use vision::learner::Recorder;
 use vision::prelude::*;
 
@@ -196,17 +197,25 @@ fn a_weights_file_whose_pickle_calls_a_function_is_refused_and_nothing_runs() {
 }
 
 #[test]
-fn weights_that_are_not_in_the_cache_are_asked_for_by_the_command_that_fetches_them() {
+fn weights_that_cannot_be_had_are_an_error_with_url_file_and_ways_out() {
     let digits = support::digits(2, 2);
     let data = support::data(&digits.path, 4);
-    // ResNet-152: nobody has it by chance in the cache of a test machine.
-    match create_cnn(data, Arch::ResNet152).silent(true).build() {
-        Err(e) => says(
-            &e.to_string(),
-            &["cargo xtask fetch-weights resnet152", ".pretrained(false)"],
-        ),
-        Ok(_) => eprintln!("skipped: the weights of resnet152 are in the cache"),
-    }
+    let folder = digits.dir.path().join("weights");
+    let result = create_cnn(data, Arch::ResNet152)
+        .weights_dir(&folder)
+        .download(vision::fetch::Options::new().with_offline(true))
+        .silent(true)
+        .build();
+    says(
+        &error(result),
+        &[
+            "https://download.pytorch.org/models/resnet152-394f9c45.pth",
+            folder.join("resnet152-394f9c45.pth").to_str().unwrap(),
+            "VISION_MIRROR",
+            ".pretrained(false)",
+            ".pretrained(\"weights.pth\")",
+        ],
+    );
 }
 
 #[test]

@@ -5,6 +5,7 @@
 
 use std::path::Path;
 
+use vision::data::{Device, device};
 use vision::learner::Recorder;
 use vision::prelude::*;
 

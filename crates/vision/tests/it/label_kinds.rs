@@ -1,7 +1,8 @@
 //! Data with several classes an item, with numbers and with mixed pictures trains, predicts and is scored.
 
+use vision::data::files::image_files;
 use vision::data::{BatchTransform, ClassWeights, LabelError, Target, TargetKind, Targets};
-use vision::learner::Error;
+use vision::learner::{CrossEntropy, Error, accuracy_thresh, fbeta, mae, mse, r2_score, rmse};
 use vision::prelude::*;
 
 use crate::support;

@@ -1,5 +1,7 @@
 //! The page of `docs` and of fastai's `vision.learner`, cell by cell, on a small set.
 
+use vision::learner::{HeadConfig, Pretrained, create_body, create_head};
+use vision::models::Cut;
 use vision::prelude::*;
 
 use crate::support;

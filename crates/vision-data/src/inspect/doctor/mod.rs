@@ -68,6 +68,7 @@ use crate::transforms::size::ResizeMethod;
 use crate::transforms::transform::Transform;
 
 /// Examines data. Its settings have defaults that suit photographs.
+#[doc(alias("DatasetFormatter", "ImageCleaner"))]
 #[derive(Clone, Debug)]
 #[must_use = "nothing is read before `examine`"]
 pub struct Doctor {

@@ -9,7 +9,7 @@ use std::path::{Path, PathBuf};
 use crate::Result;
 
 /// Crates whose `src` does not keep to the rules yet.
-const LATER: &[&str] = &["vision-data"];
+const LATER: &[&str] = &[];
 
 /// The folder of the workspace.
 pub(crate) fn root() -> PathBuf {

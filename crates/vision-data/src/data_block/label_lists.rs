@@ -2,16 +2,16 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::data_block::image_list::{ImageList, no_images};
-use crate::data_block::{bad_label, check_count};
-use crate::databunch::builder::ImageDataBunchBuilder;
+use crate::data_block::image_list::ImageList;
 use crate::error::{Error, Result};
 use crate::files::disjoint::{apart_from, part_folder};
-use crate::files::index::{IndexConfig, PassedOver, SkippedFolder, index_outside};
+use crate::files::index::{IndexConfig, PassedOver, SkippedFolder, index_outside, no_images};
+use crate::labels::Label;
+use crate::labels::collector::{Collector, Rejected};
 use crate::labels::error::LabelError;
-use crate::labels::targets::{TargetKind, Targets};
-use crate::labels::{Collector, Dropped, Label, LabelOptions, Rejected};
-use crate::transforms::lists::Transforms;
+use crate::labels::kind::{Dropped, TargetKind};
+use crate::labels::options::LabelOptions;
+use crate::labels::targets::Targets;
 
 /// Files with their labels.
 #[derive(Clone, Debug)]
@@ -106,7 +106,7 @@ impl LabelLists {
     /// # Errors
     ///
     /// [`FilesError::MissingFolder`](crate::FilesError::MissingFolder), [`FilesError::NoImages`](crate::FilesError::NoImages), and those of
-    /// [`image_files`](crate::files::index::image_files).
+    /// [`image_files`](crate::files::image_files).
     pub fn add_test_folder(self, name: &str) -> Result<Self> {
         self.add_test_folder_with(name, &IndexConfig::default())
     }
@@ -182,15 +182,20 @@ impl LabelLists {
         self.test = Some(LabelledFiles { files, targets });
         Ok(self)
     }
+}
 
-    /// The options of the data, with transforms such as
-    /// [`get_transforms`](crate::get_transforms).
-    pub fn transform(self, transforms: impl Into<Transforms>) -> ImageDataBunchBuilder<Self> {
-        self.databunch().transforms(transforms)
-    }
+pub(crate) fn bad_label(path: &Path, expected: &'static str, found: &str) -> Error {
+    Error::Label(LabelError::BadLabel {
+        path: path.to_owned(),
+        expected,
+        found: found.to_owned(),
+    })
+}
 
-    /// The options of the data, without transforms.
-    pub fn databunch(self) -> ImageDataBunchBuilder<Self> {
-        ImageDataBunchBuilder::new(self)
+pub(crate) fn check_count(items: usize, labels: usize) -> Result<()> {
+    if items == labels {
+        Ok(())
+    } else {
+        Err(Error::Label(LabelError::Count { items, labels }))
     }
 }

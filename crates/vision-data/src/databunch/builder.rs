@@ -6,10 +6,11 @@ use std::thread;
 use burn::tensor::Device;
 use vision_base::OptionError;
 
-use crate::data_block::LabelledFiles;
+use crate::data_block::label_lists::LabelledFiles;
 use crate::databunch::ImageDataBunch;
 use crate::databunch::dataset::ImageDataset;
-use crate::databunch::sources::{FromFolder, Source, TestFolder};
+use crate::databunch::sources::folder::FromFolder;
+use crate::databunch::sources::source::{Source, TestFolder};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::files::disjoint::check_apart;

@@ -340,6 +340,22 @@ pub(crate) fn describe_folder(folder: &Path) -> String {
     }
 }
 
+/// A relative path is one under the root, unless it begins with the root itself.
+pub(crate) fn under(root: &Path, file: PathBuf) -> PathBuf {
+    match file.starts_with(root) {
+        true => file,
+        false => root.join(file),
+    }
+}
+
+pub(crate) fn no_images(folder: &Path, part: &'static str) -> Error {
+    Error::Files(FilesError::NoImages {
+        folder: folder.to_owned(),
+        part,
+        found: describe_folder(folder),
+    })
+}
+
 pub(crate) fn check_folder(path: &Path) -> Result<()> {
     let found = match fs::metadata(path) {
         Ok(metadata) if metadata.is_dir() => return Ok(()),

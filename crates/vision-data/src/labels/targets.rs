@@ -1,34 +1,11 @@
 //! What the items of a set are labelled with: a class, several classes, or numbers.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use serde::{Deserialize, Serialize};
 use vision_base::OptionError;
 
 use crate::error::{Error, Result};
 use crate::labels::error::LabelError;
-
-/// The kind of label that all items of a set have. It decides the loss and the metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TargetKind {
-    /// One class an item: the target of a batch is `[batch]`, positions of classes.
-    Category,
-    /// Any number of classes an item: the target is `[batch, classes]`, of zeros and ones.
-    MultiCategory,
-    /// Numbers: the target is `[batch, columns]`.
-    Float,
-}
-
-impl TargetKind {
-    /// A phrase for messages.
-    pub fn describe(self) -> &'static str {
-        match self {
-            Self::Category => "one class an item",
-            Self::MultiCategory => "several classes an item",
-            Self::Float => "numbers",
-        }
-    }
-}
+use crate::labels::kind::TargetKind;
 
 /// The labels of some items, in the order of the items.
 #[derive(Clone, Debug, PartialEq)]

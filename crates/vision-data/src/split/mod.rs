@@ -12,19 +12,20 @@ use std::sync::Arc;
 use vision_base::OptionError;
 use vision_base::message::shown;
 
-use crate::data_block::image_list::{ImageList, no_images, under};
 use crate::databunch::error::DataError;
 use crate::error::{Error, Result};
 use crate::files::disjoint::part_folder;
+use crate::files::index::{no_images, under};
 use crate::files::text;
 use crate::labels::names::{Names, Pattern, folder_name};
 use crate::split::error::SplitError;
-use crate::table::Column;
+use crate::table::column::Column;
+use crate::table::items::{ItemColumn, Rows};
 
 /// How items are split in training and validation.
 ///
-/// fastai's names for them are methods of [`ImageList`], such as
-/// [`split_by_rand_pct`](ImageList::split_by_rand_pct). Whatever is random is a function of the
+/// fastai's names for them are methods of [`ImageList`](crate::ImageList), such as
+/// [`split_by_rand_pct`](crate::ImageList::split_by_rand_pct). Whatever is random is a function of the
 /// seed and the order of the items.
 ///
 /// ```
@@ -182,6 +183,21 @@ impl<T> fmt::Debug for PathFn<T> {
     }
 }
 
+/// What is split.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Items<'a> {
+    pub(crate) root: &'a Path,
+    pub(crate) files: &'a [PathBuf],
+    /// The table that they come from.
+    pub(crate) rows: Option<&'a Rows>,
+}
+
+impl<'a> Items<'a> {
+    fn column(self, column: &Column) -> Result<ItemColumn<'a>> {
+        ItemColumn::of(self.rows, column)
+    }
+}
+
 /// The positions of both parts.
 #[derive(Clone, Debug)]
 pub(crate) struct Parts {
@@ -320,9 +336,9 @@ impl Split {
     }
 
     /// The positions of both parts. Neither is empty, unless no validation was asked for.
-    pub(crate) fn parts(&self, list: &ImageList) -> Result<Parts> {
+    pub(crate) fn parts(&self, list: Items<'_>) -> Result<Parts> {
         self.check()?;
-        let items = list.len();
+        let items = list.files.len();
         self.check_folds(items, "items")?;
         let parts = self.choose(list)?;
         let empty = |part| {
@@ -345,8 +361,8 @@ impl Split {
         Ok(parts)
     }
 
-    fn choose(&self, list: &ImageList) -> Result<Parts> {
-        let items = list.len();
+    fn choose(&self, list: Items<'_>) -> Result<Parts> {
+        let items = list.files.len();
         let others = |valid| Parts::others(items, valid);
         let fold = |number: usize, folds: Vec<usize>| {
             others((0..items).filter(|&i| folds[i] == number).collect())
@@ -392,11 +408,11 @@ impl Split {
             }
             Self::Files(names) => others(files::named(list, names, None)?),
             Self::FilesIn(file) => {
-                let file = under(list.path(), file.clone());
+                let file = under(list.root, file.clone());
                 others(files::named(list, &text::lines(&file)?, Some(&file))?)
             }
             Self::Func(function) => {
-                let valid = list.items().iter().enumerate();
+                let valid = list.files.iter().enumerate();
                 let valid = valid.filter(|(_, path)| function.call(path));
                 others(valid.map(|(position, _)| position).collect())
             }
@@ -442,16 +458,16 @@ impl Split {
 
 impl By {
     /// Of each item the number of its class or group.
-    fn keys(&self, list: &ImageList) -> Result<Vec<u32>> {
+    fn keys(&self, list: Items<'_>) -> Result<Vec<u32>> {
         let mut names = Names::default();
-        let items = list.items().iter();
+        let items = list.files.iter();
         match self {
             Self::Folder => items
                 .map(|path| Ok(names.number(folder_name(path.parent().unwrap_or(path))?)))
                 .collect(),
             Self::Column(column) => {
                 let column = list.column(column)?;
-                (0..list.len())
+                (0..list.files.len())
                     .map(|item| Ok(names.number(column.text(item)?)))
                     .collect()
             }
@@ -468,12 +484,12 @@ impl By {
     }
 }
 
-fn by_folders(list: &ImageList, train: &str, valid: &str) -> Result<Parts> {
-    let train_folder = part_folder(list.path(), train, "training")?;
-    let valid_folder = part_folder(list.path(), valid, "validation")?;
+fn by_folders(list: Items<'_>, train: &str, valid: &str) -> Result<Parts> {
+    let train_folder = part_folder(list.root, train, "training")?;
+    let valid_folder = part_folder(list.root, valid, "validation")?;
     let inside = |folder: &Path, part| {
         let positions: Vec<usize> = list
-            .items()
+            .files
             .iter()
             .enumerate()
             .filter(|(_, path)| path.starts_with(folder))
@@ -490,10 +506,10 @@ fn by_folders(list: &ImageList, train: &str, valid: &str) -> Result<Parts> {
     })
 }
 
-fn by_column(list: &ImageList, column: &Column) -> Result<Vec<usize>> {
+fn by_column(list: Items<'_>, column: &Column) -> Result<Vec<usize>> {
     let cells = list.column(column)?;
     let mut valid = Vec::new();
-    for item in 0..list.len() {
+    for item in 0..list.files.len() {
         let text = cells.text(item)?;
         let is = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
         if is(&["true", "1", "1.0", "valid", "validation"]) {

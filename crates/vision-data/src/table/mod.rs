@@ -1,62 +1,22 @@
 //! A table of text, such as a CSV file with names of files and their labels.
 
+pub(crate) mod column;
 pub(crate) mod csv;
 pub(crate) mod error;
+pub(crate) mod items;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use vision_base::message::{quoted, shown};
 
 use crate::error::{Error, Result};
+use crate::table::column::Column;
 use crate::table::error::TableError;
 
 pub(crate) const LINE_ENDS: [char; 2] = ['\n', '\r'];
 
 const ONE_LINE: &str = "a text on one line (a quote (\") is probably opened there by mistake, and closed in a \
                         later line)";
-
-/// A column of a table, by name or by position from 0.
-///
-/// ```
-/// use vision_data::Column;
-/// assert_eq!(Column::from("label"), Column::Name("label".to_owned()));
-/// assert_eq!(Column::from(1), Column::Position(1));
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Column {
-    /// The column with this name.
-    Name(String),
-    /// The column at this position, from 0.
-    Position(usize),
-}
-
-impl From<&str> for Column {
-    fn from(name: &str) -> Self {
-        Self::Name(name.to_owned())
-    }
-}
-
-impl From<String> for Column {
-    fn from(name: String) -> Self {
-        Self::Name(name)
-    }
-}
-
-impl From<usize> for Column {
-    fn from(position: usize) -> Self {
-        Self::Position(position)
-    }
-}
-
-impl fmt::Display for Column {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name(name) => write!(f, "{name:?}"),
-            Self::Position(position) => write!(f, "number {position}"),
-        }
-    }
-}
 
 /// Rows of text in named columns: what pandas' data frame is to fastai.
 ///

@@ -4,13 +4,14 @@ use std::path::{Path, PathBuf};
 
 use vision_base::OptionError;
 
-use crate::data_block::{LabelLists, LabelledFiles, check_enough};
+use crate::data_block::label_lists::{LabelLists, LabelledFiles};
 use crate::databunch::builder::ImageDataBunchBuilder;
-use crate::databunch::sources::{Source, TestFolder};
+use crate::databunch::sources::source::{Source, TestFolder};
 use crate::error::{Error, Result};
 use crate::files::index::{IndexConfig, PassedOver};
-use crate::labels::targets::{TargetKind, Targets};
-use crate::labels::{LabelOptions, check_classes};
+use crate::labels::kind::TargetKind;
+use crate::labels::options::{LabelOptions, check_classes, check_enough};
+use crate::labels::targets::Targets;
 
 /// Classes without files, for a learner that is only to predict.
 #[derive(Clone, Debug)]

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::data_block::LabelLists;
 use crate::data_block::image_list::ImageList;
+use crate::data_block::label_lists::LabelLists;
 use crate::databunch::builder::ImageDataBunchBuilder;
-use crate::databunch::sources::{Reading, Source, TestFolder, VALID_PCT};
+use crate::databunch::sources::source::{Reading, Source, TestFolder, Unlabelled, VALID_PCT};
 use crate::error::Result;
 use crate::files::index::IndexConfig;
 use crate::labels::Label;
@@ -15,7 +15,7 @@ use crate::split::{PathFn, Split};
 /// A list of files.
 #[derive(Clone, Debug)]
 pub struct FromFiles {
-    pub(super) reading: Reading,
+    reading: Reading,
     files: Vec<PathBuf>,
     check: bool,
     labels: Labels,
@@ -76,6 +76,12 @@ impl Source for FromFiles {
 
     fn root(&self) -> &Path {
         &self.reading.root
+    }
+}
+
+impl Unlabelled for FromFiles {
+    fn reading(&mut self) -> &mut Reading {
+        &mut self.reading
     }
 }
 

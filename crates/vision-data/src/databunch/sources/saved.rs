@@ -6,9 +6,9 @@ use std::path::{Component, Path, PathBuf};
 
 use vision_base::message::shown;
 
-use crate::data_block::LabelLists;
+use crate::data_block::label_lists::LabelLists;
 use crate::databunch::builder::ImageDataBunchBuilder;
-use crate::databunch::sources::{Source, TestFolder};
+use crate::databunch::sources::source::{Source, TestFolder};
 use crate::error::{Error, Result};
 use crate::files::disjoint::check_apart;
 use crate::files::error::FilesError;

@@ -8,16 +8,18 @@ use std::sync::Arc;
 
 use vision_base::message::{joined, shown};
 
-use crate::data_block::LabelLists;
-use crate::data_block::image_list::{FileColumn, ImageList};
+use crate::data_block::file_column::FileColumn;
+use crate::data_block::image_list::ImageList;
+use crate::data_block::label_lists::LabelLists;
 use crate::databunch::builder::ImageDataBunchBuilder;
-use crate::databunch::sources::{Reading, Source, TestFolder, Unlabelled, VALID_PCT};
+use crate::databunch::sources::source::{Reading, Source, TestFolder, Unlabelled, VALID_PCT};
 use crate::error::{Error, Result};
 use crate::files::index::{IndexConfig, check_folder, describe_folder};
 use crate::split::Split;
+use crate::table::Table;
+use crate::table::column::Column;
 use crate::table::csv::CsvOptions;
 use crate::table::error::TableError;
-use crate::table::{Column, Table};
 
 /// A source that is a table.
 pub trait OfTable: Unlabelled {
@@ -29,7 +31,7 @@ pub trait OfTable: Unlabelled {
 /// A CSV file.
 #[derive(Clone, Debug)]
 pub struct FromCsv {
-    pub(super) reading: Reading,
+    reading: Reading,
     columns: TableColumns,
     file: PathBuf,
     options: CsvOptions,
@@ -38,7 +40,7 @@ pub struct FromCsv {
 /// A table in memory.
 #[derive(Clone, Debug)]
 pub struct FromDf {
-    pub(super) reading: Reading,
+    reading: Reading,
     columns: TableColumns,
     table: Arc<Table>,
 }
@@ -116,6 +118,18 @@ impl Source for FromDf {
 
     fn root(&self) -> &Path {
         &self.reading.root
+    }
+}
+
+impl Unlabelled for FromCsv {
+    fn reading(&mut self) -> &mut Reading {
+        &mut self.reading
+    }
+}
+
+impl Unlabelled for FromDf {
+    fn reading(&mut self) -> &mut Reading {
+        &mut self.reading
     }
 }
 

@@ -13,9 +13,10 @@ use crate::image::header::{ColourMode, Facts};
 use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
 use crate::image::size::PixelSize;
+use crate::inspect::doctor::cases::Cases;
 use crate::inspect::doctor::finding::{Finding, FindingKind, FoundFile, Split};
 use crate::inspect::doctor::look::Look;
-use crate::inspect::doctor::{Cases, similar};
+use crate::inspect::doctor::similar;
 
 /// What was seen of one file; some hundred bytes.
 pub(super) struct Exam {

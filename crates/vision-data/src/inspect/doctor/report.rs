@@ -11,7 +11,6 @@ use vision_base::message::{printable, shown};
 use crate::error::Result;
 use crate::image::limits::Limits;
 use crate::inspect::doctor::finding::{Finding, FindingKind, Severity, Split, lossy};
-use crate::inspect::doctor::html;
 
 /// What was found, the worst first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -131,21 +130,6 @@ impl Report {
     /// [`Error::Io`](crate::Error::Io).
     pub fn save_json(&self, file: impl AsRef<Path>) -> Result<()> {
         Ok(atomic::write(file.as_ref(), self.to_json().as_bytes())?)
-    }
-
-    /// The report as one page of HTML without scripts or anything to load: thumbnails are in it.
-    /// The files are read again for them.
-    pub fn to_html(&self) -> String {
-        html::page(self)
-    }
-
-    /// Writes the report as HTML. The file is whole or absent.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`](crate::Error::Io).
-    pub fn save_html(&self, file: impl AsRef<Path>) -> Result<()> {
-        Ok(atomic::write(file.as_ref(), self.to_html().as_bytes())?)
     }
 
     /// A path as seen from the root.

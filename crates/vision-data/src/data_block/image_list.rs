@@ -11,7 +11,7 @@ use crate::error::{Error, Result};
 use crate::files::disjoint::{apart_from, check_folders_apart, part_folder};
 use crate::files::error::FilesError;
 use crate::files::index::{
-    IndexConfig, PassedOver, SkippedFolder, check_folder, index_outside, no_images, under,
+    IndexConfig, Skipped, SkippedFolder, check_folder, index_outside, no_images, under,
 };
 use crate::rng::{Purpose, Rng};
 use crate::table::Table;
@@ -39,10 +39,10 @@ use crate::table::items::Rows;
 /// ```
 #[derive(Clone, Debug)]
 pub struct ImageList {
-    path: PathBuf,
-    items: Vec<PathBuf>,
-    table: Option<Rows>,
-    passed: PassedOver,
+    pub(crate) path: PathBuf,
+    pub(crate) items: Vec<PathBuf>,
+    pub(crate) table: Option<Rows>,
+    pub(crate) skipped: Skipped,
 }
 
 impl ImageList {
@@ -72,9 +72,9 @@ impl ImageList {
         outside: &[PathBuf],
         config: &IndexConfig,
     ) -> Result<Self> {
-        let (files, passed) = index_outside(path, outside, config)?.apart();
+        let (files, skipped) = index_outside(path, outside, config)?;
         Ok(Self {
-            passed,
+            skipped,
             ..Self::of_files(path.to_owned(), files)?
         })
     }
@@ -94,7 +94,7 @@ impl ImageList {
             path: path.to_owned(),
             items: Vec::new(),
             table: None,
-            passed: PassedOver::default(),
+            skipped: Skipped::default(),
         };
         let train = part_folder(path, train, "training")?;
         let valid = part_folder(path, valid, "validation")?;
@@ -103,12 +103,12 @@ impl ImageList {
         {
             let others = [other.as_path()].into_iter().chain(test);
             let outside = apart_from(folder, others);
-            let (files, passed) = index_outside(folder, &outside, config)?.apart();
+            let (files, skipped) = index_outside(folder, &outside, config)?;
             if files.is_empty() {
                 return Err(no_images(folder, part));
             }
             list.items.extend(files);
-            list.passed.extend(passed);
+            list.skipped.extend(skipped);
         }
         Ok(list)
     }
@@ -177,7 +177,7 @@ impl ImageList {
             path,
             items,
             table: Some(Rows { table, rows }),
-            passed: PassedOver::default(),
+            skipped: Skipped::default(),
         })
     }
 
@@ -244,7 +244,7 @@ impl ImageList {
             path,
             items,
             table: None,
-            passed: PassedOver::default(),
+            skipped: Skipped::default(),
         })
     }
 
@@ -265,7 +265,7 @@ impl ImageList {
 
     /// The folders that could not be read and were passed over on request.
     pub fn skipped_folders(&self) -> &[SkippedFolder] {
-        &self.passed.folders
+        &self.skipped.folders
     }
 
     /// Whether a filter has left nothing.
@@ -334,19 +334,5 @@ impl ImageList {
             .iter()
             .filter_map(|&position| self.items.get(position));
         paths.map(PathBuf::as_path)
-    }
-
-    /// The table that the items come from.
-    pub(crate) fn rows(&self) -> Option<&Rows> {
-        self.table.as_ref()
-    }
-
-    pub(crate) fn take_rows(&mut self) -> Option<Rows> {
-        self.table.take()
-    }
-
-    /// Takes the list apart.
-    pub(crate) fn into_parts(self) -> (PathBuf, Vec<PathBuf>, PassedOver) {
-        (self.path, self.items, self.passed)
     }
 }

@@ -7,7 +7,8 @@ use vision_base::OptionError;
 use vision_base::message::{listed, shown};
 
 use crate::data_block::image_list::ImageList;
-use crate::data_block::label_lists::{LabelLists, LabelledFiles, bad_label, check_count};
+use crate::data_block::label_lists::{LabelLists, bad_label, check_count};
+use crate::data_block::labelled::{Labelled, LabelledFiles};
 use crate::error::{Error, Result};
 use crate::files::disjoint::check_apart;
 use crate::labels::Label;
@@ -51,7 +52,7 @@ impl ImageList {
         Items {
             root: self.path(),
             files: self.items(),
-            rows: self.rows(),
+            rows: self.table.as_ref(),
         }
     }
 
@@ -295,7 +296,7 @@ impl SplitList {
         columns: impl IntoIterator<Item = C>,
     ) -> Result<LabelLists> {
         let names: Vec<Column> = columns.into_iter().map(Into::into).collect();
-        let rows = self.list.take_rows();
+        let rows = self.list.table.take();
         let columns = names
             .iter()
             .map(|name| ItemColumn::of(rows.as_ref(), name))
@@ -420,7 +421,7 @@ impl SplitList {
         let train_targets = labels.targets(&train_kept, &positions, classes.len())?;
         let valid_targets = labels.targets(&valid_kept, &positions, classes.len())?;
         let order = [self.parts.train, self.parts.valid].concat();
-        let (path, mut files, passed) = self.list.into_parts();
+        let mut files = self.list.items;
         let mut take = |items: &[usize]| {
             let places = items.iter().filter_map(|&item| order.get(item));
             places
@@ -428,23 +429,25 @@ impl SplitList {
                 .collect()
         };
         Ok(LabelLists {
-            path,
-            kind,
-            c,
-            train: LabelledFiles {
-                files: take(&train_kept),
-                targets: train_targets,
+            labelled: Labelled {
+                path: self.list.path,
+                kind,
+                classes: classes.into(),
+                c,
+                dropped,
+                skipped: self.list.skipped,
+                train: LabelledFiles {
+                    files: take(&train_kept),
+                    targets: train_targets,
+                },
+                valid: LabelledFiles {
+                    files: take(&valid_kept),
+                    targets: valid_targets,
+                },
+                test: None,
             },
-            valid: LabelledFiles {
-                files: take(&valid_kept),
-                targets: valid_targets,
-            },
-            classes,
             options: self.options,
             folders: self.folders,
-            test: None,
-            dropped,
-            passed,
         })
     }
 

@@ -6,7 +6,6 @@ use std::thread;
 use burn::tensor::Device;
 use vision_base::OptionError;
 
-use crate::data_block::label_lists::LabelledFiles;
 use crate::databunch::ImageDataBunch;
 use crate::databunch::dataset::ImageDataset;
 use crate::databunch::sources::folder::FromFolder;
@@ -269,11 +268,12 @@ impl<S: Source> ImageDataBunchBuilder<S> {
             }
             (TestFolder::Default | TestFolder::None, _) => {}
         }
-        if let Some(test) = &lists.test {
-            check_apart(("training", &lists.train.files), ("test", &test.files))?;
+        let labelled = lists.labelled;
+        if let Some(test) = &labelled.test {
+            check_apart(("training", &labelled.train.files), ("test", &test.files))?;
         }
-        let classes: Arc<[String]> = lists.classes.into();
-        let train = &lists.train.targets;
+        let classes = Arc::clone(&labelled.classes);
+        let train = &labelled.train.targets;
         let class_weights = self.class_weights.resolve(&classes, train)?;
         let draw = match self.sampler {
             Sampler::Shuffled => None,
@@ -281,24 +281,15 @@ impl<S: Source> ImageDataBunchBuilder<S> {
         };
         let reader = Arc::new(Reader::new(self.reading, self.resizing.size));
         reader.check()?;
-        let dataset = |LabelledFiles { files, targets }| {
-            ImageDataset::new(files, targets, classes.clone(), reader.clone())
-        };
+        let dataset =
+            |files| ImageDataset::new(files, Arc::clone(&classes), Arc::clone(&reader));
         let pipeline = |list: &[_]| Pipeline::new(list, self.resizing).map(Arc::new);
         Ok(ImageDataBunch {
             train_pipeline: pipeline(&self.transforms.train)?,
             valid_pipeline: pipeline(&self.transforms.valid)?,
-            kind: lists.kind,
-            c: lists.c,
+            labelled: Arc::new(labelled.map(dataset)),
             class_weights: class_weights.map(Into::into),
             draw: draw.map(Arc::new),
-            dropped: lists.dropped.into(),
-            passed: Arc::new(lists.passed),
-            train: dataset(lists.train),
-            valid: dataset(lists.valid),
-            test: lists.test.map(dataset),
-            path: lists.path.into(),
-            classes,
             batch_size: self.batch_size,
             val_batch_size: self.val_batch_size.unwrap_or(self.batch_size),
             resizing: self.resizing,

@@ -4,6 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use crate::data_block::labelled::LabelledFiles;
 use crate::databunch::error::DataError;
 use crate::error::{Error, Result};
 use crate::image::Image;
@@ -43,8 +44,7 @@ impl DatasetType {
 pub struct ImageDataset(Arc<Inner>);
 
 struct Inner {
-    paths: Vec<PathBuf>,
-    labels: Targets,
+    files: LabelledFiles,
     classes: Arc<[String]>,
     /// Decoded images, kept where the reader has room for them.
     decoded: Vec<OnceLock<Arc<Image>>>,
@@ -60,17 +60,10 @@ impl Drop for Inner {
 }
 
 impl ImageDataset {
-    /// `labels` is as long as `paths`.
-    pub(crate) fn new(
-        paths: Vec<PathBuf>,
-        labels: Targets,
-        classes: Arc<[String]>,
-        reader: Arc<Reader>,
-    ) -> Self {
-        let decoded = paths.iter().map(|_| OnceLock::new()).collect();
+    pub(crate) fn new(files: LabelledFiles, classes: Arc<[String]>, reader: Arc<Reader>) -> Self {
+        let decoded = files.files.iter().map(|_| OnceLock::new()).collect();
         Self(Arc::new(Inner {
-            paths,
-            labels,
+            files,
             classes,
             decoded,
             reader,
@@ -94,12 +87,12 @@ impl ImageDataset {
 
     /// The number of images.
     pub fn len(&self) -> usize {
-        self.0.paths.len()
+        self.0.files.files.len()
     }
 
     /// Whether there is no image.
     pub fn is_empty(&self) -> bool {
-        self.0.paths.is_empty()
+        self.0.files.files.is_empty()
     }
 
     /// The decoded image of an item, before any transform.
@@ -114,7 +107,7 @@ impl ImageDataset {
     /// The position of an item's class in [`classes`](Self::classes); none if the images do not
     /// have one class each, or there is no such item.
     pub fn label(&self, index: usize) -> Option<usize> {
-        match &self.0.labels {
+        match &self.0.files.targets {
             Targets::Category(positions) => positions.get(index).map(|&label| label as usize),
             _ => None,
         }
@@ -122,14 +115,14 @@ impl ImageDataset {
 
     /// The labels of all items, of whatever kind.
     pub fn labels(&self) -> &Targets {
-        &self.0.labels
+        &self.0.files.targets
     }
 
     /// The label of an item in words: its class, its classes joined by `;`, or its numbers joined
     /// by `;`. None if the images have no labels, or there is no such item.
     pub fn label_text(&self, index: usize) -> Option<String> {
         let name = |position: usize| self.0.classes.get(position).cloned().unwrap_or_default();
-        self.0.labels.get(index).map(|label| match label {
+        self.0.files.targets.get(index).map(|label| match label {
             Target::Category(position) => name(position),
             Target::MultiCategory(positions) => {
                 let names: Vec<String> = positions.into_iter().map(name).collect();
@@ -149,7 +142,8 @@ impl ImageDataset {
     /// [`DataError::NoSuchItem`](crate::DataError::NoSuchItem).
     pub fn path(&self, index: usize) -> Result<&Path> {
         self.0
-            .paths
+            .files
+            .files
             .get(index)
             .map(PathBuf::as_path)
             .ok_or(Error::Data(DataError::NoSuchItem {
@@ -160,7 +154,7 @@ impl ImageDataset {
 
     /// The files, in order.
     pub fn paths(&self) -> &[PathBuf] {
-        &self.0.paths
+        &self.0.files.files
     }
 
     /// How the files are read.
@@ -197,7 +191,7 @@ impl fmt::Debug for ImageDataset {
         f.debug_struct("ImageDataset")
             .field("len", &self.len())
             .field("classes", &self.classes())
-            .field("first", &self.0.paths.first())
+            .field("first", &self.0.files.files.first())
             .finish_non_exhaustive()
     }
 }

@@ -15,10 +15,11 @@ use burn::tensor::{Device, Tensor};
 use vision_base::OptionError;
 use vision_base::message::shown;
 
+use crate::data_block::labelled::Labelled;
 use crate::databunch::dataset::{DatasetType, ImageDataset};
 use crate::databunch::error::DataError;
 use crate::error::{Error, Result};
-use crate::files::index::{PassedOver, SkippedFolder};
+use crate::files::index::SkippedFolder;
 use crate::image::Image;
 use crate::labels::class_weights::Draw;
 use crate::labels::kind::{Dropped, TargetKind};
@@ -55,18 +56,10 @@ use crate::transforms::size::{ResizeMethod, Size};
 /// ```
 #[derive(Clone)]
 pub struct ImageDataBunch {
-    pub(crate) path: Arc<Path>,
-    pub(crate) classes: Arc<[String]>,
-    pub(crate) kind: TargetKind,
-    pub(crate) c: usize,
+    pub(crate) labelled: Arc<Labelled<ImageDataset>>,
     pub(crate) class_weights: Option<Arc<[f32]>>,
     /// How items are drawn, if not each once.
     pub(crate) draw: Option<Arc<Draw>>,
-    pub(crate) dropped: Arc<[Dropped]>,
-    pub(crate) passed: Arc<PassedOver>,
-    pub(crate) train: ImageDataset,
-    pub(crate) valid: ImageDataset,
-    pub(crate) test: Option<ImageDataset>,
     pub(crate) train_pipeline: Arc<Pipeline>,
     pub(crate) valid_pipeline: Arc<Pipeline>,
     pub(crate) batch_size: usize,
@@ -84,23 +77,23 @@ pub struct ImageDataBunch {
 impl ImageDataBunch {
     /// The root folder.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.labelled.path
     }
 
     /// The names of the classes, in the order of the labels; none where labels are numbers.
     pub fn classes(&self) -> &[String] {
-        &self.classes
+        &self.labelled.classes
     }
 
     /// The number of outputs that a model for this data has: of classes, or of the numbers of an
     /// item.
     pub fn c(&self) -> usize {
-        self.c
+        self.labelled.c
     }
 
     /// The kind of label that the items have.
     pub fn kind(&self) -> TargetKind {
-        self.kind
+        self.labelled.kind
     }
 
     /// How much each class counts in the loss, if weights were asked for: with one class an item
@@ -112,19 +105,19 @@ impl ImageDataBunch {
 
     /// The labels that were left out on request, because they are not among the classes.
     pub fn dropped(&self) -> &[Dropped] {
-        &self.dropped
+        &self.labelled.dropped
     }
 
     /// The folders that could not be read and were passed over on request:
     /// [`ImageDataBunchBuilder::indexing`](crate::ImageDataBunchBuilder::indexing).
     pub fn skipped_folders(&self) -> &[SkippedFolder] {
-        &self.passed.folders
+        &self.labelled.skipped.folders
     }
 
     /// Pictures in the folders of the data that are in formats which are not read here, and so are not among
     /// the items: [`UNREAD_EXTENSIONS`](crate::files::UNREAD_EXTENSIONS).
     pub fn unread_files(&self) -> &[PathBuf] {
-        &self.passed.unread
+        &self.labelled.skipped.unread
     }
 
     /// The device that the batches are for.
@@ -187,17 +180,17 @@ impl ImageDataBunch {
 
     /// The training images.
     pub fn train_ds(&self) -> &ImageDataset {
-        &self.train
+        &self.labelled.train
     }
 
     /// The validation images.
     pub fn valid_ds(&self) -> &ImageDataset {
-        &self.valid
+        &self.labelled.valid
     }
 
     /// The test images, if there are any.
     pub fn test_ds(&self) -> Option<&ImageDataset> {
-        self.test.as_ref()
+        self.labelled.test.as_ref()
     }
 
     /// The images behind a [`DatasetType`].
@@ -207,12 +200,12 @@ impl ImageDataBunch {
     /// [`DataError::Empty`](crate::DataError::Empty) if there is no such image.
     pub fn dataset(&self, which: DatasetType) -> Result<&ImageDataset> {
         let dataset = match which {
-            DatasetType::Train | DatasetType::Fix => Some(&self.train),
-            DatasetType::Valid | DatasetType::Single => Some(&self.valid),
-            DatasetType::Test => self.test.as_ref(),
+            DatasetType::Train | DatasetType::Fix => Some(&self.labelled.train),
+            DatasetType::Valid | DatasetType::Single => Some(&self.labelled.valid),
+            DatasetType::Test => self.labelled.test.as_ref(),
         };
         let hint = || match which {
-            _ if self.train.is_empty() => {
+            _ if self.labelled.train.is_empty() => {
                 "it was made by `single_from_classes`, to predict and not to train"
             }
             DatasetType::Test => "name their folder with `.test(..)`",
@@ -330,7 +323,7 @@ impl ImageDataBunch {
     ///
     /// [`ImageError::Decode`](crate::ImageError::Decode) with its path.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Image> {
-        self.train.open(path.as_ref())
+        self.labelled.train.open(path.as_ref())
     }
 
     /// One image as the model expects it: made smaller if all are
@@ -341,8 +334,8 @@ impl ImageDataBunch {
     ///
     /// [`TransformError::Failed`](crate::TransformError::Failed) of a transform of your own.
     pub fn prepare(&self, image: &Image) -> Result<Tensor<4>> {
-        let image = match self.train.reading().short_side() {
-            Some(_) => &self.train.made_small(image.clone()),
+        let image = match self.labelled.train.reading().short_side() {
+            Some(_) => &self.labelled.train.made_small(image.clone()),
             None => image,
         };
         let draw = self.valid_pipeline.draw(self.seed, 0, 0);
@@ -376,8 +369,8 @@ impl ImageDataBunch {
     /// reduced for or images made smaller to ([`ReadConfig`](crate::ReadConfig)).
     pub fn with_size(mut self, size: impl Into<Size>) -> Result<Self> {
         let size = size.into();
-        self.train.reading().check(Some(size))?;
-        if !self.train.serves(size) {
+        self.labelled.train.reading().check(Some(size))?;
+        if !self.labelled.train.serves(size) {
             return Err(Error::Option(OptionError::new(
                 "size",
                 "no larger size than before, since `with_reduced_jpegs` reads JPEGs for \
@@ -463,19 +456,19 @@ impl fmt::Display for ImageDataBunch {
         write!(
             f,
             "{}: {}, {} training, {} validation and {} test images, batches of {}",
-            shown(self.path.as_ref()),
-            match self.kind {
-                TargetKind::Category => format!("{} classes", self.c),
-                TargetKind::MultiCategory => format!("{} classes, any number an image", self.c),
-                TargetKind::Float if self.c == 1 => "a number an image".to_owned(),
-                TargetKind::Float => format!("{} numbers an image", self.c),
+            shown(&self.labelled.path),
+            match self.labelled.kind {
+                TargetKind::Category => format!("{} classes", self.labelled.c),
+                TargetKind::MultiCategory => format!("{} classes, any number an image", self.labelled.c),
+                TargetKind::Float if self.labelled.c == 1 => "a number an image".to_owned(),
+                TargetKind::Float => format!("{} numbers an image", self.labelled.c),
             },
-            self.train.len(),
-            self.valid.len(),
-            self.test.as_ref().map_or(0, ImageDataset::len),
+            self.labelled.train.len(),
+            self.labelled.valid.len(),
+            self.labelled.test.as_ref().map_or(0, ImageDataset::len),
             self.batch_size
         )?;
-        match self.passed.unread.as_slice() {
+        match self.labelled.skipped.unread.as_slice() {
             [] => Ok(()),
             [first, others @ ..] => write!(
                 f,
@@ -490,11 +483,11 @@ impl fmt::Display for ImageDataBunch {
 impl fmt::Debug for ImageDataBunch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ImageDataBunch")
-            .field("path", &self.path)
-            .field("classes", &self.classes)
-            .field("train", &self.train.len())
-            .field("valid", &self.valid.len())
-            .field("test", &self.test.as_ref().map(ImageDataset::len))
+            .field("path", &self.labelled.path)
+            .field("classes", &self.labelled.classes)
+            .field("train", &self.labelled.train.len())
+            .field("valid", &self.labelled.valid.len())
+            .field("test", &self.labelled.test.as_ref().map(ImageDataset::len))
             .field("batch_size", &self.batch_size)
             .field("size", &self.resizing.size)
             .field("stats", &self.stats)

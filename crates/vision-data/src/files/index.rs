@@ -63,27 +63,16 @@ pub struct Index {
     pub unread: Vec<PathBuf>,
 }
 
-impl Index {
-    /// The files, and what was passed over.
-    pub(crate) fn apart(self) -> (Vec<PathBuf>, PassedOver) {
-        let passed = PassedOver {
-            folders: self.skipped,
-            unread: self.unread,
-        };
-        (self.files, passed)
-    }
-}
-
 /// What is in folders and not among the files.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct PassedOver {
+pub(crate) struct Skipped {
     /// Could not be read.
     pub(crate) folders: Vec<SkippedFolder>,
-    /// Pictures in other formats.
+    /// Images in other formats.
     pub(crate) unread: Vec<PathBuf>,
 }
 
-impl PassedOver {
+impl Skipped {
     pub(crate) fn extend(&mut self, more: Self) {
         self.folders.extend(more.folders);
         self.unread.extend(more.unread);
@@ -141,7 +130,12 @@ pub fn image_files(folder: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
 /// # Ok::<(), vision_data::Error>(())
 /// ```
 pub fn index(folder: impl AsRef<Path>, config: &IndexConfig) -> Result<Index> {
-    index_outside::<&Path>(folder.as_ref(), &[], config)
+    let (files, skipped) = index_outside::<&Path>(folder.as_ref(), &[], config)?;
+    Ok(Index {
+        files,
+        skipped: skipped.folders,
+        unread: skipped.unread,
+    })
 }
 
 /// Whether the extension is that of an image.
@@ -179,9 +173,10 @@ pub(crate) fn index_outside<P: AsRef<Path>>(
     folder: &Path,
     outside: &[P],
     config: &IndexConfig,
-) -> Result<Index> {
+) -> Result<(Vec<PathBuf>, Skipped)> {
     check_folder(folder)?;
-    let mut index = Index::default();
+    let mut files = Vec::new();
+    let mut skipped = Skipped::default();
     let mut seen = Folders::default();
     let tracker = Tracker::new(&config.progress);
     let mut finished = 0.0;
@@ -203,12 +198,12 @@ pub(crate) fn index_outside<P: AsRef<Path>>(
         let path = joined(&listing.folder, &entry.name);
         match entry.kind {
             Kind::Image => {
-                index.files.push(path);
+                files.push(path);
                 tracker.add(1, |_| finished);
                 continue;
             }
             Kind::Unread => {
-                index.unread.push(path);
+                skipped.unread.push(path);
                 continue;
             }
             Kind::Folder => {}
@@ -221,7 +216,7 @@ pub(crate) fn index_outside<P: AsRef<Path>>(
                 if config.unreadable == UnreadableFolders::Skip =>
             {
                 finished += share;
-                index.skipped.push(SkippedFolder {
+                skipped.folders.push(SkippedFolder {
                     path,
                     reason: source.to_string(),
                 });
@@ -230,7 +225,7 @@ pub(crate) fn index_outside<P: AsRef<Path>>(
         }
     }
     tracker.finish();
-    Ok(index)
+    Ok((files, skipped))
 }
 
 /// What is left to do of a folder.

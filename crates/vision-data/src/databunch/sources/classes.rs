@@ -4,11 +4,12 @@ use std::path::{Path, PathBuf};
 
 use vision_base::OptionError;
 
-use crate::data_block::label_lists::{LabelLists, LabelledFiles};
+use crate::data_block::label_lists::LabelLists;
+use crate::data_block::labelled::{Labelled, LabelledFiles};
 use crate::databunch::builder::ImageDataBunchBuilder;
 use crate::databunch::sources::source::{Source, TestFolder};
 use crate::error::{Error, Result};
-use crate::files::index::{IndexConfig, PassedOver};
+use crate::files::index::{IndexConfig, Skipped};
 use crate::labels::kind::TargetKind;
 use crate::labels::options::{LabelOptions, check_classes, check_enough};
 use crate::labels::targets::Targets;
@@ -50,17 +51,19 @@ impl Source for FromClasses {
             targets: Targets::Empty(0),
         };
         Ok(LabelLists {
-            path: self.root,
-            kind: self.kind,
-            c: self.classes.len(),
-            classes: self.classes,
-            train: nothing(),
-            valid: nothing(),
-            test: None,
+            labelled: Labelled {
+                path: self.root,
+                kind: self.kind,
+                c: self.classes.len(),
+                classes: self.classes.into(),
+                dropped: Vec::new(),
+                skipped: Skipped::default(),
+                train: nothing(),
+                valid: nothing(),
+                test: None,
+            },
             options: LabelOptions::default(),
             folders: Vec::new(),
-            dropped: Vec::new(),
-            passed: PassedOver::default(),
         })
     }
 

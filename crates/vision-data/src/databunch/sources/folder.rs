@@ -87,7 +87,7 @@ impl Source for FromFolder {
             .split(&split)?
             .label_with(options)
             .label_from_folder()?;
-        lists.dropped.extend(left_out);
+        lists.labelled.dropped.extend(left_out);
         Ok(lists)
     }
 

@@ -36,7 +36,8 @@ impl FromSaved {
 impl Source for FromSaved {
     fn read(self, _: &TestFolder, _: u64, _: &IndexConfig) -> Result<LabelLists> {
         let Self { lists, file, check } = self;
-        let (train, valid) = (&lists.train.files, &lists.valid.files);
+        let labelled = &lists.labelled;
+        let (train, valid) = (&labelled.train.files, &labelled.valid.files);
         check_apart(
             (
                 "training",
@@ -55,7 +56,11 @@ impl Source for FromSaved {
                     .iter(),
             ),
         )?;
-        let parts = [Some(&lists.train), Some(&lists.valid), lists.test.as_ref()];
+        let parts = [
+            Some(&labelled.train),
+            Some(&labelled.valid),
+            labelled.test.as_ref(),
+        ];
         let files = parts.into_iter().flatten().flat_map(|part| &part.files);
         let mut missing = files.filter(|file| check && !file.is_file());
         let error = missing.next().map(|first| {
@@ -69,7 +74,7 @@ impl Source for FromSaved {
     }
 
     fn root(&self) -> &Path {
-        &self.lists.path
+        &self.lists.labelled.path
     }
 }
 

@@ -90,6 +90,6 @@ impl Source for LabelLists {
     }
 
     fn root(&self) -> &Path {
-        &self.path
+        &self.labelled.path
     }
 }

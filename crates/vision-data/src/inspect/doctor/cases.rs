@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::databunch::ImageDataBunch;
 use crate::databunch::dataset::ImageDataset;
-use crate::files::index::PassedOver;
+use crate::files::index::Skipped;
 use crate::inspect::doctor::finding::{FoundFile, Split};
 use crate::inspect::doctor::report::ClassCount;
 use crate::labels::targets::Target;
@@ -30,8 +30,8 @@ pub(super) struct Cases {
     /// The classes in the order of the data, with their items in each part; empty where labels are
     /// not classes.
     pub(super) classes: Vec<ClassCount>,
-    /// What is in the folders beside.
-    pub(super) passed: PassedOver,
+    /// What else is in the folders.
+    pub(super) skipped: Skipped,
     /// The parts whose images go into batches in the sizes that they have.
     pub(super) unsized_parts: Vec<Split>,
 }
@@ -45,7 +45,7 @@ impl Cases {
                 .iter()
                 .map(|name| ClassCount::named(name))
                 .collect(),
-            passed: PassedOver::clone(&data.passed),
+            skipped: data.labelled.skipped.clone(),
             unsized_parts: unsized_parts(data),
             ..Cases::default()
         };
@@ -88,9 +88,9 @@ impl Cases {
         }
     }
 
-    pub(super) fn in_folder(root: &Path, files: Vec<PathBuf>, passed: PassedOver) -> Self {
+    pub(super) fn in_folder(root: &Path, files: Vec<PathBuf>, skipped: Skipped) -> Self {
         let mut cases = Self {
-            passed,
+            skipped,
             ..Self::default()
         };
         let mut known = HashMap::new();

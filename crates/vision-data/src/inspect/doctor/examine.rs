@@ -77,20 +77,20 @@ pub(super) fn findings(cases: &Cases, exams: &[Exam], huge: u64) -> Vec<Finding>
     let parts = cases.unsized_parts.iter();
     let differ = parts.filter_map(|split| sizes_differ(*split, cases, exams));
     let mut findings: Vec<Finding> = differ.collect();
-    let passed = |path: &Path| FoundFile {
+    let skipped = |path: &Path| FoundFile {
         path: path.to_owned(),
         split: None,
         label: None,
         likeness: None,
         quarantine: false,
     };
-    findings.extend(cases.passed.folders.iter().map(|folder| {
-        let files = vec![passed(&folder.path)];
+    findings.extend(cases.skipped.folders.iter().map(|folder| {
+        let files = vec![skipped(&folder.path)];
         Finding::new(FindingKind::UnreadableFolder, folder.reason.clone(), files)
     }));
-    findings.extend(cases.passed.unread.iter().map(|path| {
+    findings.extend(cases.skipped.unread.iter().map(|path| {
         let message = "it is not among the images".to_owned();
-        Finding::new(FindingKind::UnreadFormat, message, vec![passed(path)])
+        Finding::new(FindingKind::UnreadFormat, message, vec![skipped(path)])
     }));
     for (item, exam) in exams.iter().enumerate() {
         let mut file = cases.file(item);

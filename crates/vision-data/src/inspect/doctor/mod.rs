@@ -55,7 +55,7 @@ use vision_base::{OptionError, workers};
 
 use crate::databunch::ImageDataBunch;
 use crate::error::{Error, Result};
-use crate::files::index::{IndexConfig, UnreadableFolders, index};
+use crate::files::index::{IndexConfig, UnreadableFolders, index_outside};
 use crate::image::limits::Limits;
 use crate::inspect::doctor::cases::Cases;
 use crate::inspect::doctor::examine::examine;
@@ -157,8 +157,8 @@ impl Doctor {
         self.check()?;
         let root = folder.as_ref();
         let config = IndexConfig::new().with_unreadable(UnreadableFolders::Skip);
-        let (files, passed) = index(root, &config)?.apart();
-        let cases = Cases::in_folder(root, files, passed);
+        let (files, skipped) = index_outside::<&Path>(root, &[], &config)?;
+        let cases = Cases::in_folder(root, files, skipped);
         Ok(self.report(root, &Limits::default(), &cases))
     }
 

@@ -22,6 +22,7 @@ pub struct ClassificationInterpretation {
     predictions: Predictions,
     /// The right class of each item.
     actual: Vec<usize>,
+    matrix: ConfusionMatrix,
     images: ImageSource,
 }
 
@@ -87,10 +88,15 @@ impl ClassificationInterpretation {
                 classes: c,
             });
         }
+        let mut matrix = ConfusionMatrix::new(&classes);
+        for (row, target) in actual.iter().enumerate() {
+            matrix.add(*target, predictions.predicted(row))?;
+        }
         Ok(Self {
             classes,
             predictions,
             actual,
+            matrix,
             images: Arc::new(images),
         })
     }
@@ -107,7 +113,7 @@ impl ClassificationInterpretation {
 
     /// The part of the items whose most probable class is the actual one; NaN if there are none.
     pub fn accuracy(&self) -> f64 {
-        self.confusion_matrix().accuracy()
+        self.matrix.accuracy()
     }
 
     /// The `k` largest losses in descending order, and the positions of their items in the data set.
@@ -152,29 +158,15 @@ impl ClassificationInterpretation {
         rows.into_iter().filter_map(pair).unzip()
     }
 
-    /// Counts of actual (rows) against predicted classes (columns), in one pass over the items.
-    pub fn confusion_matrix(&self) -> ConfusionMatrix {
-        let mut matrix = ConfusionMatrix::new(&self.classes);
-        for (row, target) in self.actual.iter().enumerate() {
-            // Cannot fail: targets were checked at the start, and a row has one column for each class.
-            let _ = matrix.add(*target, self.predictions.predicted(row));
-        }
-        matrix
-    }
-
-    /// [`confusion_matrix`](Self::confusion_matrix), spelled as in fastai, where `slice_size` limits the
-    /// memory of one step. There is nothing to limit here: the result is the same for every value.
-    pub fn confusion_matrix_sliced(
-        &self,
-        _slice_size: impl Into<Option<usize>>,
-    ) -> ConfusionMatrix {
-        self.confusion_matrix()
+    /// Counts of actual (rows) against predicted classes (columns).
+    pub fn confusion_matrix(&self) -> &ConfusionMatrix {
+        &self.matrix
     }
 
     /// Pairs of classes that were confused at least `min_val` times: (actual, predicted, count), the most
     /// frequent first. See [`ConfusionMatrix::most_confused`].
     pub fn most_confused(&self, min_val: usize) -> Vec<(String, String, usize)> {
-        self.confusion_matrix().most_confused(min_val)
+        self.matrix.most_confused(min_val)
     }
 
     /// A square of the `k` pictures with the largest losses, each with prediction, actual class, loss and
@@ -241,7 +233,7 @@ impl ClassificationInterpretation {
     ///
     /// As [`plot_confusion_matrix`](Self::plot_confusion_matrix), or a setting that makes no sense.
     pub fn plot_confusion_matrix_with(&self, config: &ConfusionPlotConfig) -> Result<Figure> {
-        self.confusion_matrix().plot(config)
+        self.matrix.plot(config)
     }
 }
 

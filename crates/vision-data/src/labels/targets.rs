@@ -222,6 +222,52 @@ impl Targets {
         }
     }
 
+    /// Adds the labels of more items, which are of the same kind: those of the next batch.
+    ///
+    /// ```
+    /// use vision_data::Targets;
+    /// let mut all = Targets::Empty(0);
+    /// all.extend(&Targets::Category(vec![1, 0]))?;
+    /// all.extend(&Targets::Category(vec![2]))?;
+    /// assert_eq!(all, Targets::Category(vec![1, 0, 2]));
+    /// # Ok::<(), vision_data::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`LabelError::WrongKind`](crate::LabelError::WrongKind) if the labels are of another kind, or of other
+    /// classes or columns.
+    pub fn extend(&mut self, more: &Self) -> Result<()> {
+        match (&mut *self, more) {
+            (Self::Empty(0), more) => self.clone_from(more),
+            (_, Self::Empty(0)) => {}
+            (Self::Empty(items), Self::Empty(more)) => *items += more,
+            (Self::Category(positions), Self::Category(more)) => positions.extend(more),
+            (Self::MultiCategory(labels), Self::MultiCategory(more))
+                if labels.classes == more.classes =>
+            {
+                let before = labels.positions.len() as u32;
+                labels.positions.extend(&more.positions);
+                labels.ends.extend(more.ends.iter().map(|end| before + end));
+            }
+            (
+                Self::Float { columns, values },
+                Self::Float {
+                    columns: more_columns,
+                    values: more,
+                },
+            ) if columns == more_columns => values.extend(more),
+            _ => {
+                let kind = |targets: &Self| targets.kind().unwrap_or(TargetKind::Category);
+                return Err(Error::Label(LabelError::WrongKind {
+                    expected: kind(self),
+                    found: kind(more),
+                }));
+            }
+        }
+        Ok(())
+    }
+
     /// Of each item the position of its class, and 0 where there are no labels.
     ///
     /// # Errors

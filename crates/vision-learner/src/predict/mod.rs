@@ -73,9 +73,8 @@ impl Learner {
             all.probabilities
                 .extend(values(self.settings.loss.activation(logits)));
             all.indices.extend(batch.indices());
-            Ok(())
+            Ok(all.targets.extend(batch.labels())?)
         })?;
-        all.targets = self.data().dataset(part)?.labels().select(&all.indices);
         Ok(all)
     }
 

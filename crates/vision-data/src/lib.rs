@@ -51,6 +51,7 @@
 //! | `split` | which items are for validation | [`Split`], [`By`] |
 //! | `data_block` | fastai's data block: from files to labelled, split items | [`ImageList`], [`SplitList`], [`LabelLists`] |
 //! | `databunch` | everything together, its options, saving and loading | [`ImageDataBunch`], [`ImageDataBunchBuilder`], [`sources`] |
+//! | `image_source` | images that are not files | [`ImageSource`], [`MemoryImages`], [`ArchiveImages`] |
 //! | `image` | decoding under limits, what is kept of it | [`Image`], [`ReadConfig`], [`Limits`] |
 //! | `transforms` | sizes, augmentation, as data | [`Transform`], [`get_transforms`], [`presets`], [`Resizing`], [`BatchTransform`] |
 //! | `pipeline` | one draw of the transforms, applied | [`Pipeline`], [`Draw`] |
@@ -66,6 +67,7 @@ pub mod device;
 mod error;
 pub mod files;
 mod image;
+mod image_source;
 pub mod inspect;
 mod labels;
 mod loader;
@@ -95,6 +97,11 @@ pub use crate::image::limits::Limits;
 pub use crate::image::problem::ImageProblem;
 pub use crate::image::reader::ReadConfig;
 pub use crate::image::size::PixelSize;
+pub use crate::image_source::archive::ArchiveImages;
+#[cfg(feature = "burn-dataset")]
+pub use crate::image_source::burn::{BurnImages, ImageItem};
+pub use crate::image_source::memory::MemoryImages;
+pub use crate::image_source::{ImageContent, ImageSource};
 pub use crate::labels::Label;
 pub use crate::labels::class_weights::{ClassWeights, Sampler};
 pub use crate::labels::error::LabelError;

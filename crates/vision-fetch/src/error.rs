@@ -182,15 +182,17 @@ pub enum Error {
         /// How long was waited.
         waited: Duration,
     },
-    /// The file is no gzip-compressed tar.
+    /// The file is not an archive of the kind that is expected.
     #[error(
-        "{} is not a .tgz archive: expected a gzip header, found {found}; it may be an error page \
-         saved under that name",
+        "{} is not a {expected} archive: its first bytes do not say so, found {found}; it may be an error \
+         page saved under that name",
         shown(archive)
     )]
     NotAnArchive {
         /// The file.
         archive: PathBuf,
+        /// `.tgz`, or `.tgz or .zip`.
+        expected: &'static str,
         /// How it begins.
         found: String,
     },

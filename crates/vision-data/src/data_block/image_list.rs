@@ -13,6 +13,8 @@ use crate::files::error::FilesError;
 use crate::files::index::{
     IndexConfig, Skipped, SkippedFolder, check_folder, index_outside, no_images, under,
 };
+use crate::image_source::ImageSource;
+use crate::image_source::chosen::Chosen;
 use crate::rng::{Purpose, Rng};
 use crate::table::Table;
 use crate::table::column::Column;
@@ -42,6 +44,8 @@ pub struct ImageList {
     pub(crate) path: PathBuf,
     pub(crate) items: Vec<PathBuf>,
     pub(crate) table: Option<Rows>,
+    /// Where the images are, if they are not files; then the items are their names there.
+    pub(crate) source: Option<Chosen>,
     pub(crate) skipped: Skipped,
 }
 
@@ -94,6 +98,7 @@ impl ImageList {
             path: path.to_owned(),
             items: Vec::new(),
             table: None,
+            source: None,
             skipped: Skipped::default(),
         };
         let train = part_folder(path, train, "training")?;
@@ -177,6 +182,7 @@ impl ImageList {
             path,
             items,
             table: Some(Rows { table, rows }),
+            source: None,
             skipped: Skipped::default(),
         })
     }
@@ -244,8 +250,39 @@ impl ImageList {
             path,
             items,
             table: None,
+            source: None,
             skipped: Skipped::default(),
         })
+    }
+
+    /// The images of a source that are not files, in its order; see [`ImageSource`].
+    ///
+    /// `path` is a folder for what the data and a learner save. The items are the names that the source gives,
+    /// as if they were paths under a root.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`] if there is no image, or two have one name.
+    pub fn from_source(
+        path: impl Into<PathBuf>,
+        source: impl ImageSource + 'static,
+    ) -> Result<Self> {
+        let (source, items) = Chosen::all(Arc::new(source))?;
+        Ok(Self {
+            path: path.into(),
+            items,
+            table: None,
+            source: Some(source),
+            skipped: Skipped::default(),
+        })
+    }
+
+    /// What the names of the items begin with: the root folder, or nothing where they are no files.
+    pub(crate) fn names_root(&self) -> &Path {
+        match self.source {
+            Some(_) => Path::new(""),
+            None => &self.path,
+        }
     }
 
     /// The root folder.
@@ -281,7 +318,7 @@ impl ImageList {
     /// Only the files whose first folder under the root is in `include`, if anything is, and not
     /// in `exclude`. Names are compared as a whole.
     pub fn filter_by_folder(self, include: &[&str], exclude: &[&str]) -> Self {
-        let root = self.path.clone();
+        let root = self.names_root().to_owned();
         self.filter(|_, path| {
             let inner = path.strip_prefix(&root).unwrap_or(path);
             let first = inner.components().next();
@@ -321,6 +358,9 @@ impl ImageList {
             .collect();
         let mut flags = kept.iter();
         self.items.retain(|_| flags.next() == Some(&true));
+        if let Some(source) = &mut self.source {
+            source.retain(&kept);
+        }
         if let Some(table) = &mut self.table {
             let mut flags = kept.iter();
             table.rows.retain(|_| flags.next() == Some(&true));

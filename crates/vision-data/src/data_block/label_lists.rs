@@ -64,12 +64,21 @@ impl LabelLists {
     /// Adds test files without labels, from a folder, a list or a table.
     pub fn add_test(mut self, list: ImageList) -> Self {
         self.labelled.skipped.extend(list.skipped);
-        self.with_test(list.items)
+        self.labelled.test = Some(LabelledFiles {
+            targets: Targets::Empty(list.items.len()),
+            files: list.items,
+            source: list.source,
+        });
+        self
     }
 
     pub(crate) fn with_test(mut self, files: Vec<PathBuf>) -> Self {
         let targets = Targets::Empty(files.len());
-        self.labelled.test = Some(LabelledFiles { files, targets });
+        self.labelled.test = Some(LabelledFiles {
+            files,
+            source: None,
+            targets,
+        });
         self
     }
 
@@ -153,6 +162,7 @@ impl LabelLists {
         self.labelled.skipped.extend(list.skipped);
         self.labelled.test = Some(LabelledFiles {
             files: list.items,
+            source: list.source,
             targets,
         });
         Ok(self)

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 use std::sync::Arc;
 
 use crate::files::index::Skipped;
+use crate::image_source::chosen::Chosen;
 use crate::labels::kind::{Dropped, TargetKind};
 use crate::labels::targets::Targets;
 
@@ -44,11 +45,13 @@ impl<P> Labelled<P> {
 #[derive(Clone, Debug)]
 pub struct LabelledFiles {
     pub(crate) files: Vec<PathBuf>,
+    /// Where the images are, if they are not files.
+    pub(crate) source: Option<Chosen>,
     pub(crate) targets: Targets,
 }
 
 impl LabelledFiles {
-    /// The files, in order.
+    /// The files, in order; the names of images that are not files.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
     }

@@ -1,6 +1,7 @@
 //! The second step of the data block: files for training, and files for validation.
 
 use std::collections::HashSet;
+use std::mem;
 use std::path::{Path, PathBuf};
 
 use vision_base::OptionError;
@@ -35,13 +36,17 @@ impl ImageList {
     /// one file would be for training and for validation.
     pub fn split(self, split: &Split) -> Result<SplitList> {
         let parts = split.parts(self.items_to_split())?;
-        check_apart(
-            ("training", self.paths_at(&parts.train)),
-            ("validation", self.paths_at(&parts.valid)),
-        )?;
+        // Names of a source are no files, and each is there once.
+        if self.source.is_none() {
+            check_apart(
+                ("training", self.paths_at(&parts.train)),
+                ("validation", self.paths_at(&parts.valid)),
+            )?;
+        }
+        let root = self.names_root();
         let folders = match split {
             Split::Folders { train, valid } => {
-                vec![self.path().join(train), self.path().join(valid)]
+                vec![root.join(train), root.join(valid)]
             }
             _ => Vec::new(),
         };
@@ -50,7 +55,9 @@ impl ImageList {
 
     fn items_to_split(&self) -> Items<'_> {
         Items {
-            root: self.path(),
+            path: self.path(),
+            root: self.names_root(),
+            are_files: self.source.is_none(),
             files: self.items(),
             rows: self.table.as_ref(),
         }
@@ -217,7 +224,7 @@ impl SplitList {
     /// of the classes: [`LabelError::TooFewClasses`](crate::LabelError::TooFewClasses), [`LabelError::BadClasses`](crate::LabelError::BadClasses), [`LabelError::UnknownClasses`](crate::LabelError::UnknownClasses).
     pub fn label_from_folder(self) -> Result<LabelLists> {
         let roots = match self.folders.as_slice() {
-            [] => vec![self.list.path().to_owned()],
+            [] => vec![self.list.names_root().to_owned()],
             folders => folders.to_vec(),
         };
         for root in roots {
@@ -421,12 +428,15 @@ impl SplitList {
         let train_targets = labels.targets(&train_kept, &positions, classes.len())?;
         let valid_targets = labels.targets(&valid_kept, &positions, classes.len())?;
         let order = [self.parts.train, self.parts.valid].concat();
-        let mut files = self.list.items;
-        let mut take = |items: &[usize]| {
-            let places = items.iter().filter_map(|&item| order.get(item));
-            places
-                .filter_map(|&place| files.get_mut(place).map(std::mem::take))
-                .collect()
+        let (mut files, source) = (self.list.items, self.list.source);
+        // Each item is in one part, once.
+        let mut part = |items: &[usize], targets| {
+            let places = || items.iter().map(|&item| order[item]);
+            LabelledFiles {
+                files: places().map(|place| mem::take(&mut files[place])).collect(),
+                source: source.as_ref().map(|source| source.at(places())),
+                targets,
+            }
         };
         Ok(LabelLists {
             labelled: Labelled {
@@ -436,14 +446,8 @@ impl SplitList {
                 c,
                 dropped,
                 skipped: self.list.skipped,
-                train: LabelledFiles {
-                    files: take(&train_kept),
-                    targets: train_targets,
-                },
-                valid: LabelledFiles {
-                    files: take(&valid_kept),
-                    targets: valid_targets,
-                },
+                train: part(&train_kept, train_targets),
+                valid: part(&valid_kept, valid_targets),
                 test: None,
             },
             options: self.options,

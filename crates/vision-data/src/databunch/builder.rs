@@ -269,7 +269,10 @@ impl<S: Source> ImageDataBunchBuilder<S> {
             (TestFolder::Default | TestFolder::None, _) => {}
         }
         let labelled = lists.labelled;
-        if let Some(test) = &labelled.test {
+        if let Some(test) = &labelled.test
+            && labelled.train.source.is_none()
+            && test.source.is_none()
+        {
             check_apart(("training", &labelled.train.files), ("test", &test.files))?;
         }
         let classes = Arc::clone(&labelled.classes);
@@ -281,8 +284,7 @@ impl<S: Source> ImageDataBunchBuilder<S> {
         };
         let reader = Arc::new(Reader::new(self.reading, self.resizing.size));
         reader.check()?;
-        let dataset =
-            |files| ImageDataset::new(files, Arc::clone(&classes), Arc::clone(&reader));
+        let dataset = |files| ImageDataset::new(files, Arc::clone(&classes), Arc::clone(&reader));
         let pipeline = |list: &[_]| Pipeline::new(list, self.resizing).map(Arc::new);
         Ok(ImageDataBunch {
             train_pipeline: pipeline(&self.transforms.train)?,

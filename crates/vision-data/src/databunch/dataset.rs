@@ -8,7 +8,12 @@ use crate::data_block::labelled::LabelledFiles;
 use crate::databunch::error::DataError;
 use crate::error::{Error, Result};
 use crate::image::Image;
+use crate::image::decode::read;
+use crate::image::error::ImageError;
+use crate::image::limits::Limits;
+use crate::image::problem::ImageProblem;
 use crate::image::reader::{ReadConfig, Reader};
+use crate::image_source::ImageContent;
 use crate::labels::targets::{Target, Targets};
 use crate::transforms::size::Size;
 
@@ -39,7 +44,7 @@ impl DatasetType {
     }
 }
 
-/// Image files with their labels, in the order of their paths. Cloning is cheap.
+/// Images with their labels, in order. Cloning is cheap.
 #[derive(Clone)]
 pub struct ImageDataset(Arc<Inner>);
 
@@ -135,7 +140,7 @@ impl ImageDataset {
         })
     }
 
-    /// The file of an item.
+    /// The file of an item, or its name in its source.
     ///
     /// # Errors
     ///
@@ -152,7 +157,7 @@ impl ImageDataset {
             }))
     }
 
-    /// The files, in order.
+    /// The files, in order, or the names of the images in their source.
     pub fn paths(&self) -> &[PathBuf] {
         &self.0.files.files
     }
@@ -167,13 +172,45 @@ impl ImageDataset {
         &self.0.classes
     }
 
+    /// Whether the images are files; else they come from an [`ImageSource`](crate::ImageSource).
+    pub fn are_files(&self) -> bool {
+        self.0.files.source.is_none()
+    }
+
+    /// The bytes of an item's file, or what its source has of it.
+    pub(crate) fn content(
+        &self,
+        index: usize,
+        limits: &Limits,
+    ) -> std::result::Result<ImageContent, ImageProblem> {
+        match &self.0.files.source {
+            None => read(&self.0.files.files[index], limits).map(ImageContent::Encoded),
+            Some(source) => source.content(index, limits),
+        }
+    }
+
     pub(crate) fn load(&self, index: usize) -> Result<Arc<Image>> {
         let path = self.path(index)?;
         let slot = self.0.decoded.get(index);
         if let Some(image) = slot.and_then(OnceLock::get) {
             return Ok(Arc::clone(image));
         }
-        let image = Arc::new(self.0.reader.read(path)?);
+        let image = Arc::new(match &self.0.files.source {
+            None => self.0.reader.read(path)?,
+            Some(source) => {
+                let config = self.0.reader.config();
+                let content = source.content(index, config.limits());
+                let image = content
+                    .and_then(|content| content.decode(config.limits(), config.reduced_jpegs()))
+                    .map_err(|problem| {
+                        Error::Image(ImageError::Decode {
+                            path: path.to_owned(),
+                            problem,
+                        })
+                    })?;
+                self.0.reader.presized(image)
+            }
+        });
         let bytes = image.pixels().len();
         if let Some(slot) = slot
             && self.0.reader.keep(bytes)

@@ -43,6 +43,15 @@ pub enum DataError {
         /// The number of items.
         len: usize,
     },
+    /// Something that only files have is asked of images that are not files.
+    #[error(
+        "these images cannot {action}: they come from a source and not from files (ImageList::from_source), \
+         so nothing says where to find them again; write them to a folder first"
+    )]
+    NotFiles {
+        /// What cannot be done.
+        action: &'static str,
+    },
     /// A worker thread of the loader could not be started or has ended early.
     #[error("a worker thread of the loader failed: {reason}")]
     Worker {

@@ -459,7 +459,8 @@ impl fmt::Display for ImageDataBunch {
             shown(&self.labelled.path),
             match self.labelled.kind {
                 TargetKind::Category => format!("{} classes", self.labelled.c),
-                TargetKind::MultiCategory => format!("{} classes, any number an image", self.labelled.c),
+                TargetKind::MultiCategory =>
+                    format!("{} classes, any number an image", self.labelled.c),
                 TargetKind::Float if self.labelled.c == 1 => "a number an image".to_owned(),
                 TargetKind::Float => format!("{} numbers an image", self.labelled.c),
             },

@@ -142,7 +142,8 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] where the file cannot be written.
+    /// [`Error::Io`] where the file cannot be written; [`DataError::NotFiles`](crate::DataError::NotFiles) for
+    /// images that are not files.
     pub fn save(&self, file: impl AsRef<Path>) -> Result<PathBuf> {
         let path = self.path().join(file);
         let saved = Saved {
@@ -220,6 +221,9 @@ impl ImageDataBunch {
     }
 
     fn saved_part(&self, dataset: &ImageDataset) -> Result<Part> {
+        if !dataset.are_files() {
+            return Err(Error::Data(DataError::NotFiles { action: "be saved" }));
+        }
         let files = dataset.paths().iter();
         Ok(Part {
             files: files
@@ -404,7 +408,11 @@ impl Part {
             let found = format!("{} labels of {} files", targets.len(), files.len());
             return problem(field(), "one label a file", found);
         }
-        Ok(LabelledFiles { files, targets })
+        Ok(LabelledFiles {
+            files,
+            source: None,
+            targets,
+        })
     }
 }
 

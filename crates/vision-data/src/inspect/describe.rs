@@ -12,9 +12,9 @@ use vision_base::workers;
 use crate::databunch::ImageDataBunch;
 use crate::databunch::dataset::ImageDataset;
 use crate::error::Result;
-use crate::image::decode::{decode, read};
 use crate::image::header::Facts;
 use crate::image::size::PixelSize;
+use crate::image_source::ImageContent;
 use crate::inspect::doctor::{Split, lossy};
 use crate::inspect::verify::UnreadableImage;
 use crate::labels::targets::Target;
@@ -46,7 +46,7 @@ pub struct PartDescription {
     pub items: usize,
     /// Of each class the items that have it; empty where labels are numbers, or there are none.
     pub class_counts: Vec<usize>,
-    /// The length of all files.
+    /// The length of all files, or of the pixels where those are not encoded.
     pub bytes: u64,
     /// The formats and how many images have each: `image/jpeg`.
     pub formats: BTreeMap<String, usize>,
@@ -229,13 +229,18 @@ fn class_counts(dataset: &ImageDataset) -> Vec<usize> {
 impl Seen {
     fn look_at(&mut self, dataset: &ImageDataset, item: usize) {
         let limits = dataset.reading().limits();
-        let Ok(path) = dataset.path(item) else {
-            return;
-        };
-        let image = read(path, limits).and_then(|bytes| {
-            self.bytes += bytes.len() as u64;
-            let image = decode(&bytes, limits)?;
-            Ok((image, Facts::of(&bytes)))
+        let image = dataset.content(item, limits).and_then(|content| {
+            let facts = match &content {
+                ImageContent::Encoded(bytes) => {
+                    self.bytes += bytes.len() as u64;
+                    Facts::of(bytes)
+                }
+                ImageContent::Pixels(image) => {
+                    self.bytes += image.pixels().len() as u64;
+                    None
+                }
+            };
+            Ok((content.decode(limits, None)?.into_rgb_image(), facts))
         });
         let (image, facts) = match image {
             Ok(read) => read,

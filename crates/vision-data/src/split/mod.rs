@@ -186,8 +186,12 @@ impl<T> fmt::Debug for PathFn<T> {
 /// What is split.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Items<'a> {
+    /// Where files are named from.
+    pub(crate) path: &'a Path,
+    /// What the names of the items begin with: the same, or nothing where they are no files.
     pub(crate) root: &'a Path,
     pub(crate) files: &'a [PathBuf],
+    pub(crate) are_files: bool,
     /// The table that they come from.
     pub(crate) rows: Option<&'a Rows>,
 }
@@ -408,7 +412,7 @@ impl Split {
             }
             Self::Files(names) => others(files::named(list, names, None)?),
             Self::FilesIn(file) => {
-                let file = under(list.root, file.clone());
+                let file = under(list.path, file.clone());
                 others(files::named(list, &text::lines(&file)?, Some(&file))?)
             }
             Self::Func(function) => {
@@ -485,8 +489,12 @@ impl By {
 }
 
 fn by_folders(list: Items<'_>, train: &str, valid: &str) -> Result<Parts> {
-    let train_folder = part_folder(list.root, train, "training")?;
-    let valid_folder = part_folder(list.root, valid, "validation")?;
+    let folder = |name, part| match list.are_files {
+        true => part_folder(list.root, name, part),
+        false => Ok(PathBuf::from(name)),
+    };
+    let train_folder = folder(train, "training")?;
+    let valid_folder = folder(valid, "validation")?;
     let inside = |folder: &Path, part| {
         let positions: Vec<usize> = list
             .files
@@ -496,7 +504,14 @@ fn by_folders(list: Items<'_>, train: &str, valid: &str) -> Result<Parts> {
             .map(|(position, _)| position)
             .collect();
         if positions.is_empty() {
-            return Err(no_images(folder, part));
+            return Err(match list.are_files {
+                true => no_images(folder, part),
+                false => Error::Option(OptionError::new(
+                    "folder of a part",
+                    "the beginning of the names of some images",
+                    format!("{} for the {part} images, which begins none", shown(folder)),
+                )),
+            });
         }
         Ok(positions)
     };

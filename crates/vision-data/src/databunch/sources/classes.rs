@@ -48,6 +48,7 @@ impl Source for FromClasses {
     fn read(self, _: &TestFolder, _: u64, _: &IndexConfig) -> Result<LabelLists> {
         let nothing = || LabelledFiles {
             files: Vec::new(),
+            source: None,
             targets: Targets::Empty(0),
         };
         Ok(LabelLists {

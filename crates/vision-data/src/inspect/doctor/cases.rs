@@ -6,6 +6,10 @@ use std::path::{Path, PathBuf};
 use crate::databunch::ImageDataBunch;
 use crate::databunch::dataset::ImageDataset;
 use crate::files::index::Skipped;
+use crate::image::decode::read;
+use crate::image::limits::Limits;
+use crate::image::problem::ImageProblem;
+use crate::image_source::ImageContent;
 use crate::inspect::doctor::finding::{FoundFile, Split};
 use crate::inspect::doctor::report::ClassCount;
 use crate::labels::targets::Target;
@@ -19,6 +23,23 @@ pub(super) struct Case {
     pub(super) split: Option<Split>,
     /// A position in the list of labels.
     pub(super) label: Option<u32>,
+    /// The item of a data set, if it is one.
+    item: Option<(ImageDataset, usize)>,
+}
+
+impl Case {
+    /// The bytes of the file, or what its source has of it.
+    pub(super) fn content(&self, limits: &Limits) -> Result<ImageContent, ImageProblem> {
+        match &self.item {
+            Some((dataset, item)) => dataset.content(*item, limits),
+            None => read(&self.path, limits).map(ImageContent::Encoded),
+        }
+    }
+
+    pub(super) fn is_file(&self) -> bool {
+        let dataset = self.item.as_ref().map(|(dataset, _)| dataset);
+        dataset.is_none_or(ImageDataset::are_files)
+    }
 }
 
 /// All files to examine.
@@ -72,6 +93,7 @@ impl Cases {
                 path: path.clone(),
                 split: Some(split),
                 label,
+                item: Some((dataset.clone(), item)),
             });
         }
         for item in 0..dataset.len() {
@@ -120,7 +142,12 @@ impl Cases {
                     class.add(split);
                 }
             }
-            cases.all.push(Case { path, split, label });
+            cases.all.push(Case {
+                path,
+                split,
+                label,
+                item: None,
+            });
         }
         cases
     }

@@ -8,12 +8,13 @@ use image::ImageFormat;
 use sha2::{Digest, Sha256};
 use vision_base::message::shown;
 
-use crate::image::decode::{decode, read};
+use crate::image::Image;
 use crate::image::header::{ColourMode, Facts};
 use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
 use crate::image::size::PixelSize;
-use crate::inspect::doctor::cases::Cases;
+use crate::image_source::ImageContent;
+use crate::inspect::doctor::cases::{Case, Cases};
 use crate::inspect::doctor::finding::{Finding, FindingKind, FoundFile, Split};
 use crate::inspect::doctor::look::Look;
 use crate::inspect::doctor::similar;
@@ -32,7 +33,7 @@ pub(super) struct Exam {
     dangling: Option<PathBuf>,
 }
 
-pub(super) fn examine(path: &Path, limits: &Limits, look: bool) -> Exam {
+pub(super) fn examine(case: &Case, limits: &Limits, look: bool) -> Exam {
     let mut exam = Exam {
         problem: None,
         facts: None,
@@ -42,17 +43,28 @@ pub(super) fn examine(path: &Path, limits: &Limits, look: bool) -> Exam {
         size: None,
         dangling: None,
     };
-    let bytes = match read(path, limits) {
-        Ok(bytes) => bytes,
+    let content = match case.content(limits) {
+        Ok(content) => content,
         Err(problem) => {
             exam.problem = Some(problem);
-            exam.dangling = dangling(path);
+            exam.dangling = case.is_file().then(|| dangling(&case.path)).flatten();
             return exam;
         }
     };
-    exam.facts = Facts::of(&bytes);
-    exam.hash = Sha256::digest(&bytes).first_chunk::<16>().copied();
-    match decode(&bytes, limits) {
+    let hash = match &content {
+        ImageContent::Encoded(bytes) => {
+            exam.facts = Facts::of(bytes);
+            Sha256::digest(bytes)
+        }
+        ImageContent::Pixels(image) => {
+            let sides = [image.width(), image.height()].map(u32::to_le_bytes);
+            Sha256::new_with_prefix(sides.as_flattened())
+                .chain_update(image.pixels())
+                .finalize()
+        }
+    };
+    exam.hash = hash.first_chunk::<16>().copied();
+    match content.decode(limits, None).map(Image::into_rgb_image) {
         Ok(image) => {
             let first = image.pixels().next();
             let (width, height) = image.dimensions();

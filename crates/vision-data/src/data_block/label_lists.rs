@@ -141,7 +141,7 @@ impl LabelLists {
                 .map_err(|Rejected { expected, found }| bad_label(path, expected, &found))?;
         }
         let positions = collector.positions(&self.labelled.classes);
-        let file = |item: usize| list.items().get(item).cloned().unwrap_or_default();
+        let file = |item: usize| list.items()[item].clone();
         let unknown = collector.unknown("test", 0..list.len(), &positions, file);
         if !unknown.is_empty() {
             return Err(Error::Label(LabelError::UnknownClasses {

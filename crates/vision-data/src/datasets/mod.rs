@@ -163,7 +163,7 @@ fn local(path: PathBuf, config: &UntarConfig) -> Result<PathBuf> {
     let name = path.file_name().ok_or_else(missing)?.to_string_lossy();
     // By content, so that another archive of the same name is never mistaken for this one.
     let digits = vision_fetch::sha256_of(&path)?;
-    let digits = digits.get(..12).unwrap_or(&digits);
+    let digits = &digits[..12];
     let folder = dest(config)?
         .join(format!("local-{digits}"))
         .join(match stem(&name) {

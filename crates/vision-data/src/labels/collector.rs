@@ -181,16 +181,14 @@ impl<'a> Collector<'a> {
 
     /// The numbers of an item's names.
     pub(crate) fn numbers(&self, item: usize) -> &[u32] {
-        let range = match self.kind() {
-            TargetKind::Category => item..item.saturating_add(1),
+        match self.kind() {
+            TargetKind::Category => &self.labels[item..=item],
             TargetKind::MultiCategory => {
-                let start = item.checked_sub(1).and_then(|before| self.ends.get(before));
-                let end = self.ends.get(item).copied().unwrap_or(0);
-                start.map_or(0, |&start| start as usize)..end as usize
+                let start = item.checked_sub(1).map_or(0, |before| self.ends[before]);
+                &self.labels[start as usize..self.ends[item] as usize]
             }
-            TargetKind::Float => 0..0,
-        };
-        self.labels.get(range).unwrap_or_default()
+            TargetKind::Float => &[],
+        }
     }
 
     /// The classes of the first `items` items: sorted as numbers if all labels are integers, else
@@ -208,7 +206,7 @@ impl<'a> Collector<'a> {
             .map(|(name, _)| name.to_owned())
             .collect();
         if self.integers {
-            classes.sort_by_key(|name| name.parse::<i64>().unwrap_or(0));
+            classes.sort_by_key(|name| name.parse::<i64>().expect("it was made of an integer"));
         } else {
             classes.sort_unstable();
         }
@@ -250,7 +248,7 @@ impl<'a> Collector<'a> {
     }
 
     fn name(&self, number: u32) -> &str {
-        self.names.get(number).unwrap_or_default()
+        self.names.get(number).expect("numbers are those of names")
     }
 
     /// The targets of the items `items`, of which each label has a position or is passed over.
@@ -281,9 +279,7 @@ impl<'a> Collector<'a> {
                     .iter()
                     .flat_map(|&item| {
                         let start = item * self.columns;
-                        self.values
-                            .get(start..start + self.columns)
-                            .unwrap_or_default()
+                        &self.values[start..start + self.columns]
                     })
                     .copied()
                     .collect(),

@@ -118,10 +118,8 @@ impl MultiLabels {
     pub fn one_hot(&self) -> Vec<f32> {
         let mut rows = vec![0.0; self.len() * self.classes];
         for (item, row) in rows.chunks_exact_mut(self.classes.max(1)).enumerate() {
-            for &position in self.get(item).unwrap_or_default() {
-                if let Some(value) = row.get_mut(position as usize) {
-                    *value = 1.0;
-                }
+            for &position in self.get(item).expect("a row is made for each item") {
+                row[position as usize] = 1.0;
             }
         }
         rows

@@ -39,7 +39,7 @@ impl<'a> ItemColumn<'a> {
     }
 
     fn row(&self, item: usize) -> usize {
-        self.rows.get(item).map_or(usize::MAX, |&row| row as usize)
+        self.rows[item] as usize
     }
 
     pub(crate) fn raw(&self, item: usize) -> &'a str {

@@ -55,8 +55,7 @@ impl Report {
 
 fn page(report: &Report) -> String {
     let mut html = String::new();
-    // Writing to a string cannot fail.
-    let _ = write(&mut html, report);
+    write(&mut html, report).expect("a string can be written to");
     html
 }
 

@@ -119,8 +119,8 @@ impl Report {
 
     /// The report as JSON.
     pub fn to_json(&self) -> String {
-        // Numbers, strings and lists of them cannot fail to be written.
-        serde_json::to_string_pretty(self).unwrap_or_default()
+        serde_json::to_string_pretty(self)
+            .expect("numbers, strings and lists of them can be written")
     }
 
     /// Writes the report as JSON. The file is whole or absent.

@@ -238,6 +238,8 @@ pub struct CnnPlan<A, H = Sequential> {
 /// learner.fit_one_cycle(1, 1e-3)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "cnn_learner")]
+#[doc(alias = "vision_learner")]
 pub fn create_cnn<A: Backbone>(data: ImageDataBunch, arch: A) -> LearnerBuilder<CnnPlan<A>> {
     let plan = CnnPlan {
         backbone: arch,
@@ -250,11 +252,6 @@ pub fn create_cnn<A: Backbone>(data: ImageDataBunch, arch: A) -> LearnerBuilder<
         custom_head: None,
     };
     LearnerBuilder::new(data, plan)
-}
-
-/// [`create_cnn`] under the name that fastai gave it later.
-pub fn cnn_learner<A: Backbone>(data: ImageDataBunch, arch: A) -> LearnerBuilder<CnnPlan<A>> {
-    create_cnn(data, arch)
 }
 
 impl<A, H> LearnerBuilder<CnnPlan<A, H>> {

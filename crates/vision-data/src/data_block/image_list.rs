@@ -155,7 +155,7 @@ impl ImageList {
         if table.has_header() && by_position && file(column.name()).is_file() {
             return Err(table.bad_header(format!(
                 "the header names a file that is there, {}: if there is no header, say so with \
-                 `.header(false)`; if it is one, give the column by its name",
+                 `CsvOptions::new().with_header(false)`; if it is one, give the column by its name",
                 shown(file(column.name()))
             )));
         }

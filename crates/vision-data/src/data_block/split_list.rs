@@ -34,7 +34,7 @@ impl ImageList {
     /// [`TableError::NoSuchColumn`](crate::TableError::NoSuchColumn), [`TableError::BadCell`](crate::TableError::BadCell), [`LabelError::BadPattern`](crate::LabelError::BadPattern),
     /// [`LabelError::PatternNotFound`](crate::LabelError::PatternNotFound), [`LabelError::NotUtf8`](crate::LabelError::NotUtf8), [`Error::Io`]; [`SplitError::OnBothSides`](crate::SplitError::OnBothSides) if
     /// one file would be for training and for validation.
-    pub fn split(self, split: &Split) -> Result<SplitList> {
+    pub fn split(self, split: Split) -> Result<SplitList> {
         let parts = split.parts(self.items_to_split())?;
         // Names of a source are no files, and each is there once.
         if self.source.is_none() {
@@ -44,7 +44,7 @@ impl ImageList {
             )?;
         }
         let root = self.names_root();
-        let folders = match split {
+        let folders = match &split {
             Split::Folders { train, valid } => {
                 vec![root.join(train), root.join(valid)]
             }
@@ -69,7 +69,7 @@ impl ImageList {
     ///
     /// As [`split`](Self::split).
     pub fn split_by_folder(self, train: &str, valid: &str) -> Result<SplitList> {
-        self.split(&Split::Folders {
+        self.split(Split::Folders {
             train: train.to_owned(),
             valid: valid.to_owned(),
         })
@@ -81,16 +81,7 @@ impl ImageList {
     ///
     /// As [`split`](Self::split).
     pub fn split_by_rand_pct(self, valid_pct: f64, seed: u64) -> Result<SplitList> {
-        self.split(&Split::Random { valid_pct, seed })
-    }
-
-    /// [`Split::Subsets`].
-    ///
-    /// # Errors
-    ///
-    /// As [`split`](Self::split).
-    pub fn split_subsets(self, train: f64, valid: f64, seed: u64) -> Result<SplitList> {
-        self.split(&Split::Subsets { train, valid, seed })
+        self.split(Split::Random { valid_pct, seed })
     }
 
     /// [`Split::None`].
@@ -99,32 +90,7 @@ impl ImageList {
     ///
     /// [`SplitError::Empty`](crate::SplitError::Empty) if there is no file.
     pub fn split_none(self) -> Result<SplitList> {
-        self.split(&Split::None)
-    }
-
-    /// [`Split::ValidIndices`].
-    ///
-    /// # Errors
-    ///
-    /// As [`split`](Self::split).
-    pub fn split_by_idx(self, valid: impl Into<Vec<usize>>) -> Result<SplitList> {
-        self.split(&Split::ValidIndices(valid.into()))
-    }
-
-    /// [`Split::Indices`].
-    ///
-    /// # Errors
-    ///
-    /// As [`split`](Self::split).
-    pub fn split_by_idxs(
-        self,
-        train: impl Into<Vec<usize>>,
-        valid: impl Into<Vec<usize>>,
-    ) -> Result<SplitList> {
-        self.split(&Split::Indices {
-            train: train.into(),
-            valid: valid.into(),
-        })
+        self.split(Split::None)
     }
 
     /// [`Split::Func`].
@@ -136,28 +102,7 @@ impl ImageList {
         self,
         is_valid: impl Fn(&Path) -> bool + Send + Sync + 'static,
     ) -> Result<SplitList> {
-        self.split(&Split::Func(PathFn::new(is_valid)))
-    }
-
-    /// [`Split::Files`].
-    ///
-    /// # Errors
-    ///
-    /// As [`split`](Self::split).
-    pub fn split_by_files<S: Into<String>>(
-        self,
-        valid: impl IntoIterator<Item = S>,
-    ) -> Result<SplitList> {
-        self.split(&Split::Files(valid.into_iter().map(Into::into).collect()))
-    }
-
-    /// [`Split::FilesIn`].
-    ///
-    /// # Errors
-    ///
-    /// As [`split`](Self::split).
-    pub fn split_by_fname_file(self, file: impl AsRef<Path>) -> Result<SplitList> {
-        self.split(&Split::FilesIn(file.as_ref().to_owned()))
+        self.split(Split::Func(PathFn::new(is_valid)))
     }
 
     /// [`Split::Column`].
@@ -166,7 +111,7 @@ impl ImageList {
     ///
     /// As [`split`](Self::split).
     pub fn split_from_df(self, column: impl Into<Column>) -> Result<SplitList> {
-        self.split(&Split::Column(column.into()))
+        self.split(Split::Column(column.into()))
     }
 }
 
@@ -367,11 +312,7 @@ impl SplitList {
         let mut labels = Collector::new(&self.options);
         let order = self.parts.train.iter().chain(&self.parts.valid);
         for &item in order {
-            let path = self
-                .list
-                .items()
-                .get(item)
-                .map_or(Path::new(""), |path| path);
+            let path = &self.list.items()[item];
             labels
                 .push(label(item, path)?)
                 .map_err(|rejected| bad(item, path, rejected))?;
@@ -457,13 +398,11 @@ impl SplitList {
 
     /// The file of an item, counted through training and then validation.
     fn file(&self, item: usize) -> &Path {
-        let train = self.parts.train.len();
-        let position = match item.checked_sub(train) {
-            None => self.parts.train.get(item),
-            Some(item) => self.parts.valid.get(item),
+        let place = match item.checked_sub(self.parts.train.len()) {
+            None => self.parts.train[item],
+            Some(item) => self.parts.valid[item],
         };
-        let file = position.and_then(|&position| self.list.items().get(position));
-        file.map_or(Path::new(""), |file| file)
+        &self.list.items()[place]
     }
 
     fn unknown_classes(&self, unknown: Vec<Dropped>, known: Vec<String>) -> Error {
@@ -475,15 +414,16 @@ impl SplitList {
             },
             hint: match (given, self.folders.is_empty()) {
                 (true, _) => {
-                    "Add them to the classes, or leave such items out with drop_unknown".to_owned()
+                    "Add them to the classes, or leave such items out (LabelOptions::with_unknown)"
+                        .to_owned()
                 }
                 (false, false) => "Check the names of the folders, name the classes to use with \
-                                   `.classes`, or leave such items out with drop_unknown"
+                                   `.classes`, or leave such items out (LabelOptions::with_unknown)"
                     .to_owned(),
                 (false, true) => format!(
                     "{}The split put all items of such a class in validation: use another seed or \
                      a smaller valid_pct, a stratified split, add images, name the classes with \
-                     `.classes`, or leave such items out with drop_unknown",
+                     `.classes`, or leave such items out (LabelOptions::with_unknown)",
                     other_kind(&unknown, &known)
                 ),
             },

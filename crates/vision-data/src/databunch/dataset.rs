@@ -126,7 +126,7 @@ impl ImageDataset {
     /// The label of an item in words: its class, its classes joined by `;`, or its numbers joined
     /// by `;`. None if the images have no labels, or there is no such item.
     pub fn label_text(&self, index: usize) -> Option<String> {
-        let name = |position: usize| self.0.classes.get(position).cloned().unwrap_or_default();
+        let name = |position: usize| self.0.classes[position].clone();
         self.0.files.targets.get(index).map(|label| match label {
             Target::Category(position) => name(position),
             Target::MultiCategory(positions) => {

@@ -8,7 +8,7 @@ use vision_base::message::shown;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// `normalize` was called on data that is normalised already.
+    /// `normalize_batch` was called on data that is normalized already.
     #[error("the data is normalised already (mean {mean:?}, std {std:?}): normalise only once")]
     AlreadyNormalized {
         /// The mean in use.

@@ -273,35 +273,28 @@ impl ImageDataBunch {
         })
     }
 
-    /// The same data, normalised on the device with `stats`.
+    /// The same data, normalized with the statistics of its first training batch, as fastai's `normalize()`
+    /// without arguments: of the images before they are mixed
+    /// ([`batch_transforms`](crate::ImageDataBunchBuilder::batch_transforms)). Statistics that are known are
+    /// an option of the builder: [`normalize`](crate::ImageDataBunchBuilder::normalize).
     ///
     /// # Errors
     ///
-    /// [`DataError::AlreadyNormalized`](crate::DataError::AlreadyNormalized) if it is already, [`Error::Option`] if a standard deviation
-    /// is not above zero.
-    pub fn normalize(mut self, stats: Stats) -> Result<Self> {
+    /// [`DataError::AlreadyNormalized`](crate::DataError::AlreadyNormalized) if it is already,
+    /// [`Error::Option`] if all pixels are alike, and those of [`one_batch`](Self::one_batch).
+    #[doc(alias = "normalize")]
+    pub fn normalize_batch(mut self) -> Result<Self> {
         if let Some(Stats { mean, std }) = self.stats {
             return Err(Error::Data(DataError::AlreadyNormalized { mean, std }));
         }
-        stats.check()?;
-        self.stats = Some(stats);
-        Ok(self)
-    }
-
-    /// The same data, normalised with the statistics of its first training batch, as fastai's
-    /// `normalize()` without arguments: of the pictures before they are mixed
-    /// ([`batch_transform`](crate::ImageDataBunchBuilder::batch_transform)).
-    ///
-    /// # Errors
-    ///
-    /// As [`normalize`](Self::normalize) and [`one_batch`](Self::one_batch).
-    pub fn normalize_batch(self) -> Result<Self> {
         let unmixed = Self {
             batch_transforms: Arc::default(),
             ..self.clone()
         };
         let stats = unmixed.one_batch(DatasetType::Train)?.images.stats();
-        self.normalize(stats)
+        stats.check()?;
+        self.stats = Some(stats);
+        Ok(self)
     }
 
     /// Undoes the normalisation of a batch `[batch, 3, height, width]`.

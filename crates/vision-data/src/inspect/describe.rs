@@ -11,7 +11,6 @@ use vision_base::workers;
 
 use crate::databunch::ImageDataBunch;
 use crate::databunch::dataset::ImageDataset;
-use crate::error::Result;
 use crate::image::header::Facts;
 use crate::image::size::PixelSize;
 use crate::image_source::ImageContent;
@@ -108,27 +107,19 @@ impl ImageDataBunch {
     /// # let folder = tempfile::tempdir().unwrap();
     /// # let path = synthetic::digits(&folder.path().join("digits"), 1, 20, 5)?;
     /// let data = ImageDataBunch::from_folder(&path).batch_size(16).build()?;
-    /// let description = data.describe()?;
+    /// let description = data.describe();
     /// println!("{description}");
     /// assert_eq!(description.parts[0].class_counts, [20, 20]);
     /// assert_eq!(description.parts[0].widths, [28, 28]);
     /// # Ok::<(), vision_data::Error>(())
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// None at present: what cannot be read is counted.
-    pub fn describe(&self) -> Result<Description> {
+    pub fn describe(&self) -> Description {
         self.describe_with(&Progress::silent())
     }
 
     /// As [`describe`](Self::describe), telling somebody how far it has come. Each part is told of
     /// by itself.
-    ///
-    /// # Errors
-    ///
-    /// As [`describe`](Self::describe).
-    pub fn describe_with(&self, progress: &Progress) -> Result<Description> {
+    pub fn describe_with(&self, progress: &Progress) -> Description {
         let parts = [
             (Split::Train, Some(self.train_ds())),
             (Split::Valid, Some(self.valid_ds())),
@@ -138,11 +129,11 @@ impl ImageDataBunch {
             .into_iter()
             .filter_map(|(split, dataset)| Some((split, dataset?)))
             .map(|(split, dataset)| describe(split, dataset, progress));
-        Ok(Description {
+        Description {
             root: self.path().to_owned(),
             classes: self.classes().to_vec(),
             parts: described.collect(),
-        })
+        }
     }
 }
 
@@ -304,8 +295,8 @@ impl Seen {
 impl Description {
     /// The description as JSON.
     pub fn to_json(&self) -> String {
-        // Numbers, strings and lists of them cannot fail to be written.
-        serde_json::to_string_pretty(self).unwrap_or_default()
+        serde_json::to_string_pretty(self)
+            .expect("numbers, strings and lists of them can be written")
     }
 }
 

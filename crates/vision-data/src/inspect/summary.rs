@@ -233,7 +233,7 @@ impl Summary {
     ///
     /// # Errors
     ///
-    /// None at present: there is at least one step.
+    /// [`Error::Figure`] if all steps were taken out.
     pub fn plot(&self) -> Result<Figure> {
         let mut grid = ImageGrid::new();
         for step in &self.steps {

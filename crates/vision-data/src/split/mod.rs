@@ -34,15 +34,17 @@ use crate::table::items::{ItemColumn, Rows};
 /// # let path = vision_data::datasets::synthetic::digits(&folder.path().join("digits"), 1, 20, 5)?;
 /// // The same share of each class in validation.
 /// let split = Split::Stratified { valid_pct: 0.2, seed: 42, by: By::Folder };
-/// let lists = ImageList::from_folder(&path)?.split(&split)?;
+/// let lists = ImageList::from_folder(&path)?.split(split)?;
 /// assert_eq!((lists.train_len(), lists.valid_len()), (40, 10));
 /// # Ok::<(), vision_data::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Split {
+    #[doc(alias = "split_none")]
     /// Everything is for training.
     None,
+    #[doc(alias = "split_by_folder")]
     /// By the first folder under the root; what is in neither is left out.
     Folders {
         /// The folder of the training items, such as `train`.
@@ -50,6 +52,7 @@ pub enum Split {
         /// The folder of the validation items, such as `valid`.
         valid: String,
     },
+    #[doc(alias = "split_by_rand_pct")]
     /// `⌊valid_pct · items⌋` items at random; see [`random`].
     Random {
         /// The share of validation, in `[0, 1)`.
@@ -66,6 +69,7 @@ pub enum Split {
         /// fastai's seed.
         seed: u32,
     },
+    #[doc(alias = "split_subsets")]
     /// Parts of the items at random, for a quick trial: `⌊train · items⌋` and `⌊valid · items⌋`.
     Subsets {
         /// The share of training, in `(0, 1)`.
@@ -75,8 +79,10 @@ pub enum Split {
         /// Decides the choice.
         seed: u64,
     },
+    #[doc(alias = "split_by_idx")]
     /// These positions are for validation, the others for training.
     ValidIndices(Vec<usize>),
+    #[doc(alias = "split_by_idxs")]
     /// These positions are for training and those for validation; others are left out.
     Indices {
         /// Positions of training items.
@@ -84,14 +90,18 @@ pub enum Split {
         /// Positions of validation items.
         valid: Vec<usize>,
     },
+    #[doc(alias = "split_by_files")]
     /// The files with these names are for validation: `1.png` in any folder; `cat/1.png` under the
     /// root, or written with the root before it, or as an absolute path; `./1.png` in the root itself.
     Files(Vec<String>),
+    #[doc(alias = "split_by_fname_file")]
     /// As [`Files`](Self::Files), with the names in a text file, one a line. A relative path is one
     /// under the root, unless it begins with the root itself.
     FilesIn(PathBuf),
+    #[doc(alias = "split_by_valid_func")]
     /// The files of which this is true are for validation.
     Func(PathFn<bool>),
+    #[doc(alias = "split_from_df")]
     /// A column of the table: `true`, `1` or `valid` for validation; `false`, `0` or `train`.
     Column(Column),
     /// Of each class the same share: `⌊valid_pct · items of the class⌋` or one more, and never all of

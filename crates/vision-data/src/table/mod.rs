@@ -74,7 +74,7 @@ impl Cells {
 
 impl Table {
     /// A table without rows.
-    pub fn new<S: Into<String>>(columns: impl IntoIterator<Item = S>) -> Self {
+    fn new<S: Into<String>>(columns: impl IntoIterator<Item = S>) -> Self {
         let names: Vec<String> = columns.into_iter().map(Into::into).collect();
         Self {
             cells: vec![Cells::default(); names.len()],
@@ -87,7 +87,7 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// As [`push`](Self::push).
+    /// [`TableError::RaggedRow`](crate::TableError::RaggedRow) for a row that has not one cell a column.
     pub fn from_rows<S: Into<String>, R: IntoIterator<Item = T>, T: AsRef<str>>(
         columns: impl IntoIterator<Item = S>,
         rows: impl IntoIterator<Item = R>,
@@ -100,11 +100,7 @@ impl Table {
     }
 
     /// Adds a row.
-    ///
-    /// # Errors
-    ///
-    /// [`TableError::RaggedRow`](crate::TableError::RaggedRow) if it has not one cell a column.
-    pub fn push<T: AsRef<str>>(&mut self, row: impl IntoIterator<Item = T>) -> Result<()> {
+    fn push<T: AsRef<str>>(&mut self, row: impl IntoIterator<Item = T>) -> Result<()> {
         let row: Vec<T> = row.into_iter().collect();
         if row.len() != self.names.len() {
             return Err(Error::Table(TableError::RaggedRow {
@@ -222,7 +218,7 @@ impl Table {
             .into_iter()
             .find(|&c| line.contains(c));
         between.map_or_else(String::new, |c| {
-            format!("; the columns seem to be separated by {c:?}: `.delimiter(b{c:?})` (CsvOptions::with_delimiter)")
+            format!("; the columns seem to be separated by {c:?}: `CsvOptions::new().with_delimiter(b{c:?})`")
         })
     }
 
@@ -262,7 +258,9 @@ impl<'a> ColumnOf<'a> {
 
     /// The text, even of a cell without value ("NA").
     pub(crate) fn raw(&self, row: usize) -> &'a str {
-        self.cells.get(row).unwrap_or_default()
+        self.cells
+            .get(row)
+            .expect("a column has a cell in each row")
     }
 
     /// The text of a cell that must have a value.
@@ -311,7 +309,7 @@ impl<'a> ColumnOf<'a> {
             "" => "nothing".to_owned(),
             text if self.cells.is_missing(row) => format!(
                 "{text:?}, which stands for no value; if it is a name, say what else stands for \
-                 none: `.missing([\"\"])` or CsvOptions::with_missing"
+                 none: `CsvOptions::new().with_missing([\"\"])`"
             ),
             text => quoted(text),
         };

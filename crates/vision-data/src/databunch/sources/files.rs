@@ -66,7 +66,7 @@ impl Source for FromFiles {
             true => ImageList::from_files(self.reading.root, self.files)?,
             false => ImageList::from_files_unchecked(self.reading.root, self.files)?,
         };
-        let list = list.split(&split)?.label_with(self.reading.options);
+        let list = list.split(split)?.label_with(self.reading.options);
         match self.labels {
             Labels::List(labels) => list.label_from_list(labels),
             Labels::Func(function) => list.label_from_func(|path| function.call(path)),

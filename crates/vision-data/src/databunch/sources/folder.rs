@@ -83,10 +83,7 @@ impl Source for FromFolder {
                 }
             }
         };
-        let mut lists = list
-            .split(&split)?
-            .label_with(options)
-            .label_from_folder()?;
+        let mut lists = list.split(split)?.label_with(options).label_from_folder()?;
         lists.labelled.dropped.extend(left_out);
         Ok(lists)
     }

@@ -165,7 +165,7 @@ fn label_from_table(
     }
     let split = reading.split(seed).unwrap_or(Split::None);
     ImageList::from_df(reading.root, table, &files)?
-        .split(&split)?
+        .split(split)?
         .label_with(reading.options)
         .label_from_df(labels)
 }
@@ -227,26 +227,9 @@ impl ImageDataBunchBuilder<FromCsv> {
         self
     }
 
-    /// What is between two cells: a comma, unless another is named.
-    pub fn delimiter(mut self, delimiter: u8) -> Self {
-        self.source.options = self.source.options.with_delimiter(delimiter);
-        self
-    }
-
-    /// Whether the first line has the names of the columns; it has, unless this says otherwise.
-    pub fn header(mut self, header: bool) -> Self {
-        self.source.options = self.source.options.with_header(header);
-        self
-    }
-
-    /// The texts that stand for no value: [`MISSING`](crate::MISSING), which are those of pandas, unless
-    /// this says otherwise. `[""]` where `NA` or `None` is the name of a class.
-    pub fn missing<T: Into<String>>(mut self, texts: impl IntoIterator<Item = T>) -> Self {
-        self.source.options = self.source.options.with_missing(texts);
-        self
-    }
-
-    /// How the file is written, in place of all that was said about it before.
+    /// How the file is written: its delimiter, whether it has a header, what stands for no value.
+    #[doc(alias = "delimiter")]
+    #[doc(alias = "header")]
     pub fn csv_options(mut self, options: CsvOptions) -> Self {
         self.source.options = options;
         self

@@ -2,7 +2,7 @@
 
 use crate::databunch::builder::ImageDataBunchBuilder;
 use crate::databunch::sources::source::Unlabelled;
-use crate::labels::options::{LabelOptions, UnknownLabels};
+use crate::labels::options::LabelOptions;
 use crate::split::Split;
 
 impl<S: Unlabelled> ImageDataBunchBuilder<S> {
@@ -23,17 +23,10 @@ impl<S: Unlabelled> ImageDataBunchBuilder<S> {
     /// The classes and their order.
     ///
     /// From a folder this is a choice: images of other classes are left out. Elsewhere another
-    /// label is an error, unless [`drop_unknown`](Self::drop_unknown) is asked for.
+    /// label is an error, unless [`LabelOptions::with_unknown`] says otherwise.
     pub fn classes<C: Into<String>>(mut self, classes: impl IntoIterator<Item = C>) -> Self {
         let options = &mut self.source.reading().options;
         *options = options.clone().with_classes(classes);
-        self
-    }
-
-    /// Leaves items out whose label is not among the classes, and keeps a record:
-    /// [`ImageDataBunch::dropped`](crate::ImageDataBunch::dropped).
-    pub fn drop_unknown(mut self) -> Self {
-        self.source.reading().options.unknown = UnknownLabels::Drop;
         self
     }
 

@@ -140,9 +140,13 @@ impl Doctor {
     /// finding, no error.
     pub fn examine(&self, data: &ImageDataBunch) -> Result<Report> {
         self.check()?;
+        Ok(self.examined(data))
+    }
+
+    fn examined(&self, data: &ImageDataBunch) -> Report {
         let cases = Cases::of(data);
         let limits = data.train_ds().reading().limits();
-        Ok(self.report(data.path(), limits, &cases))
+        self.report(data.path(), limits, &cases)
     }
 
     /// Examines all image files of a folder, at any depth. Folders called `train`, `valid` (or `val`,
@@ -201,11 +205,7 @@ impl Doctor {
 impl ImageDataBunch {
     /// Examines all images before they are trained on: [`Doctor::new`], with its defaults and the
     /// limits within which the data is read.
-    ///
-    /// # Errors
-    ///
-    /// None at present: what is wrong with a file is a finding.
-    pub fn doctor(&self) -> Result<Report> {
-        Doctor::new().examine(self)
+    pub fn doctor(&self) -> Report {
+        Doctor::new().examined(self)
     }
 }

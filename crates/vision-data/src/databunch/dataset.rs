@@ -208,7 +208,7 @@ impl ImageDataset {
                             problem,
                         })
                     })?;
-                self.0.reader.presized(image)
+                self.0.reader.made_small(image)
             }
         });
         let bytes = image.pixels().len();

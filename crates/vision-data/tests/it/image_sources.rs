@@ -280,7 +280,7 @@ fn images_are_kept_in_memory_and_made_smaller_as_those_of_files() {
     let list = ImageList::from_source("models", Arc::clone(&source)).unwrap();
     let list = list.filter_by_func(|name| name != Path::new("odd/5"));
     let lists = list.split_none().unwrap().label_from_folder().unwrap();
-    let reading = ReadConfig::new().with_presize(10);
+    let reading = ReadConfig::new().with_short_side(10);
     let data = lists
         .databunch()
         .reading(reading)

@@ -5,7 +5,7 @@
 //!
 //! | step | type | made by |
 //! |---|---|---|
-//! | files | [`ImageList`] | `from_folder`, `from_csv`, `from_df`, `from_files`, and filters |
+//! | files | [`ImageList`] | `from_folder`, `from_csv`, `from_df`, `from_files`, `from_source`, and filters |
 //! | split | [`SplitList`] | [`ImageList::split`], and `split_by_..` |
 //! | labels | [`LabelLists`] | `label_from_folder`, `label_from_df`, `label_from_re`, `label_from_func`, `label_from_list` |
 //! | options | [`ImageDataBunchBuilder`](crate::ImageDataBunchBuilder) | [`LabelLists::transform`] or [`LabelLists::databunch`] |

@@ -275,6 +275,7 @@ impl<S: Source> ImageDataBunchBuilder<S> {
             train_pipeline: pipeline(&self.transforms.train)?,
             valid_pipeline: pipeline(&self.transforms.valid)?,
             labelled: Arc::new(labelled.map(dataset)),
+            reader,
             class_weights: class_weights.map(Into::into),
             draw: draw.map(Arc::new),
             batch_size: self.batch_size,

@@ -15,7 +15,6 @@ use crate::image::problem::ImageProblem;
 use crate::image::reader::{ReadConfig, Reader};
 use crate::image_source::ImageContent;
 use crate::labels::targets::{Target, Targets};
-use crate::transforms::size::Size;
 
 /// Which images, and how they are prepared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -73,21 +72,6 @@ impl ImageDataset {
             decoded,
             reader,
         }))
-    }
-
-    /// An image as small as those of the data are made.
-    pub(crate) fn made_small(&self, image: Image) -> Image {
-        self.0.reader.made_small(image)
-    }
-
-    /// Reads a file as those of the data are read.
-    pub(crate) fn open(&self, path: &Path) -> Result<Image> {
-        self.0.reader.read(path)
-    }
-
-    /// Whether images are read with all the pixels that `size` needs.
-    pub(crate) fn serves(&self, size: Size) -> bool {
-        self.0.reader.serves(size)
     }
 
     /// The number of images.

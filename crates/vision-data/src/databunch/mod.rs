@@ -21,6 +21,7 @@ use crate::databunch::error::DataError;
 use crate::error::{Error, Result};
 use crate::files::index::SkippedFolder;
 use crate::image::Image;
+use crate::image::reader::Reader;
 use crate::labels::class_weights::Draw;
 use crate::labels::kind::{Dropped, TargetKind};
 use crate::loader::batch::Batch;
@@ -57,6 +58,8 @@ use crate::transforms::size::{ResizeMethod, Size};
 #[derive(Clone)]
 pub struct ImageDataBunch {
     pub(crate) labelled: Arc<Labelled<ImageDataset>>,
+    /// Reads the images of all parts.
+    pub(crate) reader: Arc<Reader>,
     pub(crate) class_weights: Option<Arc<[f32]>>,
     /// How items are drawn, if not each once.
     pub(crate) draw: Option<Arc<Draw>>,
@@ -316,7 +319,7 @@ impl ImageDataBunch {
     ///
     /// [`ImageError::Decode`](crate::ImageError::Decode) with its path.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Image> {
-        self.labelled.train.open(path.as_ref())
+        self.reader.read(path.as_ref())
     }
 
     /// One image as the model expects it: made smaller if all are
@@ -327,8 +330,8 @@ impl ImageDataBunch {
     ///
     /// [`TransformError::Failed`](crate::TransformError::Failed) of a transform of your own.
     pub fn prepare(&self, image: &Image) -> Result<Tensor<4>> {
-        let image = match self.labelled.train.reading().short_side() {
-            Some(_) => &self.labelled.train.made_small(image.clone()),
+        let image = match self.reader.config().short_side() {
+            Some(_) => &self.reader.made_small(image.clone()),
             None => image,
         };
         let draw = self.valid_pipeline.draw(self.seed, 0, 0);
@@ -362,8 +365,8 @@ impl ImageDataBunch {
     /// reduced for or images made smaller to ([`ReadConfig`](crate::ReadConfig)).
     pub fn with_size(mut self, size: impl Into<Size>) -> Result<Self> {
         let size = size.into();
-        self.labelled.train.reading().check(Some(size))?;
-        if !self.labelled.train.serves(size) {
+        self.reader.config().check(Some(size))?;
+        if !self.reader.serves(size) {
             return Err(Error::Option(OptionError::new(
                 "size",
                 "no larger size than before, since `with_reduced_jpegs` reads JPEGs for \

@@ -38,7 +38,7 @@ img,.none{max-width:96px;max-height:96px;border:1px solid #ccc;image-rendering:a
 
 impl Report {
     /// The report as one page of HTML without scripts or anything to load: thumbnails are in it.
-    /// The files are read again for them.
+    /// The files are read again for them; images that are not files have none.
     pub fn to_html(&self) -> String {
         page(self)
     }
@@ -122,7 +122,7 @@ fn write_finding(
     for file in finding.files.iter().take(MOST_FILES) {
         *thumbnails += 1;
         // What makes a picture huge makes it slow to shrink, but there are few of them.
-        let picture = match *thumbnails <= MOST_THUMBNAILS {
+        let picture = match report.are_files && *thumbnails <= MOST_THUMBNAILS {
             true => thumbnail(&file.path, &report.limits),
             false => None,
         };

@@ -57,7 +57,7 @@ use crate::databunch::ImageDataBunch;
 use crate::error::{Error, Result};
 use crate::files::index::{IndexConfig, UnreadableFolders, index_outside};
 use crate::image::limits::Limits;
-use crate::inspect::doctor::cases::Cases;
+use crate::inspect::doctor::cases::{Case, Cases};
 use crate::inspect::doctor::examine::examine;
 pub use crate::inspect::doctor::finding::{Finding, FindingKind, FoundFile, Severity, Split};
 pub(crate) use crate::inspect::doctor::finding::{lossy, recoverable};
@@ -196,6 +196,7 @@ impl Doctor {
             root: root.to_owned(),
             files: cases.all.len(),
             limits: *limits,
+            are_files: cases.all.iter().all(Case::is_file),
             classes: cases.classes.clone(),
             findings,
         }

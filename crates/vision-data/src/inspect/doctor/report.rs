@@ -24,6 +24,9 @@ pub struct Report {
     /// Those of the examination, for the thumbnails.
     #[serde(skip)]
     pub(super) limits: Limits,
+    /// Whether all images are files, which are read again for the thumbnails.
+    #[serde(skip)]
+    pub(super) are_files: bool,
     /// The classes, and how many items each has; empty where labels are not classes.
     pub classes: Vec<ClassCount>,
     /// By severity, then by kind, then by path.

@@ -54,7 +54,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         }
         What::Describe => {
             let data = ImageDataBunch::from_folder(folder).build()?;
-            let described = data.describe()?;
+            let described = data.describe();
             let files = described.parts.iter().map(|part| part.items).sum();
             (files, json!({ "mean": described.parts[0].mean }))
         }

@@ -6,7 +6,7 @@ use std::path::Path;
 use vision_base::{IoError, OptionError};
 
 use crate::databunch::error::DataError;
-use crate::device::DeviceError;
+use crate::device::error::DeviceError;
 use crate::files::error::FilesError;
 use crate::image::error::ImageError;
 use crate::labels::error::LabelError;

@@ -51,6 +51,7 @@
 //! | `split` | which items are for validation | [`Split`], [`By`] |
 //! | `data_block` | fastai's data block: from files to labelled, split items | [`ImageList`], [`SplitList`], [`LabelLists`] |
 //! | `databunch` | everything together, its options, saving and loading | [`ImageDataBunch`], [`ImageDataBunchBuilder`], [`sources`] |
+//! | `image_source` | images that are not files | [`ImageSource`], [`MemoryImages`], [`ArchiveImages`] |
 //! | `image` | decoding under limits, what is kept of it | [`Image`], [`ReadConfig`], [`Limits`] |
 //! | `transforms` | sizes, augmentation, as data | [`Transform`], [`get_transforms`], [`presets`], [`Resizing`], [`BatchTransform`] |
 //! | `pipeline` | one draw of the transforms, applied | [`Pipeline`], [`Draw`] |
@@ -69,6 +70,7 @@ pub mod device;
 mod error;
 pub mod files;
 mod image;
+mod image_source;
 pub mod inspect;
 mod labels;
 mod loader;
@@ -80,15 +82,17 @@ mod transforms;
 
 pub use burn::tensor::Device;
 
-pub use crate::data_block::SplitList;
-pub use crate::data_block::image_list::{FileColumn, ImageList};
-pub use crate::data_block::label_lists::{LabelLists, LabelledFiles};
+pub use crate::data_block::file_column::FileColumn;
+pub use crate::data_block::image_list::ImageList;
+pub use crate::data_block::label_lists::LabelLists;
+pub use crate::data_block::labelled::LabelledFiles;
+pub use crate::data_block::split_list::SplitList;
 pub use crate::databunch::builder::ImageDataBunchBuilder;
 pub use crate::databunch::dataset::{DatasetType, ImageDataset};
 pub use crate::databunch::error::DataError;
 pub use crate::databunch::preprocessing::Preprocessing;
 pub use crate::databunch::{ImageDataBunch, sources};
-pub use crate::device::DeviceError;
+pub use crate::device::error::DeviceError;
 pub use crate::error::{Error, Result};
 pub use crate::files::error::FilesError;
 pub use crate::image::Image;
@@ -97,10 +101,17 @@ pub use crate::image::limits::Limits;
 pub use crate::image::problem::ImageProblem;
 pub use crate::image::reader::ReadConfig;
 pub use crate::image::size::PixelSize;
+pub use crate::image_source::archive::ArchiveImages;
+#[cfg(feature = "burn-dataset")]
+pub use crate::image_source::burn::{BurnImages, ImageItem};
+pub use crate::image_source::memory::MemoryImages;
+pub use crate::image_source::{ImageContent, ImageSource};
+pub use crate::labels::Label;
 pub use crate::labels::class_weights::{ClassWeights, Sampler};
 pub use crate::labels::error::LabelError;
-pub use crate::labels::targets::{MultiLabels, Target, TargetKind, Targets};
-pub use crate::labels::{Dropped, Label, LabelOptions, UnknownLabels};
+pub use crate::labels::kind::{Dropped, TargetKind};
+pub use crate::labels::options::{LabelOptions, UnknownLabels};
+pub use crate::labels::targets::{MultiLabels, Target, Targets};
 pub use crate::loader::batch::{Batch, HostImages};
 pub use crate::loader::stats::Stats;
 pub use crate::loader::{BadImages, Loader, SkippedImage};
@@ -109,9 +120,10 @@ pub use crate::pipeline::draw::Draw;
 pub use crate::split::error::SplitError;
 pub use crate::split::random::random_split;
 pub use crate::split::{By, PathFn, Split};
+pub use crate::table::Table;
+pub use crate::table::column::Column;
 pub use crate::table::csv::{CsvOptions, MISSING};
 pub use crate::table::error::TableError;
-pub use crate::table::{Column, Table};
 pub use crate::transforms::batch::{BatchTransform, Mixed};
 pub use crate::transforms::bounds::Bounds;
 pub use crate::transforms::config::{TransformConfig, get_transforms};

@@ -195,15 +195,17 @@ pub enum Error {
         /// How long this process waited.
         waited: Duration,
     },
-    /// The file is not a gzip-compressed tar.
+    /// The file is not an archive of the expected kind.
     #[error(
-        "{} is not a .tgz archive: expected a gzip header, found {found}. It may be an error page \
+        "{} is not a {expected} archive: its first bytes are {found}. It may be an error page \
          saved under that name",
         shown(archive)
     )]
     NotAnArchive {
         /// The file.
         archive: PathBuf,
+        /// `.tgz`, or `.tgz or .zip`.
+        expected: &'static str,
         /// The first bytes of the file.
         found: String,
     },

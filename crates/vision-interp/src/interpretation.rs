@@ -23,6 +23,7 @@ pub struct ClassificationInterpretation {
     predictions: Predictions,
     /// The actual class of each item.
     actual: Vec<usize>,
+    matrix: ConfusionMatrix,
     images: ImageSource,
 }
 
@@ -88,10 +89,15 @@ impl ClassificationInterpretation {
                 classes: c,
             });
         }
+        let mut matrix = ConfusionMatrix::new(&classes);
+        for (row, target) in actual.iter().enumerate() {
+            matrix.add(*target, predictions.predicted(row))?;
+        }
         Ok(Self {
             classes,
             predictions,
             actual,
+            matrix,
             images: Arc::new(images),
         })
     }
@@ -109,7 +115,7 @@ impl ClassificationInterpretation {
     /// The fraction of items whose most probable class is the actual one. NaN if there are no
     /// items.
     pub fn accuracy(&self) -> f64 {
-        self.confusion_matrix().accuracy()
+        self.matrix.accuracy()
     }
 
     /// The `k` largest losses in descending order, and the positions of their items in the data set.
@@ -150,31 +156,15 @@ impl ClassificationInterpretation {
     }
 
     /// The confusion matrix: actual classes (rows) against predicted classes (columns).
-    #[expect(clippy::expect_used, reason = "the constructor checked every class")]
-    pub fn confusion_matrix(&self) -> ConfusionMatrix {
-        let mut matrix = ConfusionMatrix::new(&self.classes);
-        for (row, target) in self.actual.iter().enumerate() {
-            matrix
-                .add(*target, self.predictions.predicted(row))
-                .expect("targets are below, and a row has one column for each of, the classes");
-        }
-        matrix
-    }
-
-    /// [`confusion_matrix`](Self::confusion_matrix), spelled as in fastai, where `slice_size` limits the
-    /// memory of one step. There is nothing to limit here: the result is the same for every value.
-    pub fn confusion_matrix_sliced(
-        &self,
-        _slice_size: impl Into<Option<usize>>,
-    ) -> ConfusionMatrix {
-        self.confusion_matrix()
+    pub fn confusion_matrix(&self) -> &ConfusionMatrix {
+        &self.matrix
     }
 
     /// Pairs of classes that were confused at least `min_val` times: (actual, predicted, count),
     /// most frequent first. See [`ConfusionMatrix::most_confused`].
     #[doc(alias = "min_val")]
     pub fn most_confused(&self, min_val: usize) -> Vec<(String, String, usize)> {
-        self.confusion_matrix().most_confused(min_val)
+        self.matrix.most_confused(min_val)
     }
 
     /// A grid of the `k` images with the largest losses, each with prediction, actual class, loss
@@ -231,7 +221,7 @@ impl ClassificationInterpretation {
     /// As [`plot_confusion_matrix`](Self::plot_confusion_matrix), or an error for an invalid
     /// setting.
     pub fn plot_confusion_matrix_with(&self, config: &ConfusionPlotConfig) -> Result<Figure> {
-        self.confusion_matrix().plot(config)
+        self.matrix.plot(config)
     }
 }
 

@@ -262,12 +262,6 @@ pub fn create_cnn<A: Backbone>(data: ImageDataBunch, arch: A) -> LearnerBuilder<
     LearnerBuilder::new(data, plan)
 }
 
-/// [`create_cnn`] under the name that fastai gave it later.
-#[doc(alias("create_cnn", "vision_learner"))]
-pub fn cnn_learner<A: Backbone>(data: ImageDataBunch, arch: A) -> LearnerBuilder<CnnPlan<A>> {
-    create_cnn(data, arch)
-}
-
 impl<A, H> LearnerBuilder<CnnPlan<A, H>> {
     /// Sets where the body ends: an index (negative from the end) or a function. Default: the
     /// architecture's own.

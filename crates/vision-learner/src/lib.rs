@@ -45,7 +45,7 @@ mod train;
 mod unoptimized;
 
 pub use crate::checkpoint::LoadConfig;
-pub use builder::{CnnPlan, LearnerBuilder, ModelPlan, cnn_learner, create_cnn};
+pub use builder::{CnnPlan, LearnerBuilder, ModelPlan, create_cnn};
 pub use error::{Error, Result};
 pub use features::cache::{FeatureOrigin, FeatureReport};
 pub use features::refusal::CacheRefusal;
@@ -61,7 +61,7 @@ pub use model::cnn::{Body, Cnn, Head, InferenceBody, Model, TwoParts};
 pub use model::head::{HeadConfig, HeadPlan, Ps, create_head};
 pub use model::pretrained::{Pretrained, imagenet_weights};
 pub use model::target::TargetTensor;
-pub use optim::lr::{LearningRate, WeightDecay, even_mults, slice};
+pub use optim::lr::{LearningRate, WeightDecay, slice};
 pub use optim::{Adam, GroupedOptimizer, Hyper, Optimizer, ParamState, Sgd, schedule};
 pub use predict::predictions::{Prediction, Predictions};
 pub use train::callback::{Callback, Context, State};

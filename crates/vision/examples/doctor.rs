@@ -39,7 +39,7 @@ fn main() -> vision::MainResult {
         .batch_size(16)
         .bad_images(BadImages::Skip)
         .build()?;
-    println!("{}", data.describe_with(&Progress::bar("Describing"))?);
+    println!("{}", data.describe_with(&Progress::bar("Describing")));
 
     let doctor = Doctor::new().with_progress(Progress::bar("Examining"));
     let report = doctor.examine(&data)?;

@@ -25,9 +25,7 @@ pub mod prelude {
         get_transforms,
     };
     pub use vision_interp::{ClassificationInterpretation, plot_lr_find};
-    pub use vision_learner::{
-        FitConfig, Learner, accuracy, cnn_learner, create_cnn, error_rate, slice,
-    };
+    pub use vision_learner::{FitConfig, Learner, accuracy, create_cnn, error_rate, slice};
     pub use vision_models::Arch;
 }
 

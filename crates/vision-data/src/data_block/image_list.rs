@@ -6,18 +6,20 @@ use std::sync::Arc;
 use vision_base::OptionError;
 use vision_base::message::shown;
 
-use crate::data_block::SplitList;
+use crate::data_block::file_column::FileColumn;
 use crate::error::{Error, Result};
-use crate::files::disjoint::{apart_from, check_apart, check_folders_apart, part_folder};
+use crate::files::disjoint::{apart_from, check_folders_apart, part_folder};
 use crate::files::error::FilesError;
 use crate::files::index::{
-    IndexConfig, PassedOver, SkippedFolder, check_folder, describe_folder, index_outside,
+    IndexConfig, Skipped, SkippedFolder, check_folder, index_outside, no_images, under,
 };
+use crate::image_source::ImageSource;
+use crate::image_source::chosen::Chosen;
 use crate::rng::{Purpose, Rng};
-use crate::split::{PathFn, Split};
+use crate::table::Table;
+use crate::table::column::Column;
 use crate::table::csv::CsvOptions;
-use crate::table::error::TableError;
-use crate::table::{Column, ColumnOf, Table};
+use crate::table::items::Rows;
 
 /// Image files, in order, not yet split or labelled; what fastai calls an `ImageList`.
 ///
@@ -40,81 +42,21 @@ use crate::table::{Column, ColumnOf, Table};
 #[doc(alias = "ImageItemList")]
 #[derive(Clone, Debug)]
 pub struct ImageList {
-    path: PathBuf,
-    items: Vec<PathBuf>,
-    table: Option<Rows>,
-    passed: PassedOver,
-}
-
-/// The table that items come from, and of each item its row.
-#[derive(Clone, Debug)]
-pub(crate) struct Rows {
-    table: Arc<Table>,
-    rows: Vec<u32>,
-}
-
-/// Where in a table the names of the files are, and what belongs around them.
-///
-/// ```
-/// use vision_data::FileColumn;
-/// // "1" in the column `image_name` is the file train-jpg/1.jpg under the root.
-/// let files = FileColumn::new("image_name").in_folder("train-jpg").with_suffix(".jpg");
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct FileColumn {
-    pub(crate) column: Column,
-    pub(crate) folder: Option<PathBuf>,
-    pub(crate) suffix: String,
-    pub(crate) check: bool,
-}
-
-impl Default for FileColumn {
-    /// The first column, with names under the root.
-    fn default() -> Self {
-        Self {
-            column: Column::Position(0),
-            folder: None,
-            suffix: String::new(),
-            check: true,
-        }
-    }
-}
-
-impl FileColumn {
-    /// The names are in this column.
-    pub fn new(column: impl Into<Column>) -> Self {
-        Self {
-            column: column.into(),
-            ..Self::default()
-        }
-    }
-
-    /// The files are in this folder under the root.
-    pub fn in_folder(mut self, folder: impl Into<PathBuf>) -> Self {
-        self.folder = Some(folder.into());
-        self
-    }
-
-    /// What is added to each name, such as `.jpg`.
-    pub fn with_suffix(mut self, suffix: impl Into<String>) -> Self {
-        self.suffix = suffix.into();
-        self
-    }
-
-    /// Whether each file is looked for at once (it is, unless this is called with `false`).
-    pub fn with_check(mut self, check: bool) -> Self {
-        self.check = check;
-        self
-    }
+    pub(crate) path: PathBuf,
+    pub(crate) items: Vec<PathBuf>,
+    pub(crate) table: Option<Rows>,
+    /// Where the images are, if they are not files; then the items are their names there.
+    pub(crate) source: Option<Chosen>,
+    pub(crate) skipped: Skipped,
 }
 
 impl ImageList {
     /// All images in a folder and the folders in it, sorted by path; see
-    /// [`image_files`](crate::files::index::image_files).
+    /// [`image_files`](crate::files::image_files).
     ///
     /// # Errors
     ///
-    /// [`FilesError::NoImages`](crate::FilesError::NoImages), and those of [`image_files`](crate::files::index::image_files).
+    /// [`FilesError::NoImages`](crate::FilesError::NoImages), and those of [`image_files`](crate::files::image_files).
     pub fn from_folder(path: impl Into<PathBuf>) -> Result<Self> {
         Self::from_folder_with(path, &IndexConfig::default())
     }
@@ -135,9 +77,9 @@ impl ImageList {
         outside: &[PathBuf],
         config: &IndexConfig,
     ) -> Result<Self> {
-        let (files, passed) = index_outside(path, outside, config)?.apart();
+        let (files, skipped) = index_outside(path, outside, config)?;
         Ok(Self {
-            passed,
+            skipped,
             ..Self::of_files(path.to_owned(), files)?
         })
     }
@@ -157,7 +99,8 @@ impl ImageList {
             path: path.to_owned(),
             items: Vec::new(),
             table: None,
-            passed: PassedOver::default(),
+            source: None,
+            skipped: Skipped::default(),
         };
         let train = part_folder(path, train, "training")?;
         let valid = part_folder(path, valid, "validation")?;
@@ -166,12 +109,12 @@ impl ImageList {
         {
             let others = [other.as_path()].into_iter().chain(test);
             let outside = apart_from(folder, others);
-            let (files, passed) = index_outside(folder, &outside, config)?.apart();
+            let (files, skipped) = index_outside(folder, &outside, config)?;
             if files.is_empty() {
                 return Err(no_images(folder, part));
             }
             list.items.extend(files);
-            list.passed.extend(passed);
+            list.skipped.extend(skipped);
         }
         Ok(list)
     }
@@ -213,7 +156,7 @@ impl ImageList {
         if table.has_header() && by_position && file(column.name()).is_file() {
             return Err(table.bad_header(format!(
                 "the header names a file that is there, {}: if there is no header, say so with \
-                 `.header(false)`; if it is one, give the column by its name",
+                 `CsvOptions::new().with_header(false)`; if it is one, give the column by its name",
                 shown(file(column.name()))
             )));
         }
@@ -240,7 +183,8 @@ impl ImageList {
             path,
             items,
             table: Some(Rows { table, rows }),
-            passed: PassedOver::default(),
+            source: None,
+            skipped: Skipped::default(),
         })
     }
 
@@ -262,7 +206,7 @@ impl ImageList {
     }
 
     /// These files, in this order. A relative path is one under the root, unless it begins with
-    /// the root itself, as those of [`image_files`](crate::files::index::image_files) do.
+    /// the root itself, as those of [`image_files`](crate::files::image_files) do.
     ///
     /// # Errors
     ///
@@ -307,8 +251,39 @@ impl ImageList {
             path,
             items,
             table: None,
-            passed: PassedOver::default(),
+            source: None,
+            skipped: Skipped::default(),
         })
+    }
+
+    /// The images of a source that are not files, in its order; see [`ImageSource`].
+    ///
+    /// `path` is a folder for what the data and a learner save. The items are the names that the source gives,
+    /// as if they were paths under a root.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`] if there is no image, or two have one name.
+    pub fn from_source(
+        path: impl Into<PathBuf>,
+        source: impl ImageSource + 'static,
+    ) -> Result<Self> {
+        let (source, items) = Chosen::all(Arc::new(source))?;
+        Ok(Self {
+            path: path.into(),
+            items,
+            table: None,
+            source: Some(source),
+            skipped: Skipped::default(),
+        })
+    }
+
+    /// What the names of the items begin with: the root folder, or nothing where they are no files.
+    pub(crate) fn names_root(&self) -> &Path {
+        match self.source {
+            Some(_) => Path::new(""),
+            None => &self.path,
+        }
     }
 
     /// The root folder.
@@ -328,7 +303,7 @@ impl ImageList {
 
     /// The folders that could not be read and were passed over on request.
     pub fn skipped_folders(&self) -> &[SkippedFolder] {
-        &self.passed.folders
+        &self.skipped.folders
     }
 
     /// Whether a filter has left nothing.
@@ -344,7 +319,7 @@ impl ImageList {
     /// Only the files whose first folder under the root is in `include`, if anything is, and not
     /// in `exclude`. Names are compared as a whole.
     pub fn filter_by_folder(self, include: &[&str], exclude: &[&str]) -> Self {
-        let root = self.path.clone();
+        let root = self.names_root().to_owned();
         self.filter(|_, path| {
             let inner = path.strip_prefix(&root).unwrap_or(path);
             let first = inner.components().next();
@@ -384,142 +359,14 @@ impl ImageList {
             .collect();
         let mut flags = kept.iter();
         self.items.retain(|_| flags.next() == Some(&true));
+        if let Some(source) = &mut self.source {
+            source.retain(&kept);
+        }
         if let Some(table) = &mut self.table {
             let mut flags = kept.iter();
             table.rows.retain(|_| flags.next() == Some(&true));
         }
         self
-    }
-
-    /// Splits the files in training and validation.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Option`] for an option outside its range, [`SplitError::Empty`](crate::SplitError::Empty) if a part is
-    /// empty that should not be, and what the kind of split can meet: [`FilesError::MissingFolder`](crate::FilesError::MissingFolder),
-    /// [`FilesError::NoImages`](crate::FilesError::NoImages), [`DataError::NoSuchItem`](crate::DataError::NoSuchItem), [`SplitError::UnknownFiles`](crate::SplitError::UnknownFiles), [`TableError::NoTable`](crate::TableError::NoTable),
-    /// [`TableError::NoSuchColumn`](crate::TableError::NoSuchColumn), [`TableError::BadCell`](crate::TableError::BadCell), [`LabelError::BadPattern`](crate::LabelError::BadPattern),
-    /// [`LabelError::PatternNotFound`](crate::LabelError::PatternNotFound), [`LabelError::NotUtf8`](crate::LabelError::NotUtf8), [`Error::Io`]; [`SplitError::OnBothSides`](crate::SplitError::OnBothSides) if
-    /// one file would be for training and for validation.
-    pub fn split(self, split: &Split) -> Result<SplitList> {
-        let parts = split.parts(&self)?;
-        check_apart(
-            ("training", self.paths_at(&parts.train)),
-            ("validation", self.paths_at(&parts.valid)),
-        )?;
-        let folders = match split {
-            Split::Folders { train, valid } => vec![self.path.join(train), self.path.join(valid)],
-            _ => Vec::new(),
-        };
-        Ok(SplitList::new(self, parts, folders))
-    }
-
-    /// [`Split::Folders`], such as `train` and `valid`.
-    ///
-    /// # Errors
-    ///
-    /// As [`split`](Self::split).
-    pub fn split_by_folder(self, train: &str, valid: &str) -> Result<SplitList> {
-        self.split(&Split::Folders {
-            train: train.to_owned(),
-            valid: valid.to_owned(),
-        })
-    }
-
-    /// [`Split::Random`].
-    ///
-    /// # Errors
-    ///
-    /// As [`split`](Self::split).
-    #[doc(alias = "random_split_by_pct")]
-    pub fn split_by_rand_pct(self, valid_pct: f64, seed: u64) -> Result<SplitList> {
-        self.split(&Split::Random { valid_pct, seed })
-    }
-
-    /// [`Split::Subsets`].
-    ///
-    /// # Errors
-    ///
-    /// As [`split`](Self::split).
-    pub fn split_subsets(self, train: f64, valid: f64, seed: u64) -> Result<SplitList> {
-        self.split(&Split::Subsets { train, valid, seed })
-    }
-
-    /// [`Split::None`].
-    ///
-    /// # Errors
-    ///
-    /// [`SplitError::Empty`](crate::SplitError::Empty) if there is no file.
-    #[doc(alias = "no_split")]
-    pub fn split_none(self) -> Result<SplitList> {
-        self.split(&Split::None)
-    }
-
-    /// [`Split::ValidIndices`].
-    ///
-    /// # Errors
-    ///
-    /// As [`split`](Self::split).
-    pub fn split_by_idx(self, valid: impl Into<Vec<usize>>) -> Result<SplitList> {
-        self.split(&Split::ValidIndices(valid.into()))
-    }
-
-    /// [`Split::Indices`].
-    ///
-    /// # Errors
-    ///
-    /// As [`split`](Self::split).
-    pub fn split_by_idxs(
-        self,
-        train: impl Into<Vec<usize>>,
-        valid: impl Into<Vec<usize>>,
-    ) -> Result<SplitList> {
-        self.split(&Split::Indices {
-            train: train.into(),
-            valid: valid.into(),
-        })
-    }
-
-    /// [`Split::Func`].
-    ///
-    /// # Errors
-    ///
-    /// As [`split`](Self::split).
-    pub fn split_by_valid_func(
-        self,
-        is_valid: impl Fn(&Path) -> bool + Send + Sync + 'static,
-    ) -> Result<SplitList> {
-        self.split(&Split::Func(PathFn::new(is_valid)))
-    }
-
-    /// [`Split::Files`].
-    ///
-    /// # Errors
-    ///
-    /// As [`split`](Self::split).
-    pub fn split_by_files<S: Into<String>>(
-        self,
-        valid: impl IntoIterator<Item = S>,
-    ) -> Result<SplitList> {
-        self.split(&Split::Files(valid.into_iter().map(Into::into).collect()))
-    }
-
-    /// [`Split::FilesIn`].
-    ///
-    /// # Errors
-    ///
-    /// As [`split`](Self::split).
-    pub fn split_by_fname_file(self, file: impl AsRef<Path>) -> Result<SplitList> {
-        self.split(&Split::FilesIn(file.as_ref().to_owned()))
-    }
-
-    /// [`Split::Column`].
-    ///
-    /// # Errors
-    ///
-    /// As [`split`](Self::split).
-    pub fn split_from_df(self, column: impl Into<Column>) -> Result<SplitList> {
-        self.split(&Split::Column(column.into()))
     }
 
     /// The files at these positions.
@@ -529,79 +376,4 @@ impl ImageList {
             .filter_map(|&position| self.items.get(position));
         paths.map(PathBuf::as_path)
     }
-
-    /// A column of the table, by item.
-    pub(crate) fn column(&self, column: &Column) -> Result<ItemColumn<'_>> {
-        ItemColumn::of(self.table.as_ref(), column)
-    }
-
-    pub(crate) fn take_rows(&mut self) -> Option<Rows> {
-        self.table.take()
-    }
-
-    /// Takes the list apart.
-    pub(crate) fn into_parts(self) -> (PathBuf, Vec<PathBuf>, PassedOver) {
-        (self.path, self.items, self.passed)
-    }
-}
-
-/// A column of the table that items come from.
-#[derive(Clone, Copy, Debug)]
-pub(crate) struct ItemColumn<'a> {
-    column: ColumnOf<'a>,
-    rows: &'a [u32],
-}
-
-impl<'a> ItemColumn<'a> {
-    pub(crate) fn of(rows: Option<&'a Rows>, column: &Column) -> Result<Self> {
-        let Some(Rows { table, rows }) = rows else {
-            return Err(Error::Table(TableError::NoTable {
-                column: column.clone(),
-            }));
-        };
-        Ok(Self {
-            column: table.column(column)?,
-            rows,
-        })
-    }
-
-    pub(crate) fn name(&self) -> &'a str {
-        self.column.name()
-    }
-
-    fn row(&self, item: usize) -> usize {
-        self.rows.get(item).map_or(usize::MAX, |&row| row as usize)
-    }
-
-    pub(crate) fn raw(&self, item: usize) -> &'a str {
-        self.column.raw(self.row(item))
-    }
-
-    pub(crate) fn value(&self, item: usize) -> Result<&'a str> {
-        self.column.value(self.row(item))
-    }
-
-    pub(crate) fn text(&self, item: usize) -> Result<&'a str> {
-        self.column.text(self.row(item))
-    }
-
-    pub(crate) fn bad(&self, item: usize, expected: &'static str) -> Error {
-        self.column.bad(self.row(item), expected)
-    }
-}
-
-/// A relative path is one under the root, unless it begins with the root itself.
-pub(crate) fn under(root: &Path, file: PathBuf) -> PathBuf {
-    match file.starts_with(root) {
-        true => file,
-        false => root.join(file),
-    }
-}
-
-pub(crate) fn no_images(folder: &Path, part: &'static str) -> Error {
-    Error::Files(FilesError::NoImages {
-        folder: folder.to_owned(),
-        part,
-        found: describe_folder(folder),
-    })
 }

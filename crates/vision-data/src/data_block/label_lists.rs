@@ -2,101 +2,83 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::data_block::image_list::{ImageList, no_images};
-use crate::data_block::{bad_label, check_count};
-use crate::databunch::builder::ImageDataBunchBuilder;
+use crate::data_block::image_list::ImageList;
+use crate::data_block::labelled::{Labelled, LabelledFiles};
 use crate::error::{Error, Result};
 use crate::files::disjoint::{apart_from, part_folder};
-use crate::files::index::{IndexConfig, PassedOver, SkippedFolder, index_outside};
+use crate::files::index::{IndexConfig, SkippedFolder, index_outside, no_images};
+use crate::labels::Label;
+use crate::labels::collector::{Collector, Rejected};
 use crate::labels::error::LabelError;
-use crate::labels::targets::{TargetKind, Targets};
-use crate::labels::{Collector, Dropped, Label, LabelOptions, Rejected};
-use crate::transforms::lists::Transforms;
-
-/// Files with their labels.
-#[derive(Clone, Debug)]
-pub struct LabelledFiles {
-    pub(crate) files: Vec<PathBuf>,
-    pub(crate) targets: Targets,
-}
-
-impl LabelledFiles {
-    /// The files, in order.
-    pub fn files(&self) -> &[PathBuf] {
-        &self.files
-    }
-
-    /// Their labels.
-    pub fn targets(&self) -> &Targets {
-        &self.targets
-    }
-}
+use crate::labels::kind::{Dropped, TargetKind};
+use crate::labels::options::LabelOptions;
+use crate::labels::targets::Targets;
 
 /// Labelled files, split in training and validation; what fastai calls `LabelLists`.
 #[derive(Clone, Debug)]
 #[must_use = "`transform` or `databunch` goes on from here"]
 pub struct LabelLists {
-    pub(crate) path: PathBuf,
-    pub(crate) kind: TargetKind,
-    pub(crate) classes: Vec<String>,
-    pub(crate) c: usize,
-    pub(crate) train: LabelledFiles,
-    pub(crate) valid: LabelledFiles,
-    pub(crate) test: Option<LabelledFiles>,
+    pub(crate) labelled: Labelled<LabelledFiles>,
     /// How the labels were read.
     pub(crate) options: LabelOptions,
     /// The folders of the training and the validation files, where those decide.
     pub(crate) folders: Vec<PathBuf>,
-    pub(crate) dropped: Vec<Dropped>,
-    pub(crate) passed: PassedOver,
 }
 
 impl LabelLists {
     /// The kind of the labels.
     pub fn kind(&self) -> TargetKind {
-        self.kind
+        self.labelled.kind
     }
 
     /// The names of the classes, in the order of the labels; none where labels are numbers.
     pub fn classes(&self) -> &[String] {
-        &self.classes
+        &self.labelled.classes
     }
 
     /// The training files.
     pub fn train(&self) -> &LabelledFiles {
-        &self.train
+        &self.labelled.train
     }
 
     /// The validation files.
     pub fn valid(&self) -> &LabelledFiles {
-        &self.valid
+        &self.labelled.valid
     }
 
     /// The test files, if there are any.
     pub fn test(&self) -> Option<&LabelledFiles> {
-        self.test.as_ref()
+        self.labelled.test.as_ref()
     }
 
     /// What was left out on request.
     pub fn dropped(&self) -> &[Dropped] {
-        &self.dropped
+        &self.labelled.dropped
     }
 
     /// The folders that could not be read and were passed over on request.
     pub fn skipped_folders(&self) -> &[SkippedFolder] {
-        &self.passed.folders
+        &self.labelled.skipped.folders
     }
 
     /// Adds test files without labels, from a folder, a list or a table.
     pub fn add_test(mut self, list: ImageList) -> Self {
-        let (_, files, passed) = list.into_parts();
-        self.passed.extend(passed);
-        self.with_test(files)
+        self.labelled.skipped.extend(list.skipped);
+        self.labelled.test = Some(LabelledFiles {
+            targets: Targets::Empty(list.items.len()),
+            files: list.items,
+            source: list.source,
+        });
+        self
     }
 
     pub(crate) fn with_test(mut self, files: Vec<PathBuf>) -> Self {
         let targets = Targets::Empty(files.len());
-        self.test = Some(LabelledFiles { files, targets });
+        self.labelled.test = Some(LabelledFiles {
+            files,
+            source: None,
+            targets,
+        });
         self
     }
 
@@ -106,7 +88,7 @@ impl LabelLists {
     /// # Errors
     ///
     /// [`FilesError::MissingFolder`](crate::FilesError::MissingFolder), [`FilesError::NoImages`](crate::FilesError::NoImages), and those of
-    /// [`image_files`](crate::files::index::image_files).
+    /// [`image_files`](crate::files::image_files).
     pub fn add_test_folder(self, name: &str) -> Result<Self> {
         self.add_test_folder_with(name, &IndexConfig::default())
     }
@@ -118,7 +100,7 @@ impl LabelLists {
     ///
     /// As [`add_test_folder`](Self::add_test_folder).
     pub fn add_test_folder_with(mut self, name: &str, config: &IndexConfig) -> Result<Self> {
-        let folder = part_folder(&self.path, name, "test")?;
+        let folder = part_folder(&self.labelled.path, name, "test")?;
         let files = self.test_files(&folder, config)?;
         if files.is_empty() {
             return Err(no_images(&folder, "test"));
@@ -133,8 +115,8 @@ impl LabelLists {
         config: &IndexConfig,
     ) -> Result<Vec<PathBuf>> {
         let others = self.folders.iter().map(PathBuf::as_path);
-        let (files, passed) = index_outside(folder, &apart_from(folder, others), config)?.apart();
-        self.passed.extend(passed);
+        let (files, skipped) = index_outside(folder, &apart_from(folder, others), config)?;
+        self.labelled.skipped.extend(skipped);
         Ok(files)
     }
 
@@ -151,46 +133,54 @@ impl LabelLists {
     ) -> Result<Self> {
         let labels: Vec<Label> = labels.into_iter().map(Into::into).collect();
         check_count(list.len(), labels.len())?;
-        let options = self.options.clone().with_kind(self.kind);
+        let options = self.options.clone().with_kind(self.labelled.kind);
         let mut collector = Collector::new(&options);
         for (path, label) in list.items().iter().zip(labels) {
             collector
                 .push(label)
                 .map_err(|Rejected { expected, found }| bad_label(path, expected, &found))?;
         }
-        let positions = collector.positions(&self.classes);
-        let file = |item: usize| list.items().get(item).cloned().unwrap_or_default();
+        let positions = collector.positions(&self.labelled.classes);
+        let file = |item: usize| list.items()[item].clone();
         let unknown = collector.unknown("test", 0..list.len(), &positions, file);
         if !unknown.is_empty() {
             return Err(Error::Label(LabelError::UnknownClasses {
                 folder: list.path().to_owned(),
                 unknown,
-                known: self.classes,
+                known: self.labelled.classes.to_vec(),
                 hint: "Check the labels, or add the test files without them (add_test)".to_owned(),
             }));
         }
         let all: Vec<usize> = (0..list.len()).collect();
-        let targets = collector.targets(&all, &positions, self.classes.len())?;
-        if self.kind == TargetKind::Float && targets.columns() != self.c {
+        let targets = collector.targets(&all, &positions, self.labelled.classes.len())?;
+        if self.labelled.kind == TargetKind::Float && targets.columns() != self.labelled.c {
             return Err(Error::Label(LabelError::Count {
-                items: self.c,
+                items: self.labelled.c,
                 labels: targets.columns(),
             }));
         }
-        let (_, files, passed) = list.into_parts();
-        self.passed.extend(passed);
-        self.test = Some(LabelledFiles { files, targets });
+        self.labelled.skipped.extend(list.skipped);
+        self.labelled.test = Some(LabelledFiles {
+            files: list.items,
+            source: list.source,
+            targets,
+        });
         Ok(self)
     }
+}
 
-    /// The options of the data, with transforms such as
-    /// [`get_transforms`](crate::get_transforms).
-    pub fn transform(self, transforms: impl Into<Transforms>) -> ImageDataBunchBuilder<Self> {
-        self.databunch().transforms(transforms)
-    }
+pub(crate) fn bad_label(path: &Path, expected: &'static str, found: &str) -> Error {
+    Error::Label(LabelError::BadLabel {
+        path: path.to_owned(),
+        expected,
+        found: found.to_owned(),
+    })
+}
 
-    /// The options of the data, without transforms.
-    pub fn databunch(self) -> ImageDataBunchBuilder<Self> {
-        ImageDataBunchBuilder::new(self)
+pub(crate) fn check_count(items: usize, labels: usize) -> Result<()> {
+    if items == labels {
+        Ok(())
+    } else {
+        Err(Error::Label(LabelError::Count { items, labels }))
     }
 }

@@ -6,10 +6,10 @@ use std::thread;
 use burn::tensor::Device;
 use vision_base::OptionError;
 
-use crate::data_block::LabelledFiles;
 use crate::databunch::ImageDataBunch;
 use crate::databunch::dataset::ImageDataset;
-use crate::databunch::sources::{FromFolder, Source, TestFolder};
+use crate::databunch::sources::folder::FromFolder;
+use crate::databunch::sources::source::{Source, TestFolder};
 use crate::device;
 use crate::error::{Error, Result};
 use crate::files::disjoint::check_apart;
@@ -21,7 +21,6 @@ use crate::loader::stats::Stats;
 use crate::pipeline::Pipeline;
 use crate::transforms::batch::BatchTransform;
 use crate::transforms::lists::Transforms;
-use crate::transforms::padding::PaddingMode;
 use crate::transforms::resizing::Resizing;
 use crate::transforms::size::{ResizeMethod, Size};
 
@@ -43,14 +42,13 @@ const MOST_WORKERS: usize = 16;
 /// | `classes` | the labels of the training images, sorted |
 /// | `label_delim`, `label_with` | one class an image, or as the labels are |
 /// | `fn_col`, `label_col`, `folder`, `suffix` (table) | the first and the second column; files under the root |
-/// | `csv_labels`, `delimiter`, `header`, `missing` (CSV) | `labels.csv`, commas, a header, what pandas takes for no value |
+/// | `csv_labels`, `csv_options` (CSV) | `labels.csv`, commas, a header, what pandas takes for no value |
 /// | `class_weights` | none |
 /// | `sampler` | each image once, in random order |
 /// | `batch_size` | 64 |
 /// | `val_batch_size` | as `batch_size` |
-/// | `size`, `resize_method`, `mult`, `resizing` | images stay as they are |
-/// | `padding_mode` | [`PaddingMode::Reflection`] |
-/// | `transforms`, `batch_transform` | none |
+/// | `size`, `resize_method`, `resizing` | images stay as they are, [`PaddingMode::Reflection`](crate::PaddingMode::Reflection) |
+/// | `transforms`, `batch_transforms` | none |
 /// | `normalize` | not |
 /// | `num_workers` | the cores, at most 16 |
 /// | `seed` | 42 |
@@ -147,7 +145,11 @@ impl<S: Source> ImageDataBunchBuilder<S> {
         self
     }
 
-    /// The size and how it is reached, in one: in place of what was said about it before.
+    /// Sets all resizing options at once, replacing earlier calls of [`size`](Self::size) and
+    /// [`resize_method`](Self::resize_method): also the padding mode, and the multiple that sides are
+    /// rounded to.
+    #[doc(alias = "padding_mode")]
+    #[doc(alias = "mult")]
     pub fn resizing(mut self, resizing: Resizing) -> Self {
         self.resizing = resizing;
         self
@@ -159,19 +161,6 @@ impl<S: Source> ImageDataBunchBuilder<S> {
         self
     }
 
-    /// Rounds the sides to multiples of this, for networks that need it. Without a size, as in fastai,
-    /// only where a transform crops, as [`get_transforms`](crate::get_transforms) does.
-    pub fn mult(mut self, mult: usize) -> Self {
-        self.resizing.mult = Some(mult);
-        self
-    }
-
-    /// What is beyond the edges of an image; reflection by default.
-    pub fn padding_mode(mut self, mode: PaddingMode) -> Self {
-        self.resizing.padding_mode = mode;
-        self
-    }
-
     /// What is done to the images, such as [`get_transforms`](crate::get_transforms).
     #[doc(alias("ds_tfms", "tfms"))]
     pub fn transforms(mut self, transforms: impl Into<Transforms>) -> Self {
@@ -179,14 +168,9 @@ impl<S: Source> ImageDataBunchBuilder<S> {
         self
     }
 
-    /// What is done to training batches as a whole; of several, each batch draws one.
+    /// What is done to training batches as a whole, replacing an earlier call; of several, each batch draws
+    /// one.
     #[doc(alias("mixup", "MixUp", "CutMix"))]
-    pub fn batch_transform(mut self, transform: BatchTransform) -> Self {
-        self.batch_transforms.push(transform);
-        self
-    }
-
-    /// All that is done to training batches, in place of what was said before; an empty list for nothing.
     pub fn batch_transforms(mut self, transforms: impl Into<Vec<BatchTransform>>) -> Self {
         self.batch_transforms = transforms.into();
         self
@@ -273,11 +257,15 @@ impl<S: Source> ImageDataBunchBuilder<S> {
             }
             (TestFolder::Default | TestFolder::None, _) => {}
         }
-        if let Some(test) = &lists.test {
-            check_apart(("training", &lists.train.files), ("test", &test.files))?;
+        let labelled = lists.labelled;
+        if let Some(test) = &labelled.test
+            && labelled.train.source.is_none()
+            && test.source.is_none()
+        {
+            check_apart(("training", &labelled.train.files), ("test", &test.files))?;
         }
-        let classes: Arc<[String]> = lists.classes.into();
-        let train = &lists.train.targets;
+        let classes = Arc::clone(&labelled.classes);
+        let train = &labelled.train.targets;
         let class_weights = self.class_weights.resolve(&classes, train)?;
         let draw = match self.sampler {
             Sampler::Shuffled => None,
@@ -285,24 +273,15 @@ impl<S: Source> ImageDataBunchBuilder<S> {
         };
         let reader = Arc::new(Reader::new(self.reading, self.resizing.size));
         reader.check()?;
-        let dataset = |LabelledFiles { files, targets }| {
-            ImageDataset::new(files, targets, classes.clone(), reader.clone())
-        };
+        let dataset = |files| ImageDataset::new(files, Arc::clone(&classes), Arc::clone(&reader));
         let pipeline = |list: &[_]| Pipeline::new(list, self.resizing).map(Arc::new);
         Ok(ImageDataBunch {
             train_pipeline: pipeline(&self.transforms.train)?,
             valid_pipeline: pipeline(&self.transforms.valid)?,
-            kind: lists.kind,
-            c: lists.c,
+            labelled: Arc::new(labelled.map(dataset)),
+            reader,
             class_weights: class_weights.map(Into::into),
             draw: draw.map(Arc::new),
-            dropped: lists.dropped.into(),
-            passed: Arc::new(lists.passed),
-            train: dataset(lists.train),
-            valid: dataset(lists.valid),
-            test: lists.test.map(dataset),
-            path: lists.path.into(),
-            classes,
             batch_size: self.batch_size,
             val_batch_size: self.val_batch_size.unwrap_or(self.batch_size),
             resizing: self.resizing,

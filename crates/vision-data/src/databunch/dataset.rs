@@ -4,12 +4,17 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
+use crate::data_block::labelled::LabelledFiles;
 use crate::databunch::error::DataError;
 use crate::error::{Error, Result};
 use crate::image::Image;
+use crate::image::decode::read;
+use crate::image::error::ImageError;
+use crate::image::limits::Limits;
+use crate::image::problem::ImageProblem;
 use crate::image::reader::{ReadConfig, Reader};
+use crate::image_source::ImageContent;
 use crate::labels::targets::{Target, Targets};
-use crate::transforms::size::Size;
 
 /// Which images, and how they are prepared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -38,13 +43,12 @@ impl DatasetType {
     }
 }
 
-/// Image files with their labels, in the order of their paths. Cloning is cheap.
+/// Images with their labels, in order. Cloning is cheap.
 #[derive(Clone)]
 pub struct ImageDataset(Arc<Inner>);
 
 struct Inner {
-    paths: Vec<PathBuf>,
-    labels: Targets,
+    files: LabelledFiles,
     classes: Arc<[String]>,
     /// Decoded images, kept where the reader has room for them.
     decoded: Vec<OnceLock<Arc<Image>>>,
@@ -60,46 +64,24 @@ impl Drop for Inner {
 }
 
 impl ImageDataset {
-    /// `labels` is as long as `paths`.
-    pub(crate) fn new(
-        paths: Vec<PathBuf>,
-        labels: Targets,
-        classes: Arc<[String]>,
-        reader: Arc<Reader>,
-    ) -> Self {
-        let decoded = paths.iter().map(|_| OnceLock::new()).collect();
+    pub(crate) fn new(files: LabelledFiles, classes: Arc<[String]>, reader: Arc<Reader>) -> Self {
+        let decoded = files.files.iter().map(|_| OnceLock::new()).collect();
         Self(Arc::new(Inner {
-            paths,
-            labels,
+            files,
             classes,
             decoded,
             reader,
         }))
     }
 
-    /// An image as small as those of the data are made.
-    pub(crate) fn made_small(&self, image: Image) -> Image {
-        self.0.reader.made_small(image)
-    }
-
-    /// Reads a file as those of the data are read.
-    pub(crate) fn open(&self, path: &Path) -> Result<Image> {
-        self.0.reader.read(path)
-    }
-
-    /// Whether images are read with all the pixels that `size` needs.
-    pub(crate) fn serves(&self, size: Size) -> bool {
-        self.0.reader.serves(size)
-    }
-
     /// The number of images.
     pub fn len(&self) -> usize {
-        self.0.paths.len()
+        self.0.files.files.len()
     }
 
     /// Whether there is no image.
     pub fn is_empty(&self) -> bool {
-        self.0.paths.is_empty()
+        self.0.files.files.is_empty()
     }
 
     /// The decoded image of an item, before any transform.
@@ -114,7 +96,7 @@ impl ImageDataset {
     /// The position of an item's class in [`classes`](Self::classes); none if the images do not
     /// have one class each, or there is no such item.
     pub fn label(&self, index: usize) -> Option<usize> {
-        match &self.0.labels {
+        match &self.0.files.targets {
             Targets::Category(positions) => positions.get(index).map(|&label| label as usize),
             _ => None,
         }
@@ -122,14 +104,14 @@ impl ImageDataset {
 
     /// The labels of all items, of whatever kind.
     pub fn labels(&self) -> &Targets {
-        &self.0.labels
+        &self.0.files.targets
     }
 
     /// The label of an item in words: its class, its classes joined by `;`, or its numbers joined
     /// by `;`. None if the images have no labels, or there is no such item.
     pub fn label_text(&self, index: usize) -> Option<String> {
-        let name = |position: usize| self.0.classes.get(position).cloned().unwrap_or_default();
-        self.0.labels.get(index).map(|label| match label {
+        let name = |position: usize| self.0.classes[position].clone();
+        self.0.files.targets.get(index).map(|label| match label {
             Target::Category(position) => name(position),
             Target::MultiCategory(positions) => {
                 let names: Vec<String> = positions.into_iter().map(name).collect();
@@ -142,14 +124,15 @@ impl ImageDataset {
         })
     }
 
-    /// The file of an item.
+    /// The file of an item, or its name in its source.
     ///
     /// # Errors
     ///
     /// [`DataError::NoSuchItem`](crate::DataError::NoSuchItem).
     pub fn path(&self, index: usize) -> Result<&Path> {
         self.0
-            .paths
+            .files
+            .files
             .get(index)
             .map(PathBuf::as_path)
             .ok_or(Error::Data(DataError::NoSuchItem {
@@ -158,9 +141,9 @@ impl ImageDataset {
             }))
     }
 
-    /// The files, in order.
+    /// The files, in order, or the names of the images in their source.
     pub fn paths(&self) -> &[PathBuf] {
-        &self.0.paths
+        &self.0.files.files
     }
 
     /// How the files are read.
@@ -173,13 +156,45 @@ impl ImageDataset {
         &self.0.classes
     }
 
+    /// Whether the images are files; else they come from an [`ImageSource`](crate::ImageSource).
+    pub fn are_files(&self) -> bool {
+        self.0.files.source.is_none()
+    }
+
+    /// The bytes of an item's file, or what its source has of it.
+    pub(crate) fn content(
+        &self,
+        index: usize,
+        limits: &Limits,
+    ) -> std::result::Result<ImageContent, ImageProblem> {
+        match &self.0.files.source {
+            None => read(&self.0.files.files[index], limits).map(ImageContent::Encoded),
+            Some(source) => source.content(index, limits),
+        }
+    }
+
     pub(crate) fn load(&self, index: usize) -> Result<Arc<Image>> {
         let path = self.path(index)?;
         let slot = self.0.decoded.get(index);
         if let Some(image) = slot.and_then(OnceLock::get) {
             return Ok(Arc::clone(image));
         }
-        let image = Arc::new(self.0.reader.read(path)?);
+        let image = Arc::new(match &self.0.files.source {
+            None => self.0.reader.read(path)?,
+            Some(source) => {
+                let config = self.0.reader.config();
+                let content = source.content(index, config.limits());
+                let image = content
+                    .and_then(|content| content.decode(config.limits(), config.reduced_jpegs()))
+                    .map_err(|problem| {
+                        Error::Image(ImageError::Decode {
+                            path: path.to_owned(),
+                            problem,
+                        })
+                    })?;
+                self.0.reader.made_small(image)
+            }
+        });
         let bytes = image.pixels().len();
         if let Some(slot) = slot
             && self.0.reader.keep(bytes)
@@ -197,7 +212,7 @@ impl fmt::Debug for ImageDataset {
         f.debug_struct("ImageDataset")
             .field("len", &self.len())
             .field("classes", &self.classes())
-            .field("first", &self.0.paths.first())
+            .field("first", &self.0.files.files.first())
             .finish_non_exhaustive()
     }
 }

@@ -8,7 +8,7 @@ use vision_base::message::shown;
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// `normalize` was called on data that is normalised already.
+    /// `normalize_batch` was called on data that is normalized already.
     #[error("the data is normalised already (mean {mean:?}, std {std:?}): normalise only once")]
     AlreadyNormalized {
         /// The mean in use.
@@ -42,6 +42,15 @@ pub enum DataError {
         index: usize,
         /// The number of items.
         len: usize,
+    },
+    /// Something that only files have is asked of images that are not files.
+    #[error(
+        "these images cannot {action}: they come from a source and not from files (ImageList::from_source), \
+         so nothing says where to find them again; write them to a folder first"
+    )]
+    NotFiles {
+        /// What cannot be done.
+        action: &'static str,
     },
     /// A worker thread of the loader could not be started or has ended early.
     #[error("a worker thread of the loader failed: {reason}")]

@@ -3,6 +3,7 @@
 pub(crate) mod builder;
 pub(crate) mod dataset;
 pub(crate) mod error;
+pub(crate) mod factories;
 pub(crate) mod preprocessing;
 pub(crate) mod saved;
 pub mod sources;
@@ -15,23 +16,20 @@ use burn::tensor::{Device, Tensor};
 use vision_base::OptionError;
 use vision_base::message::shown;
 
-use crate::databunch::builder::ImageDataBunchBuilder;
+use crate::data_block::labelled::Labelled;
 use crate::databunch::dataset::{DatasetType, ImageDataset};
 use crate::databunch::error::DataError;
-use crate::databunch::sources::{FromClasses, FromCsv, FromDf, FromFiles, FromFolder};
 use crate::error::{Error, Result};
-use crate::files::index::{PassedOver, SkippedFolder};
+use crate::files::index::SkippedFolder;
 use crate::image::Image;
+use crate::image::reader::Reader;
 use crate::labels::class_weights::Draw;
-use crate::labels::targets::TargetKind;
-use crate::labels::{Dropped, Label};
+use crate::labels::kind::{Dropped, TargetKind};
 use crate::loader::batch::Batch;
 use crate::loader::stats::{Stats, denormalize};
 use crate::loader::{BadImages, Loader, Plan};
 use crate::pipeline::Pipeline;
 use crate::rng::{Purpose, Rng};
-use crate::split::PathFn;
-use crate::table::Table;
 use crate::transforms::batch::BatchTransform;
 use crate::transforms::lists::Transforms;
 use crate::transforms::resizing::Resizing;
@@ -61,18 +59,12 @@ use crate::transforms::size::{ResizeMethod, Size};
 #[doc(alias = "DataBunch")]
 #[derive(Clone)]
 pub struct ImageDataBunch {
-    pub(crate) path: Arc<Path>,
-    pub(crate) classes: Arc<[String]>,
-    pub(crate) kind: TargetKind,
-    pub(crate) c: usize,
+    pub(crate) labelled: Arc<Labelled<ImageDataset>>,
+    /// Reads the images of all parts.
+    pub(crate) reader: Arc<Reader>,
     pub(crate) class_weights: Option<Arc<[f32]>>,
     /// How items are drawn, if not each once.
     pub(crate) draw: Option<Arc<Draw>>,
-    pub(crate) dropped: Arc<[Dropped]>,
-    pub(crate) passed: Arc<PassedOver>,
-    pub(crate) train: ImageDataset,
-    pub(crate) valid: ImageDataset,
-    pub(crate) test: Option<ImageDataset>,
     pub(crate) train_pipeline: Arc<Pipeline>,
     pub(crate) valid_pipeline: Arc<Pipeline>,
     pub(crate) batch_size: usize,
@@ -88,136 +80,25 @@ pub struct ImageDataBunch {
 }
 
 impl ImageDataBunch {
-    /// Images in folders named after their classes: `train/CLASS/IMAGE` and `valid/CLASS/IMAGE`, or
-    /// `CLASS/IMAGE` with [`valid_pct`](ImageDataBunchBuilder::valid_pct). At any depth: the class is the
-    /// name of the folder that an image is in, `indoors` of `train/cat/indoors/1.jpg`.
-    ///
-    /// Files are sorted by path, classes by name; hidden files and what is no image are passed
-    /// over. As with all factories, nothing is read before
-    /// [`build`](ImageDataBunchBuilder::build).
-    pub fn from_folder(path: impl Into<PathBuf>) -> ImageDataBunchBuilder {
-        ImageDataBunchBuilder::new(FromFolder::new(path.into()))
-    }
-
-    /// Images named in a CSV file with their labels: `labels.csv` in the folder, names in the
-    /// first column, labels in the second, a fifth of the images for validation.
-    ///
-    /// ```
-    /// # use vision_data::{Image, ImageDataBunch};
-    /// # let folder = tempfile::tempdir().unwrap();
-    /// # let path = folder.path();
-    /// # for i in 0..10 {
-    /// #     Image::from_rgb8(4, 4, vec![0; 48])?.into_rgb_image().save(path.join(format!("{i}.png"))).unwrap();
-    /// # }
-    /// std::fs::write(
-    ///     path.join("labels.csv"),
-    ///     "name,label\n0,cat\n1,dog\n2,cat\n3,dog\n4,cat\n5,dog\n6,cat\n7,dog\n8,cat\n9,dog\n",
-    /// ).unwrap();
-    /// let data = ImageDataBunch::from_csv(path).suffix(".png").batch_size(4).build()?;
-    /// assert_eq!(data.classes(), ["cat", "dog"]);
-    /// assert_eq!((data.train_ds().len(), data.valid_ds().len()), (8, 2));
-    /// # Ok::<(), vision_data::Error>(())
-    /// ```
-    pub fn from_csv(path: impl Into<PathBuf>) -> ImageDataBunchBuilder<FromCsv> {
-        ImageDataBunchBuilder::new(FromCsv::new(path.into()))
-    }
-
-    /// As [`from_csv`](Self::from_csv), with a table in memory.
-    pub fn from_df(
-        path: impl Into<PathBuf>,
-        table: impl Into<Arc<Table>>,
-    ) -> ImageDataBunchBuilder<FromDf> {
-        ImageDataBunchBuilder::new(FromDf::new(path.into(), table.into()))
-    }
-
-    /// These images with these labels, a fifth of them for validation. A relative path is one
-    /// under the root, unless it begins with the root itself.
-    ///
-    /// The type of the labels decides their kind: see [`Label`].
-    pub fn from_lists<P: Into<PathBuf>, L: Into<Label>>(
-        path: impl Into<PathBuf>,
-        files: impl IntoIterator<Item = P>,
-        labels: impl IntoIterator<Item = L>,
-    ) -> ImageDataBunchBuilder<FromFiles> {
-        let labels = labels.into_iter().map(Into::into).collect();
-        ImageDataBunchBuilder::new(FromFiles::with_list(path.into(), all(files), labels))
-    }
-
-    /// These images, labelled by a function of their path; else as
-    /// [`from_lists`](Self::from_lists).
-    pub fn from_name_func<P: Into<PathBuf>, L: Into<Label>>(
-        path: impl Into<PathBuf>,
-        files: impl IntoIterator<Item = P>,
-        label: impl Fn(&Path) -> L + Send + Sync + 'static,
-    ) -> ImageDataBunchBuilder<FromFiles> {
-        let label = PathFn::new(move |path: &Path| label(path).into());
-        ImageDataBunchBuilder::new(FromFiles::with_func(path.into(), all(files), label))
-    }
-
-    /// These images, labelled by what the first group of a regular expression captures in their
-    /// path; else as [`from_lists`](Self::from_lists).
-    ///
-    /// ```
-    /// # use vision_data::{ImageDataBunch, files::image_files};
-    /// # use vision_data::datasets::synthetic;
-    /// # let folder = tempfile::tempdir().unwrap();
-    /// # let path = synthetic::digits(&folder.path().join("digits"), 1, 20, 5)?;
-    /// let files = image_files(&path)?;
-    /// let data = ImageDataBunch::from_name_re(&path, files, r"/([^/]+)/[^/]+.png$").build()?;
-    /// assert_eq!(data.classes(), ["3", "7"]);
-    /// # Ok::<(), vision_data::Error>(())
-    /// ```
-    pub fn from_name_re<P: Into<PathBuf>>(
-        path: impl Into<PathBuf>,
-        files: impl IntoIterator<Item = P>,
-        pattern: impl Into<String>,
-    ) -> ImageDataBunchBuilder<FromFiles> {
-        let source = FromFiles::with_pattern(path.into(), all(files), pattern.into());
-        ImageDataBunchBuilder::new(source)
-    }
-
-    /// Data without images, for a learner that is only to predict: classes, size, transforms and
-    /// statistics have to be those it was trained with.
-    ///
-    /// `path` is where the learner looks for its files; it is not read.
-    ///
-    /// ```
-    /// # use vision_data::{ImageDataBunch, Stats, get_transforms};
-    /// let data = ImageDataBunch::single_from_classes("models", ["3", "7"])
-    ///     .transforms(get_transforms())
-    ///     .normalize(Stats::IMAGENET)
-    ///     .build()?;
-    /// assert_eq!(data.c(), 2);
-    /// assert!(data.train_ds().is_empty());
-    /// # Ok::<(), vision_data::Error>(())
-    /// ```
-    pub fn single_from_classes<S: Into<String>>(
-        path: impl Into<PathBuf>,
-        classes: impl IntoIterator<Item = S>,
-    ) -> ImageDataBunchBuilder<FromClasses> {
-        let classes = classes.into_iter().map(Into::into).collect();
-        ImageDataBunchBuilder::new(FromClasses::new(path.into(), classes))
-    }
-
     /// The root folder.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.labelled.path
     }
 
     /// The names of the classes, in the order of the labels; none where labels are numbers.
     pub fn classes(&self) -> &[String] {
-        &self.classes
+        &self.labelled.classes
     }
 
     /// The number of outputs that a model for this data has: of classes, or of the numbers of an
     /// item.
     pub fn c(&self) -> usize {
-        self.c
+        self.labelled.c
     }
 
     /// The kind of label that the items have.
     pub fn kind(&self) -> TargetKind {
-        self.kind
+        self.labelled.kind
     }
 
     /// How much each class counts in the loss, if weights were asked for: with one class an item
@@ -229,19 +110,19 @@ impl ImageDataBunch {
 
     /// The labels that were left out on request, because they are not among the classes.
     pub fn dropped(&self) -> &[Dropped] {
-        &self.dropped
+        &self.labelled.dropped
     }
 
     /// The folders that could not be read and were passed over on request:
-    /// [`ImageDataBunchBuilder::indexing`].
+    /// [`ImageDataBunchBuilder::indexing`](crate::ImageDataBunchBuilder::indexing).
     pub fn skipped_folders(&self) -> &[SkippedFolder] {
-        &self.passed.folders
+        &self.labelled.skipped.folders
     }
 
     /// Pictures in the folders of the data that are in formats which are not read here, and so are not among
     /// the items: [`UNREAD_EXTENSIONS`](crate::files::UNREAD_EXTENSIONS).
     pub fn unread_files(&self) -> &[PathBuf] {
-        &self.passed.unread
+        &self.labelled.skipped.unread
     }
 
     /// The device that the batches are for.
@@ -304,17 +185,17 @@ impl ImageDataBunch {
 
     /// The training images.
     pub fn train_ds(&self) -> &ImageDataset {
-        &self.train
+        &self.labelled.train
     }
 
     /// The validation images.
     pub fn valid_ds(&self) -> &ImageDataset {
-        &self.valid
+        &self.labelled.valid
     }
 
     /// The test images, if there are any.
     pub fn test_ds(&self) -> Option<&ImageDataset> {
-        self.test.as_ref()
+        self.labelled.test.as_ref()
     }
 
     /// The images behind a [`DatasetType`].
@@ -324,12 +205,12 @@ impl ImageDataBunch {
     /// [`DataError::Empty`](crate::DataError::Empty) if there is no such image.
     pub fn dataset(&self, which: DatasetType) -> Result<&ImageDataset> {
         let dataset = match which {
-            DatasetType::Train | DatasetType::Fix => Some(&self.train),
-            DatasetType::Valid | DatasetType::Single => Some(&self.valid),
-            DatasetType::Test => self.test.as_ref(),
+            DatasetType::Train | DatasetType::Fix => Some(&self.labelled.train),
+            DatasetType::Valid | DatasetType::Single => Some(&self.labelled.valid),
+            DatasetType::Test => self.labelled.test.as_ref(),
         };
         let hint = || match which {
-            _ if self.train.is_empty() => {
+            _ if self.labelled.train.is_empty() => {
                 "it was made by `single_from_classes`, to predict and not to train"
             }
             DatasetType::Test => "name their folder with `.test(..)`",
@@ -397,35 +278,28 @@ impl ImageDataBunch {
         })
     }
 
-    /// The same data, normalised on the device with `stats`.
+    /// The same data, normalized with the statistics of its first training batch, as fastai's `normalize()`
+    /// without arguments: of the images before they are mixed
+    /// ([`batch_transforms`](crate::ImageDataBunchBuilder::batch_transforms)). Statistics that are known are
+    /// an option of the builder: [`normalize`](crate::ImageDataBunchBuilder::normalize).
     ///
     /// # Errors
     ///
-    /// [`DataError::AlreadyNormalized`](crate::DataError::AlreadyNormalized) if it is already, [`Error::Option`] if a standard deviation
-    /// is not above zero.
-    pub fn normalize(mut self, stats: Stats) -> Result<Self> {
+    /// [`DataError::AlreadyNormalized`](crate::DataError::AlreadyNormalized) if it is already,
+    /// [`Error::Option`] if all pixels are alike, and those of [`one_batch`](Self::one_batch).
+    #[doc(alias = "normalize")]
+    pub fn normalize_batch(mut self) -> Result<Self> {
         if let Some(Stats { mean, std }) = self.stats {
             return Err(Error::Data(DataError::AlreadyNormalized { mean, std }));
         }
-        stats.check()?;
-        self.stats = Some(stats);
-        Ok(self)
-    }
-
-    /// The same data, normalised with the statistics of its first training batch, as fastai's
-    /// `normalize()` without arguments: of the pictures before they are mixed
-    /// ([`batch_transform`](ImageDataBunchBuilder::batch_transform)).
-    ///
-    /// # Errors
-    ///
-    /// As [`normalize`](Self::normalize) and [`one_batch`](Self::one_batch).
-    pub fn normalize_batch(self) -> Result<Self> {
         let unmixed = Self {
             batch_transforms: Arc::default(),
             ..self.clone()
         };
         let stats = unmixed.one_batch(DatasetType::Train)?.images.stats();
-        self.normalize(stats)
+        stats.check()?;
+        self.stats = Some(stats);
+        Ok(self)
     }
 
     /// Undoes the normalisation of a batch `[batch, 3, height, width]`.
@@ -447,7 +321,7 @@ impl ImageDataBunch {
     ///
     /// [`ImageError::Decode`](crate::ImageError::Decode) with its path.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Image> {
-        self.train.open(path.as_ref())
+        self.reader.read(path.as_ref())
     }
 
     /// One image as the model expects it: made smaller if all are
@@ -458,8 +332,8 @@ impl ImageDataBunch {
     ///
     /// [`TransformError::Failed`](crate::TransformError::Failed) of a transform of your own.
     pub fn prepare(&self, image: &Image) -> Result<Tensor<4>> {
-        let image = match self.train.reading().short_side() {
-            Some(_) => &self.train.made_small(image.clone()),
+        let image = match self.reader.config().short_side() {
+            Some(_) => &self.reader.made_small(image.clone()),
             None => image,
         };
         let draw = self.valid_pipeline.draw(self.seed, 0, 0);
@@ -493,8 +367,8 @@ impl ImageDataBunch {
     /// reduced for or images made smaller to ([`ReadConfig`](crate::ReadConfig)).
     pub fn with_size(mut self, size: impl Into<Size>) -> Result<Self> {
         let size = size.into();
-        self.train.reading().check(Some(size))?;
-        if !self.train.serves(size) {
+        self.reader.config().check(Some(size))?;
+        if !self.reader.serves(size) {
             return Err(Error::Option(OptionError::new(
                 "size",
                 "no larger size than before, since `with_reduced_jpegs` reads JPEGs for \
@@ -574,29 +448,26 @@ impl ImageDataBunch {
     }
 }
 
-fn all<P: Into<PathBuf>>(files: impl IntoIterator<Item = P>) -> Vec<PathBuf> {
-    files.into_iter().map(Into::into).collect()
-}
-
 /// What was found: classes, and images in each part.
 impl fmt::Display for ImageDataBunch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
             "{}: {}, {} training, {} validation and {} test images, batches of {}",
-            shown(self.path.as_ref()),
-            match self.kind {
-                TargetKind::Category => format!("{} classes", self.c),
-                TargetKind::MultiCategory => format!("{} classes, any number an image", self.c),
-                TargetKind::Float if self.c == 1 => "a number an image".to_owned(),
-                TargetKind::Float => format!("{} numbers an image", self.c),
+            shown(&self.labelled.path),
+            match self.labelled.kind {
+                TargetKind::Category => format!("{} classes", self.labelled.c),
+                TargetKind::MultiCategory =>
+                    format!("{} classes, any number an image", self.labelled.c),
+                TargetKind::Float if self.labelled.c == 1 => "a number an image".to_owned(),
+                TargetKind::Float => format!("{} numbers an image", self.labelled.c),
             },
-            self.train.len(),
-            self.valid.len(),
-            self.test.as_ref().map_or(0, ImageDataset::len),
+            self.labelled.train.len(),
+            self.labelled.valid.len(),
+            self.labelled.test.as_ref().map_or(0, ImageDataset::len),
             self.batch_size
         )?;
-        match self.passed.unread.as_slice() {
+        match self.labelled.skipped.unread.as_slice() {
             [] => Ok(()),
             [first, others @ ..] => write!(
                 f,
@@ -611,11 +482,11 @@ impl fmt::Display for ImageDataBunch {
 impl fmt::Debug for ImageDataBunch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ImageDataBunch")
-            .field("path", &self.path)
-            .field("classes", &self.classes)
-            .field("train", &self.train.len())
-            .field("valid", &self.valid.len())
-            .field("test", &self.test.as_ref().map(ImageDataset::len))
+            .field("path", &self.labelled.path)
+            .field("classes", &self.labelled.classes)
+            .field("train", &self.labelled.train.len())
+            .field("valid", &self.labelled.valid.len())
+            .field("test", &self.labelled.test.as_ref().map(ImageDataset::len))
             .field("batch_size", &self.batch_size)
             .field("size", &self.resizing.size)
             .field("stats", &self.stats)

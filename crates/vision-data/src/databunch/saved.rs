@@ -15,19 +15,21 @@ use vision_base::atomic;
 use vision_base::message::shown;
 use vision_base::paths::parent_of;
 
-use crate::data_block::{LabelLists, LabelledFiles, check_enough};
+use crate::data_block::label_lists::LabelLists;
+use crate::data_block::labelled::{Labelled, LabelledFiles};
 use crate::databunch::ImageDataBunch;
 use crate::databunch::builder::ImageDataBunchBuilder;
 use crate::databunch::dataset::ImageDataset;
 use crate::databunch::error::DataError;
-use crate::databunch::sources::FromSaved;
+use crate::databunch::sources::saved::FromSaved;
 use crate::error::{Error, Result, io_error};
-use crate::files::index::PassedOver;
+use crate::files::index::Skipped;
 use crate::files::text;
 use crate::image::reader::ReadConfig;
 use crate::labels::class_weights::{ClassWeights, Sampler};
-use crate::labels::targets::{MultiLabels, TargetKind, Targets};
-use crate::labels::{LabelOptions, check_classes};
+use crate::labels::kind::TargetKind;
+use crate::labels::options::{LabelOptions, check_classes, check_enough};
+use crate::labels::targets::{MultiLabels, Targets};
 use crate::loader::BadImages;
 use crate::loader::stats::Stats;
 use crate::transforms::batch::BatchTransform;
@@ -140,15 +142,16 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] where the file cannot be written.
+    /// [`Error::Io`] where the file cannot be written; [`DataError::NotFiles`](crate::DataError::NotFiles) for
+    /// images that are not files.
     pub fn save(&self, file: impl AsRef<Path>) -> Result<PathBuf> {
-        let path = self.path.join(file);
+        let path = self.path().join(file);
         let saved = Saved {
             format: FORMAT.to_owned(),
             version: VERSION,
-            kind: self.kind,
-            classes: self.classes.to_vec(),
-            outputs: self.c,
+            kind: self.kind(),
+            classes: self.classes().to_vec(),
+            outputs: self.c(),
             class_weights: self.class_weights.as_deref().map(<[f32]>::to_vec),
             sampler: match self.draw {
                 None => Sampler::Shuffled,
@@ -162,12 +165,11 @@ impl ImageDataBunch {
             stats: self.stats,
             transforms: Transforms::clone(&self.transforms),
             batch_transforms: self.batch_transforms.to_vec(),
-            reading: self.train.reading().clone(),
-            train: self.saved_part(&self.train)?,
-            valid: self.saved_part(&self.valid)?,
+            reading: self.train_ds().reading().clone(),
+            train: self.saved_part(self.train_ds())?,
+            valid: self.saved_part(self.valid_ds())?,
             test: self
-                .test
-                .as_ref()
+                .test_ds()
                 .map(|test| self.saved_part(test))
                 .transpose()?,
         };
@@ -220,10 +222,13 @@ impl ImageDataBunch {
     }
 
     fn saved_part(&self, dataset: &ImageDataset) -> Result<Part> {
+        if !dataset.are_files() {
+            return Err(Error::Data(DataError::NotFiles { action: "be saved" }));
+        }
         let files = dataset.paths().iter();
         Ok(Part {
             files: files
-                .map(|path| File::new(&self.path, path))
+                .map(|path| File::new(self.path(), path))
                 .collect::<Result<_>>()?,
             labels: Labels::new(dataset.labels()),
         })
@@ -296,17 +301,19 @@ impl Saved {
         };
         let part = |name, part: Part| part.labelled(name, kind, outputs, &root);
         let lists = LabelLists {
-            train: part("train", self.train)?,
-            valid: part("valid", self.valid)?,
-            test: self.test.map(|test| part("test", test)).transpose()?,
-            kind,
-            c: outputs,
-            classes,
+            labelled: Labelled {
+                train: part("train", self.train)?,
+                valid: part("valid", self.valid)?,
+                test: self.test.map(|test| part("test", test)).transpose()?,
+                kind,
+                c: outputs,
+                classes: classes.into(),
+                dropped: Vec::new(),
+                skipped: Skipped::default(),
+                path: root,
+            },
             options: LabelOptions::default(),
             folders: Vec::new(),
-            dropped: Vec::new(),
-            passed: PassedOver::default(),
-            path: root,
         };
         let mut builder = ImageDataBunchBuilder::new(FromSaved::new(lists, file.to_owned()))
             .class_weights(class_weights)
@@ -402,7 +409,11 @@ impl Part {
             let found = format!("{} labels of {} files", targets.len(), files.len());
             return problem(field(), "one label a file", found);
         }
-        Ok(LabelledFiles { files, targets })
+        Ok(LabelledFiles {
+            files,
+            source: None,
+            targets,
+        })
     }
 }
 

@@ -256,7 +256,7 @@ pub fn download_images<U: Into<String>>(
         match bring(place, &sent[place], &work, dest, config) {
             Ok((path, bytes)) => (path, ImageOutcome::Downloaded { bytes }),
             Err(error) => {
-                let name = names(place, &sent[place]).next().unwrap_or_default();
+                let name = name(place, &sent[place], None);
                 let reason = reason(&error);
                 (dest.join(name), ImageOutcome::Failed { reason })
             }
@@ -314,7 +314,7 @@ fn bring(
     dest: &Path,
     config: &ImagesConfig,
 ) -> Result<(PathBuf, u64)> {
-    let file = work.join(names(place, url).next().unwrap_or_default());
+    let file = work.join(name(place, url, None));
     // What an earlier call left here may be of another list.
     let options = config
         .options
@@ -337,15 +337,24 @@ fn bring(
             }));
         }
     };
-    let position = EXTENSIONS
-        .iter()
-        .position(|(known, _)| Some(*known) == format);
-    let name = names(place, url).nth(position.unwrap_or(0));
-    let name = name.or_else(|| names(place, url).next());
-    let path = dest.join(name.unwrap_or_default());
+    let path = dest.join(name(place, url, format));
     fs::rename(&file, &path).map_err(io_error("rename to", &path))?;
     sync_folder(parent_of(&path))?;
     Ok((path, fetched.bytes))
+}
+
+/// What the image of a URL is called: by the extension of the URL, else by the format, else by the first of
+/// `EXTENSIONS`.
+fn name(place: usize, url: &str, format: Option<ImageFormat>) -> String {
+    let position = EXTENSIONS
+        .iter()
+        .position(|(known, _)| Some(*known) == format);
+    let mut names = names(place, url);
+    let first = names.next().expect("a URL has an extension, or else each");
+    match position {
+        None | Some(0) => first,
+        Some(position) => names.nth(position - 1).unwrap_or(first),
+    }
 }
 
 /// What the image of a URL may be called: by the extension of the URL, or by each of `EXTENSIONS`.

@@ -13,116 +13,26 @@
 //! bytes were seen, which so far is nowhere. Everything comes over https, unlike in fastai v1, and
 //! [`Dataset::with_sha256`] pins what you have seen yourself.
 
+pub(crate) mod dataset;
 pub(crate) mod download_images;
 pub(crate) mod source;
 pub mod synthetic;
 pub(crate) mod urls;
 
-use std::borrow::Cow;
 use std::path::{Path, PathBuf};
 
 use vision_fetch::archive::{self, Existing, Limits};
 use vision_fetch::{Download, Options, cache};
 
 use crate::databunch::error::DataError;
+pub use crate::datasets::dataset::Dataset;
+use crate::datasets::dataset::stem;
 pub use crate::datasets::download_images::{
     ImageOutcome, ImageResult, ImagesConfig, ImagesReport, download_images, urls_in_file,
 };
 pub use crate::datasets::source::Source;
 pub use crate::datasets::urls::Urls;
 use crate::error::{Error, Result};
-
-/// An archive on the network that holds a data set.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
-pub struct Dataset {
-    url: Cow<'static, str>,
-    size: Option<u64>,
-    sha256: Option<Cow<'static, str>>,
-}
-
-impl Dataset {
-    /// The data set at `url`, a `.tgz` archive (http or https).
-    pub fn new(url: impl Into<String>) -> Self {
-        Self {
-            url: Cow::Owned(url.into()),
-            size: None,
-            sha256: None,
-        }
-    }
-
-    const fn known(url: &'static str, size: u64) -> Self {
-        Self {
-            url: Cow::Borrowed(url),
-            size: Some(size),
-            sha256: None,
-        }
-    }
-
-    /// The length that the archive must have, in bytes.
-    pub fn with_size(mut self, bytes: u64) -> Self {
-        self.size = Some(bytes);
-        self
-    }
-
-    /// The SHA-256 that the archive must have: 64 hexadecimal digits, or a beginning of at least 8.
-    pub fn with_sha256(mut self, digits: impl Into<String>) -> Self {
-        self.sha256 = Some(Cow::Owned(digits.into()));
-        self
-    }
-
-    /// Where the archive is.
-    pub fn url(&self) -> &str {
-        &self.url
-    }
-
-    /// Length of the archive in bytes, if known.
-    pub fn size(&self) -> Option<u64> {
-        self.size
-    }
-
-    /// SHA-256 of the archive, or its beginning, if known.
-    pub fn sha256(&self) -> Option<&str> {
-        self.sha256.as_deref()
-    }
-
-    /// The name of the data set and of its folder: the URL's last segment without `.tgz`.
-    ///
-    /// # Errors
-    ///
-    /// [`vision_fetch::Error::BadUrl`] if the URL names no file.
-    pub fn name(&self) -> Result<&str> {
-        let name = stem(vision_fetch::file_name(&self.url)?);
-        if name.is_empty() || name.starts_with('.') {
-            return Err(vision_fetch::Error::BadUrl {
-                url: self.url.to_string(),
-                reason: "its last segment cannot be the name of a folder",
-            }
-            .into());
-        }
-        Ok(name)
-    }
-
-    /// The folder of this data set in the cache, if it is there. Needs no network.
-    ///
-    /// # Errors
-    ///
-    /// [`vision_fetch::Error::BadUrl`], and [`vision_fetch::Error::NoHome`] if there is no cache.
-    ///
-    /// ```
-    /// use vision_data::datasets::Urls;
-    ///
-    /// match Urls::MNIST_SAMPLE.cached()? {
-    ///     Some(path) => println!("it is in {}", path.display()),
-    ///     None => println!("untar_data would download 3.2 MB"),
-    /// }
-    /// # Ok::<(), vision_data::Error>(())
-    /// ```
-    pub fn cached(&self) -> Result<Option<PathBuf>> {
-        let folder = cache::data_dir()?.join(self.name()?);
-        Ok(folder.is_dir().then_some(folder))
-    }
-}
 
 /// How to bring a data set to this disk.
 #[derive(Clone, Debug, Default)]
@@ -225,14 +135,14 @@ fn remote(dataset: &Dataset, config: &UntarConfig) -> Result<PathBuf> {
         Some(folder) => folder.clone(),
         None => cache::archive_dir()?,
     };
-    let file = archives.join(vision_fetch::file_name(&dataset.url)?);
-    let mut download = Download::new(dataset.url.as_ref(), file)
+    let file = archives.join(vision_fetch::file_name(dataset.url())?);
+    let mut download = Download::new(dataset.url(), file)
         .with_options(config.download.clone().with_replace(config.force));
-    if let Some(bytes) = dataset.size {
+    if let Some(bytes) = dataset.size() {
         download = download.with_size(bytes);
     }
-    if let Some(digits) = &dataset.sha256 {
-        download = download.with_sha256(digits.as_ref());
+    if let Some(digits) = dataset.sha256() {
+        download = download.with_sha256(digits);
     }
     let fetched = download.fetch()?;
     extract(&fetched.path, folder, config)
@@ -253,7 +163,7 @@ fn local(path: PathBuf, config: &UntarConfig) -> Result<PathBuf> {
     let name = path.file_name().ok_or_else(missing)?.to_string_lossy();
     // By content, so that another archive of the same name is never mistaken for this one.
     let digits = vision_fetch::sha256_of(&path)?;
-    let digits = digits.get(..12).unwrap_or(&digits);
+    let digits = &digits[..12];
     let folder = dest(config)?
         .join(format!("local-{digits}"))
         .join(match stem(&name) {
@@ -282,12 +192,4 @@ fn dest(config: &UntarConfig) -> Result<PathBuf> {
         Some(folder) => Ok(folder.clone()),
         None => Ok(cache::data_dir()?),
     }
-}
-
-/// A file name without `.tgz` or `.tar.gz`.
-fn stem(name: &str) -> &str {
-    [".tgz", ".tar.gz"]
-        .into_iter()
-        .find_map(|suffix| name.strip_suffix(suffix))
-        .unwrap_or(name)
 }

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::datasets::Dataset;
+use crate::datasets::dataset::Dataset;
 
 /// What [`untar_data`](crate::datasets::untar_data) takes: a data set of the network, or something on this disk.
 #[derive(Clone, Debug, PartialEq, Eq)]

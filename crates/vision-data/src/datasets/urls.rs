@@ -1,6 +1,6 @@
 //! The table of fastai's data sets.
 
-use crate::datasets::Dataset;
+use crate::datasets::dataset::Dataset;
 
 /// fastai's image data sets.
 #[doc(alias = "URLs")]

@@ -63,27 +63,16 @@ pub struct Index {
     pub unread: Vec<PathBuf>,
 }
 
-impl Index {
-    /// The files, and what was passed over.
-    pub(crate) fn apart(self) -> (Vec<PathBuf>, PassedOver) {
-        let passed = PassedOver {
-            folders: self.skipped,
-            unread: self.unread,
-        };
-        (self.files, passed)
-    }
-}
-
 /// What is in folders and not among the files.
 #[derive(Clone, Debug, Default)]
-pub(crate) struct PassedOver {
+pub(crate) struct Skipped {
     /// Could not be read.
     pub(crate) folders: Vec<SkippedFolder>,
-    /// Pictures in other formats.
+    /// Images in other formats.
     pub(crate) unread: Vec<PathBuf>,
 }
 
-impl PassedOver {
+impl Skipped {
     pub(crate) fn extend(&mut self, more: Self) {
         self.folders.extend(more.folders);
         self.unread.extend(more.unread);
@@ -142,7 +131,12 @@ pub fn image_files(folder: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
 /// # Ok::<(), vision_data::Error>(())
 /// ```
 pub fn index(folder: impl AsRef<Path>, config: &IndexConfig) -> Result<Index> {
-    index_outside::<&Path>(folder.as_ref(), &[], config)
+    let (files, skipped) = index_outside::<&Path>(folder.as_ref(), &[], config)?;
+    Ok(Index {
+        files,
+        skipped: skipped.folders,
+        unread: skipped.unread,
+    })
 }
 
 /// Whether the extension is that of an image.
@@ -180,9 +174,10 @@ pub(crate) fn index_outside<P: AsRef<Path>>(
     folder: &Path,
     outside: &[P],
     config: &IndexConfig,
-) -> Result<Index> {
+) -> Result<(Vec<PathBuf>, Skipped)> {
     check_folder(folder)?;
-    let mut index = Index::default();
+    let mut files = Vec::new();
+    let mut skipped = Skipped::default();
     let mut seen = Folders::default();
     let tracker = Tracker::new(&config.progress);
     let mut finished = 0.0;
@@ -204,12 +199,12 @@ pub(crate) fn index_outside<P: AsRef<Path>>(
         let path = joined(&listing.folder, &entry.name);
         match entry.kind {
             Kind::Image => {
-                index.files.push(path);
+                files.push(path);
                 tracker.add(1, |_| finished);
                 continue;
             }
             Kind::Unread => {
-                index.unread.push(path);
+                skipped.unread.push(path);
                 continue;
             }
             Kind::Folder => {}
@@ -222,7 +217,7 @@ pub(crate) fn index_outside<P: AsRef<Path>>(
                 if config.unreadable == UnreadableFolders::Skip =>
             {
                 finished += share;
-                index.skipped.push(SkippedFolder {
+                skipped.folders.push(SkippedFolder {
                     path,
                     reason: source.to_string(),
                 });
@@ -231,7 +226,7 @@ pub(crate) fn index_outside<P: AsRef<Path>>(
         }
     }
     tracker.finish();
-    Ok(index)
+    Ok((files, skipped))
 }
 
 /// What is left to do of a folder.
@@ -339,6 +334,22 @@ pub(crate) fn describe_folder(folder: &Path) -> String {
             format!("{} and {} more", names.join(", "), n - MOST)
         }
     }
+}
+
+/// A relative path is one under the root, unless it begins with the root itself.
+pub(crate) fn under(root: &Path, file: PathBuf) -> PathBuf {
+    match file.starts_with(root) {
+        true => file,
+        false => root.join(file),
+    }
+}
+
+pub(crate) fn no_images(folder: &Path, part: &'static str) -> Error {
+    Error::Files(FilesError::NoImages {
+        folder: folder.to_owned(),
+        part,
+        found: describe_folder(folder),
+    })
 }
 
 pub(crate) fn check_folder(path: &Path) -> Result<()> {

@@ -11,10 +11,9 @@ use vision_base::workers;
 
 use crate::databunch::ImageDataBunch;
 use crate::databunch::dataset::ImageDataset;
-use crate::error::Result;
-use crate::image::decode::{decode, read};
 use crate::image::header::Facts;
 use crate::image::size::PixelSize;
+use crate::image_source::ImageContent;
 use crate::inspect::doctor::{Split, lossy};
 use crate::inspect::verify::UnreadableImage;
 use crate::labels::targets::Target;
@@ -46,7 +45,7 @@ pub struct PartDescription {
     pub items: usize,
     /// Of each class the items that have it; empty where labels are numbers, or there are none.
     pub class_counts: Vec<usize>,
-    /// The length of all files.
+    /// The length of all files, or of the pixels where those are not encoded.
     pub bytes: u64,
     /// The formats and how many images have each: `image/jpeg`.
     pub formats: BTreeMap<String, usize>,
@@ -108,27 +107,19 @@ impl ImageDataBunch {
     /// # let folder = tempfile::tempdir().unwrap();
     /// # let path = synthetic::digits(&folder.path().join("digits"), 1, 20, 5)?;
     /// let data = ImageDataBunch::from_folder(&path).batch_size(16).build()?;
-    /// let description = data.describe()?;
+    /// let description = data.describe();
     /// println!("{description}");
     /// assert_eq!(description.parts[0].class_counts, [20, 20]);
     /// assert_eq!(description.parts[0].widths, [28, 28]);
     /// # Ok::<(), vision_data::Error>(())
     /// ```
-    ///
-    /// # Errors
-    ///
-    /// None at present: what cannot be read is counted.
-    pub fn describe(&self) -> Result<Description> {
+    pub fn describe(&self) -> Description {
         self.describe_with(&Progress::silent())
     }
 
     /// As [`describe`](Self::describe), telling somebody how far it has come. Each part is told of
     /// by itself.
-    ///
-    /// # Errors
-    ///
-    /// As [`describe`](Self::describe).
-    pub fn describe_with(&self, progress: &Progress) -> Result<Description> {
+    pub fn describe_with(&self, progress: &Progress) -> Description {
         let parts = [
             (Split::Train, Some(self.train_ds())),
             (Split::Valid, Some(self.valid_ds())),
@@ -138,11 +129,11 @@ impl ImageDataBunch {
             .into_iter()
             .filter_map(|(split, dataset)| Some((split, dataset?)))
             .map(|(split, dataset)| describe(split, dataset, progress));
-        Ok(Description {
+        Description {
             root: self.path().to_owned(),
             classes: self.classes().to_vec(),
             parts: described.collect(),
-        })
+        }
     }
 }
 
@@ -229,13 +220,18 @@ fn class_counts(dataset: &ImageDataset) -> Vec<usize> {
 impl Seen {
     fn look_at(&mut self, dataset: &ImageDataset, item: usize) {
         let limits = dataset.reading().limits();
-        let Ok(path) = dataset.path(item) else {
-            return;
-        };
-        let image = read(path, limits).and_then(|bytes| {
-            self.bytes += bytes.len() as u64;
-            let image = decode(&bytes, limits)?;
-            Ok((image, Facts::of(&bytes)))
+        let image = dataset.content(item, limits).and_then(|content| {
+            let facts = match &content {
+                ImageContent::Encoded(bytes) => {
+                    self.bytes += bytes.len() as u64;
+                    Facts::of(bytes)
+                }
+                ImageContent::Pixels(image) => {
+                    self.bytes += image.pixels().len() as u64;
+                    None
+                }
+            };
+            Ok((content.decode(limits, None)?.into_rgb_image(), facts))
         });
         let (image, facts) = match image {
             Ok(read) => read,
@@ -299,8 +295,8 @@ impl Seen {
 impl Description {
     /// The description as JSON.
     pub fn to_json(&self) -> String {
-        // Numbers, strings and lists of them cannot fail to be written.
-        serde_json::to_string_pretty(self).unwrap_or_default()
+        serde_json::to_string_pretty(self)
+            .expect("numbers, strings and lists of them can be written")
     }
 }
 

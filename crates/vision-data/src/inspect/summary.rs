@@ -11,10 +11,10 @@ use crate::databunch::ImageDataBunch;
 use crate::databunch::dataset::DatasetType;
 use crate::error::{Error, Result};
 use crate::image::Image;
-use crate::image::decode::read;
 use crate::image::error::ImageError;
 use crate::image::header::Facts;
 use crate::image::problem::ImageProblem;
+use crate::image_source::ImageContent;
 use crate::loader::stats::Stats;
 use crate::pipeline::step::Step;
 use crate::transforms::batch::BatchTransform;
@@ -86,9 +86,10 @@ impl ImageDataBunch {
                 problem,
             })
         };
-        let bytes = read(&path, dataset.reading().limits()).map_err(bad)?;
+        let content = dataset.content(index, dataset.reading().limits());
+        let content = content.map_err(bad)?;
         let image = dataset.image(index)?;
-        let mut steps = vec![decoded(&bytes, &image)];
+        let mut steps = vec![decoded(&content, &image)];
 
         let pipeline = self.pipeline(part);
         let whole = pipeline.draw(self.seed(), 0, index as u64);
@@ -158,8 +159,13 @@ impl ImageDataBunch {
     }
 }
 
-fn decoded(bytes: &[u8], image: &Image) -> SummaryStep {
+fn decoded(content: &ImageContent, image: &Image) -> SummaryStep {
+    let bytes = match content {
+        ImageContent::Encoded(bytes) => bytes.as_slice(),
+        ImageContent::Pixels(_) => &[],
+    };
     let stored = match Facts::of(bytes) {
+        _ if matches!(content, ImageContent::Pixels(_)) => "pixels of its source".to_owned(),
         Some(facts) => format!(
             "{} bytes of {}: {}, {} bits, {}{}",
             bytes.len(),
@@ -227,7 +233,7 @@ impl Summary {
     ///
     /// # Errors
     ///
-    /// None at present: there is at least one step.
+    /// [`Error::Figure`] if all steps were taken out.
     pub fn plot(&self) -> Result<Figure> {
         let mut grid = ImageGrid::new();
         for step in &self.steps {

@@ -115,8 +115,8 @@ impl Draw {
     pub(crate) fn balanced(classes: usize, train: &Targets) -> Result<Self> {
         let counts = counts(classes, train, "sampler")?;
         let inverse = |class: u32| {
-            let count = counts.get(class as usize).copied().unwrap_or(1);
-            1.0 / count.max(1) as f64
+            // An item has it, so it is at least 1.
+            1.0 / counts[class as usize] as f64
         };
         let mut sums = Vec::with_capacity(train.len());
         let mut sum = 0.0;
@@ -128,9 +128,10 @@ impl Draw {
         };
         for item in 0..train.len() {
             sum += match train {
-                Targets::Category(positions) => positions.get(item).map_or(0.0, |&c| inverse(c)),
+                Targets::Category(positions) => inverse(positions[item]),
                 Targets::MultiCategory(labels) => {
-                    let classes = labels.get(item).unwrap_or_default().iter();
+                    let classes = labels.get(item).expect("an item below their number");
+                    let classes = classes.iter();
                     let rarest = classes.map(|&class| inverse(class)).reduce(f64::max);
                     rarest.unwrap_or(1.0 / bare.max(1) as f64)
                 }
@@ -162,14 +163,13 @@ impl Draw {
 fn counts(classes: usize, targets: &Targets, option: &'static str) -> Result<Vec<usize>> {
     let mut counts = vec![0; classes];
     let mut add = |class: u32| {
-        if let Some(count) = counts.get_mut(class as usize) {
-            *count += 1;
-        }
+        counts[class as usize] += 1;
     };
     match targets {
         Targets::Category(positions) => positions.iter().for_each(|&class| add(class)),
         Targets::MultiCategory(labels) => (0..labels.len())
-            .flat_map(|item| labels.get(item).unwrap_or_default())
+            .filter_map(|item| labels.get(item))
+            .flatten()
             .for_each(|&class| add(class)),
         Targets::Empty(0) => {
             return Err(Error::Option(OptionError::new(

@@ -1,9 +1,10 @@
 //! Labels in the columns of a table.
 
-use crate::data_block::image_list::ItemColumn;
 use crate::error::Result;
-use crate::labels::targets::TargetKind;
-use crate::labels::{Label, LabelOptions};
+use crate::labels::Label;
+use crate::labels::kind::TargetKind;
+use crate::labels::options::LabelOptions;
+use crate::table::items::ItemColumn;
 
 /// What a column holds.
 #[derive(Clone, Copy, Debug)]

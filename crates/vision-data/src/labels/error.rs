@@ -4,8 +4,7 @@ use std::path::PathBuf;
 
 use vision_base::message::{joined, listed, named, shown};
 
-use crate::labels::Dropped;
-use crate::labels::targets::TargetKind;
+use crate::labels::kind::{Dropped, TargetKind};
 
 /// What can be wrong with labels and classes.
 #[derive(Debug, thiserror::Error)]

@@ -1,34 +1,11 @@
 //! What the items of a set are labelled with: a class, several classes, or numbers.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
-use serde::{Deserialize, Serialize};
 use vision_base::OptionError;
 
 use crate::error::{Error, Result};
 use crate::labels::error::LabelError;
-
-/// The kind of label that all items of a set have. It decides the loss and the metrics.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "snake_case")]
-pub enum TargetKind {
-    /// One class an item: the target of a batch is `[batch]`, positions of classes.
-    Category,
-    /// Any number of classes an item: the target is `[batch, classes]`, of zeros and ones.
-    MultiCategory,
-    /// Numbers: the target is `[batch, columns]`.
-    Float,
-}
-
-impl TargetKind {
-    /// A phrase for messages.
-    pub fn describe(self) -> &'static str {
-        match self {
-            Self::Category => "one class an item",
-            Self::MultiCategory => "several classes an item",
-            Self::Float => "numbers",
-        }
-    }
-}
+use crate::labels::kind::TargetKind;
 
 /// The labels of some items, in the order of the items.
 #[derive(Clone, Debug, PartialEq)]
@@ -141,10 +118,8 @@ impl MultiLabels {
     pub fn one_hot(&self) -> Vec<f32> {
         let mut rows = vec![0.0; self.len() * self.classes];
         for (item, row) in rows.chunks_exact_mut(self.classes.max(1)).enumerate() {
-            for &position in self.get(item).unwrap_or_default() {
-                if let Some(value) = row.get_mut(position as usize) {
-                    *value = 1.0;
-                }
+            for &position in self.get(item).expect("a row is made for each item") {
+                row[position as usize] = 1.0;
             }
         }
         rows
@@ -243,6 +218,52 @@ impl Targets {
                     .collect(),
             },
         }
+    }
+
+    /// Adds the labels of more items, which are of the same kind: those of the next batch.
+    ///
+    /// ```
+    /// use vision_data::Targets;
+    /// let mut all = Targets::Empty(0);
+    /// all.extend(&Targets::Category(vec![1, 0]))?;
+    /// all.extend(&Targets::Category(vec![2]))?;
+    /// assert_eq!(all, Targets::Category(vec![1, 0, 2]));
+    /// # Ok::<(), vision_data::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`LabelError::WrongKind`](crate::LabelError::WrongKind) if the labels are of another kind, or of other
+    /// classes or columns.
+    pub fn extend(&mut self, more: &Self) -> Result<()> {
+        match (&mut *self, more) {
+            (Self::Empty(0), more) => self.clone_from(more),
+            (_, Self::Empty(0)) => {}
+            (Self::Empty(items), Self::Empty(more)) => *items += more,
+            (Self::Category(positions), Self::Category(more)) => positions.extend(more),
+            (Self::MultiCategory(labels), Self::MultiCategory(more))
+                if labels.classes == more.classes =>
+            {
+                let before = labels.positions.len() as u32;
+                labels.positions.extend(&more.positions);
+                labels.ends.extend(more.ends.iter().map(|end| before + end));
+            }
+            (
+                Self::Float { columns, values },
+                Self::Float {
+                    columns: more_columns,
+                    values: more,
+                },
+            ) if columns == more_columns => values.extend(more),
+            _ => {
+                let kind = |targets: &Self| targets.kind().unwrap_or(TargetKind::Category);
+                return Err(Error::Label(LabelError::WrongKind {
+                    expected: kind(self),
+                    found: kind(more),
+                }));
+            }
+        }
+        Ok(())
     }
 
     /// Of each item the position of its class, and 0 where there are no labels.

@@ -4,14 +4,14 @@ use std::collections::HashMap;
 use std::fs;
 use std::path::{Component, Path, PathBuf};
 
-use crate::data_block::image_list::ImageList;
 use crate::error::{Error, Result};
 use crate::labels::names::posix;
+use crate::split::Items;
 use crate::split::error::SplitError;
 
 /// The positions of the files with these names, which come from `file` if they come from one.
-pub(super) fn named(list: &ImageList, names: &[String], file: Option<&Path>) -> Result<Vec<usize>> {
-    let root = list.path();
+pub(super) fn named(list: Items<'_>, names: &[String], file: Option<&Path>) -> Result<Vec<usize>> {
+    let root = list.root;
     let absolute = [std::path::absolute(root), fs::canonicalize(root)];
     // One way to write a path under the root.
     let plain = |path: &Path| {
@@ -29,7 +29,7 @@ pub(super) fn named(list: &ImageList, names: &[String], file: Option<&Path>) -> 
     let keys: Vec<String> = names.iter().map(key).collect();
     let mut met: HashMap<&str, bool> = keys.iter().map(|key| (key.as_str(), false)).collect();
     let mut valid = Vec::new();
-    for (position, path) in list.items().iter().enumerate() {
+    for (position, path) in list.files.iter().enumerate() {
         let inner = plain(path.strip_prefix(root).unwrap_or(path));
         let last = inner.rsplit('/').next().unwrap_or_default();
         let mut chosen = false;
@@ -56,7 +56,7 @@ pub(super) fn named(list: &ImageList, names: &[String], file: Option<&Path>) -> 
             list: file.map_or_else(|| PathBuf::from("the list"), Path::to_owned),
             first: (*first).clone(),
             count: missing.len(),
-            folder: list.path().to_owned(),
+            folder: list.root.to_owned(),
         })),
     }
 }

@@ -12,19 +12,20 @@ use std::sync::Arc;
 use vision_base::OptionError;
 use vision_base::message::shown;
 
-use crate::data_block::image_list::{ImageList, no_images, under};
 use crate::databunch::error::DataError;
 use crate::error::{Error, Result};
 use crate::files::disjoint::part_folder;
+use crate::files::index::{no_images, under};
 use crate::files::text;
 use crate::labels::names::{Names, Pattern, folder_name};
 use crate::split::error::SplitError;
-use crate::table::Column;
+use crate::table::column::Column;
+use crate::table::items::{ItemColumn, Rows};
 
 /// How items are split in training and validation.
 ///
-/// fastai's names for them are methods of [`ImageList`], such as
-/// [`split_by_rand_pct`](ImageList::split_by_rand_pct). Whatever is random is a function of the
+/// fastai's names for them are methods of [`ImageList`](crate::ImageList), such as
+/// [`split_by_rand_pct`](crate::ImageList::split_by_rand_pct). Whatever is random is a function of the
 /// seed and the order of the items.
 ///
 /// ```
@@ -33,15 +34,17 @@ use crate::table::Column;
 /// # let path = vision_data::datasets::synthetic::digits(&folder.path().join("digits"), 1, 20, 5)?;
 /// // The same share of each class in validation.
 /// let split = Split::Stratified { valid_pct: 0.2, seed: 42, by: By::Folder };
-/// let lists = ImageList::from_folder(&path)?.split(&split)?;
+/// let lists = ImageList::from_folder(&path)?.split(split)?;
 /// assert_eq!((lists.train_len(), lists.valid_len()), (40, 10));
 /// # Ok::<(), vision_data::Error>(())
 /// ```
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum Split {
+    #[doc(alias = "split_none")]
     /// Everything is for training.
     None,
+    #[doc(alias = "split_by_folder")]
     /// By the first folder under the root; what is in neither is left out.
     Folders {
         /// The folder of the training items, such as `train`.
@@ -49,6 +52,7 @@ pub enum Split {
         /// The folder of the validation items, such as `valid`.
         valid: String,
     },
+    #[doc(alias = "split_by_rand_pct")]
     /// `⌊valid_pct · items⌋` items at random; see [`random`].
     Random {
         /// The share of validation, in `[0, 1)`.
@@ -65,6 +69,7 @@ pub enum Split {
         /// fastai's seed.
         seed: u32,
     },
+    #[doc(alias = "split_subsets")]
     /// Parts of the items at random, for a quick trial: `⌊train · items⌋` and `⌊valid · items⌋`.
     Subsets {
         /// The share of training, in `(0, 1)`.
@@ -74,8 +79,10 @@ pub enum Split {
         /// Decides the choice.
         seed: u64,
     },
+    #[doc(alias = "split_by_idx")]
     /// These positions are for validation, the others for training.
     ValidIndices(Vec<usize>),
+    #[doc(alias = "split_by_idxs")]
     /// These positions are for training and those for validation; others are left out.
     Indices {
         /// Positions of training items.
@@ -83,14 +90,18 @@ pub enum Split {
         /// Positions of validation items.
         valid: Vec<usize>,
     },
+    #[doc(alias = "split_by_files")]
     /// The files with these names are for validation: `1.png` in any folder; `cat/1.png` under the
     /// root, or written with the root before it, or as an absolute path; `./1.png` in the root itself.
     Files(Vec<String>),
+    #[doc(alias = "split_by_fname_file")]
     /// As [`Files`](Self::Files), with the names in a text file, one a line. A relative path is one
     /// under the root, unless it begins with the root itself.
     FilesIn(PathBuf),
+    #[doc(alias = "split_by_valid_func")]
     /// The files of which this is true are for validation.
     Func(PathFn<bool>),
+    #[doc(alias = "split_from_df")]
     /// A column of the table: `true`, `1` or `valid` for validation; `false`, `0` or `train`.
     Column(Column),
     /// Of each class the same share: `⌊valid_pct · items of the class⌋` or one more, and never all of
@@ -179,6 +190,25 @@ impl<T> PathFn<T> {
 impl<T> fmt::Debug for PathFn<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("PathFn")
+    }
+}
+
+/// What is split.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Items<'a> {
+    /// Where files are named from.
+    pub(crate) path: &'a Path,
+    /// What the names of the items begin with: the same, or nothing where they are no files.
+    pub(crate) root: &'a Path,
+    pub(crate) files: &'a [PathBuf],
+    pub(crate) are_files: bool,
+    /// The table that they come from.
+    pub(crate) rows: Option<&'a Rows>,
+}
+
+impl<'a> Items<'a> {
+    fn column(self, column: &Column) -> Result<ItemColumn<'a>> {
+        ItemColumn::of(self.rows, column)
     }
 }
 
@@ -320,9 +350,9 @@ impl Split {
     }
 
     /// The positions of both parts. Neither is empty, unless no validation was asked for.
-    pub(crate) fn parts(&self, list: &ImageList) -> Result<Parts> {
+    pub(crate) fn parts(&self, list: Items<'_>) -> Result<Parts> {
         self.check()?;
-        let items = list.len();
+        let items = list.files.len();
         self.check_folds(items, "items")?;
         let parts = self.choose(list)?;
         let empty = |part| {
@@ -345,8 +375,8 @@ impl Split {
         Ok(parts)
     }
 
-    fn choose(&self, list: &ImageList) -> Result<Parts> {
-        let items = list.len();
+    fn choose(&self, list: Items<'_>) -> Result<Parts> {
+        let items = list.files.len();
         let others = |valid| Parts::others(items, valid);
         let fold = |number: usize, folds: Vec<usize>| {
             others((0..items).filter(|&i| folds[i] == number).collect())
@@ -392,11 +422,11 @@ impl Split {
             }
             Self::Files(names) => others(files::named(list, names, None)?),
             Self::FilesIn(file) => {
-                let file = under(list.path(), file.clone());
+                let file = under(list.path, file.clone());
                 others(files::named(list, &text::lines(&file)?, Some(&file))?)
             }
             Self::Func(function) => {
-                let valid = list.items().iter().enumerate();
+                let valid = list.files.iter().enumerate();
                 let valid = valid.filter(|(_, path)| function.call(path));
                 others(valid.map(|(position, _)| position).collect())
             }
@@ -442,16 +472,16 @@ impl Split {
 
 impl By {
     /// Of each item the number of its class or group.
-    fn keys(&self, list: &ImageList) -> Result<Vec<u32>> {
+    fn keys(&self, list: Items<'_>) -> Result<Vec<u32>> {
         let mut names = Names::default();
-        let items = list.items().iter();
+        let items = list.files.iter();
         match self {
             Self::Folder => items
                 .map(|path| Ok(names.number(folder_name(path.parent().unwrap_or(path))?)))
                 .collect(),
             Self::Column(column) => {
                 let column = list.column(column)?;
-                (0..list.len())
+                (0..list.files.len())
                     .map(|item| Ok(names.number(column.text(item)?)))
                     .collect()
             }
@@ -468,19 +498,30 @@ impl By {
     }
 }
 
-fn by_folders(list: &ImageList, train: &str, valid: &str) -> Result<Parts> {
-    let train_folder = part_folder(list.path(), train, "training")?;
-    let valid_folder = part_folder(list.path(), valid, "validation")?;
+fn by_folders(list: Items<'_>, train: &str, valid: &str) -> Result<Parts> {
+    let folder = |name, part| match list.are_files {
+        true => part_folder(list.root, name, part),
+        false => Ok(PathBuf::from(name)),
+    };
+    let train_folder = folder(train, "training")?;
+    let valid_folder = folder(valid, "validation")?;
     let inside = |folder: &Path, part| {
         let positions: Vec<usize> = list
-            .items()
+            .files
             .iter()
             .enumerate()
             .filter(|(_, path)| path.starts_with(folder))
             .map(|(position, _)| position)
             .collect();
         if positions.is_empty() {
-            return Err(no_images(folder, part));
+            return Err(match list.are_files {
+                true => no_images(folder, part),
+                false => Error::Option(OptionError::new(
+                    "folder of a part",
+                    "the beginning of the names of some images",
+                    format!("{} for the {part} images, which begins none", shown(folder)),
+                )),
+            });
         }
         Ok(positions)
     };
@@ -490,10 +531,10 @@ fn by_folders(list: &ImageList, train: &str, valid: &str) -> Result<Parts> {
     })
 }
 
-fn by_column(list: &ImageList, column: &Column) -> Result<Vec<usize>> {
+fn by_column(list: Items<'_>, column: &Column) -> Result<Vec<usize>> {
     let cells = list.column(column)?;
     let mut valid = Vec::new();
-    for item in 0..list.len() {
+    for item in 0..list.files.len() {
         let text = cells.text(item)?;
         let is = |words: &[&str]| words.iter().any(|word| text.eq_ignore_ascii_case(word));
         if is(&["true", "1", "1.0", "valid", "validation"]) {

@@ -180,10 +180,9 @@ impl Cells {
     fn iter(&self) -> impl Iterator<Item = &str> {
         let mut start = 0;
         self.ends.iter().map(move |&end| {
-            let cell = self.text.get(start..end).unwrap_or_default();
+            let cell = &self.text[start..end];
             start = end;
-            // Pieces of valid UTF-8, cut at ASCII characters, are valid.
-            std::str::from_utf8(cell).unwrap_or_default()
+            std::str::from_utf8(cell).expect("a cell is valid UTF-8, cut at ASCII characters")
         })
     }
 }
@@ -226,10 +225,10 @@ impl<'a> Records<'a> {
         loop {
             let (result, read, written, ended) = self.reader.read_record(
                 self.rest,
-                cells.text.get_mut(filled..).unwrap_or_default(),
-                cells.ends.get_mut(count..).unwrap_or_default(),
+                &mut cells.text[filled..],
+                &mut cells.ends[count..],
             );
-            self.rest = self.rest.get(read..).unwrap_or_default();
+            self.rest = &self.rest[read..];
             (filled, count) = (filled + written, count + ended);
             match result {
                 ReadRecordResult::Record | ReadRecordResult::End => break,

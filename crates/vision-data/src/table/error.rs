@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use vision_base::message::{listed, quoted, shown};
 
-use crate::table::Column;
+use crate::table::column::Column;
 
 /// What can be wrong with a table.
 #[derive(Debug, thiserror::Error)]

@@ -1,62 +1,22 @@
 //! A table of text, such as a CSV file with names of files and their labels.
 
+pub(crate) mod column;
 pub(crate) mod csv;
 pub(crate) mod error;
+pub(crate) mod items;
 
-use std::fmt;
 use std::path::{Path, PathBuf};
 
 use vision_base::message::{quoted, shown};
 
 use crate::error::{Error, Result};
+use crate::table::column::Column;
 use crate::table::error::TableError;
 
 pub(crate) const LINE_ENDS: [char; 2] = ['\n', '\r'];
 
 const ONE_LINE: &str = "a text on one line (a quote (\") is probably opened there by mistake, and closed in a \
                         later line)";
-
-/// A column of a table, by name or by position from 0.
-///
-/// ```
-/// use vision_data::Column;
-/// assert_eq!(Column::from("label"), Column::Name("label".to_owned()));
-/// assert_eq!(Column::from(1), Column::Position(1));
-/// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Column {
-    /// The column with this name.
-    Name(String),
-    /// The column at this position, from 0.
-    Position(usize),
-}
-
-impl From<&str> for Column {
-    fn from(name: &str) -> Self {
-        Self::Name(name.to_owned())
-    }
-}
-
-impl From<String> for Column {
-    fn from(name: String) -> Self {
-        Self::Name(name)
-    }
-}
-
-impl From<usize> for Column {
-    fn from(position: usize) -> Self {
-        Self::Position(position)
-    }
-}
-
-impl fmt::Display for Column {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Name(name) => write!(f, "{name:?}"),
-            Self::Position(position) => write!(f, "number {position}"),
-        }
-    }
-}
 
 /// Rows of text in named columns: what pandas' data frame is to fastai.
 ///
@@ -114,7 +74,7 @@ impl Cells {
 
 impl Table {
     /// A table without rows.
-    pub fn new<S: Into<String>>(columns: impl IntoIterator<Item = S>) -> Self {
+    fn new<S: Into<String>>(columns: impl IntoIterator<Item = S>) -> Self {
         let names: Vec<String> = columns.into_iter().map(Into::into).collect();
         Self {
             cells: vec![Cells::default(); names.len()],
@@ -127,7 +87,7 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// As [`push`](Self::push).
+    /// [`TableError::RaggedRow`](crate::TableError::RaggedRow) for a row that has not one cell a column.
     pub fn from_rows<S: Into<String>, R: IntoIterator<Item = T>, T: AsRef<str>>(
         columns: impl IntoIterator<Item = S>,
         rows: impl IntoIterator<Item = R>,
@@ -140,11 +100,7 @@ impl Table {
     }
 
     /// Adds a row.
-    ///
-    /// # Errors
-    ///
-    /// [`TableError::RaggedRow`](crate::TableError::RaggedRow) if it has not one cell a column.
-    pub fn push<T: AsRef<str>>(&mut self, row: impl IntoIterator<Item = T>) -> Result<()> {
+    fn push<T: AsRef<str>>(&mut self, row: impl IntoIterator<Item = T>) -> Result<()> {
         let row: Vec<T> = row.into_iter().collect();
         if row.len() != self.names.len() {
             return Err(Error::Table(TableError::RaggedRow {
@@ -262,7 +218,7 @@ impl Table {
             .into_iter()
             .find(|&c| line.contains(c));
         between.map_or_else(String::new, |c| {
-            format!("; the columns seem to be separated by {c:?}: `.delimiter(b{c:?})` (CsvOptions::with_delimiter)")
+            format!("; the columns seem to be separated by {c:?}: `CsvOptions::new().with_delimiter(b{c:?})`")
         })
     }
 
@@ -302,7 +258,9 @@ impl<'a> ColumnOf<'a> {
 
     /// The text, even of a cell without value ("NA").
     pub(crate) fn raw(&self, row: usize) -> &'a str {
-        self.cells.get(row).unwrap_or_default()
+        self.cells
+            .get(row)
+            .expect("a column has a cell in each row")
     }
 
     /// The text of a cell that must have a value.
@@ -351,7 +309,7 @@ impl<'a> ColumnOf<'a> {
             "" => "nothing".to_owned(),
             text if self.cells.is_missing(row) => format!(
                 "{text:?}, which stands for no value; if it is a name, say what else stands for \
-                 none: `.missing([\"\"])` or CsvOptions::with_missing"
+                 none: `CsvOptions::new().with_missing([\"\"])`"
             ),
             text => quoted(text),
         };

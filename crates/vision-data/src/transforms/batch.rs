@@ -24,8 +24,7 @@ use crate::rng::Rng;
 /// # let path = synthetic::digits(&folder.path().join("digits"), 1, 20, 5)?;
 /// let data = ImageDataBunch::from_folder(&path)
 ///     .batch_size(8)
-///     .batch_transform(BatchTransform::mixup(0.4))
-///     .batch_transform(BatchTransform::cutmix(1.0))
+///     .batch_transforms([BatchTransform::mixup(0.4), BatchTransform::cutmix(1.0)])
 ///     .build()?;
 /// let batch = data.one_batch(DatasetType::Train)?;
 /// assert_eq!(batch.mix().map(|mix| mix.partner.len()), Some(8));

@@ -236,12 +236,12 @@ fn what_is_beyond_the_limits_of_the_data_is_beyond_those_of_describe_and_the_doc
         .unwrap();
     assert_eq!(data.train_ds().reading().limits(), &limits);
     assert!(data.train_ds().image(0).is_err() && data.train_ds().image(1).is_ok());
-    let described = data.describe().unwrap();
+    let described = data.describe();
     assert_eq!(described.parts[0].unreadable, 1);
     let large = &described.parts[0].unreadable_files[0];
     assert!(large.path.ends_with("large.jpg") && large.reason.contains("19199"));
     for report in [
-        data.doctor().unwrap(),
+        data.doctor(),
         Doctor::new().with_folds(2).examine(&data).unwrap(),
     ] {
         assert_eq!(kinds_of(&report, "large.jpg"), [Kind::TooLarge]);
@@ -267,7 +267,7 @@ fn a_data_bunch_is_examined_with_its_own_labels_and_parts() {
         .valid("y")
         .build()
         .unwrap();
-    let report = data.doctor().unwrap();
+    let report = data.doctor();
     assert_eq!(report.files, 6);
     let counts: Vec<_> = report
         .classes
@@ -569,7 +569,7 @@ fn copies_on_both_sides_under_two_labels_are_found_for_both() {
 #[test]
 fn data_without_images_has_no_finding() {
     let data = ImageDataBunch::single_from_classes("anywhere", ["3", "7"]);
-    let report = data.build().unwrap().doctor().unwrap();
+    let report = data.build().unwrap().doctor();
     assert!(report.findings.is_empty(), "{report}");
     assert!(report.to_string().contains("0 files"));
 }
@@ -614,7 +614,7 @@ fn a_file_that_is_listed_twice_is_no_copy_of_itself() {
     let files = ["1.jpg", "2.png", "1.jpg", "2.png"];
     let data = ImageDataBunch::from_lists(folder.path(), files, ["a", "b", "a", "b"]);
     let data = data.valid_pct(0.0).build().unwrap();
-    assert!(data.doctor().unwrap().quarantine().is_empty());
+    assert!(data.doctor().quarantine().is_empty());
 }
 
 #[test]
@@ -672,7 +672,7 @@ fn images_of_different_sizes_are_a_finding_where_nothing_brings_them_to_one() {
     }
     let builder = || ImageDataBunch::from_folder(folder.path()).batch_size(2);
     let findings = |data: Result<ImageDataBunch, Error>| -> Vec<String> {
-        let report = data.unwrap().doctor().unwrap();
+        let report = data.unwrap().doctor();
         let of_kind = |f: &Finding| f.kind == Kind::SizesDiffer;
         let findings = report.findings.into_iter().filter(of_kind);
         findings.map(|finding| finding.message).collect()

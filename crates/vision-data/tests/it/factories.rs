@@ -10,7 +10,7 @@ use vision_data::datasets::synthetic;
 use vision_data::files::image_files;
 use vision_data::{
     By, DatasetType, Error, FilesError, ImageDataBunch, ImageList, LabelError, LabelOptions, Split,
-    Table, TableError, TargetKind, Targets,
+    Table, TableError, TargetKind, Targets, UnknownLabels,
 };
 
 /// In the layout of MNIST_TINY: train/3, train/7, valid/3, valid/7, and test without classes;
@@ -217,7 +217,7 @@ fn a_whole_tree_is_split_labelled_and_has_a_test_folder() {
     );
 
     let lists = list()
-        .split_by_idx([0])
+        .split(Split::ValidIndices(vec![0]))
         .unwrap()
         .label_from_folder()
         .unwrap();
@@ -323,7 +323,10 @@ fn other_classes_than_those_given_are_an_error_outside_of_folders() {
         matches!(error, Error::Label(LabelError::UnknownClasses { .. })),
         "{error}"
     );
-    let data = build().drop_unknown().build().unwrap();
+    let data = build()
+        .label_with(LabelOptions::new().with_unknown(UnknownLabels::Drop))
+        .build()
+        .unwrap();
     assert!((0..data.train_ds().len()).all(|item| data.train_ds().label(item) == Some(0)));
     assert!(data.dropped().iter().all(|dropped| dropped.label == "3"));
     assert_eq!(

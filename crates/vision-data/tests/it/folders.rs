@@ -656,24 +656,22 @@ fn data_without_images_says_so_when_it_is_to_be_trained_on() {
 
 #[test]
 fn data_is_normalised_once() {
-    let data = ImageDataBunch::single_from_classes("anywhere", ["3", "7"])
-        .build()
-        .unwrap();
+    let data = || ImageDataBunch::single_from_classes("anywhere", ["3", "7"]);
     let flat = Stats {
         mean: [0.5; 3],
         std: [0.2, 0.0, 0.2],
     };
     assert!(matches!(
-        data.clone().normalize(flat),
+        data().normalize(flat).build(),
         Err(Error::Option(OptionError {
             option: "stats",
             ..
         }))
     ));
-    let data = data.normalize(Stats::CIFAR).unwrap();
+    let data = data().normalize(Stats::CIFAR).build().unwrap();
     assert_eq!(data.stats(), Some(Stats::CIFAR));
     assert!(matches!(
-        data.normalize(Stats::MNIST),
+        data.normalize_batch(),
         Err(Error::Data(DataError::AlreadyNormalized { .. }))
     ));
 }

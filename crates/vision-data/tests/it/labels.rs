@@ -7,7 +7,7 @@ use std::path::Path;
 use vision_base::OptionError;
 use vision_data::{
     ClassWeights, Error, FileColumn, ImageDataBunch, ImageList, Label, LabelError, LabelLists,
-    LabelOptions, SplitList, Table, TableError, TargetKind, Targets, UnknownLabels,
+    LabelOptions, Split, SplitList, Table, TableError, TargetKind, Targets, UnknownLabels,
 };
 
 /// Items "0", "1" and so on, of which those at `valid` are for validation.
@@ -23,7 +23,7 @@ fn table(columns: &[&str], rows: Vec<Vec<String>>, valid: &[usize]) -> SplitList
     let table = Table::from_rows(columns.iter().copied(), rows).unwrap();
     ImageList::from_df(".", table, &FileColumn::default().with_check(false))
         .unwrap()
-        .split_by_idx(valid)
+        .split(Split::ValidIndices(valid.into()))
         .unwrap()
 }
 
@@ -565,19 +565,20 @@ fn options_for_labels_add_up_whatever_their_order() {
             .valid_pct(0.0)
     };
     let classes = LabelOptions::new().with_classes(["b", "a"]);
+    let drop = LabelOptions::new().with_unknown(UnknownLabels::Drop);
     for data in [
         build()
             .label_delim(" ")
-            .drop_unknown()
+            .label_with(drop.clone())
             .label_with(classes.clone()),
         build()
             .label_with(classes.clone())
-            .drop_unknown()
+            .label_with(drop.clone())
             .label_delim(" "),
         build()
             .classes(["b", "a"])
             .label_with(LabelOptions::new().with_delimiter(" "))
-            .drop_unknown(),
+            .label_with(drop.clone()),
     ] {
         let data = data.batch_size(1).build().unwrap();
         assert_eq!(

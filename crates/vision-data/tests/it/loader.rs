@@ -433,7 +433,7 @@ fn statistics_of_a_batch_bring_its_mean_to_zero_and_its_deviation_to_one() {
     );
     // What is done to batches as a whole comes after that, and makes them paler.
     let mixed = builder()
-        .batch_transform(BatchTransform::mixup(1.0))
+        .batch_transforms([BatchTransform::mixup(1.0)])
         .build();
     let mixed = mixed.unwrap().normalize_batch().unwrap();
     assert_eq!(mixed.stats(), data.stats());
@@ -592,7 +592,7 @@ fn show_batch_shows_as_many_images_as_asked_for() {
 #[test]
 fn a_mixed_picture_is_titled_with_both_labels_and_their_weights() {
     let data = builder()
-        .batch_transform(BatchTransform::mixup(1.0))
+        .batch_transforms([BatchTransform::mixup(1.0)])
         .build()
         .unwrap();
     let batch = data.one_batch(DatasetType::Train).unwrap();

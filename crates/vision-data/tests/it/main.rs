@@ -18,6 +18,7 @@ mod doctor;
 mod download_images;
 mod factories;
 mod folders;
+mod image_sources;
 mod images;
 mod indexing;
 mod labels;

@@ -12,8 +12,8 @@ use vision_data::files::image_files;
 use vision_data::presets::random_resized_crop;
 use vision_data::{
     BadImages, Batch, BatchTransform, ClassWeights, DataError, DatasetType, Error, FilesError,
-    Image, ImageDataBunch, ImageList, LabelOptions, PaddingMode, ReadConfig, ResizeMethod, Sampler,
-    SplitError, Stats, TargetKind, TransformConfig, Transforms,
+    Image, ImageDataBunch, ImageList, LabelOptions, PaddingMode, ReadConfig, ResizeMethod,
+    Resizing, Sampler, SplitError, Stats, TargetKind, TransformConfig, Transforms,
 };
 
 const PARTS: [DatasetType; 3] = [DatasetType::Train, DatasetType::Valid, DatasetType::Test];
@@ -111,13 +111,17 @@ fn every_option_comes_back_and_batches_are_the_same_bit_for_bit() {
         .batch_size(5)
         .val_batch_size(3)
         .seed(1 << 60)
-        .size((20, 24))
-        .resize_method(ResizeMethod::Pad)
-        .mult(4)
-        .padding_mode(PaddingMode::Border)
+        .resizing(Resizing {
+            size: Some((20, 24).into()),
+            resize_method: Some(ResizeMethod::Pad),
+            mult: Some(4),
+            padding_mode: PaddingMode::Border,
+        })
         .transforms(transforms)
-        .batch_transform(BatchTransform::mixup(0.3 + 0.1))
-        .batch_transform(BatchTransform::cutmix(1.0).with_p(0.7))
+        .batch_transforms([
+            BatchTransform::mixup(0.3 + 0.1),
+            BatchTransform::cutmix(1.0).with_p(0.7),
+        ])
         .normalize(Stats {
             mean: [0.1 + 0.2, 0.5, 0.7],
             std: [0.1; 3],
@@ -226,7 +230,7 @@ fn a_folder_may_move_and_options_may_be_given_anew() {
     // what was saved.
     let mixed = load()
         .val_batch_size(5)
-        .batch_transform(BatchTransform::mixup(0.4))
+        .batch_transforms([BatchTransform::mixup(0.4)])
         .normalize(Stats::MNIST);
     mixed.build().unwrap().save("mixed.json").unwrap();
     let mixed = || {

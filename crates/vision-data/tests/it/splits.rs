@@ -23,6 +23,25 @@ fn labelled<L: AsRef<str>>(labels: &[L]) -> ImageList {
     ImageList::from_df(".", table, &FileColumn::default().with_check(false)).unwrap()
 }
 
+fn subsets(train: f64, valid: f64) -> Split {
+    Split::Subsets {
+        train,
+        valid,
+        seed: 1,
+    }
+}
+
+fn indices<const T: usize, const V: usize>(train: [usize; T], valid: [usize; V]) -> Split {
+    Split::Indices {
+        train: train.into(),
+        valid: valid.into(),
+    }
+}
+
+fn named<S: Into<String>>(files: impl IntoIterator<Item = S>) -> Split {
+    Split::Files(files.into_iter().map(Into::into).collect())
+}
+
 fn items(count: usize) -> ImageList {
     labelled(&vec![""; count])
 }
@@ -65,7 +84,7 @@ fn numpys_generator_gives_the_splits_that_fastai_makes() {
         let number = |name: &str| case[name].as_u64().unwrap();
         let count = number("items") as usize;
         let lists = items(count)
-            .split(&Split::Numpy {
+            .split(Split::Numpy {
                 valid_pct: case["valid_pct"].as_f64().unwrap(),
                 seed: number("seed") as u32,
             })
@@ -94,7 +113,7 @@ fn a_random_split_is_the_same_for_the_same_seed_and_loses_nothing() {
 
 #[test]
 fn subsets_take_their_shares_and_refuse_what_does_not_fit() {
-    let (train, valid) = sides(&items(10).split_subsets(0.1, 0.2, 1).unwrap());
+    let (train, valid) = sides(&items(10).split(subsets(0.1, 0.2)).unwrap());
     assert_eq!((train.len(), valid.len()), (1, 2));
     for (train, valid) in [
         (0.6, 0.6),
@@ -103,7 +122,7 @@ fn subsets_take_their_shares_and_refuse_what_does_not_fit() {
         (f64::NAN, 0.1),
         (1.0, 0.1),
     ] {
-        let error = items(10).split_subsets(train, valid, 1).unwrap_err();
+        let error = items(10).split(subsets(train, valid)).unwrap_err();
         assert!(
             matches!(
                 error,
@@ -119,13 +138,13 @@ fn subsets_take_their_shares_and_refuse_what_does_not_fit() {
 
 #[test]
 fn positions_decide_and_none_may_be_on_both_sides() {
-    let (train, valid) = sides(&items(5).split_by_idx([0]).unwrap());
+    let (train, valid) = sides(&items(5).split(Split::ValidIndices(vec![0])).unwrap());
     assert_eq!((train, valid), (vec![1, 2, 3, 4], vec![0]));
     // fastai keeps the order that was given.
-    let (train, valid) = sides(&items(5).split_by_idxs([4, 1], [3, 0]).unwrap());
+    let (train, valid) = sides(&items(5).split(indices([4, 1], [3, 0])).unwrap());
     assert_eq!((train, valid), (vec![4, 1], vec![3, 0]));
 
-    let error = items(5).split_by_idx([7]).unwrap_err();
+    let error = items(5).split(Split::ValidIndices(vec![7])).unwrap_err();
     assert!(
         matches!(
             error,
@@ -133,7 +152,7 @@ fn positions_decide_and_none_may_be_on_both_sides() {
         ),
         "{error}"
     );
-    let error = items(5).split_by_idxs([1, 2], [2]).unwrap_err();
+    let error = items(5).split(indices([1, 2], [2])).unwrap_err();
     assert_matches!(error, Error::Option(OptionError { found, .. }) if found.contains("item 2"));
 }
 
@@ -198,32 +217,32 @@ fn functions_lists_of_files_and_folders_decide() {
         .unwrap();
     assert_eq!(valid(by_func), ["b/3.png"]);
     assert_eq!(
-        valid(list().split_by_files(["1.png"]).unwrap()),
+        valid(list().split(named(["1.png"])).unwrap()),
         ["a/1.png", "b/1.png"]
     );
     assert_eq!(
-        valid(list().split_by_files(["b/1.png"]).unwrap()),
+        valid(list().split(named(["b/1.png"])).unwrap()),
         ["b/1.png"]
     );
     fs::write(root.join("valid.txt"), "\u{feff}2.png\r\n\n c/4.png\n").unwrap();
-    let by_file = list().split_by_fname_file("valid.txt").unwrap();
+    let by_file = list().split(Split::FilesIn("valid.txt".into())).unwrap();
     assert_eq!(valid(by_file), ["a/2.png", "c/4.png"]);
 
     // The file is under the root, however the split is asked for.
     for file in [Path::new("valid.txt").to_owned(), root.join("valid.txt")] {
-        let lists = list().split(&Split::FilesIn(file)).unwrap();
+        let lists = list().split(Split::FilesIn(file)).unwrap();
         assert_eq!(valid(lists), ["a/2.png", "c/4.png"]);
     }
 
     let error = list()
-        .split_by_files(["1.png", "9.png", "8.png"])
+        .split(named(["1.png", "9.png", "8.png"]))
         .unwrap_err();
     assert_matches!(
         error,
         Error::Split(SplitError::UnknownFiles { first, count: 2, .. }) if first == "9.png"
     );
     assert!(matches!(
-        list().split_by_fname_file("none.txt").unwrap_err(),
+        list().split(Split::FilesIn("none.txt".into())).unwrap_err(),
         Error::Io(IoError { .. })
     ));
 
@@ -259,21 +278,21 @@ fn a_file_is_found_however_its_path_is_written() {
         let outer = list().path().join("a/1.png").to_str().unwrap().to_owned();
         for name in ["./a/1.png", "a/./1.png", "1.png", &inner("a/1.png"), &outer] {
             let lists = list()
-                .split_by_files([name])
+                .split(named([name]))
                 .unwrap_or_else(|e| panic!("{name}: {e}"));
             let found: Vec<_> = lists.valid_items().collect();
             assert_eq!((found.len(), lists.train_len()), (1, 1), "{name}");
             assert!(found[0].ends_with("a/1.png"));
         }
         for name in ["./2/1.png", "./1.png", &inner("1.png"), "/a/1.png"] {
-            let error = list().split_by_files([name]).unwrap_err();
+            let error = list().split(named([name])).unwrap_err();
             assert!(
                 matches!(error, Error::Split(SplitError::UnknownFiles { .. })),
                 "{name}: {error}"
             );
         }
         for file in [Path::new("v.txt"), &list().path().join("v.txt")] {
-            let lists = list().split(&Split::FilesIn(file.to_owned())).unwrap();
+            let lists = list().split(Split::FilesIn(file.to_owned())).unwrap();
             assert_eq!(lists.valid_len(), 1, "{file:?}");
         }
     }
@@ -288,7 +307,7 @@ fn a_file_is_found_with_backslashes() {
         fs::write(folder.path().join(file), "").unwrap();
     }
     let list = ImageList::from_folder(folder.path()).unwrap();
-    assert_eq!(list.split_by_files(["a\\1.png"]).unwrap().valid_len(), 1);
+    assert_eq!(list.split(named(["a\\1.png"])).unwrap().valid_len(), 1);
 }
 
 #[test]
@@ -343,7 +362,7 @@ fn an_empty_side_comes_with_what_to_do() {
         (&["0"; 5], Split::Column("label".into()), "true, 1, valid"),
         (&[], Split::None, "a filter has left none"),
     ] {
-        let error = labelled(labels).split(&split).unwrap_err();
+        let error = labelled(labels).split(split).unwrap_err();
         assert_matches!(
             error,
             Error::Split(SplitError::Empty { hint: found, .. }) if found.contains(hint)
@@ -362,7 +381,7 @@ fn a_random_filter_keeps_the_same_items_for_the_same_seed() {
     // The table goes along.
     let list = labelled(&["a", "b", "c"]).filter_by_func(|path| !path.ends_with("0"));
     let lists = list
-        .split(&Split::Grouped {
+        .split(Split::Grouped {
             valid_pct: 0.5,
             seed: 1,
             by: BY_LABEL(),
@@ -395,7 +414,7 @@ fn a_stratified_split_keeps_the_shares_of_the_classes() {
         seed: 5,
         by: BY_LABEL(),
     };
-    let (train, valid) = sides(&labelled(&labels).split(&split).unwrap());
+    let (train, valid) = sides(&labelled(&labels).split(split).unwrap());
     // 10 + 6 + 3.8 + 0.2: the rest goes to c, and d is not taken away from training.
     let expected = [("a", 10), ("b", 6), ("c", 4)].map(|(n, c)| (n.to_owned(), c));
     assert_eq!(counts(&labels, &valid), expected.into());
@@ -417,7 +436,7 @@ fn keys_come_from_folders_patterns_and_functions_as_well() {
     ] {
         let lists = list
             .clone()
-            .split(&Split::Grouped {
+            .split(Split::Grouped {
                 valid_pct: 0.25,
                 seed: 1,
                 by,
@@ -434,7 +453,7 @@ fn keys_come_from_folders_patterns_and_functions_as_well() {
         seed: 1,
         by: By::Folder,
     };
-    let lists = list.clone().split(&split).unwrap();
+    let lists = list.clone().split(split).unwrap();
     assert_eq!(
         lists
             .valid_items()
@@ -447,7 +466,7 @@ fn keys_come_from_folders_patterns_and_functions_as_well() {
         seed: 1,
         by: By::Pattern("/(q)".to_owned()),
     };
-    let error = list.split(&split).unwrap_err();
+    let error = list.split(split).unwrap_err();
     assert!(
         matches!(error, Error::Label(LabelError::PatternNotFound { .. })),
         "{error}"
@@ -478,7 +497,7 @@ fn there_are_no_more_folds_than_items_or_groups() {
                 by: by(),
             },
         ] {
-            let error = items(20).split(&split).unwrap_err();
+            let error = items(20).split(split).unwrap_err();
             assert_matches!(
                 error,
                 Error::Option(OptionError { option: "folds", found, .. })
@@ -494,7 +513,7 @@ fn there_are_no_more_folds_than_items_or_groups() {
         by: by(),
     };
     assert_matches!(
-        items(20).split(&split).unwrap_err(),
+        items(20).split(split).unwrap_err(),
         Error::Option(OptionError { option: "folds", found, .. }) if found.contains("2 groups")
     );
 }
@@ -503,7 +522,7 @@ fn there_are_no_more_folds_than_items_or_groups() {
 fn a_fold_has_to_be_one_of_at_least_two() {
     for (fold, folds) in [(0, 1), (0, 0), (3, 3)] {
         let error = items(10)
-            .split(&Split::Fold {
+            .split(Split::Fold {
                 fold,
                 folds,
                 seed: 1,
@@ -519,7 +538,7 @@ fn a_fold_has_to_be_one_of_at_least_two() {
         folds: 5,
         seed: 1,
     };
-    let error = items(3).split(&split).unwrap_err();
+    let error = items(3).split(split).unwrap_err();
     assert!(
         matches!(
             error,
@@ -542,9 +561,9 @@ proptest! {
         let mut plain = Vec::new();
         let mut stratified = Vec::new();
         for fold in 0..folds {
-            plain.push(sides(&list.clone().split(&Split::Fold { fold, folds, seed }).unwrap()).1);
+            plain.push(sides(&list.clone().split(Split::Fold { fold, folds, seed }).unwrap()).1);
             let split = Split::StratifiedFold { fold, folds, seed, by: BY_LABEL() };
-            stratified.push(sides(&list.clone().split(&split).unwrap()).1);
+            stratified.push(sides(&list.clone().split(split).unwrap()).1);
         }
         for parts in [&plain, &stratified] {
             let mut all = parts.concat();
@@ -569,7 +588,7 @@ proptest! {
         prop_assume!(groups(&(0..labels.len()).collect::<Vec<_>>()).len() > 4);
         let list = labelled(&labels);
         let (train, valid) = sides(
-            &list.clone().split(&Split::Grouped { valid_pct: pct, seed, by: BY_LABEL() }).unwrap(),
+            &list.clone().split(Split::Grouped { valid_pct: pct, seed, by: BY_LABEL() }).unwrap(),
         );
         prop_assert!(groups(&train).is_disjoint(&groups(&valid)));
         prop_assert_eq!(train.len() + valid.len(), labels.len());
@@ -578,7 +597,7 @@ proptest! {
         let mut all = Vec::new();
         for fold in 0..3 {
             let split = Split::GroupedFold { fold, folds: 3, seed, by: BY_LABEL() };
-            let (train, valid) = sides(&list.clone().split(&split).unwrap());
+            let (train, valid) = sides(&list.clone().split(split).unwrap());
             prop_assert!(groups(&train).is_disjoint(&groups(&valid)));
             all.extend(valid);
         }
@@ -592,7 +611,7 @@ proptest! {
     ) {
         let labels: Vec<String> = keys.iter().map(ToString::to_string).collect();
         let split = Split::Stratified { valid_pct: pct, seed, by: BY_LABEL() };
-        let (train, valid) = sides(&labelled(&labels).split(&split).unwrap());
+        let (train, valid) = sides(&labelled(&labels).split(split).unwrap());
         let all = counts(&labels, &(0..labels.len()).collect::<Vec<_>>());
         // As many as a random split takes, unless too few classes can give one more than their share.
         let share = |count: usize| (count as f64 * pct) as usize;

@@ -38,8 +38,10 @@ fn where_batches_are_mixed_the_summary_of_a_training_item_says_so() {
     let folder = tempfile::tempdir().unwrap();
     let plain = builder(&folder).build().unwrap();
     let mixed = builder(&folder)
-        .batch_transform(BatchTransform::mixup(0.4))
-        .batch_transform(BatchTransform::cutmix(1.0).with_p(0.5))
+        .batch_transforms([
+            BatchTransform::mixup(0.4),
+            BatchTransform::cutmix(1.0).with_p(0.5),
+        ])
         .build()
         .unwrap();
     let text = |data: &ImageDataBunch, part| data.summary(part, 0).unwrap().to_string();

@@ -289,8 +289,7 @@ fn a_table_with_all_that_can_be_said_about_it() {
     fs::write(folder.path().join("tags.tsv"), "rain sun\t7\nsun\t8\n").unwrap();
     let data = ImageDataBunch::from_csv(folder.path())
         .csv_labels("tags.tsv")
-        .delimiter(b'\t')
-        .header(false)
+        .csv_options(CsvOptions::new().with_delimiter(b'\t').with_header(false))
         .fn_col(1)
         .label_col(0)
         .folder("jpg")
@@ -387,18 +386,24 @@ fn a_quote_that_is_closed_rows_later_is_named_by_the_line_of_its_cell() {
 #[test]
 fn a_wrong_delimiter_is_named_before_any_file_is_looked_for() {
     for (between, named) in [(";", "';'"), ("\t", "'\\t'"), ("|", "'|'")] {
-        let call = format!("`.delimiter(b{named})`");
+        let call = format!("`CsvOptions::new().with_delimiter(b{named})`");
         let lines = [["name", "label"], ["1", "a"], ["2", "b"]].map(|line| line.join(between));
         let folder = set(&lines.join("\n"), &["1", "2"]);
         let data = || ImageDataBunch::from_csv(folder.path()).valid_pct(0.0);
-        for data in [data(), data().label_col("label"), data().header(false)] {
+        let headless = CsvOptions::new().with_header(false);
+        for data in [
+            data(),
+            data().label_col("label"),
+            data().csv_options(headless),
+        ] {
             let error = data.build().unwrap_err();
             assert_matches!(
                 error,
                 Error::Table(TableError::NoSuchColumn { hint, .. }) if hint.contains(&call)
             );
         }
-        data().delimiter(between.as_bytes()[0]).build().unwrap();
+        let right = CsvOptions::new().with_delimiter(between.as_bytes()[0]);
+        data().csv_options(right).build().unwrap();
         // The data block looks for the files first.
         let (options, column) = (CsvOptions::new(), FileColumn::default());
         let error = ImageList::from_csv(folder.path(), "labels.csv", &options, &column);
@@ -410,7 +415,12 @@ fn a_wrong_delimiter_is_named_before_any_file_is_looked_for() {
     // Where one label holds a comma as well, the rows are uneven.
     let error = read("name;label\n1;a\n2;b, c\n").unwrap_err();
     refused_at(3, &error);
-    assert!(error.to_string().contains("`.delimiter(b';')`"), "{error}");
+    assert!(
+        error
+            .to_string()
+            .contains("`CsvOptions::new().with_delimiter(b';')`"),
+        "{error}"
+    );
     // A table of one column has no other.
     let error = Table::from_rows(["a;b"], [["1;2"]])
         .unwrap()
@@ -426,10 +436,21 @@ fn what_stands_for_no_value_may_be_a_name_and_the_message_says_how() {
     for data in [build(), build().label_delim(";")] {
         let error = data.build().unwrap_err();
         bad_cell(1, 3, "label", &error);
-        assert!(error.to_string().contains("`.missing([\"\"])`"), "{error}");
+        assert!(
+            error
+                .to_string()
+                .contains("`CsvOptions::new().with_missing([\"\"])`"),
+            "{error}"
+        );
     }
     for data in [build(), build().label_delim(";")] {
-        assert_eq!(data.missing([""]).build().unwrap().classes(), ["None", "a"]);
+        assert_eq!(
+            data.csv_options(CsvOptions::new().with_missing([""]))
+                .build()
+                .unwrap()
+                .classes(),
+            ["None", "a"]
+        );
     }
     // One of several in a cell is a name as it is.
     let folder = set("name,label\n1,a;NA\n2,a\n", &["1", "2"]);
@@ -466,8 +487,21 @@ fn a_list_without_a_header_does_not_lose_its_first_item() {
     };
     let error = build().build().unwrap_err();
     refused_at(1, &error);
-    assert!(error.to_string().contains("`.header(false)`"), "{error}");
-    assert_eq!(build().header(false).build().unwrap().train_ds().len(), 3);
+    assert!(
+        error
+            .to_string()
+            .contains("`CsvOptions::new().with_header(false)`"),
+        "{error}"
+    );
+    assert_eq!(
+        build()
+            .csv_options(CsvOptions::new().with_header(false))
+            .build()
+            .unwrap()
+            .train_ds()
+            .len(),
+        3
+    );
     // Somebody who gives it by name knows that it is a header.
     assert_eq!(build().fn_col("1").build().unwrap().train_ds().len(), 2);
 }
@@ -495,7 +529,10 @@ fn a_long_cell_or_header_is_not_printed_as_a_whole() {
         );
     }
     let names: Vec<String> = (0..1000).map(|i| format!("c{i}")).collect();
-    let error = Table::new(names).cell(0, &"z".into()).unwrap_err();
+    let error = Table::from_rows(names, [[""; 0]; 0])
+        .unwrap()
+        .cell(0, &"z".into())
+        .unwrap_err();
     assert!(error.to_string().contains("c9 and 990 more"), "{error}");
 }
 

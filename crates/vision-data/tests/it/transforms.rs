@@ -854,8 +854,7 @@ fn batches_are_mixed_by_seed_epoch_and_number_whatever_the_workers() {
         ImageDataBunch::from_folder(folder.path())
             .batch_size(4)
             .size(16)
-            .batch_transform(BatchTransform::mixup(0.4))
-            .batch_transform(BatchTransform::cutmix(1.0))
+            .batch_transforms([BatchTransform::mixup(0.4), BatchTransform::cutmix(1.0)])
             .num_workers(workers)
             .seed(seed)
             .build()
@@ -880,7 +879,7 @@ fn batches_are_mixed_by_seed_epoch_and_number_whatever_the_workers() {
         assert!(data(0, 1).one_batch(part).unwrap().mix().is_none());
     }
     let error = ImageDataBunch::from_folder(folder.path())
-        .batch_transform(BatchTransform::mixup(-1.0))
+        .batch_transforms([BatchTransform::mixup(-1.0)])
         .build()
         .unwrap_err();
     assert!(

@@ -9,7 +9,7 @@ use std::rc::Rc;
 
 use flate2::read::MultiGzDecoder;
 
-use crate::archive::Limits;
+use crate::archive::limits::Limits;
 use crate::error::{Error, Result, io_error};
 
 /// Headers between two files, and the padding after the last one, must fit into this. Without the
@@ -37,18 +37,12 @@ pub(crate) struct Meter {
 /// Opens a gzip file.
 pub(crate) fn open(archive: &Path, limits: &Limits) -> Result<(Unpacked, Rc<Meter>)> {
     let file = File::open(archive).map_err(io_error("open", archive))?;
-    let mut head = Vec::new();
-    (&file)
-        .take(2)
-        .read_to_end(&mut head)
-        .map_err(io_error("read", archive))?;
-    if head != [0x1f, 0x8b] {
+    let head = head(&file, archive)?;
+    if head != GZIP {
         return Err(Error::NotAnArchive {
             archive: archive.to_owned(),
-            found: match head.as_slice() {
-                [] => "an empty file".to_owned(),
-                head => format!("the bytes {head:02x?}"),
-            },
+            expected: ".tgz",
+            found: described(&head),
         });
     }
     let meter = Rc::new(Meter {
@@ -70,6 +64,26 @@ pub(crate) fn open(archive: &Path, limits: &Limits) -> Result<(Unpacked, Rc<Mete
         meter: Rc::clone(&meter),
     };
     Ok((unpacked, meter))
+}
+
+/// The first two bytes of a gzip file.
+pub(crate) const GZIP: [u8; 2] = [0x1f, 0x8b];
+
+/// The first two bytes of a file.
+pub(crate) fn head(file: &File, archive: &Path) -> Result<Vec<u8>> {
+    let mut head = Vec::new();
+    file.take(2)
+        .read_to_end(&mut head)
+        .map_err(io_error("read", archive))?;
+    Ok(head)
+}
+
+/// The first bytes of a file, for a message.
+pub(crate) fn described(head: &[u8]) -> String {
+    match head {
+        [] => "an empty file".to_owned(),
+        head => format!("the bytes {head:02x?}"),
+    }
 }
 
 impl Meter {

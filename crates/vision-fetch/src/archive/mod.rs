@@ -23,8 +23,11 @@
 //! power failure within seconds after the end can still lose contents, because thousands of small
 //! files are not synced one by one.)
 
+pub(crate) mod contents;
+pub(crate) mod limits;
 pub(crate) mod meter;
 pub(crate) mod names;
+pub(crate) mod walk;
 
 use std::fs::{self, File};
 use std::io::{Read, Write};
@@ -34,63 +37,13 @@ use std::time::Duration;
 use tempfile::TempDir;
 use vision_base::paths::{parent_of, sibling, sync_folder};
 
-use crate::archive::meter::{Meter, open};
-use crate::archive::names::Names;
+pub use crate::archive::contents::Contents;
+pub use crate::archive::limits::Limits;
+use crate::archive::meter::Meter;
+use crate::archive::names::Kind;
+use crate::archive::walk::walk;
 use crate::error::{Error, Result, io_error};
 use crate::lock;
-
-/// Limits on the contents of an archive. Every data set of fastai's list is far below the defaults.
-#[derive(Clone, Debug, PartialEq, Eq)]
-#[must_use]
-pub struct Limits {
-    max_entries: u64,
-    max_total: u64,
-    max_entry: u64,
-    max_ratio: u64,
-}
-
-impl Default for Limits {
-    fn default() -> Self {
-        Self {
-            max_entries: 2_000_000,
-            max_total: 64 << 30,
-            max_entry: 4 << 30,
-            max_ratio: 200,
-        }
-    }
-}
-
-impl Limits {
-    /// The defaults, which each method states.
-    pub fn new() -> Self {
-        Self::default()
-    }
-
-    /// Largest number of files and folders. Default: 2,000,000.
-    pub fn with_max_entries(mut self, entries: u64) -> Self {
-        self.max_entries = entries;
-        self
-    }
-
-    /// Largest total size of all files, in bytes. Default: 64 GiB.
-    pub fn with_max_total(mut self, bytes: u64) -> Self {
-        self.max_total = bytes;
-        self
-    }
-
-    /// Largest size of one file, in bytes. Default: 4 GiB.
-    pub fn with_max_entry(mut self, bytes: u64) -> Self {
-        self.max_entry = bytes;
-        self
-    }
-
-    /// Largest ratio of decompressed to compressed bytes, checked after the first 32 MiB. Default:
-    /// 200. Images reach about 5; the format's maximum is 1032.
-    pub fn with_max_ratio(mut self, ratio: u64) -> Self {
-        self.max_ratio = ratio;
-        self
-    }
-}
 
 /// Extracts `archive` as the folder `dest`, completely or not at all.
 ///
@@ -207,61 +160,17 @@ fn clear(parent: &Path, prefix: &str) {
 
 /// Extracts into the empty folder `root`. Returns the single top folder if it holds everything.
 fn unpack(archive: &Path, root: &Path, limits: &Limits) -> Result<Option<String>> {
-    let (reader, meter) = open(archive, limits)?;
-    let mut tar = tar::Archive::new(reader);
-    let mut names = Names::default();
-    let mut total = 0_u64;
-    let mut files = 0_u64;
-    let mut count = 0_u64;
-
-    let mut entries = tar.entries().map_err(|error| meter.error(&error))?;
-    loop {
-        meter.expect_headers();
-        let Some(entry) = entries.next() else { break };
-        let mut entry = entry.map_err(|error| meter.error(&error))?;
-        count += 1;
-        limit(archive, "the number of entries", limits.max_entries, count)?;
-
-        let (name, kind) = names::inspect(&mut entry).map_err(|refusal| match refusal {
-            names::Refusal::Unsafe { entry, reason } => Error::UnsafeEntry {
-                archive: archive.to_owned(),
-                entry,
-                reason,
-            },
-            names::Refusal::Unreadable(error) => meter.error(&error),
-        })?;
-        let Some(name) = name else { continue };
-        names
-            .claim(&name, kind)
-            .map_err(|reason| Error::UnsafeEntry {
-                archive: archive.to_owned(),
-                entry: name.clone(),
-                reason,
-            })?;
-        let path = root.join(&name);
-        if kind == names::Kind::Folder {
-            fs::create_dir_all(&path).map_err(io_error("create the folder", &path))?;
-            continue;
+    let names = walk(archive, limits, |entry| {
+        let path = root.join(entry.name);
+        match entry.kind {
+            Kind::Folder => fs::create_dir_all(&path).map_err(io_error("create the folder", &path)),
+            Kind::File => write(entry.contents, &path, entry.size, entry.meter),
         }
-        let size = entry.size();
-        limit(archive, "the size of one file", limits.max_entry, size)?;
-        total = total.saturating_add(size);
-        limit(archive, "the size of all files", limits.max_total, total)?;
-        files += 1;
-        meter.expect_contents();
-        write(&mut entry, &path, size, &meter)?;
-    }
-    meter.expect_headers();
-    meter.finish(&mut tar.into_inner())?;
-    if files == 0 {
-        return Err(Error::EmptyArchive {
-            archive: archive.to_owned(),
-        });
-    }
+    })?;
     Ok(names.single_top_folder())
 }
 
-fn write(entry: &mut impl Read, path: &Path, size: u64, meter: &Meter) -> Result<()> {
+fn write(entry: &mut dyn Read, path: &Path, size: u64, meter: &Meter) -> Result<()> {
     let folder = parent_of(path);
     fs::create_dir_all(folder).map_err(io_error("create the folder", folder))?;
     // `create_new` also rejects two names that only this file system considers equal.
@@ -279,16 +188,4 @@ fn write(entry: &mut impl Read, path: &Path, size: u64, meter: &Meter) -> Result
         left = left.saturating_sub(n as u64);
     }
     Ok(())
-}
-
-fn limit(archive: &Path, limit: &'static str, allowed: u64, found: u64) -> Result<()> {
-    if found <= allowed {
-        return Ok(());
-    }
-    Err(Error::ArchiveLimit {
-        archive: archive.to_owned(),
-        limit,
-        allowed,
-        found,
-    })
 }

@@ -61,7 +61,7 @@ pub(crate) fn inspect(entry: &mut Entry<'_, impl Read>) -> Result<(Option<String
 
 /// The name without `.` and double slashes, if on every system it stays below the destination
 /// folder.
-fn clean(name: &str) -> Result<String, &'static str> {
+pub(crate) fn clean(name: &str) -> Result<String, &'static str> {
     if name.chars().any(char::is_control) {
         return Err("its name holds control characters");
     }

@@ -217,13 +217,22 @@ impl Learner {
         hash.finalize().into()
     }
 
-    /// SHA-256 of the files of the training and the validation pictures, in order.
+    /// SHA-256 of the training and the validation images, in order: of their files, or of their pixels where
+    /// they are not files.
     fn files_hash(&self) -> Result<[u8; 32]> {
         let mut hash = Sha256::new();
         for dataset in [self.data().train_ds(), self.data().valid_ds()] {
             hash.update(format!("{} files\n", dataset.len()));
-            for path in dataset.paths() {
-                hash.update(file_hash(path, self.data_since)?);
+            if dataset.are_files() {
+                for path in dataset.paths() {
+                    hash.update(file_hash(path, self.data_since)?);
+                }
+                continue;
+            }
+            for item in 0..dataset.len() {
+                let image = dataset.image(item)?;
+                hash.update(image.size().to_string());
+                hash.update(Sha256::digest(image.pixels()));
             }
         }
         Ok(hash.finalize().into())

@@ -70,7 +70,7 @@ impl fmt::Display for CacheRefusal {
                  ({transforms}): make the data without .transforms(..), or train without kept features"
             ),
             Self::BatchTransforms => f.write_str(
-                "training batches are mixed: make the data without .batch_transform(..), or train without \
+                "training batches are mixed: make the data without .batch_transforms(..), or train without \
                  kept features",
             ),
             Self::FileChanged { path } => write!(

@@ -72,6 +72,7 @@ impl Default for LearningRate {
 }
 
 /// A learning rate that differs between layer groups: `slice(..last)` or `slice(first..last)`.
+#[doc(alias = "even_mults")]
 pub fn slice(range: impl Into<LearningRate>) -> LearningRate {
     range.into()
 }
@@ -147,7 +148,7 @@ impl<const N: usize> From<[f64; N]> for WeightDecay {
 }
 
 /// `n` values from `start` to `stop` by equal factors; `stop` alone if `n` is 1.
-pub fn even_mults(start: f64, stop: f64, n: usize) -> Vec<f64> {
+fn even_mults(start: f64, stop: f64, n: usize) -> Vec<f64> {
     if n <= 1 {
         return vec![stop; n];
     }

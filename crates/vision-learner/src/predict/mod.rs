@@ -76,9 +76,8 @@ impl Learner {
             all.probabilities
                 .extend(finite(probabilities, self.data().c(), first)?);
             all.indices.extend(batch.indices());
-            Ok(())
+            Ok(all.targets.extend(batch.labels())?)
         })?;
-        all.targets = self.data().dataset(part)?.labels().select(&all.indices);
         Ok(all)
     }
 

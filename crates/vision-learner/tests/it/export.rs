@@ -6,6 +6,7 @@ use std::process::Command;
 use std::{env, fs};
 
 use burn::tensor::{Tensor, TensorData};
+use vision_data::Resizing;
 use vision_learner::{Error, Pretrained, create_body, create_head};
 use vision_models::export::Names;
 use vision_models::weights::{WeightsFile, load_into};
@@ -258,8 +259,11 @@ fn an_exported_model_says_what_size_it_gets_and_how_jpegs_are_read() {
     let digits = support::digits(8, 4);
     let data = ImageDataBunch::from_folder(&digits.path)
         .batch_size(8)
-        .size(50)
-        .mult(32)
+        .resizing(Resizing {
+            size: Some(50.into()),
+            mult: Some(32),
+            ..Resizing::default()
+        })
         .reading(ReadConfig::new().with_reduced_jpegs(true))
         .build()
         .unwrap();

@@ -147,7 +147,7 @@ fn each_condition_that_is_not_met_is_named_with_what_to_do() {
     let cropped = folder().transforms(crops).size(24).build().unwrap();
     frozen(cropped).cache_features().unwrap();
 
-    let mixed = folder().batch_transform(BatchTransform::mixup(0.4));
+    let mixed = folder().batch_transforms([BatchTransform::mixup(0.4)]);
     let found = error(&mut frozen(mixed.build().unwrap()));
     assert_eq!(refusal(&found), &CacheRefusal::BatchTransforms);
 }

@@ -165,7 +165,7 @@ fn mixed_pictures_have_the_loss_of_both_their_labels() {
     let digits = support::digits(40, 10);
     for transform in [BatchTransform::mixup(0.4), BatchTransform::cutmix(1.0)] {
         let folder = || ImageDataBunch::from_folder(&digits.path).batch_size(16);
-        let mixed = folder().batch_transform(transform).build().unwrap();
+        let mixed = folder().batch_transforms([transform]).build().unwrap();
         let run = |data| support::learner(data).fit(1, 1e-3).unwrap();
         let (with, without) = (run(mixed.clone()), run(folder().build().unwrap()));
         assert_ne!(with.raw_losses, without.raw_losses);

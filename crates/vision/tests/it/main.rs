@@ -4,6 +4,7 @@
 
 mod bad_input;
 mod devices;
+mod examples;
 mod fastai_names;
 mod label_kinds;
 mod own_transform;

@@ -4,13 +4,15 @@ use std::path::{Path, PathBuf};
 
 use vision_base::OptionError;
 
-use crate::data_block::{LabelLists, LabelledFiles, check_enough};
+use crate::data_block::label_lists::LabelLists;
+use crate::data_block::labelled::{Labelled, LabelledFiles};
 use crate::databunch::builder::ImageDataBunchBuilder;
-use crate::databunch::sources::{Source, TestFolder};
+use crate::databunch::sources::source::{Source, TestFolder};
 use crate::error::{Error, Result};
-use crate::files::index::{IndexConfig, PassedOver};
-use crate::labels::targets::{TargetKind, Targets};
-use crate::labels::{LabelOptions, check_classes};
+use crate::files::index::{IndexConfig, Skipped};
+use crate::labels::kind::TargetKind;
+use crate::labels::options::{LabelOptions, check_classes, check_enough};
+use crate::labels::targets::Targets;
 
 /// Classes without files, for a learner that is only to predict.
 #[derive(Clone, Debug)]
@@ -46,20 +48,23 @@ impl Source for FromClasses {
     fn read(self, _: &TestFolder, _: u64, _: &IndexConfig) -> Result<LabelLists> {
         let nothing = || LabelledFiles {
             files: Vec::new(),
+            source: None,
             targets: Targets::Empty(0),
         };
         Ok(LabelLists {
-            path: self.root,
-            kind: self.kind,
-            c: self.classes.len(),
-            classes: self.classes,
-            train: nothing(),
-            valid: nothing(),
-            test: None,
+            labelled: Labelled {
+                path: self.root,
+                kind: self.kind,
+                c: self.classes.len(),
+                classes: self.classes.into(),
+                dropped: Vec::new(),
+                skipped: Skipped::default(),
+                train: nothing(),
+                valid: nothing(),
+                test: None,
+            },
             options: LabelOptions::default(),
             folders: Vec::new(),
-            dropped: Vec::new(),
-            passed: PassedOver::default(),
         })
     }
 

@@ -2,10 +2,10 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::data_block::LabelLists;
 use crate::data_block::image_list::ImageList;
+use crate::data_block::label_lists::LabelLists;
 use crate::databunch::builder::ImageDataBunchBuilder;
-use crate::databunch::sources::{Reading, Source, TestFolder, VALID_PCT};
+use crate::databunch::sources::source::{Reading, Source, TestFolder, Unlabelled, VALID_PCT};
 use crate::error::Result;
 use crate::files::index::IndexConfig;
 use crate::labels::Label;
@@ -15,7 +15,7 @@ use crate::split::{PathFn, Split};
 /// A list of files.
 #[derive(Clone, Debug)]
 pub struct FromFiles {
-    pub(super) reading: Reading,
+    reading: Reading,
     files: Vec<PathBuf>,
     check: bool,
     labels: Labels,
@@ -66,7 +66,7 @@ impl Source for FromFiles {
             true => ImageList::from_files(self.reading.root, self.files)?,
             false => ImageList::from_files_unchecked(self.reading.root, self.files)?,
         };
-        let list = list.split(&split)?.label_with(self.reading.options);
+        let list = list.split(split)?.label_with(self.reading.options);
         match self.labels {
             Labels::List(labels) => list.label_from_list(labels),
             Labels::Func(function) => list.label_from_func(|path| function.call(path)),
@@ -76,6 +76,12 @@ impl Source for FromFiles {
 
     fn root(&self) -> &Path {
         &self.reading.root
+    }
+}
+
+impl Unlabelled for FromFiles {
+    fn reading(&mut self) -> &mut Reading {
+        &mut self.reading
     }
 }
 

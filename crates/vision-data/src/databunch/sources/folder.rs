@@ -5,22 +5,23 @@ use std::path::{Path, PathBuf};
 
 use vision_base::message::{listed, quoted, shown};
 
-use crate::data_block::LabelLists;
 use crate::data_block::image_list::ImageList;
+use crate::data_block::label_lists::LabelLists;
 use crate::databunch::builder::ImageDataBunchBuilder;
-use crate::databunch::sources::{Reading, Source, TestFolder};
+use crate::databunch::sources::source::{Reading, Source, TestFolder, Unlabelled};
 use crate::error::{Error, Result};
 use crate::files::disjoint::part_folder;
 use crate::files::index::{IndexConfig, check_folder};
 use crate::labels::error::LabelError;
+use crate::labels::kind::Dropped;
 use crate::labels::names::folder_name;
-use crate::labels::{Dropped, UnknownLabels};
+use crate::labels::options::UnknownLabels;
 use crate::split::Split;
 
 /// A folder that is laid out like ImageNet.
 #[derive(Clone, Debug)]
 pub struct FromFolder {
-    pub(super) reading: Reading,
+    reading: Reading,
     train: String,
     valid: String,
 }
@@ -82,11 +83,8 @@ impl Source for FromFolder {
                 }
             }
         };
-        let mut lists = list
-            .split(&split)?
-            .label_with(options)
-            .label_from_folder()?;
-        lists.dropped.extend(left_out);
+        let mut lists = list.split(split)?.label_with(options).label_from_folder()?;
+        lists.labelled.dropped.extend(left_out);
         Ok(lists)
     }
 
@@ -96,6 +94,12 @@ impl Source for FromFolder {
 
     fn root(&self) -> &Path {
         &self.reading.root
+    }
+}
+
+impl Unlabelled for FromFolder {
+    fn reading(&mut self) -> &mut Reading {
+        &mut self.reading
     }
 }
 

@@ -6,9 +6,9 @@ use std::path::{Component, Path, PathBuf};
 
 use vision_base::message::shown;
 
-use crate::data_block::LabelLists;
+use crate::data_block::label_lists::LabelLists;
 use crate::databunch::builder::ImageDataBunchBuilder;
-use crate::databunch::sources::{Source, TestFolder};
+use crate::databunch::sources::source::{Source, TestFolder};
 use crate::error::{Error, Result};
 use crate::files::disjoint::check_apart;
 use crate::files::error::FilesError;
@@ -36,7 +36,8 @@ impl FromSaved {
 impl Source for FromSaved {
     fn read(self, _: &TestFolder, _: u64, _: &IndexConfig) -> Result<LabelLists> {
         let Self { lists, file, check } = self;
-        let (train, valid) = (&lists.train.files, &lists.valid.files);
+        let labelled = &lists.labelled;
+        let (train, valid) = (&labelled.train.files, &labelled.valid.files);
         check_apart(
             (
                 "training",
@@ -55,7 +56,11 @@ impl Source for FromSaved {
                     .iter(),
             ),
         )?;
-        let parts = [Some(&lists.train), Some(&lists.valid), lists.test.as_ref()];
+        let parts = [
+            Some(&labelled.train),
+            Some(&labelled.valid),
+            labelled.test.as_ref(),
+        ];
         let files = parts.into_iter().flatten().flat_map(|part| &part.files);
         let mut missing = files.filter(|file| check && !file.is_file());
         let error = missing.next().map(|first| {
@@ -69,7 +74,7 @@ impl Source for FromSaved {
     }
 
     fn root(&self) -> &Path {
-        &self.lists.path
+        &self.lists.labelled.path
     }
 }
 

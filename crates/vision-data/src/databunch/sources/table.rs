@@ -8,16 +8,18 @@ use std::sync::Arc;
 
 use vision_base::message::{joined, shown};
 
-use crate::data_block::LabelLists;
-use crate::data_block::image_list::{FileColumn, ImageList};
+use crate::data_block::file_column::FileColumn;
+use crate::data_block::image_list::ImageList;
+use crate::data_block::label_lists::LabelLists;
 use crate::databunch::builder::ImageDataBunchBuilder;
-use crate::databunch::sources::{Reading, Source, TestFolder, Unlabelled, VALID_PCT};
+use crate::databunch::sources::source::{Reading, Source, TestFolder, Unlabelled, VALID_PCT};
 use crate::error::{Error, Result};
 use crate::files::index::{IndexConfig, check_folder, describe_folder};
 use crate::split::Split;
+use crate::table::Table;
+use crate::table::column::Column;
 use crate::table::csv::CsvOptions;
 use crate::table::error::TableError;
-use crate::table::{Column, Table};
 
 /// A source that is a table.
 pub trait OfTable: Unlabelled {
@@ -29,7 +31,7 @@ pub trait OfTable: Unlabelled {
 /// A CSV file.
 #[derive(Clone, Debug)]
 pub struct FromCsv {
-    pub(super) reading: Reading,
+    reading: Reading,
     columns: TableColumns,
     file: PathBuf,
     options: CsvOptions,
@@ -38,7 +40,7 @@ pub struct FromCsv {
 /// A table in memory.
 #[derive(Clone, Debug)]
 pub struct FromDf {
-    pub(super) reading: Reading,
+    reading: Reading,
     columns: TableColumns,
     table: Arc<Table>,
 }
@@ -119,6 +121,18 @@ impl Source for FromDf {
     }
 }
 
+impl Unlabelled for FromCsv {
+    fn reading(&mut self) -> &mut Reading {
+        &mut self.reading
+    }
+}
+
+impl Unlabelled for FromDf {
+    fn reading(&mut self) -> &mut Reading {
+        &mut self.reading
+    }
+}
+
 /// The files in a folder that look like tables; if there is none, whatever it holds.
 fn tables_in(folder: &Path) -> String {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
@@ -151,7 +165,7 @@ fn label_from_table(
     }
     let split = reading.split(seed).unwrap_or(Split::None);
     ImageList::from_df(reading.root, table, &files)?
-        .split(&split)?
+        .split(split)?
         .label_with(reading.options)
         .label_from_df(labels)
 }
@@ -213,26 +227,9 @@ impl ImageDataBunchBuilder<FromCsv> {
         self
     }
 
-    /// What is between two cells: a comma, unless another is named.
-    pub fn delimiter(mut self, delimiter: u8) -> Self {
-        self.source.options = self.source.options.with_delimiter(delimiter);
-        self
-    }
-
-    /// Whether the first line has the names of the columns; it has, unless this says otherwise.
-    pub fn header(mut self, header: bool) -> Self {
-        self.source.options = self.source.options.with_header(header);
-        self
-    }
-
-    /// The texts that stand for no value: [`MISSING`](crate::MISSING), which are those of pandas, unless
-    /// this says otherwise. `[""]` where `NA` or `None` is the name of a class.
-    pub fn missing<T: Into<String>>(mut self, texts: impl IntoIterator<Item = T>) -> Self {
-        self.source.options = self.source.options.with_missing(texts);
-        self
-    }
-
-    /// How the file is written, in place of all that was said about it before.
+    /// How the file is written: its delimiter, whether it has a header, what stands for no value.
+    #[doc(alias = "delimiter")]
+    #[doc(alias = "header")]
     pub fn csv_options(mut self, options: CsvOptions) -> Self {
         self.source.options = options;
         self

@@ -101,10 +101,7 @@ pub(super) fn draw(digit: Digit, rng: &mut Rng) -> Vec<u8> {
         Digit::Three => &THREES,
         Digit::Seven => &SEVENS,
     };
-    let curves = variants
-        .get(rng.below(variants.len()))
-        .copied()
-        .unwrap_or_default();
+    let curves = variants[rng.below(variants.len())];
     let strokes = place(bend(&shake(curves, rng), rng), rng);
     let ink = draw_strokes(&strokes, rng);
 

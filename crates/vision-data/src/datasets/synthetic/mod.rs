@@ -17,7 +17,7 @@ use vision_base::OptionError;
 use crate::databunch::error::DataError;
 use crate::datasets::synthetic::glyph::{Digit, SIDE};
 use crate::error::{Error, Result, io_error};
-use crate::files::index::image_files;
+use crate::files::image_files;
 use crate::rng::{Purpose, Rng};
 
 /// Says in the folder what was drawn. Written last.

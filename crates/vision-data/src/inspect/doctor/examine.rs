@@ -8,14 +8,16 @@ use image::ImageFormat;
 use sha2::{Digest, Sha256};
 use vision_base::message::shown;
 
-use crate::image::decode::{decode, read};
+use crate::image::Image;
 use crate::image::header::{ColourMode, Facts};
 use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
 use crate::image::size::PixelSize;
+use crate::image_source::ImageContent;
+use crate::inspect::doctor::cases::{Case, Cases};
 use crate::inspect::doctor::finding::{Finding, FindingKind, FoundFile, Split};
 use crate::inspect::doctor::look::Look;
-use crate::inspect::doctor::{Cases, similar};
+use crate::inspect::doctor::similar;
 
 /// What was seen of one file; some hundred bytes.
 pub(super) struct Exam {
@@ -31,7 +33,7 @@ pub(super) struct Exam {
     dangling: Option<PathBuf>,
 }
 
-pub(super) fn examine(path: &Path, limits: &Limits, look: bool) -> Exam {
+pub(super) fn examine(case: &Case, limits: &Limits, look: bool) -> Exam {
     let mut exam = Exam {
         problem: None,
         facts: None,
@@ -41,17 +43,28 @@ pub(super) fn examine(path: &Path, limits: &Limits, look: bool) -> Exam {
         size: None,
         dangling: None,
     };
-    let bytes = match read(path, limits) {
-        Ok(bytes) => bytes,
+    let content = match case.content(limits) {
+        Ok(content) => content,
         Err(problem) => {
             exam.problem = Some(problem);
-            exam.dangling = dangling(path);
+            exam.dangling = case.is_file().then(|| dangling(&case.path)).flatten();
             return exam;
         }
     };
-    exam.facts = Facts::of(&bytes);
-    exam.hash = Sha256::digest(&bytes).first_chunk::<16>().copied();
-    match decode(&bytes, limits) {
+    let hash = match &content {
+        ImageContent::Encoded(bytes) => {
+            exam.facts = Facts::of(bytes);
+            Sha256::digest(bytes)
+        }
+        ImageContent::Pixels(image) => {
+            let sides = [image.width(), image.height()].map(u32::to_le_bytes);
+            Sha256::new_with_prefix(sides.as_flattened())
+                .chain_update(image.pixels())
+                .finalize()
+        }
+    };
+    exam.hash = hash.first_chunk::<16>().copied();
+    match content.decode(limits, None).map(Image::into_rgb_image) {
         Ok(image) => {
             let first = image.pixels().next();
             let (width, height) = image.dimensions();
@@ -76,20 +89,20 @@ pub(super) fn findings(cases: &Cases, exams: &[Exam], huge: u64) -> Vec<Finding>
     let parts = cases.unsized_parts.iter();
     let differ = parts.filter_map(|split| sizes_differ(*split, cases, exams));
     let mut findings: Vec<Finding> = differ.collect();
-    let passed = |path: &Path| FoundFile {
+    let skipped = |path: &Path| FoundFile {
         path: path.to_owned(),
         split: None,
         label: None,
         likeness: None,
         quarantine: false,
     };
-    findings.extend(cases.passed.folders.iter().map(|folder| {
-        let files = vec![passed(&folder.path)];
+    findings.extend(cases.skipped.folders.iter().map(|folder| {
+        let files = vec![skipped(&folder.path)];
         Finding::new(FindingKind::UnreadableFolder, folder.reason.clone(), files)
     }));
-    findings.extend(cases.passed.unread.iter().map(|path| {
+    findings.extend(cases.skipped.unread.iter().map(|path| {
         let message = "it is not among the images".to_owned();
-        Finding::new(FindingKind::UnreadFormat, message, vec![passed(path)])
+        Finding::new(FindingKind::UnreadFormat, message, vec![skipped(path)])
     }));
     for (item, exam) in exams.iter().enumerate() {
         let mut file = cases.file(item);

@@ -5,9 +5,11 @@ use std::path::Path;
 
 use image::codecs::jpeg::JpegEncoder;
 use image::{ExtendedColorType, imageops};
+use vision_base::atomic;
 use vision_base::message::printable;
 use vision_figure::{base64, escape};
 
+use crate::error::Result;
 use crate::image::Image;
 use crate::image::limits::Limits;
 use crate::inspect::doctor::finding::{Finding, FoundFile};
@@ -34,10 +36,26 @@ img,.none{max-width:96px;max-height:96px;border:1px solid #ccc;image-rendering:a
 .out{outline:2px solid #a4001d}.bar{background:#3c5a78;height:.8em;display:inline-block}
 .advice{color:#444}";
 
-pub(super) fn page(report: &Report) -> String {
+impl Report {
+    /// The report as one page of HTML without scripts or anything to load: thumbnails are in it.
+    /// The files are read again for them; images that are not files have none.
+    pub fn to_html(&self) -> String {
+        page(self)
+    }
+
+    /// Writes the report as HTML. The file is whole or absent.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Io`](crate::Error::Io).
+    pub fn save_html(&self, file: impl AsRef<Path>) -> Result<()> {
+        Ok(atomic::write(file.as_ref(), self.to_html().as_bytes())?)
+    }
+}
+
+fn page(report: &Report) -> String {
     let mut html = String::new();
-    // Writing to a string cannot fail.
-    let _ = write(&mut html, report);
+    write(&mut html, report).expect("a string can be written to");
     html
 }
 
@@ -104,7 +122,7 @@ fn write_finding(
     for file in finding.files.iter().take(MOST_FILES) {
         *thumbnails += 1;
         // What makes a picture huge makes it slow to shrink, but there are few of them.
-        let picture = match *thumbnails <= MOST_THUMBNAILS {
+        let picture = match report.are_files && *thumbnails <= MOST_THUMBNAILS {
             true => thumbnail(&file.path, &report.limits),
             false => None,
         };

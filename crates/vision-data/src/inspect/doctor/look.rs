@@ -49,7 +49,7 @@ impl Look {
             .iter()
             .map(|[r, g, b]| 0.299 * r + 0.587 * g + 0.114 * b)
             .collect();
-        let at = |x: usize, y: usize| grey.get(y * SIDE + x).copied().unwrap_or_default();
+        let at = |x: usize, y: usize| grey[y * SIDE + x];
         let small: [u8; SMALL * SMALL] = std::array::from_fn(|i| {
             let (x, y) = (2 * (i % SMALL), 2 * (i / SMALL));
             let sum = at(x, y) + at(x + 1, y) + at(x, y + 1) + at(x + 1, y + 1);
@@ -157,7 +157,7 @@ fn hash(grey: &[f32]) -> u64 {
         .collect();
     let mut sorted = low.clone();
     sorted.sort_by(f64::total_cmp);
-    let middle = |i: usize| sorted.get(i).copied().unwrap_or_default();
+    let middle = |i: usize| sorted[i];
     let median = f64::midpoint(middle(LOW * LOW / 2 - 1), middle(LOW * LOW / 2));
     low.iter()
         .fold(0, |bits, value| bits << 1 | u64::from(*value > median))

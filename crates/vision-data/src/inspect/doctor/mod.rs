@@ -40,6 +40,7 @@
 //! pictures are of many kinds.
 
 pub(crate) mod balance;
+pub(crate) mod cases;
 pub(crate) mod examine;
 pub(crate) mod finding;
 pub(crate) mod html;
@@ -47,25 +48,20 @@ pub(crate) mod look;
 pub(crate) mod report;
 pub(crate) mod similar;
 
-use std::collections::HashMap;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use vision_base::progress::Progress;
 use vision_base::{OptionError, workers};
 
 use crate::databunch::ImageDataBunch;
-use crate::databunch::dataset::ImageDataset;
 use crate::error::{Error, Result};
-use crate::files::index::{IndexConfig, PassedOver, UnreadableFolders, index};
+use crate::files::index::{IndexConfig, UnreadableFolders, index_outside};
 use crate::image::limits::Limits;
+use crate::inspect::doctor::cases::{Case, Cases};
 use crate::inspect::doctor::examine::examine;
 pub use crate::inspect::doctor::finding::{Finding, FindingKind, FoundFile, Severity, Split};
 pub(crate) use crate::inspect::doctor::finding::{lossy, recoverable};
 pub use crate::inspect::doctor::report::{ClassCount, Report};
-use crate::labels::targets::Target;
-use crate::transforms::lists::Transforms;
-use crate::transforms::size::ResizeMethod;
-use crate::transforms::transform::Transform;
 
 /// Examines data. Its settings have defaults that suit photographs.
 #[doc(alias("DatasetFormatter", "ImageCleaner"))]
@@ -91,29 +87,6 @@ impl Default for Doctor {
             progress: Progress::silent(),
         }
     }
-}
-
-/// One file to examine.
-struct Case {
-    path: PathBuf,
-    split: Option<Split>,
-    /// A position in the list of labels.
-    label: Option<u32>,
-}
-
-/// All files to examine.
-#[derive(Default)]
-struct Cases {
-    all: Vec<Case>,
-    /// The labels in words.
-    labels: Vec<String>,
-    /// The classes in the order of the data, with their items in each part; empty where labels are
-    /// not classes.
-    classes: Vec<ClassCount>,
-    /// What is in the folders beside.
-    passed: PassedOver,
-    /// The parts whose images go into batches in the sizes that they have.
-    unsized_parts: Vec<Split>,
 }
 
 impl Doctor {
@@ -168,29 +141,13 @@ impl Doctor {
     /// finding, no error.
     pub fn examine(&self, data: &ImageDataBunch) -> Result<Report> {
         self.check()?;
-        let mut cases = Cases {
-            classes: data
-                .classes()
-                .iter()
-                .map(|name| ClassCount::named(name))
-                .collect(),
-            passed: PassedOver::clone(&data.passed),
-            unsized_parts: unsized_parts(data),
-            ..Cases::default()
-        };
-        let parts = [
-            (Split::Train, Some(data.train_ds())),
-            (Split::Valid, Some(data.valid_ds())),
-            (Split::Test, data.test_ds()),
-        ];
-        let mut known = HashMap::new();
-        for (split, dataset) in parts {
-            if let Some(dataset) = dataset {
-                cases.add(split, dataset, &mut known);
-            }
-        }
+        Ok(self.examined(data))
+    }
+
+    fn examined(&self, data: &ImageDataBunch) -> Report {
+        let cases = Cases::of(data);
         let limits = data.train_ds().reading().limits();
-        Ok(self.report(data.path(), limits, &cases))
+        self.report(data.path(), limits, &cases)
     }
 
     /// Examines all image files of a folder, at any depth. Folders called `train`, `valid` (or `val`,
@@ -205,8 +162,8 @@ impl Doctor {
         self.check()?;
         let root = folder.as_ref();
         let config = IndexConfig::new().with_unreadable(UnreadableFolders::Skip);
-        let (files, passed) = index(root, &config)?.apart();
-        let cases = Cases::in_folder(root, files, passed);
+        let (files, skipped) = index_outside::<&Path>(root, &[], &config)?;
+        let cases = Cases::in_folder(root, files, skipped);
         Ok(self.report(root, &Limits::default(), &cases))
     }
 
@@ -225,7 +182,7 @@ impl Doctor {
     fn report(&self, root: &Path, limits: &Limits, cases: &Cases) -> Report {
         let limits = self.limits.as_ref().unwrap_or(limits);
         let exams = workers::map(cases.all.len(), workers::cores(), &self.progress, |item| {
-            examine(&cases.all[item].path, limits, self.look_alikes)
+            examine(&cases.all[item], limits, self.look_alikes)
         });
         let mut findings = balance::findings(cases, self.imbalance, self.folds);
         findings.extend(examine::findings(cases, &exams, self.huge_pixels));
@@ -240,6 +197,7 @@ impl Doctor {
             root: root.to_owned(),
             files: cases.all.len(),
             limits: *limits,
+            are_files: cases.all.iter().all(Case::is_file),
             classes: cases.classes.clone(),
             findings,
         }
@@ -249,124 +207,7 @@ impl Doctor {
 impl ImageDataBunch {
     /// Examines all images before they are trained on: [`Doctor::new`], with its defaults and the
     /// limits within which the data is read.
-    ///
-    /// # Errors
-    ///
-    /// None at present: what is wrong with a file is a finding.
-    pub fn doctor(&self) -> Result<Report> {
-        Doctor::new().examine(self)
+    pub fn doctor(&self) -> Report {
+        Doctor::new().examined(self)
     }
-}
-
-impl Cases {
-    fn add(&mut self, split: Split, dataset: &ImageDataset, known: &mut HashMap<String, u32>) {
-        for (item, path) in dataset.paths().iter().enumerate() {
-            let label = dataset
-                .label_text(item)
-                .map(|text| intern(&mut self.labels, known, text));
-            self.all.push(Case {
-                path: path.clone(),
-                split: Some(split),
-                label,
-            });
-        }
-        for item in 0..dataset.len() {
-            let classes = match dataset.labels().get(item) {
-                Some(Target::Category(class)) => vec![class],
-                Some(Target::MultiCategory(classes)) => classes,
-                Some(Target::Float(_)) | None => Vec::new(),
-            };
-            for class in classes {
-                if let Some(class) = self.classes.get_mut(class) {
-                    class.add(Some(split));
-                }
-            }
-        }
-    }
-
-    fn in_folder(root: &Path, files: Vec<PathBuf>, passed: PassedOver) -> Self {
-        let mut cases = Self {
-            passed,
-            ..Self::default()
-        };
-        let mut known = HashMap::new();
-        for path in files {
-            let inside = path.strip_prefix(root).unwrap_or(&path);
-            let top = inside.parent().and_then(|folder| folder.iter().next());
-            let split = match top.and_then(|name| name.to_str()) {
-                Some("train") => Some(Split::Train),
-                Some("valid" | "val" | "validation") => Some(Split::Valid),
-                Some("test") => Some(Split::Test),
-                _ => None,
-            };
-            // Whatever the folders of test images are called, they are no labels.
-            let labelled = split != Some(Split::Test);
-            let folder = inside.parent().and_then(Path::file_name);
-            let class = folder
-                .map(|name| name.to_string_lossy().into_owned())
-                .filter(|_| labelled && (split.is_none() || inside.iter().count() > 2));
-            let label = class.map(|class| intern(&mut cases.labels, &mut known, class));
-            if let Some(label) = label {
-                let new = cases
-                    .labels
-                    .get(cases.classes.len())
-                    .map(|name| ClassCount::named(name));
-                cases.classes.extend(new);
-                if let Some(class) = cases.classes.get_mut(label as usize) {
-                    class.add(split);
-                }
-            }
-            cases.all.push(Case { path, split, label });
-        }
-        cases
-    }
-
-    fn file(&self, item: usize) -> FoundFile {
-        let case = &self.all[item];
-        let label = case.label.and_then(|label| self.labels.get(label as usize));
-        FoundFile {
-            path: case.path.clone(),
-            split: case.split,
-            label: label.cloned(),
-            likeness: None,
-            quarantine: false,
-        }
-    }
-}
-
-/// The parts whose images nothing brings to one size.
-fn unsized_parts(data: &ImageDataBunch) -> Vec<Split> {
-    let crops = |transforms: &[Transform]| {
-        transforms.iter().any(|transform| {
-            matches!(
-                transform,
-                Transform::Crop(_)
-                    | Transform::RandomResizedCrop(_)
-                    | Transform::ResizeCenterCrop(_)
-            )
-        })
-    };
-    let Transforms { train, valid } = data.transforms();
-    let parts = [
-        (Split::Train, train),
-        (Split::Valid, valid),
-        (Split::Test, valid),
-    ];
-    let parts = parts
-        .into_iter()
-        .filter(|(_, transforms)| !crops(transforms));
-    let parts = parts.map(|(split, _)| split);
-    let sized = data.size().is_some() && data.resizing().method() != ResizeMethod::No;
-    parts.filter(|_| !sized).collect()
-}
-
-/// The position of a label in the list of all that were met.
-fn intern(labels: &mut Vec<String>, known: &mut HashMap<String, u32>, text: String) -> u32 {
-    if let Some(&label) = known.get(&text) {
-        return label;
-    }
-    let label = labels.len() as u32;
-    labels.push(text.clone());
-    known.insert(text, label);
-    label
 }

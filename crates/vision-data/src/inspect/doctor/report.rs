@@ -11,7 +11,6 @@ use vision_base::message::{printable, shown};
 use crate::error::Result;
 use crate::image::limits::Limits;
 use crate::inspect::doctor::finding::{Finding, FindingKind, Severity, Split, lossy};
-use crate::inspect::doctor::html;
 
 /// What was found, the worst first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -25,6 +24,9 @@ pub struct Report {
     /// Those of the examination, for the thumbnails.
     #[serde(skip)]
     pub(super) limits: Limits,
+    /// Whether all images are files, which are read again for the thumbnails.
+    #[serde(skip)]
+    pub(super) are_files: bool,
     /// The classes, and how many items each has; empty where labels are not classes.
     pub classes: Vec<ClassCount>,
     /// By severity, then by kind, then by path.
@@ -120,8 +122,8 @@ impl Report {
 
     /// The report as JSON.
     pub fn to_json(&self) -> String {
-        // Numbers, strings and lists of them cannot fail to be written.
-        serde_json::to_string_pretty(self).unwrap_or_default()
+        serde_json::to_string_pretty(self)
+            .expect("numbers, strings and lists of them can be written")
     }
 
     /// Writes the report as JSON. The file is whole or absent.
@@ -131,21 +133,6 @@ impl Report {
     /// [`Error::Io`](crate::Error::Io).
     pub fn save_json(&self, file: impl AsRef<Path>) -> Result<()> {
         Ok(atomic::write(file.as_ref(), self.to_json().as_bytes())?)
-    }
-
-    /// The report as one page of HTML without scripts or anything to load: thumbnails are in it.
-    /// The files are read again for them.
-    pub fn to_html(&self) -> String {
-        html::page(self)
-    }
-
-    /// Writes the report as HTML. The file is whole or absent.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Io`](crate::Error::Io).
-    pub fn save_html(&self, file: impl AsRef<Path>) -> Result<()> {
-        Ok(atomic::write(file.as_ref(), self.to_html().as_bytes())?)
     }
 
     /// A path as seen from the root.

@@ -15,6 +15,8 @@
 //! `Device::default()` of Burn itself panics where `BURN_DEVICE` is not to its liking and takes
 //! a GPU for granted when its feature is on; [`default_device`] does neither.
 
+pub(crate) mod error;
+
 use std::env;
 use std::ffi::OsString;
 
@@ -29,6 +31,7 @@ use burn::tensor::DeviceKind;
 ))]
 use burn::tensor::DeviceType;
 
+use crate::device::error::DeviceError;
 use crate::error::{Error, Result};
 
 /// The environment variable that names the default device. Burn reads it too.
@@ -258,59 +261,6 @@ fn find(backend: &str) -> Option<Found> {
         ),
         _ => None,
     }
-}
-
-/// Names separated by commas, or `otherwise` when there are none.
-fn list(names: &[&str], otherwise: &str) -> String {
-    if names.is_empty() {
-        otherwise.to_owned()
-    } else {
-        names.join(", ")
-    }
-}
-
-/// What can be wrong with the name of a device.
-#[derive(Debug, thiserror::Error)]
-#[non_exhaustive]
-pub enum DeviceError {
-    /// No device has that name.
-    #[error(
-        "no device is called {name:?} ({reason}); compiled in are: {}",
-        list(compiled, "none, enable a cargo feature such as `flex` or `wgpu`")
-    )]
-    Unknown {
-        /// The name, as given.
-        name: String,
-        /// What is wrong with it, and where it came from.
-        reason: String,
-        /// The names that this build understands.
-        compiled: Vec<&'static str>,
-    },
-    /// The device is known, but this program was built without it.
-    #[error(
-        "device {name:?} needs the cargo feature `{feature}`: build with `--features {feature}`; \
-         compiled in are: {}",
-        list(compiled, "none")
-    )]
-    NotCompiled {
-        /// The name, as given.
-        name: String,
-        /// The feature that brings it.
-        feature: &'static str,
-        /// The names that this build understands.
-        compiled: Vec<&'static str>,
-    },
-    /// The device is compiled in, but this machine has none, or not as many.
-    #[error(
-        "there is no device {name:?} on this machine: {found} found; check the driver, name \
-         another index, or use \"flex\" (the CPU)"
-    )]
-    Missing {
-        /// The name, as given.
-        name: String,
-        /// How many of the kind were found.
-        found: usize,
-    },
 }
 
 #[cfg(test)]

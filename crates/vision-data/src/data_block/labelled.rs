@@ -1,0 +1,63 @@
+//! Labelled images, split: what the data block ends with and a data bunch keeps.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use crate::files::index::Skipped;
+use crate::image_source::chosen::Chosen;
+use crate::labels::kind::{Dropped, TargetKind};
+use crate::labels::targets::Targets;
+
+/// Labelled images, split; `P` is one part of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Labelled<P> {
+    /// The root folder.
+    pub(crate) path: PathBuf,
+    pub(crate) kind: TargetKind,
+    pub(crate) classes: Arc<[String]>,
+    /// The outputs that a model has: one a class, or one a number.
+    pub(crate) c: usize,
+    pub(crate) dropped: Vec<Dropped>,
+    pub(crate) skipped: Skipped,
+    pub(crate) train: P,
+    pub(crate) valid: P,
+    pub(crate) test: Option<P>,
+}
+
+impl<P> Labelled<P> {
+    /// Makes something else of each part.
+    pub(crate) fn map<Q>(self, mut part: impl FnMut(P) -> Q) -> Labelled<Q> {
+        Labelled {
+            path: self.path,
+            kind: self.kind,
+            classes: self.classes,
+            c: self.c,
+            dropped: self.dropped,
+            skipped: self.skipped,
+            train: part(self.train),
+            valid: part(self.valid),
+            test: self.test.map(part),
+        }
+    }
+}
+
+/// Files with their labels.
+#[derive(Clone, Debug)]
+pub struct LabelledFiles {
+    pub(crate) files: Vec<PathBuf>,
+    /// Where the images are, if they are not files.
+    pub(crate) source: Option<Chosen>,
+    pub(crate) targets: Targets,
+}
+
+impl LabelledFiles {
+    /// The files, in order; the names of images that are not files.
+    pub fn files(&self) -> &[PathBuf] {
+        &self.files
+    }
+
+    /// Their labels.
+    pub fn targets(&self) -> &Targets {
+        &self.targets
+    }
+}

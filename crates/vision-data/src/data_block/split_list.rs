@@ -1,0 +1,470 @@
+//! The second step of the data block: files for training, and files for validation.
+
+use std::collections::HashSet;
+use std::mem;
+use std::path::{Path, PathBuf};
+
+use vision_base::OptionError;
+use vision_base::message::{listed, shown};
+
+use crate::data_block::image_list::ImageList;
+use crate::data_block::label_lists::{LabelLists, bad_label, check_count};
+use crate::data_block::labelled::{Labelled, LabelledFiles};
+use crate::error::{Error, Result};
+use crate::files::disjoint::check_apart;
+use crate::labels::Label;
+use crate::labels::collector::{Collector, Rejected};
+use crate::labels::columns::{OneColumn, are_flags, is_one};
+use crate::labels::error::LabelError;
+use crate::labels::kind::{Dropped, TargetKind};
+use crate::labels::names::{Pattern, folder_name};
+use crate::labels::options::{LabelOptions, UnknownLabels, check_enough};
+use crate::split::{Items, Parts, PathFn, Split};
+use crate::table::column::Column;
+use crate::table::items::ItemColumn;
+
+impl ImageList {
+    /// Splits the files in training and validation.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`] for an option outside its range, [`SplitError::Empty`](crate::SplitError::Empty) if a part is
+    /// empty that should not be, and what the kind of split can meet: [`FilesError::MissingFolder`](crate::FilesError::MissingFolder),
+    /// [`FilesError::NoImages`](crate::FilesError::NoImages), [`DataError::NoSuchItem`](crate::DataError::NoSuchItem), [`SplitError::UnknownFiles`](crate::SplitError::UnknownFiles), [`TableError::NoTable`](crate::TableError::NoTable),
+    /// [`TableError::NoSuchColumn`](crate::TableError::NoSuchColumn), [`TableError::BadCell`](crate::TableError::BadCell), [`LabelError::BadPattern`](crate::LabelError::BadPattern),
+    /// [`LabelError::PatternNotFound`](crate::LabelError::PatternNotFound), [`LabelError::NotUtf8`](crate::LabelError::NotUtf8), [`Error::Io`]; [`SplitError::OnBothSides`](crate::SplitError::OnBothSides) if
+    /// one file would be for training and for validation.
+    pub fn split(self, split: Split) -> Result<SplitList> {
+        let parts = split.parts(self.items_to_split())?;
+        // Names of a source are no files, and each is there once.
+        if self.source.is_none() {
+            check_apart(
+                ("training", self.paths_at(&parts.train)),
+                ("validation", self.paths_at(&parts.valid)),
+            )?;
+        }
+        let root = self.names_root();
+        let folders = match &split {
+            Split::Folders { train, valid } => {
+                vec![root.join(train), root.join(valid)]
+            }
+            _ => Vec::new(),
+        };
+        Ok(SplitList::new(self, parts, folders))
+    }
+
+    fn items_to_split(&self) -> Items<'_> {
+        Items {
+            path: self.path(),
+            root: self.names_root(),
+            are_files: self.source.is_none(),
+            files: self.items(),
+            rows: self.table.as_ref(),
+        }
+    }
+
+    /// [`Split::Folders`], such as `train` and `valid`.
+    ///
+    /// # Errors
+    ///
+    /// As [`split`](Self::split).
+    pub fn split_by_folder(self, train: &str, valid: &str) -> Result<SplitList> {
+        self.split(Split::Folders {
+            train: train.to_owned(),
+            valid: valid.to_owned(),
+        })
+    }
+
+    /// [`Split::Random`].
+    ///
+    /// # Errors
+    ///
+    /// As [`split`](Self::split).
+    pub fn split_by_rand_pct(self, valid_pct: f64, seed: u64) -> Result<SplitList> {
+        self.split(Split::Random { valid_pct, seed })
+    }
+
+    /// [`Split::None`].
+    ///
+    /// # Errors
+    ///
+    /// [`SplitError::Empty`](crate::SplitError::Empty) if there is no file.
+    pub fn split_none(self) -> Result<SplitList> {
+        self.split(Split::None)
+    }
+
+    /// [`Split::Func`].
+    ///
+    /// # Errors
+    ///
+    /// As [`split`](Self::split).
+    pub fn split_by_valid_func(
+        self,
+        is_valid: impl Fn(&Path) -> bool + Send + Sync + 'static,
+    ) -> Result<SplitList> {
+        self.split(Split::Func(PathFn::new(is_valid)))
+    }
+
+    /// [`Split::Column`].
+    ///
+    /// # Errors
+    ///
+    /// As [`split`](Self::split).
+    pub fn split_from_df(self, column: impl Into<Column>) -> Result<SplitList> {
+        self.split(Split::Column(column.into()))
+    }
+}
+
+/// Files, split in training and validation, not yet labelled.
+#[derive(Clone, Debug)]
+pub struct SplitList {
+    list: ImageList,
+    parts: Parts,
+    /// The folders of the parts, where those decide.
+    folders: Vec<PathBuf>,
+    options: LabelOptions,
+}
+
+impl SplitList {
+    pub(crate) fn new(list: ImageList, parts: Parts, folders: Vec<PathBuf>) -> Self {
+        Self {
+            list,
+            parts,
+            folders,
+            options: LabelOptions::default(),
+        }
+    }
+
+    /// The number of training files.
+    pub fn train_len(&self) -> usize {
+        self.parts.train.len()
+    }
+
+    /// The number of validation files.
+    pub fn valid_len(&self) -> usize {
+        self.parts.valid.len()
+    }
+
+    /// The training files, in order.
+    pub fn train_items(&self) -> impl Iterator<Item = &Path> {
+        self.list.paths_at(&self.parts.train)
+    }
+
+    /// The validation files, in order.
+    pub fn valid_items(&self) -> impl Iterator<Item = &Path> {
+        self.list.paths_at(&self.parts.valid)
+    }
+
+    /// How the labels are to be read; of several calls, the last that sets an option decides it.
+    pub fn label_with(mut self, options: LabelOptions) -> Self {
+        self.options = self.options.merged(options);
+        self
+    }
+
+    /// The label of a file is the name of the folder it is in.
+    ///
+    /// # Errors
+    ///
+    /// [`LabelError::Unlabelled`](crate::LabelError::Unlabelled) for files outside of such folders, [`LabelError::NotUtf8`](crate::LabelError::NotUtf8), and those
+    /// of the classes: [`LabelError::TooFewClasses`](crate::LabelError::TooFewClasses), [`LabelError::BadClasses`](crate::LabelError::BadClasses), [`LabelError::UnknownClasses`](crate::LabelError::UnknownClasses).
+    pub fn label_from_folder(self) -> Result<LabelLists> {
+        let roots = match self.folders.as_slice() {
+            [] => vec![self.list.names_root().to_owned()],
+            folders => folders.to_vec(),
+        };
+        for root in roots {
+            let loose = |path: &&PathBuf| path.parent() == Some(&root);
+            if let Some(example) = self.list.items().iter().find(loose) {
+                return Err(Error::Label(LabelError::Unlabelled {
+                    count: self.list.items().iter().filter(loose).count(),
+                    example: example.clone(),
+                    folder: root,
+                }));
+            }
+        }
+        self.label(|_, path| Ok(folder_name(path.parent().unwrap_or(path))?.into()))
+    }
+
+    /// The label of a file is what `label` makes of its path.
+    ///
+    /// # Errors
+    ///
+    /// [`LabelError::BadLabel`](crate::LabelError::BadLabel) for one that does not go with the others, and those of the classes, as
+    /// [`label_from_folder`](Self::label_from_folder).
+    pub fn label_from_func<L: Into<Label>>(self, label: impl Fn(&Path) -> L) -> Result<LabelLists> {
+        self.label(|_, path| Ok(label(path).into()))
+    }
+
+    /// The label of a file is what the first group of `pattern` captures in its path, in which the
+    /// parts are separated by `/` on every system.
+    ///
+    /// # Errors
+    ///
+    /// [`LabelError::BadPattern`](crate::LabelError::BadPattern); [`LabelError::PatternNotFound`](crate::LabelError::PatternNotFound) with the pattern and the file; and those
+    /// of the classes, as [`label_from_folder`](Self::label_from_folder).
+    pub fn label_from_re(self, pattern: &str) -> Result<LabelLists> {
+        let pattern = Pattern::new(pattern)?;
+        self.label(|_, path| Ok(pattern.label(path)?.into()))
+    }
+
+    /// The label of item i of the [`ImageList`] is `labels[i]`.
+    ///
+    /// # Errors
+    ///
+    /// [`LabelError::Count`](crate::LabelError::Count) unless there is one label an item, [`LabelError::BadLabel`](crate::LabelError::BadLabel), and those of
+    /// the classes, as [`label_from_folder`](Self::label_from_folder).
+    pub fn label_from_list<L: Into<Label>>(
+        self,
+        labels: impl IntoIterator<Item = L>,
+    ) -> Result<LabelLists> {
+        let mut labels: Vec<Option<Label>> =
+            labels.into_iter().map(|label| Some(label.into())).collect();
+        check_count(self.list.len(), labels.len())?;
+        self.label(|item, path| {
+            // Each item is in one part, once.
+            labels
+                .get_mut(item)
+                .and_then(Option::take)
+                .ok_or_else(|| bad_label(path, "one label an item", "none"))
+        })
+    }
+
+    /// The labels are in one or more columns of the table.
+    ///
+    /// One column: with a delimiter several classes an item; else classes, which are sorted as
+    /// numbers if all are integers of 64 bits, and as text if longer integers are among them; else, if
+    /// all cells are numbers, numbers. More columns: if all
+    /// cells are 0 or 1, each column is a class that an item has or not, else numbers.
+    /// [`LabelOptions::with_kind`] overrides this.
+    ///
+    /// # Errors
+    ///
+    /// [`TableError::NoTable`](crate::TableError::NoTable), [`TableError::NoSuchColumn`](crate::TableError::NoSuchColumn), [`TableError::ColumnTwice`](crate::TableError::ColumnTwice); [`TableError::BadCell`](crate::TableError::BadCell) with row
+    /// and column for an empty cell, for one that goes over several lines, and for one that does not go
+    /// with the others; and those of the classes, as
+    /// [`label_from_folder`](Self::label_from_folder).
+    pub fn label_from_df<C: Into<Column>>(
+        mut self,
+        columns: impl IntoIterator<Item = C>,
+    ) -> Result<LabelLists> {
+        let names: Vec<Column> = columns.into_iter().map(Into::into).collect();
+        let rows = self.list.table.take();
+        let columns = names
+            .iter()
+            .map(|name| ItemColumn::of(rows.as_ref(), name))
+            .collect::<Result<Vec<_>>>()?;
+        let items = self.list.len();
+        match columns.as_slice() {
+            [] => Err(Error::Option(OptionError::new(
+                "label columns",
+                "at least one",
+                "none".to_owned(),
+            ))),
+            [column] => {
+                let cells = OneColumn::new(column, items, &self.options)?;
+                self.label_or(
+                    |item, _| cells.label(item),
+                    |item, _, rejected| column.bad(item, rejected.expected),
+                )
+            }
+            columns => {
+                let binary = are_flags(columns, items);
+                if binary && self.options.kind != Some(TargetKind::Float) {
+                    let names = columns.iter().map(|column| column.name());
+                    // All columns are classes, in their order, even one that no item has.
+                    self.options
+                        .classes
+                        .get_or_insert_with(|| names.map(ToOwned::to_owned).collect());
+                    return self.label(|item, _| {
+                        let has = columns.iter().filter(|column| is_one(column.raw(item)));
+                        Ok(Label::Multi(
+                            has.map(|column| column.name().to_owned()).collect(),
+                        ))
+                    });
+                }
+                self.label(|item, _| {
+                    let value = |column: &ItemColumn<'_>| {
+                        let value = column.text(item)?.trim().parse::<f64>().ok();
+                        value
+                            .filter(|value| value.is_finite())
+                            .ok_or_else(|| column.bad(item, "0 or 1 in all columns, or numbers"))
+                    };
+                    let values = columns.iter().map(value).collect::<Result<Vec<f64>>>()?;
+                    Ok(Label::Float(values))
+                })
+            }
+        }
+    }
+
+    fn label(self, label: impl FnMut(usize, &Path) -> Result<Label>) -> Result<LabelLists> {
+        self.label_or(label, |_, path, rejected| {
+            bad_label(path, rejected.expected, &rejected.found)
+        })
+    }
+
+    /// Labels all items; `bad` makes an error of a label that does not go with the others.
+    fn label_or(
+        self,
+        mut label: impl FnMut(usize, &Path) -> Result<Label>,
+        bad: impl Fn(usize, &Path, Rejected) -> Error,
+    ) -> Result<LabelLists> {
+        self.options.check()?;
+        let mut labels = Collector::new(&self.options);
+        let order = self.parts.train.iter().chain(&self.parts.valid);
+        for &item in order {
+            let path = &self.list.items()[item];
+            labels
+                .push(label(item, path)?)
+                .map_err(|rejected| bad(item, path, rejected))?;
+        }
+        let train = self.parts.train.len();
+        let all = train + self.parts.valid.len();
+        let kind = labels.kind();
+        let classes = match (&self.options.classes, kind) {
+            (Some(classes), TargetKind::Float) => {
+                return Err(Error::Label(LabelError::BadClasses {
+                    reason: format!(
+                        "the labels are numbers, which have no classes, but these are given: {}; if \
+                         they are names, say so (LabelOptions::with_kind(TargetKind::Category))",
+                        listed(classes.iter())
+                    ),
+                }));
+            }
+            (None, TargetKind::Float) => Vec::new(),
+            (Some(classes), _) => classes.clone(),
+            (None, _) => labels.classes(train),
+        };
+        if self.options.classes.is_some() {
+            check_enough(kind, &classes, self.list.path())?;
+        }
+        let positions = labels.positions(&classes);
+        let file = |item: usize| self.file(item).to_owned();
+        let mut dropped = labels.unknown("training", 0..train, &positions, file);
+        dropped.extend(labels.unknown("validation", train..all, &positions, file));
+        if !dropped.is_empty() && self.options.unknown == UnknownLabels::Fail {
+            return Err(self.unknown_classes(dropped, classes));
+        }
+        // After it: where validation has other classes, it is not classes that are wanting.
+        check_enough(kind, &classes, self.list.path())?;
+        // Where an item has several classes, it keeps the others.
+        let kept = |item: &usize| {
+            let known = |&number: &u32| positions.get(number as usize) != Some(&None);
+            kind != TargetKind::Category || labels.numbers(*item).iter().all(known)
+        };
+        let train_kept: Vec<usize> = (0..train).filter(kept).collect();
+        let valid_kept: Vec<usize> = (train..all).filter(kept).collect();
+        for (part, had, kept) in [
+            ("training", train, &train_kept),
+            ("validation", all - train, &valid_kept),
+        ] {
+            if had > 0 && kept.is_empty() {
+                let found = labels.classes(all);
+                return Err(none_left(part, self.list.path(), &classes, &found));
+            }
+        }
+        let c = match kind {
+            TargetKind::Float => labels.columns(),
+            TargetKind::Category | TargetKind::MultiCategory => classes.len(),
+        };
+        let train_targets = labels.targets(&train_kept, &positions, classes.len())?;
+        let valid_targets = labels.targets(&valid_kept, &positions, classes.len())?;
+        let order = [self.parts.train, self.parts.valid].concat();
+        let (mut files, source) = (self.list.items, self.list.source);
+        // Each item is in one part, once.
+        let mut part = |items: &[usize], targets| {
+            let places = || items.iter().map(|&item| order[item]);
+            LabelledFiles {
+                files: places().map(|place| mem::take(&mut files[place])).collect(),
+                source: source.as_ref().map(|source| source.at(places())),
+                targets,
+            }
+        };
+        Ok(LabelLists {
+            labelled: Labelled {
+                path: self.list.path,
+                kind,
+                classes: classes.into(),
+                c,
+                dropped,
+                skipped: self.list.skipped,
+                train: part(&train_kept, train_targets),
+                valid: part(&valid_kept, valid_targets),
+                test: None,
+            },
+            options: self.options,
+            folders: self.folders,
+        })
+    }
+
+    /// The file of an item, counted through training and then validation.
+    fn file(&self, item: usize) -> &Path {
+        let place = match item.checked_sub(self.parts.train.len()) {
+            None => self.parts.train[item],
+            Some(item) => self.parts.valid[item],
+        };
+        &self.list.items()[place]
+    }
+
+    fn unknown_classes(&self, unknown: Vec<Dropped>, known: Vec<String>) -> Error {
+        let given = self.options.classes.is_some();
+        Error::Label(LabelError::UnknownClasses {
+            folder: match self.folders.get(1) {
+                Some(valid) if !given => valid.clone(),
+                _ => self.list.path().to_owned(),
+            },
+            hint: match (given, self.folders.is_empty()) {
+                (true, _) => {
+                    "Add them to the classes, or leave such items out (LabelOptions::with_unknown)"
+                        .to_owned()
+                }
+                (false, false) => "Check the names of the folders, name the classes to use with \
+                                   `.classes`, or leave such items out (LabelOptions::with_unknown)"
+                    .to_owned(),
+                (false, true) => format!(
+                    "{}The split put all items of such a class in validation: use another seed or \
+                     a smaller valid_pct, a stratified split, add images, name the classes with \
+                     `.classes`, or leave such items out (LabelOptions::with_unknown)",
+                    other_kind(&unknown, &known)
+                ),
+            },
+            unknown,
+            known,
+        })
+    }
+}
+
+/// A sentence, where labels that are met once or twice look like those of another kind.
+fn other_kind(unknown: &[Dropped], known: &[String]) -> String {
+    let labels = || known.iter().chain(unknown.iter().map(|d| &d.label));
+    if labels().all(|label| label.parse::<f64>().is_ok()) {
+        return "If they are numbers to be predicted and no classes, say so with `.label_with` and \
+                LabelOptions::with_kind(TargetKind::Float). "
+            .to_owned();
+    }
+    let several = [" ", ";", "|", ","].into_iter().find(|&between| {
+        let parts: HashSet<&str> = known
+            .iter()
+            .flat_map(|label| label.split(between))
+            .collect();
+        let mut unknown = unknown.iter().map(|d| d.label.as_str());
+        labels().any(|label| label.contains(between))
+            && unknown.all(|label| label.split(between).all(|part| parts.contains(part)))
+    });
+    several.map_or_else(String::new, |between| {
+        format!(
+            "If {between:?} is between several classes of an image: `.label_delim({between:?})`. "
+        )
+    })
+}
+
+/// No item of a part has one of the classes.
+pub(crate) fn none_left(part: &str, folder: &Path, classes: &[String], found: &[String]) -> Error {
+    Error::Label(LabelError::BadClasses {
+        reason: format!(
+            "no {part} image in {} has one of the classes {}; those found are {}",
+            shown(folder),
+            listed(classes.iter()),
+            listed(found.iter())
+        ),
+    })
+}

@@ -1,0 +1,95 @@
+//! What a builder asks of its source.
+
+use std::path::{Path, PathBuf};
+
+use crate::data_block::label_lists::LabelLists;
+use crate::error::Result;
+use crate::files::index::IndexConfig;
+use crate::labels::options::LabelOptions;
+use crate::split::{Split, check_valid_pct};
+
+/// The share of validation where fastai has it as default.
+pub(super) const VALID_PCT: f64 = 0.2;
+
+/// Where a builder has its labelled files from.
+pub trait Source: Sized {
+    /// Checks the options before anything is read.
+    #[doc(hidden)]
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
+    /// Reads what there is, folders as `indexing` says; random splits go by `seed`.
+    #[doc(hidden)]
+    fn read(self, test: &TestFolder, seed: u64, indexing: &IndexConfig) -> Result<LabelLists>;
+
+    /// The test folder that is used if nobody names one.
+    #[doc(hidden)]
+    fn optional_test(&self) -> Option<PathBuf> {
+        None
+    }
+
+    /// The root folder.
+    #[doc(hidden)]
+    fn root(&self) -> &Path;
+}
+
+/// A source whose files are yet to be split and labelled.
+pub trait Unlabelled: Source {
+    /// Its options.
+    #[doc(hidden)]
+    fn reading(&mut self) -> &mut Reading;
+}
+
+/// Where to look for the test images.
+#[derive(Clone, Debug)]
+pub enum TestFolder {
+    /// Where the source says: in `test`, if there is such a folder, when a folder is read.
+    Default,
+    /// There, and nowhere else.
+    Named(String),
+    /// Nowhere: a folder called `test` is one like the others.
+    None,
+}
+
+/// How files are split and labelled.
+#[derive(Clone, Debug)]
+pub struct Reading {
+    pub(super) root: PathBuf,
+    pub(super) valid_pct: Option<f64>,
+    pub(super) split: Option<Split>,
+    pub(super) options: LabelOptions,
+}
+
+impl Reading {
+    pub(super) fn new(root: PathBuf, valid_pct: Option<f64>) -> Self {
+        Self {
+            root,
+            valid_pct,
+            split: None,
+            options: LabelOptions::default(),
+        }
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        self.valid_pct.map_or(Ok(()), check_valid_pct)?;
+        self.split.as_ref().map_or(Ok(()), Split::check)?;
+        self.options.check()
+    }
+
+    /// The split that was asked for, if any was.
+    pub(super) fn split(&self, seed: u64) -> Option<Split> {
+        let random = |valid_pct| Split::Random { valid_pct, seed };
+        self.split.clone().or(self.valid_pct.map(random))
+    }
+}
+
+impl Source for LabelLists {
+    fn read(self, _: &TestFolder, _: u64, _: &IndexConfig) -> Result<LabelLists> {
+        Ok(self)
+    }
+
+    fn root(&self) -> &Path {
+        &self.labelled.path
+    }
+}

@@ -1,0 +1,108 @@
+//! Where a data set is, and what it is called.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use vision_fetch::cache;
+
+use crate::error::Result;
+
+/// An archive on the network that holds a data set.
+#[derive(Clone, Debug, PartialEq, Eq)]
+#[must_use]
+pub struct Dataset {
+    url: Cow<'static, str>,
+    size: Option<u64>,
+    sha256: Option<Cow<'static, str>>,
+}
+
+impl Dataset {
+    /// The data set at `url`, a `.tgz` archive (http or https).
+    pub fn new(url: impl Into<String>) -> Self {
+        Self {
+            url: Cow::Owned(url.into()),
+            size: None,
+            sha256: None,
+        }
+    }
+
+    pub(super) const fn known(url: &'static str, size: u64) -> Self {
+        Self {
+            url: Cow::Borrowed(url),
+            size: Some(size),
+            sha256: None,
+        }
+    }
+
+    /// The length that the archive must have, in bytes.
+    pub fn with_size(mut self, bytes: u64) -> Self {
+        self.size = Some(bytes);
+        self
+    }
+
+    /// The SHA-256 that the archive must have: 64 hexadecimal digits, or a beginning of at least 8.
+    pub fn with_sha256(mut self, digits: impl Into<String>) -> Self {
+        self.sha256 = Some(Cow::Owned(digits.into()));
+        self
+    }
+
+    /// Where the archive is.
+    pub fn url(&self) -> &str {
+        &self.url
+    }
+
+    /// Length of the archive in bytes, if known.
+    pub fn size(&self) -> Option<u64> {
+        self.size
+    }
+
+    /// SHA-256 of the archive, or its beginning, if known.
+    pub fn sha256(&self) -> Option<&str> {
+        self.sha256.as_deref()
+    }
+
+    /// The name of the data set and of its folder: the URL's last segment without `.tgz`.
+    ///
+    /// # Errors
+    ///
+    /// [`vision_fetch::Error::BadUrl`] if the URL names no file.
+    pub fn name(&self) -> Result<&str> {
+        let name = stem(vision_fetch::file_name(&self.url)?);
+        if name.is_empty() || name.starts_with('.') {
+            return Err(vision_fetch::Error::BadUrl {
+                url: self.url.to_string(),
+                reason: "its last segment cannot be the name of a folder",
+            }
+            .into());
+        }
+        Ok(name)
+    }
+
+    /// The folder of this data set in the cache, if it is there. Needs no network.
+    ///
+    /// # Errors
+    ///
+    /// [`vision_fetch::Error::BadUrl`], and [`vision_fetch::Error::NoHome`] if there is no cache.
+    ///
+    /// ```
+    /// use vision_data::datasets::Urls;
+    ///
+    /// match Urls::MNIST_SAMPLE.cached()? {
+    ///     Some(path) => println!("it is in {}", path.display()),
+    ///     None => println!("untar_data would download 3.2 MB"),
+    /// }
+    /// # Ok::<(), vision_data::Error>(())
+    /// ```
+    pub fn cached(&self) -> Result<Option<PathBuf>> {
+        let folder = cache::data_dir()?.join(self.name()?);
+        Ok(folder.is_dir().then_some(folder))
+    }
+}
+
+/// A file name without `.tgz` or `.tar.gz`.
+pub(super) fn stem(name: &str) -> &str {
+    [".tgz", ".tar.gz"]
+        .into_iter()
+        .find_map(|suffix| name.strip_suffix(suffix))
+        .unwrap_or(name)
+}

@@ -1,0 +1,102 @@
+//! Some of the images of a source.
+
+use std::collections::HashMap;
+use std::fmt;
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use vision_base::OptionError;
+use vision_base::message::shown;
+
+use crate::error::{Error, Result};
+use crate::image::Image;
+use crate::image::decode::decode_to;
+use crate::image::limits::Limits;
+use crate::image::problem::ImageProblem;
+use crate::image_source::{ImageContent, ImageSource};
+
+/// Images of a source, by their positions in it.
+#[derive(Clone)]
+pub(crate) struct Chosen {
+    source: Arc<dyn ImageSource>,
+    positions: Vec<usize>,
+}
+
+impl Chosen {
+    /// All images, and their names.
+    pub(crate) fn all(source: Arc<dyn ImageSource>) -> Result<(Self, Vec<PathBuf>)> {
+        let bad = |expected, found| {
+            let error = OptionError::new("source of images", expected, found);
+            Err(Error::Option(error))
+        };
+        let positions: Vec<usize> = (0..source.len()).collect();
+        if positions.is_empty() {
+            return bad("at least one image", "none".to_owned());
+        }
+        let names: Vec<PathBuf> = positions.iter().map(|&item| source.name(item)).collect();
+        let mut met = HashMap::with_capacity(names.len());
+        for (item, name) in names.iter().enumerate() {
+            if let Some(earlier) = met.insert(name, item) {
+                let found = format!("images {earlier} and {item} are both {}", shown(name));
+                return bad("a name of its own for each image", found);
+            }
+        }
+        Ok((Self { source, positions }, names))
+    }
+
+    /// Only those whose flag is set.
+    pub(crate) fn retain(&mut self, kept: &[bool]) {
+        let mut flags = kept.iter();
+        self.positions.retain(|_| flags.next() == Some(&true));
+    }
+
+    /// Those at these places, in this order.
+    pub(crate) fn at(&self, places: impl IntoIterator<Item = usize>) -> Self {
+        Self {
+            source: Arc::clone(&self.source),
+            positions: places
+                .into_iter()
+                .map(|place| self.positions[place])
+                .collect(),
+        }
+    }
+
+    /// What the source has of an image.
+    pub(crate) fn content(
+        &self,
+        item: usize,
+        limits: &Limits,
+    ) -> std::result::Result<ImageContent, ImageProblem> {
+        let content = self.source.read(self.positions[item]);
+        match content.map_err(|error| ImageProblem::Unreadable(error.to_string()))? {
+            ImageContent::Encoded(bytes) if bytes.len() as u64 > limits.max_bytes => {
+                Err(ImageProblem::TooManyBytes {
+                    limit: limits.max_bytes,
+                })
+            }
+            content => Ok(content),
+        }
+    }
+}
+
+impl ImageContent {
+    /// The pixels; JPEGs reduced to no less than twice `side`.
+    pub(crate) fn decode(
+        self,
+        limits: &Limits,
+        side: Option<u32>,
+    ) -> std::result::Result<Image, ImageProblem> {
+        let bytes = match self {
+            Self::Pixels(image) => return Ok(image),
+            Self::Encoded(bytes) => bytes,
+        };
+        let image = decode_to(&bytes, limits, side)?;
+        Image::try_from(image).map_err(|error| ImageProblem::Damaged(error.to_string()))
+    }
+}
+
+impl fmt::Debug for Chosen {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{} images of a source", self.positions.len())
+    }
+}

@@ -1,0 +1,157 @@
+//! How labels are read.
+
+use std::collections::HashSet;
+use std::path::Path;
+
+use vision_base::OptionError;
+use vision_base::message::{quoted, shown};
+
+use crate::error::{Error, Result};
+use crate::labels::error::LabelError;
+use crate::labels::kind::TargetKind;
+use crate::table::LINE_ENDS;
+
+/// What to do about a label that is not among the classes.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum UnknownLabels {
+    /// End with an error that counts and lists them.
+    #[default]
+    Fail,
+    /// Leave the items out, or only the label where an item has several classes, and keep a
+    /// record: [`ImageDataBunch::dropped`](crate::ImageDataBunch::dropped).
+    Drop,
+}
+
+/// How labels are read.
+///
+/// ```
+/// use vision_data::{LabelOptions, TargetKind};
+/// // "haze road" are two classes.
+/// let tags = LabelOptions::new().with_delimiter(" ");
+/// // Numbers that are no classes, and their logarithms are what is predicted.
+/// let ages = LabelOptions::new().with_kind(TargetKind::Float).with_log(true);
+/// ```
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct LabelOptions {
+    pub(crate) kind: Option<TargetKind>,
+    pub(crate) classes: Option<Vec<String>>,
+    pub(crate) delimiter: Option<String>,
+    pub(crate) log: bool,
+    pub(crate) unknown: UnknownLabels,
+}
+
+impl LabelOptions {
+    /// The kind is that of the labels, the classes are those of the training items, and another
+    /// one in validation is an error.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// The kind, whatever the labels look like.
+    pub fn with_kind(mut self, kind: TargetKind) -> Self {
+        self.kind = Some(kind);
+        self
+    }
+
+    /// The classes and their order.
+    pub fn with_classes<S: Into<String>>(mut self, classes: impl IntoIterator<Item = S>) -> Self {
+        self.classes = Some(classes.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Each label is a list of classes with this between them. Spaces around a class are not part
+    /// of it, and an empty label is no class.
+    pub fn with_delimiter(mut self, delimiter: impl Into<String>) -> Self {
+        self.delimiter = Some(delimiter.into());
+        self
+    }
+
+    /// Whether the natural logarithm of numbers is what is predicted.
+    pub fn with_log(mut self, log: bool) -> Self {
+        self.log = log;
+        self
+    }
+
+    /// What to do about labels that are not among the classes.
+    pub fn with_unknown(mut self, unknown: UnknownLabels) -> Self {
+        self.unknown = unknown;
+        self
+    }
+
+    /// What `other` sets, and of the rest what this sets.
+    pub(crate) fn merged(self, other: Self) -> Self {
+        Self {
+            kind: other.kind.or(self.kind),
+            classes: other.classes.or(self.classes),
+            delimiter: other.delimiter.or(self.delimiter),
+            log: other.log || self.log,
+            unknown: match other.unknown {
+                UnknownLabels::Fail => self.unknown,
+                UnknownLabels::Drop => UnknownLabels::Drop,
+            },
+        }
+    }
+
+    /// Whether a line end is between the classes of an item.
+    pub(crate) fn has_lines(&self) -> bool {
+        let delimiter = self.delimiter.as_deref();
+        delimiter.is_some_and(|delimiter| delimiter.contains(LINE_ENDS))
+    }
+
+    pub(crate) fn check(&self) -> Result<()> {
+        let bad = |option, expected, found: &str| {
+            Err(Error::Option(OptionError::new(
+                option,
+                expected,
+                found.to_owned(),
+            )))
+        };
+        if self.delimiter.as_deref() == Some("") {
+            return bad("label_delim", "at least one character", "an empty text");
+        }
+        let kind = self.delimiter.as_ref().map_or(self.kind, |_| {
+            Some(self.kind.unwrap_or(TargetKind::MultiCategory))
+        });
+        if self.delimiter.is_some() && kind != Some(TargetKind::MultiCategory) {
+            return bad("label_delim", "labels of several classes", "another kind");
+        }
+        if self.log && kind.is_some_and(|kind| kind != TargetKind::Float) {
+            return bad("log", "labels that are numbers", "another kind");
+        }
+        self.classes.as_deref().map_or(Ok(()), check_classes)
+    }
+}
+
+/// Checks a list of classes that somebody gave.
+pub(crate) fn check_classes(classes: &[String]) -> Result<()> {
+    let bad = |reason| Err(Error::Label(LabelError::BadClasses { reason }));
+    if classes.is_empty() {
+        return bad("it is empty".to_owned());
+    }
+    let mut seen = HashSet::new();
+    for (position, name) in classes.iter().enumerate() {
+        if name.is_empty() {
+            return bad(format!("the name at position {position} is empty"));
+        }
+        if !seen.insert(name) {
+            return bad(format!("{} is in it twice", quoted(name)));
+        }
+    }
+    Ok(())
+}
+
+/// A classifier has something to tell apart.
+pub(crate) fn check_enough(kind: TargetKind, classes: &[String], folder: &Path) -> Result<()> {
+    match kind {
+        TargetKind::Category if classes.len() < 2 => Err(Error::Label(LabelError::TooFewClasses {
+            folder: folder.to_owned(),
+            classes: classes.to_vec(),
+        })),
+        TargetKind::MultiCategory if classes.is_empty() => {
+            Err(Error::Label(LabelError::BadClasses {
+                reason: format!("no training image in {} has any label", shown(folder)),
+            }))
+        }
+        TargetKind::Category | TargetKind::MultiCategory | TargetKind::Float => Ok(()),
+    }
+}

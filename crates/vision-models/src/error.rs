@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 use vision_base::IoError;
+use vision_base::message::{joined, named, quoted, shown};
 
 use crate::weights::Mismatch;
 
@@ -57,7 +58,7 @@ pub enum Error {
     #[error(
         "{} is not a weights file: {reason}; PyTorch (.pth, .pt), safetensors (also by their index) and \
          ONNX files can be read",
-        path.display()
+        shown(path)
     )]
     NotWeights {
         /// The file.
@@ -69,7 +70,7 @@ pub enum Error {
     #[error(
         "{} cannot be read as weights: {reason}; fetch or save it again (in Python: \
          torch.save(model.state_dict(), path))",
-        path.display()
+        shown(path)
     )]
     BadWeights {
         /// The file.
@@ -81,7 +82,7 @@ pub enum Error {
     #[error(
         "{} is not to be trusted: loading it in Python would call {call}, which no weights file \
          needs. Nothing was executed; get the weights from another source, as safetensors if possible",
-        path.display()
+        shown(path)
     )]
     UnsafeWeights {
         /// The file.
@@ -92,7 +93,7 @@ pub enum Error {
     /// The file is larger than what is read.
     #[error(
         "{} has {found} bytes and is too large for a weights file: the limit is {limit} bytes",
-        path.display()
+        shown(path)
     )]
     WeightsTooLarge {
         /// The file.
@@ -106,7 +107,7 @@ pub enum Error {
     #[error(
         "{} names the file {shard:?}, {reason}; put all files of the set into one folder, as they were \
          published",
-        path.display()
+        shown(path)
     )]
     Shard {
         /// The index.
@@ -116,8 +117,35 @@ pub enum Error {
         /// What is wrong with that.
         reason: String,
     },
+    /// The file holds several sets of the model's weights, and nothing says which is meant.
+    #[error(
+        "{} holds several sets of these weights, behind {}; name one of them: \
+         WeightsSource::new(path).prefix({:?})",
+        shown(path), joined(prefixes.iter().map(|p| quoted(p))), prefixes.first().map_or("", |p| p)
+    )]
+    SeveralSets {
+        /// The file.
+        path: PathBuf,
+        /// What is before the names of each.
+        prefixes: Vec<String>,
+    },
+    /// The file holds no weights of the model where an option says.
+    #[error(
+        "{} holds no weights of this model {}; names of the model are behind {}",
+        shown(path), option_text(option, given), joined(found.iter().map(|p| quoted(p)))
+    )]
+    NoSuchSet {
+        /// The file.
+        path: PathBuf,
+        /// The option: `key`, `prefix` or `averaged`.
+        option: &'static str,
+        /// Its value.
+        given: String,
+        /// What is before names of the model in the file.
+        found: Vec<String>,
+    },
     /// The file has no tensor of that name.
-    #[error("{} has no tensor {name:?}{}", path.display(), near_name(near))]
+    #[error("{} has no tensor {name:?}{}", shown(path), near_name(near))]
     NoSuchTensor {
         /// The file.
         path: PathBuf,
@@ -129,7 +157,7 @@ pub enum Error {
     /// The tensor's values are not floating point numbers.
     #[error(
         "{}: tensor {name:?} holds {found}; expected floating point numbers (16, 32 or 64 bits)",
-        path.display()
+        shown(path)
     )]
     TensorType {
         /// The file.
@@ -140,7 +168,11 @@ pub enum Error {
         found: String,
     },
     /// The file does not hold what the model needs.
-    #[error("{} does not fit the model: {}{hint}", path.display(), misfits(missing, mismatched))]
+    #[error(
+        "{} does not fit the model: {}{hint}",
+        shown(path),
+        misfits(missing, mismatched)
+    )]
     WeightsMisfit {
         /// The file.
         path: PathBuf,
@@ -152,7 +184,7 @@ pub enum Error {
         hint: String,
     },
     /// The network cannot be taken out to ONNX.
-    #[error("cannot export to {}: {}{reason}", path.display(), layer_name(layer))]
+    #[error("cannot export to {}: {}{reason}", shown(path), layer_name(layer))]
     Export {
         /// The file, which was left as it was.
         path: PathBuf,
@@ -162,7 +194,7 @@ pub enum Error {
         reason: String,
     },
     /// The tensors cannot be written as they are.
-    #[error("cannot write {}: tensor {name:?} {reason}", path.display())]
+    #[error("cannot write {}: tensor {name:?} {reason}", shown(path))]
     WriteWeights {
         /// The file, which was left as it was.
         path: PathBuf,
@@ -171,6 +203,13 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+fn option_text(option: &str, given: &str) -> String {
+    match option {
+        "averaged" => "that are averaged".to_owned(),
+        option => format!("under the {option} {}", quoted(given)),
+    }
 }
 
 fn near_names(near: &[&str]) -> String {
@@ -207,10 +246,10 @@ fn misfits(missing: &[String], mismatched: &[Mismatch]) -> String {
 /// The first names of a list, and how many more there are.
 pub(crate) fn first_few(names: &[String]) -> String {
     const SHOWN: usize = 4;
-    let shown: Vec<_> = names.iter().take(SHOWN).map(String::as_str).collect();
+    let first: Vec<_> = names.iter().take(SHOWN).map(|name| named(name)).collect();
     match names.len().saturating_sub(SHOWN) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
     }
 }
 

@@ -81,7 +81,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let pretrained = args
         .pretrained
         .clone()
-        .map_or(Pretrained::No, Pretrained::File);
+        .map_or(Pretrained::No, Pretrained::from);
     let mut learner = create_cnn(data, args.arch)
         .metrics([accuracy()])
         .pretrained(pretrained)

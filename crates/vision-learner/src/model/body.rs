@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use vision_data::Device;
 use vision_fetch::cache;
 use vision_models::layers::Sequential;
-use vision_models::weights::{self, LoadReport, WeightsFile};
+use vision_models::weights::{self, LoadReport, WeightsFile, WeightsSource};
 use vision_models::{Arch, Cut, Init};
 
 use crate::model::cnn::Body;
@@ -21,9 +21,10 @@ pub enum Pretrained {
     ImageNet,
     /// Random weights: the architecture's own initialisation.
     No,
-    /// A `.pth` or safetensors file with torchvision's names, or with fastai's (`0.4.0.conv1.weight`), of which
-    /// only the body is taken, or an ONNX file of the architecture.
-    File(PathBuf),
+    /// A PyTorch, safetensors or ONNX file of the architecture, of which only the body is taken, with the names of
+    /// torchvision, timm or fastai, under any key and behind any prefix. A [`WeightsSource`] says which of several
+    /// sets of weights is meant.
+    File(WeightsSource),
 }
 
 impl From<bool> for Pretrained {
@@ -38,6 +39,12 @@ impl From<&str> for Pretrained {
     }
 }
 
+impl From<WeightsSource> for Pretrained {
+    fn from(source: WeightsSource) -> Self {
+        Self::File(source)
+    }
+}
+
 impl From<&Path> for Pretrained {
     fn from(path: &Path) -> Self {
         Self::File(path.into())
@@ -46,7 +53,7 @@ impl From<&Path> for Pretrained {
 
 impl From<PathBuf> for Pretrained {
     fn from(path: PathBuf) -> Self {
-        Self::File(path)
+        Self::File(path.into())
     }
 }
 
@@ -57,10 +64,10 @@ impl Pretrained {
     ///
     /// [`Error::NoWeights`] if ImageNet weights are asked for and not in the cache, [`Error::NotHosted`] if
     /// there are none.
-    pub fn file(&self, arch: Arch) -> Result<Option<PathBuf>> {
+    pub fn file(&self, arch: Arch) -> Result<Option<WeightsSource>> {
         match self {
             Self::No => Ok(None),
-            Self::File(path) => Ok(Some(path.clone())),
+            Self::File(source) => Ok(Some(source.clone())),
             Self::ImageNet => {
                 let (arch, info) = (arch.name(), arch.info());
                 let Some(weights) = &info.weights else {
@@ -68,7 +75,7 @@ impl Pretrained {
                 };
                 let path = cache::weights_dir()?.join(weights.file_name());
                 if path.is_file() {
-                    Ok(Some(path))
+                    Ok(Some(path.into()))
                 } else {
                     Err(Error::NoWeights { arch, path })
                 }
@@ -157,16 +164,14 @@ impl Backbone for Arch {
             .map_or(1000, |weights| weights.classes);
         let (whole, report) = match pretrained.file(*self)? {
             None => (self.build(classes, init), None),
-            Some(path) => {
+            Some(source) => {
                 let whole = self.build(classes, &mut Init::zeroed(init.device()));
-                let children: Vec<String> = whole.names().map(str::to_owned).collect();
-                let children: Vec<&str> = children.iter().map(String::as_str).collect();
-                let file = WeightsFile::open(&path)?.with_children(&children);
+                let last = whole.names().last().unwrap_or_default().to_owned();
+                let file = WeightsFile::open(source)?;
                 // The last child is the classifier, which every default cut drops; a file trained
                 // on another number of classes differs there and nowhere else.
-                let last = children.last().copied().unwrap_or("");
                 let (whole, report) = weights::load_layers(whole, &file)?;
-                let report = report.without(last);
+                let report = report.without(&last);
                 report.require_complete()?;
                 (whole, Some(report))
             }

@@ -10,3 +10,4 @@ mod onnx_import;
 mod parity;
 mod state;
 mod weights;
+mod weights_forms;

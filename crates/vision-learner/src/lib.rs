@@ -18,7 +18,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! * Making a learner: [`create_cnn`], [`create_body`], [`create_head`], [`Cnn`], [`Pretrained`].
+//! * Making a learner: [`create_cnn`], [`load_classifier`], [`create_body`], [`create_head`], [`Cnn`], [`Pretrained`].
 //! * Training: [`Learner::lr_find`], [`Learner::fit_one_cycle`], [`FitConfig`], [`LearningRate`], [`schedule`]; the head alone, fast:
 //!   [`Learner::cache_features`].
 //! * Parts: [`Loss`], [`Metric`], [`Optimizer`], [`Callback`]; what happened: [`Recorder`].
@@ -29,6 +29,7 @@
 
 mod builder;
 mod checkpoint;
+mod classifier;
 mod error;
 mod features;
 mod learner;
@@ -42,6 +43,7 @@ mod settings;
 mod train;
 
 pub use builder::{CnnPlan, LearnerBuilder, ModelPlan, cnn_learner, create_cnn};
+pub use classifier::{ClassifierPlan, load_classifier};
 pub use error::{Error, Result};
 pub use features::cache::{FeatureOrigin, FeatureReport};
 pub use features::refusal::CacheRefusal;
@@ -53,6 +55,7 @@ pub use metrics::{
     fbeta, mae, mse, r2_score, rmse,
 };
 pub use model::body::{Backbone, Pretrained, create_body};
+
 pub use model::cnn::{Body, Cnn, Head, InferenceBody, Model, TwoParts};
 pub use model::head::{HeadConfig, HeadPlan, Ps, create_head};
 pub use model::target::TargetTensor;

@@ -30,7 +30,7 @@ pub mod prelude {
         Adam, BinaryCrossEntropy, Callback, Cnn, CrossEntropy, FitConfig, Head, HeadConfig,
         Learner, LearningRate, LrFind, LrFindConfig, MeanSquaredError, Model, Predictions,
         Pretrained, Sgd, accuracy, accuracy_thresh, cnn_learner, create_body, create_cnn,
-        create_head, error_rate, fbeta, mae, mse, r2_score, rmse, slice,
+        create_head, error_rate, fbeta, load_classifier, mae, mse, r2_score, rmse, slice,
     };
     pub use vision_models::export::{Names, OnnxConfig};
     pub use vision_models::{Arch, Cut};

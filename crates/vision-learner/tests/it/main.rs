@@ -3,6 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod checkpoints;
+mod classifiers;
 mod export;
 mod feature_cache;
 mod fixed_body;

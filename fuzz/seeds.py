@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Makes the first inputs of the fuzz targets from the fixtures of the tests: `python3 fuzz/seeds.py`."""
+"""Creates the initial corpus of the fuzz targets from the test fixtures: `python3 fuzz/seeds.py`."""
 import pathlib, struct, zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent

@@ -1,8 +1,8 @@
-"""Images a second of fastai's training loader alone, for `cargo xtask bench --what loader`.
+"""Images per second of fastai's training loader alone, for `cargo xtask bench --what loader`.
 
     python scripts/bench_fastai_loader.py DIR photos|mnist WORKERS
 
-One JSON line a setting, of the second epoch. Needs fastai 2.8 and torch.
+Prints one JSON line per setting, for the second epoch. Needs fastai 2.8 and torch.
 """
 
 import json

@@ -3,8 +3,8 @@
 
     python3 scripts/bench_torch.py WHAT ARCH BATCH SIZE THREADS REPEATS     (torch 2.11, torchvision 0.26)
 
-Prints one JSON line: seconds of each of REPEATS steps after two that do not count, the peak memory of the process, and
-what it had before the model was made.
+Prints one JSON line: the seconds of each of REPEATS steps after two warm-up steps, the peak memory of the process, and its
+memory before the model was created.
 """
 import json
 import sys
@@ -28,7 +28,7 @@ def steps(what, arch, batch, size):
     y = torch.arange(batch) % 2
     model.train()
     if what == "train_frozen_body":
-        # As fastai freezes: batch norms and the classifier train.
+        # Frozen as in fastai: batch norms and the classifier train.
         for module in model.modules():
             if not isinstance(module, (torch.nn.BatchNorm2d, torch.nn.Linear)):
                 for parameter in module.parameters(recurse=False):
@@ -44,7 +44,7 @@ def steps(what, arch, batch, size):
 
 
 def memory(field):
-    # Not getrusage, whose peak is inherited from the process that started this one.
+    # Not getrusage: its peak is inherited from the parent process.
     try:
         with open("/proc/self/status") as status:
             return next(1024 * int(line.split()[1]) for line in status if line.startswith(field))

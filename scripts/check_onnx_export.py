@@ -1,10 +1,10 @@
-"""Checks ONNX files that vision wrote: onnx's checker, shape inference, and ONNX Runtime's outputs.
+"""Checks ONNX files written by vision, with onnx's checker, shape inference, and ONNX Runtime's outputs.
 
     python scripts/check_onnx_export.py case.json [case.json ..]
 
-A case is what the Rust side writes: {"onnx": path, "opset": 17, "cases": [{"shape": [..], "input": [..],
-"output": [..]}, ..], "tolerance": 1e-4}. Prints one line a case with the largest difference; the exit status
-is 1 if one is beyond the tolerance or a file is refused.
+A case is a JSON file of the Rust tests: {"onnx": path, "opset": 17, "cases": [{"shape": [..], "input": [..],
+"output": [..]}, ..], "tolerance": 1e-4}. Prints one line per case with the largest difference. The exit status
+is 1 if a difference exceeds the tolerance or a file is rejected.
 """
 
 import json

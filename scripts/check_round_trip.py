@@ -1,11 +1,12 @@
 #!/usr/bin/env python3
-"""PyTorch to this library and back: every bit of every weight, in each format that PyTorch's world writes.
+"""Round trip from PyTorch to this library and back: compares every bit of every weight, in each format of the PyTorch world.
 
     pip install torch==2.11.0 torchvision==0.26.0 safetensors==0.8.0 fastai==2.8.12
     cargo build --workspace --example load_weights
     python3 scripts/check_round_trip.py target/debug/examples/load_weights [ARCH..]
 
-With fastai, its checkpoint of a classifier on the architecture too, of which the body must arrive. Each file goes through `examples/load_weights.rs`; what that writes must load with `strict=True` and be bit-equal.
+If fastai is installed, also checks its checkpoint of a classifier on the architecture, whose body must be loaded. Each file
+goes through `examples/load_weights.rs`; the output must load with `strict=True` and be equal bit for bit.
 """
 import json, os, subprocess, sys, tempfile
 import torch, torchvision
@@ -21,7 +22,7 @@ def floats(state):
 
 
 def fastai_checkpoint(arch, model, path):
-    """A classifier of 5 classes around the very modules of `model`, saved by fastai with an optimizer."""
+    """A classifier of 5 classes that contains the modules of `model`, saved by fastai with an optimizer."""
     from fastai.learner import save_model
     from fastai.optimizer import Adam
     from fastai.vision.learner import create_body, create_head, model_meta
@@ -39,7 +40,7 @@ def check(example, arch, folder):
         if t.is_floating_point():
             t.add_(torch.rand_like(t))
     state = model.state_dict()
-    first = next(iter(floats(state).values())).view(-1)  # what arithmetic would not keep
+    first = next(iter(floats(state).values())).view(-1)  # values that arithmetic would not preserve
     first[:6] = torch.tensor([-0.0, float("inf"), float("-inf"), 1e-45, 3.4028235e38, 1.17549435e-38])
     half = {k: v.half() if v.is_floating_point() else v for k, v in state.items()}
     sharded = os.path.join(folder, "model.safetensors.index.json")
@@ -71,7 +72,7 @@ def check(example, arch, folder):
         back = make()
         back.load_state_dict(load_file(out), strict=True)
         found, wanted = floats(back.state_dict()), floats(expected)
-        if what == "fastai":  # its head is another
+        if what == "fastai":  # it has another head
             last = list(model.named_children())[-1][0] + "."
             found, wanted = ({k: v for k, v in d.items() if not k.startswith(last)} for d in (found, wanted))
         assert found.keys() == wanted.keys(), (arch, what)

@@ -2,7 +2,8 @@
 
     python scripts/export_torchvision_onnx.py FOLDER      (torch, torchvision, onnx, onnxscript)
 
-`tests/it/onnx_import.rs` runs it and compares. Random weights, lively batch norms, ten classes, 64 pixels.
+`tests/it/onnx_import.rs` runs this script and compares. Random weights, batch norms that are not the identity, ten
+classes, 64 pixels.
 """
 
 import json
@@ -17,7 +18,7 @@ out = pathlib.Path(sys.argv[1])
 
 
 def reordered(path):
-    """The same network as an optimiser may leave it: no names, and shortcuts before what they go around."""
+    """The same network as an optimizer may leave it: without names, and with each shortcut before the branch that it skips."""
     model = onnx.load(path)
     names = {t.name: f"w{i}" for i, t in enumerate(reversed(model.graph.initializer))}
     for t in model.graph.initializer:
@@ -68,5 +69,5 @@ for arch in ["resnet18", "resnet50"]:
     training = torch.onnx.TrainingMode.PRESERVE
     torch.onnx.export(model, (x,), out / f"{arch}_named.onnx", do_constant_folding=False, training=training, **old)
     for optimize, name in [(True, "dynamo_folded"), (False, "dynamo")]:
-        # Large models get their values beside the file: model.onnx.data.
+        # Large models store their values in a second file, model.onnx.data.
         torch.onnx.export(model, (x,), out / f"{arch}_{name}.onnx", dynamo=True, optimize=optimize, verbose=False)

@@ -1,9 +1,9 @@
-"""Writes small files that unpack to large pictures, for vision-data's tests of limits.
+"""Writes small files that decode to large images, for vision-data's tests of limits.
 
     python scripts/make_bomb_fixtures.py
 
 Needs Pillow and numpy. Output: crates/vision-data/tests/fixtures/bombs/: a few kilobytes each, and
-4096 by 4096 pixels or more when decoded; what `LYING` makes only claims so.
+4096 by 4096 pixels or more when decoded. The files of `LYING` only claim that size.
 """
 
 import struct
@@ -24,7 +24,7 @@ def saved(mode, size=(SIDE, SIDE), **options):
 
 
 def png_with_text():
-    """One pixel, and a compressed text of 64 MiB before it."""
+    """One pixel, after a compressed text of 64 MiB."""
     chunk = lambda tag, data: struct.pack(">I", len(data)) + tag + data + struct.pack(">I", zlib.crc32(tag + data))
     text = chunk(b"zTXt", b"Comment\0\0" + zlib.compress(bytes(64 << 20), 9))
     png = saved("RGB", (1, 1), format="PNG")
@@ -32,7 +32,7 @@ def png_with_text():
 
 
 def jpeg_claiming(width, height):
-    """The sizes in the header of a small JPEG, changed."""
+    """A small JPEG with changed sizes in the header."""
     jpeg = bytearray(saved("RGB", (16, 16), format="JPEG"))
     at = jpeg.index(b"\xff\xc0") + 5
     jpeg[at : at + 4] = struct.pack(">HH", height, width)
@@ -40,7 +40,7 @@ def jpeg_claiming(width, height):
 
 
 def bmp_claiming(width, height):
-    """Run-length coded: the end of the picture comes at once."""
+    """Run-length coded, with the end of the image at the start."""
     palette = bytes(1024)
     data = b"\x00\x01"
     info = struct.pack("<IiiHHIIiiII", 40, width, height, 1, 8, 1, len(data), 0, 0, 256, 0)
@@ -49,7 +49,7 @@ def bmp_claiming(width, height):
 
 
 def gif_frame_larger_than_its_screen():
-    """A screen of 8 by 8, and a frame that claims 4096 by 4096 in it."""
+    """A screen of 8 by 8 with a frame that claims 4096 by 4096."""
     gif = bytearray(saved("L", (8, 8), format="GIF"))
     at = gif.index(b",", 13 + 3 * 2 ** ((gif[10] & 7) + 1))
     gif[at + 5 : at + 9] = struct.pack("<HH", SIDE, SIDE)
@@ -85,7 +85,7 @@ LYING = {
     "claim.bmp": bmp_claiming(20_000, 20_000),
     "claim.tiff": tiff_claiming(20_000, 20_000),
     "claim.ppm": b"P6 20000 20000 255\n1234",
-    # So many that their bytes do not fit into 64 bits.
+    # So many that the number of bytes does not fit into 64 bits.
     "claim.pgm": b"P5 4294967295 4294967295 65535\n1234",
     "frame.gif": gif_frame_larger_than_its_screen(),
 }

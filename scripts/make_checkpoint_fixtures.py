@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""Small weights files written by PyTorch, fastai and safetensors, and what PyTorch reads in them.
+"""Writes small weights files with PyTorch, fastai and safetensors, and the values that PyTorch reads from them.
 
     pip install torch==2.11.0 torchvision==0.26.0 fastai==2.8.12 safetensors==0.8.0
     python3 scripts/make_checkpoint_fixtures.py crates/vision-models/tests/fixtures/weights
 
-Each file is read back with `torch.load` or `safetensors.torch.load_file` before it is described in `expected.json`:
-per file the floating point tensors of its state dict with their shape and, after `.float()`, the bits of each value
-(the only exact way to write down -0 and subnormal numbers), and the names of the other tensors. `outputs_of_zip.pth`
-is what that model makes, in evaluation mode, of pixels 0/100, 1/100, .. 99/100 of shape [2, 2, 5, 5].
+Each file is read back with `torch.load` or `safetensors.torch.load_file`. `expected.json` contains, per file, the
+floating-point tensors of its state dict with their shape and, after `.float()`, the bits of each value (the only exact
+notation for -0 and subnormal numbers), and the names of the other tensors. `outputs_of_zip.pth` is the output of that
+model, in evaluation mode, for pixels 0/100, 1/100, .. 99/100 with the shape [2, 2, 5, 5].
 `hostile_*.pth` call `os.system` when Python loads them with `weights_only=False`; this script does not load them.
 """
 import argparse, collections, io, json, os, pickle, struct, sys, tarfile
@@ -23,7 +23,7 @@ def model():
     torch.manual_seed(0)
     net = nn.Sequential(collections.OrderedDict(
         conv=nn.Conv2d(2, 3, 2), bn=nn.BatchNorm2d(3), pool=nn.AdaptiveAvgPool2d(1), flat=nn.Flatten(), fc=nn.Linear(3, 2)))
-    for _ in range(3):  # running statistics and num_batches_tracked away from their first values
+    for _ in range(3):  # move running statistics and num_batches_tracked away from their initial values
         net(torch.randn(4, 2, 5, 5))
     return net
 
@@ -32,7 +32,7 @@ def edge(dtype):
     """Values at the edges of a type."""
     info = torch.finfo(dtype)
     values = [0.0, -0.0, 1 / 3, -1 / 3, info.max, info.min, info.tiny, info.smallest_normal / 3, info.eps, float("inf"), float("-inf")]
-    if dtype == torch.float64:  # where rounding to 32 bits is a question
+    if dtype == torch.float64:  # values for which rounding to 32 bits matters
         values += [1 + 2**-24, 1 + 3 * 2**-24, 1 + 2**-24 + 2**-50, 1e39, -1e39, 1e-46, 2**-150, 2**-149 * 1.5, 3.4028235677973366e38]
     return torch.tensor(values, dtype=torch.float64).to(dtype)
 
@@ -53,7 +53,7 @@ def save(folder, name, obj, pick=lambda o: o, **how):
 
 
 def tar(folder, name, tensors):
-    """The format of PyTorch before 0.1.10 (early 2017), which nothing writes any more, but `torch.load` still reads."""
+    """The format of PyTorch before 0.1.10 (early 2017), which nothing writes any more, but which `torch.load` still reads."""
     def entry(archive, name, data):
         info = tarfile.TarInfo(name)
         info.size = len(data)
@@ -119,14 +119,14 @@ def main(folder):
     save(folder, "model_state_dict.pth", {"model_state_dict": state, "loss": torch.tensor(1.0)}, pick=lambda o: o["model_state_dict"])
     save(folder, "module_prefix.pth", {"state_dict": nn.DataParallel(net).state_dict()},
          pick=lambda o: {k.removeprefix("module."): v for k, v in o["state_dict"].items()})
-    # Names that look like a wrapper and a prefix, but are neither.
+    # Names that look like a wrapper or a prefix, but are neither.
     save(folder, "model_child.pth", {"model.weight": state["fc.weight"], "module.weight": state["fc.bias"]})
 
-    from fastai.optimizer import Adam  # late: it takes seconds
+    from fastai.optimizer import Adam  # imported late, because it takes seconds
     opt = Adam([list(net.parameters())[:2], list(net.parameters())[2:]], lr=1e-3)
     net(torch.ones(2, 2, 5, 5)).sum().backward()
     opt.step()
-    # What fastai's save_model writes with with_opt=True.
+    # As fastai's save_model writes it with with_opt=True.
     save(folder, "fastai.pth", {"model": net.state_dict(), "opt": opt.state_dict()}, pick=lambda o: o["model"])
 
     for name, dtype in {"f16": torch.float16, "bf16": torch.bfloat16, "f64": torch.float64}.items():

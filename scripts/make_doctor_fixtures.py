@@ -1,6 +1,6 @@
 #!/usr/bin/env python3
-"""Writes crates/vision-data/tests/fixtures/doctor: pictures with something odd about them, photographs
-with variants made by Pillow, and what numpy says of their hashes and likeness (doctor.json).
+"""Writes crates/vision-data/tests/fixtures/doctor: images with oddities, photos with variants made by Pillow, and
+their hashes and similarities computed with numpy (doctor.json).
 
 Needs numpy and Pillow. Run from the root of the repository.
 """
@@ -17,7 +17,7 @@ rng = np.random.default_rng(7)
 
 
 def photo(width, height):
-    """Smooth colours, a few edges, some grain."""
+    """Smooth colors, a few edges, some noise."""
     base = Image.fromarray(rng.integers(0, 256, (4, 5, 3), dtype=np.uint8))
     pixels = np.asarray(base.resize((width, height), Image.BICUBIC), dtype=np.float32).copy()
     for _ in range(6):
@@ -29,7 +29,7 @@ def photo(width, height):
 
 
 def weights(length, cells=32):
-    """How much of each cell each pixel fills, [cells, length]."""
+    """The share of each cell that each pixel fills, [cells, length]."""
     w = np.zeros((cells, length))
     for i in range(length):
         a, b = i * cells / length, (i + 1) * cells / length
@@ -59,7 +59,7 @@ def likeness(a, b):
 
 
 def main():
-    # Photographs that have nothing to do with each other.
+    # Unrelated photos.
     for i in range(24):
         photo(72, 54).save(OUT / f"photo_{i:02}.jpg", quality=80)
 
@@ -83,7 +83,7 @@ def main():
         expected["likeness"][path.name] = likeness(base, Image.open(path))
     Path(OUT / "doctor.json").write_text(json.dumps(expected, indent=1) + "\n")
 
-    # Something odd about each.
+    # Each has an oddity.
     small = photo(40, 30)
     small.convert("CMYK").save(OUT / "odd_cmyk.jpg", quality=80)
     Image.fromarray((np.arange(600, dtype=np.uint16).reshape(20, 30) * 100)).save(OUT / "odd_grey16.png")

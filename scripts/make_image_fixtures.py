@@ -1,10 +1,10 @@
-"""Writes small pictures of many kinds, and what Pillow makes of each, for vision-data's tests.
+"""Writes small images of many kinds, and Pillow's pixels of each, for vision-data's tests.
 
     python scripts/make_image_fixtures.py
 
 Needs Pillow and numpy. Output: crates/vision-data/tests/fixtures/images/. The expected pixels are
 those of `Image.open(f).convert("RGB")`, with the EXIF orientation applied, in hexadecimal; of
-16-bit pictures they are the upper bytes.
+16-bit images they are the upper bytes.
 """
 
 import json
@@ -16,7 +16,7 @@ import numpy as np
 from PIL import Image, ImageOps
 
 OUT = Path(__file__).resolve().parents[1] / "crates/vision-data/tests/fixtures/images"
-# Whose values are also noted as fastai's `open_image(f, div=False, convert_mode="I")` has them.
+# For these, also the values of fastai's `open_image(f, div=False, convert_mode="I")`.
 INTEGERS = [
     "grey.png", "grey16.png", "one_bit.png", "grey.tiff", "grey.gif",
     "grey.pgm", "plain.pgm", "one_bit.pbm", "grey16.pgm", "grey12.pgm",
@@ -25,13 +25,13 @@ expected = {}
 
 
 def pattern(h, w, channels=3):
-    """Every value differs from its neighbours: an error of one pixel or channel shows."""
+    """Every value differs from its neighbors, so an error of one pixel or channel is visible."""
     y, x, c = np.mgrid[0:h, 0:w, 0:channels]
     return ((x * 23 + y * 41 + c * 67 + x * y * 5) % 256).astype(np.uint8)
 
 
 def smooth(h, w):
-    """What a lossy codec keeps: slow changes."""
+    """Slow changes, which a lossy codec preserves."""
     y, x = np.mgrid[0:h, 0:w]
     return np.stack([40 + x * 8, 200 - y * 7, 60 + x * 3 + y * 4], -1).astype(np.uint8)
 
@@ -50,7 +50,7 @@ def save(name, image, tolerance=0, pixels=None, **options):
 
 
 def png16(name, values):
-    """Pillow cannot write 16-bit colour."""
+    """Pillow cannot write 16-bit color."""
     h, w, channels = values.shape
     kind = {1: 0, 2: 4, 3: 2, 4: 6}[channels]
     rows = b"".join(b"\0" + row.astype(">u2").tobytes() for row in values)
@@ -61,14 +61,14 @@ def png16(name, values):
     upper = (values >> 8).astype(np.uint8)
     colour = upper[..., :1] if channels < 3 else upper[..., :3]
     pixels = np.broadcast_to(colour, (h, w, 3))
-    if channels >= 3:  # of colour Pillow keeps the upper bytes too; grey it cuts off at 255
+    if channels >= 3:  # Pillow too keeps the upper bytes of color, but clips gray at 255
         with Image.open(OUT / name) as im:
             assert (np.asarray(im.convert("RGB")) == pixels).all(), name
     note(name, pixels=np.ascontiguousarray(pixels))
 
 
 def pnm(name, values, magic, largest, tolerance=0):
-    """By hand: Pillow writes neither text nor values of other than 8 bits, but of grey 16."""
+    """Written by hand: Pillow writes no text, and no values except 8 bits (and 16 bits in gray)."""
     h, w = values.shape[:2]
     header = f"P{magic}\n# a comment\n{w} {h}\n" + ("" if magic in (1, 4) else f"{largest}\n")
     if magic <= 3:
@@ -78,7 +78,7 @@ def pnm(name, values, magic, largest, tolerance=0):
         data = values.astype(">u2" if largest > 255 else "u1").tobytes()
     (OUT / name).write_bytes(header.encode() + data)
     with Image.open(OUT / name) as im:
-        # Grey of more than 8 bits Pillow cuts off at 255, as it does with PNG.
+        # Pillow clips gray of more than 8 bits at 255, as with PNG.
         upper = np.asarray(im) >> 8 if im.mode == "I" else None
     pixels = None if upper is None else np.repeat(upper.astype(np.uint8)[..., None], 3, -1)
     note(name, tolerance, pixels)
@@ -125,7 +125,7 @@ def main():
     pnm("grey16.pgm", rng.integers(0, 65536, (7, 9, 1)), 5, 65535)
     pnm("grey12.pgm", rng.integers(0, 4096, (7, 9, 1)), 5, 4095)
     pnm("plain16.pgm", rng.integers(0, 65536, (7, 9, 1)), 2, 65535)
-    # Of these Pillow rounds to 8 bits, where the upper byte is taken here as of every 16 bits.
+    # Pillow rounds these to 8 bits. The library takes the upper byte, as of every 16-bit value.
     pnm("rgb16.ppm", rng.integers(0, 65536, (7, 9, 3)), 6, 65535, tolerance=1)
     pnm("rgb10.ppm", rng.integers(0, 1024, (7, 9, 3)), 6, 1023, tolerance=1)
     save("rgb.webp", rgb, lossless=True)
@@ -146,7 +146,7 @@ def main():
     exif[0x0112] = 6
     save("orientation_6.png", rgb, exif=exif)
     save("orientation_6.webp", rgb, lossless=True, exif=exif)
-    # A thumbnail in the EXIF data has an end marker of its own.
+    # A thumbnail in the EXIF data has its own end marker.
     thumbnail = (OUT / "grey.jpg").read_bytes()
     tiff = b"II*\0\x08\0\0\0" + struct.pack("<H", 0) + struct.pack("<I", 0) + thumbnail
     data = (OUT / "444.jpg").read_bytes()

@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""What PyTorch computes for the kernels: vision-kernels/tests/fixtures/memory.json.
+"""Computes reference results of the kernels with PyTorch: vision-kernels/tests/fixtures/memory.json.
 
     pip install torch==2.11.0
     python3 scripts/make_kernel_fixtures.py crates/vision-kernels/tests/fixtures/memory.json
 
-Everything is float32 and channels last, as the kernels are; arrays are flat, in the order of memory
-([batch, height, width, channels]). JSON has no NaN and no infinity: they are strings.
+Everything is float32 and channels last, as in the kernels. Arrays are flat, in memory order
+([batch, height, width, channels]). JSON has no NaN and no infinity, so they are strings.
 """
 import json, math, sys
 import torch
@@ -22,7 +22,7 @@ def flat(t):
         t = t.permute(0, 2, 3, 1)
     if not t.is_floating_point():
         return t.flatten().tolist()
-    # 9 digits are enough to tell any two float32 apart.
+    # 9 digits distinguish any two float32.
     return [float(f"{v:.9g}") if math.isfinite(v) else str(v) for v in t.flatten().tolist()]
 
 
@@ -58,7 +58,7 @@ def batch_norm(relu, residual, train):
 
 def max_pool(kernel, stride, padding, ceil_mode):
     n, c, h, w = 2, 9, 5, 6
-    # Few different values, hence ties; some NaN and infinities.
+    # Few different values, hence ties, and some NaN and infinities.
     x = torch.randint(-3, 4, (n, c, h, w)).float()
     odd = torch.randint(0, 40, (n, c, h, w))
     x[odd == 0], x[odd == 1], x[odd == 2] = math.nan, math.inf, -math.inf
@@ -101,14 +101,14 @@ def adam():
 
 
 def eighths(*shape):
-    """Short to write, and few enough digits that no sum of their products is rounded."""
+    """Values with so few digits that no sum of their products is rounded."""
     return torch.randint(-12, 13, shape) / 8
 
 
 def convolution(n, c, h, w, outputs, kernel, stride=1, padding=0, groups=1, dilation=1, odd=False):
     x, weight = last(eighths(n, c, h, w)), eighths(outputs, c // groups, kernel, kernel)
     if odd:
-        # Where PyTorch puts what is not a number: in all that reads it.
+        # PyTorch propagates NaN to every output that reads it.
         x[0, 1, 1, 2], x[n - 1, c - 1, h - 1, 0] = math.nan, math.inf
     x, weight = x.requires_grad_(), weight.requires_grad_()
     y = F.conv2d(x, weight, None, stride, padding, dilation, groups)
@@ -124,7 +124,7 @@ def convolution(n, c, h, w, outputs, kernel, stride=1, padding=0, groups=1, dila
 
 
 def weights(t):
-    """Values in PyTorch's own order, which weights have in the kernels too."""
+    """Values in PyTorch's own order, which the kernels use for weights too."""
     return [float(f"{v:.9g}") if math.isfinite(v) else str(v) for v in t.flatten().tolist()]
 
 

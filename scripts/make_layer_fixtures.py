@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""What PyTorch computes for single layers: vision-models/tests/fixtures/layers.json.
+"""Computes reference results of single layers with PyTorch: vision-models/tests/fixtures/layers.json.
 
     pip install torch==2.11.0 torchvision==0.26.0 numpy
     python3 scripts/make_layer_fixtures.py crates/vision-models/tests/fixtures/layers.json
 
-Inputs, parameters and cotangents are filled from their names (make_parity_reference.py), so the file holds results
-only, computed in float64: for each case the output, the gradients of sum(output * cotangent), and for batch norms the
+Inputs, parameters and cotangents are filled from their names (make_parity_reference.py), so the file contains only
+results, computed in float64: for each case the output, the gradients of sum(output * cotangent), and for batch norms the
 running statistics after two batches. `state` lists names and shapes of state dicts in torchvision's order.
 """
 import json, sys
@@ -14,7 +14,7 @@ from torch import nn
 from make_parity_reference import fill, rounded
 
 
-# One of each family: the others differ in repetitions.
+# One of each family: the others differ only in repetitions.
 ARCHS = ["resnet18", "resnet50", "squeezenet1_1", "densenet121", "vgg13_bn", "alexnet", "mobilenet_v2"]
 
 
@@ -80,12 +80,12 @@ def main():
         "conv7x7": plain("conv7x7", nn.Conv2d(3, 2, 7, stride=2, padding=3, bias=False), (1, 3, 9, 10)),
         "grouped": plain("grouped", nn.Conv2d(4, 6, 3, padding=1, groups=2), (2, 4, 4, 5)),
         "linear": plain("linear", nn.Linear(5, 3), (4, 5)),
-        # Negative values only, so that a padding of zeros would win.
+        # Negative values only, so that padding with zeros would be the maximum.
         "max_pool": plain("max_pool", nn.MaxPool2d(3, 2, 1), (2, 3, 7, 8), -2.0),
         "max_pool_ceil": plain("max_pool_ceil", nn.MaxPool2d(3, 2, ceil_mode=True), (2, 3, 8, 7), -2.0),
         "avg_pool_ceil": plain("avg_pool_ceil", nn.AvgPool2d(2, ceil_mode=True), (2, 3, 5, 1)),
         "avg_pool_even": plain("avg_pool_even", nn.AvgPool2d(2), (2, 3, 5, 6)),
-        # Nine times as wide, so that values lie on both sides of 0 and 6.
+        # A range nine times as wide, so that values lie on both sides of 0 and 6.
         "relu6": run("relu6", nn.ReLU6(), 9 * tensor("relu6.input", (2, 3, 4, 5))),
         "avg_pool1": plain("avg_pool1", nn.AdaptiveAvgPool2d(1), (2, 3, 7, 5)),
         "avg_pool3": plain("avg_pool3", nn.AdaptiveAvgPool2d(3), (2, 3, 7, 5)),

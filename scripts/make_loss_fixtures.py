@@ -1,11 +1,11 @@
 #!/usr/bin/env python3
-"""What PyTorch computes for losses of logits: vision-kernels/tests/fixtures/loss.json.
+"""Computes losses of logits with PyTorch: vision-kernels/tests/fixtures/loss.json.
 
     pip install torch==2.11.0
     python3 scripts/make_loss_fixtures.py crates/vision-kernels/tests/fixtures/loss.json
 
-Everything is float32, losses are item by item, gradients are of their plain sum. JSON has no NaN and no
-infinity: they are strings.
+Everything is float32. Losses are per item, and gradients are those of their plain sum. JSON has no NaN and no
+infinity, so they are strings.
 """
 import json, math, sys
 import torch
@@ -16,7 +16,7 @@ nan, inf = math.nan, math.inf
 
 
 def flat(t):
-    # 9 digits are enough to tell any two float32 apart.
+    # 9 digits distinguish any two float32.
     return [float(f"{v:.9g}") if math.isfinite(v) else str(v) for v in t.detach().flatten().tolist()]
 
 

@@ -1,8 +1,8 @@
-"""The places that fastai's rules choose on the curve of the unit tests of `lr_find.rs`.
+"""The positions that fastai's rules choose on the curve in the unit tests of `lr_find.rs`.
 
     python3 scripts/make_lr_find_numbers.py     (fastai 2.8.12)
 
-fastai v1's `min_grad_lr` is at the least of numpy's gradient of the losses; `valley` is fastai 2's.
+fastai v1's `min_grad_lr` is the minimum of numpy's gradient of the losses; `valley` is that of fastai 2.
 """
 
 import numpy as np
@@ -17,7 +17,7 @@ print("steepest", np.gradient(losses).argmin())
 print("valley", int(valley(places, list(losses), 100)[0]))
 print("minimum", losses.argmin())
 
-# Jagged ones: loss i of number k.
+# Jagged curves: loss i of curve k.
 for k in range(5):
     jagged = [((i * 37 + k * 53 + i * i * 11) % 101) / 20 - 0.05 * i for i in range(40)]
     print("valley of", k, int(valley(list(range(40)), jagged, 40)[0]))

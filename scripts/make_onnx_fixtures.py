@@ -1,10 +1,10 @@
-"""Makes crates/vision-models/tests/fixtures/onnx: tiny networks as torch.onnx writes them, and torch's outputs.
+"""Writes crates/vision-models/tests/fixtures/onnx: tiny networks exported by torch.onnx, and torch's outputs.
 
     python scripts/make_onnx_fixtures.py      (torch, onnx, onnxscript)
 
-Every network is `Tiny` below, whose layers and names `tests/it/onnx_import.rs` builds too. The files differ in how
-they were exported: with names kept, with batch norms folded into convolutions, by the old and the new exporter,
-with values inside and beside the file, in other number types.
+Every network is `Tiny` below; `tests/it/onnx_import.rs` builds the same layers and names. The files differ in their export:
+with or without names, with batch norms folded into convolutions, by the old and the new exporter, with values inside the
+file or in a second file, and in other number types.
 """
 
 import json
@@ -51,7 +51,7 @@ def lively(model):
 
 
 def small(path):
-    """Drops what only people read (the new exporter writes stack traces), and adds nothing."""
+    """Drops information for people (the new exporter writes stack traces)."""
     model = onnx.load(path, load_external_data=False)
     model.doc_string = ""
     for node in model.graph.node:
@@ -106,7 +106,7 @@ def main():
         print(name, [n.op_type for n in small(OUT / f"{name}.onnx").graph.node])
         print("   ", [i.name for i in onnx.load(OUT / f"{name}.onnx").graph.initializer])
 
-    # Equal tensors are written once: a fresh network has batch norms that are all alike.
+    # Equal tensors are written once, and the batch norms of a new network are all equal.
     torch.manual_seed(9)
     fresh = Tiny().eval()
     torch.onnx.export(fresh, (x,), OUT / "shared.onnx", do_constant_folding=False, training=training, **old)
@@ -146,7 +146,7 @@ def main():
         location="external.bin", size_threshold=0,
     )
 
-    # A linear layer as other exporters write it: a product and a sum, or a Gemm of an untransposed matrix.
+    # A linear layer as other exporters write it: a product and a sum, or a Gemm with an untransposed matrix.
     for op, name in [("MatMul", "matmul.onnx"), ("Gemm", "gemm.onnx"), ("Transpose", "transpose.onnx")]:
         m = onnx.load(OUT / "folded.onnx")
         gemm = next(i for i, n in enumerate(m.graph.node) if n.op_type == "Gemm")
@@ -167,7 +167,7 @@ def main():
             m.graph.node.insert(gemm + 1, helper.make_node("Add", ["product", bias], [out]))
         onnx.checker.check_model(m)
         onnx.save(m, OUT / name)
-    # Another epsilon, with variances that make up for it.
+    # Another epsilon, with variances that compensate for it.
     m = onnx.load(OUT / "named.onnx")
     m = typed(m, lambda n, a: numpy_helper.from_array(a - np.float32(1e-3 - 1e-5) if n.endswith("var") else a, "x." + n))
     for node in m.graph.node:

@@ -1,31 +1,31 @@
 #!/usr/bin/env python3
-"""Numbers of the backbones, without a weights file: what `cargo xtask parity` and the tests compare with.
+"""Reference numbers of the backbones, without a weights file, for `cargo xtask parity` and the tests.
 
     pip install torch==2.11.0 torchvision==0.26.0 numpy
     python3 scripts/make_parity_reference.py OUT ARCH [ARCH ..] [--seed N]        # compute, in float64
-    python3 scripts/make_parity_reference.py OUT [ARCH ..] --copy REFERENCE       # and take all of REFERENCE
-    python3 scripts/make_parity_reference.py REFERENCE [ARCH ..] --measure        # how far float32 is from it
+    python3 scripts/make_parity_reference.py OUT [ARCH ..] --copy REFERENCE       # also copy all of REFERENCE
+    python3 scripts/make_parity_reference.py REFERENCE [ARCH ..] --measure        # deviation of float32 from it
 
 The fixture of vision-models' tests (torchvision's 17 were computed by the same rules; fastai's are computed here):
 
     python3 scripts/make_parity_reference.py crates/vision-models/tests/fixtures/parity.json \\
         xresnet18 xresnet34 xresnet50 xresnet101 xresnet152 xresnet18_deep xresnet34_deep xresnet50_deep \\
-        --copy ../shared/parity/reference.json
+        --copy REFERENCE.json
 
 Every parameter and buffer is filled from its state-dict name (`fill`; in Rust: vision_models::parity::fill), and the
-input from the name "input". For each architecture the file holds
+input from the name "input". For each architecture the file contains
 
   input    the shape of the input
   logits   the eval-mode output, [batch, 1000]
   body     shape, sum, sum of squares and the first eight values of the eval-mode output of fastai's body
-  train    of one pass in train mode, dropout off, cross entropy against `targets`: the loss, the L2 norm of the
+  train    one pass in train mode without dropout, cross-entropy with `targets`: the loss, the L2 norm of the
            gradient of every parameter, [sum, L2 norm] of every buffer afterwards
 """
 import argparse, json, sys
 import numpy as np
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
-# fastai's cut of each family: direct children that belong to the body.
+# fastai's cut of each family: the number of direct children in the body.
 CUTS = {"xresnet": -3, "resnet": -2, "squeezenet": -1, "densenet": -1, "vgg": -1, "alexnet": -1, "mobilenet": -1}
 TARGETS = [1, 10, 100, 999]
 # fastai v1's xresnets: expansion of the blocks, and the number of blocks of each stage.
@@ -56,7 +56,7 @@ def uniform(name, count, seed=0):
 
 
 def fill(name, shape, seed=0):
-    """The values of a parameter or buffer: float64 that float32 can hold."""
+    """The values of a parameter or buffer: float64 values that are exact in float32."""
     values = uniform(name, int(np.prod(shape, dtype=np.int64)), seed)
     kind = name.rsplit(".", 1)[-1]
     if kind == "running_var":
@@ -114,7 +114,7 @@ def build(arch):
 
 
 def reference(arch, seed, dtype=None, memory_format=None, noise=None):
-    """`noise`: a seed of rounding errors of float32's size, which are added to what every convolution gives."""
+    """`noise`: a seed for rounding errors of float32's size, which are added to the output of every convolution."""
     import torch
 
     dtype = dtype or torch.float64
@@ -158,10 +158,10 @@ def reference(arch, seed, dtype=None, memory_format=None, noise=None):
 
 
 def measure(arch, expected, seed):
-    """The largest relative errors of PyTorch's own float32, over three ways in which it computes convolutions, and of
-    float64 with rounding errors of float32's size, eight times, since one way may be lucky (a value at the kink of a ReLU
-    may fall on either side): logits over the largest logit; the norm of a gradient over itself or a thousandth of the largest
-    norm, since that of a bias before a batch norm is zero but for rounding."""
+    """The largest relative errors of PyTorch's own float32, with its three ways to compute convolutions, and of float64
+    with rounding errors of float32's size, eight times, because a single run may be lucky (a value at the kink of a ReLU
+    may fall on either side). Logits are relative to the largest logit. The norm of a gradient is relative to itself or to a
+    thousandth of the largest norm, because that of a bias before a batch norm is zero except for rounding."""
     import torch
 
     def errors(dtype=torch.float32, **how):
@@ -184,7 +184,7 @@ def measure(arch, expected, seed):
 
 
 def rounded(value):
-    """The same with eight significant digits, which is as much as float32 holds."""
+    """The same with eight significant digits, the precision of float32."""
     if isinstance(value, dict):
         return {k: rounded(v) for k, v in value.items()}
     if isinstance(value, list):

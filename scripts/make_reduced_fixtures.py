@@ -1,9 +1,9 @@
-"""Writes JPEGs, and what libjpeg decodes of them at 1/2, 1/4 and 1/8 (Pillow's `draft`).
+"""Writes JPEGs, and libjpeg's decodings of them at 1/2, 1/4 and 1/8 (Pillow's `draft`).
 
     python scripts/make_reduced_fixtures.py
 
-Needs Pillow and numpy. Output: crates/vision-data/tests/fixtures/reduced/: for each picture the JPEG and
-PNGs of libjpeg's pixels. Also a PNG, and a smaller one made of it by Pillow.
+Needs Pillow and numpy. Output: crates/vision-data/tests/fixtures/reduced/: for each image the JPEG and
+PNGs of libjpeg's pixels. Also a PNG, and a smaller version of it made by Pillow.
 """
 
 from pathlib import Path
@@ -14,7 +14,7 @@ from PIL import Image
 OUT = Path(__file__).resolve().parents[1] / "crates/vision-data/tests/fixtures/reduced"
 OUT.mkdir(parents=True, exist_ok=True)
 
-# Soft colours with an edge, 173 by 131: neither is a multiple of a block.
+# Smooth colors with an edge, 173 by 131: neither side is a multiple of the block size.
 y, x = np.mgrid[0:131, 0:173]
 waves = [127 + 90 * np.sin(x / (17 + 3 * c)) * np.cos(y / (23 - 2 * c)) for c in range(3)]
 pixels = np.stack(waves, -1)
@@ -35,6 +35,6 @@ for name, image, options in [
             assert jpeg.size == (-(-173 // part), -(-131 // part)), jpeg.size
             jpeg.convert("RGB").save(OUT / f"{name}_{part}.png")
 
-# The same picture without loss, and with its shorter side at 64 by Pillow's bilinear filter.
+# The same image without loss, and with its shorter side reduced to 64 by Pillow's bilinear filter.
 picture.save(OUT / "picture.png")
 picture.resize((173 * 64 // 131, 64), Image.BILINEAR).save(OUT / "picture_64.png")

@@ -2,10 +2,10 @@
 
     python scripts/make_resize_fixtures.py
 
-Needs torch. Output: crates/vision-data/tests/fixtures/resize.json. The pipeline is written from
-sections 4.5 and 4.6 of the project's notes on fastai v1: a sampling grid of the size to resize to,
-a warp of the grid, an affine matrix, one `grid_sample` (bilinear, reflection, align_corners=True)
-after an area pre-shrink, lighting on logits, a flip, and crop or pad.
+Needs torch. Output: crates/vision-data/tests/fixtures/resize.json. The pipeline follows
+fastai 1.0.61's vision/image.py and vision/transform.py: a sampling grid of the target size, a warp of
+the grid, an affine matrix, one `grid_sample` (bilinear, reflection, align_corners=True) after an area
+pre-shrink, lighting on logits, a flip, and crop or pad.
 """
 
 import json
@@ -19,7 +19,7 @@ OUT = Path(__file__).resolve().parents[1] / "crates/vision-data/tests/fixtures/r
 
 
 def source(h, w):
-    """The picture that the test draws by the same rule."""
+    """The image that the test draws by the same rule."""
     y, x = torch.meshgrid(torch.arange(h), torch.arange(w), indexing="ij")
     return torch.stack([(x * 23 + y * 41 + c * 67 + x * y * 5) % 256 for c in range(3)]).float() / 255
 
@@ -86,7 +86,7 @@ def run(case):
         (rows, cols), (h, w) = size, x.shape[1:]
         pads = [max((a - b + 1) // 2, 0) for a, b in ((cols, w), (rows, h))]
         x = F.pad(x[None], (pads[0], pads[0], pads[1], pads[1]), mode="reflect")[0]
-        # fastai nudges a fraction of 1, which would begin one pixel beyond the last place.
+        # fastai reduces a fraction of 1 slightly; otherwise the crop would begin one pixel beyond the last position.
         row, col = (int((have - want + 1) * min(p, 1 - 1e-7)) for have, want, p in ((x.shape[1], rows, row_pct), (x.shape[2], cols, col_pct)))
         x = x[:, row : row + rows, col : col + cols]
     return x

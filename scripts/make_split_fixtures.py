@@ -1,13 +1,13 @@
 #!/usr/bin/env python3
-"""The splits of numpy's legacy generator, which fastai v1's random_split_by_pct makes.
+"""Splits by numpy's legacy generator, as in fastai v1's random_split_by_pct.
 
 fastai: `if seed is not None: np.random.seed(seed)`, `rand_idx = np.random.permutation(range_of(self))`,
 `cut = int(valid_pct * len(self))`, validation = rand_idx[:cut].
 
     python3 scripts/make_split_fixtures.py > crates/vision-data/tests/fixtures/numpy_splits.json
 
-Needs numpy. Of a long split the first twenty positions are kept, and the sum of position * (rank + 1) of all
-modulo 2**32, which no other order is likely to have.
+Needs numpy. For a long split the file contains the first twenty positions, and the sum of position * (rank + 1) of all
+modulo 2**32, which another order is unlikely to have.
 """
 
 import json

@@ -4,8 +4,8 @@
 
 Needs torch, torchvision, numpy and Pillow. Output, in crates/vision-data/tests/fixtures:
 
-* warps.json: fastai v1's moves of pixels, padding modes and masks with `grid_sample`, from the formulas
-  of sections 4.5 and 4.6 of the project's notes on fastai v1;
+* warps.json: fastai v1's geometric transforms, padding modes and masks with `grid_sample`, with the formulas
+  of fastai 1.0.61's vision/image.py and vision/transform.py;
 * pillow.json: Pillow's bilinear resizing, and torchvision's Resize with CenterCrop;
 * operations.json: each operation of torchvision's RandAugment and TrivialAugmentWide at several
   strengths, through Pillow.
@@ -30,7 +30,7 @@ CORNERS = [(-1, -1), (-1, 1), (1, -1), (1, 1)]
 
 
 def picture(h, w):
-    """The picture that the tests draw by the same rule, as bytes."""
+    """The image that the tests draw by the same rule, as bytes."""
     y, x, c = np.mgrid[0:h, 0:w, 0:3]
     return ((x * 23 + y * 41 + c * 67 + x * y * 5) % 256).astype(np.uint8)
 
@@ -96,7 +96,7 @@ def affine(name, arg):
 
 
 def zoom_squish(size, arg):
-    """fastai's rand_resize_crop with all tries alike."""
+    """fastai's rand_resize_crop with the same values in all attempts."""
     scale, squish, invert, row, col = arg
     s, r = 1 / math.sqrt(scale), math.sqrt(squish)
     if s * r <= 1 and s / r <= 1:
@@ -144,7 +144,7 @@ def warp(case, mask=False):
             x = F.interpolate(x[None], scale_factor=1 / shrink, mode="area")[0]
     x = F.grid_sample(x[None], grid[None], mode="nearest" if mask else "bilinear", padding_mode=padding, align_corners=True)[0]
     if mask:
-        # Halfway between two pixels the last bit of the coordinate decides, so either is right: -1.
+        # Halfway between two pixels the last bit of the coordinate decides, so either is correct: -1.
         place = (grid + 1) / 2 * torch.tensor([w - 1, h - 1])
         x[0][((place % 1 - 0.5).abs() < 1e-9).any(-1)] = -1
     if size and method in ("crop", "pad"):
@@ -202,7 +202,7 @@ def digest(image):
 
 
 def resize(image, height, width):
-    """Columns first, as Pillow does before version 13, which chooses the order by the work it makes."""
+    """Columns first, as in Pillow before version 13, which chooses the cheaper order."""
     result = image.resize((width, image.height), Image.BILINEAR).resize((width, height), Image.BILINEAR)
     at_once = image.resize((width, height), Image.BILINEAR)
     assert np.abs(np.asarray(result).astype(int) - np.asarray(at_once)).max() <= 1
@@ -232,7 +232,7 @@ def operations():
     for space, of in spaces.items():
         for source, bins in (([12, 17], 31), ([24, 24], 10)):
             image = Image.fromarray(picture(*source))
-            # Not all shades, so that there is something for AutoContrast and Equalize to do.
+            # Not all shades, so that AutoContrast and Equalize have an effect.
             image = image.point([40 + i // 2 for i in range(256)] * 3)
             mask = Image.fromarray(labels(*source))
             for name, (magnitudes, signed) in of(bins, tuple(source)).items():

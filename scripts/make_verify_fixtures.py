@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
-"""Writes crates/vision-data/tests/fixtures/verify.json: pictures, and what fastai's verify_images makes of
-them with max_size=27: `resize_to` (both sides times 27 / the longer, cut to whole numbers), Pillow's
-bilinear filter, RGB.
+"""Writes crates/vision-data/tests/fixtures/verify.json: images, and the results of fastai's verify_images with
+max_size=27: `resize_to` (both sides times 27 / the longer side, truncated to integers), Pillow's bilinear
+filter, RGB.
 
 Needs numpy and Pillow. Run from the root of the repository.
 """

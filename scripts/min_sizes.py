@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""The smallest square picture of which torchvision's backbones leave anything: `min_size` in crates/vision-models/src/arch.
+"""The smallest square image for which torchvision's backbones have any output: `min_size` in crates/vision-models/src/arch.
 
     python3 scripts/min_sizes.py        (torch 2.11, torchvision 0.26)
 """

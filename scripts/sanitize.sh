@@ -1,13 +1,13 @@
 #!/usr/bin/env bash
-# The tests of vision-kernels under what finds mistakes in `unsafe` blocks, and on an instruction set that an x86
-# machine does not have:
+# Runs the tests of vision-kernels with a checker of `unsafe` code, and on an instruction set that an x86 machine
+# does not have:
 #
 #   scripts/sanitize.sh miri      the unsafe blocks, under Miri (a nightly toolchain with miri and rust-src)
 #   scripts/sanitize.sh neon      everything, for aarch64 under QEMU (qemu-user, gcc-aarch64-linux-gnu,
 #                                 libc6-dev-arm64-cross, `rustup target add aarch64-unknown-linux-gnu`)
 #
-# `miri` and `neon` compile Burn once more, into folders of their own below TARGET_DIR, or target/sanitize, which
-# may be deleted afterwards. PROPTEST_CASES=8 shortens what is slow. docs/design/kernels.md has what they showed.
+# `miri` and `neon` compile Burn again, into separate folders in TARGET_DIR or target/sanitize, which can be deleted
+# afterwards. PROPTEST_CASES=8 shortens slow tests. The results are in docs/design/kernels.md.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 mode=${1:?miri or neon}
@@ -16,12 +16,12 @@ case $mode in
 miri)
     export MIRIFLAGS="-Zmiri-ignore-leaks -Zmiri-disable-isolation"
     cargo +nightly miri test "${args[@]}" --lib
-    # To Miri a machine has the features that it compiles for: the two calls in isa.rs need them.
+    # Under Miri, a machine has the features that are compiled for: the two calls in isa.rs need them.
     for features in +avx2,+fma +avx512f,+avx2,+fma; do
         RUSTFLAGS="-Ctarget-feature=$features" \
             cargo +nightly miri test "${args[@]}" --no-default-features --lib -- --nocapture
     done
-    # Tensors through the operations, rayon's threads and back. Its queue is not written for Stacked Borrows.
+    # Tensors through the operations and rayon's threads. rayon's queue does not satisfy Stacked Borrows.
     MIRIFLAGS="$MIRIFLAGS -Zmiri-tree-borrows" \
         cargo +nightly miri test "${args[@]}" --test it -- ops::a_convolution_with ops::a_frozen
     ;;

@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times `torch.load` plus `load_state_dict`, as `cargo run -p vision-models --example load_weights` times ours.
+"""Times `torch.load` plus `load_state_dict`, as `cargo run -p vision-models --example load_weights` times this library.
 
     pip install torch==2.11.0 torchvision==0.26.0
     python3 scripts/time_load.py resnet50 FILE

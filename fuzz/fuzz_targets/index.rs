@@ -1,4 +1,4 @@
-//! An index beside two good shards.
+//! An index file with two valid shards.
 #![no_main]
 use std::{fs, sync::Once};
 

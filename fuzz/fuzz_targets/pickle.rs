@@ -1,4 +1,4 @@
-//! The pickle of a zip archive that is in order, with two storages.
+//! The pickle in a valid zip archive with two storages.
 #![no_main]
 use std::io::{Cursor, Write};
 

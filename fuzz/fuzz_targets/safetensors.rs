@@ -1,8 +1,8 @@
-//! A safetensors file whose header has the right length, so that the header is what is fuzzed.
+//! A safetensors file with the right header length, so that the contents of the header are fuzzed.
 #![no_main]
 libfuzzer_sys::fuzz_target!(|bytes: &[u8]| {
     let mut file = bytes.to_vec();
-    // After the header, 64 bytes of values; or else the length that the input has.
+    // After the header, 64 bytes of values; otherwise the length is part of the input.
     if bytes.first() == Some(&b'{') {
         file = (bytes.len() as u64).to_le_bytes().to_vec();
         file.extend(bytes);

@@ -1,4 +1,4 @@
-//! What the ONNX reader uses of `vision_models::export`: how nodes look. Which layers a model has needs Burn.
+//! The part of `vision_models::export` that the ONNX reader uses: the node types. The layers of a model need Burn.
 
 #[path = "../../crates/vision-models/src/export/proto.rs"]
 pub mod proto;

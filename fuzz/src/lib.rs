@@ -1,5 +1,5 @@
-//! The weights readers of `vision-models`, compiled from their own sources without Burn: with its dependencies
-//! the crate takes half an hour to build under a fuzzer's instrumentation.
+//! The weights readers of `vision-models`, compiled from their own sources without Burn. With Burn's dependencies,
+//! a build with a fuzzer's instrumentation takes half an hour.
 #![allow(dead_code, unreachable_pub, unused_imports)]
 
 #[path = "../../crates/vision-models/src/error.rs"]
@@ -8,12 +8,12 @@ pub use error::{Error, Result};
 
 pub mod export;
 
-/// What the readers use of `vision_models::layers`.
+/// The part of `vision_models::layers` that the readers use.
 pub mod layers {
     pub struct Sequential;
 }
 
-/// What the readers use of `vision_models::state`.
+/// The part of `vision_models::state` that the readers use.
 pub mod state {
     pub struct Entry {
         pub name: String,
@@ -35,7 +35,7 @@ pub mod weights;
 
 use std::{fs, path::Path, sync::OnceLock};
 
-/// A folder of this process for the files of its runs.
+/// A temporary folder of this process.
 pub fn folder() -> &'static Path {
     static FOLDER: OnceLock<std::path::PathBuf> = OnceLock::new();
     FOLDER.get_or_init(|| {
@@ -47,7 +47,7 @@ pub fn folder() -> &'static Path {
     })
 }
 
-/// Writes a file and reads all of it as weights. A panic, also one that the reader caught, is a finding.
+/// Writes a file and reads all of it as weights. Every panic is a finding, even if the reader caught it.
 pub fn read(name: &str, bytes: &[u8]) {
     let path = folder().join(name);
     if fs::write(&path, bytes).is_err() {

@@ -1,4 +1,4 @@
-//! The modules of `vision_models::weights` that need no Burn.
+//! The modules of `vision_models::weights` that do not need Burn.
 
 #[path = "../../crates/vision-models/src/weights/choice.rs"]
 mod choice;
@@ -16,6 +16,8 @@ mod pth;
 mod report;
 #[path = "../../crates/vision-models/src/weights/safetensors.rs"]
 mod safetensors;
+#[path = "../../crates/vision-models/src/weights/seal.rs"]
+mod seal;
 #[path = "../../crates/vision-models/src/weights/shards.rs"]
 mod shards;
 #[path = "../../crates/vision-models/src/weights/source.rs"]

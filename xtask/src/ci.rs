@@ -2,7 +2,8 @@ use std::process::Command;
 
 use crate::{Result, layout};
 
-/// Runs `.ci/run`, which is what CI runs. What its tests would say of the layout at the end is said first.
+/// Runs `.ci/run`, as CI does. Checks the layout first, which `.ci/run` would check only at the
+/// end.
 pub(crate) fn run() -> Result<()> {
     layout::check()?;
     let status = Command::new("bash")

@@ -1,4 +1,4 @@
-//! How long it takes to look at data.
+//! Benchmarks of indexing and inspecting data.
 
 use std::path::PathBuf;
 use std::time::Instant;
@@ -12,13 +12,13 @@ use crate::Result;
 
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum What {
-    /// Finding all image files
+    /// Find all image files
     Index,
-    /// A data bunch from train/CLASS and valid/CLASS: finding, labelling, splitting
+    /// Build a data bunch from train/CLASS and valid/CLASS: find, label, split
     Build,
-    /// The data doctor
+    /// Run the data doctor
     Doctor,
-    /// Counts, sizes, colours, means
+    /// Count images, sizes and colors, and compute means
     Describe,
 }
 
@@ -31,7 +31,7 @@ pub(crate) struct Args {
     data: PathBuf,
 }
 
-/// Times one piece of work, once, in this process: one JSON line.
+/// Times one piece of work, once, in this process, and prints one JSON line.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let before = system::peak_memory_bytes().unwrap_or(0);
     let start = Instant::now();

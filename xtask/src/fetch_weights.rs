@@ -10,25 +10,25 @@ use crate::Result;
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Architectures; all of them if none is given
+    /// Architectures. Default: all
     archs: Vec<Arch>,
-    /// List what there is and what is in the cache, and download nothing
+    /// List the weights and what is in the cache, and download nothing
     #[arg(long)]
     list: bool,
-    /// Folder or base URL to take the files from instead of torchvision's server
+    /// Folder or base URL to use instead of torchvision's server
     #[arg(long)]
     mirror: Option<String>,
-    /// File of this machine to verify and copy into the cache, for one architecture
+    /// Local file to verify and copy into the cache, for one architecture
     #[arg(long, conflicts_with = "mirror")]
     from: Option<PathBuf>,
-    /// Address of other weights for one architecture, whose name ends in the beginning of their SHA-256
-    /// (`flowers-0123abcd.safetensors`)
+    /// URL of other weights for one architecture, with a file name that ends in the first digits of
+    /// their SHA-256 (`flowers-0123abcd.safetensors`)
     #[arg(long)]
     url: Option<String>,
-    /// Folder to put the files in instead of the cache
+    /// Folder to use instead of the cache
     #[arg(long)]
     to: Option<PathBuf>,
-    /// How often a download that broke off is tried again
+    /// Number of retries of a broken download
     #[arg(long, default_value_t = 4)]
     retries: u32,
 }
@@ -159,7 +159,7 @@ fn fetch(target: &Target<'_>, args: &Args, folder: &Path) -> Result<()> {
     Ok(())
 }
 
-/// Runs the parity input through the weights, and says what that shows and what it cannot.
+/// Runs the weights on the parity input, and reports what that shows and what it cannot show.
 fn self_check(target: &Target<'_>, fetched: &Fetched) -> Result<String> {
     let device = device::parse("cpu")?;
     let info = target.arch.info();
@@ -188,7 +188,7 @@ fn self_check(target: &Target<'_>, fetched: &Fetched) -> Result<String> {
     if let Some(bad) = logits.iter().find(|v| !v.is_finite()) {
         return Err(format!(
             "{}: the parity input gives {bad} among its {} logits; expected finite numbers: the weights are \
-             spoilt, though the file is the one that its SHA-256 names",
+             spoiled, though the file is the one that its SHA-256 names",
             fetched.path.display(),
             logits.len()
         )

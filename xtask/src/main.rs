@@ -1,4 +1,4 @@
-//! Chores of the workspace: `cargo xtask <command>`.
+//! Developer tasks of the workspace: `cargo xtask <command>`.
 
 #![cfg_attr(test, allow(clippy::unwrap_used))]
 
@@ -13,7 +13,7 @@ use std::process::ExitCode;
 
 use clap::Parser;
 
-/// Chores of the vision workspace.
+/// Developer tasks of the vision workspace.
 #[derive(Parser)]
 enum Command {
     /// Download torchvision's ImageNet weights into the cache
@@ -22,7 +22,7 @@ enum Command {
     Parity(parity::Args),
     /// Time a ResNet: one JSON line a measurement
     Bench(bench::Args),
-    /// Time the looking at data: one JSON line
+    /// Time the inspection of data and print one JSON line
     Data(data::Args),
     /// Run what CI runs
     Ci,

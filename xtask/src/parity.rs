@@ -12,20 +12,20 @@ const FIXTURE: &str = concat!(
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// Reference file, made by scripts/make_parity_reference.py [default: the tests' own]
+    /// Reference file, created by scripts/make_parity_reference.py [default: that of the tests]
     #[arg(long, default_value = FIXTURE, hide_default_value = true)]
     reference: PathBuf,
-    /// Seed of the fill rule, the same as the file's
+    /// Seed of the fill rule; must be that of the file
     #[arg(long, default_value_t = 0)]
     seed: u64,
     /// Device
     #[arg(long, default_value = "cpu")]
     device: String,
-    /// Architectures; every one that the file and this library both have if none is given
+    /// Architectures. Default: all that both the file and this library have
     archs: Vec<Arch>,
 }
 
-/// Compares and prints the largest error of each quantity.
+/// Compares, and prints the largest error of each quantity.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let file = args.reference.display();
     let text = std::fs::read_to_string(&args.reference).map_err(|e| format!("{file}: {e}"))?;

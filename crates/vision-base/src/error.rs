@@ -1,4 +1,4 @@
-//! The two errors that every crate has.
+//! Errors that all crates share.
 
 use std::borrow::Cow;
 use std::io;
@@ -6,29 +6,30 @@ use std::path::{Path, PathBuf};
 
 use crate::message::shown;
 
-/// The operating system refused something.
+/// An operation of the file system failed.
 #[derive(Debug, thiserror::Error)]
 #[error("cannot {action} {}: {source}{}{hint}", shown(path), if hint.is_empty() { "" } else { "; " })]
 pub struct IoError {
-    /// What was tried, as a verb ("create the folder").
+    /// The attempted action, as a verb ("create the folder").
     pub action: &'static str,
     /// The file or folder.
     pub path: PathBuf,
-    /// What the system said.
+    /// The system's error.
     pub source: io::Error,
-    /// What to do about it, if there is more to say than the system does; else empty.
+    /// Advice to the user. Empty if there is none.
     pub hint: &'static str,
 }
 
 impl IoError {
-    /// With advice.
+    /// Adds advice.
     pub fn with_hint(mut self, hint: &'static str) -> Self {
         self.hint = hint;
         self
     }
 }
 
-/// Makes an [`IoError`] of what the system said: `fs::read(path).map_err(io_error("read", path))`.
+/// Returns a closure that makes an [`IoError`] from the system's error:
+/// `fs::read(path).map_err(io_error("read", path))`.
 pub fn io_error<'a>(
     action: &'static str,
     path: &'a Path,
@@ -47,14 +48,14 @@ pub fn io_error<'a>(
 pub struct OptionError {
     /// The name of the option.
     pub option: &'static str,
-    /// Its range.
+    /// The allowed values.
     pub expected: Cow<'static, str>,
-    /// What was given.
+    /// The value that was given.
     pub found: String,
 }
 
 impl OptionError {
-    /// `option` is not `expected`, but `found`.
+    /// The error for `option`, which should have been `expected` but was `found`.
     pub fn new(
         option: &'static str,
         expected: impl Into<Cow<'static, str>>,

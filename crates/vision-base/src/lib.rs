@@ -1,15 +1,20 @@
-//! What the other crates share.
+//! Building blocks that all crates share.
 //!
 //! | module | |
 //! |---|---|
-//! | [`message`] | names and texts of the user's, made safe and short for messages |
-//! | [`atomic`] | files that are whole or absent |
-//! | [`paths`] | the files beside a file |
+//! | [`message`] | user-supplied names and texts, made safe and short for messages |
+//! | [`atomic`] | atomic file writes |
+//! | [`console`] | printing that cannot fail |
+//! | [`paths`] | sibling files and parent folders |
 //! | [`progress`] | progress reports of long work: [`Progress`](progress::Progress) |
-//! | [`workers`] | work on many items by several threads |
-//! | [`IoError`], [`OptionError`] | the two errors that every crate has |
+//! | [`workers`] | work on many items with several threads |
+//! | [`IoError`], [`OptionError`] | errors that all crates share |
+
+// A line that cannot be written must not end a program: `vision_base::console` prints.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 pub mod atomic;
+pub mod console;
 mod error;
 pub mod message;
 pub mod paths;

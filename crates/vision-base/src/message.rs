@@ -1,16 +1,16 @@
-//! Names and texts of the user's in messages: on one line, and no longer than one can read.
+//! Formats user-supplied names and texts for messages: on one line, and of limited length.
 
 use std::ffi::OsStr;
 
-/// The longest path, in characters.
+/// Longest path in a message, in characters.
 const MOST_OF_A_PATH: usize = 1000;
-/// The longest label or cell, in characters.
+/// Longest label or table cell in a message, in characters.
 const MOST_OF_A_NAME: usize = 200;
-/// The longest list of names.
+/// Longest list of names in a message.
 const MOST_NAMES: usize = 10;
 
-/// A path, or a text of about its length; quotes where it is empty. What a terminal would take for a
-/// command is escaped.
+/// Formats a path or another long text. Empty text becomes a pair of quotes; terminal control
+/// characters are escaped.
 pub fn shown(text: impl AsRef<OsStr>) -> String {
     match text.as_ref().to_string_lossy() {
         text if text.is_empty() => "\"\"".to_owned(),
@@ -18,22 +18,22 @@ pub fn shown(text: impl AsRef<OsStr>) -> String {
     }
 }
 
-/// A label or a cell in quotes.
+/// Formats a label or table cell, in quotes.
 pub fn quoted(text: &str) -> String {
     cut(text, MOST_OF_A_NAME, |text| format!("{text:?}"))
 }
 
-/// A label or another name.
+/// Formats a label or another short name, without quotes.
 pub fn named(text: &str) -> String {
     cut(text, MOST_OF_A_NAME, escaped)
 }
 
-/// The first names, separated by commas, and how many more there are.
+/// The first names, separated by commas, and the number of the remaining ones.
 pub fn listed<T: AsRef<str>>(names: impl ExactSizeIterator<Item = T>) -> String {
     joined(names.map(|name| named(name.as_ref())))
 }
 
-/// As [`listed`], of what is fit for a message already.
+/// Like [`listed`], for names that are already formatted.
 pub fn joined(names: impl ExactSizeIterator<Item = String>) -> String {
     let more = names.len().saturating_sub(MOST_NAMES);
     let first: Vec<String> = names.take(MOST_NAMES).collect();
@@ -44,7 +44,7 @@ pub fn joined(names: impl ExactSizeIterator<Item = String>) -> String {
     }
 }
 
-/// At most so many characters, and how many there are if that is not all.
+/// Cuts the text to `most` characters and appends its full length if something was cut.
 fn cut(text: &str, most: usize, show: impl Fn(&str) -> String) -> String {
     match text.char_indices().nth(most) {
         None => show(text),
@@ -66,7 +66,7 @@ fn escaped(text: &str) -> String {
     line
 }
 
-/// Text on one line: without characters that are not [printable](is_printable).
+/// The text on one line, without characters that are not [printable](is_printable).
 pub fn printable(text: &str) -> String {
     let visible = |c: char| match c {
         c if is_printable(c) => c,
@@ -76,8 +76,8 @@ pub fn printable(text: &str) -> String {
     text.chars().map(visible).collect()
 }
 
-/// Whether a character is none that controls a terminal, breaks a line, turns the direction of what
-/// follows it, or is forbidden in XML.
+/// Whether a character is safe to print: it does not control a terminal, break a line, change the
+/// text direction, and is allowed in XML.
 pub fn is_printable(c: char) -> bool {
     let turns = matches!(c, '\u{202a}'..='\u{202e}' | '\u{2066}'..='\u{2069}');
     let breaks = matches!(c, '\u{2028}' | '\u{2029}');

@@ -1,4 +1,4 @@
-//! The files beside a file.
+//! Sibling files and parent folders.
 
 use std::fs::File;
 use std::path::{Path, PathBuf};
@@ -12,7 +12,7 @@ pub fn sibling(file: &Path, suffix: &str) -> PathBuf {
     file.with_file_name(name)
 }
 
-/// The folder of a file; the current one for a bare name.
+/// The folder of a file; the current folder for a bare file name.
 pub fn parent_of(file: &Path) -> &Path {
     match file.parent() {
         Some(folder) if !folder.as_os_str().is_empty() => folder,
@@ -20,11 +20,12 @@ pub fn parent_of(file: &Path) -> &Path {
     }
 }
 
-/// Makes a rename last. Windows has no such call, and needs none.
+/// Syncs a folder, so that a rename in it survives a crash. Does nothing on Windows, which has no
+/// such call.
 ///
 /// # Errors
 ///
-/// If the system cannot do it.
+/// If the system cannot sync the folder.
 pub fn sync_folder(folder: &Path) -> Result<(), IoError> {
     if cfg!(unix) {
         File::open(folder)

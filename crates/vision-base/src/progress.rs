@@ -1,4 +1,4 @@
-//! How far a long piece of work has come. Libraries are silent unless told otherwise.
+//! Progress reports of long work. The default is silent.
 
 use std::fmt;
 use std::sync::Arc;
@@ -7,12 +7,12 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// The shortest time between two reports.
+/// Shortest time between two reports.
 const PAUSE: Duration = Duration::from_millis(100);
-/// The steps of a bar.
+/// Resolution of a progress bar, in steps.
 const STEPS: u64 = 1000;
 
-/// Whom to tell how far the work has come: nobody, by default.
+/// A progress reporter. The default is silent.
 ///
 /// ```
 /// use vision_base::progress::Progress;
@@ -29,21 +29,21 @@ pub struct Progress(Option<Arc<Tell>>);
 
 type Tell = dyn Fn(&Report) + Send + Sync;
 
-/// How far the work has come.
+/// A progress report.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Report {
-    /// What is done: files, URLs.
+    /// Number of finished items (files, URLs).
     pub done: usize,
-    /// The part of the work that is done, from 0 to 1. Estimated where the amount is not known
-    /// beforehand, as while a folder is read.
+    /// The finished share of the work, from 0 to 1. An estimate where the total is not known in
+    /// advance, as while a folder is read.
     pub fraction: f64,
-    /// The time since it began.
+    /// Time since the start.
     pub elapsed: Duration,
 }
 
 impl Report {
-    /// The time left if the rest takes as long as what is done; none before anything is.
+    /// The remaining time at the present speed. `None` before the first item is finished.
     pub fn left(&self) -> Option<Duration> {
         let seconds = self.elapsed.as_secs_f64() * (1.0 - self.fraction) / self.fraction;
         Duration::try_from_secs_f64(seconds).ok()
@@ -51,24 +51,25 @@ impl Report {
 }
 
 impl Progress {
-    /// Tells nobody.
+    /// Reports nothing.
     pub fn silent() -> Self {
         Self::default()
     }
 
-    /// Calls `tell`, from any thread, at most ten times a second and once at the end.
+    /// Calls `tell` at most ten times a second, and once at the end. The call can come from any
+    /// thread.
     pub fn new(tell: impl Fn(&Report) + Send + Sync + 'static) -> Self {
         Self(Some(Arc::new(tell)))
     }
 
-    /// Draws a bar with the time left on stderr, and nothing where that is no terminal.
+    /// Draws a bar with the remaining time on stderr, if stderr is a terminal.
     pub fn bar(title: impl Into<String>) -> Self {
         let bar = ProgressBar::new(STEPS).with_prefix(title.into());
         if let Ok(style) = ProgressStyle::with_template("{prefix} [{bar:30}] {msg}") {
             bar.set_style(style);
         }
         Self::new(move |report| {
-            // Another piece of work after one that has ended.
+            // Restart a bar that an earlier piece of work has finished.
             if bar.is_finished() {
                 bar.reset();
             }
@@ -91,13 +92,13 @@ impl fmt::Debug for Progress {
     }
 }
 
-/// Counts what is done, and reports it now and then.
+/// Counts finished items and reports them at intervals.
 #[derive(Debug)]
 pub struct Tracker<'a> {
     progress: &'a Progress,
     start: Instant,
     done: AtomicUsize,
-    /// Milliseconds after the start of the last report.
+    /// Time of the last report, in milliseconds after the start.
     last: AtomicU64,
 }
 
@@ -112,7 +113,8 @@ impl<'a> Tracker<'a> {
         }
     }
 
-    /// `more` were done; `fraction` gets the number of all.
+    /// Counts `more` finished items. `fraction` gets the total number so far and returns the
+    /// finished share.
     pub fn add(&self, more: usize, fraction: impl Fn(usize) -> f64) {
         let done = self.done.fetch_add(more, Ordering::Relaxed) + more;
         if self.progress.0.is_none() {
@@ -121,14 +123,14 @@ impl<'a> Tracker<'a> {
         let now = self.start.elapsed().as_millis() as u64;
         let last = self.last.load(Ordering::Relaxed);
         let due = now >= last + PAUSE.as_millis() as u64;
-        // Of several threads that see it due, one reports.
+        // If several threads find a report due, only one makes it.
         if due
             && self
                 .last
                 .compare_exchange(last, now, Ordering::Relaxed, Ordering::Relaxed)
                 .is_ok()
         {
-            // The end is reported once, by `finish`.
+            // Only `finish` reports the end.
             self.report(done, fraction(done).min(0.999));
         }
     }

@@ -1,17 +1,17 @@
-//! Work on many items by several threads, whose results do not depend on the number of threads.
+//! Parallel work on many items, with results that do not depend on the number of threads.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
 use crate::progress::{Progress, Tracker};
 
-/// As many threads as there are cores.
+/// The number of available cores.
 pub fn cores() -> usize {
     thread::available_parallelism().map_or(1, usize::from)
 }
 
-/// Calls `step` for each of `0..items` with the state of whichever thread it runs on. Returns the
-/// states; how the items are spread over them is left to chance.
+/// Calls `step` for each of `0..items` with the state of the thread that runs it. Returns the
+/// states. The distribution of items over states is not deterministic.
 pub fn fold<S: Send>(
     items: usize,
     threads: usize,
@@ -38,7 +38,7 @@ pub fn fold<S: Send>(
         for other in others {
             match other.join() {
                 Ok(state) => states.push(state),
-                // A fault of ours, which is not to pass for a result.
+                // A panic is a bug of ours: pass it on instead of returning a partial result.
                 Err(panic) => std::panic::resume_unwind(panic),
             }
         }
@@ -48,7 +48,7 @@ pub fn fold<S: Send>(
     states
 }
 
-/// `work` of each of `0..items`, in order.
+/// Returns `work(i)` for each `i` of `0..items`, in order.
 pub fn map<T: Send>(
     items: usize,
     threads: usize,

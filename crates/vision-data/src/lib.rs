@@ -59,6 +59,9 @@
 //! | [`datasets`] | `untar_data`, drawn digits | [`untar_data`](datasets::untar_data), [`Urls`](datasets::Urls) |
 //! | [`device`] | which device computes: the one place that names backends | |
 
+// A line that cannot be written must not end a program: `vision_base::console` prints.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
+
 mod data_block;
 mod databunch;
 pub mod datasets;
@@ -83,6 +86,7 @@ pub use crate::data_block::label_lists::{LabelLists, LabelledFiles};
 pub use crate::databunch::builder::ImageDataBunchBuilder;
 pub use crate::databunch::dataset::{DatasetType, ImageDataset};
 pub use crate::databunch::error::DataError;
+pub use crate::databunch::preprocessing::Preprocessing;
 pub use crate::databunch::{ImageDataBunch, sources};
 pub use crate::device::DeviceError;
 pub use crate::error::{Error, Result};

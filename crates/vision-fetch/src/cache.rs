@@ -1,4 +1,4 @@
-//! Where downloaded things live.
+//! Cache folders.
 //!
 //! ```text
 //! $VISION_HOME, or <platform cache folder>/vision     ~/.cache/vision on Linux and macOS
@@ -7,8 +7,8 @@
 //! └── weights/   pretrained weights
 //! ```
 //!
-//! The platform's cache folder is `$XDG_CACHE_HOME` or `~/.cache` everywhere but on Windows, where
-//! it is `%LOCALAPPDATA%`. Everything below it can be deleted at any time; it is fetched again.
+//! The platform's cache folder is `$XDG_CACHE_HOME` or `~/.cache`, and on Windows `%LOCALAPPDATA%`.
+//! Everything in it can be deleted at any time; it is downloaded again when needed.
 
 use std::env;
 use std::ffi::OsString;
@@ -21,8 +21,8 @@ use crate::error::{Error, Result, io_error};
 /// The environment variable that moves the cache.
 pub const HOME_VARIABLE: &str = "VISION_HOME";
 
-/// The root of the cache, as an absolute path: `$VISION_HOME` if set and not empty, otherwise
-/// `vision` in the platform's cache folder. The folder need not exist yet.
+/// The root of the cache, as an absolute path: `$VISION_HOME` if it is set and not empty, otherwise
+/// `vision` in the platform's cache folder. The folder need not exist.
 ///
 /// # Errors
 ///
@@ -31,7 +31,7 @@ pub fn home() -> Result<PathBuf> {
     home_from(env::var_os(HOME_VARIABLE))
 }
 
-/// Where data sets are extracted: `data` under [`home`].
+/// The folder for extracted data sets: `data` under [`home`].
 ///
 /// # Errors
 ///
@@ -40,7 +40,7 @@ pub fn data_dir() -> Result<PathBuf> {
     Ok(home()?.join("data"))
 }
 
-/// Where archives are kept: `archive` under [`home`].
+/// The folder for downloaded archives: `archive` under [`home`].
 ///
 /// # Errors
 ///
@@ -49,7 +49,7 @@ pub fn archive_dir() -> Result<PathBuf> {
     Ok(home()?.join("archive"))
 }
 
-/// Where pretrained weights are kept: `weights` under [`home`].
+/// The folder for pretrained weights: `weights` under [`home`].
 ///
 /// # Errors
 ///

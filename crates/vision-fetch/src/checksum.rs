@@ -1,4 +1,4 @@
-//! What a file must be: its length and its SHA-256.
+//! Verification of a file's length and SHA-256.
 
 use std::fs::File;
 use std::io::Read;
@@ -8,14 +8,14 @@ use sha2::{Digest, Sha256};
 
 use crate::error::{Error, Result, io_error};
 
-/// What is known of a file beforehand, checked.
+/// The expected properties of a file, validated.
 #[derive(Debug)]
 pub(crate) struct Expected {
     sha256: Option<String>,
     size: Option<u64>,
 }
 
-/// How a file differs from what was expected of it.
+/// How a file differs from the expected properties.
 #[derive(Clone, Debug)]
 pub(crate) enum Mismatch {
     Size { expected: u64, found: u64 },
@@ -38,7 +38,7 @@ impl Expected {
         Ok(Self { sha256, size })
     }
 
-    /// Length and SHA-256 of `file`, or how it differs.
+    /// Length and SHA-256 of `file`, or how it differs from what is expected.
     pub(crate) fn check(
         &self,
         file: &Path,
@@ -64,7 +64,7 @@ impl Expected {
 }
 
 impl Mismatch {
-    /// The error for something just fetched from `url`.
+    /// The error for a file that was just downloaded from `url`.
     pub(crate) fn fetched(self, url: &str, file: &Path) -> Error {
         let (url, file) = (url.to_owned(), file.to_owned());
         match self {
@@ -83,7 +83,7 @@ impl Mismatch {
         }
     }
 
-    /// The error for a file that was in place already.
+    /// The error for a file that was already in place.
     pub(crate) fn in_place(self, url: &str, file: &Path) -> Error {
         let (expected, found) = match self {
             Self::Size { expected, found } => {

@@ -1,31 +1,32 @@
-//! One file from the network, whole and verified, or not at all.
+//! Downloads one file, complete and verified, or not at all.
 //!
 //! ```no_run
 //! use vision_fetch::Download;
 //!
 //! let fetched = Download::new("https://download.pytorch.org/models/resnet18-f37072fd.pth", "weights/resnet18-f37072fd.pth")
-//!     .with_sha256("f37072fd") // a beginning of at least 8 digits will do
+//!     .with_sha256("f37072fd") // the first 8 digits or more
 //!     .with_size(46_830_571)
 //!     .fetch()?;
 //! println!("{} bytes, SHA-256 {}", fetched.bytes, fetched.sha256);
 //! # Ok::<(), vision_fetch::Error>(())
 //! ```
 //!
-//! What is promised:
+//! Guarantees:
 //!
-//! * A file under its final name is complete and verified: bytes go to `NAME.part`, are checked
-//!   and synced, then renamed. A wrong hash leaves nothing behind.
-//! * A file that is there already, put there by hand for instance, is verified and used; if it is
-//!   not the right one the call ends in an error and leaves it alone.
-//! * A download that broke off goes on where it stopped, if the server can tell that the file is
-//!   still the same (or a hash can), and starts anew otherwise.
-//! * Server errors and cut connections are tried again, with a growing pause; a machine without
-//!   network is told so at once. Nothing waits for ever.
-//! * Two processes do not write one file: the second waits at `NAME.lock` and uses the result.
+//! * A file under its final name is complete and verified. Bytes go to `NAME.part`, are checked and
+//!   synced, and the file is then renamed. A wrong hash leaves nothing behind.
+//! * A file that exists already, for example one put there by hand, is verified and used. If it is
+//!   not the right file, the call returns an error and leaves it unchanged.
+//! * An interrupted download resumes where it stopped, if the server (or a hash) can confirm that
+//!   the file is still the same. Otherwise it starts again.
+//! * Server errors and broken connections are retried, with growing pauses. Without a network the
+//!   call fails at once. Every wait has a limit.
+//! * Two processes never write the same file: the second one waits at `NAME.lock` and uses the
+//!   result.
 //!
-//! A mirror replaces the place, not the name: with `VISION_MIRROR` (or [`Options::with_mirror`])
-//! set to a folder or a base URL, the last segment of the URL's path is looked up there, and
-//! nowhere else. Proxies are taken from the usual variables (`HTTPS_PROXY`, `NO_PROXY`).
+//! A mirror replaces the location, not the name: if `VISION_MIRROR` (or [`Options::with_mirror`])
+//! is set to a folder or a base URL, only that place is searched, for the last segment of the URL's
+//! path. The usual variables (`HTTPS_PROXY`, `NO_PROXY`) set proxies.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
@@ -40,10 +41,10 @@ use crate::options::{Mirror, Options};
 use crate::url::{check_url, file_name, is_http};
 use crate::{http, lock};
 
-/// The environment variable that names a mirror: a folder or a base URL.
+/// The environment variable that sets a mirror: a folder or a base URL.
 pub const MIRROR_VARIABLE: &str = "VISION_MIRROR";
 
-/// One file to fetch: from where, to where, and what is known of it.
+/// A file to download: its URL, its destination, and its expected properties.
 #[derive(Clone, Debug)]
 #[must_use = "nothing happens before `fetch`"]
 pub struct Download {
@@ -51,16 +52,16 @@ pub struct Download {
     pub(crate) file: PathBuf,
     pub(crate) sha256: Option<String>,
     pub(crate) size: Option<u64>,
-    /// Whether the path of the URL has to end with a name.
+    /// Whether the path of the URL must end with a file name.
     pub(crate) named: bool,
     pub(crate) options: Options,
 }
 
-/// Where a fetched file came from.
+/// The origin of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Origin {
-    /// It was in place already.
+    /// It existed already.
     Cache,
     /// It was copied from a mirror folder, or from the file given to [`Download::install`].
     Folder,
@@ -68,7 +69,7 @@ pub enum Origin {
     Network,
 }
 
-/// A file that is complete and verified.
+/// A complete, verified file.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Fetched {
@@ -83,7 +84,7 @@ pub struct Fetched {
 }
 
 impl Download {
-    /// `url` (http or https) to `file`. Missing folders are made.
+    /// A download of `url` (http or https) to `file`. Missing folders are created.
     pub fn new(url: impl Into<String>, file: impl Into<PathBuf>) -> Self {
         Self {
             url: url.into(),
@@ -95,50 +96,52 @@ impl Download {
         }
     }
 
-    /// The SHA-256 it must have: 64 hexadecimal digits, or a beginning of at least 8 (the names of
-    /// torchvision's weights carry 8).
+    /// The expected SHA-256: 64 hexadecimal digits, or the first 8 or more (the names of
+    /// torchvision's weights contain 8).
     pub fn with_sha256(mut self, digits: impl Into<String>) -> Self {
         self.sha256 = Some(digits.into());
         self
     }
 
-    /// The length it must have, in bytes.
+    /// The expected length, in bytes.
     pub fn with_size(mut self, bytes: u64) -> Self {
         self.size = Some(bytes);
         self
     }
 
-    /// Takes a URL whose path ends with no name of a file, too. A mirror has no such file.
+    /// Also accepts a URL whose path does not end with a file name. A mirror cannot provide such a
+    /// file.
     pub fn nameless(mut self) -> Self {
         self.named = false;
         self
     }
 
-    /// How to download.
+    /// Sets the download options.
     pub fn with_options(mut self, options: Options) -> Self {
         self.options = options;
         self
     }
 
-    /// Brings the file to its place, or finds it there.
+    /// Downloads the file, or verifies the file that exists already.
     ///
     /// # Errors
     ///
-    /// [`Error::BadUrl`] and [`Error::BadHash`] before anything is done; [`Error::NotTheFile`] if
-    /// another file is in the place; [`Error::Offline`], [`Error::HttpStatus`] and
-    /// [`Error::Interrupted`] when the file cannot be had; [`Error::NotInMirror`];
-    /// [`Error::SizeMismatch`], [`Error::HashMismatch`] and [`Error::TooLarge`] when it is not what
-    /// was meant; [`Error::Locked`]; [`Error::Io`].
+    /// [`Error::BadUrl`] and [`Error::BadHash`] before anything else; [`Error::NotTheFile`] if
+    /// another file is at the destination; [`Error::Offline`], [`Error::HttpStatus`] and
+    /// [`Error::Interrupted`] if the download fails; [`Error::NotInMirror`];
+    /// [`Error::SizeMismatch`], [`Error::HashMismatch`] and [`Error::TooLarge`] if the file is not
+    /// the expected one; [`Error::Locked`]; [`Error::Io`].
     pub fn fetch(&self) -> Result<Fetched> {
         self.bring(None)
     }
 
-    /// Brings a copy of a file of this machine to the place, under the same checks and the same lock as
-    /// [`fetch`](Self::fetch). If the right file is in place already, that one is used.
+    /// Copies a local file to the destination, with the same checks and the same lock as
+    /// [`fetch`](Self::fetch). If the right file exists already, it is used.
     ///
     /// # Errors
     ///
-    /// As [`fetch`](Self::fetch), less those of the network; [`Error::Io`] if `original` cannot be read.
+    /// As [`fetch`](Self::fetch), without the network errors; [`Error::Io`] if `original` cannot be
+    /// read.
     pub fn install(&self, original: &Path) -> Result<Fetched> {
         self.bring(Some(original))
     }
@@ -157,7 +160,7 @@ impl Download {
         fs::create_dir_all(folder).map_err(io_error("create the folder", folder))?;
         let lock = sibling(&self.file, ".lock");
         let _lock = lock::acquire(&lock, self.options.lock_timeout)?;
-        // Whoever held the lock may have brought the file.
+        // Another process may have downloaded the file before it released the lock.
         if let Some(found) = self.in_place(&expected)? {
             return Ok(found);
         }
@@ -173,7 +176,7 @@ impl Download {
             Source::Http(url) => {
                 let resumed = http::get(self, &url, &part)?;
                 let verified = match self.verify(&part, &url, &expected) {
-                    // The older bytes may be to blame, so they get no second chance.
+                    // The resumed bytes may be wrong, so they are not kept for another attempt.
                     Err(Error::HashMismatch { .. } | Error::SizeMismatch { .. }) if resumed => {
                         http::get(self, &url, &part)?;
                         self.verify(&part, &url, &expected)
@@ -193,7 +196,7 @@ impl Download {
         })
     }
 
-    /// The file in place, verified, unless there is none or it is to be replaced.
+    /// The verified file at the destination; `None` if it does not exist or is to be replaced.
     fn in_place(&self, expected: &Expected) -> Result<Option<Fetched>> {
         if self.options.replace || !self.file.is_file() {
             return Ok(None);
@@ -209,7 +212,7 @@ impl Download {
         }))
     }
 
-    /// Checks the finished `part` and removes it if it is wrong.
+    /// Verifies the finished `part`, and removes it if it is wrong.
     fn verify(&self, part: &Path, from: &str, expected: &Expected) -> Result<(u64, String)> {
         expected.check(part)?.map_err(|mismatch| {
             http::discard(part);
@@ -248,7 +251,7 @@ impl Download {
     }
 
     fn copy(&self, original: &Path, part: &Path) -> Result<()> {
-        // A folder cannot be copied, and a pipe without a writer would wait for ever.
+        // A folder cannot be copied, and a pipe without a writer would block forever.
         let metadata = fs::metadata(original).map_err(io_error("open", original))?;
         if !metadata.is_file() {
             let reason = io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
@@ -262,7 +265,7 @@ impl Download {
         Ok(())
     }
 
-    /// Refuses an announced length that cannot be right, before any byte is moved.
+    /// Rejects an announced length that cannot be right, before the transfer starts.
     pub(crate) fn check_length(&self, url: &str, length: u64) -> Result<()> {
         match self.size {
             Some(expected) if expected != length => Err(Error::SizeMismatch {
@@ -286,8 +289,8 @@ enum Source {
     Http(String),
 }
 
-/// Gives the finished part its final name, so that a crash at any moment leaves either no file of
-/// that name or all of it: contents first, then the name, then the folder that holds the name.
+/// Gives the finished part its final name. After a crash at any moment the file is either absent or
+/// complete: sync the contents, then rename, then sync the folder.
 fn commit(part: &Path, file: &Path) -> Result<()> {
     File::options()
         .write(true)

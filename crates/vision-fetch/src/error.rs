@@ -1,4 +1,4 @@
-//! The error of this crate.
+//! Errors of downloads and archives.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -7,30 +7,28 @@ use std::time::Duration;
 use vision_base::IoError;
 use vision_base::message::shown;
 
-/// What can go wrong in this crate.
+/// Errors of downloads and archives.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The operating system refused something.
+    /// An operation of the file system failed.
     #[error(transparent)]
     Io(#[from] IoError),
-    /// The cache folder cannot be worked out.
-    #[error(
-        "no home folder is known, so there is nowhere to keep data: set {variable} to a folder"
-    )]
+    /// The cache folder cannot be determined.
+    #[error("no home folder is known for the cache: set {variable} to a folder")]
     NoHome {
-        /// The environment variable that settles it.
+        /// The environment variable to set.
         variable: &'static str,
     },
-    /// The URL cannot be used.
+    /// The URL is invalid.
     #[error("bad URL {url:?}: {reason}")]
     BadUrl {
         /// The URL, as given.
         url: String,
-        /// What is wrong with it.
+        /// What is wrong with the URL.
         reason: &'static str,
     },
-    /// An expected hash is not a SHA-256 or a beginning of one.
+    /// An expected hash is not a SHA-256, nor the beginning of one.
     #[error(
         "bad SHA-256 {given:?}: expected 8 to 64 hexadecimal digits, found {} characters",
         given.chars().count()
@@ -39,42 +37,42 @@ pub enum Error {
         /// The hash, as given.
         given: String,
     },
-    /// Nobody answered.
+    /// The server cannot be reached.
     #[error(
-        "cannot reach {url}: {reason}. If this machine has no network, fetch that URL by other \
-         means and put the file at {}; or set VISION_MIRROR to a folder (or base URL) that holds it",
+        "cannot reach {url}: {reason}. Download the file elsewhere and put it at {}, or set \
+         VISION_MIRROR to a folder or base URL that has it",
         shown(file),
         url = shown(url)
     )]
     Offline {
         /// The URL that was tried.
         url: String,
-        /// Where the file is expected; one put there by hand is verified and used.
+        /// Where the file is expected. A file put there by hand is verified and used.
         file: PathBuf,
-        /// What the system said.
+        /// The reason, as the system gives it.
         reason: String,
     },
-    /// The server answered, but not with the file.
+    /// The server answered with an error status.
     #[error(
-        "{url} answered HTTP status {status} ({attempts} attempt(s)); fetch the file by other \
-         means, put it at {}, or set VISION_MIRROR to a folder (or base URL) that holds it",
+        "{url} answered with HTTP status {status} after {attempts} attempt(s). Get the file elsewhere \
+         and put it at {}, or set VISION_MIRROR to a folder or base URL that has it",
         shown(file),
         url = shown(url)
     )]
     HttpStatus {
         /// The URL that was tried.
         url: String,
-        /// Where the file is expected; one put there by hand is verified and used.
+        /// Where the file is expected. A file put there by hand is verified and used.
         file: PathBuf,
         /// The last status.
         status: u16,
-        /// How often it was tried.
+        /// Number of attempts.
         attempts: u32,
     },
-    /// The connection broke before the end, every time.
+    /// Every attempt broke off before the end.
     #[error(
         "the download of {url} broke off after {found} of {} bytes ({attempts} attempts, last: \
-         {reason}); run it again, it goes on from {}",
+         {reason}). Run it again to resume from {}",
         expected.map_or_else(|| "an unknown number of".to_owned(), |n| n.to_string()),
         shown(part),
         url = shown(url)
@@ -82,147 +80,147 @@ pub enum Error {
     Interrupted {
         /// The URL.
         url: String,
-        /// The unfinished file, kept so that the next call can go on from it.
+        /// The unfinished file, which the next call resumes.
         part: PathBuf,
-        /// The length that was promised, in bytes.
+        /// The announced length, in bytes.
         expected: Option<u64>,
         /// The length so far, in bytes.
         found: u64,
-        /// How often it was tried.
+        /// Number of attempts.
         attempts: u32,
-        /// How the last attempt ended.
+        /// Why the last attempt ended.
         reason: String,
     },
-    /// A file has another length than it should.
+    /// The file has the wrong length.
     #[error(
-        "{url} has the wrong size: expected {expected} bytes, found {found} (for {}); the file \
-         has changed at its source, or a mirror holds another one",
+        "{url} has the wrong size: expected {expected} bytes, found {found} (for {}). The file \
+         has changed at its source, or a mirror has another one",
         shown(file),
         url = shown(url)
     )]
     SizeMismatch {
         /// The URL or file it came from.
         url: String,
-        /// Where it was going.
+        /// The destination.
         file: PathBuf,
         /// Bytes expected.
         expected: u64,
         /// Bytes found.
         found: u64,
     },
-    /// A file has another SHA-256 than it should. Nothing was left under the final name.
+    /// The file has the wrong SHA-256. Nothing was left under the final name.
     #[error(
-        "{url} has the wrong SHA-256: expected {expected}, found {found} (for {}); nothing was \
-         kept. The file has changed at its source, or somebody tampers with it",
+        "{url} has the wrong SHA-256: expected {expected}, found {found} (for {}). Nothing was \
+         kept: the file has changed at its source, or was tampered with",
         shown(file),
         url = shown(url)
     )]
     HashMismatch {
         /// The URL or file it came from.
         url: String,
-        /// Where it was going.
+        /// The destination.
         file: PathBuf,
         /// The digits expected (a beginning, or all 64).
         expected: String,
         /// The 64 digits found.
         found: String,
     },
-    /// A file that is already in place is not the one that was asked for.
+    /// The file at the destination is not the requested one.
     #[error(
-        "{} is not the file that {url} stands for: expected {expected}, found {found}; delete it \
-         to fetch it anew",
+        "{} is not the file of {url}: expected {expected}, found {found}. Delete it \
+         to download it again",
         shown(file),
         url = shown(url)
     )]
     NotTheFile {
-        /// The file in place. It is left alone.
+        /// The file at the destination. It is unchanged.
         file: PathBuf,
-        /// The URL it was taken for.
+        /// The URL.
         url: String,
-        /// Size or SHA-256 expected.
+        /// Expected size or SHA-256.
         expected: String,
         /// Size or SHA-256 found.
         found: String,
     },
-    /// The download is larger than allowed.
+    /// The download is larger than the limit.
     #[error(
-        "{url} has {found} bytes or more, but at most {limit} are allowed (with_max_size)",
+        "{url} has {found} bytes or more: at most {limit} are allowed (with_max_size)",
         url = shown(url)
     )]
     TooLarge {
         /// The URL.
         url: String,
-        /// The cap, in bytes.
+        /// The limit, in bytes.
         limit: u64,
-        /// What was announced or received, in bytes.
+        /// The announced or received number of bytes.
         found: u64,
     },
     /// The mirror folder lacks the file.
     #[error(
-        "the mirror has no {} (for {url}): put it there, or unset VISION_MIRROR",
+        "the mirror has no {} (for {url}). Put the file there, or unset VISION_MIRROR",
         shown(path),
         url = shown(url)
     )]
     NotInMirror {
-        /// The URL that was asked for.
+        /// The requested URL.
         url: String,
-        /// The file that should be there.
+        /// The missing file.
         path: PathBuf,
     },
     /// Another process holds the lock.
     #[error(
-        "another process has held {} for {} s; wait for it or end it (the lock goes with the \
-         process, the file itself may stay)",
+        "another process has held {} for {} s. Wait for it or end it: the lock ends with the \
+         process, and the file itself can stay",
         shown(lock),
         waited.as_secs()
     )]
     Locked {
         /// The lock file.
         lock: PathBuf,
-        /// How long was waited.
+        /// How long this process waited.
         waited: Duration,
     },
-    /// The file is no gzip-compressed tar.
+    /// The file is not a gzip-compressed tar.
     #[error(
-        "{} is not a .tgz archive: expected a gzip header, found {found}; it may be an error page \
+        "{} is not a .tgz archive: expected a gzip header, found {found}. It may be an error page \
          saved under that name",
         shown(archive)
     )]
     NotAnArchive {
         /// The file.
         archive: PathBuf,
-        /// How it begins.
+        /// The first bytes of the file.
         found: String,
     },
     /// The archive is truncated or damaged. Nothing was extracted.
     #[error(
-        "{} is truncated or damaged: {}; delete it and fetch it again",
+        "{} is truncated or damaged: {}. Delete it and download it again",
         shown(archive),
         shown(reason)
     )]
     DamagedArchive {
         /// The archive.
         archive: PathBuf,
-        /// What the reader met.
+        /// What the reader found.
         reason: String,
     },
-    /// The archive holds an entry that is not extracted for safety. Nothing was extracted.
+    /// The archive has an unsafe entry. Nothing was extracted.
     #[error(
-        "{} holds {entry:?}, which is not safe to extract: {}",
+        "{} has the entry {entry:?}, which is not safe to extract: {}",
         shown(archive),
         shown(reason)
     )]
     UnsafeEntry {
         /// The archive.
         archive: PathBuf,
-        /// The name of the entry, with anything unprintable replaced.
+        /// The name of the entry; characters that cannot be printed are replaced.
         entry: String,
-        /// The rule it breaks.
+        /// The rule that it breaks.
         reason: String,
     },
-    /// The archive goes beyond a limit. Nothing was extracted.
+    /// The archive exceeds a limit. Nothing was extracted.
     #[error(
-        "{} goes beyond the limit on {limit}: at most {allowed} allowed, found {found}; if you \
+        "{} exceeds the limit on {limit}: expected at most {allowed}, found {found}. If you \
          trust it, raise the limit (archive::Limits)",
         shown(archive)
     )]
@@ -233,18 +231,18 @@ pub enum Error {
         limit: &'static str,
         /// The limit.
         allowed: u64,
-        /// What was reached.
+        /// The value found.
         found: u64,
     },
-    /// The archive has no file at all.
-    #[error("{} holds no file", shown(archive))]
+    /// The archive has no files.
+    #[error("{} has no files", shown(archive))]
     EmptyArchive {
         /// The archive.
         archive: PathBuf,
     },
-    /// The destination is there already.
+    /// The destination exists already.
     #[error(
-        "{} exists already: delete it, choose another place, or ask for it to be replaced or kept \
+        "{} exists already: delete it, choose another place, or replace or keep it \
          (`with_force`, `with_resume`)",
         shown(path)
     )]
@@ -257,7 +255,7 @@ pub enum Error {
 /// A result with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// As [`vision_base::io_error`], with this crate's error.
+/// Like [`vision_base::io_error`], with the error type of this crate.
 pub(crate) fn io_error<'a>(
     action: &'static str,
     path: &'a Path,

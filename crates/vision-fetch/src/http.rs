@@ -1,4 +1,4 @@
-//! Bytes from an HTTP server into the `.part` file: attempts, resumption, progress.
+//! Downloads from an HTTP server into the `.part` file, with retries, resumption and progress.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Write};
@@ -14,22 +14,22 @@ use vision_base::paths::sibling;
 use crate::download::Download;
 use crate::error::{Error, Result, io_error};
 
-/// The longest pause between two attempts.
+/// Longest pause between two attempts.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
 
-/// Why an attempt ended without the whole file.
+/// Why an attempt ended without the complete file.
 enum Setback {
-    /// Another attempt will not help.
+    /// A retry will not help.
     Final(Error),
-    /// The older bytes are of no use; begin again without them.
+    /// The older bytes are useless; start again without them.
     StartOver,
-    /// It may be better next time.
+    /// A retry may help.
     Trouble {
         /// What happened.
         reason: String,
-        /// The status, if a server gave one.
+        /// The HTTP status, if there was an answer.
         status: Option<u16>,
-        /// Whether anybody was there at all.
+        /// Whether the server answered at all.
         answered: bool,
     },
 }
@@ -40,8 +40,8 @@ impl From<Error> for Setback {
     }
 }
 
-/// Downloads `url` into `part` until it is complete. Returns whether some of its bytes are from
-/// an earlier call.
+/// Downloads `url` into `part` until it is complete. Returns whether some of its bytes are from an
+/// earlier call.
 pub(crate) fn get(job: &Download, url: &str, part: &Path) -> Result<bool> {
     let mut transfer = Transfer {
         job,
@@ -60,20 +60,20 @@ pub(crate) fn get(job: &Download, url: &str, part: &Path) -> Result<bool> {
     outcome.map(|()| resumed)
 }
 
-/// Removes the part and what is remembered of it.
+/// Removes the part and its description.
 pub(crate) fn discard(part: &Path) {
-    // Whether or not it works, the next call looks at what is there.
+    // Errors do not matter: the next call looks at what is there.
     let _ = fs::remove_file(part);
     forget(part);
 }
 
-/// Removes what is remembered of a part that is no more.
+/// Removes the description of a part that no longer exists.
 pub(crate) fn forget(part: &Path) {
     let _ = fs::remove_file(memo(part));
 }
 
-/// The file beside the part that says what it is a part of: the URL and, if the server gave one,
-/// the ETag or date of the file, a line each.
+/// The file beside the part that describes it: the URL and, if the server gave one, the ETag or
+/// date of the file, one per line.
 fn memo(part: &Path) -> PathBuf {
     sibling(part, ".from")
 }
@@ -88,10 +88,10 @@ struct Transfer<'a> {
     expected: Option<u64>,
 }
 
-/// An unfinished file that can be gone on with.
+/// An unfinished download that can be resumed.
 struct Resumable {
     bytes: u64,
-    /// The ETag or date it had then.
+    /// The ETag or date at that time.
     validator: Option<String>,
 }
 
@@ -116,7 +116,7 @@ impl Transfer<'_> {
                     answered,
                 }) => {
                     anyone_there |= answered;
-                    // A machine without network should hear so at once, not after five attempts.
+                    // Without a network, fail at once and not after five attempts.
                     if !anyone_there {
                         return Err(Error::Offline {
                             url: self.url.to_owned(),
@@ -155,7 +155,7 @@ impl Transfer<'_> {
         }
     }
 
-    /// One request, to the end of its answer.
+    /// Makes one request and reads the whole answer.
     fn attempt(&mut self) -> std::result::Result<(), Setback> {
         let older = self.resumable();
         let have = older.as_ref().map_or(0, |older| older.bytes);
@@ -198,13 +198,14 @@ impl Transfer<'_> {
         self.bar.set_position(start);
         let end = self.stream(&mut response.body_mut().as_reader(), part, start)?;
         match self.expected {
-            // A connection that closes early looks like the end where no length was announced.
+            // If no length was announced, a connection that closes early looks like the end of the
+            // file.
             Some(expected) if end < expected => Err(trouble("the connection closed early")),
             _ => Ok(()),
         }
     }
 
-    /// Appends the body to the part; returns the length reached.
+    /// Appends the body to the part. Returns the new length.
     fn stream(
         &self,
         body: &mut impl Read,
@@ -234,8 +235,8 @@ impl Transfer<'_> {
         }
     }
 
-    /// The older part, if it can be told that it belongs to this URL's file: by what the server
-    /// said of it then, or by the hash at the end.
+    /// The older part, if it can be confirmed to belong to this file: by the description, or by the
+    /// hash at the end.
     fn resumable(&self) -> Option<Resumable> {
         let bytes = length(self.part);
         if bytes == 0 || bytes > self.job.size.unwrap_or(u64::MAX) {
@@ -250,9 +251,9 @@ impl Transfer<'_> {
         (validator.is_some() || self.job.sha256.is_some()).then_some(Resumable { bytes, validator })
     }
 
-    /// Writes down what the part is going to be a part of.
+    /// Writes the description of the part.
     fn remember(&self, headers: &HeaderMap) -> Result<()> {
-        // The old bytes must be gone before the new description is there.
+        // The old bytes must be gone before the new description exists.
         discard(self.part);
         let etag = text(headers, header::ETAG).filter(|tag| !tag.starts_with("W/"));
         let validator = etag.or_else(|| text(headers, header::LAST_MODIFIED));
@@ -331,13 +332,13 @@ fn agent(job: &Download, url: &str) -> Agent {
     let options = &job.options;
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
-        // A redirect to plain http would take the promise of https away.
+        // A redirect to plain http would lose the protection of https.
         .https_only(
             url.get(..6)
                 .is_some_and(|s| s.eq_ignore_ascii_case("https:")),
         )
         .user_agent(concat!("vision/", env!("CARGO_PKG_VERSION")))
-        // A file compressed on the way would have another length, and other ranges.
+        // A compressed answer would have another length and other ranges.
         .accept_encoding("identity")
         .max_idle_connections(0)
         .timeout_resolve(Some(options.connect_timeout))
@@ -351,7 +352,7 @@ fn agent(job: &Download, url: &str) -> Agent {
     config.build().new_agent()
 }
 
-/// Whether no proxy could get there.
+/// Whether the URL names this machine, which no proxy could reach.
 fn is_this_machine(url: &str) -> bool {
     url.parse::<Uri>().is_ok_and(|uri| {
         matches!(
@@ -362,7 +363,7 @@ fn is_this_machine(url: &str) -> bool {
 }
 
 fn progress_bar(name: &str) -> ProgressBar {
-    // Draws on stderr, and nothing at all where that is no terminal.
+    // Draws on stderr, and only if that is a terminal.
     let bar = ProgressBar::no_length().with_message(name.to_owned());
     let template = "{msg} [{bar:30}] {bytes}/{total_bytes} {bytes_per_sec} {eta} left";
     if let Ok(style) = ProgressStyle::with_template(template) {
@@ -383,7 +384,7 @@ fn content_length(headers: &HeaderMap) -> Option<u64> {
     text(headers, header::CONTENT_LENGTH)?.trim().parse().ok()
 }
 
-/// First byte and length of the whole file from `bytes FIRST-LAST/TOTAL` (or `/*`).
+/// First byte of the range, and length of the whole file, from `bytes FIRST-LAST/TOTAL` (or `/*`).
 fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
     let range = text(headers, header::CONTENT_RANGE)?.trim();
     let (span, total) = range.strip_prefix("bytes ")?.split_once('/')?;
@@ -393,7 +394,7 @@ fn content_range(headers: &HeaderMap) -> Option<(u64, Option<u64>)> {
         "*" => None,
         total => Some(total.parse::<u64>().ok()?),
     };
-    // A range that is not to the end is not what was asked for.
+    // A range that stops before the end is not what was requested.
     let to_the_end = total.is_none_or(|total| last.checked_add(1) == Some(total));
     (first <= last && to_the_end).then_some((first, total))
 }

@@ -1,6 +1,11 @@
-//! Files from the network, whole and verified, and archives, safely extracted.
+//! Verified downloads and safe extraction of archives.
 //!
-//! * [`Download`] brings one file. * [`archive`] extracts a `.tgz`. * [`cache`] says where things are kept.
+//! * [`Download`] downloads one file.
+//! * [`archive`] extracts a `.tgz`.
+//! * [`cache`] gives the folders in which files are kept.
+
+// A line that cannot be written must not end a program: `vision_base::console` prints.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 pub mod archive;
 pub mod cache;

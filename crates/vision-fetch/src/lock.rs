@@ -1,4 +1,4 @@
-//! A lock between processes, by the operating system's file locks.
+//! A lock between processes, based on file locks of the operating system.
 
 use std::fs::{File, TryLockError};
 use std::path::Path;
@@ -7,16 +7,16 @@ use std::time::{Duration, Instant};
 
 use crate::error::{Error, Result, io_error};
 
-/// Held until dropped, or until the process ends in whatever way.
+/// Held until dropped, or until the process ends for any reason.
 #[derive(Debug)]
 pub(crate) struct FileLock {
     _file: File,
 }
 
-/// Takes the lock at `path`, waiting up to `patience` for whoever has it.
+/// Takes the lock at `path`, and waits up to `patience` for the process that holds it.
 ///
-/// The file itself stays: to delete it would let a third process lock a new file of that name
-/// while a second one still waits at the old.
+/// The file itself stays. If it were deleted, a third process could lock a new file of that name
+/// while a second one still waits for the old file.
 pub(crate) fn acquire(path: &Path, patience: Duration) -> Result<FileLock> {
     let file = File::options()
         .create(true)

@@ -1,8 +1,8 @@
-//! How to download.
+//! Download options.
 
 use std::time::Duration;
 
-/// How to download. The defaults suit an interactive program.
+/// Download options. The defaults suit an interactive program.
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct Options {
@@ -43,78 +43,78 @@ impl Default for Options {
 }
 
 impl Options {
-    /// The defaults, each named at its method.
+    /// The defaults, which each method states.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Takes files from this folder or base URL, whatever `VISION_MIRROR` says.
+    /// Uses this folder or base URL as the mirror, and ignores `VISION_MIRROR`.
     pub fn with_mirror(mut self, folder_or_base_url: impl Into<String>) -> Self {
         self.mirror = Mirror::At(folder_or_base_url.into());
         self
     }
 
-    /// Goes to the URL itself, whatever `VISION_MIRROR` says.
+    /// Uses the URL itself, and ignores `VISION_MIRROR`.
     pub fn without_mirror(mut self) -> Self {
         self.mirror = Mirror::Never;
         self
     }
 
-    /// The largest file to accept, in bytes (16 GiB).
+    /// Largest accepted file, in bytes. Default: 16 GiB.
     pub fn with_max_size(mut self, bytes: u64) -> Self {
         self.max_size = bytes;
         self
     }
 
-    /// How often to try again after the first attempt (4).
+    /// Number of retries after the first attempt. Default: 4.
     pub fn with_retries(mut self, retries: u32) -> Self {
         self.retries = retries;
         self
     }
 
-    /// The pause before the first retry (0.5 s); it doubles from one to the next, up to 30 s.
+    /// Pause before the first retry. Default: 0.5 s. It doubles with each retry, up to 30 s.
     pub fn with_backoff(mut self, pause: Duration) -> Self {
         self.backoff = pause;
         self
     }
 
-    /// How long to wait for a connection (10 s).
+    /// Longest wait for a connection. Default: 10 s.
     pub fn with_connect_timeout(mut self, timeout: Duration) -> Self {
         self.connect_timeout = timeout;
         self
     }
 
-    /// How long a connection may stay silent (30 s).
+    /// Longest time without data on a connection. Default: 30 s.
     pub fn with_idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
         self
     }
 
-    /// How long one attempt may take as a whole (as long as it likes).
+    /// Longest time of one attempt. Default: no limit.
     pub fn with_total_timeout(mut self, timeout: Duration) -> Self {
         self.total_timeout = Some(timeout);
         self
     }
 
-    /// How long to wait for another process that fetches the same file (30 min).
+    /// Longest wait for another process that downloads the same file. Default: 30 min.
     pub fn with_lock_timeout(mut self, timeout: Duration) -> Self {
         self.lock_timeout = timeout;
         self
     }
 
-    /// Whether to show a progress bar (yes). It goes to stderr, and only if that is a terminal.
+    /// Whether to show a progress bar, on stderr and only if that is a terminal. Default: yes.
     pub fn with_progress(mut self, progress: bool) -> Self {
         self.progress = progress;
         self
     }
 
-    /// Whether to fetch the file even if it is there already, and replace it (no).
+    /// Whether to download and replace a file that exists already. Default: no.
     pub fn with_replace(mut self, replace: bool) -> Self {
         self.replace = replace;
         self
     }
 
-    /// How long to wait for another process that fetches the same file.
+    /// Longest wait for another process that downloads the same file.
     pub fn lock_timeout(&self) -> Duration {
         self.lock_timeout
     }

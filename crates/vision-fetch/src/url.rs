@@ -1,14 +1,14 @@
-//! URLs, and the names of files behind them.
+//! URLs and the file names in them.
 
 use crate::error::{Error, Result};
 
-/// Whether a text begins as a URL of the web does.
+/// Whether a text begins with `http://` or `https://`.
 pub fn is_http(text: &str) -> bool {
     let lower = text.get(..8).unwrap_or(text).to_ascii_lowercase();
     lower.starts_with("http://") || lower.starts_with("https://")
 }
 
-/// Refuses what is no URL of the web.
+/// Rejects anything but an http or https URL.
 pub(crate) fn check_url(url: &str) -> Result<()> {
     let bad = |reason| Error::BadUrl {
         url: url.to_owned(),
@@ -23,7 +23,7 @@ pub(crate) fn check_url(url: &str) -> Result<()> {
     Ok(())
 }
 
-/// The last segment of the URL's path, if it can be the name of a file.
+/// The last segment of the URL's path, if it can be a file name.
 pub fn file_name(url: &str) -> Result<&str> {
     check_url(url)?;
     let bad = |reason| Error::BadUrl {

@@ -1,27 +1,27 @@
-//! The error of this crate.
+//! Errors of figures.
 
 use std::path::PathBuf;
 
 use vision_base::message::shown;
 use vision_base::{IoError, OptionError};
 
-/// What can go wrong in this crate.
+/// Errors of figures.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The operating system refused something.
+    /// An operation of the file system failed.
     #[error(transparent)]
     Io(#[from] IoError),
     /// An option is outside its range.
     #[error(transparent)]
     Option(#[from] OptionError),
-    /// A figure without content.
+    /// The figure has no content.
     #[error("nothing to draw: {what}")]
     NothingToDraw {
-        /// What is missing, and what to do.
+        /// What is missing, and what to do about it.
         what: &'static str,
     },
-    /// More pixels than a figure should have.
+    /// The figure would have too many pixels.
     #[error(
         "the figure would be {width} x {height} pixels, more than {limit} in all: draw fewer \
          items, or choose a smaller cell or scale"
@@ -34,7 +34,7 @@ pub enum Error {
         /// Largest number of pixels.
         limit: u64,
     },
-    /// The file name does not say which format is meant.
+    /// The file name has an unsupported extension.
     #[error(
         "cannot save a figure as {}: the extension is {found:?}, expected .png or .svg",
         shown(path)
@@ -42,11 +42,11 @@ pub enum Error {
     Extension {
         /// The file.
         path: PathBuf,
-        /// Its extension, empty if there is none.
+        /// Its extension. Empty if there is none.
         found: String,
     },
-    /// A picture could not be encoded.
-    #[error("cannot encode the picture: {0}")]
+    /// An image could not be encoded.
+    #[error("cannot encode the image: {0}")]
     Encode(#[source] image::ImageError),
 }
 

@@ -1,4 +1,4 @@
-//! Figures: pictures with titles, lines and text, saved as PNG or SVG.
+//! Figures: drawings with images, lines and text, saved as PNG or SVG.
 
 use std::path::Path;
 
@@ -12,20 +12,21 @@ use crate::shape::{Area, Drawing, Shape};
 use crate::text::Text;
 use crate::{png, raster, svg};
 
-/// As much as a picture may have: 100 megapixels are 300 MB.
+/// Largest number of pixels: 100 megapixels are 300 MB.
 const MOST_PIXELS: u64 = 100_000_000;
 
-/// A picture made of shapes and text, to be saved as PNG or SVG.
+/// A drawing of shapes, images and text, to be saved as PNG or SVG.
 ///
-/// Lengths are in pixels of the SVG; the PNG has [`scale`](Self::with_scale) times as many.
+/// Lengths are in pixels of the SVG. The PNG has [`scale`](Self::with_scale) times as many in each
+/// direction.
 #[derive(Clone, Debug)]
 pub struct Figure {
     drawing: Drawing,
 }
 
 impl Figure {
-    /// A white figure. `title` is for the reader of the SVG's source and for screen readers; it is not
-    /// drawn.
+    /// A white figure. `title` is not drawn; it is for screen readers and for readers of the SVG's
+    /// source.
     ///
     /// # Errors
     ///
@@ -41,11 +42,12 @@ impl Figure {
         Self { drawing }.with_scale(1.0)
     }
 
-    /// Sets the resolution of the PNG: 2 gives twice as many pixels in each direction. Default 1.
+    /// Sets the resolution of the PNG: 2 gives twice as many pixels in each direction. Default: 1.
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] if `scale` is not within 0.1 and 10, [`Error::TooLarge`] beyond 100 megapixels.
+    /// [`Error::Option`] if `scale` is not from 0.1 to 10, [`Error::TooLarge`] beyond 100
+    /// megapixels.
     pub fn with_scale(mut self, scale: f32) -> Result<Self> {
         if !(0.1..=10.0).contains(&scale) {
             let expected = "a number from 0.1 to 10";
@@ -97,13 +99,13 @@ impl Figure {
         png::encode(&self.to_rgb_image())
     }
 
-    /// Saves the figure as PNG or SVG, by the extension of the path. The file is whole or absent: it is
-    /// written beside its place and then renamed, over a file that may be there.
+    /// Saves the figure as PNG or SVG, depending on the extension of the path. The file is written
+    /// atomically, and replaces an existing one.
     ///
-    /// A PNG has the letters of DejaVu Sans: Latin, Greek, Cyrillic, Armenian, Georgian, and of Hebrew and
-    /// Arabic single letters from left to right. Others, as those of Chinese, Japanese, Korean, Thai and
-    /// Hindi, are empty boxes. In an SVG text stays text, in whatever fonts its viewer has: choose that
-    /// for names in such a script.
+    /// A PNG has the glyphs of DejaVu Sans: Latin, Greek, Cyrillic, Armenian and Georgian, and
+    /// those of Hebrew and Arabic as single letters from left to right. Other scripts, such as
+    /// Chinese, Japanese, Korean, Thai and Hindi, become empty boxes. An SVG keeps the text and
+    /// uses the fonts of its viewer: choose SVG for names in such a script.
     ///
     /// # Errors
     ///
@@ -125,7 +127,7 @@ impl Figure {
         Ok(atomic::write(path, &bytes)?)
     }
 
-    /// Adds a filled rectangle, of which what lies beyond the edge is cut off.
+    /// Adds a filled rectangle. The part beyond the edge of the figure is cut off.
     pub fn rect(&mut self, x: f32, y: f32, width: f32, height: f32, fill: Rgb) {
         let clip = |start: f32, length: f32, end: f32| {
             let (from, to) = (start.max(0.0), (start + length).min(end));
@@ -146,29 +148,29 @@ impl Figure {
     }
 
     /// Adds the outline of a rectangle, one pixel wide, just outside it.
-    pub fn frame(&mut self, area: Area, colour: Rgb) {
+    pub fn frame(&mut self, area: Area, color: Rgb) {
         let Area {
             x,
             y,
             width,
             height,
         } = area;
-        self.rect(x - 1.0, y - 1.0, width + 2.0, 1.0, colour);
-        self.rect(x - 1.0, y + height, width + 2.0, 1.0, colour);
-        self.rect(x - 1.0, y, 1.0, height, colour);
-        self.rect(x + width, y, 1.0, height, colour);
+        self.rect(x - 1.0, y - 1.0, width + 2.0, 1.0, color);
+        self.rect(x - 1.0, y + height, width + 2.0, 1.0, color);
+        self.rect(x - 1.0, y, 1.0, height, color);
+        self.rect(x + width, y, 1.0, height, color);
     }
 
-    /// Adds a line through all points, with round ends and joints; a single point is a dot.
-    pub fn line(&mut self, points: Vec<(f32, f32)>, width: f32, colour: Rgb) {
+    /// Adds a line through all points, with round ends and joints. A single point is a dot.
+    pub fn line(&mut self, points: Vec<(f32, f32)>, width: f32, color: Rgb) {
         self.drawing.shapes.push(Shape::Line {
             points,
             width,
-            colour,
+            color,
         });
     }
 
-    /// Adds a line of text, no larger than the figure.
+    /// Adds a line of text. Its size is limited to that of the figure.
     pub fn text(&mut self, text: Text) {
         let size = text.size.min(self.drawing.width.max(self.drawing.height));
         if [text.x, text.y, size].iter().all(|x| x.is_finite()) {
@@ -176,8 +178,8 @@ impl Figure {
         }
     }
 
-    /// Adds a picture, stretched to the area, which is no larger than the figure: its pixels stay sharp
-    /// squares when it grows.
+    /// Adds an image, stretched to the area. The area is limited to the size of the figure.
+    /// Enlarged pixels stay sharp squares.
     pub fn image(&mut self, area: Area, pixels: RgbImage) {
         let area = Area {
             width: area.width.min(self.drawing.width),
@@ -185,7 +187,7 @@ impl Figure {
             ..area
         };
         let sides = [area.x, area.y, area.width, area.height];
-        // A picture without pixels has nothing to stretch.
+        // An image without pixels has nothing to stretch.
         if pixels.width() > 0 && pixels.height() > 0 && sides.iter().all(|x| x.is_finite()) {
             self.drawing.shapes.push(Shape::Image { area, pixels });
         }

@@ -1,10 +1,10 @@
-//! The embedded font: how wide text is, and what its glyphs look like.
+//! The embedded font: text widths and glyph outlines.
 
 use std::sync::OnceLock;
 
 use ab_glyph::{Font, FontRef, OutlinedGlyph, PxScale, point};
 
-/// The embedded font first, then one of the same width that most systems have.
+/// The embedded font, then a font of the same width that most systems have.
 pub(crate) const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
 
 const ELLIPSIS: char = '…';
@@ -18,17 +18,17 @@ fn font() -> &'static FontRef<'static> {
     FONT.get_or_init(|| FontRef::try_from_slice(dejavu::sans::regular()).expect("a whole font"))
 }
 
-/// The width of a line of text of this size.
+/// The width of a line of text of this size, in pixels.
 pub fn width(text: &str, size: f32) -> f32 {
     text.chars().map(|c| advance(c, size)).sum()
 }
 
-/// From the start of a character to the start of the next.
+/// The distance from the start of a character to the start of the next.
 fn advance(c: char, size: f32) -> f32 {
     let glyph = font().glyph_id(c);
     if glyph.0 == 0 {
-        // What is missing is mostly Chinese, Japanese or Korean, where each character fills a square; the
-        // fonts of an SVG viewer may have it.
+        // Missing glyphs are mostly Chinese, Japanese or Korean, where each character fills a
+        // square. The fonts of an SVG viewer may have them.
         return size;
     }
     font().h_advance_unscaled(glyph) / units() * size
@@ -38,7 +38,7 @@ fn units() -> f32 {
     font().units_per_em().unwrap_or(2048.0)
 }
 
-/// The text, or as much of its start as fits into `room` with an ellipsis.
+/// The text, or as much of its start as fits into `room` together with an ellipsis.
 pub fn shorten(text: &str, size: f32, room: f32) -> String {
     let ellipsis = advance(ELLIPSIS, size);
     let (mut used, mut fits) = (0.0, 0);
@@ -47,7 +47,7 @@ pub fn shorten(text: &str, size: f32, room: f32) -> String {
             fits = at;
         }
         used += advance(c, size);
-        // A hair's breadth for rounding: the room is often the width of this very text.
+        // A tolerance for rounding: the room is often the width of this very text.
         if used > room + 0.01 {
             let start = text.get(..fits).unwrap_or_default().trim_end();
             return format!("{start}{ELLIPSIS}");
@@ -56,17 +56,17 @@ pub fn shorten(text: &str, size: f32, room: f32) -> String {
     text.to_owned()
 }
 
-/// One character of a line of text.
+/// One glyph of a line of text.
 pub(crate) enum Glyph {
     Outline(OutlinedGlyph),
-    /// The font does not have it: where its square begins, and the side of that.
+    /// A glyph that the font lacks: the start of its square, and the side.
     Missing(f32, f32),
 }
 
-/// The glyphs of a line of text that starts at the origin, with y growing downwards from the baseline.
+/// The glyphs of a line of text that starts at the origin of the baseline; y grows downwards.
 pub(crate) fn glyphs(text: &str, size: f32) -> impl Iterator<Item = Glyph> {
     let mut x = 0.0;
-    // ab_glyph measures by the height of a line; we, as CSS does, by the size of an em.
+    // ab_glyph measures the height of a line; this crate, like CSS, measures the size of an em.
     let scale = PxScale::from(size * font().height_unscaled() / units());
     text.chars().filter_map(move |c| {
         let start = x;

@@ -1,4 +1,4 @@
-//! Pictures with titles, side by side.
+//! Grids of images with titles.
 
 use std::fmt;
 use std::sync::Arc;
@@ -6,23 +6,24 @@ use std::sync::Arc;
 use image::{RgbImage, imageops};
 use vision_base::OptionError;
 
-use crate::color::GREY;
+use crate::color::GRAY;
 use crate::error::{Error, Result};
 use crate::figure::Figure;
 use crate::font;
 use crate::shape::Area;
 use crate::text::{Anchor, Text};
 
-/// Size of the titles of pictures, and of the title above all.
+/// Size of the titles of images, and of the title of the grid.
 const TITLE: f32 = 12.0;
 const SUPTITLE: f32 = 16.0;
-/// Between pictures.
+/// Gap between images.
 const GAP: f32 = 14.0;
 const MARGIN: f32 = 12.0;
 
-/// Pictures with titles in a square: as many columns as rows, or one more.
+/// Images with titles in a square grid: as many columns as rows, or one more.
 ///
-/// Small pictures are enlarged by a whole factor with sharp pixels, large ones scaled down to the cell.
+/// Small images are enlarged by a whole factor, so their pixels stay sharp. Large images are scaled
+/// down to the cell.
 ///
 /// ```
 /// use image::RgbImage;
@@ -43,13 +44,13 @@ pub struct ImageGrid {
     cells: Vec<(RgbImage, Arc<dyn Caption>)>,
 }
 
-/// What stands above a picture of an [`ImageGrid`]: a string, or something that knows better which
-/// part of it to shorten.
+/// The caption above an image of an [`ImageGrid`]: a string, or a type that decides itself how to
+/// shorten its text.
 pub trait Caption: fmt::Debug + Send + Sync {
-    /// All of it.
+    /// The full text.
     fn whole(&self) -> String;
 
-    /// As much of it as fits into `room`, in text of this size.
+    /// The text, shortened to fit into `room` at this font size.
     fn fit(&self, room: f32, size: f32) -> String {
         font::shorten(&self.whole(), size, room)
     }
@@ -68,7 +69,7 @@ impl Default for ImageGrid {
 }
 
 impl ImageGrid {
-    /// No pictures yet, no title, cells of 168 pixels.
+    /// An empty grid without a title, with cells of 168 pixels.
     pub fn new() -> Self {
         // 168 is 6 times 28, and three quarters of 224.
         Self {
@@ -79,38 +80,39 @@ impl ImageGrid {
         }
     }
 
-    /// The title above all pictures. Default none.
+    /// The title of the grid. Default: none.
     pub fn with_title(mut self, title: impl Into<String>) -> Self {
         self.title = title.into();
         self
     }
 
-    /// Largest width and height of a picture, in pixels. Default 168.
+    /// Largest width and height of an image, in pixels. Default: 168.
     pub fn with_cell_size(mut self, pixels: f32) -> Self {
         self.cell_size = pixels;
         self
     }
 
-    /// Number of columns. Default: the root of the number of pictures, rounded up.
+    /// Number of columns. Default: the square root of the number of images, rounded up.
     pub fn with_columns(mut self, columns: usize) -> Self {
         self.columns = Some(columns);
         self
     }
 
-    /// Adds a picture with a title, whose end is cut off where there is no room for it.
+    /// Adds an image with a title. The end of the title is cut off if it does not fit.
     pub fn with_image(self, image: RgbImage, title: impl Into<String>) -> Self {
         self.with_caption(image, title.into())
     }
 
-    /// Adds a picture with a title that shortens itself.
+    /// Adds an image with a caption that shortens itself.
     pub fn with_caption(mut self, image: RgbImage, caption: impl Caption + 'static) -> Self {
-        // Reduced at once: hundreds of photographs at full size would fill the memory.
+        // Scale down at once: hundreds of photos at full size would fill the memory.
         let image = self.reduced(image);
         self.cells.push((image, Arc::new(caption)));
         self
     }
 
-    /// At most twice as large as the cell, which leaves something for a larger scale.
+    /// Reduces an image to at most twice the size of the cell, which leaves some resolution for a
+    /// larger scale.
     fn reduced(&self, image: RgbImage) -> RgbImage {
         let most = 2.0 * self.cell_size.clamp(1.0, 10_000.0);
         let longest = image.width().max(image.height()) as f32;
@@ -122,12 +124,12 @@ impl ImageGrid {
         imageops::resize(&image, width, height, imageops::Triangle)
     }
 
-    /// Draws the pictures.
+    /// Draws the grid.
     ///
     /// # Errors
     ///
-    /// [`Error::NothingToDraw`] without pictures, [`Error::Option`] for a cell size or number of columns that
-    /// makes no sense, [`Error::TooLarge`] for too many pictures.
+    /// [`Error::NothingToDraw`] without images, [`Error::Option`] for an invalid cell size or
+    /// number of columns, [`Error::TooLarge`] for too many images.
     pub fn plot(&self) -> Result<Figure> {
         if !(1.0..=10_000.0).contains(&self.cell_size) {
             return Err(Error::Option(OptionError::new(
@@ -138,7 +140,7 @@ impl ImageGrid {
         }
         if self.cells.is_empty() {
             return Err(Error::NothingToDraw {
-                what: "there are no pictures, add or ask for at least one",
+                what: "there are no images; add or request at least one",
             });
         }
         if self.columns == Some(0) {
@@ -154,7 +156,7 @@ impl ImageGrid {
         let columns = self.columns.unwrap_or(square).clamp(1, count);
         let rows = count.div_ceil(columns);
 
-        // Wider than the pictures if the titles need it, but not without limit.
+        // Wider than the images if the titles need it, within a limit.
         let titles = self
             .cells
             .iter()
@@ -168,7 +170,7 @@ impl ImageGrid {
             MARGIN + SUPTITLE + 14.0
         };
         let total = 2.0 * MARGIN - GAP + columns as f32 * across;
-        // A grid of one small picture still has room for what stands above it.
+        // Leave room for the title even above a grid of one small image.
         let total = total.max(font::width(&self.title, SUPTITLE).min(400.0) + 2.0 * MARGIN);
         let left = (total - (columns as f32 * across - GAP)) / 2.0;
         let height = top + rows as f32 * down - GAP + MARGIN;
@@ -186,17 +188,17 @@ impl ImageGrid {
             let text = Text::new(x, y + TITLE / 2.0, TITLE, Anchor::Middle, &whole);
             figure.text(text.shortened(caption.fit(cell, TITLE), whole));
             let area = self.fitted(image, x, y + TITLE + 6.0);
-            figure.frame(area, GREY);
+            figure.frame(area, GRAY);
             figure.image(area, image.clone());
         }
         Ok(figure)
     }
 
-    /// The area of a picture in the cell whose upper edge has its middle at (x, y).
+    /// The area of an image in the cell whose upper edge has its middle at (x, y).
     fn fitted(&self, image: &RgbImage, x: f32, y: f32) -> Area {
         let (w, h) = (image.width().max(1) as f32, image.height().max(1) as f32);
         let factor = self.cell_size / w.max(h);
-        // Pixels that are all of the same size look like pixels; others look like a fault.
+        // Equally large pixels look like pixels; unequal ones look like a defect.
         let factor = if factor >= 1.0 {
             factor.floor()
         } else {

@@ -1,4 +1,4 @@
-//! Figures: images with titles, lines and text, saved as PNG or SVG.
+//! Figures: drawings with images, lines and text, saved as PNG or SVG.
 //!
 //! ```
 //! use image::RgbImage;
@@ -11,6 +11,9 @@
 //! # Ok::<(), vision_figure::Error>(())
 //! ```
 
+// A line that cannot be written must not end a program: `vision_base::console` prints.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
+
 mod color;
 mod error;
 mod figure;
@@ -22,7 +25,7 @@ mod shape;
 mod svg;
 mod text;
 
-pub use crate::color::{BLACK, GREY, Rgb, WHITE};
+pub use crate::color::{BLACK, GRAY, Rgb, WHITE};
 pub use crate::error::{Error, Result};
 pub use crate::figure::Figure;
 pub use crate::font::{shorten, width};

@@ -1,4 +1,4 @@
-//! Pixels as a PNG file.
+//! Encoding as PNG.
 
 use image::codecs::png::PngEncoder;
 use image::{ExtendedColorType, ImageEncoder, RgbImage};

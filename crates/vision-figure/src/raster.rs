@@ -1,4 +1,4 @@
-//! A figure as pixels.
+//! Drawing of a figure as pixels.
 
 use image::{RgbImage, imageops};
 
@@ -21,10 +21,10 @@ pub(crate) fn draw(figure: &Drawing) -> RgbImage {
             Shape::Line {
                 points,
                 width,
-                colour,
-            } => canvas.line(points, *width, *colour),
+                color,
+            } => canvas.line(points, *width, *color),
             Shape::Text(text) => canvas.text(text),
-            Shape::Image { area, pixels } => canvas.picture(*area, pixels),
+            Shape::Image { area, pixels } => canvas.image(*area, pixels),
         }
     }
     canvas.image
@@ -36,25 +36,26 @@ struct Canvas {
 }
 
 impl Canvas {
-    /// Mixes a colour into a pixel; beyond the edge nothing happens.
-    fn blend(&mut self, x: i32, y: i32, colour: Rgb, coverage: f32) {
+    /// Blends a color into a pixel. Does nothing beyond the edge.
+    fn blend(&mut self, x: i32, y: i32, color: Rgb, coverage: f32) {
         let (Ok(x), Ok(y)) = (u32::try_from(x), u32::try_from(y)) else {
             return;
         };
         if let Some(pixel) = self.image.get_pixel_mut_checked(x, y) {
             let coverage = coverage.clamp(0.0, 1.0);
-            for (old, new) in pixel.0.iter_mut().zip(colour) {
+            for (old, new) in pixel.0.iter_mut().zip(color) {
                 let mixed = f32::from(*old) * (1.0 - coverage) + f32::from(new) * coverage;
                 *old = mixed.round() as u8;
             }
         }
     }
 
-    /// Whole pixels, so that neighbours touch without a seam: (left, top, right, bottom).
+    /// Rounds an area to whole pixels, so that neighbors touch without a seam: (left, top, right,
+    /// bottom).
     fn pixels(&self, area: Area) -> (i32, i32, i32, i32) {
         let pixel = |at: f32| (at * self.scale).round() as i32;
         let (left, top) = (pixel(area.x), pixel(area.y));
-        // Nothing that has a size vanishes.
+        // A shape with a size never vanishes.
         let right = pixel(area.x + area.width).max(left + 1);
         let bottom = pixel(area.y + area.height).max(top + 1);
         (left, top, right, bottom)
@@ -69,7 +70,7 @@ impl Canvas {
         }
     }
 
-    fn picture(&mut self, area: Area, pixels: &RgbImage) {
+    fn image(&mut self, area: Area, pixels: &RgbImage) {
         let (left, top, right, bottom) = self.pixels(area);
         let (width, height) = (right.abs_diff(left), bottom.abs_diff(top));
         let grows = width >= pixels.width() && height >= pixels.height();
@@ -82,12 +83,12 @@ impl Canvas {
         imageops::replace(&mut self.image, &resized, left.into(), top.into());
     }
 
-    /// A line whose coverage of a pixel follows from the distance of the pixel's centre.
-    fn line(&mut self, points: &[(f32, f32)], width: f32, colour: Rgb) {
+    /// Draws a line. The coverage of a pixel follows from the distance of its center.
+    fn line(&mut self, points: &[(f32, f32)], width: f32, color: Rgb) {
         let scale = |(x, y): &(f32, f32)| (x * self.scale, y * self.scale);
         let points: Vec<_> = points.iter().map(scale).collect();
         let reach = width * self.scale / 2.0 + 0.5;
-        // Gathered first and drawn once: segments overlap at their joints.
+        // Collect the coverage first and draw once: segments overlap at their joints.
         let (w, h) = (self.image.width() as usize, self.image.height() as usize);
         let mut coverage = vec![0.0f32; w * h];
         let next = points.iter().skip(1).chain(points.last());
@@ -108,7 +109,7 @@ impl Canvas {
         }
         for (pixel, coverage) in coverage.into_iter().enumerate() {
             if coverage > 0.0 {
-                self.blend((pixel % w) as i32, (pixel / w) as i32, colour, coverage);
+                self.blend((pixel % w) as i32, (pixel / w) as i32, color, coverage);
             }
         }
     }
@@ -131,13 +132,13 @@ impl Canvas {
         );
         let mut dot = |u: i32, v: i32, coverage: f32| {
             let (u, v) = (u + along, v + down);
-            // A quarter turn maps pixels to pixels: along the line is upwards, downwards is to the right.
+            // A quarter turn maps pixels to pixels: text runs upwards, and down becomes right.
             let (x, y) = if text.rotated {
                 (x + v, y - u - 1)
             } else {
                 (x + u, y + v)
             };
-            self.blend(x, y, text.colour, coverage);
+            self.blend(x, y, text.color, coverage);
         };
         for glyph in font::glyphs(&text.content, size) {
             match glyph {
@@ -167,7 +168,7 @@ impl Canvas {
 fn distance(p: (f32, f32), a: (f32, f32), b: (f32, f32)) -> f32 {
     let ((dx, dy), (px, py)) = ((b.0 - a.0, b.1 - a.1), (p.0 - a.0, p.1 - a.1));
     let squared = dx * dx + dy * dy;
-    // Where on the segment, from 0 to 1, the nearest point is; a segment may be a single point.
+    // The nearest point on the segment, from 0 to 1. The segment may be a single point.
     let at = if squared > 0.0 {
         ((px * dx + py * dy) / squared).clamp(0.0, 1.0)
     } else {

@@ -1,4 +1,4 @@
-//! What a figure is made of.
+//! The shapes in a figure.
 
 use image::RgbImage;
 
@@ -12,13 +12,13 @@ pub struct Area {
     pub x: f32,
     /// Upper edge.
     pub y: f32,
-    /// To the right.
+    /// Width.
     pub width: f32,
-    /// Downwards.
+    /// Height.
     pub height: f32,
 }
 
-/// One thing to draw.
+/// A shape to draw.
 #[derive(Clone, Debug)]
 pub(crate) enum Shape {
     Rect {
@@ -29,17 +29,17 @@ pub(crate) enum Shape {
     Line {
         points: Vec<(f32, f32)>,
         width: f32,
-        colour: Rgb,
+        color: Rgb,
     },
     Text(Text),
-    /// A picture stretched to the area: its pixels stay sharp squares when it grows.
+    /// An image stretched to the area. Enlarged pixels stay sharp squares.
     Image {
         area: Area,
         pixels: RgbImage,
     },
 }
 
-/// Everything that a figure shows, for those who draw it.
+/// The contents of a figure, for the renderers.
 #[derive(Clone, Debug)]
 pub(crate) struct Drawing {
     pub(crate) title: String,

@@ -1,4 +1,4 @@
-//! A figure as an SVG document.
+//! Drawing of a figure as an SVG document.
 
 use std::fmt::Write;
 
@@ -26,15 +26,15 @@ pub(crate) fn write(figure: &Drawing) -> String {
                 svg,
                 "<rect {} fill=\"{}\" shape-rendering=\"crispEdges\"/>",
                 attributes(*area),
-                colour(*fill)
+                color(*fill)
             ),
             Shape::Line {
                 points,
                 width,
-                colour,
-            } => line(&mut svg, points, *width, *colour),
+                color,
+            } => line(&mut svg, points, *width, *color),
             Shape::Text(content) => text(&mut svg, content),
-            Shape::Image { area, pixels } => picture(&mut svg, *area, pixels),
+            Shape::Image { area, pixels } => image(&mut svg, *area, pixels),
         };
     }
     svg.push_str("</svg>\n");
@@ -46,10 +46,11 @@ fn line(svg: &mut String, points: &[(f32, f32)], width: f32, stroke: Rgb) -> std
         svg,
         "<polyline fill=\"none\" stroke=\"{}\" stroke-width=\"{}\" stroke-linecap=\"round\" \
          stroke-linejoin=\"round\" points=\"",
-        colour(stroke),
+        color(stroke),
         number(width)
     )?;
-    // The last point twice: a line of one point is not drawn, a line of no length is a dot.
+    // Repeat the last point: a polyline of one point is not drawn, but a segment of length 0 is a
+    // dot.
     for (x, y) in points.iter().chain(points.last()) {
         write!(svg, "{},{} ", number(*x), number(*y))?;
     }
@@ -69,22 +70,22 @@ fn text(svg: &mut String, text: &Text) -> std::fmt::Result {
         "<text x=\"{x}\" y=\"{y}\" dy=\"{}\" font-size=\"{}\" text-anchor=\"{anchor}\" fill=\"{}\"",
         number(text.descent()),
         number(text.size),
-        colour(text.colour)
+        color(text.color)
     )?;
     if text.rotated {
         write!(svg, " transform=\"rotate(-90 {x} {y})\"")?;
     }
     write!(svg, ">")?;
     if let Some(whole) = &text.whole {
-        // Shown by browsers when the mouse is over the text.
+        // Browsers show this when the mouse is over the text.
         write!(svg, "<title>{}</title>", escape(whole))?;
     }
     writeln!(svg, "{}</text>", escape(&text.content))
 }
 
-fn picture(svg: &mut String, area: Area, pixels: &RgbImage) -> std::fmt::Result {
-    // Viewers that do not know `pixelated` blur what they enlarge, so the file has as many pixels as it
-    // needs, in equal blocks; they compress to little more than the original.
+fn image(svg: &mut String, area: Area, pixels: &RgbImage) -> std::fmt::Result {
+    // Viewers that do not know `pixelated` blur enlarged images. So the file has all the pixels it
+    // needs, in equal blocks, which compress to little more than the original.
     let factor = |length: f32, pixels: u32| (length / pixels as f32).round().max(1.0) as u32;
     let (across, down) = (
         factor(area.width, pixels.width()),
@@ -93,8 +94,8 @@ fn picture(svg: &mut String, area: Area, pixels: &RgbImage) -> std::fmt::Result 
     let (width, height) = (pixels.width() * across, pixels.height() * down);
     let blocks = imageops::resize(pixels, width, height, imageops::Nearest);
     let Ok(png) = png::encode(&blocks) else {
-        // Encoding to memory does not fail for a picture that has pixels; a frame without one is the
-        // least bad of what could be done.
+        // Encoding to memory does not fail for an image that has pixels. If it did, the image would
+        // be missing from the figure.
         return Ok(());
     };
     let style = " style=\"image-rendering:optimizeSpeed;image-rendering:pixelated\"";
@@ -118,18 +119,18 @@ fn attributes(area: Area) -> String {
     format!("x=\"{x}\" y=\"{y}\" width=\"{width}\" height=\"{height}\"")
 }
 
-fn colour([red, green, blue]: Rgb) -> String {
+fn color([red, green, blue]: Rgb) -> String {
     format!("#{red:02x}{green:02x}{blue:02x}")
 }
 
-/// At most two decimals, and none that say nothing.
+/// Formats a number with at most two decimals, without trailing zeros.
 fn number(value: f32) -> String {
     let rounded = (f64::from(value) * 100.0).round() / 100.0;
     // Adding 0 turns -0 into 0.
     (rounded + 0.0).to_string()
 }
 
-/// Text as it may stand between tags and in attributes, of XML and of HTML.
+/// Escapes text for use between tags and in attributes, in XML and in HTML.
 pub fn escape(text: &str) -> String {
     let mut escaped = String::with_capacity(text.len());
     for c in text.chars() {
@@ -145,7 +146,7 @@ pub fn escape(text: &str) -> String {
     escaped
 }
 
-/// RFC 4648, section 4.
+/// Base64 of RFC 4648, section 4.
 pub fn base64(bytes: &[u8]) -> String {
     const DIGITS: &[u8; 64] = b"ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
     let mut text = String::with_capacity(bytes.len().div_ceil(3) * 4);

@@ -1,4 +1,4 @@
-//! Who is taken for whom: the confusion matrix.
+//! Confusion matrix.
 
 use std::fmt;
 
@@ -8,7 +8,7 @@ use crate::{Error, Result};
 
 /// Counts of items by actual class (rows) and predicted class (columns).
 ///
-/// Items are counted one at a time, so memory is 8 bytes x classes², whatever their number.
+/// Items are counted one at a time, so memory is 8 bytes x classes², for any number of items.
 ///
 /// ```
 /// use vision_interp::ConfusionMatrix;
@@ -31,15 +31,15 @@ pub struct ConfusionMatrix {
     counts: Vec<u64>,
 }
 
-/// How well one class is recognised. A ratio whose denominator is 0 is NaN.
+/// Scores of one class. A ratio whose denominator is 0 is NaN.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct ClassScores {
     /// Name of the class.
     pub class: String,
-    /// Of the items predicted to be of this class, the part that is: TP / (TP + FP).
+    /// Of the items predicted as this class, the fraction that belongs to it: TP / (TP + FP).
     pub precision: f64,
-    /// Of the items of this class, the part that was found: TP / (TP + FN).
+    /// Of the items of this class, the fraction predicted as such: TP / (TP + FN).
     pub recall: f64,
     /// Harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN).
     pub f1: f64,
@@ -55,11 +55,12 @@ impl ConfusionMatrix {
         Self { classes, counts }
     }
 
-    /// A matrix of known counts: one row an actual class, one column a predicted class.
+    /// A matrix of known counts: one row per actual class, one column per predicted class.
     ///
     /// # Errors
     ///
-    /// [`Error::Lengths`] if there are not as many rows, and columns in each, as classes.
+    /// [`Error::Lengths`] if the number of rows, or of columns in a row, is not the number of
+    /// classes.
     pub fn from_rows(
         classes: impl IntoIterator<Item = impl Into<String>>,
         rows: impl IntoIterator<Item = impl AsRef<[u64]>>,
@@ -110,14 +111,14 @@ impl ConfusionMatrix {
         &self.classes
     }
 
-    /// How often `actual` was taken for `predicted`; none if there is no such class.
+    /// How often `actual` was predicted as `predicted`. `None` if there is no such class.
     pub fn get(&self, actual: usize, predicted: usize) -> Option<u64> {
         self.rows().nth(actual)?.get(predicted).copied()
     }
 
-    /// One row for each actual class: `[predicted]`.
+    /// One row per actual class: `[predicted]`.
     pub fn rows(&self) -> impl ExactSizeIterator<Item = &[u64]> {
-        // `max` because chunks of 0 would panic; a matrix of no classes has no rows either way.
+        // `max` because chunks of 0 would panic; a matrix without classes has no rows either way.
         self.counts.chunks(self.classes.len().max(1))
     }
 
@@ -131,12 +132,12 @@ impl ConfusionMatrix {
         self.counts.iter().step_by(self.classes.len() + 1).sum()
     }
 
-    /// The part of the items that is on the diagonal; NaN if there are none.
+    /// The fraction of items on the diagonal. NaN if there are none.
     pub fn accuracy(&self) -> f64 {
         ratio(self.correct(), self.total())
     }
 
-    /// Each row divided by its sum, so that the diagonal is the recall; NaN in a row without items.
+    /// Each row divided by its sum, so that the diagonal is the recall. NaN in a row without items.
     pub fn normalized(&self) -> Vec<Vec<f64>> {
         let normalize = |row: &[u64]| {
             let sum = row.iter().sum();
@@ -145,15 +146,15 @@ impl ConfusionMatrix {
         self.rows().map(normalize).collect()
     }
 
-    /// Pairs of classes that were confused at least `min_val` times: (actual, predicted, count), the most
-    /// frequent first, equal counts in the order of the matrix.
+    /// Pairs of classes that were confused at least `min_val` times: (actual, predicted, count),
+    /// most frequent first. Pairs with equal counts keep the order of the matrix.
     ///
-    /// Pairs that never occurred are left out even for a `min_val` of 0.
+    /// Pairs that never occurred are omitted, even for a `min_val` of 0.
     pub fn most_confused(&self, min_val: usize) -> Vec<(String, String, usize)> {
         let mut pairs = Vec::new();
         for (actual, row) in self.classes.iter().zip(self.rows()) {
             for (predicted, count) in self.classes.iter().zip(row) {
-                // Compares addresses: two classes could bear the same name.
+                // Compare addresses: two classes could have the same name.
                 if *count >= (min_val as u64).max(1) && !std::ptr::eq(actual, predicted) {
                     pairs.push((actual.clone(), predicted.clone(), *count as usize));
                 }
@@ -193,7 +194,7 @@ fn ratio(part: u64, whole: u64) -> f64 {
     part as f64 / whole as f64
 }
 
-/// A table with a row for each actual class; beyond 20 classes only its size, total and accuracy.
+/// A table with a row per actual class. With more than 20 classes, only size, total and accuracy.
 impl fmt::Display for ConfusionMatrix {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         const MOST: usize = 20;

@@ -1,60 +1,60 @@
-//! The one error type of this crate.
+//! Errors of interpretation.
 
 use vision_base::OptionError;
 use vision_data::DatasetType;
 
-/// The error of whoever delivers the pictures of a data set.
+/// An error of the function that provides the images of a data set.
 pub type ImageError = Box<dyn std::error::Error + Send + Sync>;
 
-/// What can go wrong in this crate.
+/// Errors of interpretation.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The learner could not predict.
+    /// The learner failed to predict.
     #[error(transparent)]
     Learner(#[from] vision_learner::Error),
 
-    /// The data could not be read, or a figure not be drawn or saved.
+    /// The data could not be read.
     #[error(transparent)]
     Data(#[from] vision_data::Error),
 
-    /// The picture of an item could not be had.
-    #[error("cannot get the picture of item {item}: {source}")]
+    /// The image of an item could not be read.
+    #[error("cannot get the image of item {item}: {source}")]
     Image {
         /// Position of the item in the data set.
         item: usize,
-        /// What the source of pictures said.
+        /// The error of the image function.
         source: ImageError,
     },
 
-    /// A part of the data whose items have no class that a prediction could be compared with.
+    /// The items of this part have no class to compare predictions with.
     #[error(
-        "the {part:?} part of the data has no labels: interpret another one, or only `get_preds` of this one"
+        "the {part:?} part of the data has no labels: interpret another part, or call `get_preds` for this one"
     )]
     NoLabels {
         /// The part.
         part: DatasetType,
     },
 
-    /// Predictions, losses, targets and classes are not of the same data.
+    /// Predictions, losses, targets and classes have different lengths.
     #[error(
-        "{field} has {found} entries, expected {expected}: predictions must be of one data set and its classes"
+        "{field} has {found} entries, expected {expected}: all must belong to one data set and its classes"
     )]
     Lengths {
-        /// What has the wrong length.
+        /// The list with the wrong length.
         field: &'static str,
-        /// How many entries it should have.
+        /// Its expected length.
         expected: usize,
-        /// How many it has.
+        /// Its length.
         found: usize,
     },
 
-    /// A class index beyond the list of classes.
+    /// A class index is not below the number of classes.
     #[error("{role} class {found} does not exist: there are {classes} classes, counted from 0")]
     UnknownClass {
         /// `actual` or `predicted`.
         role: &'static str,
-        /// The index, as given.
+        /// The index.
         found: usize,
         /// Number of classes.
         classes: usize,

@@ -1,4 +1,4 @@
-//! What needs a learner or its data: everything else in this crate works on plain numbers and pictures.
+//! Interpretation of a learner. The other modules need only plain numbers and images.
 
 use image::RgbImage;
 use vision_data::{DatasetType, ImageDataBunch, LabelError, TargetKind};
@@ -17,15 +17,15 @@ impl ClassificationInterpretation {
     }
 
     /// Predicts any part of the data and interprets the result. For the training set,
-    /// [`DatasetType::Fix`] has every item without random transforms.
+    /// [`DatasetType::Fix`] gives every item without random transforms.
     ///
     /// # Errors
     ///
-    /// [`Error::NoLabels`] for a test set without labels; else, if the items do not have one class each, there
-    /// is no such part of the data, or it cannot be read.
+    /// [`Error::NoLabels`] for a test set without labels. Also if the items do not have one class
+    /// each, or the part does not exist or cannot be read.
     pub fn from_learner_with(learner: &Learner, part: DatasetType) -> Result<Self> {
         let data = learner.data().clone();
-        // Else each item would count as one of the first class.
+        // Otherwise each item would count as one of the first class.
         match data.dataset(part)?.labels().kind() {
             Some(TargetKind::Category) => {}
             None => return Err(Error::NoLabels { part }),
@@ -44,7 +44,7 @@ impl ClassificationInterpretation {
     }
 }
 
-/// A picture as the model sees it when it predicts: through the validation transforms, not normalised.
+/// An image as the model sees it in prediction: after the validation transforms, not normalized.
 fn seen(
     data: &ImageDataBunch,
     part: DatasetType,

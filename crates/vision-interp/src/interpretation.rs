@@ -1,4 +1,4 @@
-//! Where a classifier is wrong, and how sure it was.
+//! Interpretation of a classifier's predictions.
 
 use std::sync::Arc;
 
@@ -13,21 +13,22 @@ use crate::{
 
 type ImageSource = Arc<dyn Fn(usize) -> std::result::Result<RgbImage, ImageError> + Send + Sync>;
 
-/// Predictions, losses and targets of a data set, and what follows from them.
+/// Predictions, losses and targets of a data set, with the analysis of them.
 ///
-/// Made [from a learner](Self::from_learner) or [from predictions](Self::from_predictions) of any origin.
+/// Create it [from a learner](Self::from_learner) or [from any
+/// predictions](Self::from_predictions).
 #[derive(Clone)]
 pub struct ClassificationInterpretation {
     classes: Vec<String>,
     predictions: Predictions,
-    /// The right class of each item.
+    /// The actual class of each item.
     actual: Vec<usize>,
     images: ImageSource,
 }
 
 impl ClassificationInterpretation {
-    /// An interpretation of predictions that are at hand. `images` gives the picture at a position of the
-    /// data set; it is asked only for the few that are drawn.
+    /// Interprets existing predictions. `images` returns the image at a position of the data set;
+    /// it is called only for the few images that are drawn.
     ///
     /// ```
     /// use vision_data::Targets;
@@ -53,8 +54,8 @@ impl ClassificationInterpretation {
     ///
     /// # Errors
     ///
-    /// [`Error::Lengths`] or [`Error::UnknownClass`] if the parts do not fit together, [`Error::Data`] if the
-    /// items do not have one class each.
+    /// [`Error::Lengths`] or [`Error::UnknownClass`] if the arguments do not fit together,
+    /// [`Error::Data`] if the items do not have one class each.
     pub fn from_predictions(
         classes: Vec<String>,
         predictions: Predictions,
@@ -100,20 +101,21 @@ impl ClassificationInterpretation {
         &self.classes
     }
 
-    /// The predictions that are interpreted.
+    /// The predictions.
     pub fn predictions(&self) -> &Predictions {
         &self.predictions
     }
 
-    /// The part of the items whose most probable class is the actual one; NaN if there are none.
+    /// The fraction of items whose most probable class is the actual one. NaN if there are no
+    /// items.
     pub fn accuracy(&self) -> f64 {
         self.confusion_matrix().accuracy()
     }
 
     /// The `k` largest losses in descending order, and the positions of their items in the data set.
     ///
-    /// All of them if there are fewer than `k`. Equal losses stay in the order of the items. As in
-    /// `torch.topk`, NaN counts as larger than every number, so a broken item shows up first.
+    /// Returns all of them if there are fewer than `k`. Equal losses keep the order of the items.
+    /// As in `torch.topk`, NaN counts as larger than every number, so a broken item appears first.
     pub fn top_losses(&self, k: usize) -> (Vec<f32>, Vec<usize>) {
         self.values(self.ranked(k, true))
     }
@@ -124,7 +126,7 @@ impl ClassificationInterpretation {
         self.values(self.ranked(k, false))
     }
 
-    /// Rows of the predictions by loss.
+    /// Rows of the predictions, sorted by loss.
     fn ranked(&self, k: usize, largest: bool) -> Vec<usize> {
         let mut rows: Vec<usize> = (0..self.predictions.len()).collect();
         let loss = |row: &usize| {
@@ -134,10 +136,10 @@ impl ClassificationInterpretation {
                 .get(*row)
                 .copied()
                 .unwrap_or(f32::NAN);
-            // The order of `total_cmp`, save that all NaN and both zeros are equal.
+            // The order of `total_cmp`, except that all NaN are equal, and so are both zeros.
             if loss.is_nan() { f32::NAN } else { loss + 0.0 }
         };
-        // Stable, so that ties keep their order either way.
+        // A stable sort, so that ties keep their order either way.
         rows.sort_by(|a, b| match largest {
             true => loss(b).total_cmp(&loss(a)),
             false => loss(a).total_cmp(&loss(b)),
@@ -152,11 +154,12 @@ impl ClassificationInterpretation {
         rows.into_iter().filter_map(pair).unzip()
     }
 
-    /// Counts of actual (rows) against predicted classes (columns), in one pass over the items.
+    /// The confusion matrix: actual classes (rows) against predicted classes (columns).
     pub fn confusion_matrix(&self) -> ConfusionMatrix {
         let mut matrix = ConfusionMatrix::new(&self.classes);
         for (row, target) in self.actual.iter().enumerate() {
-            // Cannot fail: targets were checked at the start, and a row has one column for each class.
+            // Cannot fail: the targets were checked at the start, and a row has one column per
+            // class.
             let _ = matrix.add(*target, self.predictions.predicted(row));
         }
         matrix
@@ -171,27 +174,27 @@ impl ClassificationInterpretation {
         self.confusion_matrix()
     }
 
-    /// Pairs of classes that were confused at least `min_val` times: (actual, predicted, count), the most
-    /// frequent first. See [`ConfusionMatrix::most_confused`].
+    /// Pairs of classes that were confused at least `min_val` times: (actual, predicted, count),
+    /// most frequent first. See [`ConfusionMatrix::most_confused`].
     pub fn most_confused(&self, min_val: usize) -> Vec<(String, String, usize)> {
         self.confusion_matrix().most_confused(min_val)
     }
 
-    /// A square of the `k` pictures with the largest losses, each with prediction, actual class, loss and
-    /// the probability of the *actual* class.
+    /// A grid of the `k` images with the largest losses, each with prediction, actual class, loss
+    /// and the probability of the *actual* class.
     ///
     /// # Errors
     ///
-    /// [`Error::Figure`] if there are no items, [`Error::Image`] if a picture cannot be had.
+    /// [`Error::Figure`] if there are no items, [`Error::Image`] if an image cannot be read.
     pub fn plot_top_losses(&self, k: usize) -> Result<Figure> {
         self.plot_top_losses_with(&TopLossesConfig::new(k))
     }
 
-    /// [`plot_top_losses`](Self::plot_top_losses) with settings.
+    /// Like [`plot_top_losses`](Self::plot_top_losses), with settings.
     ///
     /// # Errors
     ///
-    /// [`Error::Figure`], [`Error::Image`], or a setting that makes no sense.
+    /// [`Error::Figure`], [`Error::Image`], or an error for an invalid setting.
     pub fn plot_top_losses_with(&self, config: &TopLossesConfig) -> Result<Figure> {
         let mut grid = ImageGrid::new()
             .with_title(&config.title)
@@ -230,16 +233,18 @@ impl ClassificationInterpretation {
     ///
     /// # Errors
     ///
-    /// [`Error::Figure`] if there are no classes, [`Error::Figure`] if there are too many to draw.
+    /// [`Error::Figure`] if there are no classes, or too many to draw.
     pub fn plot_confusion_matrix(&self) -> Result<Figure> {
         self.plot_confusion_matrix_with(&ConfusionPlotConfig::new())
     }
 
-    /// The confusion matrix as a heat map, with settings: for example each row as parts of 1.
+    /// Like [`plot_confusion_matrix`](Self::plot_confusion_matrix), with settings: for example with
+    /// normalized rows.
     ///
     /// # Errors
     ///
-    /// As [`plot_confusion_matrix`](Self::plot_confusion_matrix), or a setting that makes no sense.
+    /// As [`plot_confusion_matrix`](Self::plot_confusion_matrix), or an error for an invalid
+    /// setting.
     pub fn plot_confusion_matrix_with(&self, config: &ConfusionPlotConfig) -> Result<Figure> {
         self.confusion_matrix().plot(config)
     }

@@ -1,8 +1,9 @@
-//! Where a classifier is wrong: confusion matrix, top losses, and the pictures of both.
+//! Interpretation of classifiers: confusion matrix, top losses, and figures of both.
 //!
-//! What fastai v1 calls `ClassificationInterpretation`. Figures are drawn with a font that is part of the library, and saved as PNG or SVG.
+//! The counterpart of fastai v1's `ClassificationInterpretation`. Figures use an embedded font and
+//! are saved as PNG or SVG.
 //!
-//! # Pattern of use
+//! # Usage
 //!
 //! ```no_run
 //! # fn interpret(learner: &vision_learner::Learner) -> vision_interp::Result<()> {
@@ -14,7 +15,7 @@
 //!
 //! println!("{}", interp.confusion_matrix());
 //! for (actual, predicted, count) in interp.most_confused(2) {
-//!     println!("{actual} was taken for {predicted} {count} times");
+//!     println!("{actual} was predicted as {predicted} {count} times");
 //! }
 //! let normalized = ConfusionPlotConfig::new().with_normalized(true);
 //! interp.plot_confusion_matrix_with(&normalized)?.save("confusion_matrix.svg")?;
@@ -26,11 +27,14 @@
 //!
 //! | item | |
 //! |---|---|
-//! | [`ClassificationInterpretation`] | predictions of a data set, and what follows from them |
-//! | [`ConfusionMatrix`] | who is taken for whom, counted one item at a time; scores of each class |
-//! | [`ImageGrid`] | pictures with titles |
-//! | [`LineChart`] | losses and learning rates; [`plot_lr_find`] of a learning-rate finder |
+//! | [`ClassificationInterpretation`] | predictions of a data set and their analysis |
+//! | [`ConfusionMatrix`] | counts by actual and predicted class, and scores per class |
+//! | [`ImageGrid`] | images with titles |
+//! | [`LineChart`] | losses and learning rates; [`plot_lr_find`] for the learning-rate finder |
 //! | [`Figure`] | any of these, to be saved |
+
+// A line that cannot be written must not end a program: `vision_base::console` prints.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod confusion;
 mod error;

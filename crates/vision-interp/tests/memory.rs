@@ -1,10 +1,10 @@
-//! Alone in its file, so that no other test allocates in the same process.
+//! A program of its own, so that no other test allocates in the same process.
 #![allow(clippy::unwrap_used)]
 #![cfg(target_os = "linux")]
 
 use vision_interp::ConfusionMatrix;
 
-/// The largest memory of the process so far, in KiB.
+/// The peak memory of the process so far, in KiB.
 fn peak() -> u64 {
     let status = std::fs::read_to_string("/proc/self/status").unwrap();
     let line = status
@@ -22,7 +22,7 @@ fn memory_of_counting_does_not_grow_with_the_number_of_items() {
     for item in 0..1_000_000 {
         matrix.add(item % 100, item * 7 % 100).unwrap();
     }
-    // One byte an item would be 976 KiB.
+    // One byte per item would be 976 KiB.
     assert!(peak() - before < 500, "{} KiB", peak() - before);
     assert_eq!(matrix.total(), 1_000_001);
 }

@@ -1,9 +1,10 @@
-//! The convolutions of ResNet-18 and the depthwise ones of MobileNet V2, layer by layer, as training calls
-//! them: packing included.
+//! Times the convolutions of ResNet-18 and the depthwise convolutions of MobileNet V2, layer by
+//! layer, including the packing that training does.
 //!
-//! `cargo bench -p vision-kernels --no-default-features --bench conv -- 28/forward` times what has that in its
-//! name. An "element" is a floating-point operation, counted as if nothing was skipped: rates above the
-//! machine's peak are what padding that is left out and Winograd's algorithm save.
+//! `cargo bench -p vision-kernels --no-default-features --bench conv -- 28/forward` times the
+//! benchmarks with that text in their names. An "element" is a floating-point operation, counted as
+//! if nothing was skipped: rates above the machine's peak show what skipped padding and Winograd's
+//! algorithm save.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -110,7 +111,7 @@ fn bench(
     accuracy: Accuracy,
 ) {
     let isa = isa();
-    // Made only if the name is asked for.
+    // Create the data only if the benchmark is selected.
     group.bench_function(id, |bencher| {
         let mut x = values(shape.input_len());
         let mut w = values(shape.weight_len());

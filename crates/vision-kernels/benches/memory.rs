@@ -1,7 +1,8 @@
-//! The kernels that are bound by memory.
+//! Times the kernels that are bound by memory.
 //!
-//! `cargo bench -p vision-kernels --no-default-features --bench memory -- norm` times what has that in its name.
-//! Bytes are those that have to be read and written.
+//! `cargo bench -p vision-kernels --no-default-features --bench memory -- norm` times the
+//! benchmarks with that text in their names. The byte count includes only what must be read and
+//! written.
 
 #![allow(missing_docs, clippy::unwrap_used)]
 
@@ -219,7 +220,7 @@ fn adam(criterion: &mut Criterion) {
     });
 }
 
-/// What a recycled buffer saves.
+/// Shows what a recycled buffer saves.
 fn fresh_and_recycled(criterion: &mut Criterion) {
     let len = 16 * 112 * 112 * 64;
     time(criterion, "51 MB filled/fresh", len, 1.0, || {

@@ -1,4 +1,4 @@
-//! ReLU on its own, for networks without batch normalisation, and after the sum of two branches; ReLU6.
+//! ReLU for networks without batch normalization, ReLU after the sum of two branches, and ReLU6.
 //!
 //! ```
 //! use vision_kernels::{Isa, activation::relu};
@@ -14,7 +14,7 @@ use crate::error::check_len;
 use crate::isa::{Kernel, Lanes, dispatch};
 use crate::{Isa, ShapeError};
 
-/// `y = max(x, 0)`; NaN stays NaN, as in PyTorch. All of one length.
+/// `y = max(x, 0)`; NaN stays NaN, as in PyTorch. All slices have the same length.
 ///
 /// # Errors
 ///
@@ -23,7 +23,7 @@ pub fn relu(isa: Isa, x: &[f32], y: &mut [f32]) -> Result<(), ShapeError> {
     map(isa, [x, x], ["x", "x"], y, "y", |x, _| positive(x))
 }
 
-/// `y = max(a + b, 0)`. All of one length.
+/// `y = max(a + b, 0)`. All slices have the same length.
 ///
 /// # Errors
 ///
@@ -32,8 +32,8 @@ pub fn add_relu(isa: Isa, a: &[f32], b: &[f32], y: &mut [f32]) -> Result<(), Sha
     map(isa, [a, b], ["a", "b"], y, "y", |a, b| positive(a + b))
 }
 
-/// The gradient of both, given the output `y` and `dy`, its gradient: nothing passes where the output is
-/// 0, and all of it where it is NaN, as in PyTorch.
+/// The gradient of [`relu`] and [`add_relu`], from the output `y` and its gradient `dy`. As in
+/// PyTorch, no gradient passes where the output is 0, and all of it where the output is NaN.
 ///
 /// # Errors
 ///
@@ -44,7 +44,7 @@ pub fn relu_backward(isa: Isa, y: &[f32], dy: &[f32], dx: &mut [f32]) -> Result<
     })
 }
 
-/// `y = min(max(x, 0), 6)`; NaN stays NaN, as in PyTorch. All of one length.
+/// `y = min(max(x, 0), 6)`; NaN stays NaN, as in PyTorch. All slices have the same length.
 ///
 /// # Errors
 ///
@@ -56,8 +56,8 @@ pub fn relu6(isa: Isa, x: &[f32], y: &mut [f32]) -> Result<(), ShapeError> {
     })
 }
 
-/// The gradient of [`relu6`], given its output `y` and `dy`, its gradient: nothing passes where the output is
-/// 0 or 6, and all of it where it is NaN, as in PyTorch.
+/// The gradient of [`relu6`], from its output `y` and its gradient `dy`. As in PyTorch, no gradient
+/// passes where the output is 0 or 6, and all of it where the output is NaN.
 ///
 /// # Errors
 ///
@@ -74,7 +74,7 @@ fn positive(x: f32) -> f32 {
     if x < 0.0 { 0.0 } else { x }
 }
 
-/// `out = f(a, b)`, value by value.
+/// `out = f(a, b)` for each value.
 fn map<F: Fn(f32, f32) -> f32 + Copy + Send + Sync>(
     isa: Isa,
     [a, b]: [&[f32]; 2],

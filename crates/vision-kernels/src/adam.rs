@@ -31,11 +31,11 @@ use crate::{Isa, ShapeError};
 pub struct Adam {
     /// The learning rate.
     pub lr: f64,
-    /// How much of the mean gradient stays from step to step.
+    /// Decay rate of the mean gradient.
     pub beta1: f64,
-    /// How much of the mean squared gradient stays from step to step.
+    /// Decay rate of the mean squared gradient.
     pub beta2: f64,
-    /// What is added to the root.
+    /// Added to the square root, against division by zero.
     pub eps: f64,
     /// The weight decay.
     pub weight_decay: f64,
@@ -44,8 +44,8 @@ pub struct Adam {
 }
 
 impl Adam {
-    /// Takes the step in place: weights `p`, gradients `g`, mean gradients `m`, mean squared gradients
-    /// `v`, all of one length.
+    /// Takes the step in place: weights `p`, gradients `g`, mean gradients `m`, mean squared
+    /// gradients `v`. All slices have the same length.
     ///
     /// # Errors
     ///
@@ -88,7 +88,7 @@ impl Adam {
     }
 }
 
-/// What every weight is multiplied with, computed once in `f64`.
+/// The factors that are the same for every weight, computed once in `f64`.
 #[derive(Clone, Copy)]
 struct Factors {
     decay: f32,

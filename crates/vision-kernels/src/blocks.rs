@@ -1,18 +1,20 @@
-//! How work is cut into pieces: by the shape alone, so that no result depends on the number of threads.
+//! Partition of work into tasks, by the shape alone, so that no result depends on the number of
+//! threads.
 
 use rayon::prelude::*;
 
 use crate::isa::Lanes;
 
-/// Elements of a block of memory-bound work: 128 KiB, so that what a block reads twice is still in the
-/// core's own cache, and that handing it out costs nothing beside it.
+/// Elements in a block of memory-bound work: 128 KiB. Small enough that data which a block reads
+/// twice stays in the core's own cache, and large enough that scheduling costs nothing in
+/// comparison.
 pub(crate) const BLOCK: usize = 1 << 15;
 
-/// Elements below which waking another thread costs more than it saves.
+/// Below this number of elements, waking another thread costs more than it saves.
 const SERIAL: usize = 1 << 15;
 
 /// Runs every task and returns the results in the order of the tasks. `elements` is the size of the
-/// whole work: little of it stays on this thread, cut into the same tasks.
+/// whole work: small work runs on this thread, with the same tasks.
 pub(crate) fn run<T: Send, R: Send>(
     tasks: Vec<T>,
     elements: usize,
@@ -24,7 +26,7 @@ pub(crate) fn run<T: Send, R: Send>(
     tasks.into_par_iter().with_max_len(1).map(work).collect()
 }
 
-/// Blocks of a slice that may not be there.
+/// Blocks of an optional slice.
 pub(crate) fn optional(slice: Option<&[f32]>, size: usize) -> impl Iterator<Item = Option<&[f32]>> {
     let mut blocks = slice.map(|slice| slice.chunks(size));
     std::iter::from_fn(move || match &mut blocks {
@@ -33,7 +35,7 @@ pub(crate) fn optional(slice: Option<&[f32]>, size: usize) -> impl Iterator<Item
     })
 }
 
-/// Blocks of a mutable slice that may not be there.
+/// Blocks of an optional mutable slice.
 pub(crate) fn optional_mut<T>(
     slice: Option<&mut [T]>,
     size: usize,
@@ -45,9 +47,9 @@ pub(crate) fn optional_mut<T>(
     })
 }
 
-/// Work on `G` neighbouring channels, whose values so far stay in registers over many pixels.
+/// Work on `G` neighboring channels, with accumulators that stay in registers over many pixels.
 pub(crate) trait Group {
-    /// Does it for the channels from `first` on. Must be `#[inline(always)]`.
+    /// Processes the channels from `first` on. Must be `#[inline(always)]`.
     fn run<const G: usize>(&mut self, first: usize);
 }
 
@@ -77,7 +79,7 @@ pub(crate) fn for_groups<L: Lanes>(channels: usize, group: &mut impl Group) {
     }
 }
 
-/// The `G` values of a pixel from channel `first` on. The caller has checked that they are there.
+/// The `G` values of a pixel from channel `first` on. The caller has checked that they exist.
 #[inline(always)]
 pub(crate) fn group<T: Copy + Default, const G: usize>(pixel: &[T], first: usize) -> [T; G] {
     let mut values = [T::default(); G];
@@ -85,9 +87,9 @@ pub(crate) fn group<T: Copy + Default, const G: usize>(pixel: &[T], first: usize
     values
 }
 
-/// The greatest value of each channel so far, and where it was: as in PyTorch the first of equal ones, and
-/// NaN above all. Makes new arrays, since with the old ones changed in place the compiler keeps them in
-/// memory, for which loads would wait.
+/// The greatest value of each channel so far, and its position: as in PyTorch, the first of equal
+/// values, and NaN above all. Returns new arrays: if the old ones were changed in place, the
+/// compiler would keep them in memory, and loads would wait.
 #[inline(always)]
 pub(crate) fn greater<const G: usize>(
     (best, places): ([f32; G], [u32; G]),
@@ -103,24 +105,27 @@ pub(crate) fn greater<const G: usize>(
     (new_best, new_places)
 }
 
-/// Values per channel, repeated so that a loop over them is long enough to pay however few channels
-/// there are: the values of a block of pixels, taken `len()` at a time, meet their channel's.
+/// Values per channel, repeated so that a loop over them is long enough for vector code even with
+/// few channels. Blocks of pixels are processed `len()` values at a time, and each value meets its
+/// channel's.
 pub(crate) fn repeated(values: &[f32]) -> Vec<f32> {
     values.repeat((512 / values.len().max(1)).max(1))
 }
 
-/// Pixels of a block that is summed up: at least 64, so that the sums are small beside what they sum.
+/// Pixels in a block that is summed: at least 64, so that the sums are small compared with their
+/// inputs.
 pub(crate) fn pixels_per_sum(channels: usize) -> usize {
     (BLOCK / channels.max(1)).max(64)
 }
 
-/// Pixels of a block that are summed up group by group of channels before the next: 16 KiB, so that memory is
-/// read nearly in its order. From all of a block's pixels little at a time comes a third slower.
+/// Pixels of a block that are summed for one group of channels before the next group: 16 KiB, so
+/// that memory is read nearly in order. Taking all pixels of a block for each group is a third
+/// slower.
 pub(crate) fn pixels_together(channels: usize) -> usize {
     ((1 << 12) / channels.max(1)).max(4)
 }
 
-/// Adds up partial sums, in their order.
+/// Adds up partial sums, in order.
 pub(crate) fn total(parts: Vec<[Vec<f64>; 2]>) -> [Vec<f64>; 2] {
     let mut parts = parts.into_iter();
     let Some(mut total) = parts.next() else {

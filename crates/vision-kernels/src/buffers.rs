@@ -1,9 +1,9 @@
 //! Recycled memory.
 //!
-//! The system hands out large allocations as fresh pages, and the first write to each page costs more
-//! than the arithmetic of most layers: to fill 51 MB takes 27 ms when fresh and 3 ms when not. A step of
-//! training needs the same sizes again and again, so a [`Buffer`] that is dropped waits here for the
-//! next [`take`] of about its size.
+//! The system provides large allocations as fresh pages, and the first write to each page costs
+//! more than the arithmetic of most layers: to fill 51 MB takes 27 ms with fresh pages and 3 ms
+//! otherwise. Training needs the same sizes in every step. So a [`Buffer`] that is dropped is kept
+//! here until the next [`take`] of about its size.
 //!
 //! ```
 //! use vision_kernels::buffers;
@@ -12,13 +12,13 @@
 //! buffer.fill(1.0);
 //! drop(buffer);
 //! assert!(buffers::kept() >= 4 << 20);
-//! let again = buffers::take(1 << 20); // The same memory; its values may be anything.
+//! let again = buffers::take(1 << 20); // The same memory, with unspecified values.
 //! # assert_eq!(again[7], 1.0);
 //! ```
 //!
-//! A buffer is a `Vec`, of floats or of bytes, and aligned as that is. To begin it on a cache line was measured to save
-//! 5 to 10 % of a batch normalisation that fits into a cache, and nothing beyond, against a copy in
-//! [`Buffer::into_vec`].
+//! A buffer is a `Vec` of floats or of bytes, with the alignment of a `Vec`. Alignment to a cache
+//! line was measured to save 5 to 10 % of a batch normalization that fits into a cache, and nothing
+//! beyond that; it would require a copy in [`Buffer::into_vec`].
 
 use std::collections::VecDeque;
 use std::fmt;
@@ -27,15 +27,16 @@ use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use sealed::Pool;
 
-/// Bytes below which a buffer is not recycled (64 KiB): the allocator recycles those itself, and to fill them
+/// Smaller buffers are not recycled (64 KiB): the allocator itself recycles those, and to fill them
 /// with zeros is cheap.
 const LARGE: usize = 1 << 16;
 
-/// Bytes that may wait at first, 2 GiB in buffers of floats and as much in those of bytes; see [`set_limit`]. Of what
-/// was [taken](take) no more ever waits than was in use at once, size by size.
+/// Default limit of kept memory: 2 GiB in buffers of floats, and as much in buffers of bytes. See
+/// [`set_limit`]. For memory that was [taken](take), never more is kept than was in use at once,
+/// size by size.
 pub const DEFAULT_LIMIT: usize = 2 << 30;
 
-/// What a buffer may be made of: `f32` and `u8`.
+/// Element type of a buffer: `f32` or `u8`.
 pub trait Value: Copy + Default + 'static + sealed::Pooled {}
 
 impl Value for f32 {}
@@ -44,18 +45,18 @@ impl Value for u8 {}
 mod sealed {
     use super::{DEFAULT_LIMIT, Mutex, VecDeque};
 
-    /// What waits to be used again.
+    /// Buffers that are kept for reuse.
     #[derive(Debug)]
     pub struct Pool<T> {
-        /// Oldest first. The length of each is a size class, and all of it is initialised.
+        /// Oldest first. The length of each is a size class, and all values are initialized.
         pub(super) free: VecDeque<Vec<T>>,
         /// Bytes in `free`.
         pub(super) bytes: usize,
-        /// The most that `bytes` may be.
+        /// Largest allowed value of `bytes`.
         pub(super) limit: usize,
     }
 
-    /// Each type has a pool of its own.
+    /// Access to the pool of a type.
     pub trait Pooled: Sized {
         fn pool() -> &'static Mutex<Pool<Self>>;
     }
@@ -85,18 +86,18 @@ mod sealed {
 }
 
 fn pool<T: Value>() -> MutexGuard<'static, Pool<T>> {
-    // Nothing in here panics half-way, so what a panicking thread left is whole.
+    // Nothing in here panics half-way, so the state of a poisoned lock is consistent.
     T::pool().lock().unwrap_or_else(PoisonError::into_inner)
 }
 
 fn bytes<T>(values: &Vec<T>) -> usize {
-    // Not the length: memory beyond it is held just the same.
+    // The capacity, not the length: all of it occupies memory.
     values.capacity() * size_of::<T>()
 }
 
 impl<T> Pool<T> {
-    /// Takes out the oldest until no more than the limit is kept. They are returned so that the caller can
-    /// drop them after unlocking: handing pages back is slow.
+    /// Removes the oldest buffers until the limit is met. Returns them, so that the caller can drop
+    /// them after unlocking: to give pages back is slow.
     #[must_use]
     fn shrink(&mut self) -> Vec<Vec<T>> {
         let mut dropped = Vec::new();
@@ -111,37 +112,38 @@ impl<T> Pool<T> {
     }
 }
 
-/// The distance between size classes about `len`: an eighth of the power of two below it, so that at
-/// most an eighth of a buffer lies idle.
+/// The distance between size classes near `len`: an eighth of the power of two below it, so that at
+/// most an eighth of a buffer is unused.
 fn spacing(len: usize) -> usize {
     1 << (len.max(8).ilog2() - 3)
 }
 
-/// A number of floats or of bytes, in memory that may have been used before. Recycled when dropped.
+/// A buffer of floats or bytes, possibly in recycled memory. Its memory is recycled when it is
+/// dropped.
 pub struct Buffer<T: Value = f32> {
     /// At least `len` long.
     values: Vec<T>,
     len: usize,
 }
 
-/// A buffer of `len` floats, whose values may be anything. Ready for any thread.
+/// A buffer of `len` floats with unspecified values. Can be sent to any thread.
 pub fn take(len: usize) -> Buffer {
     Buffer::take(len)
 }
 
-/// As [`take`], of bytes.
+/// Like [`take`], for bytes.
 pub fn take_bytes(len: usize) -> Buffer<u8> {
     Buffer::take(len)
 }
 
-/// Bytes that wait to be used again.
+/// Number of bytes that are kept for reuse.
 pub fn kept() -> usize {
     pool::<f32>().bytes + pool::<u8>().bytes
 }
 
-/// Sets how many bytes may wait to be used again in buffers of floats, and how many in those of bytes,
-/// [`DEFAULT_LIMIT`] at first. Beyond it those that have waited longest are handed back to the system.
-/// 0 switches recycling off.
+/// Sets how many bytes are kept for reuse in buffers of floats, and how many in buffers of bytes.
+/// Default: [`DEFAULT_LIMIT`]. Beyond the limit, the buffers that have been kept longest are given
+/// back to the system. 0 disables recycling.
 pub fn set_limit(bytes: usize) {
     limit::<f32>(bytes);
     limit::<u8>(bytes);
@@ -155,7 +157,7 @@ fn limit<T: Value>(bytes: usize) {
     drop(dropped);
 }
 
-/// Hands everything that waits back to the system.
+/// Gives all kept buffers back to the system.
 pub fn clear() {
     empty::<f32>();
     empty::<u8>();
@@ -176,7 +178,7 @@ impl<T: Value> Buffer<T> {
         }
         let class = len.next_multiple_of(spacing(len));
         let mut pool = pool::<T>();
-        // The youngest that fits: it is the likeliest to be in a cache.
+        // The most recent buffer that fits: it is the most likely to be in a cache.
         let found = pool.free.iter().rposition(|free| free.len() == class);
         if let Some(values) = found.and_then(|found| pool.free.remove(found)) {
             pool.bytes -= bytes(&values);
@@ -189,13 +191,14 @@ impl<T: Value> Buffer<T> {
         }
     }
 
-    /// A buffer of these values. It is recycled as one that was [taken](take) would be.
+    /// A buffer of these values. It is recycled like one that was [taken](take).
     pub fn from_vec(values: Vec<T>) -> Self {
         let len = values.len();
         Self { values, len }
     }
 
-    /// The values, which will not be recycled (but [`Buffer::from_vec`] takes them back). Copies nothing.
+    /// Returns the values without a copy. They are not recycled, unless [`Buffer::from_vec`] takes
+    /// them back.
     pub fn into_vec(mut self) -> Vec<T> {
         let mut values = std::mem::take(&mut self.values);
         values.truncate(self.len);
@@ -205,7 +208,7 @@ impl<T: Value> Buffer<T> {
 
 impl<T: Value> fmt::Debug for Buffer<T> {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Millions of values tell nobody anything.
+        // Millions of values would be useless in debug output.
         let room = self.values.len();
         f.debug_struct("Buffer")
             .field("len", &self.len)
@@ -231,8 +234,8 @@ impl<T: Value> DerefMut for Buffer<T> {
 impl<T: Value> Drop for Buffer<T> {
     fn drop(&mut self) {
         let mut values = std::mem::take(&mut self.values);
-        // All the room there is, and not only what was used of it: then it goes back to the class that
-        // it came from.
+        // Use the whole capacity, not only the used part, so that the memory returns to the class
+        // that it came from.
         let spacing = spacing(values.capacity());
         let class = values.capacity() / spacing * spacing;
         if class * size_of::<T>() < LARGE {

@@ -1,44 +1,44 @@
-//! What can be wrong with the arguments of a kernel.
+//! Errors of kernel arguments.
 
 use thiserror::Error;
 
-/// Sizes that do not go together. Nothing was computed.
+/// Sizes that do not fit together. Nothing was computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ShapeError {
-    /// A slice has another length than its shape says.
-    #[error("`{field}` has {found} values where the shape asks for {expected}")]
+    /// A slice does not have the length of its shape.
+    #[error("`{field}` has {found} values, but the shape needs {expected}")]
     Length {
         /// The argument.
         field: &'static str,
-        /// Its number of values by the shape.
+        /// The number of values that the shape needs.
         expected: usize,
         /// The number of values found.
         found: usize,
     },
     /// A size that must be at least one is zero.
-    #[error("`{field}` is 0, and must be at least 1")]
+    #[error("`{field}` is 0, but must be at least 1")]
     Zero {
         /// The field of the shape.
         field: &'static str,
     },
-    /// The kernel does not fit into the padded picture, so there is no output.
+    /// The kernel does not fit into the padded image, so there is no output.
     #[error("the kernel is {kernel} wide, but `{field}` is {padded} with its padding")]
     KernelTooLarge {
         /// Height or width.
         field: &'static str,
         /// The kernel's side.
         kernel: usize,
-        /// That side of the picture, padding included.
+        /// That side of the image, padding included.
         padded: usize,
     },
     /// The number of values does not fit into memory.
     #[error("the shape has more values than fit into memory")]
     TooLarge,
     /// Weights were packed for another shape.
-    #[error("the weights were packed for `{field}` = {expected}, and are used with {found}")]
+    #[error("the weights were packed for `{field}` = {expected}, but are used with {found}")]
     Packed {
-        /// The field of the shape, or `pass` where they were packed for the other direction.
+        /// The field of the shape, or `pass` if they were packed for the other direction.
         field: &'static str,
         /// Its value when the weights were packed.
         expected: usize,
@@ -48,7 +48,7 @@ pub enum ShapeError {
 }
 
 impl ShapeError {
-    /// The argument or field that is wrong; empty where it is all of them together.
+    /// The argument or field that is wrong. Empty if it is all of them together.
     pub fn argument(&self) -> &'static str {
         match self {
             Self::Length { field, .. }

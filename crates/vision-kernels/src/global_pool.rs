@@ -1,4 +1,4 @@
-//! Pooling over all pixels of an image: the mean, or the greatest value and the mean side by side.
+//! Global pooling: the mean over all pixels of an image, or maximum and mean.
 //!
 //! ```
 //! use vision_kernels::{Isa, global_pool::concat_pool, pool::Activations};
@@ -44,10 +44,10 @@ pub fn mean_pool_backward(
     backward(isa, input, dy, None, dx)
 }
 
-/// fastai's `AdaptiveConcatPool2d(1)`: the greatest value of each channel of each image, then the mean.
+/// fastai's `AdaptiveConcatPool2d(1)`: the maximum of each channel of each image, then the mean.
 ///
-/// `x` is of shape `input`; `y` is `[batch, 2 * channels]`, greatest values first; `argmax` is
-/// `[batch, channels]`, the pixel of the greatest value within the image. Ties and NaN are those of
+/// `x` has the shape `input`. `y` is `[batch, 2 * channels]`, maxima first. `argmax` is
+/// `[batch, channels]`, the pixel of the maximum within the image. Ties and NaN are treated as in
 /// [`max_pool`](crate::pool::max_pool).
 ///
 /// # Errors
@@ -63,8 +63,8 @@ pub fn concat_pool(
     forward(isa, input, x, y, Some(argmax))
 }
 
-/// The gradient of [`concat_pool`]: `dy` is `[batch, 2 * channels]`, `argmax` what the forward pass
-/// wrote, `dx` of shape `input`.
+/// The gradient of [`concat_pool`]: `dy` is `[batch, 2 * channels]`, `argmax` is the one of the
+/// forward pass, and `dx` has the shape `input`.
 ///
 /// # Errors
 ///
@@ -79,7 +79,7 @@ pub fn concat_pool_backward(
     backward(isa, input, dy, Some(argmax), dx)
 }
 
-/// Values of an image on the output's side, after checking that there are any on the input's.
+/// Output values per image, after checking that the input has pixels.
 fn pooled(input: &Activations, concat: bool) -> Result<usize, ShapeError> {
     let pixels = input.height.saturating_mul(input.width);
     check_len("x", pixels.max(1), pixels)?;
@@ -224,7 +224,7 @@ impl Kernel for BackwardImage<'_> {
         for pixel in self.dx.chunks_exact_mut(channels) {
             pixel.copy_from_slice(&means);
         }
-        // One value per channel: added afterwards it touches little.
+        // One value per channel: added afterwards it touches little memory.
         for (c, (&pixel, dy)) in self.argmax.into_iter().flatten().zip(greatest).enumerate() {
             if let Some(dx) = self.dx.get_mut(pixel as usize * channels + c) {
                 *dx += dy;

@@ -1,9 +1,9 @@
-//! Which instructions a kernel is compiled to, chosen when it runs.
+//! Instruction sets, chosen at run time.
 //!
 //! A kernel is a struct of its arguments that implements `Kernel`: generic, safe code without
-//! intrinsics. `dispatch` calls the copy of it that was compiled for the machine's instruction set. Since
-//! a closure that rayon runs on another thread is compiled on its own, the call belongs *inside* each
-//! parallel task, never around the parallel loop.
+//! intrinsics. `dispatch` calls the copy that was compiled for the machine's instruction set. A
+//! closure that rayon runs on another thread is compiled separately, so the call belongs *inside*
+//! each parallel task, never around the parallel loop.
 
 /// An instruction set that kernels are compiled for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -15,12 +15,12 @@ pub enum Isa {
     Avx2,
     /// 64-bit ARM.
     Neon,
-    /// Whatever the target promises; multiplications and additions are rounded one by one.
+    /// The baseline of the target. Multiplications and additions are rounded separately.
     Portable,
 }
 
 impl Isa {
-    /// The best one that this machine has.
+    /// The best instruction set of this machine.
     pub fn detect() -> Self {
         let mut best_first = [Self::Avx512, Self::Avx2, Self::Neon].into_iter();
         best_first
@@ -28,7 +28,7 @@ impl Isa {
             .unwrap_or(Self::Portable)
     }
 
-    /// Whether this machine has every feature that kernels for it are compiled with.
+    /// Whether this machine has every feature that the kernels for this instruction set use.
     #[cfg(target_arch = "x86_64")]
     fn is_here(self) -> bool {
         let avx2 = || {
@@ -43,7 +43,7 @@ impl Isa {
         }
     }
 
-    /// Whether this machine has every feature that kernels for it are compiled with.
+    /// Whether this machine has every feature that the kernels for this instruction set use.
     #[cfg(not(target_arch = "x86_64"))]
     fn is_here(self) -> bool {
         match self {
@@ -55,13 +55,13 @@ impl Isa {
     }
 }
 
-/// What generic kernel code knows of the instruction set that it is compiled for.
+/// Properties of the instruction set that generic kernel code is compiled for.
 pub(crate) trait Lanes: Copy + Send + Sync + 'static {
     /// `f32` values in a register.
     const WIDTH: usize;
-    /// Vector registers.
+    /// Number of vector registers.
     const REGISTERS: usize;
-    /// `a * b + c`, in one rounding where the instruction set has that.
+    /// `a * b + c`, rounded once if the instruction set has a fused operation.
     fn mul_add(a: f32, b: f32, c: f32) -> f32;
 }
 
@@ -97,16 +97,17 @@ lanes! {
     Portable: 4, 16, |a, b, c| a * b + c;
 }
 
-/// The body of a kernel. `run` must be `#[inline(always)]`, and so must everything in it that is hot.
+/// The body of a kernel. `run` and everything hot in it must be `#[inline(always)]`.
 pub(crate) trait Kernel {
-    /// What it computes.
+    /// The result.
     type Output;
 
-    /// Runs it, compiled for `L`.
+    /// Runs the kernel, compiled for `L`.
     fn run<L: Lanes>(self) -> Self::Output;
 }
 
-/// Runs a kernel compiled for `isa`, or for the portable set where `isa` is another architecture's.
+/// Runs a kernel compiled for `isa`, or for the portable set if `isa` belongs to another
+/// architecture.
 #[inline]
 #[allow(unsafe_code)]
 pub(crate) fn dispatch<K: Kernel>(isa: Isa, kernel: K) -> K::Output {

@@ -1,16 +1,16 @@
 //! CPU kernels for training and running convolutional networks.
 //!
-//! Everything works on plain slices of `f32` in channels-last order, `[batch, height, width, channels]`,
-//! on every core of the current rayon pool, with the widest instruction set that the machine has. A
-//! result never depends on the number of threads.
+//! All kernels work on plain slices of `f32` in channels-last order,
+//! `[batch, height, width, channels]`. They use every core of the current rayon pool and the
+//! widest instruction set of the machine. A result never depends on the number of threads.
 //!
 //! | Module | |
 //! |---|---|
 //! | [`conv`] | Convolution and its gradients |
-//! | [`depthwise`] | Convolution of each channel by itself |
-//! | [`batch_norm`] | Batch normalisation, with residual and ReLU |
+//! | [`depthwise`] | Depthwise convolution |
+//! | [`batch_norm`] | Batch normalization, with residual and ReLU |
 //! | [`pool`], [`global_pool`] | Pooling over windows and over all pixels |
-//! | [`activation`] | ReLU on its own |
+//! | [`activation`] | ReLU and ReLU6 |
 //! | [`loss`] | Cross-entropy |
 //! | [`adam`] | Adam |
 //! | `ops` | All of these as operations on Burn's tensors, with the feature of that name |
@@ -18,6 +18,8 @@
 //! | [`isa`] | Instruction sets |
 //! | `profile` | How long each of these operations took in a network, with the same feature |
 
+// A line that cannot be written must not end a program: `vision_base::console` prints.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod activation;

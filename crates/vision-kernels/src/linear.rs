@@ -1,8 +1,8 @@
 //! Fully connected layers, `y = x Wᵀ + b`, and their gradients.
 //!
-//! All three products are convolutions of pictures of one pixel. Of the two factors the smaller one takes the
-//! place of the weights, which are packed: with fewer items in a batch than outputs of a layer, the layer's
-//! weights are read where they lie, and their gradient is written where it belongs.
+//! All three products are convolutions of images of one pixel. The smaller of the two factors takes
+//! the role of the weights, which are packed. If a batch has fewer items than the layer has
+//! outputs, the layer's weights are read in place, and their gradient is written in place.
 //!
 //! ```
 //! use vision_kernels::{Isa, linear::Linear};
@@ -22,11 +22,11 @@ use crate::{Isa, ShapeError};
 /// The sizes of a fully connected layer and a batch.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Linear {
-    /// Items.
+    /// Number of items.
     pub batch: usize,
-    /// Values of an item.
+    /// Input values per item.
     pub inputs: usize,
-    /// Values of an item of the output.
+    /// Output values per item.
     pub outputs: usize,
 }
 
@@ -113,7 +113,7 @@ impl Linear {
             let shape = product(n, inputs, outputs);
             return conv::conv2d_backward_input(isa, Accuracy::Direct, &shape, dy, w, dx);
         }
-        // The sum over the outputs as that over pixels in a gradient of weights.
+        // The sum over outputs takes the role of the sum over pixels in a gradient of weights.
         let shape = product(outputs, inputs, n);
         let dy = transposed(dy, outputs);
         conv::conv2d_backward_weight(isa, Accuracy::Direct, &shape, w, &dy, dx)
@@ -159,7 +159,7 @@ fn transposed(matrix: &[f32], columns: usize) -> Scratch {
     turned
 }
 
-/// `[rows, columns]` to `[columns, rows]`, in squares that stay in L1.
+/// Transposes `[rows, columns]` to `[columns, rows]`, in squares that stay in L1.
 fn transpose(matrix: &[f32], columns: usize, turned: &mut [f32]) {
     const SIDE: usize = 16;
     let rows = matrix.len() / columns.max(1);

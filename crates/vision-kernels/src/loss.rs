@@ -1,4 +1,4 @@
-//! Losses of logits with their gradients, item by item.
+//! Losses of logits and their gradients, per item.
 //!
 //! ```
 //! use vision_kernels::{Isa, loss::CrossEntropy};
@@ -14,36 +14,36 @@
 use crate::error::check_len;
 use crate::{Isa, ShapeError, blocks};
 
-/// The cross-entropy of the softmax of logits with classes, with PyTorch's label smoothing and class
-/// weights.
+/// The cross-entropy of the softmax of logits, with PyTorch's label smoothing and class weights.
 ///
 /// With weights `w`, smoothing `e` and `n` classes, the loss of an item of class `t` is
-/// `(1 - e) · w[t] · -log p[t] + e / n · Σ w[c] · -log p[c]`, `p` the softmax.
+/// `(1 - e) · w[t] · -log p[t] + e / n · Σ w[c] · -log p[c]`, where `p` is the softmax.
 #[derive(Clone, Copy, Debug, Default, PartialEq)]
 pub struct CrossEntropy<'a> {
     /// Number of classes.
     pub classes: usize,
-    /// The part of each target that is spread over all classes, from 0 to 1.
+    /// The share of each target that is spread over all classes, from 0 to 1.
     pub smoothing: f64,
-    /// One weight a class; all 1 if there are none.
+    /// One weight per class; `None` for weights of 1.
     pub weights: Option<&'a [f32]>,
 }
 
 impl CrossEntropy<'_> {
-    /// The loss of each item in `losses`, `[items]`, and its gradient in `dlogits`, `[items, classes]` as
-    /// `logits` are, if that is asked for; in one pass. A target is a class below `classes`, of any integer
-    /// type.
+    /// Computes the loss of each item in `losses`, `[items]`, and, if requested, its gradient in
+    /// `dlogits`, in one pass. `logits` and `dlogits` are `[items, classes]`. A target is a class
+    /// below `classes`, of any integer type.
     ///
-    /// The greatest logit of an item is subtracted before anything is exponentiated, so that nothing
-    /// overflows; what is not a number comes out as in PyTorch.
+    /// The greatest logit of an item is subtracted before the exponential, so nothing overflows.
+    /// NaN and infinities give the same results as in PyTorch.
     ///
-    /// `isa` is part of the signature of every kernel; this one is bound by `exp`, which no instruction set
-    /// has.
+    /// `isa` is part of the signature of every kernel. This one is bound by `exp`, which no
+    /// instruction set has.
     ///
     /// # Errors
     ///
-    /// If a length does not fit, there are no classes, or a target is not below `classes`: then the error
-    /// says `targets`, how many classes there are, and the target (`usize::MAX` for one below 0).
+    /// If a length does not match, there are no classes, or a target is not below `classes`. In the
+    /// last case the error contains `targets`, the number of classes, and the target (`usize::MAX`
+    /// for a negative one).
     pub fn run<T: Copy + Sync + TryInto<usize>>(
         &self,
         isa: Isa,
@@ -72,9 +72,9 @@ impl CrossEntropy<'_> {
         })
     }
 
-    /// The loss of one item of class `target`; its gradient is written.
+    /// The loss of one item of class `target`. Writes its gradient.
     fn item(&self, target: usize, logits: &[f32], mut dlogits: Option<&mut [f32]>) -> f64 {
-        // `max` passes over NaN, but the exponential of NaN does not.
+        // `max` ignores NaN, but the exponential of NaN does not.
         let greatest = logits.iter().copied().fold(f32::NEG_INFINITY, f32::max);
         let mut sum = 0.0;
         for (c, logit) in logits.iter().enumerate() {
@@ -110,17 +110,17 @@ impl CrossEntropy<'_> {
     }
 }
 
-/// The binary cross-entropy of the sigmoid of logits: of each item the mean over its columns of
-/// `(1 - y) z - (1 + (w - 1) y) log σ(z)`, and its gradient if that is asked for, in one pass. `w` is how much
-/// a target of 1 weighs, PyTorch's `pos_weight`.
+/// The binary cross-entropy of the sigmoid of logits: for each item, the mean over its columns of
+/// `(1 - y) z - (1 + (w - 1) y) log σ(z)`, and its gradient if requested, in one pass. `w` is the
+/// weight of a target of 1, PyTorch's `pos_weight`.
 ///
-/// `logits`, `targets` (each from 0 to 1) and `dlogits` are `[items, columns]`, `losses` is `[items]`,
-/// `weights` (all 1 if there are none) `[columns]`. Nothing overflows; what is not a number comes out as in
-/// PyTorch. `isa` as for [`CrossEntropy::run`].
+/// `logits`, `targets` (each from 0 to 1) and `dlogits` are `[items, columns]`, `losses` is
+/// `[items]`, and `weights` (all 1 if `None`) is `[columns]`. Nothing overflows; NaN and infinities
+/// give the same results as in PyTorch. For `isa`, see [`CrossEntropy::run`].
 ///
 /// # Errors
 ///
-/// If a length does not fit, or there are no columns.
+/// If a length does not match, or there are no columns.
 pub fn binary_cross_entropy(
     isa: Isa,
     weights: Option<&[f32]>,
@@ -157,7 +157,7 @@ pub fn binary_cross_entropy(
     )
 }
 
-/// Runs `item` (its number, its logits, the place of its gradient) for every item.
+/// Runs `item` (with its number, its logits, and the place of its gradient) for every item.
 fn each_item(
     columns: usize,
     logits: &[f32],
@@ -168,7 +168,7 @@ fn each_item(
     check_len("logits", losses.len().saturating_mul(columns), logits.len())?;
     let gradient = dlogits.as_ref().map_or(logits.len(), |d| d.len());
     check_len("dlogits", logits.len(), gradient)?;
-    // Items of a task: few columns make short items.
+    // Items in a task: few columns make short items.
     let block = (blocks::BLOCK / 16 / columns).max(1);
     let places = blocks::optional_mut(dlogits, block * columns);
     let tasks = (losses.chunks_mut(block).zip(logits.chunks(block * columns)))

@@ -1,14 +1,15 @@
-//! The two inner loops that all the time is spent in, and their tile per instruction set.
+//! Micro-kernels: the two inner loops that take nearly all the time, and their tile per instruction
+//! set.
 //!
-//! A tile is `MR` rows of `NV` vectors of `W` values, an accumulator array small enough for rustc to keep it
-//! in registers: all indices into it are constants once the loops over it are unrolled.
+//! A tile is `MR` rows of `NV` vectors of `W` values: an accumulator array small enough for rustc
+//! to keep in registers, because all indices into it are constants once its loops are unrolled.
 
 use crate::isa::{Isa, Kernel, Lanes, dispatch};
 
 /// Accumulators of `MR` rows.
 pub(crate) type Tile<const W: usize, const NV: usize, const MR: usize> = [[[f32; W]; NV]; MR];
 
-/// A kernel that is generic over the tile too. `run` must be `#[inline(always)]`.
+/// A kernel that is also generic over the tile. `run` must be `#[inline(always)]`.
 pub(crate) trait TileKernel {
     /// Runs it with tiles of at most `MR` rows by `NV * W` columns.
     fn run<L: Lanes, const W: usize, const NV: usize, const MR: usize>(self);
@@ -21,8 +22,9 @@ impl<K: TileKernel> Kernel for Tiled<K> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        // 6 x 4 of 32 registers, 6 x 2 of 16 with fused multiply-add; without it the product takes a
-        // register as well, and 3 x 4 is the largest that does not spill (5 times faster than 6 x 4).
+        // 6 x 4 of 32 registers, or 6 x 2 of 16 with fused multiply-add. Without it the product
+        // takes a register as well, and 3 x 4 is the largest tile that does not spill (5 times
+        // faster than 6 x 4).
         match (L::WIDTH, L::REGISTERS) {
             (16, _) => self.0.run::<L, 16, 4, 6>(),
             (8, _) => self.0.run::<L, 8, 2, 6>(),
@@ -37,8 +39,8 @@ pub(crate) fn dispatch_tiled<K: TileKernel>(isa: Isa, kernel: K) {
     dispatch(isa, Tiled(kernel));
 }
 
-/// The instruction set for a product with few columns: half a panel of AVX-512, 64 columns, costs more than
-/// AVX2 with its 16.
+/// The instruction set for a product with few columns: half a panel of AVX-512 with its 64 columns
+/// costs more than AVX2 with its 16.
 pub(crate) fn for_columns(isa: Isa, columns: usize) -> Isa {
     match isa {
         Isa::Avx512 if columns <= 32 => Isa::Avx2,
@@ -46,7 +48,7 @@ pub(crate) fn for_columns(isa: Isa, columns: usize) -> Isa {
     }
 }
 
-/// The columns of a tile: the width of the panels that weights are packed into.
+/// The columns of a tile, which is the width of the panels of packed weights.
 pub(crate) fn panel_width(isa: Isa) -> usize {
     struct Width;
     impl Kernel for Width {
@@ -66,19 +68,22 @@ pub(crate) fn panel_rows<const W: usize, const NV: usize>(panel: &[f32]) -> &[[[
     panel.as_chunks::<W>().0.as_chunks::<NV>().0
 }
 
-/// `tile[m] += rows[m][k] * panel[k]` for all `k`: as many rows of a matrix product as the tile has.
+/// `tile[m] += rows[m][k] * panel[k]` for all `k`: as many rows of a matrix product as the tile
+/// has.
 ///
-/// The tile must be a local array of the caller's that nothing else takes the address of, copied from and to
-/// where it is kept. Otherwise the compiler writes it to memory at each step, which is four times slower;
-/// and a copy in here instead is taken apart into scalars, which is twenty times slower.
+/// The tile must be a local array of the caller, copied from and to its permanent place, and
+/// nothing else may take its address. Otherwise the compiler writes it to memory at each step,
+/// which is four times slower. A copy inside this function instead is split into scalars, which is
+/// twenty times slower.
 #[inline(always)]
 pub(crate) fn add_rows<L: Lanes, const W: usize, const NV: usize, const MR: usize>(
     tile: &mut Tile<W, NV, MR>,
     rows: [&[f32]; MR],
     panel: &[[[f32; W]; NV]],
 ) {
-    // Zipped, so that nothing is left to check in the loop: with a check between the products the compiler
-    // keeps weights, or sums, in memory. Past the last row its values are read again, and not used.
+    // Zipped, so that the loop needs no bounds checks: with a check between the products, the
+    // compiler keeps weights or sums in memory. Beyond the last row, its values are read again and
+    // not used.
     let row = |m: usize| &rows[m.min(MR - 1)][..panel.len()];
     let pairs = |m: usize| row(m).iter().zip(row(m + 1));
     let rows = pairs(0).zip(pairs(2)).zip(pairs(4));
@@ -94,8 +99,8 @@ pub(crate) fn add_rows<L: Lanes, const W: usize, const NV: usize, const MR: usiz
     }
 }
 
-/// `tile[m] += x[p][first + m] * panel[p]` for all `p`: a sum of outer products. `x` has rows of `stride`
-/// values, see [`spread`]. For `tile` see [`add_rows`].
+/// `tile[m] += x[p][first + m] * panel[p]` for all `p`: a sum of outer products. `x` has rows of
+/// `stride` values, see [`spread`]. For `tile`, see [`add_rows`].
 #[inline(always)]
 pub(crate) fn add_outer<L: Lanes, const W: usize, const NV: usize, const MR: usize>(
     tile: &mut Tile<W, NV, MR>,
@@ -116,13 +121,14 @@ pub(crate) fn add_outer<L: Lanes, const W: usize, const NV: usize, const MR: usi
     }
 }
 
-/// The distance between rows of `len` values for [`add_outer`]: not a power of two, at which the same columns
-/// of many rows would displace each other from the cache.
+/// The distance between rows of `len` values for [`add_outer`]. It is not a power of two, because
+/// then the same columns of many rows would evict each other from the cache.
 pub(crate) fn spread(len: usize) -> usize {
     len.next_multiple_of(16) + 16
 }
 
-/// Evaluates `$body` with the number of rows of the last, smaller tile as a constant: 1 to 5, or not at all.
+/// Evaluates `$body` with the number of rows of the last, smaller tile as a constant: 1 to 5, or
+/// not at all.
 macro_rules! with_rows {
     ($rows:expr, |$constant:ident| $body:expr) => {
         match $rows {

@@ -1,14 +1,15 @@
-//! Memory that kernels work in: recycled [buffers](crate::buffers), from a cache line on.
+//! Scratch memory of kernels: recycled [buffers](crate::buffers), aligned to a cache line.
 
 use std::fmt;
 use std::ops::{Deref, DerefMut};
 
 use crate::buffers::{self, Buffer};
 
-/// Values in a cache line: vector loads that straddle two lines take twice as long.
+/// Values in a cache line. Vector loads that straddle two lines take twice as long.
 const ALIGNMENT: usize = 16;
 
-/// A slice of unspecified contents that starts on a cache line. Its memory is recycled when it is dropped.
+/// A slice with unspecified values that starts on a cache line. Its memory is recycled when it is
+/// dropped.
 pub(crate) struct Scratch {
     buffer: Buffer,
     start: usize,
@@ -16,7 +17,7 @@ pub(crate) struct Scratch {
 }
 
 impl Scratch {
-    /// `len` values, of which each may be anything.
+    /// Takes `len` unspecified values.
     pub(crate) fn take(len: usize) -> Self {
         let buffer = buffers::take(len + ALIGNMENT);
         let start = buffer
@@ -26,7 +27,7 @@ impl Scratch {
         Self { buffer, start, len }
     }
 
-    /// `len` zeros.
+    /// Takes `len` zeros.
     pub(crate) fn zeros(len: usize) -> Self {
         let mut scratch = Self::take(len);
         scratch.fill(0.0);

@@ -1,4 +1,5 @@
-//! What the recycler of buffers promises. It is the process's, so that its tests are a program of their own.
+//! Recycling of buffers. The pool belongs to the process, so these tests are a program of their
+//! own.
 
 #![allow(missing_docs, clippy::unwrap_used, clippy::expect_used)]
 
@@ -8,7 +9,7 @@ use vision_kernels::buffers::{self, Buffer};
 
 const LARGE: usize = 1 << 20;
 
-/// The recycler is the process's: one test at a time, each from empty.
+/// The pool belongs to the process: one test at a time, each starting with an empty pool.
 fn alone() -> MutexGuard<'static, ()> {
     static ALONE: Mutex<()> = Mutex::new(());
     let guard = ALONE.lock().unwrap_or_else(PoisonError::into_inner);
@@ -81,7 +82,7 @@ fn a_vector_goes_out_and_comes_back_without_a_copy() {
     assert_eq!((buffer.as_ptr(), buffer.len()), (place, LARGE + 5));
     drop(buffer);
     assert_eq!(buffers::take(LARGE + 5).as_ptr(), place);
-    // One from elsewhere serves the class below it.
+    // A vector from elsewhere serves the class below its length.
     drop(Buffer::from_vec(vec![2.0; LARGE + 5]));
     assert_eq!(buffers::take(LARGE).len(), LARGE);
 }

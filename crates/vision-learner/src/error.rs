@@ -85,6 +85,45 @@ pub enum Error {
         /// Learning rate of the last layer group.
         lr: f64,
     },
+    /// A gradient is not a number any more.
+    #[error(
+        "a gradient became NaN or infinite in epoch {epoch}, batch {batch}, at a learning rate of {lr:e}, though \
+         the loss is finite: the run was stopped before this step, and the learner is as it was. Try a smaller \
+         learning rate, or a loss whose gradient is bounded"
+    )]
+    GradientNotFinite {
+        /// Epoch, from 0.
+        epoch: usize,
+        /// Batch of the epoch, from 0.
+        batch: usize,
+        /// Learning rate of the last layer group.
+        lr: f64,
+    },
+    /// The model's outputs are not numbers.
+    #[error(
+        "the model predicts {found} for item {item} of the batch: its weights or running statistics are no \
+         numbers, or the image holds extreme values; load a checkpoint that was saved before"
+    )]
+    NotFinitePrediction {
+        /// The item, counted from 0.
+        item: usize,
+        /// NaN or an infinity.
+        found: f32,
+    },
+    /// Values that are to be saved are not numbers.
+    #[error(
+        "{} was not saved: {name} holds {found}, so the model is of no use; a file of that name stays as it was. \
+         Load a checkpoint that was saved before",
+        shown(path)
+    )]
+    NotFiniteWeights {
+        /// The file that was to be written.
+        path: PathBuf,
+        /// The parameter or statistic.
+        name: String,
+        /// NaN or an infinity.
+        found: f32,
+    },
     /// Batch normalisation cannot train on batches of one.
     #[error(
         "batch size 1 cannot train a model with batch normalisation: its statistics need at least \

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::PathBuf;
 use std::time::SystemTime;
 
+use vision_base::console;
 use vision_data::{DatasetType, ImageDataBunch, LabelError};
 use vision_models::layers::RandomStream;
 use vision_models::state::{Entry, NamedTensor};
@@ -70,7 +71,7 @@ impl Learner {
         };
         if !learner.settings.silent {
             for warning in &learner.warnings {
-                eprintln!("warning: {warning}");
+                console::warn(warning);
             }
         }
         if parts.freeze && learner.groups.len() > 1 {
@@ -286,6 +287,7 @@ impl Learner {
             Some(optimizer) => optimizer,
             None => self.fresh_optimizer(),
         };
+        optimizer.check()?;
         for ((group, lr), wd) in optimizer.groups_mut().iter_mut().zip(&lrs).zip(&wds) {
             (group.lr, group.wd) = (*lr, *wd);
         }

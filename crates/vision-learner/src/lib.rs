@@ -25,6 +25,8 @@
 //! * Using it: [`Learner::predict`], [`Learner::get_preds`], [`Learner::save`], [`Learner::load`];
 //!   taking it out: [`Learner::export_onnx`], [`Learner::export_safetensors`].
 
+// A line that cannot be written must not end a program: `vision_base::console` prints.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod builder;
@@ -42,6 +44,7 @@ mod predict;
 mod settings;
 mod train;
 
+pub use crate::checkpoint::LoadConfig;
 pub use builder::{CnnPlan, LearnerBuilder, ModelPlan, cnn_learner, create_cnn};
 pub use classifier::{ClassifierPlan, load_classifier};
 pub use error::{Error, Result};

@@ -48,8 +48,9 @@ pub trait Loss: std::fmt::Debug + Send + Sync {
     ///
     /// As [`per_item`](Self::per_item).
     fn mean(&self, outputs: Tensor<2>, targets: TargetTensor) -> Result<Tensor<1>> {
-        let weights = self.item_weights(targets.clone())?;
-        Ok(mean(self.per_item(outputs, targets)?, weights))
+        // First, since it checks that there is a weight for each class.
+        let losses = self.per_item(outputs, targets.clone())?;
+        Ok(mean(losses, self.item_weights(targets)?))
     }
 
     /// The loss of a batch of mixed pictures, shape `[1]`: of item i with weight λᵢ its own loss, with
@@ -72,21 +73,20 @@ pub trait Loss: std::fmt::Debug + Send + Sync {
             own * lambda.clone() + other * lambda.clone().neg().add_scalar(1.0)
         };
         let others = targets.select(partner);
-        let weights = match (
-            self.item_weights(targets.clone())?,
-            self.item_weights(others.clone())?,
-        ) {
+        let own = self.per_item(outputs.clone(), targets.clone())?;
+        let losses = blend(own, self.per_item(outputs, others.clone())?);
+        let weights = match (self.item_weights(targets)?, self.item_weights(others)?) {
             (Some(own), Some(other)) => Some(blend(own, other)),
             _ => None,
         };
-        let own = self.per_item(outputs.clone(), targets)?;
-        Ok(mean(blend(own, self.per_item(outputs, others)?), weights))
+        Ok(mean(losses, weights))
     }
 }
 
 fn mean(losses: Tensor<1>, weights: Option<Tensor<1>>) -> Tensor<1> {
     match weights {
-        Some(weights) => losses.sum() / weights.sum(),
+        // A batch of items that count for nothing has the loss 0, and no gradient.
+        Some(weights) => losses.sum() / weights.sum().clamp_min(f32::MIN_POSITIVE),
         None => losses.mean(),
     }
 }
@@ -244,7 +244,7 @@ fn fitting<'a>(weights: Option<&'a [f32]>, outputs: &Tensor<2>) -> Result<Option
     match weights.filter(|weights| weights.len() != expected) {
         Some(weights) => Err(Error::Option(OptionError::new(
             "class weights",
-            format!("one value or exactly {expected}"),
+            format!("one for each of the {expected} classes"),
             format!("{} values", weights.len()),
         ))),
         None => Ok(weights),

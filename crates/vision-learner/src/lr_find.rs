@@ -249,7 +249,8 @@ impl Learner {
             ..
         } = record;
         match result {
-            Err(Error::NotFinite { .. }) if !losses.is_empty() => {}
+            Err(Error::NotFinite { .. } | Error::GradientNotFinite { .. })
+                if !losses.is_empty() => {}
             result => _ = result?,
         }
         // The batch whose loss was no number has a rate and no loss.

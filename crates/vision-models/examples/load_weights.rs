@@ -5,9 +5,9 @@
 //! python3 scripts/time_load.py resnet50 FILE      # the same with PyTorch
 //! ```
 //!
-//! `seconds` is opening and loading into a model that was built before, as `torch.load` and
-//! `load_state_dict` do. `peak_bytes` is how much more memory than before the process held at its height.
-//! With OUT, what was loaded is then written there (`scripts/check_round_trip.py` compares that in PyTorch).
+//! `seconds` is the time to open the file and load it into an existing model, as `torch.load` and
+//! `load_state_dict` do. `peak_bytes` is the increase of the process's peak memory. With OUT, the
+//! loaded weights are then written there (`scripts/check_round_trip.py` compares them in PyTorch).
 
 use std::collections::BTreeMap;
 use std::error::Error;
@@ -23,7 +23,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     };
     let arch: Arch = arch.parse()?;
     let classes = arch.info().weights.as_ref().map_or(1000, |w| w.classes);
-    // The device starts its threads at its first use; that is no part of loading.
+    // The device starts its threads at its first use, which is not part of loading.
     let device = vision_models::test_device();
     drop(Init::new(0, &device).zeros([1]).val());
     let before = resident("VmRSS");
@@ -41,7 +41,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     let peak = resident("VmHWM")
         .zip(before)
         .map(|(peak, before)| peak - before);
-    // A file of other classes, or fastai's, has another classifier.
+    // A file with other classes, or a fastai file, has another classifier.
     let report = report.without(&last);
     eprintln!("{report}");
     report.require_complete()?;
@@ -60,7 +60,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     Ok(())
 }
 
-/// A line of `/proc/self/status` in bytes; only Linux has that.
+/// A line of `/proc/self/status`, in bytes. Only Linux has that file.
 fn resident(field: &str) -> Option<u64> {
     let status = fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find(|line| line.starts_with(field))?;

@@ -1,4 +1,4 @@
-//! Where a backbone ends and the new head begins.
+//! The cut between a backbone's body and its original head.
 
 use std::fmt;
 use std::sync::Arc;
@@ -11,20 +11,21 @@ type CutFn = dyn Fn(Sequential) -> Sequential + Send + Sync;
 /// Which part of an architecture becomes the body.
 #[derive(Clone, Default)]
 pub enum Cut {
-    /// The architecture's own place, from its registry entry.
+    /// The cut of the architecture's registry entry.
     #[default]
     Default,
-    /// The direct children before an index; a negative one counts from the end, as in Python's `[:cut]`.
+    /// The direct children before an index. A negative index counts from the end, as in Python's
+    /// `[:cut]`.
     At(isize),
-    /// Before the last direct child that is or contains a pooling layer: fastai's rule for an
-    /// architecture that it does not know.
+    /// The children before the last one that is or contains a pooling layer: fastai's rule for
+    /// unknown architectures.
     Auto,
     /// A function from the whole model to the body. See [`Cut::with`].
     With(Arc<CutFn>),
 }
 
 impl Cut {
-    /// A cut by a function from the whole model to the body.
+    /// A cut made by a function from the whole model to the body.
     ///
     /// ```
     /// use vision_models::Cut;
@@ -35,14 +36,15 @@ impl Cut {
         Self::With(Arc::new(f))
     }
 
-    /// Cuts `model`, whose registry entry says `default`.
+    /// Cuts `model`. `default` is the cut of its registry entry.
     ///
-    /// A body cut by index has its children renamed to their positions, which gives fastai's parameter
-    /// names (`0.4.0.conv1.weight` for the whole classifier). A function's result is left as it is.
+    /// With a cut by index, the children of the body are renamed to their positions, which gives
+    /// fastai's parameter names (`0.4.0.conv1.weight` in the whole classifier). The result of a
+    /// function is not changed.
     ///
     /// # Errors
     ///
-    /// [`Error::Cut`] if nothing or less than nothing would be left.
+    /// [`Error::Cut`] if the index leaves no children, or is out of range.
     pub fn apply(&self, model: Sequential, default: isize) -> Result<Sequential> {
         let children = model.len();
         let index = match self {

@@ -6,58 +6,73 @@ use vision_base::message::{joined, named, quoted, shown};
 
 use crate::weights::Mismatch;
 
-/// What can go wrong in this crate.
+/// Errors of models and their files.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
     /// No architecture has that name.
     #[error(
-        "no architecture is called {name:?}{} Known are: {}", near_names(near), known.join(", ")
+        "unknown architecture {name:?}{} Known architectures: {}", near_names(near), known.join(", ")
     )]
     UnknownArch {
-        /// The name that was asked for.
+        /// The requested name.
         name: String,
         /// The most similar names of the registry, nearest first.
         near: Vec<&'static str>,
         /// The names of the registry.
         known: Vec<&'static str>,
     },
-    /// A cut leaves nothing, or more than there is.
+    /// A cut leaves no children, or is out of range.
     #[error(
-        "cut at {index} does not fit a model of {children} children: use an index that leaves at \
+        "cut at {index} does not fit a model of {children} children: use an index that keeps at \
          least one of them (Cut::At(-2) drops the last two) or a function (Cut::with)"
     )]
     Cut {
-        /// The index, as given.
+        /// The index.
         index: isize,
         /// The number of direct children of the whole model.
         children: usize,
     },
 
-    /// A file of reference numbers contradicts itself.
+    /// A file of reference numbers is inconsistent.
     #[error(
-        "the reference of {arch} cannot be compared with: {field} should be {expected}, found \
-         {found}; make it again with scripts/make_parity_reference.py"
+        "invalid reference for {arch}: {field} should be {expected}, found \
+         {found}. Create it again with scripts/make_parity_reference.py"
     )]
     Reference {
         /// The architecture.
         arch: &'static str,
         /// The field, with dots between levels.
         field: &'static str,
-        /// What would have fitted.
+        /// The expected value.
         expected: String,
-        /// What is there.
+        /// The value found.
         found: String,
     },
 
     // ---- weights files
-    /// The operating system refused something.
+    /// The content of a file is not what was written.
+    #[error(
+        "{} is damaged: its content has the SHA-256 {found}, but {expected} was written; take another copy of \
+         the file",
+        shown(path)
+    )]
+    Damaged {
+        /// The file.
+        path: PathBuf,
+        /// The digits in its header.
+        expected: String,
+        /// The digits of its content.
+        found: String,
+    },
+
+    /// An operation of the file system failed.
     #[error(transparent)]
     Io(#[from] IoError),
-    /// The file is of no kind that holds weights.
+    /// The file is not a weights file.
     #[error(
-        "{} is not a weights file: {reason}; PyTorch (.pth, .pt), safetensors (also by their index) and \
-         ONNX files can be read",
+        "{} is not a weights file: {reason}. Supported are PyTorch (.pth, .pt), safetensors (also with \
+         an index of several files) and ONNX",
         shown(path)
     )]
     NotWeights {
@@ -66,9 +81,9 @@ pub enum Error {
         /// What it is instead.
         reason: String,
     },
-    /// The file contradicts itself, ends too early or goes beyond a limit.
+    /// The file is inconsistent, truncated, or exceeds a limit.
     #[error(
-        "{} cannot be read as weights: {reason}; fetch or save it again (in Python: \
+        "{} cannot be read as weights: {reason}. Download or save it again (in Python: \
          torch.save(model.state_dict(), path))",
         shown(path)
     )]
@@ -78,10 +93,10 @@ pub enum Error {
         /// What is wrong with it, and where.
         reason: String,
     },
-    /// The file would run code in Python. It was not run.
+    /// Loading the file in Python would execute code. Nothing was executed.
     #[error(
-        "{} is not to be trusted: loading it in Python would call {call}, which no weights file \
-         needs. Nothing was executed; get the weights from another source, as safetensors if possible",
+        "{} is not safe: loading it in Python would call {call}, which no weights file \
+         needs. Nothing was executed. Get the weights from another source, if possible as safetensors",
         shown(path)
     )]
     UnsafeWeights {
@@ -90,9 +105,9 @@ pub enum Error {
         /// The function.
         call: String,
     },
-    /// The file is larger than what is read.
+    /// The file is too large.
     #[error(
-        "{} has {found} bytes and is too large for a weights file: the limit is {limit} bytes",
+        "{} is too large for a weights file: it has {found} bytes, the limit is {limit} bytes",
         shown(path)
     )]
     WeightsTooLarge {
@@ -100,12 +115,12 @@ pub enum Error {
         path: PathBuf,
         /// Its size in bytes.
         found: u64,
-        /// The largest size that is read.
+        /// The largest allowed size, in bytes.
         limit: u64,
     },
-    /// An index of several files does not go with them.
+    /// An index of several files does not match them.
     #[error(
-        "{} names the file {shard:?}, {reason}; put all files of the set into one folder, as they were \
+        "{} names the file {shard:?}, {reason}. Put all files of the set into one folder, as \
          published",
         shown(path)
     )]
@@ -114,7 +129,7 @@ pub enum Error {
         path: PathBuf,
         /// The file that it names.
         shard: String,
-        /// What is wrong with that.
+        /// What is wrong with it.
         reason: String,
     },
     /// The file holds several sets of the model's weights, and nothing says which is meant.
@@ -149,14 +164,14 @@ pub enum Error {
     NoSuchTensor {
         /// The file.
         path: PathBuf,
-        /// The name that was asked for.
+        /// The requested name.
         name: String,
         /// The most similar name in the file.
         near: Option<String>,
     },
-    /// The tensor's values are not floating point numbers.
+    /// The values of the tensor are not floating-point numbers.
     #[error(
-        "{}: tensor {name:?} holds {found}; expected floating point numbers (16, 32 or 64 bits)",
+        "{}: tensor {name:?} has type {found}; expected floating-point numbers (16, 32 or 64 bits)",
         shown(path)
     )]
     TensorType {
@@ -167,7 +182,7 @@ pub enum Error {
         /// The type of its values.
         found: String,
     },
-    /// The file does not hold what the model needs.
+    /// The tensors of the file do not match the model.
     #[error(
         "{} does not fit the model: {}{hint}",
         shown(path),
@@ -176,27 +191,27 @@ pub enum Error {
     WeightsMisfit {
         /// The file.
         path: PathBuf,
-        /// Names that the file lacks.
+        /// Names that are missing from the file.
         missing: Vec<String>,
-        /// Tensors of another shape.
+        /// Tensors with the wrong shape.
         mismatched: Vec<Mismatch>,
-        /// What the reason seems to be and what to do; starts with "; " unless empty.
+        /// The likely cause and what to do. Starts with "; " unless empty.
         hint: String,
     },
-    /// The network cannot be taken out to ONNX.
+    /// The model cannot be exported to ONNX.
     #[error("cannot export to {}: {}{reason}", shown(path), layer_name(layer))]
     Export {
-        /// The file, which was left as it was.
+        /// The file. It is unchanged.
         path: PathBuf,
-        /// Path of the layer that cannot be carried; empty for the whole model.
+        /// Path of the layer that cannot be exported. Empty for the whole model.
         layer: String,
-        /// Why, and what to do.
+        /// The reason, and what to do.
         reason: String,
     },
-    /// The tensors cannot be written as they are.
+    /// The tensors cannot be written.
     #[error("cannot write {}: tensor {name:?} {reason}", shown(path))]
     WriteWeights {
-        /// The file, which was left as it was.
+        /// The file. It is unchanged.
         path: PathBuf,
         /// The tensor.
         name: String,
@@ -235,7 +250,7 @@ fn near_name(near: &Option<String>) -> String {
 
 fn misfits(missing: &[String], mismatched: &[Mismatch]) -> String {
     let shapes: Vec<_> = mismatched.iter().map(Mismatch::to_string).collect();
-    let parts = [("missing", missing), ("of another shape", &shapes)];
+    let parts = [("missing", missing), ("with another shape", &shapes)];
     let parts = parts.iter().filter(|(_, names)| !names.is_empty());
     let parts: Vec<_> = parts
         .map(|(what, names)| format!("{} {what} ({})", names.len(), first_few(names)))
@@ -243,7 +258,7 @@ fn misfits(missing: &[String], mismatched: &[Mismatch]) -> String {
     parts.join(", ")
 }
 
-/// The first names of a list, and how many more there are.
+/// The first names of a list, and the number of the others.
 pub(crate) fn first_few(names: &[String]) -> String {
     const SHOWN: usize = 4;
     let first: Vec<_> = names.iter().take(SHOWN).map(|name| named(name)).collect();

@@ -1,4 +1,4 @@
-//! Initial values of parameters: drawn on the host from one seeded stream.
+//! Initialization of parameters, drawn on the host from one seeded stream.
 
 use burn::module::Param;
 use burn::tensor::{Device, Tensor, TensorData};
@@ -7,10 +7,11 @@ use rand_chacha::rand_core::{Rng, SeedableRng};
 
 use crate::layers::RandomStream;
 
-/// How the weights of a convolution or a linear layer start.
+/// Initialization of the weights of a convolution or linear layer.
 ///
-/// `fan_in` is the number of inputs of one output, `fan_out` of outputs of one input (of a kernel: times its
-/// area), as PyTorch counts them. Biases start at 0, but for [`PyTorch`](Self::PyTorch).
+/// `fan_in` is the number of inputs per output, `fan_out` the number of outputs per input (for a
+/// kernel, times its area), as in PyTorch. Biases start at 0, except with
+/// [`PyTorch`](Self::PyTorch).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub enum WeightInit {
     /// PyTorch's default: weights and biases from U(±1/√fan_in).
@@ -54,8 +55,8 @@ impl Init {
         }
     }
 
-    /// Zeros instead of draws, for a model whose weights are loaded right after: drawing the
-    /// 60 million normals of a ResNet-152 would take most of its loading time.
+    /// Zeros instead of random values, for a model whose weights are loaded immediately afterwards.
+    /// Drawing the 60 million values of a ResNet-152 would take most of the loading time.
     pub fn zeroed(device: &Device) -> Self {
         Self {
             rng: None,
@@ -83,7 +84,7 @@ impl Init {
         &self.dropout
     }
 
-    /// Weights of `shape` `[outputs, inputs, ..]`.
+    /// Weights with the shape `[outputs, inputs, ..]`.
     pub fn weight<const D: usize>(
         &mut self,
         shape: [usize; D],
@@ -100,7 +101,7 @@ impl Init {
         }
     }
 
-    /// The bias that belongs to weights of `shape`.
+    /// The bias for weights of `shape`.
     pub fn bias<const D: usize>(
         &mut self,
         shape: [usize; D],
@@ -147,8 +148,8 @@ impl Init {
         let len = shape.iter().product();
         let values: Vec<f32> = match &mut self.rng {
             Some(rng) => (0..len).map(|_| value(rng) as f32).collect(),
-            // The system's zeros, which take no memory until something else is written over them: the
-            // device's would be written out, and double the height of a load.
+            // Zero pages from the system take no memory until they are written. Zeros made by the
+            // device would be written out, and would double the peak memory of a load.
             None => vec![0.0; len],
         };
         Param::from_tensor(Tensor::from_data(
@@ -158,7 +159,7 @@ impl Init {
     }
 }
 
-/// Uniform in `[0, 1)`, 53 bits.
+/// A uniform value in `[0, 1)` with 53 bits.
 fn unit(rng: &mut ChaCha8Rng) -> f64 {
     (rng.next_u64() >> 11) as f64 / (1u64 << 53) as f64
 }

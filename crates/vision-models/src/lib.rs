@@ -1,8 +1,9 @@
-//! Backbones with torchvision's names and numbers, and the files that their weights come in.
+//! Backbones with the names and numbers of torchvision, and readers of their weights files.
 //!
-//! An [`Arch`] names an architecture and knows everything about it: how to build it, where transfer
-//! learning cuts it, which layers learn together and where its ImageNet weights are. Building gives a
-//! [`layers::Sequential`] whose parameters have torchvision's names, layout and initialisation:
+//! An [`Arch`] names an architecture. Its registry entry says how to build it, where transfer
+//! learning cuts it, which layers form its layer groups, and where its ImageNet weights are.
+//! Building returns a [`layers::Sequential`] whose parameters have torchvision's names, layout and
+//! initialization:
 //!
 //! ```
 //! use vision_models::{Arch, Cut, Init, state};
@@ -15,12 +16,18 @@
 //! # Ok::<(), vision_models::Error>(())
 //! ```
 //!
-//! * [`arch`]: the registry. * [`cut`]: where the body ends. * [`layers`]: the building blocks.
-//! * [`init`]: seeded initial values. * [`state`]: parameters by name. * [`mode`]: what training changes.
-//! * [`parity`]: comparison with torchvision's numbers, without a weights file.
-//! * [`export`]: to ONNX, and to PyTorch's names.
-//! * [`weights`]: PyTorch, safetensors and ONNX files, read as data: nothing in a file is ever executed.
+//! * [`arch`]: the registry
+//! * [`cut`]: where the body ends
+//! * [`layers`]: the building blocks
+//! * [`init`]: seeded initialization
+//! * [`state`]: parameters by name
+//! * [`mode`]: layers that behave differently in training
+//! * [`parity`]: comparison with torchvision's numbers, without a weights file
+//! * [`export`]: to ONNX, and to PyTorch's names
+//! * [`weights`]: PyTorch, safetensors and ONNX files, read as data: nothing in a file is ever executed
 
+// A line that cannot be written must not end a program: `vision_base::console` prints.
+#![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 pub mod arch;

@@ -1,21 +1,22 @@
-//! The layers of a module that do something else in training: batch norms, dropouts.
+//! Training mode of layers that behave differently in training: batch norms and dropouts.
 
 use burn::module::{Flag, Module, ModuleMapper, ModuleVisitor, Param};
 
 use crate::state::Path;
 
-/// A layer with a switch between training and inference, ours or Burn's own.
+/// A layer with a switch between training and inference, of this crate or of Burn.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Mode {
     /// Dotted path of the layer, such as `layer1.0.bn1`.
     pub name: String,
     /// Its type, such as `BatchNorm`.
     pub owner: String,
-    /// Whether it behaves as in training on an autodiff device: normalises by the batch, drops values.
+    /// Whether it is in training mode on an autodiff device: a batch norm uses the batch, a dropout
+    /// drops values.
     pub training: bool,
 }
 
-/// Lists the layers that do something else in training.
+/// Lists the layers that behave differently in training.
 ///
 /// ```
 /// use vision_models::{Arch, Init, mode};
@@ -33,8 +34,8 @@ pub fn modes(module: &impl Module) -> Vec<Mode> {
     visitor.modes
 }
 
-/// Sets whether each of these layers behaves as in training on an autodiff device. Copies for inference
-/// ([`Module::valid`]) and back keep it.
+/// Sets whether each of these layers is in training mode on an autodiff device. Copies for
+/// inference ([`Module::valid`]) and back keep the setting.
 pub fn set_training<M: Module>(module: M, training: &mut dyn FnMut(&Mode) -> bool) -> M {
     module.map(&mut SetTraining {
         path: Path::default(),
@@ -42,7 +43,7 @@ pub fn set_training<M: Module>(module: M, training: &mut dyn FnMut(&Mode) -> boo
     })
 }
 
-/// The layer that the flag at `path` belongs to.
+/// The layer of the flag at `path`.
 fn mode(path: &Path, flag: &Param<Flag>) -> Mode {
     let name = path.name();
     let name = name.rsplit_once('.').map_or("", |(layer, _)| layer);

@@ -8,15 +8,15 @@ use burn::tensor::{DType, Tensor, TensorData};
 pub struct Entry {
     /// Dotted path, such as `layer1.0.conv1.weight`.
     pub name: String,
-    /// Burn's identity of the parameter.
+    /// Burn's id of the parameter.
     pub id: ParamId,
     /// Size of each dimension.
     pub shape: Vec<usize>,
-    /// Whether it is a buffer (a running statistic) and never trained.
+    /// Whether it is a buffer (a running statistic), which is never trained.
     pub buffer: bool,
-    /// Whether a gradient is asked for.
+    /// Whether it requires a gradient.
     pub trainable: bool,
-    /// Type name of the module that holds it, such as `BatchNorm`.
+    /// Type name of its module, such as `BatchNorm`.
     pub owner: String,
 }
 
@@ -31,7 +31,7 @@ impl Entry {
         self.len() == 0
     }
 
-    /// Whether it belongs to a batch normalisation, ours or Burn's own.
+    /// Whether it belongs to a batch normalization, of this crate or of Burn.
     pub fn is_batch_norm(&self) -> bool {
         self.owner == "BatchNorm"
     }
@@ -48,7 +48,7 @@ pub struct NamedTensor {
     pub values: Vec<f32>,
 }
 
-/// Where new values come from: asked with a parameter's name and shape, it answers with values or not.
+/// A source of new values: returns values for a parameter's name and shape, or `None`.
 pub type Source<'a> = dyn FnMut(&str, &[usize]) -> Option<Vec<f32>> + 'a;
 
 /// Lists parameters and buffers in the order of their declaration.
@@ -58,16 +58,16 @@ pub fn entries(module: &impl Module) -> Vec<Entry> {
     visitor.entries
 }
 
-/// A module inside a module.
+/// A module inside another module.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Start {
     /// Dotted path, such as `layer1.0`.
     pub name: String,
-    /// The number of [`entries`] before its own, which may be none (a pool has no parameters).
+    /// The number of [`entries`] before its first one. It may have none (a pool has no parameters).
     pub entry: usize,
 }
 
-/// Lists the modules of a module, in order and at every depth, and where their parameters begin.
+/// Lists all modules in a module, in order and at every depth, and where their parameters begin.
 ///
 /// ```
 /// use vision_models::{Arch, Init, state};
@@ -89,13 +89,13 @@ pub fn tensors(module: &impl Module) -> Vec<NamedTensor> {
     visitor.tensors
 }
 
-/// Replaces the values for which `source` gives new ones.
+/// Replaces the values for which `source` returns new ones.
 ///
-/// `source` is asked with the name and the shape of each parameter and buffer, in order, and must answer
-/// with as many values as the shape holds; another number is ignored as if it had answered `None`.
-/// Devices, identities and gradient settings stay as they are.
+/// `source` is called with the name and the shape of each parameter and buffer, in order. It must
+/// return as many values as the shape has; another number is ignored like `None`. Devices, ids and
+/// gradient settings do not change.
 ///
-/// Running statistics are shared by the clones of a module; to keep a clone as it is, pass
+/// The clones of a module share its running statistics. To keep a clone unchanged, pass
 /// `module.valid()` (and call `train()` on the result).
 pub fn assign<M: Module>(module: M, source: &mut Source<'_>) -> M {
     module.map(&mut Assign {
@@ -104,7 +104,7 @@ pub fn assign<M: Module>(module: M, source: &mut Source<'_>) -> M {
     })
 }
 
-/// Where a traversal is.
+/// The position of a traversal.
 #[derive(Default)]
 pub(crate) struct Path(Vec<(String, String)>);
 
@@ -117,7 +117,7 @@ impl Path {
         self.0.pop();
     }
 
-    /// The variant of an enum is no part of a name: PyTorch has no such level.
+    /// The variant of an enum is not part of a name: PyTorch has no such level.
     pub(crate) fn name(&self) -> String {
         let parts = self.0.iter().filter(|(_, c)| !c.starts_with("Enum:"));
         parts.map(|(n, _)| n.as_str()).collect::<Vec<_>>().join(".")
@@ -132,10 +132,13 @@ impl Path {
     }
 
     fn is_buffer(&self) -> bool {
-        self.0
-            .last()
-            .is_some_and(|(n, _)| n.starts_with("running_"))
+        self.0.last().is_some_and(|(n, _)| is_buffer(n))
     }
+}
+
+/// Whether this is the name of a buffer, which training does not optimize.
+fn is_buffer(name: &str) -> bool {
+    name.starts_with("running_")
 }
 
 #[derive(Default)]
@@ -157,7 +160,7 @@ impl ModuleVisitor for EntryVisitor {
     }
 
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
-        // What was entered last is this parameter, not a module.
+        // The last entered level is this parameter, not a module.
         self.starts.pop();
         let buffer = self.path.is_buffer();
         self.entries.push(Entry {
@@ -196,10 +199,76 @@ impl ModuleVisitor for TensorVisitor {
     }
 }
 
-/// A tensor's values on the host, in row-major order.
+/// Copies a tensor's values to the host, in row-major order.
 pub fn values<const D: usize>(tensor: Tensor<D>) -> Vec<f32> {
     let data = tensor.into_data().convert_dtype(DType::F32);
     data.try_to_vec().unwrap_or_default()
+}
+
+/// The buffers of a module, each flat: running statistics. The tensors share their memory with the module until
+/// one of the two changes.
+pub fn buffers(module: &impl Module) -> Vec<Tensor<1>> {
+    let mut visitor = Buffers::default();
+    module.visit(&mut visitor);
+    visitor.tensors
+}
+
+/// Puts buffers back that [`buffers`] took from a module of the same structure.
+pub fn restore_buffers<M: Module>(module: M, buffers: Vec<Tensor<1>>) -> M {
+    module.map(&mut Restore {
+        inside: Vec::new(),
+        buffers: buffers.into_iter(),
+    })
+}
+
+#[derive(Default)]
+struct Buffers {
+    /// Whether each of the modules that were entered is a buffer.
+    inside: Vec<bool>,
+    tensors: Vec<Tensor<1>>,
+}
+
+impl ModuleVisitor for Buffers {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.inside.push(is_buffer(name));
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.inside.pop();
+    }
+
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if self.inside.last() == Some(&true) {
+            let tensor = param.val();
+            let len: usize = tensor.dims().iter().product();
+            self.tensors.push(tensor.reshape([len]));
+        }
+    }
+}
+
+struct Restore {
+    inside: Vec<bool>,
+    buffers: std::vec::IntoIter<Tensor<1>>,
+}
+
+impl ModuleMapper for Restore {
+    fn enter_module(&mut self, name: &str, _container: &str) {
+        self.inside.push(is_buffer(name));
+    }
+
+    fn exit_module(&mut self, _name: &str, _container: &str) {
+        self.inside.pop();
+    }
+
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        if self.inside.last() != Some(&true) {
+            return param;
+        }
+        match self.buffers.next() {
+            Some(buffer) => param.map(|old| buffer.reshape(old.dims())),
+            None => param,
+        }
+    }
 }
 
 struct Assign<'a> {

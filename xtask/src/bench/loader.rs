@@ -1,4 +1,5 @@
-//! Images a second from files to batches on the device, beside fastai's loader.
+//! Benchmark of the loader: images per second from files to batches on the device, optionally
+//! compared with fastai.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -18,11 +19,11 @@ use crate::Result;
 pub(crate) enum Kind {
     /// Photos of a few hundred pixels, to crops of 224
     Photos,
-    /// The PNGs of 28 pixels of MNIST_SAMPLE, as they are
+    /// The 28-pixel PNGs of MNIST_SAMPLE, without transforms
     Mnist,
 }
 
-/// A name, and what it does to a data bunch.
+/// A name, and a function that configures a data bunch.
 type Setting = (
     &'static str,
     fn(ImageDataBunchBuilder) -> ImageDataBunchBuilder,
@@ -52,25 +53,27 @@ impl Kind {
     }
 }
 
-/// What to time: `workers` threads on the pictures of a folder with `train` and `valid`.
+/// What to time: `workers` threads on the images of a folder with `train` and `valid`.
 pub(crate) struct Work<'a> {
     pub(crate) folder: &'a Path,
     pub(crate) kind: Kind,
     pub(crate) workers: usize,
     pub(crate) device: &'a Device,
-    /// A Python with fastai, to alternate with.
+    /// A Python with fastai, for alternating measurements.
     pub(crate) python: Option<&'a PathBuf>,
     pub(crate) rounds: usize,
 }
 
-/// One JSON line a measurement, and against fastai one a setting with the medians of the ratios.
+/// Prints one JSON line per measurement. With fastai, also one line per setting, with the medians
+/// of the ratios.
 pub(crate) fn run(work: &Work<'_>) -> Result<()> {
     let rounds = work.python.map_or(1, |_| work.rounds.max(1));
     let mut ratios: Vec<(String, f64)> = Vec::new();
     for _ in 0..rounds {
         let mut ours = Vec::new();
         for (name, with) in work.kind.settings() {
-            // Without room for decoded images every epoch decodes, as the first one does with it.
+            // Without memory for decoded images, every epoch decodes, as the first epoch always
+            // does.
             for memory in [0, 8 << 30] {
                 let speed = time(work, *with, memory)?;
                 println!(
@@ -110,7 +113,7 @@ pub(crate) fn run(work: &Work<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Images a second of the second epoch.
+/// Images per second of the second epoch.
 fn time(
     work: &Work<'_>,
     with: fn(ImageDataBunchBuilder) -> ImageDataBunchBuilder,
@@ -141,7 +144,7 @@ fn time(
     Ok(speed)
 }
 
-/// The same work in fastai, in a process of its own.
+/// The same work with fastai, in a separate process.
 fn fastai(python: &Path, work: &Work<'_>) -> Result<Vec<Value>> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/bench_fastai_loader.py");
     let output = Command::new(python)

@@ -1,4 +1,4 @@
-//! One measurement: the same work in a process of its own, ours or PyTorch's.
+//! One measurement in a separate process, with this library or with PyTorch.
 
 use std::path::{Path, PathBuf};
 use std::process::Command;
@@ -11,20 +11,20 @@ use super::Args;
 use super::work::{What, stepper};
 use crate::Result;
 
-/// What a process prints.
+/// The output of a measuring process.
 #[derive(Deserialize, Serialize)]
 pub(super) struct Measurement {
     pub(super) engine: String,
-    /// Of each step.
+    /// Duration of each step.
     pub(super) seconds: Vec<f64>,
-    /// The most memory that the process had, where the system says.
+    /// Peak memory of the process, if the system reports it.
     pub(super) peak_memory_bytes: Option<f64>,
-    /// What it had before the model was made: the libraries, as a rule.
+    /// Memory before the model was created, which is mostly the libraries.
     pub(super) memory_before_bytes: Option<f64>,
 }
 
 impl Measurement {
-    /// In this process.
+    /// Measures in this process.
     pub(super) fn here(what: What, args: &Args, device: &Device) -> Self {
         let memory_before_bytes = memory("VmRSS:");
         let mut step = stepper(what, args, device);
@@ -45,7 +45,7 @@ impl Measurement {
         }
     }
 
-    /// Ours, in a process of its own, so that its memory is that of this work alone.
+    /// Measures this library in a separate process, so that the memory is that of this work alone.
     pub(super) fn ours(what: What, args: &Args) -> Result<Self> {
         let numbers = [
             ("--batch", args.batch),
@@ -63,7 +63,7 @@ impl Measurement {
         Self::of(command)
     }
 
-    /// PyTorch's, in a process of its own.
+    /// Measures PyTorch in a separate process.
     pub(super) fn torch(python: &Path, what: What, args: &Args) -> Result<Self> {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../scripts/bench_torch.py");
         let numbers = [args.batch, args.size, args.threads, args.repeats.max(1)];
@@ -87,7 +87,7 @@ impl Measurement {
         Ok(serde_json::from_slice(&output.stdout)?)
     }
 
-    /// Memory that the work needed at its peak.
+    /// Peak memory of the work alone.
     pub(super) fn memory_of_work(&self) -> Option<f64> {
         Some(self.peak_memory_bytes? - self.memory_before_bytes?)
     }

@@ -16,7 +16,7 @@ use work::What;
 
 use crate::Result;
 
-/// What convolutions may give of their accuracy for speed.
+/// How much accuracy convolutions may trade for speed.
 #[derive(Clone, Copy, clap::ValueEnum)]
 enum Mode {
     Direct,
@@ -40,24 +40,24 @@ impl Mode {
 
 #[derive(clap::Args)]
 pub(crate) struct Args {
-    /// What to time; all three if not given
+    /// What to time. Default: all three kinds of work on the network
     #[arg(long)]
     what: Option<What>,
     #[arg(long, default_value = "resnet18")]
     arch: Arch,
     #[arg(long, default_value_t = 16)]
     batch: usize,
-    /// Side of the pictures in pixels
+    /// Side of the images in pixels
     #[arg(long, default_value_t = 224)]
     size: usize,
     #[arg(long, default_value_t = 2)]
     threads: usize,
     #[arg(long, default_value_t = 5)]
     repeats: usize,
-    /// A Python with torch and torchvision, or fastai for the loader: alternate with it, and print ratios
+    /// A Python with torch and torchvision (for the loader, fastai): alternate with it and print ratios
     #[arg(long, value_name = "PYTHON")]
     against_torch: Option<PathBuf>,
-    /// Alternations with PyTorch
+    /// Number of alternations with PyTorch
     #[arg(long, default_value_t = 5)]
     rounds: usize,
     #[arg(long, default_value = "cpu")]
@@ -65,13 +65,13 @@ pub(crate) struct Args {
     /// For the loader: a folder with the folders `train` and `valid`
     #[arg(long, value_name = "DIR", required_if_eq("what", "loader"))]
     data: Option<PathBuf>,
-    /// For the loader: what the pictures are
+    /// For the loader: the kind of images
     #[arg(long, required_if_eq("what", "loader"))]
     kind: Option<Kind>,
-    /// What convolutions may give of their accuracy for speed, on the CPU
+    /// How much accuracy convolutions may trade for speed, on the CPU
     #[arg(long, default_value = "balanced")]
     accuracy: Mode,
-    /// Print where the time goes: a line a kernel and shape, with the machine's limits
+    /// Print a profile: one line per kernel and shape, with the limits of the machine
     #[arg(long, conflicts_with = "against_torch")]
     profile: bool,
     /// Measure in this process, and print each step
@@ -79,8 +79,8 @@ pub(crate) struct Args {
     once: bool,
 }
 
-/// Times a network, step by step: one JSON line a kind of work; against PyTorch one a measurement and one a
-/// ratio; as a profile one a kernel and shape.
+/// Times a network, step by step. Prints one JSON line per kind of work; with PyTorch, one per
+/// measurement and one per ratio; as a profile, one per kernel and shape.
 pub(crate) fn run(args: &Args) -> Result<()> {
     rayon::ThreadPoolBuilder::new()
         .num_threads(args.threads)
@@ -137,7 +137,7 @@ fn print(what: What, args: &Args, device: &str, measured: &Measurement) {
     );
 }
 
-/// Ours over theirs.
+/// Prints the ratios of this library's numbers to PyTorch's.
 fn print_ratios(what: What, pairs: &[(Measurement, Measurement)]) {
     let ratio = |of: fn(&Measurement) -> Option<f64>| {
         let ratios = pairs

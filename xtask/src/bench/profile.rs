@@ -1,4 +1,4 @@
-//! Where the time of a step goes: one JSON line a kernel and shape, and one a kernel.
+//! Profile of a step: one JSON line per kernel and shape, and one per kernel.
 
 use std::collections::BTreeMap;
 use std::time::Instant;
@@ -12,7 +12,7 @@ use super::Args;
 use super::measurement::median;
 use super::work::{What, stepper};
 
-/// The calls of one kernel, in one step.
+/// The calls of one kernel in one step.
 #[derive(Clone, Default)]
 struct Line {
     calls: usize,
@@ -22,10 +22,10 @@ struct Line {
     limit: f64,
 }
 
-/// By kernel and shape; the shape is empty for all of them together.
+/// By kernel and shape. An empty shape stands for all shapes together.
 type Lines = BTreeMap<(String, String), Line>;
 
-/// Prints the profile of a step: the medians over its repeats, what takes longest first.
+/// Prints the profile of a step: medians over its repeats, longest time first.
 pub(super) fn print(what: What, args: &Args, device: &Device) {
     let machine = Machine::measure(Isa::detect());
     let mut step = stepper(what, args, device);

@@ -1,4 +1,4 @@
-//! The work that is timed.
+//! The kinds of work that are timed.
 
 use burn::module::{Module, ParamGroup};
 use burn::tensor::{Device, Int, Tensor, TensorData};
@@ -13,13 +13,13 @@ use super::Args;
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 #[value(rename_all = "snake_case")]
 pub(super) enum What {
-    /// Forward pass in eval mode
+    /// Forward pass in evaluation mode
     Inference,
-    /// Forward, backward and Adam over every parameter
+    /// Forward, backward and Adam step of all parameters
     Train,
-    /// The same where only batch norms and the last layer train
+    /// The same, with only batch norms and the last layer training
     TrainFrozenBody,
-    /// From files to batches on the device, of the pictures in `--data`
+    /// From the image files in `--data` to batches on the device
     Loader,
 }
 
@@ -30,7 +30,7 @@ impl What {
     }
 }
 
-/// One step of the work, to be called again and again; it returns when the device is done.
+/// Returns a function that does one step of the work, and returns when the device has finished.
 pub(super) fn stepper(what: What, args: &Args, device: &Device) -> Box<dyn FnMut()> {
     let plain = device.clone();
     let shape = [args.batch, 3, args.size, args.size];

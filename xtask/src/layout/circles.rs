@@ -1,7 +1,8 @@
-//! Files that need each other: none of a circle can be understood, moved or tested without the others.
+//! Circles of files that need each other, so that none can be understood, moved or tested without
+//! the others.
 //!
-//! A file needs another if it names it by a path from `crate` or `super`, also through what the crate's root
-//! re-exports. Tests do not count, nor what a folder's own file says of the files in it.
+//! A file needs another if it names it by a path from `crate` or `super`, or through a re-export in
+//! the crate's root. Tests do not count, and neither do a folder's own references to its files.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
@@ -12,10 +13,10 @@ use proc_macro2::{Delimiter, TokenStream, TokenTree};
 use crate::Result;
 use crate::layout::{entries, stem};
 
-/// Two files may be two halves of one thing.
+/// Largest allowed circle: two files may be two halves of one thing.
 const MOST: usize = 2;
 
-/// A module, or anything else that a path leads to, by the names from the crate's root.
+/// The path of a module or item, as names from the crate's root.
 type Names = Vec<String>;
 
 /// The circles of a package that are too large.
@@ -35,7 +36,7 @@ pub(super) fn faults(package: &Path) -> Result<Vec<String>> {
     Ok(large.map(fault).collect())
 }
 
-/// Reads the files of a folder by the names of their modules.
+/// Reads the files of a folder, keyed by module path.
 fn read(folder: &Path, module: &[String], sources: &mut BTreeMap<Names, String>) -> Result<()> {
     let (files, folders) = entries(folder)?;
     let child = |path: &Path| [module, &[stem(path)]].concat();
@@ -54,7 +55,7 @@ fn read(folder: &Path, module: &[String], sources: &mut BTreeMap<Names, String>)
     Ok(())
 }
 
-/// Groups of files each of which leads to each other.
+/// Groups of files that reach each other.
 fn circles(sources: &BTreeMap<Names, String>) -> Result<Vec<Vec<Names>>> {
     let mut needs: BTreeMap<&Names, BTreeSet<&Names>> = BTreeMap::new();
     let root = sources.get(&Names::new()).map_or("", String::as_str);
@@ -99,7 +100,7 @@ fn tokens(text: &str) -> Result<Vec<TokenTree>> {
     Ok(tokens.into_iter().collect())
 }
 
-/// What the crate's root re-exports: a name, and the path that it stands for.
+/// The re-exports in the crate's root: name and path.
 fn exports(root: &str) -> Result<BTreeMap<String, Names>> {
     let tokens = tokens(root)?;
     let mut paths = Vec::new();
@@ -115,14 +116,14 @@ fn exports(root: &str) -> Result<BTreeMap<String, Names>> {
     Ok(named.collect())
 }
 
-/// Collects the paths from `crate` and `super` of the code of a module.
+/// Collects the paths from `crate` and `super` in the code of a module.
 fn walk(tokens: Vec<TokenTree>, module: &[String], paths: &mut Vec<Names>) {
     let mut i = 0;
     while i < tokens.len() {
         let (here, after) = (&tokens[i], &tokens[i + 1..]);
         match here {
             TokenTree::Punct(p) if p.as_char() == '#' && is_test(after.first()) => {
-                // Past the item: to the end of its body, or of its line.
+                // Skip the item: to the end of its body, or of its line.
                 let end = tokens[i + 2..].iter().position(|token| match token {
                     TokenTree::Group(group) => group.delimiter() == Delimiter::Brace,
                     TokenTree::Punct(p) => p.as_char() == ';',
@@ -156,7 +157,7 @@ fn walk(tokens: Vec<TokenTree>, module: &[String], paths: &mut Vec<Names>) {
     }
 }
 
-/// Collects the paths of a tree such as `a::{b, c::d}`, from where `names` leads.
+/// Collects the paths of a tree such as `a::{b, c::d}`, starting at `names`.
 fn tree(tokens: &[TokenTree], mut names: Names, paths: &mut Vec<Names>) {
     match tokens.first() {
         Some(TokenTree::Ident(ident)) => {
@@ -183,7 +184,7 @@ fn tree(tokens: &[TokenTree], mut names: Names, paths: &mut Vec<Names>) {
     }
 }
 
-/// What comes after `::`, if that is first.
+/// The tokens after `::`, if they start with it.
 fn separated(tokens: &[TokenTree]) -> Option<&[TokenTree]> {
     match tokens {
         [TokenTree::Punct(a), TokenTree::Punct(b), after @ ..]

@@ -1,4 +1,4 @@
-//! Files that no module names: the compiler never sees them, and tests in them never run.
+//! Files that belong to no module. The compiler never sees them, and tests in them never run.
 
 use std::fs;
 use std::path::Path;
@@ -11,7 +11,8 @@ pub(super) fn in_src(package: &Path, faults: &mut Vec<String>) -> Result<()> {
     folder(&package.join("src"), faults)
 }
 
-/// Finds those of its tests, examples and benches, where each file is a program, and each folder with a main.rs.
+/// Finds files of its tests, examples and benches that belong to no program. There, each file, and
+/// each folder with a main.rs, is a program.
 pub(super) fn in_programs(package: &Path, faults: &mut Vec<String>) -> Result<()> {
     for kind in ["tests", "examples", "benches"] {
         for program in entries(&package.join(kind))?.1 {
@@ -23,7 +24,7 @@ pub(super) fn in_programs(package: &Path, faults: &mut Vec<String>) -> Result<()
     Ok(())
 }
 
-/// Looks for the names of a folder's files and folders in the file that stands for the folder.
+/// Searches the file that stands for a folder for the names of the folder's files and subfolders.
 fn folder(path: &Path, faults: &mut Vec<String>) -> Result<()> {
     let (files, folders) = entries(path)?;
     let is_owner = |file: &&Path| ["lib", "main", "mod"].contains(&stem(file).as_str());
@@ -49,7 +50,7 @@ fn folder(path: &Path, faults: &mut Vec<String>) -> Result<()> {
     Ok(())
 }
 
-/// Whether a file has a line `mod name;`, of any visibility.
+/// Whether a file has the line `mod name;`, with any visibility.
 fn declares(text: &str, name: &str) -> bool {
     let declared = format!("mod {name};");
     text.lines().any(|line| {

@@ -1,4 +1,4 @@
-//! Rules about where files are, which the compiler does not have.
+//! Rules for the layout of files that the compiler does not check.
 
 mod circles;
 mod declared;
@@ -8,10 +8,10 @@ use std::path::{Path, PathBuf};
 
 use crate::Result;
 
-/// Crates whose `src` does not keep to the rules yet.
+/// Crates whose `src` does not follow the rules yet.
 const LATER: &[&str] = &["vision-data"];
 
-/// The folder of the workspace.
+/// The root folder of the workspace.
 pub(crate) fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("..")
 }
@@ -39,14 +39,14 @@ pub(crate) fn check() -> Result<()> {
     Err(faults.join("\n").into())
 }
 
-/// The folders of the packages.
+/// The folders of all packages.
 fn packages() -> Result<Vec<PathBuf>> {
     let (_, mut packages) = entries(&root().join("crates"))?;
     packages.push(root().join("xtask"));
     Ok(packages)
 }
 
-/// The Rust files of a folder and its folders, both sorted; none if it does not exist.
+/// The Rust files and the subfolders of a folder, both sorted. Empty if the folder does not exist.
 fn entries(folder: &Path) -> Result<(Vec<PathBuf>, Vec<PathBuf>)> {
     let (mut files, mut folders) = (Vec::new(), Vec::new());
     if folder.is_dir() {

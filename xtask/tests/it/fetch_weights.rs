@@ -1,4 +1,5 @@
-//! `cargo xtask fetch-weights`, against a server that misbehaves and files that are not what they say.
+//! `cargo xtask fetch-weights` with a server that misbehaves, and with files that are not what
+//! their names say.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -13,7 +14,8 @@ use vision::models::{Arch, Init, state};
 
 use crate::support::{Server, nobody, put, reply, reply_all, reply_range, tree};
 
-/// A ResNet-18 of two classes with random weights, as safetensors, and its name with its hash.
+/// The name (with its hash) and bytes of a ResNet-18 of two classes with random weights, as
+/// safetensors.
 fn resnet() -> &'static (String, Vec<u8>) {
     static RESNET: OnceLock<(String, Vec<u8>)> = OnceLock::new();
     RESNET.get_or_init(|| {
@@ -65,7 +67,7 @@ fn assert_done(output: &Output) {
     assert!(output.status.success(), "{}", text(output));
 }
 
-/// Asserts that it failed, without a panic, for a reason that contains `why`.
+/// Asserts that it failed, without a panic, with a reason that contains `why`.
 #[track_caller]
 fn assert_refused(output: &Output, why: &str) {
     let text = text(output);
@@ -101,7 +103,7 @@ fn weights_are_fetched_through_a_redirect_after_a_503_verified_and_tried_out() {
     ] {
         assert!(text.contains(part), "{part}: {text}");
     }
-    // The second time it is there.
+    // The second time it exists already.
     let asked = server.requests().len();
     assert_done(&run(
         to.path(),
@@ -114,7 +116,7 @@ fn weights_are_fetched_through_a_redirect_after_a_503_verified_and_tried_out() {
 fn a_download_that_stops_half_way_is_resumed_in_the_same_call_and_in_a_later_one() {
     let (name, bytes) = resnet();
     let half = bytes.len() / 2;
-    // Twice it sends the first half of what is left and hangs up.
+    // Twice the server sends half of the rest and closes the connection.
     let server = Server::start(move |number, request, stream| {
         if number >= 2 {
             return reply_range(stream, request, "\"tag\"", bytes);
@@ -210,7 +212,7 @@ fn a_file_of_this_machine_is_verified_and_installed() {
     ));
     assert_eq!(tree(to.path()), [name.as_str()]);
 
-    // torchvision's weights have another hash, which their name tells.
+    // torchvision's weights have another hash, which is in their name.
     let output = run(to.path(), &["resnet18", "--from", file]);
     assert_refused(&output, "f37072fd");
     let output = run(to.path(), &["resnet18", "--from", "no/such/file"]);
@@ -238,7 +240,7 @@ fn a_mirror_is_a_folder_or_a_base_url_and_its_files_are_verified_like_others() {
     let output = run(to.path(), &["resnet18", "--mirror", folder]);
     assert_refused(&output, "f37072fd");
 
-    // One architecture that fails does not keep the others from their turn.
+    // An architecture that fails does not stop the others.
     let output = run(to.path(), &["resnet18", "resnet34", "--mirror", folder]);
     assert_refused(&output, "2 of 2");
     let text = text(&output);
@@ -251,12 +253,12 @@ fn a_file_with_the_right_hash_and_the_wrong_contents_does_not_pass_the_self_chec
     let elsewhere = tempfile::tempdir().unwrap();
     let header = u64::from_le_bytes(*good.first_chunk().unwrap()) as usize;
     // The first convolution begins with NaN.
-    let mut spoilt = good.clone();
-    spoilt[8 + header..12 + header].copy_from_slice(&f32::NAN.to_le_bytes());
+    let mut spoiled = good.clone();
+    spoiled[8 + header..12 + header].copy_from_slice(&f32::NAN.to_le_bytes());
     let small = br#"{"w":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
     let other = [&(small.len() as u64).to_le_bytes()[..], small, &[0; 4]].concat();
     for (bytes, why) in [
-        (spoilt, "NaN"),
+        (spoiled, "NaN"),
         (other, "does not fit"),
         (b"<html>404</html>".to_vec(), "web page"),
     ] {

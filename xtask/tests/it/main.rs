@@ -1,4 +1,4 @@
-//! The tests of the chores, in one program.
+//! Tests of the developer tasks.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

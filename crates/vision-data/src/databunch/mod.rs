@@ -3,6 +3,7 @@
 pub(crate) mod builder;
 pub(crate) mod dataset;
 pub(crate) mod error;
+pub(crate) mod preprocessing;
 pub(crate) mod saved;
 pub mod sources;
 

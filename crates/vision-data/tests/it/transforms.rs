@@ -1,5 +1,5 @@
 //! Every transform does to pixels what fastai v1 does, and to a mask the same as to its image. Numbers are
-//! from fastai's own tests (the cases of section 8 of the project's notes) and from PyTorch
+//! from fastai v1's own tests of its transforms and from PyTorch
 //! (`scripts/make_transform_fixtures.py`).
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

@@ -1,4 +1,5 @@
-//! The stream under the tar reader: decompression, with an eye on how much comes out.
+//! The input stream of the tar reader: decompresses the archive and enforces the limits on its
+//! output.
 
 use std::cell::{Cell, RefCell};
 use std::fs::File;
@@ -11,21 +12,23 @@ use flate2::read::MultiGzDecoder;
 use crate::archive::Limits;
 use crate::error::{Error, Result, io_error};
 
-/// Headers between two files, and padding after the last, end within this. Without it a single
-/// long-name header could claim gigabytes, which the tar reader would collect in memory.
+/// Headers between two files, and the padding after the last one, must fit into this. Without the
+/// limit a single long-name header could claim gigabytes, which the tar reader would collect in
+/// memory.
 const MAX_HEADERS: u64 = 1 << 20;
 
-/// Below this the ratio says nothing: a few small files of zeros are no bomb.
+/// The compression ratio is not checked below this output size: a few small files of zeros are no
+/// bomb.
 const RATIO_GRACE: u64 = 32 << 20;
 
-/// Counts both ends of the decompression and remembers why the stream was stopped.
+/// Counts compressed and decompressed bytes, and remembers why the stream was stopped.
 #[derive(Debug)]
 pub(crate) struct Meter {
     archive: PathBuf,
     max_ratio: u64,
     packed: Cell<u64>,
     unpacked: Cell<u64>,
-    /// `unpacked` may go up to here for now.
+    /// The current upper limit of `unpacked`.
     ceiling: Cell<u64>,
     ended: Cell<bool>,
     stopped: RefCell<Option<Error>>,
@@ -70,20 +73,20 @@ pub(crate) fn open(archive: &Path, limits: &Limits) -> Result<(Unpacked, Rc<Mete
 }
 
 impl Meter {
-    /// The next bytes are headers or padding: not many.
+    /// Limits the next bytes to the size of headers or padding.
     pub(crate) fn expect_headers(&self) {
         self.ceiling.set(self.unpacked.get() + MAX_HEADERS);
     }
 
-    /// The next bytes are the contents of a file, whose size was checked.
+    /// Allows the contents of a file, whose size has been checked.
     pub(crate) fn expect_contents(&self) {
         self.ceiling.set(u64::MAX);
     }
 
-    /// Reads the rest of the stream after the last entry, which brings gzip's checksum to bear.
+    /// Reads the rest of the stream after the last entry, so that gzip verifies its checksum.
     pub(crate) fn finish(&self, rest: &mut Unpacked) -> Result<()> {
-        // Every tar ends in blocks of zeros. To reach the end of the stream before them means
-        // that entries may be missing.
+        // Every tar file ends in blocks of zeros. If the stream ends before them, entries may be
+        // missing.
         if self.ended.get() {
             return Err(self.damaged("it has no end-of-archive mark"));
         }
@@ -92,7 +95,7 @@ impl Meter {
             .map_err(|error| self.error(&error))
     }
 
-    /// The error behind one that the tar reader passed on.
+    /// Replaces an error that the tar reader passed on with its original cause.
     pub(crate) fn error(&self, error: &io::Error) -> Error {
         match self.stopped.take() {
             Some(error) => error,
@@ -107,7 +110,7 @@ impl Meter {
         }
     }
 
-    /// Stops the stream; `error` is the reason to be told.
+    /// Stops the stream and remembers `error` as the cause.
     fn stop(&self, error: Error) -> io::Error {
         self.stopped.replace(Some(error));
         io::Error::other("stopped")
@@ -123,7 +126,7 @@ impl Meter {
     }
 }
 
-/// The file as it lies on disk.
+/// The compressed file.
 #[derive(Debug)]
 struct Packed {
     head: io::Cursor<Vec<u8>>,
@@ -145,7 +148,7 @@ impl Read for Packed {
     }
 }
 
-/// The tar inside.
+/// The decompressed tar stream.
 #[derive(Debug)]
 pub(crate) struct Unpacked {
     inner: MultiGzDecoder<Packed>,

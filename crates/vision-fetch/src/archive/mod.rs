@@ -1,24 +1,27 @@
 //! Safe extraction of `.tgz` archives.
 //!
-//! An archive from the network is treated as hostile: [`extract_tgz`] makes plain files and
-//! folders, below a fresh folder, and nothing else. Refused, each with an error that names the
-//! archive and the entry, are
+//! Archives from the network are treated as hostile. [`extract_tgz`] creates only regular files and
+//! folders, and only below a new folder. It rejects the following, with an error that names the
+//! archive and the entry:
 //!
-//! * absolute names, `..`, backslashes, drive letters, control characters, names that are not UTF-8;
-//! * symbolic and hard links, devices, pipes, sparse files and whatever else is neither file nor folder;
-//! * a name given twice, or two names that differ only by case (one would overwrite the other on
-//!   Windows and macOS);
-//! * entries whose two headers disagree about their size, which is how an archive shows different
-//!   contents to different programs;
+//! * absolute names, `..`, backslashes, drive letters, control characters, names that are not
+//!   UTF-8;
+//! * symlinks, hard links, devices, pipes, sparse files, and every other type except file and
+//!   folder;
+//! * a name given twice, or two names that differ only by case (on Windows and macOS one would
+//!   overwrite the other);
+//! * entries whose two headers disagree about their size, a way to show different contents to
+//!   different programs;
 //! * anything beyond the [`Limits`].
 //!
-//! Owners, permissions, times and extended attributes are ignored. macOS's `._NAME` and `__MACOSX`
-//! entries are skipped.
+//! Owners, permissions, times and extended attributes are ignored. The entries `._NAME` and
+//! `__MACOSX` of macOS are skipped.
 //!
-//! The destination appears by one rename, after the archive was read to its last byte and its
-//! checksum: a truncated archive, an error or a killed process leaves no folder of that name, and
-//! what such a process left behind is cleared away by the next call. (A power failure within
-//! seconds of the end may still cost contents: thousands of small files are not synced one by one.)
+//! Extraction is atomic. The destination appears by one rename, after the archive was read to its
+//! last byte and its checksum was verified. A truncated archive, an error or a killed process
+//! leaves no folder of that name, and the next call removes what a killed process left behind. (A
+//! power failure within seconds after the end can still lose contents, because thousands of small
+//! files are not synced one by one.)
 
 pub(crate) mod meter;
 pub(crate) mod names;
@@ -36,8 +39,7 @@ use crate::archive::names::Names;
 use crate::error::{Error, Result, io_error};
 use crate::lock;
 
-/// What an archive may hold at most. The defaults fit every data set of fastai's list with
-/// plenty of room.
+/// Limits on the contents of an archive. Every data set of fastai's list is far below the defaults.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Limits {
@@ -59,49 +61,49 @@ impl Default for Limits {
 }
 
 impl Limits {
-    /// The defaults, each named at its method.
+    /// The defaults, which each method states.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Files and folders in the archive (2,000,000).
+    /// Largest number of files and folders. Default: 2,000,000.
     pub fn with_max_entries(mut self, entries: u64) -> Self {
         self.max_entries = entries;
         self
     }
 
-    /// Bytes of all files together (64 GiB).
+    /// Largest total size of all files, in bytes. Default: 64 GiB.
     pub fn with_max_total(mut self, bytes: u64) -> Self {
         self.max_total = bytes;
         self
     }
 
-    /// Bytes of one file (4 GiB).
+    /// Largest size of one file, in bytes. Default: 4 GiB.
     pub fn with_max_entry(mut self, bytes: u64) -> Self {
         self.max_entry = bytes;
         self
     }
 
-    /// Unpacked bytes for each packed one (200), from the first 32 MiB unpacked on. Pictures
-    /// reach about 5; the most that the format can do is 1032.
+    /// Largest ratio of decompressed to compressed bytes, checked after the first 32 MiB. Default:
+    /// 200. Images reach about 5; the format's maximum is 1032.
     pub fn with_max_ratio(mut self, ratio: u64) -> Self {
         self.max_ratio = ratio;
         self
     }
 }
 
-/// Extracts `archive` as the folder `dest`, whole or not at all.
+/// Extracts `archive` as the folder `dest`, completely or not at all.
 ///
-/// If everything in the archive lies in one top folder, that folder becomes `dest` whatever its
-/// name; otherwise `dest` is made to hold it all. Missing parents of `dest` are made, and a lock
-/// file `.NAME.lock` is left beside it.
+/// If everything in the archive is in one top folder, that folder becomes `dest`, whatever its
+/// name. Otherwise `dest` is created and holds everything. Missing parent folders of `dest` are
+/// created, and a lock file `.NAME.lock` stays beside it.
 ///
 /// # Errors
 ///
-/// [`Error::AlreadyExists`] if there is a `dest`; [`Error::NotAnArchive`],
-/// [`Error::DamagedArchive`], [`Error::UnsafeEntry`], [`Error::ArchiveLimit`] and
-/// [`Error::EmptyArchive`] for the archive; [`Error::Io`] for the disk; [`Error::Locked`] if
-/// another process has been at it for half an hour. There is no `dest` after any of them.
+/// [`Error::AlreadyExists`] if `dest` exists; [`Error::NotAnArchive`], [`Error::DamagedArchive`],
+/// [`Error::UnsafeEntry`], [`Error::ArchiveLimit`] and [`Error::EmptyArchive`] for the archive;
+/// [`Error::Io`] for the file system; [`Error::Locked`] if another process has held the lock for
+/// half an hour. After an error `dest` does not exist.
 ///
 /// ```no_run
 /// use vision_fetch::archive::{Limits, extract_tgz};
@@ -119,19 +121,19 @@ pub fn extract_tgz(archive: &Path, dest: &Path, limits: &Limits) -> Result<()> {
     )
 }
 
-/// What to do about a destination that is there.
+/// What to do if the destination exists.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Existing {
-    /// End with [`Error::AlreadyExists`].
+    /// Return [`Error::AlreadyExists`].
     Refuse,
-    /// Keep it: it is complete, since it got its name at the end.
+    /// Keep it. It is complete, because it got its name after the extraction.
     Keep,
-    /// Replace it, once the archive is extracted.
+    /// Replace it after the archive has been extracted.
     Replace,
 }
 
-/// As [`extract_tgz`], with a choice of what to do about a destination that is there, and how long to wait
-/// for another process that extracts to it.
+/// Like [`extract_tgz`]; `existing` says what to do if the destination exists, and `patience` how
+/// long to wait for another process that extracts to it.
 ///
 /// # Errors
 ///
@@ -159,14 +161,14 @@ pub fn extract(
         }
     }
 
-    // Nobody else is at work on this name, so whatever has this prefix was left by a crash.
+    // We hold the lock, so a folder with this prefix is left over from a crash.
     let prefix = format!(".{name}.unpacking-");
     clear(parent, &prefix);
     let temporary = tempfile::Builder::new()
         .prefix(&prefix)
         .tempdir_in(parent)
         .map_err(io_error("create a temporary folder in", parent))?;
-    // A folder of its own, since the temporary one is private to this user.
+    // A folder inside, because the temporary folder is private to this user.
     let root = temporary.path().join("new");
     fs::create_dir(&root).map_err(io_error("create the folder", &root))?;
     let top = unpack(archive, &root, limits)?;
@@ -175,7 +177,7 @@ pub fn extract(
     Ok(sync_folder(parent)?)
 }
 
-/// Gives `whole` the name `dest`; an older one is put back if that fails, and goes otherwise.
+/// Renames `whole` to `dest`. If that fails, an older `dest` is restored; otherwise it is deleted.
 fn swap(whole: &Path, dest: &Path, temporary: &TempDir) -> Result<()> {
     let old = temporary.path().join("old");
     let replacing = dest.symlink_metadata().is_ok();
@@ -184,7 +186,7 @@ fn swap(whole: &Path, dest: &Path, temporary: &TempDir) -> Result<()> {
     }
     fs::rename(whole, dest).map_err(|source| {
         if replacing {
-            // If this fails too there is nothing left to try; the error below tells.
+            // If this fails too, nothing is left to try; the error below is returned.
             let _ = fs::rename(&old, dest);
         }
         io_error("rename to", dest)(source)
@@ -197,13 +199,13 @@ fn clear(parent: &Path, prefix: &str) {
     };
     for entry in entries.flatten() {
         if entry.file_name().to_string_lossy().starts_with(prefix) {
-            // What cannot be removed now is no harm, it only takes room.
+            // A leftover that cannot be removed now does no harm; it only takes up space.
             let _ = fs::remove_dir_all(entry.path());
         }
     }
 }
 
-/// Unpacks into the empty folder `root`. Returns the single top folder, if that is all there is.
+/// Extracts into the empty folder `root`. Returns the single top folder if it holds everything.
 fn unpack(archive: &Path, root: &Path, limits: &Limits) -> Result<Option<String>> {
     let (reader, meter) = open(archive, limits)?;
     let mut tar = tar::Archive::new(reader);
@@ -262,7 +264,7 @@ fn unpack(archive: &Path, root: &Path, limits: &Limits) -> Result<Option<String>
 fn write(entry: &mut impl Read, path: &Path, size: u64, meter: &Meter) -> Result<()> {
     let folder = parent_of(path);
     fs::create_dir_all(folder).map_err(io_error("create the folder", folder))?;
-    // `create_new` also stops two names that only this file system takes for one.
+    // `create_new` also rejects two names that only this file system considers equal.
     let mut file = File::create_new(path).map_err(io_error("create", path))?;
     let mut buffer = [0; 1 << 15];
     let mut left = size;

@@ -1,11 +1,11 @@
-//! Which entries of an archive are plain files and folders with harmless names.
+//! Decides which entries of an archive are regular files and folders with safe names.
 
 use std::collections::HashMap;
 use std::io::{self, Read};
 
 use tar::{Entry, EntryType};
 
-/// The largest size that the classic header can state; beyond it only the extended one does.
+/// Largest size that the classic header can hold; only an extended header can hold a larger one.
 const MAX_USTAR_SIZE: u64 = 8 << 30;
 
 /// What an entry becomes on disk.
@@ -15,14 +15,14 @@ pub(crate) enum Kind {
     Folder,
 }
 
-/// Why an entry is not extracted.
+/// Why an entry is rejected.
 #[derive(Debug)]
 pub(crate) enum Refusal {
     Unsafe { entry: String, reason: String },
     Unreadable(io::Error),
 }
 
-/// Clean relative name and kind of an entry; no name if there is nothing to extract.
+/// Cleaned relative name and kind of an entry. The name is `None` if there is nothing to extract.
 pub(crate) fn inspect(entry: &mut Entry<'_, impl Read>) -> Result<(Option<String>, Kind), Refusal> {
     let raw = entry.path_bytes().into_owned();
     let refuse = |reason: &str| Refusal::Unsafe {
@@ -32,7 +32,7 @@ pub(crate) fn inspect(entry: &mut Entry<'_, impl Read>) -> Result<(Option<String
     check_extended_header(entry, &refuse)?;
     let kind = match entry.header().entry_type() {
         EntryType::XGlobalHeader => return Ok((None, Kind::File)),
-        // Before 1988 a folder was a file whose name ends in a slash.
+        // In archives from before 1988, a folder is a file whose name ends in a slash.
         EntryType::Regular if raw.ends_with(b"/") => Kind::Folder,
         EntryType::Regular | EntryType::Continuous => Kind::File,
         EntryType::Directory => Kind::Folder,
@@ -59,8 +59,8 @@ pub(crate) fn inspect(entry: &mut Entry<'_, impl Read>) -> Result<(Option<String
     Ok(((!name.is_empty() && !mac_extra).then_some(name), kind))
 }
 
-/// The name with `.` and doubled slashes taken out, if it stays below the folder it is put in, on
-/// every system.
+/// The name without `.` and double slashes, if on every system it stays below the destination
+/// folder.
 fn clean(name: &str) -> Result<String, &'static str> {
     if name.chars().any(char::is_control) {
         return Err("its name holds control characters");
@@ -89,7 +89,8 @@ fn clean(name: &str) -> Result<String, &'static str> {
     Ok(parts.join("/"))
 }
 
-/// Alternate streams, names that lose their end, and names of devices.
+/// Names with a special meaning on Windows: alternate streams, names that Windows shortens, and
+/// device names.
 fn is_odd_on_windows(part: &str) -> bool {
     let stem = part.split('.').next().unwrap_or(part).trim_end();
     let stem = stem.to_ascii_uppercase();
@@ -104,7 +105,7 @@ fn is_odd_on_windows(part: &str) -> bool {
         || numbered("LPT")
 }
 
-/// Refuses extended (PAX) headers that two programs would read in two ways.
+/// Rejects extended (PAX) headers that two programs could read differently.
 fn check_extended_header(
     entry: &mut Entry<'_, impl Read>,
     refuse: &impl Fn(&str) -> Refusal,
@@ -143,16 +144,16 @@ fn check_extended_header(
     Ok(())
 }
 
-/// The names so far, for what would overwrite what.
+/// The names so far, to detect entries that would overwrite each other.
 #[derive(Debug, Default)]
 pub(crate) struct Names {
-    /// By the lower-cased name.
+    /// Keyed by the lower-case name.
     taken: HashMap<String, (String, Kind)>,
     tops: Vec<(String, Kind)>,
 }
 
 impl Names {
-    /// Enters a clean name and the folders it lies in, or says why it cannot be.
+    /// Registers a clean name and its parent folders, or says why it is rejected.
     pub(crate) fn claim(&mut self, name: &str, kind: Kind) -> Result<(), String> {
         for (end, _) in name.match_indices('/') {
             if let Some(folder) = name.get(..end) {
@@ -185,7 +186,7 @@ impl Names {
         }
     }
 
-    /// The folder in which everything lies, if there is one.
+    /// The folder that holds everything, if there is one.
     pub(crate) fn single_top_folder(&self) -> Option<String> {
         match self.tops.as_slice() {
             [(name, Kind::Folder)] => Some(name.clone()),

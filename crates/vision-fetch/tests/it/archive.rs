@@ -1,4 +1,4 @@
-//! What `vision_fetch::archive` promises, against archives made to do harm.
+//! Extraction of archives, among them hostile ones.
 
 use std::fs;
 use std::path::Path;
@@ -10,19 +10,19 @@ use vision_fetch::archive::{Limits, extract_tgz};
 
 use crate::support;
 
-/// Extracts the bytes as an archive into a fresh folder, with a neighbour that must survive.
-/// After an error there must be nothing but the archive and the neighbour.
+/// Extracts the bytes as an archive into a new folder, beside a neighbor that must survive. After
+/// an error only the archive and the neighbor may be left.
 fn try_extract(bytes: &[u8], limits: &Limits) -> Result<Vec<String>, Error> {
     let folder = tempfile::tempdir().unwrap();
     let archive = put(folder.path(), "a.tgz", bytes);
-    put(folder.path(), "neighbour", b"precious");
+    put(folder.path(), "neighbor", b"precious");
     let result = extract_tgz(&archive, &folder.path().join("data/set"), limits);
     assert_eq!(
-        fs::read(folder.path().join("neighbour")).unwrap(),
+        fs::read(folder.path().join("neighbor")).unwrap(),
         b"precious"
     );
     if result.is_err() {
-        assert_eq!(tree(folder.path()), ["a.tgz", "data", "neighbour"]);
+        assert_eq!(tree(folder.path()), ["a.tgz", "data", "neighbor"]);
     }
     result.map(|()| tree(&folder.path().join("data")))
 }
@@ -103,11 +103,11 @@ fn names_that_lead_out_of_the_folder_are_refused() {
     ] {
         let reason = refusal(small_set().file(name, b"evil"));
         assert!(reason.contains(wanted), "{name:?}: {reason}");
-        // As a folder, and by an extended header, too.
+        // The same as a folder, and from an extended header.
         refusal(small_set().folder(name));
         let path = format!("path={name}");
         let pax = Tar::default().pax(EntryType::XHeader, &[path.as_str()]);
-        // A line break ends a record there, so that name is cut short instead.
+        // A line break ends a record there, so the name would be cut short.
         if !name.contains('\n') {
             refusal(pax.file("harmless", b"evil"));
         }
@@ -139,7 +139,7 @@ fn links_devices_and_pipes_are_refused() {
 fn a_link_followed_by_a_file_below_it_writes_nowhere() {
     let tar = Tar::default()
         .link("set", EntryType::Symlink, "..")
-        .file("set/neighbour", b"evil");
+        .file("set/neighbor", b"evil");
     refusal(tar);
 }
 
@@ -191,7 +191,7 @@ fn too_large_a_file_is_refused_before_it_is_written() {
         limit(small_set(), &limits),
         ("the size of one file", 1499, 1500)
     );
-    // Also when it only says so.
+    // Also if only the header claims it.
     let liar = Tar::default().sized("set/1", EntryType::Regular, "", b"", 1 << 40);
     assert_eq!(
         limit(liar, &Limits::default()),
@@ -234,13 +234,13 @@ fn a_bomb_in_a_header_is_stopped_before_it_fills_the_memory() {
 
 #[test]
 fn headers_that_disagree_about_the_size_are_refused() {
-    // What a reader of the first header takes for an entry is contents to a reader of the second.
+    // An entry for a reader of the first header, file contents for a reader of the second.
     let hidden = Tar::default().file("set/hidden", b"evil").blocks();
     let tar = Tar::default()
         .pax(EntryType::XHeader, &["size=1024"])
         .sized("set/1", EntryType::Regular, "", &hidden, 0);
     assert!(refusal(tar).contains("disagree"));
-    // And where the second cannot be understood.
+    // The second header cannot be parsed.
     for size in [
         "size=-1",
         "size=0x10",
@@ -308,7 +308,7 @@ fn an_archive_cut_anywhere_is_damaged() {
 #[test]
 fn a_tar_cut_before_it_was_compressed_is_damaged() {
     let whole = small_set().tar();
-    // The last 512 bytes are the second half of the end-of-archive mark, which nobody misses.
+    // The last 512 bytes are the second half of the end-of-archive mark, which no reader needs.
     for cut in (0..whole.len() - 512).step_by(256) {
         let result = try_extract(&gzip(&whole[..cut]), &Limits::default());
         assert!(
@@ -325,7 +325,7 @@ fn a_flipped_byte_is_an_error_and_never_a_panic() {
     for position in (0..whole.len()).step_by(71) {
         let mut broken = whole.clone();
         broken[position] ^= 0x55;
-        // The header of gzip holds a date, a system and the like, which nothing protects.
+        // The gzip header holds a date, a system and similar fields that no checksum protects.
         if position >= 10 {
             assert!(
                 try_extract(&broken, &Limits::default()).is_err(),
@@ -340,8 +340,8 @@ fn a_flipped_byte_is_an_error_and_never_a_panic() {
 #[test]
 fn a_header_with_a_flipped_byte_and_a_checksum_to_match_never_panics() {
     let whole = small_set().tar();
-    // The second header, that of labels.csv: name, mode, size, type and so on. The checksum is the
-    // sum of all bytes, itself taken as spaces, in octal.
+    // The second header, of labels.csv: name, mode, size, type and so on. Its checksum is the sum
+    // of all bytes, with the checksum field taken as spaces, in octal.
     let checksum = 148..156;
     for position in (0..400).step_by(9).filter(|at| !checksum.contains(at)) {
         let mut tar = whole.clone();
@@ -398,7 +398,7 @@ fn what_a_killed_process_left_behind_is_cleared_away() {
         .into_iter()
         .filter(|name| !name.contains('/'))
         .collect();
-    // The other one belongs to another data set.
+    // The other folder belongs to another data set.
     assert_eq!(left, [".set.more.unpacking-x1Y2z3", "set"]);
 }
 

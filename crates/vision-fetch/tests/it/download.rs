@@ -1,4 +1,4 @@
-//! What `vision_fetch` promises, against a server that misbehaves.
+//! The guarantees of downloads, against a server that misbehaves.
 
 use std::io::Read;
 use std::net::TcpListener;
@@ -259,8 +259,8 @@ fn a_later_call_goes_on_where_an_earlier_one_gave_up() {
     assert_eq!(tree(folder.path()), ["a.bin"]);
 }
 
-/// The first answer stops half-way; `second` answers the attempt to go on, and a good server the
-/// rest. Returns the number of requests.
+/// The first answer stops half-way; `second` answers the request to resume, and a correct server
+/// the rest. Returns the number of requests.
 fn resumed_with(
     etag: Option<&'static str>,
     second: impl Fn(&mut std::net::TcpStream, &[u8]) + Send + Sync + 'static,
@@ -450,7 +450,7 @@ fn without_a_network_the_error_says_what_to_fetch_and_where_to_put_it() {
         .with_options(Options::new().without_mirror())
         .fetch()
         .unwrap_err();
-    // With the default pauses: nobody there is no reason to wait.
+    // Even with the default pauses there is no wait if the server cannot be reached.
     assert!(start.elapsed() < Duration::from_secs(1));
     assert!(matches!(error, Error::Offline { .. }));
     let message = error.to_string();
@@ -651,7 +651,7 @@ fn https_to_a_server_that_does_not_speak_it_is_an_error_without_retries() {
     let server = thread::spawn(move || {
         let (mut stream, _) = listener.accept().unwrap();
         reply(&mut stream, "400 Bad Request", &[], b"plain http here");
-        // Closing with unread bytes would reset the connection before the answer is read.
+        // If bytes are left unread, closing resets the connection before the answer is read.
         let _ = stream.read(&mut [0; 1 << 16]);
     });
     let folder = tempfile::tempdir().unwrap();

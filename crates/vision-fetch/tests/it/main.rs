@@ -1,4 +1,4 @@
-//! The tests of downloads and archives, in one program.
+//! Tests of downloads and archives.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,32 +1,32 @@
-//! Where the ticks of an axis are, and what stands beside them.
+//! Axes and ticks.
 
-/// How numbers become positions.
+/// The scale of an axis.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Scale {
-    /// Equal differences are equal distances.
+    /// Linear: equal differences have equal distances.
     #[default]
     Linear,
-    /// Equal ratios are equal distances; only positive numbers have a place.
+    /// Logarithmic: equal ratios have equal distances. Only positive numbers can be drawn.
     Log,
 }
 
-/// A range of numbers laid out on a scale.
+/// A range of numbers on a scale.
 pub(super) struct Axis {
     scale: Scale,
-    /// Ends of the range, after the logarithm if there is one.
+    /// Ends of the range, as logarithms on a logarithmic scale.
     low: f64,
     high: f64,
 }
 
 impl Axis {
-    /// An axis with room for all values that have a place on the scale; none if no value has.
+    /// An axis with room for all values that the scale can show. `None` if there is no such value.
     pub(super) fn around(scale: Scale, values: impl Iterator<Item = f64>) -> Option<Self> {
         let places = values.filter_map(|value| place(scale, value));
         let (low, high) = places.fold(None, |ends: Option<(f64, f64)>, value| {
             let (low, high) = ends.unwrap_or((value, value));
             Some((low.min(value), high.max(value)))
         })?;
-        // A line never lies on the frame, and a single value is in the middle.
+        // Leave a margin, so that no line lies on the frame. A single value is in the middle.
         let margin = match high > low {
             true => 0.04 * (high - low),
             false => (0.1 * low.abs()).max(if scale == Scale::Log { 0.5 } else { 1e-3 }),
@@ -37,17 +37,17 @@ impl Axis {
             .then_some(Self { scale, low, high })
     }
 
-    /// Where a value is, from 0 to 1; none if it has no place.
+    /// The position of a value, from 0 to 1. `None` if the scale cannot show it.
     pub(super) fn position(&self, value: f64) -> Option<f64> {
         Some((place(self.scale, value)? - self.low) / (self.high - self.low))
     }
 
-    /// Round values within the range with their labels, about `wanted` of them.
+    /// Round values within the range, with labels; about `wanted` of them.
     pub(super) fn ticks(&self, wanted: usize) -> Vec<(f64, String)> {
         let decades = self.high.floor() - self.low.ceil();
         match self.scale {
             Scale::Log if decades >= 1.0 => self.decades(wanted),
-            // Too narrow for powers of ten: round numbers in between, at uneven distances.
+            // Too narrow for powers of ten: use round numbers in between, at uneven distances.
             Scale::Log => round_values(10f64.powf(self.low), 10f64.powf(self.high), wanted),
             Scale::Linear => round_values(self.low, self.high, wanted),
         }
@@ -63,7 +63,7 @@ impl Axis {
     }
 }
 
-/// The value on the scale, before it is laid out.
+/// The value on the scale, before the layout.
 fn place(scale: Scale, value: f64) -> Option<f64> {
     let place = match scale {
         Scale::Linear => value,
@@ -84,7 +84,7 @@ fn round_values(low: f64, high: f64, wanted: usize) -> Vec<(f64, String)> {
         .unwrap_or(10.0);
     let step = factor * power;
     let (first, last) = ((low / step).ceil(), (high / step).floor());
-    // At the limit of what f64 tells apart there may be no round values in between.
+    // At the limit of f64's resolution there may be no round values in between.
     if !(step.is_normal() && last - first <= 10.0 * wanted as f64) {
         return vec![(low, format!("{low:.3e}")), (high, format!("{high:.3e}"))];
     }
@@ -101,7 +101,7 @@ fn round_values(low: f64, high: f64, wanted: usize) -> Vec<(f64, String)> {
     values.map(|value| (value, label(value))).collect()
 }
 
-/// As many digits as tell neighbours apart that are `step` from each other.
+/// Formats a value with as many digits as distinguish neighbors at a distance of `step`.
 fn exponential(value: f64, step: f64) -> String {
     let digits = (value.abs().log10().floor() - step.log10().floor()).clamp(0.0, 15.0) as usize;
     format!("{value:.digits$e}")

@@ -4,7 +4,7 @@ use image::RgbImage;
 use vision_base::OptionError;
 use vision_figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, width};
 
-use super::colour::blues;
+use super::color::blues;
 use super::{check_length, decimals};
 use crate::{ConfusionMatrix, Error, Figure, Result};
 
@@ -13,13 +13,13 @@ const AXIS_LABEL: f32 = 14.0;
 const MARGIN: f32 = 12.0;
 /// Length of a tick, and its distance from the label.
 const TICK: f32 = 4.0;
-/// Widest name of a class beside an axis.
+/// Largest width of a class name beside an axis.
 const NAME: f32 = 160.0;
 /// With more classes than this, cells are too small for numbers.
 const MOST_WITH_TEXT: usize = 50;
-/// Where in the map the smallest values are if cells carry no numbers.
+/// Position in the color map of the smallest values, if cells carry no numbers.
 const FAINTEST: f64 = 0.2;
-/// Cells of rows without items: no shade of the map.
+/// Color of cells in rows without items. It does not occur in the color map.
 const UNKNOWN: Rgb = [224; 3];
 
 /// Settings of the heat map of a [`ConfusionMatrix`].
@@ -41,7 +41,7 @@ impl Default for ConfusionPlotConfig {
 }
 
 impl ConfusionPlotConfig {
-    /// Counts, with the title "Confusion matrix".
+    /// The defaults: counts, with the title "Confusion matrix".
     pub fn new() -> Self {
         Self {
             title: "Confusion matrix".to_owned(),
@@ -53,39 +53,40 @@ impl ConfusionPlotConfig {
         }
     }
 
-    /// The title; none if empty. Default "Confusion matrix".
+    /// The title. Empty for none. Default: "Confusion matrix".
     pub fn with_title(mut self, title: impl Into<String>) -> Self {
         self.title = title.into();
         self
     }
 
-    /// Whether each row is divided by its sum. A row without items is grey and reads `nan`. Default false.
+    /// Whether each row is divided by its sum. A row without items is gray and shows `nan`.
+    /// Default: false.
     pub fn with_normalized(mut self, normalized: bool) -> Self {
         self.normalized = normalized;
         self
     }
 
-    /// Decimals of normalised values, 0 to 6. Default 2.
+    /// Decimals of normalized values, from 0 to 6. Default: 2.
     pub fn with_precision(mut self, decimals: usize) -> Self {
         self.precision = decimals;
         self
     }
 
-    /// Side of a cell in pixels. Default: by the number of classes, from 120 down to 1.
+    /// Side of a cell in pixels. Default: from 120 down to 1, depending on the number of classes.
     pub fn with_cell_size(mut self, pixels: f32) -> Self {
         self.cell_size = Some(pixels);
         self
     }
 
-    /// Whether cells carry their value. Default: up to 50 classes. Text that would not be legible at the
-    /// size of the cell is left out all the same. Without text, the smallest values are a shade darker than
-    /// their share, so that a single mistake shows among many cells.
+    /// Whether cells show their value. Default: up to 50 classes. Text that would be illegible at
+    /// the size of the cell is always omitted. Without text, the smallest values are a shade darker
+    /// than their share, so that a single error is visible among many cells.
     pub fn with_text(mut self, text: bool) -> Self {
         self.text = Some(text);
         self
     }
 
-    /// Whether a bar at the right explains the colours. Default: where cells carry no values.
+    /// Whether to draw a color bar at the right. Default: if cells show no values.
     pub fn with_color_bar(mut self, color_bar: bool) -> Self {
         self.color_bar = Some(color_bar);
         self
@@ -93,7 +94,7 @@ impl ConfusionPlotConfig {
 }
 
 impl ConfusionMatrix {
-    /// A heat map: rows are actual classes, columns predicted ones, dark is much.
+    /// Draws a heat map: rows are actual classes, columns predicted classes, and dark means many.
     ///
     /// ```
     /// use vision_interp::{ConfusionMatrix, ConfusionPlotConfig};
@@ -108,8 +109,8 @@ impl ConfusionMatrix {
     ///
     /// # Errors
     ///
-    /// [`Error::Figure`] if there are no classes, [`Error::Option`] for a setting that makes no sense,
-    /// [`Error::Figure`] if there are too many classes to draw.
+    /// [`Error::Figure`] if there are no classes or too many to draw, [`Error::Option`] for an
+    /// invalid setting.
     pub fn plot(&self, config: &ConfusionPlotConfig) -> Result<Figure> {
         let classes = self.classes().len();
         if classes == 0 {
@@ -132,21 +133,21 @@ impl ConfusionMatrix {
     }
 }
 
-/// Values, how they read, and where everything goes.
+/// Values, their format, and the positions of everything.
 struct Layout {
-    /// One for each cell; NaN in normalised rows without items.
+    /// One value per cell. NaN in normalized rows without items.
     values: Vec<f64>,
     most: f64,
     labels: Vec<String>,
-    /// Size of the text in cells, if there is any.
+    /// Size of the text in cells, if any.
     text: Option<f32>,
     color_bar: bool,
     cell: f32,
-    /// Left upper corner of the cells, and the side of their square.
+    /// Upper left corner of the cells, and the side of their square.
     left: f32,
     top: f32,
     side: f32,
-    /// Size of the names of classes, and of how many classes one has its name at the axis.
+    /// Size of class names, and the step between classes whose name is shown.
     names: f32,
     step: usize,
 }
@@ -216,7 +217,8 @@ impl Layout {
 
     fn draw(&self, matrix: &ConfusionMatrix, config: &ConfusionPlotConfig) -> Result<Figure> {
         let (left, top, side) = (self.left, self.top, self.side);
-        // The same space below as at the left, and at the right of few cells, enough for the title.
+        // The same space below as at the left. At the right of few cells, enough space for the
+        // title.
         let bar = if self.color_bar { 90.0 } else { 0.0 };
         let middle = left + side / 2.0;
         let title = (width(&config.title, TITLE) / 2.0).min(240.0);
@@ -258,20 +260,20 @@ impl Layout {
         Ok(figure)
     }
 
-    /// One pixel for each cell: a million rectangles would be too much for an SVG viewer.
+    /// One pixel per cell: a million rectangles would be too much for an SVG viewer.
     fn heat_map(&self) -> RgbImage {
-        let colour = |value: &f64| match value.is_nan() {
+        let color = |value: &f64| match value.is_nan() {
             true => UNKNOWN,
             false => self.shade(value / self.most.max(f64::MIN_POSITIVE)),
         };
         let classes = self.values.len().isqrt() as u32;
-        let pixels = self.values.iter().flat_map(colour).collect();
+        let pixels = self.values.iter().flat_map(color).collect();
         RgbImage::from_raw(classes, classes, pixels).unwrap_or_default()
     }
 
-    /// The colour for a part of the largest value.
+    /// The color for a fraction of the largest value.
     fn shade(&self, part: f64) -> Rgb {
-        // Where no number tells 0 from a few, among many small cells, the few must stand out from white.
+        // Without numbers, a few must still differ from 0, so small values are lifted from white.
         let lift = if self.text.is_none() && part > 0.0 {
             FAINTEST
         } else {
@@ -286,12 +288,12 @@ impl Layout {
         for (i, (value, label)) in self.values.iter().zip(&self.labels).enumerate() {
             let x = self.left + ((i % classes) as f32 + 0.5) * self.cell;
             let y = self.top + ((i / classes) as f32 + 0.5) * self.cell;
-            let colour = if *value > self.most / 2.0 {
+            let color = if *value > self.most / 2.0 {
                 WHITE
             } else {
                 BLACK
             };
-            figure.text(Text::new(x, y, size, Anchor::Middle, label).colour(colour));
+            figure.text(Text::new(x, y, size, Anchor::Middle, label).color(color));
         }
     }
 

@@ -1,4 +1,4 @@
-//! Lines over an axis: losses, learning rates.
+//! Line charts: losses, learning rates.
 
 use vision_base::OptionError;
 use vision_figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, width};
@@ -6,7 +6,7 @@ use vision_figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, width};
 use super::axis::Axis;
 pub use super::axis::Scale;
 use super::check_length;
-use super::colour::CYCLE;
+use super::color::CYCLE;
 use crate::{Error, Figure, Result};
 
 const TITLE: f32 = 16.0;
@@ -15,7 +15,7 @@ const TICK: f32 = 11.0;
 const MARGIN: f32 = 12.0;
 const GRID: Rgb = [230; 3];
 const MARKER: Rgb = [0xd6, 0x27, 0x28];
-/// Series of at most so many points show each as a dot.
+/// Series of at most this many points show each point as a dot.
 const FEW: usize = 12;
 
 /// Series of numbers as lines, with axes and a legend.
@@ -62,7 +62,7 @@ impl Default for LineChart {
 }
 
 impl LineChart {
-    /// No series yet; linear axes, 640 x 400 pixels.
+    /// An empty chart with linear axes, 640 x 400 pixels.
     pub fn new() -> Self {
         Self {
             title: String::new(),
@@ -77,44 +77,44 @@ impl LineChart {
         }
     }
 
-    /// The title. Default none.
+    /// The title. Default: none.
     pub fn with_title(mut self, title: impl Into<String>) -> Self {
         self.title = title.into();
         self
     }
 
-    /// What is on the horizontal axis. Default none.
+    /// Label of the horizontal axis. Default: none.
     pub fn with_x_label(mut self, label: impl Into<String>) -> Self {
         self.x_label = label.into();
         self
     }
 
-    /// What is on the vertical axis. Default none.
+    /// Label of the vertical axis. Default: none.
     pub fn with_y_label(mut self, label: impl Into<String>) -> Self {
         self.y_label = label.into();
         self
     }
 
-    /// Scale of the horizontal axis. Default linear.
+    /// Scale of the horizontal axis. Default: linear.
     pub fn with_x_scale(mut self, scale: Scale) -> Self {
         self.x_scale = scale;
         self
     }
 
-    /// Scale of the vertical axis. Default linear.
+    /// Scale of the vertical axis. Default: linear.
     pub fn with_y_scale(mut self, scale: Scale) -> Self {
         self.y_scale = scale;
         self
     }
 
-    /// Width and height in pixels, each from 200 to 10,000. Default 640 x 400.
+    /// Width and height in pixels, each from 200 to 10,000. Default: 640 x 400.
     pub fn with_size(mut self, width: f32, height: f32) -> Self {
         (self.width, self.height) = (width, height);
         self
     }
 
-    /// Adds a line through points (x, y). Points that are not finite, or not positive on a logarithmic axis,
-    /// leave a gap. The legend is shown from two series on.
+    /// Adds a line through points (x, y). Points that are not finite, or not positive on a
+    /// logarithmic axis, leave a gap. With two or more series the chart has a legend.
     pub fn with_series(
         mut self,
         name: impl Into<String>,
@@ -128,7 +128,7 @@ impl LineChart {
         self
     }
 
-    /// Adds a labelled dot, such as a suggested learning rate.
+    /// Adds a labeled dot, such as a suggested learning rate.
     pub fn with_marker(mut self, name: impl Into<String>, x: f64, y: f64) -> Self {
         self.markers.push(Series {
             name: name.into(),
@@ -141,7 +141,7 @@ impl LineChart {
     ///
     /// # Errors
     ///
-    /// [`Error::Figure`] if no point can be drawn, [`Error::Option`] for a size that makes no sense.
+    /// [`Error::Figure`] if no point can be drawn, [`Error::Option`] for an invalid size.
     pub fn plot(&self) -> Result<Figure> {
         for (field, value) in [("width", self.width), ("height", self.height)] {
             check_length(field, value)?;
@@ -169,17 +169,17 @@ impl LineChart {
             let (px, py) = (x.position(px)? as f32, y.position(py)? as f32);
             Some((area.x + px * area.width, area.y + (1.0 - py) * area.height))
         };
-        for (series, colour) in self.series.iter().zip(CYCLE.iter().cycle()) {
+        for (series, color) in self.series.iter().zip(CYCLE.iter().cycle()) {
             let places: Vec<_> = series.points.iter().map(position).collect();
             for run in places.split(Option::is_none) {
                 let run: Vec<_> = run.iter().flatten().copied().collect();
                 if !run.is_empty() {
-                    figure.line(run, 1.8, *colour);
+                    figure.line(run, 1.8, *color);
                 }
             }
             if places.len() <= FEW {
                 for dot in places.into_iter().flatten() {
-                    figure.line(vec![dot], 6.0, *colour);
+                    figure.line(vec![dot], 6.0, *color);
                 }
             }
         }
@@ -199,7 +199,7 @@ impl LineChart {
         fits(self.x_scale, x) && fits(self.y_scale, y)
     }
 
-    /// Frame, grid, ticks and labels; returns where the lines go.
+    /// Draws frame, grid, ticks and labels. Returns the area for the lines.
     fn draw_axes(&self, figure: &mut Figure, x: &Axis, y: &Axis) -> Area {
         let above = if self.title.is_empty() {
             0.0
@@ -274,7 +274,8 @@ impl LineChart {
         area
     }
 
-    /// A dot, and above it (below it at the upper edge) its name, on white since lines may pass there.
+    /// Draws a dot and its name, above it or (at the upper edge) below it, on white because lines
+    /// may pass there.
     fn draw_marker(figure: &mut Figure, area: Area, dot: (f32, f32), name: &str) {
         figure.line(vec![dot], 9.0, MARKER);
         let wide = width(name, TICK).min(area.width - 8.0);
@@ -288,7 +289,7 @@ impl LineChart {
         figure.text(Text::new(x, y, TICK, Anchor::Middle, name).fit(wide));
     }
 
-    /// In the upper right corner, where loss curves leave room.
+    /// Draws the legend in the upper right corner, where loss curves leave room.
     fn draw_legend(&self, figure: &mut Figure, area: Area) {
         let room = area.width / 2.0;
         let names = self.series.iter().map(|series| width(&series.name, TICK));
@@ -304,9 +305,9 @@ impl LineChart {
         };
         figure.rect(back.x, back.y, back.width, back.height, WHITE);
         figure.frame(back, [204; 3]);
-        for (i, (series, colour)) in self.series.iter().zip(CYCLE.iter().cycle()).enumerate() {
+        for (i, (series, color)) in self.series.iter().zip(CYCLE.iter().cycle()).enumerate() {
             let y = back.y + 3.0 + (i as f32 + 0.5) * line;
-            figure.line(vec![(left + 8.0, y), (left + 26.0, y)], 2.5, *colour);
+            figure.line(vec![(left + 8.0, y), (left + 26.0, y)], 2.5, *color);
             figure.text(Text::new(left + 34.0, y, TICK, Anchor::Start, &series.name).fit(room));
         }
     }

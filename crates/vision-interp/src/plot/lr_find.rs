@@ -1,16 +1,16 @@
-//! What growing learning rates do to the loss.
+//! Plot of the learning-rate finder.
 
 use vision_learner::LrFind;
 
 use super::{LineChart, Scale};
 use crate::{Figure, Result};
 
-/// The smoothed loss over the learning rate, of the batches of [`LrFind::window`], with the rate of the
-/// steepest descent and fastai 2's valley marked.
+/// Plots the smoothed loss against the learning rate, for the batches of [`LrFind::window`].
+/// Markers show the learning rate of the steepest descent and fastai 2's valley.
 ///
 /// # Errors
 ///
-/// [`Error::Figure`](crate::Error::Figure) if there is no batch.
+/// [`Error::Figure`](crate::Error::Figure) if there are no batches.
 pub fn plot_lr_find(found: &LrFind) -> Result<Figure> {
     let (lrs, losses) = found.window();
     let points = lrs.iter().copied().zip(losses.iter().copied());

@@ -1,7 +1,7 @@
-//! Figures of what this crate is about.
+//! Figures of interpretations and of training.
 
 mod axis;
-mod colour;
+mod color;
 mod confusion;
 mod line_chart;
 mod lr_find;
@@ -15,7 +15,7 @@ use vision_base::OptionError;
 
 use crate::{Error, Result};
 
-/// Checks a length of the user's, in pixels.
+/// Checks a length in pixels that the user has given.
 fn check_length(field: &'static str, value: f32) -> Result<()> {
     if (1.0..=10_000.0).contains(&value) {
         return Ok(());
@@ -28,7 +28,7 @@ fn check_length(field: &'static str, value: f32) -> Result<()> {
     )))
 }
 
-/// A number with so many decimals, spelled as Python does.
+/// Formats a number with this many decimals, as Python does.
 fn decimals(value: f64, decimals: usize) -> String {
     if value.is_nan() {
         return "nan".to_owned();

@@ -1,4 +1,4 @@
-//! What stands above each picture of the top losses, and the settings of the whole.
+//! Captions and settings of the plot of top losses.
 
 use std::fmt;
 
@@ -6,12 +6,12 @@ use vision_figure::{Caption, shorten, width};
 
 use super::decimals;
 
-/// What was predicted for a picture, displayed as fastai does: `7/3 / 5.82 / 0.00`.
+/// The prediction for an image, displayed as in fastai: `7/3 / 5.82 / 0.00`.
 #[derive(Clone, Debug, PartialEq)]
 pub struct LossTitle {
     /// Name of the most probable class.
     pub predicted: String,
-    /// Name of the right class.
+    /// Name of the actual class.
     pub actual: String,
     /// The loss.
     pub loss: f32,
@@ -20,13 +20,13 @@ pub struct LossTitle {
 }
 
 impl LossTitle {
-    /// With names shortened until the title fits, the longer one first; the numbers stay whole.
+    /// Shortens the names until the title fits, the longer one first. The numbers stay complete.
     fn shortened(&self, room: f32, font_size: f32) -> Self {
         let size = |text: &str| width(text, font_size);
         let (predicted, actual) = (size(&self.predicted), size(&self.actual));
         let numbers = size(&self.to_string()) - predicted - actual;
         let names = (room - numbers).max(0.0);
-        // What the shorter name leaves of its half goes to the other.
+        // The longer name gets the space that the shorter one leaves.
         let share = |own: f32, other: f32| own.min((names - other).max(names / 2.0));
         let short = |name: &str, own, other| shorten(name, font_size, share(own, other));
         Self {
@@ -74,7 +74,7 @@ pub struct TopLossesConfig {
 }
 
 impl TopLossesConfig {
-    /// The `k` largest losses.
+    /// The defaults for the `k` largest losses.
     pub fn new(k: usize) -> Self {
         let title = "Prediction/Actual/Loss/Probability".to_owned();
         Self {
@@ -85,19 +85,19 @@ impl TopLossesConfig {
         }
     }
 
-    /// Whether the largest losses are shown, or the smallest. Default true.
+    /// Whether to show the largest losses instead of the smallest. Default: true.
     pub fn with_largest(mut self, largest: bool) -> Self {
         self.largest = largest;
         self
     }
 
-    /// The title above all pictures; none if empty. Default `Prediction/Actual/Loss/Probability`.
+    /// The title of the grid. Empty for none. Default: `Prediction/Actual/Loss/Probability`.
     pub fn with_title(mut self, title: impl Into<String>) -> Self {
         self.title = title.into();
         self
     }
 
-    /// Largest width and height of a picture, in pixels. Default 168.
+    /// Largest width and height of an image, in pixels. Default: 168.
     pub fn with_cell_size(mut self, pixels: f32) -> Self {
         self.cell_size = pixels;
         self

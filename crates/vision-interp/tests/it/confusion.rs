@@ -1,4 +1,4 @@
-//! Counting: the golden cases of fastai's interpretation (61 and 62 of the reference) and arithmetic.
+//! Confusion matrix: cases computed with fastai v1's interpretation, and arithmetic.
 
 use vision_interp::{ConfusionMatrix, Error};
 
@@ -106,7 +106,7 @@ fn scores_of_a_class_follow_from_its_row_and_column() {
         (3.0 / 5.0, 3.0 / 4.0)
     );
     assert_eq!((scores[1].f1, scores[1].support), (6.0 / 9.0, 4));
-    // Nothing is said about a class that does not occur.
+    // A class that does not occur has no scores.
     assert!(scores[2].precision.is_nan() && scores[2].recall.is_nan() && scores[2].f1.is_nan());
     assert_eq!((scores[2].class.as_str(), scores[2].support), ("c", 0));
 }

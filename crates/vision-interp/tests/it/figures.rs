@@ -1,4 +1,5 @@
-//! Figures of every kind, in both formats. How they look was checked by eye; here is what a program can see.
+//! All figures, in both formats. Their look was checked by eye; these tests check what a program
+//! can see.
 
 use image::{GenericImageView, Rgb, RgbImage};
 use vision_base::OptionError;
@@ -43,7 +44,7 @@ fn a_png_has_the_size_of_the_figure_times_its_scale() {
     assert_eq!(figure.to_rgb_image().dimensions(), (width, height));
     let twice = figure.with_scale(2.0).unwrap();
     assert_eq!(png_size(&twice), (2 * width, 2 * height));
-    // The SVG is scaled by whoever shows it.
+    // The viewer scales the SVG.
     assert!(
         twice
             .to_svg()
@@ -93,7 +94,7 @@ fn a_confusion_matrix_shows_names_values_and_titles() {
         "three",
     ];
     assert_eq!(shown, expected);
-    // Names at the x axis and the label of the y axis are to be read from bottom to top.
+    // Names at the x axis, and the label of the y axis, are read from bottom to top.
     assert_eq!(svg.matches("rotate(-90 ").count(), 3);
     let title = texts(&svg, "title");
     assert_eq!(title, ["Confusion matrix"]);
@@ -118,21 +119,18 @@ fn a_normalized_matrix_has_two_decimals_and_says_where_there_are_no_items() {
 fn text_is_white_on_cells_above_half_of_the_largest_value() {
     let matrix = ConfusionMatrix::from_rows(["a", "b"], [[10, 5], [6, 0]]).unwrap();
     let svg = matrix.plot(&ConfusionPlotConfig::new()).unwrap().to_svg();
-    let colour = |value: &str| {
+    let color = |value: &str| {
         let line = svg
             .lines()
             .find(|line| line.ends_with(&format!(">{value}</text>")))
             .unwrap();
         line.contains("fill=\"#ffffff\"")
     };
-    assert_eq!(
-        ["10", "5", "6", "0"].map(colour),
-        [true, false, true, false]
-    );
+    assert_eq!(["10", "5", "6", "0"].map(color), [true, false, true, false]);
 }
 
 #[test]
-fn cells_have_the_ends_of_the_colour_map_for_nothing_and_for_the_most() {
+fn cells_have_the_ends_of_the_color_map_for_nothing_and_for_the_most() {
     let config = ConfusionPlotConfig::new()
         .with_text(false)
         .with_color_bar(false);
@@ -140,7 +138,7 @@ fn cells_have_the_ends_of_the_colour_map_for_nothing_and_for_the_most() {
         .plot(&config.with_cell_size(50.0))
         .unwrap()
         .to_rgb_image();
-    let count = |colour| image.pixels().filter(|pixel| pixel.0 == colour).count();
+    let count = |color| image.pixels().filter(|pixel| pixel.0 == color).count();
     // Two cells each, of 50 x 50.
     assert_eq!((count([8, 48, 107]), count([247, 251, 255])), (5000, 5000));
 }
@@ -163,7 +161,7 @@ fn cells_carry_numbers_while_these_are_legible() {
             "text",
         );
         let three = shown.iter().filter(|text| *text == "3").count();
-        // Where there are no numbers, the bar explains the colours.
+        // Without numbers, the bar explains the colors.
         assert_eq!(
             three,
             if numbers { classes } else { 1 },
@@ -189,7 +187,7 @@ fn figures_of_many_classes_stay_of_a_size_that_can_be_looked_at() {
             png_size(&figure),
             (figure.width() as u32, figure.height() as u32)
         );
-        // Names do not overlap: each has the height of its text for itself.
+        // Names do not overlap: each has the height of its text.
         let names = texts(&figure.to_svg(), "text");
         let names = names
             .iter()
@@ -302,7 +300,7 @@ fn settings_of_a_matrix_that_make_no_sense_are_errors() {
 }
 
 #[test]
-fn small_pictures_grow_by_a_whole_factor_and_large_ones_shrink_to_the_cell() {
+fn small_images_grow_by_a_whole_factor_and_large_ones_shrink_to_the_cell() {
     let red = |width, height| RgbImage::from_pixel(width, height, Rgb([255, 0, 0]));
     let drawn = |image| {
         let image = ImageGrid::new()
@@ -319,7 +317,7 @@ fn small_pictures_grow_by_a_whole_factor_and_large_ones_shrink_to_the_cell() {
         assert_eq!(found.len() as u32, width * height);
         (width, height)
     };
-    // Cells are of 168 pixels.
+    // Cells are 168 pixels wide and high.
     assert_eq!(drawn(red(28, 28)), (168, 168));
     assert_eq!(drawn(red(32, 16)), (160, 80));
     assert_eq!(drawn(red(1, 1)), (168, 168));
@@ -329,25 +327,25 @@ fn small_pictures_grow_by_a_whole_factor_and_large_ones_shrink_to_the_cell() {
 }
 
 #[test]
-fn pictures_keep_their_pixels_when_they_grow() {
-    let colours = [[10, 20, 30], [200, 100, 0], [0, 250, 0], [90, 90, 255]];
-    let image = RgbImage::from_fn(2, 2, |x, y| Rgb(colours[(2 * y + x) as usize]));
+fn images_keep_their_pixels_when_they_grow() {
+    let colors = [[10, 20, 30], [200, 100, 0], [0, 250, 0], [90, 90, 255]];
+    let image = RgbImage::from_fn(2, 2, |x, y| Rgb(colors[(2 * y + x) as usize]));
     let figure = ImageGrid::new()
         .with_image(image, "")
         .with_cell_size(40.0)
         .plot()
         .unwrap();
     let drawn = figure.to_rgb_image();
-    for colour in colours {
+    for color in colors {
         assert_eq!(
-            drawn.pixels().filter(|pixel| pixel.0 == colour).count(),
+            drawn.pixels().filter(|pixel| pixel.0 == color).count(),
             20 * 20
         );
     }
 }
 
 #[test]
-fn a_picture_without_pixels_is_an_empty_cell() {
+fn a_image_without_pixels_is_an_empty_cell() {
     let figure = ImageGrid::new()
         .with_image(RgbImage::new(0, 7), "nothing")
         .plot()
@@ -462,7 +460,7 @@ fn extreme_numbers_make_a_chart_too() {
         let points = [(values[0], values[1]), (values[1], values[0])];
         match LineChart::new().with_series("a", points).plot() {
             Ok(figure) => drop((texts(&figure.to_svg(), "text"), figure.to_png().unwrap())),
-            // f64::MIN to f64::MAX is a range that has no finite length.
+            // The range from f64::MIN to f64::MAX has no finite length.
             Err(error) => assert!(matches!(
                 error,
                 Error::Figure(vision_figure::Error::NothingToDraw { .. })

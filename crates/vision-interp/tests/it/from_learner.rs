@@ -1,4 +1,4 @@
-//! From a learner to its figures (case 60 of the reference).
+//! From a learner to its figures.
 
 use vision_base::OptionError;
 use vision_data::datasets::synthetic;
@@ -9,7 +9,7 @@ use vision_models::Arch;
 
 use crate::support::texts;
 
-/// Ten validation and forty training pictures of 28 x 28.
+/// Ten validation and forty training images of 28 x 28.
 fn data(folder: &tempfile::TempDir) -> ImageDataBunch {
     let path = synthetic::digits(&folder.path().join("digits"), 1, 20, 5).unwrap();
     let builder = ImageDataBunch::from_folder(path).batch_size(16);
@@ -55,7 +55,7 @@ fn an_untrained_learner_can_be_interpreted_and_drawn() {
 }
 
 #[test]
-fn pictures_are_those_of_the_files_with_normalisation_undone() {
+fn images_are_those_of_the_files_with_normalization_undone() {
     let folder = tempfile::tempdir().unwrap();
     let learner = learner(data(&folder));
     let interp = ClassificationInterpretation::from_learner(&learner).unwrap();

@@ -1,4 +1,4 @@
-//! The tests of the interpretation, in one program.
+//! Tests of interpretation.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

@@ -1,4 +1,4 @@
-//! Files are whole or absent, and errors name them.
+//! Files are complete or absent, and errors name them.
 
 use std::fs;
 use std::path::Path;
@@ -40,7 +40,7 @@ fn the_extension_says_the_format() {
         fs::read_to_string(file("c.svg")).unwrap(),
         figure().to_svg()
     );
-    // Nothing is left beside them.
+    // No other files are left.
     assert_eq!(files(folder.path()), ["a.png", "b.PNG", "c.svg", "d.Svg"]);
 }
 

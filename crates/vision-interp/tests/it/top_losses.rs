@@ -1,11 +1,11 @@
-//! The worst mistakes: the golden cases of fastai's interpretation (63 and 64 of the reference).
+//! Top losses: cases computed with fastai v1's interpretation.
 
 use vision_base::OptionError;
 use vision_data::Targets;
 use vision_interp::{ClassificationInterpretation, Error, LossTitle, TopLossesConfig};
 use vision_learner::Predictions;
 
-use crate::support::{grey, interpretation, names, predictions, texts};
+use crate::support::{gray, interpretation, names, predictions, texts};
 
 #[test]
 fn top_losses_are_the_largest_in_descending_order() {
@@ -59,7 +59,7 @@ fn indices_are_positions_in_the_data_set_not_in_the_predictions() {
     let classes = names(&["3", "7"]);
     let interp = ClassificationInterpretation::from_predictions(classes, shuffled, |item| {
         assert!([17, 4].contains(&item));
-        grey(item)
+        gray(item)
     });
     let interp = interp.unwrap();
     assert_eq!(interp.top_losses(2).1, [4, 17]);
@@ -79,7 +79,7 @@ fn a_title_is_prediction_actual_loss_and_probability_of_the_actual_class() {
         .to_string()
     };
     assert_eq!(title(5.8249, 0.00296), "7/3 / 5.82 / 0.00");
-    // f"{loss:.2f}" of Python.
+    // Python's f"{loss:.2f}".
     assert_eq!(title(0.125, 0.375), "7/3 / 0.12 / 0.38");
     assert_eq!(title(f32::NAN, f32::INFINITY), "7/3 / nan / inf");
 
@@ -125,7 +125,7 @@ fn long_names_are_shortened_but_numbers_are_not() {
     let figure = interp.plot_top_losses(2).unwrap();
     assert!(figure.width() < 700.0);
     let svg = figure.to_svg();
-    // The whole title is there for the mouse.
+    // The full title is shown on mouse-over.
     let whole = format!("7/{long} / 5.82 / 0.40");
     assert!(texts(&svg, "title").contains(&whole));
     let shown = &texts(&svg, "text")[1];
@@ -172,7 +172,7 @@ fn nothing_to_draw_is_an_error() {
 }
 
 #[test]
-fn more_pictures_than_a_file_can_hold_are_an_error() {
+fn more_images_than_a_file_can_hold_are_an_error() {
     let items: Vec<_> = (0..4000).map(|i| (0, 0, i as f32)).collect();
     let interp = interpretation(&["3", "7"], &items);
     let error = interp.plot_top_losses(4000).unwrap_err();
@@ -183,7 +183,7 @@ fn more_pictures_than_a_file_can_hold_are_an_error() {
 }
 
 #[test]
-fn a_picture_that_cannot_be_had_is_named() {
+fn a_image_that_cannot_be_had_is_named() {
     let predictions = predictions(1, &[(0, 0, 1.0)]);
     let images = |_| Err("the disk is on fire".into());
     let interp =
@@ -191,7 +191,7 @@ fn a_picture_that_cannot_be_had_is_named() {
     let error = interp.plot_top_losses(1).unwrap_err();
     assert_eq!(
         error.to_string(),
-        "cannot get the picture of item 0: the disk is on fire"
+        "cannot get the image of item 0: the disk is on fire"
     );
 }
 
@@ -199,7 +199,7 @@ fn a_picture_that_cannot_be_had_is_named() {
 fn parts_that_do_not_fit_together_are_an_error() {
     let good = || predictions(2, &[(0, 1, 1.0), (1, 1, 2.0)]);
     let check = |predictions: Predictions, classes: &[&str]| {
-        ClassificationInterpretation::from_predictions(names(classes), predictions, grey).map(drop)
+        ClassificationInterpretation::from_predictions(names(classes), predictions, gray).map(drop)
     };
     assert!(check(good(), &["3", "7"]).is_ok());
     let error = check(good(), &["3"]).unwrap_err();

@@ -17,35 +17,37 @@ use crate::error::check_len;
 use crate::isa::{Kernel, Lanes, dispatch};
 use crate::{Isa, ShapeError, blocks};
 
-/// What the forward pass read and wrote.
+/// The arguments and results of the forward pass.
 #[derive(Clone, Copy, Debug)]
 pub struct Forward<'a> {
     /// The input, `[pixels, channels]`.
     pub x: &'a [f32],
-    /// The output, `[pixels, channels]`: the mask of the ReLU. Needed where a residual was added. With
-    /// `None` the mask is computed again from `x`, which is faster, and right where there was none.
+    /// The output, `[pixels, channels]`, which gives the mask of the ReLU. Required if a residual
+    /// was added. Without a residual it can be `None`: the mask is then computed again from `x`,
+    /// which is faster.
     pub y: Option<&'a [f32]>,
     /// The scale, `[channels]`.
     pub gamma: &'a [f32],
     /// The shift, `[channels]`.
     pub beta: &'a [f32],
-    /// The statistics that normalised.
+    /// The statistics used for normalization.
     pub stats: &'a Stats,
 }
 
-/// The gradients of the parameters, `[channels]` each.
+/// Gradients of the parameters, `[channels]` each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ParamGrads {
-    /// Of the scale.
+    /// Gradient of the scale.
     pub gamma: Vec<f32>,
-    /// Of the shift.
+    /// Gradient of the shift.
     pub beta: Vec<f32>,
 }
 
-/// The gradients of [`batch_norm_train`](super::batch_norm_train), given `dy`, that of its output.
+/// The gradients of [`batch_norm_train`](super::batch_norm_train), from `dy`, the gradient of its
+/// output.
 ///
-/// Writes those of the input and, where asked for, of the residual, all `[pixels, channels]`. As in
-/// PyTorch no gradient passes where the ReLU gave 0, and it does pass where it gave NaN.
+/// Writes the gradient of the input and, if requested, of the residual, all `[pixels, channels]`.
+/// As in PyTorch, no gradient passes where the ReLU gave 0, and it does pass where it gave NaN.
 ///
 /// # Errors
 ///
@@ -69,7 +71,7 @@ pub fn batch_norm_backward(
     let sums = pass.sums(isa, args.channels, None, dresidual.as_deref_mut());
     let grads = param_grads(&sums, forward.stats);
     if let Some(masked) = dresidual {
-        // It holds the masked gradient by now: one array to read instead of two.
+        // The output now holds the masked gradient: one array to read instead of two.
         pass.mask = Mask::None;
         pass.dy = masked;
     }
@@ -77,8 +79,8 @@ pub fn batch_norm_backward(
     Ok(grads)
 }
 
-/// The gradients of [`batch_norm_eval`](super::batch_norm_eval): those of
-/// [`batch_norm_backward`], but with statistics that do not depend on the input.
+/// The gradients of [`batch_norm_eval`](super::batch_norm_eval). Like [`batch_norm_backward`], with
+/// statistics that do not depend on the input.
 ///
 /// # Errors
 ///
@@ -134,7 +136,7 @@ fn param_grads([g, gd]: &[Vec<f64>; 2], stats: &Stats) -> ParamGrads {
     }
 }
 
-/// What both passes read.
+/// The inputs of both passes.
 struct Pass<'a> {
     affine: Affine,
     mask: Mask<'a>,
@@ -143,7 +145,7 @@ struct Pass<'a> {
 }
 
 impl Pass<'_> {
-    /// `Σ g` and `Σ g d`; also writes `g * scale` and `g` on the way, where asked for.
+    /// Computes `Σ g` and `Σ g d`. Also writes `g * scale` and `g`, if requested.
     fn sums(
         &self,
         isa: Isa,
@@ -169,7 +171,7 @@ impl Pass<'_> {
         blocks::total(parts)
     }
 
-    /// `dx` of training, as `g * scale - (d * slope + offset)`.
+    /// Computes `dx` of training, as `g * scale - (d * slope + offset)`.
     fn input(&self, isa: Isa, grads: &ParamGrads, stats: &Stats, pixels: usize, dx: &mut [f32]) {
         let count = pixels as f32;
         let channels = stats.mean.len();
@@ -202,7 +204,7 @@ impl Pass<'_> {
                 dx,
             })
             .collect();
-        // The end of the arrays was read last: it may still be in a cache.
+        // The end of the arrays was read last, so it may still be in a cache.
         tasks.reverse();
         blocks::run(tasks, self.x.len(), |task| dispatch(isa, task));
     }

@@ -6,14 +6,15 @@ use crate::error::check_len;
 use crate::isa::{Kernel, Lanes, dispatch};
 use crate::{Isa, ShapeError, blocks};
 
-/// Batch normalisation by the batch's own statistics, as in training.
+/// Batch normalization with the statistics of the batch, as in training.
 ///
-/// `x`, `residual` and `y` are `[pixels, channels]`; `gamma` and `beta` are `[channels]`. Returns the
-/// statistics, for [`batch_norm_backward`](super::batch_norm_backward) and for the running ones.
+/// `x`, `residual` and `y` are `[pixels, channels]`; `gamma` and `beta` are `[channels]`. Returns
+/// the statistics, for [`batch_norm_backward`](super::batch_norm_backward) and for the running
+/// statistics.
 ///
 /// # Errors
 ///
-/// If a length does not fit `args.channels` and `x`, or `x` is empty.
+/// If `x` is empty, or a length does not match `args.channels` and `x`.
 pub fn batch_norm_train(
     isa: Isa,
     args: &BatchNorm,
@@ -32,13 +33,13 @@ pub fn batch_norm_train(
     Ok(stats)
 }
 
-/// Batch normalisation by given statistics ([`Stats::from_running`]), as in evaluation.
+/// Batch normalization with given statistics ([`Stats::from_running`]), as in evaluation.
 ///
-/// Shapes are those of [`batch_norm_train`].
+/// The shapes are those of [`batch_norm_train`].
 ///
 /// # Errors
 ///
-/// If a length does not fit `args.channels` and `x`, or `x` is empty.
+/// If `x` is empty, or a length does not match `args.channels` and `x`.
 pub fn batch_norm_eval(
     isa: Isa,
     args: &BatchNorm,
@@ -58,14 +59,14 @@ pub fn batch_norm_eval(
     Ok(())
 }
 
-/// `y = x * scale + shift`, plus `residual`, through a ReLU if `relu`: a folded batch normalisation
-/// where the convolution before it could not take it up.
+/// `y = x * scale + shift`, plus `residual`, followed by a ReLU if `relu`: a folded batch
+/// normalization that cannot be merged into the convolution before it.
 ///
 /// `x`, `residual` and `y` are `[pixels, channels]`; `scale` and `shift` are `[channels]`.
 ///
 /// # Errors
 ///
-/// If a length does not fit `scale` and `x`, or `x` is empty.
+/// If `x` is empty, or a length does not match `scale` and `x`.
 pub fn scale_shift(
     isa: Isa,
     [scale, shift]: [&[f32]; 2],
@@ -151,8 +152,9 @@ impl Group for MomentSums<'_> {
     }
 }
 
-/// `(x - mean) * scale + shift`. The mean is not folded into the shift: where it is large beside the
-/// deviation that would cost digits, and the subtraction is free beside the memory.
+/// `(x - mean) * scale + shift`. The mean is not folded into the shift: with a mean that is large
+/// compared with the deviation that would cost digits, and the subtraction is free because memory
+/// is the bottleneck.
 pub(super) struct Affine {
     pub(super) mean: Vec<f32>,
     pub(super) scale: Vec<f32>,
@@ -185,7 +187,7 @@ impl Affine {
                 y,
             })
             .collect();
-        // The end of `x` was read last: it may still be in a cache.
+        // The end of `x` was read last, so it may still be in a cache.
         tasks.reverse();
         blocks::run(tasks, elements, |task| dispatch(isa, task));
     }

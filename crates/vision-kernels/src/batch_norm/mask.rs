@@ -1,17 +1,17 @@
-//! The mask of the ReLU behind a batch normalisation.
+//! The mask of the ReLU after a batch normalization.
 
 use super::{BatchNorm, Forward};
 use crate::blocks;
 use crate::isa::Lanes;
 
-/// Where the gradient passes the ReLU.
+/// Where the gradient passes through the ReLU.
 #[derive(Clone, Copy)]
 pub(super) enum Mask<'a> {
     /// Everywhere: there is no ReLU.
     None,
-    /// Where this output is not 0 or less.
+    /// Where this output is above 0 or NaN.
     Output(&'a [f32]),
-    /// Where the affine map gives no 0 or less.
+    /// Where the affine map gives a value above 0 or NaN.
     FromInput,
 }
 
@@ -33,12 +33,12 @@ impl<'a> Mask<'a> {
     }
 }
 
-// The mask as a constant of the loops.
+// The mask as a constant, which specializes the loops.
 pub(super) const NONE: u8 = 0;
 pub(super) const OUTPUT: u8 = 1;
 pub(super) const FROM_INPUT: u8 = 2;
 
-/// The gradient `g` where the mask lets it pass, else 0.
+/// The gradient `g` where the mask lets it pass, otherwise 0.
 #[inline(always)]
 pub(super) fn masked<L: Lanes, const MASK: u8>(
     g: f32,
@@ -50,7 +50,7 @@ pub(super) fn masked<L: Lanes, const MASK: u8>(
     let y = match MASK {
         NONE => return g,
         OUTPUT => y,
-        // To the bit what the forward pass had before its ReLU.
+        // The same bits as in the forward pass before its ReLU.
         _ => L::mul_add(d, scale, shift),
     };
     if y <= 0.0 { 0.0 } else { g }

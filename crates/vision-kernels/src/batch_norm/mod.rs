@@ -1,16 +1,16 @@
-//! Batch normalisation, with what usually follows it: the sum with a shortcut, and a ReLU.
+//! Batch normalization, optionally with a residual and a ReLU.
 //!
 //! ```text
 //! y = relu((x - mean) * inv_std * gamma + beta + residual),   inv_std = 1 / sqrt(variance + eps)
 //! ```
 //!
-//! over `[pixels, channels]`, where `pixels` is batch * height * width, and everything but `x`, `y` and
+//! over `[pixels, channels]`, where `pixels` is batch * height * width. Everything but `x`, `y` and
 //! `residual` has one value per channel (S. Ioffe, C. Szegedy, "Batch Normalization", 2015). As in
-//! PyTorch, the variance that normalises is the biased one.
+//! PyTorch, normalization uses the biased variance.
 //!
-//! All of it is bound by memory, hence the few passes: forward reads `x` twice and writes `y`; backward
-//! reads `x` and `dy` twice and writes `dx`. Where no residual was added, the mask of the ReLU is
-//! computed again from `x` instead of being read from `y`.
+//! All passes are bound by memory, so there are few of them: forward reads `x` twice and writes
+//! `y`; backward reads `x` and `dy` twice and writes `dx`. Without a residual, the mask of the ReLU
+//! is computed again from `x` instead of being read from `y`.
 //!
 //! ```
 //! use vision_kernels::{Isa, batch_norm::{BatchNorm, Forward, batch_norm_backward, batch_norm_train}};
@@ -37,38 +37,38 @@ pub use forward::{batch_norm_eval, batch_norm_train, scale_shift};
 
 use crate::error::{ShapeError, check_len};
 
-/// A batch normalisation over the last dimension.
+/// A batch normalization over the last dimension.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct BatchNorm {
     /// Channels: the length of `gamma` and `beta`.
     pub channels: usize,
-    /// What is added to the variance before the root is taken.
+    /// Added to the variance before the square root.
     pub eps: f32,
     /// Whether a ReLU follows.
     pub relu: bool,
 }
 
 impl BatchNorm {
-    /// Checks that `x` is a whole number of pixels, and returns how many.
+    /// Checks that `x` is a whole number of pixels, and returns that number.
     fn pixels(&self, x: &[f32]) -> Result<usize, ShapeError> {
         let pixels = x.len().checked_div(self.channels).unwrap_or(0);
         check_len("x", pixels.max(1) * self.channels.max(1), x.len())?;
         Ok(pixels)
     }
 
-    /// Checks one value per channel.
+    /// Checks that there is one value per channel.
     fn per_channel(&self, argument: &'static str, values: &[f32]) -> Result<(), ShapeError> {
         check_len(argument, self.channels, values.len())
     }
 }
 
-/// What a batch normalisation normalises by; `[channels]` each.
+/// The statistics of a batch normalization; `[channels]` each.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Stats {
     /// The mean.
     pub mean: Vec<f32>,
-    /// The variance: the mean of the squared distances from `mean`. (The running variance of PyTorch
-    /// takes up `var_biased * pixels / (pixels - 1)`.)
+    /// The biased variance: the mean of the squared distances from `mean`. (PyTorch updates its
+    /// running variance with `var_biased * pixels / (pixels - 1)`.)
     pub var_biased: Vec<f32>,
     /// `1 / sqrt(var_biased + eps)`.
     pub inv_std: Vec<f32>,
@@ -90,8 +90,9 @@ impl Stats {
         })
     }
 
-    /// From sums of `x` and of `x²`. In `f64` a square of an `f32` is exact, so the difference below
-    /// loses digits only where the mean exceeds the deviation some 10⁷ times, which `f32` cannot hold.
+    /// From sums of `x` and of `x²`. The square of an `f32` is exact in `f64`, so the difference
+    /// below loses digits only if the mean is some 10⁷ times the deviation, which `f32` cannot
+    /// represent.
     fn from_sums([sum, squares]: &[Vec<f64>; 2], pixels: usize, eps: f32) -> Self {
         let count = pixels as f64;
         let mut stats = Self {

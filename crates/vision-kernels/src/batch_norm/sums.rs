@@ -8,7 +8,7 @@ use super::mask::{FROM_INPUT, Mask, NONE, OUTPUT, masked};
 use crate::blocks::{Group, for_groups, group, pixels_together};
 use crate::isa::{Kernel, Lanes};
 
-/// One block of the backward pass that sums.
+/// One block of the backward pass, with sums.
 pub(super) struct Sums<'a> {
     pub(super) channels: usize,
     pub(super) affine: &'a Affine,
@@ -53,7 +53,7 @@ fn sums<L: Lanes, const MASK: u8>(task: Sums<'_>, y: &[f32]) -> [Vec<f64>; 2] {
 struct GradSums<'a, L, const MASK: u8> {
     task: Sums<'a>,
     y: &'a [f32],
-    /// Those whose turn it is.
+    /// The pixels to add now.
     pixels: Range<usize>,
     sums: [Vec<f64>; 2],
     lanes: PhantomData<L>,

@@ -1,20 +1,22 @@
-//! Which algorithm computes a convolution, and how exactly.
+//! Choice of the convolution algorithm and its accuracy.
 
 use super::ConvShape;
 
-/// How much of the accuracy may be given for speed.
+/// How much accuracy may be traded for speed.
 ///
-/// Errors are the largest of a tensor over its largest value, measured for 64 to 256 channels with inputs as
-/// after a ReLU and weights as at the start of training. `tests/it/conv_accuracy.rs` holds them to twice that.
+/// Errors are the largest error of a tensor relative to its largest value, measured for 64 to 256
+/// channels with inputs as after a ReLU and weights as at the start of training.
+/// `tests/it/conv_accuracy.rs` checks twice these errors as bounds.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash)]
 pub enum Accuracy {
-    /// Only direct convolution: errors up to 1.6e-6 (root of the mean square 1.7e-7). A NaN or an infinity
-    /// goes where the definition says and no further.
+    /// Only direct convolution: errors up to 1.6e-6 (root mean square 1.7e-7). A NaN or an infinity
+    /// affects exactly the outputs that the definition says.
     Direct,
-    /// Direct or F(2x2), whose errors are no larger: up to 7e-7 (1e-7).
+    /// Direct convolution or F(2x2), whose errors are no larger: up to 7e-7 (1e-7).
     #[default]
     Balanced,
-    /// Direct or F(4x4): errors up to 9e-6 (6e-7), those of the gradient of the weights up to 6e-6 (3.5e-7).
+    /// Direct convolution or F(4x4): errors up to 9e-6 (6e-7), and up to 6e-6 (3.5e-7) in the
+    /// gradient of the weights.
     Fast,
 }
 
@@ -32,7 +34,7 @@ pub enum Pass {
 /// How a convolution is computed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Algorithm {
-    /// Products of gathered rows, for any shape.
+    /// Products of gathered rows; works for any shape.
     Direct,
     /// Winograd's F(2x2, 3x3).
     Winograd2,
@@ -41,8 +43,8 @@ pub enum Algorithm {
 }
 
 impl Algorithm {
-    /// Itself where it can compute the shape, and direct convolution elsewhere: Winograd's algorithms are
-    /// for kernels of 3 with stride 1 and padding of at most 2.
+    /// This algorithm if it can compute the shape, otherwise direct convolution. Winograd's
+    /// algorithms require a kernel of 3, stride 1 and padding of at most 2.
     pub fn or_direct(self, shape: &ConvShape) -> Self {
         if shape.kernel == 3 && shape.stride == 1 && shape.padding <= 2 {
             self
@@ -52,16 +54,17 @@ impl Algorithm {
     }
 }
 
-/// Channels, in and out, from which on the transforms are worth their time.
+/// Smallest number of channels, in and out, for which the transforms pay off.
 const LEAST_CHANNELS: usize = 32;
-/// Tiles, from which on transforming the weights, and reading four times as many of them, is.
+/// Smallest number of tiles for which it pays off to transform the weights and to read four times
+/// as many of them.
 const LEAST_TILES: usize = 24;
 
-/// The algorithm for a shape: the Winograd algorithm that the accuracy allows where it multiplies less than
-/// 72 % of what direct convolution does, which leaves out padding; direct convolution elsewhere, and where
-/// there are few channels or few tiles.
+/// The algorithm for a shape: the Winograd algorithm that the accuracy allows, if it needs less
+/// than 72 % of the multiplications of direct convolution (which skips padding). Direct convolution
+/// otherwise, and for few channels or few tiles.
 ///
-/// With padding of 1 both are for maps with a side of 4, 6 and more.
+/// With padding of 1, F(2x2) and F(4x4) apply to maps with sides of 4, 6 and more.
 pub fn algorithm(shape: &ConvShape, pass: Pass, accuracy: Accuracy) -> Algorithm {
     let (algorithm, tile) = match accuracy {
         Accuracy::Direct => return Algorithm::Direct,
@@ -87,7 +90,7 @@ pub fn algorithm(shape: &ConvShape, pass: Pass, accuracy: Accuracy) -> Algorithm
     }
 }
 
-/// Taps of all output pixels along a side of the picture, without those on padding, at stride 1.
+/// Taps of all output pixels along a side of the image, without those on padding, at stride 1.
 fn taps_along(shape: &ConvShape, side: usize) -> f64 {
     let outputs = (side + 2 * shape.padding + 1).saturating_sub(shape.kernel);
     (0..shape.kernel)

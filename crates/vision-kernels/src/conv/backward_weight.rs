@@ -1,4 +1,4 @@
-//! The gradient with respect to the weights: for each tap a sum of outer products over output pixels.
+//! Gradient with respect to the weights: for each tap, a sum of outer products over output pixels.
 
 use std::ops::Range;
 
@@ -12,21 +12,22 @@ use crate::microkernel::{
 };
 use crate::scratch::Scratch;
 
-/// Pixels whose output gradients are copied together: 96 rows of 64 values fill three quarters of L1.
+/// Pixels whose output gradients are copied together: 96 rows of 64 values fill three quarters of
+/// L1.
 const PIXELS_PER_BLOCK: usize = 96;
 /// Inputs of each of these pixels that are copied together: 113 KB, which stay in L2.
 const INPUTS_PER_COPY: usize = 288;
-/// Weight rows in a task at most: with 64 columns 295 KB, which stay in L2.
+/// Largest number of weight rows in a task: with 64 columns 295 KB, which stay in L2.
 const ROWS_PER_TASK: usize = 1152;
-/// Blocks of output channels in a task at most, for which the inputs are copied once.
+/// Largest number of blocks of output channels in a task. They share one copy of the inputs.
 const BLOCKS_PER_TASK: usize = 4;
-/// Tasks to aim at by splitting the pixels, whose partial sums then cost memory; and those to have at least,
-/// by fewer blocks in each.
+/// Desired number of tasks. To reach it, the pixels are split, whose partial sums cost memory, or
+/// tasks get fewer blocks.
 const TASKS: usize = 16;
 const LEAST_TASKS: usize = 8;
-/// Pixels of a partial sum at least.
+/// Smallest number of pixels in a partial sum.
 const LEAST_PIXELS: usize = 192;
-/// Partial sums in all, in values.
+/// Largest number of values in all partial sums together.
 const FEW_SUMS: usize = 1 << 20;
 
 /// Writes all of `gradient`, `[out_channels, in_channels, kernel, kernel]`.
@@ -46,7 +47,8 @@ pub(crate) fn backward_weight(
     let rows = shape.taps() * shape.in_channels;
     let blocks = shape.out_channels.div_ceil(panel);
     let pixels = output_gradient.len() / shape.out_channels;
-    // All of this is a matter of the shape alone, so that sums do not depend on the number of threads.
+    // The partition depends on the shape alone, so that sums do not depend on the number of
+    // threads.
     let row_chunks = rows.div_ceil(ROWS_PER_TASK);
     let task_rows = rows.div_ceil(row_chunks);
     let len = blocks * rows * panel;
@@ -105,7 +107,7 @@ pub(crate) fn backward_weight(
     pack::unpack(shape, panel, &live, &sums[..len], gradient);
 }
 
-/// Adds the partial sums of `len` values each into the first, in their order.
+/// Adds the partial sums of `len` values each to the first one, in order.
 pub(crate) fn add_parts(sums: &mut [f32], len: usize) {
     let (total, parts) = sums.split_at_mut(len);
     total
@@ -128,7 +130,7 @@ struct Task<'a> {
     first_channel: usize,
     /// Channels of the input.
     inputs: usize,
-    /// Taps whose sums are used.
+    /// Taps that are used.
     live: &'a [bool],
     runs: &'a [Vec<Run>],
     classes: &'a [Vec<Pixel>],
@@ -151,8 +153,8 @@ impl TileKernel for Task<'_> {
         let last_channel = self
             .channels
             .min(self.first_channel + self.sums.len() * panel);
-        // Side by side and filled up with zeros: in place, one pixel's gradients are so far from the next
-        // one's that few of them fit into L1 together.
+        // Copied side by side and padded with zeros. In place, the gradients of neighboring pixels
+        // are so far apart that few of them fit into L1 together.
         let len = PIXELS_PER_BLOCK * panel;
         let mut gradients = Scratch::zeros(self.sums.len() * len);
         let mut inputs = Scratch::take(PIXELS_PER_BLOCK * spread(INPUTS_PER_COPY));
@@ -190,7 +192,7 @@ impl TileKernel for Task<'_> {
     }
 }
 
-/// Adds to the sums of one run what some pixels contribute.
+/// Adds the contribution of some pixels to the sums of one run.
 #[inline(always)]
 fn add_run<L: Lanes, const W: usize, const NV: usize, const MR: usize>(
     inputs: (&[f32], usize),

@@ -1,28 +1,28 @@
-//! Which taps of the kernel an output pixel sees.
+//! Classes of output pixels, by the kernel taps that they see.
 //!
-//! Pixels that see the same taps form a class. Within one, each tap is a constant distance in the input,
-//! so that a tile of any pixels of the class needs no tests for the border, and nothing is multiplied
-//! with padding. A 3x3 convolution has nine classes; the gradient with respect to the input of one with
-//! stride 2 is a convolution like any other whose classes are the parities of row and column.
+//! Pixels that see the same taps form a class. Within a class, each tap is a constant distance in
+//! the input. So a tile of any pixels of the class needs no border checks, and nothing is
+//! multiplied with padding. A 3x3 convolution has nine classes. The gradient with respect to the
+//! input at stride 2 is an ordinary convolution whose classes are the parities of row and column.
 
 use std::cmp::Reverse;
 use std::ops::Range;
 
 use super::ConvShape;
 
-/// A stretch of input values that meets a stretch of weight rows: one row of the kernel, as a rule.
+/// A range of input values that meets a range of weight rows: usually one row of the kernel.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Run {
     /// First value, counted from the pixel's base.
     pub(crate) offset: usize,
     /// First row of the packed weights.
     pub(crate) row: usize,
-    /// Values, and rows.
+    /// Number of values, and of rows.
     pub(crate) len: usize,
 }
 
 impl Run {
-    /// The part of it that lies in a range of weight rows.
+    /// The part that lies in a range of weight rows.
     pub(crate) fn clip(&self, rows: &Range<usize>) -> Option<Self> {
         let start = self.row.max(rows.start);
         let end = (self.row + self.len).min(rows.end);
@@ -33,7 +33,7 @@ impl Run {
         })
     }
 
-    /// It in pieces of at most `len`.
+    /// Splits it into pieces of at most `len`.
     pub(crate) fn pieces(self, len: usize) -> impl Iterator<Item = Self> {
         let rows = (self.row..self.row + self.len).step_by(len);
         rows.filter_map(move |row| self.clip(&(row..row + len)))
@@ -45,7 +45,7 @@ impl Run {
 pub(crate) struct Pixel {
     /// Index in `[batch, height, width]` of the output.
     pub(crate) index: usize,
-    /// Where the runs of its class are counted from, in values of the input.
+    /// Base of the runs of its class, as an index into the values of the input.
     pub(crate) base: usize,
 }
 
@@ -54,18 +54,18 @@ pub(crate) struct Pixel {
 pub(crate) struct Plan {
     rows: Axis,
     columns: Axis,
-    /// Rows and columns of what is read.
+    /// Rows and columns of the array that is read.
     input: (usize, usize),
-    /// Channels of what is read.
+    /// Channels of the array that is read.
     channels: usize,
     /// Taps of the kernel.
     taps: usize,
-    /// By row class times column classes plus column class.
+    /// Indexed by row class times the number of column classes plus column class.
     runs: Vec<Vec<Run>>,
 }
 
 impl Plan {
-    /// Reads the input, writes the output.
+    /// The plan that reads the input and writes the output.
     pub(crate) fn forward(shape: &ConvShape) -> Self {
         Self::new(
             Axis::forward(shape, shape.height, shape.out_height()),
@@ -76,7 +76,7 @@ impl Plan {
         )
     }
 
-    /// Reads the gradient of the output, writes that of the input.
+    /// The plan that reads the gradient of the output and writes that of the input.
     pub(crate) fn backward(shape: &ConvShape) -> Self {
         Self::new(
             Axis::backward(shape, shape.height, shape.out_height()),
@@ -104,7 +104,7 @@ impl Plan {
                         let offset = (vertical.distance * input.1 + horizontal.distance) * channels;
                         let row = (vertical.position * kernel + horizontal.position) * channels;
                         match class[first..].last_mut() {
-                            // Neighbours in the input and in the weights: one longer run.
+                            // Adjacent in the input and in the weights: one longer run.
                             Some(run)
                                 if run.offset + run.len == offset && run.row + run.len == row =>
                             {
@@ -136,12 +136,12 @@ impl Plan {
         &self.runs
     }
 
-    /// Which taps, in the order of the packed weights, any output pixel sees: on a map of one pixel a single
-    /// one of nine.
+    /// Which taps, in packed order, are seen by any output pixel. On a map of one pixel, only one
+    /// of nine is.
     pub(crate) fn live_taps(&self) -> Vec<bool> {
         let mut live = vec![false; self.taps];
         for run in self.runs.iter().flatten() {
-            // At least 1 only against runs without channels, which are empty.
+            // At least 1 only because of runs without channels, which are empty.
             let first = run.row / self.channels.max(1);
             let count = run.len / self.channels.max(1);
             live[first..first + count].fill(true);
@@ -149,7 +149,7 @@ impl Plan {
         live
     }
 
-    /// The output pixels of a range, by class, ascending within each.
+    /// The output pixels of a range, by class, in ascending order within each class.
     pub(crate) fn by_class(&self, range: Range<usize>) -> Vec<Vec<Pixel>> {
         let (height, width) = (self.rows.of.len(), self.columns.of.len());
         let mut classes = vec![Vec::new(); self.runs.len()];
@@ -175,18 +175,18 @@ impl Plan {
 /// One tap along an axis.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Tap {
-    /// Its place in the order of the packed weights.
+    /// Its position in the packed weights.
     position: usize,
-    /// From the first tap that the class sees, in pixels of the input.
+    /// Distance from the first tap that the class sees, in pixels of the input.
     distance: usize,
 }
 
-/// The classes along one side of the picture.
+/// The classes along one side of the image.
 #[derive(Debug)]
 struct Axis {
     /// The taps of each class, by ascending input pixel.
     classes: Vec<Vec<Tap>>,
-    /// For each output pixel its class and the input pixel of its first tap.
+    /// For each output pixel, its class and the input pixel of its first tap.
     of: Vec<(usize, usize)>,
 }
 
@@ -217,7 +217,8 @@ impl Axis {
         })
     }
 
-    /// `taps` gives for an output pixel the positions of its taps and what they read, by what they read.
+    /// For an output pixel, `taps` gives the positions of its taps and the pixels that they read,
+    /// ordered by pixel.
     fn new(output: usize, taps: impl Fn(usize) -> Vec<(usize, usize)>) -> Self {
         let mut classes: Vec<Vec<Tap>> = Vec::new();
         let mut of = Vec::with_capacity(output);
@@ -244,8 +245,8 @@ impl Axis {
     }
 }
 
-/// The taps along an axis in the order in which weights are packed for the gradient of the input: flipped,
-/// and for a stride by remainder, so that the taps which one pixel sees are neighbours.
+/// The taps along an axis in the order in which weights are packed for the gradient of the input:
+/// flipped, and with a stride sorted by remainder, so that the taps of one pixel are adjacent.
 pub(crate) fn backward_order(shape: &ConvShape) -> Vec<usize> {
     let mut order: Vec<usize> = (0..shape.kernel).collect();
     order.sort_by_key(|&tap| (tap % shape.stride, Reverse(tap)));

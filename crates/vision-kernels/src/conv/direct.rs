@@ -1,7 +1,7 @@
-//! Convolution as a matrix product whose rows are gathered: forward and with respect to the input.
+//! Direct convolution as a matrix product of gathered rows: forward, and with respect to the input.
 //!
-//! A task is some output pixels with all of their channels where the weights fit into L2, and one block of
-//! channels of more pixels where they do not.
+//! If the weights fit into L2, a task is some output pixels with all channels; otherwise it is more
+//! pixels with one block of channels.
 
 use rayon::prelude::*;
 
@@ -12,39 +12,39 @@ use crate::microkernel::{
     Tile, TileKernel, add_rows, dispatch_tiled, panel_rows, panel_width, with_rows,
 };
 
-/// Output pixels whose tasks are made together. Bounds the lists of pixels.
+/// Output pixels whose tasks are created together. Bounds the lists of pixels.
 const PIXELS_PER_LIST: usize = 4096;
-/// Output pixels in a task where there are many.
+/// Output pixels in a task, if there are many.
 const PIXELS_PER_TASK: usize = 384;
-/// Output pixels in a task at least: four tiles.
+/// Smallest number of output pixels in a task: four tiles.
 const LEAST_PIXELS: usize = 24;
-/// Tasks to aim at where there are few pixels.
+/// Desired number of tasks, if there are few pixels.
 const TASKS: usize = 32;
-/// Rows of weights that are used for all pixels of a task before the next: 64 columns of them are 295 KB,
-/// and stay in L2.
+/// Rows of weights that are used for all pixels of a task before the next rows: with 64 columns 295
+/// KB, which stay in L2.
 const ROWS_PER_BLOCK: usize = 1152;
 
-/// Weights, in values, that fit into L2 together, with room for the rest of a task.
+/// Largest number of weights that fit into L2 together with the other data of a task.
 const FEW_WEIGHTS: usize = 128 * 1024;
-/// Values of the input in a task at most, beside as many weights.
+/// Largest number of input values in a task, beside as many weights.
 const INPUTS_PER_TASK: usize = 96 * 1024;
 
-/// Tiles for which a block of weights is read from L2 once.
+/// Number of tiles per read of a block of weights from L2.
 const TILES_TOGETHER: usize = 4;
 
-/// A pixel of a task of one block of channels.
+/// A pixel in a task of one block of channels.
 struct Target<'a> {
     class: usize,
-    /// Of the input.
+    /// Base in the input.
     base: usize,
-    /// Of the output.
+    /// Index in the output.
     pixel: usize,
     /// The channels of this task's block.
     values: &'a mut [f32],
 }
 
-/// Writes all of `output`, `[pixels, channels]`, from `input`, read as `plan` says, and from weights that
-/// were packed in the plan's direction.
+/// Writes all of `output`, `[pixels, channels]`, from `input`, read as `plan` says, and from
+/// weights that were packed for the plan's direction.
 pub(crate) fn convolve(
     isa: Isa,
     plan: &Plan,
@@ -62,7 +62,8 @@ pub(crate) fn convolve(
     let block_len = packed.len() / blocks;
     let rows = block_len / panel;
     let k_blocks = KBlocks::new(plan.runs(), rows);
-    // All of this is a matter of the shape alone, so that sums do not depend on the number of threads.
+    // The partition depends on the shape alone, so that sums do not depend on the number of
+    // threads.
     if packed.len() <= FEW_WEIGHTS && pixels >= TASKS * LEAST_PIXELS {
         let task_pixels = pixels
             .div_ceil(TASKS)
@@ -104,7 +105,7 @@ pub(crate) fn convolve(
                 .into_par_iter()
                 .enumerate()
                 .for_each(|(block, mut values)| {
-                    // By class, so that tiles are full nearly everywhere.
+                    // Ordered by class, so that nearly all tiles are full.
                     let mut targets = Vec::with_capacity(values.len());
                     for (class, pixels) in classes.iter().enumerate() {
                         targets.extend(pixels.iter().map(|pixel| Target {
@@ -132,8 +133,8 @@ pub(crate) fn convolve(
         });
 }
 
-/// The rows of `[pixels, channels]` cut into blocks of `panel` channels: for each block its part of each
-/// pixel.
+/// The rows of `[pixels, channels]`, cut into blocks of `panel` channels: for each block, its part
+/// of each pixel.
 pub(crate) fn split_channels(
     output: &mut [f32],
     channels: usize,
@@ -151,7 +152,7 @@ pub(crate) fn split_channels(
     blocks
 }
 
-/// The runs of each class cut at the borders of blocks of weight rows.
+/// The runs of each class, cut at the borders of blocks of weight rows.
 struct KBlocks {
     /// By block, then by class.
     blocks: Vec<Vec<Part>>,
@@ -161,14 +162,14 @@ struct KBlocks {
 #[derive(Default)]
 struct Part {
     runs: Vec<Run>,
-    /// Nothing was summed before: there is nothing to add to.
+    /// Whether this is the first block: there are no earlier sums to add to.
     first: bool,
-    /// Nothing follows: the epilogue is due.
+    /// Whether this is the last block, after which the epilogue follows.
     last: bool,
 }
 
 impl Part {
-    /// A tile to which what some pixels read is added.
+    /// Adds the contribution of some pixels to a tile.
     #[inline(always)]
     fn sum<L: Lanes, const W: usize, const NV: usize, const MR: usize>(
         &self,
@@ -177,7 +178,7 @@ impl Part {
         bases: [usize; MR],
         panel: &[f32],
     ) -> Tile<W, NV, MR> {
-        // A copy, so that the tile itself stays in registers: see `add_rows`.
+        // A copy, so that the tile stays in registers: see `add_rows`.
         let mut tile = start;
         for run in &self.runs {
             let panel = &panel[run.row * NV * W..(run.row + run.len) * NV * W];
@@ -205,7 +206,7 @@ impl KBlocks {
             })
             .collect();
         for class in 0..classes.len() {
-            // A class without taps, an output pixel that sees only padding, is written in block 0.
+            // A class without taps, whose output pixels see only padding, is written in block 0.
             let reads = |part: &Vec<Part>| !part[class].runs.is_empty();
             let first = blocks.iter().position(reads).unwrap_or(0);
             let last = blocks.iter().rposition(reads).unwrap_or(0);
@@ -223,7 +224,7 @@ struct PixelsTask<'a> {
     block_len: usize,
     k_blocks: &'a KBlocks,
     classes: &'a [Vec<Pixel>],
-    /// From `first_pixel` on.
+    /// Begins at `first_pixel`.
     output: &'a mut [f32],
     first_pixel: usize,
     epilogue: &'a Epilogue<'a>,
@@ -234,7 +235,8 @@ impl TileKernel for PixelsTask<'_> {
     #[inline(always)]
     fn run<L: Lanes, const W: usize, const NV: usize, const MR: usize>(mut self) {
         for (class, pixels) in self.classes.iter().enumerate() {
-            // Few pixels at a time, whose outputs are written side by side: so the machine sees what comes next.
+            // Few pixels at a time, with adjacent outputs, so that the hardware prefetcher
+            // recognizes the pattern.
             for pixels in pixels.chunks(TILES_TOGETHER * MR) {
                 for (block, first_channel) in (0..self.channels).step_by(NV * W).enumerate() {
                     let panel = &self.packed[block * self.block_len..][..self.block_len];
@@ -385,7 +387,7 @@ impl Task<'_, '_> {
     }
 }
 
-/// Reads the columns that exist: all of them, if `FULL`.
+/// Reads the columns that exist; all of them if `FULL`.
 #[inline(always)]
 fn load<const W: usize, const NV: usize, const FULL: bool>(
     sums: &mut [[f32; W]; NV],
@@ -401,8 +403,8 @@ fn load<const W: usize, const NV: usize, const FULL: bool>(
     }
 }
 
-/// Writes the columns that exist: all of them, if `FULL`. That is a constant since otherwise each copy of so
-/// few values is a call.
+/// Writes the columns that exist; all of them if `FULL`. That is a constant because otherwise each
+/// copy of so few values is a function call.
 #[inline(always)]
 fn store<const W: usize, const NV: usize, const FULL: bool>(
     sums: &[[f32; W]; NV],

@@ -1,26 +1,26 @@
-//! What is done to the sums of a convolution before they are written for the last time.
+//! Operations on the sums of a convolution before the final write.
 
 use crate::error::{ShapeError, check_len};
 use crate::isa::Lanes;
 
-/// `y = relu(y * scale + shift + residual)`, each part left out where it is `None` or `false`.
+/// `y = relu(y * scale + shift + residual)`. Parts that are `None` or `false` are omitted.
 ///
-/// With `scale` and `shift` a batch normalisation with fixed statistics costs nothing beside its
-/// convolution; `shift` alone is a bias.
+/// With `scale` and `shift`, a batch normalization with fixed statistics costs nothing beside its
+/// convolution. `shift` alone is a bias.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Epilogue<'a> {
-    /// A factor for each output channel.
+    /// A factor per output channel.
     pub scale: Option<&'a [f32]>,
-    /// A term for each output channel.
+    /// A term per output channel.
     pub shift: Option<&'a [f32]>,
-    /// A term for each output value, `[batch, out_height, out_width, out_channels]`.
+    /// A term per output value, `[batch, out_height, out_width, out_channels]`.
     pub residual: Option<&'a [f32]>,
-    /// Whether negative values become 0. A NaN stays.
+    /// Whether negative values become 0. NaN stays NaN.
     pub relu: bool,
 }
 
 impl Epilogue<'_> {
-    /// Checks its lengths for an output of `len` values.
+    /// Checks the lengths for an output of `len` values.
     pub(crate) fn check(&self, channels: usize, len: usize) -> Result<(), ShapeError> {
         if let Some(scale) = self.scale {
             check_len("scale", channels, scale.len())?;
@@ -34,7 +34,8 @@ impl Epilogue<'_> {
         Ok(())
     }
 
-    /// Applies it to the values of one pixel from channel `first` on. `channels` counts all of them.
+    /// Applies it to the values of one pixel from channel `first` on. `channels` is the number of
+    /// all channels.
     #[inline(always)]
     pub(crate) fn apply<L: Lanes, const W: usize>(
         &self,

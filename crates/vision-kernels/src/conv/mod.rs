@@ -1,8 +1,8 @@
 //! Convolution: forward, and the gradients with respect to input and weights.
 //!
-//! Activations are channels-last, `[batch, height, width, channels]`, weights are in PyTorch's order,
-//! `[out_channels, in_channels, kernel, kernel]`. Each function comes in two forms: one that takes weights as
-//! they are, and one that takes [`PackedWeights`], for weights that are used more than once.
+//! Activations are channels-last, `[batch, height, width, channels]`. Weights are in PyTorch's
+//! order, `[out_channels, in_channels, kernel, kernel]`. Each function has two forms: one takes
+//! plain weights, and one takes [`PackedWeights`], for weights that are used more than once.
 //!
 //! Results are the same to the last bit for any number of threads, but not for different instruction sets,
 //! algorithms or batch sizes.
@@ -66,7 +66,7 @@ use crate::microkernel::for_columns;
 ///
 /// # Errors
 ///
-/// Where the shape has no output or a slice has another length than it says.
+/// If the shape has no output, or a slice does not have the length of the shape.
 pub fn conv2d(
     isa: Isa,
     accuracy: Accuracy,
@@ -81,11 +81,12 @@ pub fn conv2d(
     conv2d_packed(&packed, shape, x, epilogue, y)
 }
 
-/// [`conv2d`] with weights packed by [`PackedWeights::forward`], for any batch and picture.
+/// Like [`conv2d`], with weights packed by [`PackedWeights::forward`], for any batch and image
+/// size.
 ///
 /// # Errors
 ///
-/// As for [`conv2d`], and where the weights were packed for another shape or pass.
+/// As for [`conv2d`], and if the weights were packed for another shape or pass.
 pub fn conv2d_packed(
     packed: &PackedWeights,
     shape: &ConvShape,
@@ -101,7 +102,8 @@ pub fn conv2d_packed(
     Ok(())
 }
 
-/// The gradient with respect to the input, from that of the output. Every value of `dx` is written.
+/// The gradient with respect to the input, from the gradient of the output. Every value of `dx` is
+/// written.
 ///
 /// # Errors
 ///
@@ -119,7 +121,7 @@ pub fn conv2d_backward_input(
     conv2d_backward_input_packed(&packed, shape, dy, dx)
 }
 
-/// [`conv2d_backward_input`] with weights packed by [`PackedWeights::backward_input`].
+/// Like [`conv2d_backward_input`], with weights packed by [`PackedWeights::backward_input`].
 ///
 /// # Errors
 ///
@@ -155,7 +157,7 @@ pub fn conv2d_backward_weight(
     conv2d_backward_weight_by(isa, algorithm, shape, x, dy, dw)
 }
 
-/// [`conv2d_backward_weight`] with an algorithm of the caller's choice, or direct convolution where that one
+/// Like [`conv2d_backward_weight`], with a given algorithm, or direct convolution if that algorithm
 /// cannot compute the shape.
 ///
 /// # Errors

@@ -1,8 +1,9 @@
-//! Weights in the order in which the micro-kernel reads them.
+//! Packing of weights into the order in which the micro-kernel reads them.
 //!
-//! `[blocks][rows][panel]`: a block is as many output channels as a tile has columns, the last one filled
-//! up with zeros whose results are never written; a row is one tap of one input channel, taps outside. For the
-//! gradient of the input the channels change places, and taps are in [`backward_order`].
+//! The order is `[blocks][rows][panel]`. A block is as many output channels as a tile has columns;
+//! the last block is padded with zeros whose results are never written. A row is one tap of one
+//! input channel, with taps as the outer loop. For the gradient of the input the channels swap
+//! roles, and the taps are in [`backward_order`].
 
 use std::ops::Range;
 
@@ -12,23 +13,23 @@ use super::ConvShape;
 use super::classes::backward_order;
 use crate::scratch::Scratch;
 
-/// Columns that are transposed together, in a buffer that fits into L1: the rows of a panel, and the weights of
-/// an output channel, are so far apart that they would displace each other.
+/// Columns that are transposed together, in a buffer that fits into L1. In place, the rows of a
+/// panel and the weights of an output channel are so far apart that they would evict each other.
 const COLUMNS: usize = 16;
 
-/// Values of one tap in that buffer, for 32 input channels; of the only tap for 256, so that there too a
-/// kilobyte of each output channel's weights is read at once.
+/// Values of one tap in that buffer, for 32 input channels. A kernel with a single tap takes 256,
+/// so that a kilobyte of each output channel's weights is read at once there too.
 const TAP: usize = 32 * COLUMNS;
 const ONLY_TAP: usize = 256 * COLUMNS;
 
-/// `0..len` in ranges of `size`, the last one shorter.
+/// `0..len` in ranges of `size`; the last range can be shorter.
 fn blocks_of(size: usize, len: usize) -> impl Iterator<Item = Range<usize>> {
     (0..len)
         .step_by(size)
         .map(move |start| start..len.min(start + size))
 }
 
-/// Which way a convolution runs.
+/// Direction of a convolution.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     /// From input to output.
@@ -37,21 +38,21 @@ pub(crate) enum Direction {
     Backward,
 }
 
-/// Puts weights in order, block by block.
+/// Packs weights, block by block.
 pub(crate) struct Packer<'a> {
     weights: &'a [f32],
     panel: usize,
     /// `[out_channels, in_channels]`.
     channels: (usize, usize),
     direction: Direction,
-    /// For each tap in packed order its place in PyTorch's.
+    /// For each tap in packed order, its position in PyTorch's order.
     order: Vec<usize>,
-    /// For each tap in packed order whether it is used. The rows of others are not written.
+    /// For each tap in packed order, whether it is used. The rows of unused taps are not written.
     live: Vec<bool>,
 }
 
 impl<'a> Packer<'a> {
-    /// For weights `[out_channels, in_channels, kernel, kernel]`.
+    /// Packs weights `[out_channels, in_channels, kernel, kernel]`.
     pub(crate) fn new(
         shape: &ConvShape,
         direction: Direction,
@@ -78,12 +79,12 @@ impl<'a> Packer<'a> {
         }
     }
 
-    /// Leaves out taps, in packed order, that nothing reads.
+    /// Skips taps, in packed order, that are not used.
     pub(crate) fn only(self, live: Vec<bool>) -> Self {
         Self { live, ..self }
     }
 
-    /// Channels of what is read: rows of a tap.
+    /// Channels of the array that is read: the rows of a tap.
     pub(crate) fn inputs(&self) -> usize {
         match self.direction {
             Direction::Forward => self.channels.1,
@@ -91,7 +92,7 @@ impl<'a> Packer<'a> {
         }
     }
 
-    /// Blocks of channels of what is written.
+    /// Blocks of channels of the array that is written.
     pub(crate) fn blocks(&self) -> usize {
         let outputs = match self.direction {
             Direction::Forward => self.channels.0,
@@ -168,7 +169,7 @@ impl<'a> Packer<'a> {
                     let rows = buffer[tap].as_chunks::<COLUMNS>().0;
                     for (input, row) in inputs.clone().zip(rows) {
                         let start = (tap * channels + input) * panel + columns.start;
-                        // Columns that there are not are zeros in the buffer.
+                        // Columns that do not exist are zeros in the buffer.
                         packed[start..start + COLUMNS].copy_from_slice(row);
                     }
                 }
@@ -198,8 +199,8 @@ impl<'a> Packer<'a> {
     }
 }
 
-/// The inverse of packing forward: a gradient in packed order to `[out, in, kernel, kernel]`. Taps that are not
-/// live become 0.
+/// The inverse of forward packing: a gradient in packed order to `[out, in, kernel, kernel]`. Taps
+/// that are not live become 0.
 pub(crate) fn unpack(
     shape: &ConvShape,
     panel: usize,

@@ -1,4 +1,4 @@
-//! Weights that are packed once and used many times.
+//! Packed weights, for repeated use.
 
 use super::classes::Plan;
 use super::pack::{Direction, Packer};
@@ -9,10 +9,10 @@ use crate::isa::Isa;
 use crate::microkernel::{for_columns, panel_width};
 use crate::scratch::Scratch;
 
-/// Weights in the order, and transformed for the algorithm, in which a convolution reads them.
+/// Weights in the order in which a convolution reads them, and transformed for its algorithm.
 ///
-/// For one shape but for its batch and picture, and for one direction. Transformed for F(2x2) they take 16/9,
-/// for F(4x4) 4 times the memory of the weights.
+/// They are valid for one direction and one shape, with any batch and image size. Transformed for
+/// F(2x2) they take 16/9 of the memory of the weights; for F(4x4), 4 times as much.
 #[derive(Debug)]
 pub struct PackedWeights {
     isa: Isa,
@@ -22,12 +22,12 @@ pub struct PackedWeights {
     values: Scratch,
 }
 
-/// What weights are packed for.
+/// The use that weights are packed for.
 #[derive(Clone, Copy)]
 enum Use {
-    /// Any batch and picture.
+    /// Any batch and image size.
     Any,
-    /// The shape at hand.
+    /// This shape only.
     Once,
 }
 
@@ -39,11 +39,12 @@ fn plan(shape: &ConvShape, direction: Direction) -> Plan {
 }
 
 impl PackedWeights {
-    /// For [`conv2d_packed`](super::conv2d_packed), by the rule of [`algorithm`].
+    /// Packs for [`conv2d_packed`](super::conv2d_packed), with the algorithm that [`algorithm`]
+    /// chooses.
     ///
     /// # Errors
     ///
-    /// Where the shape has no output, or `w` is not `[out_channels, in_channels, kernel, kernel]`.
+    /// If the shape has no output, or `w` is not `[out_channels, in_channels, kernel, kernel]`.
     pub fn forward(
         isa: Isa,
         accuracy: Accuracy,
@@ -54,8 +55,8 @@ impl PackedWeights {
         Self::forward_by(isa, algorithm, shape, w)
     }
 
-    /// For [`conv2d_backward_input_packed`](super::conv2d_backward_input_packed), by the rule of
-    /// [`algorithm`].
+    /// Packs for [`conv2d_backward_input_packed`](super::conv2d_backward_input_packed), with the
+    /// algorithm that [`algorithm`] chooses.
     ///
     /// # Errors
     ///
@@ -70,8 +71,8 @@ impl PackedWeights {
         Self::backward_input_by(isa, algorithm, shape, w)
     }
 
-    /// [`PackedWeights::forward`] with an algorithm of the caller's choice, or direct convolution where that
-    /// one cannot compute the shape.
+    /// Like [`PackedWeights::forward`], with a given algorithm, or direct convolution if that
+    /// algorithm cannot compute the shape.
     ///
     /// # Errors
     ///
@@ -85,8 +86,8 @@ impl PackedWeights {
         Self::new(isa, algorithm, shape, w, (Direction::Forward, Use::Any))
     }
 
-    /// [`PackedWeights::backward_input`] with an algorithm of the caller's choice, or direct convolution
-    /// where that one cannot compute the shape.
+    /// Like [`PackedWeights::backward_input`], with a given algorithm, or direct convolution if
+    /// that algorithm cannot compute the shape.
     ///
     /// # Errors
     ///
@@ -100,8 +101,8 @@ impl PackedWeights {
         Self::new(isa, algorithm, shape, w, (Direction::Backward, Use::Any))
     }
 
-    /// For this very shape only, of which taps that see nothing but padding are left out: on a map of one
-    /// pixel packing would take ten times as long as the convolution.
+    /// For this shape only, without the taps that see nothing but padding: on a map of one pixel,
+    /// packing them would take ten times as long as the convolution.
     pub(crate) fn once(
         isa: Isa,
         algorithm: Algorithm,
@@ -145,12 +146,12 @@ impl PackedWeights {
         })
     }
 
-    /// How they are used.
+    /// The algorithm that they are packed for.
     pub fn algorithm(&self) -> Algorithm {
         self.algorithm
     }
 
-    /// Refuses a shape other than the one that was packed for, but for its batch and picture.
+    /// Rejects a shape that differs from the packed one in more than batch and image size.
     pub(crate) fn check(&self, shape: &ConvShape, direction: Direction) -> Result<(), ShapeError> {
         shape.check()?;
         let fields = [
@@ -174,7 +175,7 @@ impl PackedWeights {
         }
     }
 
-    /// Writes all of `output`. Lengths were checked.
+    /// Writes all of `output`. The caller has checked the lengths.
     pub(crate) fn convolve(
         &self,
         shape: &ConvShape,

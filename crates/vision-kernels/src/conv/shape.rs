@@ -1,4 +1,4 @@
-//! The sizes of a convolution.
+//! Shape of a convolution.
 
 use crate::error::ShapeError;
 
@@ -8,7 +8,7 @@ use crate::error::ShapeError;
 /// `[out_channels, in_channels, kernel, kernel]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct ConvShape {
-    /// Pictures.
+    /// Number of images.
     pub batch: usize,
     /// Rows of the input.
     pub height: usize,
@@ -20,19 +20,19 @@ pub struct ConvShape {
     pub out_channels: usize,
     /// Side of the kernel, at least 1.
     pub kernel: usize,
-    /// Input pixels from one output pixel to the next, at least 1.
+    /// Distance between output pixels, in input pixels. At least 1.
     pub stride: usize,
     /// Zeros around the input, on each side.
     pub padding: usize,
 }
 
 impl ConvShape {
-    /// Rows of the output; 0 where the kernel does not fit.
+    /// Rows of the output; 0 if the kernel does not fit.
     pub fn out_height(&self) -> usize {
         self.out_side(self.height)
     }
 
-    /// Columns of the output; 0 where the kernel does not fit.
+    /// Columns of the output; 0 if the kernel does not fit.
     pub fn out_width(&self) -> usize {
         self.out_side(self.width)
     }
@@ -45,12 +45,12 @@ impl ConvShape {
         }
     }
 
-    /// Values of the input, `[batch, height, width, in_channels]`.
+    /// Number of input values, `[batch, height, width, in_channels]`.
     pub fn input_len(&self) -> usize {
         product(&[self.batch, self.height, self.width, self.in_channels])
     }
 
-    /// Values of the output, `[batch, out_height, out_width, out_channels]`.
+    /// Number of output values, `[batch, out_height, out_width, out_channels]`.
     pub fn output_len(&self) -> usize {
         product(&[
             self.batch,
@@ -60,7 +60,7 @@ impl ConvShape {
         ])
     }
 
-    /// Values of the weights, `[out_channels, in_channels, kernel, kernel]`.
+    /// Number of weights, `[out_channels, in_channels, kernel, kernel]`.
     pub fn weight_len(&self) -> usize {
         product(&[
             self.out_channels,
@@ -70,14 +70,15 @@ impl ConvShape {
         ])
     }
 
-    /// Floating-point operations of one pass as they are usually counted: two for every weight and output
-    /// pixel, those on padding included.
+    /// Floating-point operations of one pass, counted as usual: two per weight and output pixel,
+    /// including those on padding.
     pub fn flops(&self) -> f64 {
         let pixels = self.batch as f64 * self.out_height() as f64 * self.out_width() as f64;
         2.0 * pixels * self.weight_len() as f64
     }
 
-    /// Refuses what has no output or does not fit into memory. Empty batches, pictures and channels pass.
+    /// Rejects shapes without output, and shapes that do not fit into memory. Empty batches, images
+    /// and channels are allowed.
     pub(crate) fn check(&self) -> Result<(), ShapeError> {
         for (field, value) in [("kernel", self.kernel), ("stride", self.stride)] {
             if value == 0 {
@@ -94,7 +95,7 @@ impl ConvShape {
                 });
             }
         }
-        // An eighth of the address space leaves room for the transformed and padded copies.
+        // This fraction of the address space leaves room for the transformed and padded copies.
         let limit = isize::MAX as usize / 64;
         for len in [self.input_len(), self.output_len(), self.weight_len()] {
             if len > limit {
@@ -110,7 +111,7 @@ impl ConvShape {
     }
 }
 
-/// A product that stays at the top instead of wrapping around, for [`ConvShape::check`] to see.
+/// A saturating product, so that [`ConvShape::check`] detects overflow.
 fn product(sizes: &[usize]) -> usize {
     if sizes.contains(&0) {
         return 0;

@@ -1,4 +1,4 @@
-//! The output, and the gradient of the input: each target pixel gathers what its sources hand it.
+//! Output, and gradient of the input: each target pixel gathers the contributions of its sources.
 
 use std::marker::PhantomData;
 
@@ -61,14 +61,14 @@ fn taps_first(shape: &DepthwiseShape, w: &[f32]) -> Vec<f32> {
 struct Row<'a> {
     channels: usize,
     kernel: usize,
-    /// From the row's image on.
+    /// Begins at the row's image.
     source: &'a [f32],
     source_width: usize,
     taps: &'a [f32],
     rows: &'a [Link],
     columns: &'a [Vec<Link>],
     epilogue: &'a Epilogue<'a>,
-    /// The index of the row's first pixel among those of all images.
+    /// Index of the row's first pixel, counted over all images.
     first_pixel: usize,
     target: &'a mut [f32],
 }

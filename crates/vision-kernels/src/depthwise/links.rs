@@ -1,4 +1,4 @@
-//! Which source pixel meets which tap, for each target pixel.
+//! Links: which source pixel meets which tap, for each target pixel.
 
 use super::DepthwiseShape;
 
@@ -9,8 +9,8 @@ pub(super) struct Link {
     pub(super) tap: usize,
 }
 
-/// The links of each target position, along both axes. Forwards the input is the source and the output the
-/// target, backwards it is the other way round: the same sums, with the links turned.
+/// The links of each target position, along both axes. Forward, the input is the source and the
+/// output is the target. Backward it is the other way round: the same sums with reversed links.
 pub(super) struct Links {
     pub(super) rows: Vec<Vec<Link>>,
     pub(super) columns: Vec<Vec<Link>>,

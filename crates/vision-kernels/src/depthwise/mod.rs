@@ -1,10 +1,10 @@
-//! Convolution of each channel by itself, as in MobileNet: forward, and the gradients with respect to input
-//! and weights.
+//! Depthwise convolution (each channel by itself, as in MobileNet): forward, and the gradients with
+//! respect to input and weights.
 //!
-//! Activations are channels-last, `[batch, height, width, channels]`, weights are in PyTorch's order,
-//! `[channels, 1, kernel, kernel]`. There are as few multiplications as values to read, so that vectors
-//! over the channels of one pixel are all that it takes. Padding is never multiplied, so that a NaN or an
-//! infinity goes exactly where PyTorch's goes.
+//! Activations are channels-last, `[batch, height, width, channels]`. Weights are in PyTorch's
+//! order, `[channels, 1, kernel, kernel]`. There are as few multiplications as values to read, so
+//! vectors over the channels of one pixel are fast enough. Padding is never multiplied, so a NaN or
+//! an infinity affects exactly the same outputs as in PyTorch.
 //!
 //! ```
 //! use vision_kernels::Isa;
@@ -47,7 +47,7 @@ use crate::error::{ShapeError, check_len};
 ///
 /// # Errors
 ///
-/// Where the shape has no output or a slice has another length than it says.
+/// If the shape has no output, or a slice does not have the length of the shape.
 pub fn depthwise(
     isa: Isa,
     shape: &DepthwiseShape,
@@ -65,7 +65,8 @@ pub fn depthwise(
     Ok(())
 }
 
-/// The gradient with respect to the input, from that of the output. Every value of `dx` is written.
+/// The gradient with respect to the input, from the gradient of the output. Every value of `dx` is
+/// written.
 ///
 /// # Errors
 ///

@@ -1,15 +1,14 @@
-//! The sizes of a convolution of each channel by itself.
+//! Shape of a depthwise convolution.
 
 use crate::error::ShapeError;
 
-/// A convolution of each channel by itself (PyTorch's `groups = in_channels = out_channels`) with a square
-/// kernel.
+/// A depthwise convolution (PyTorch's `groups = in_channels = out_channels`) with a square kernel.
 ///
 /// Activations are channels-last, `[batch, height, width, channels]`; weights are as in PyTorch,
 /// `[channels, 1, kernel, kernel]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub struct DepthwiseShape {
-    /// Pictures.
+    /// Number of images.
     pub batch: usize,
     /// Rows of the input.
     pub height: usize,
@@ -19,21 +18,21 @@ pub struct DepthwiseShape {
     pub channels: usize,
     /// Side of the kernel, at least 1.
     pub kernel: usize,
-    /// Input pixels from one output pixel to the next, at least 1.
+    /// Distance between output pixels, in input pixels. At least 1.
     pub stride: usize,
     /// Zeros around the input, on each side.
     pub padding: usize,
-    /// Input pixels from one tap of the kernel to the next, at least 1.
+    /// Distance between kernel taps, in input pixels. At least 1.
     pub dilation: usize,
 }
 
 impl DepthwiseShape {
-    /// Rows of the output; 0 where the kernel does not fit.
+    /// Rows of the output; 0 if the kernel does not fit.
     pub fn out_height(&self) -> usize {
         self.out_side(self.height)
     }
 
-    /// Columns of the output; 0 where the kernel does not fit.
+    /// Columns of the output; 0 if the kernel does not fit.
     pub fn out_width(&self) -> usize {
         self.out_side(self.width)
     }
@@ -49,23 +48,23 @@ impl DepthwiseShape {
         side.saturating_add(self.padding.saturating_mul(2))
     }
 
-    /// Side of the kernel with the gaps between its taps.
+    /// Side of the kernel, including the gaps between its taps.
     fn reach(&self) -> usize {
         let gaps = self.kernel.saturating_sub(1);
         gaps.saturating_mul(self.dilation).saturating_add(1)
     }
 
-    /// Values of the input, `[batch, height, width, channels]`.
+    /// Number of input values, `[batch, height, width, channels]`.
     pub fn input_len(&self) -> usize {
         self.len(self.height, self.width)
     }
 
-    /// Values of the output, `[batch, out_height, out_width, channels]`.
+    /// Number of output values, `[batch, out_height, out_width, channels]`.
     pub fn output_len(&self) -> usize {
         self.len(self.out_height(), self.out_width())
     }
 
-    /// Values of the weights, `[channels, 1, kernel, kernel]`.
+    /// Number of weights, `[channels, 1, kernel, kernel]`.
     pub fn weight_len(&self) -> usize {
         product([self.channels, self.kernel, self.kernel, 1])
     }
@@ -74,7 +73,8 @@ impl DepthwiseShape {
         product([self.batch, height, width, self.channels])
     }
 
-    /// Refuses what has no output or does not fit into memory. Empty batches, pictures and channels pass.
+    /// Rejects shapes without output, and shapes that do not fit into memory. Empty batches, images
+    /// and channels are allowed.
     pub(super) fn check(&self) -> Result<(), ShapeError> {
         let sizes = [
             ("kernel", self.kernel),
@@ -96,7 +96,7 @@ impl DepthwiseShape {
                 });
             }
         }
-        // An eighth of the address space: positions along a side are added to each other.
+        // A fraction of the address space, because positions along a side are added to each other.
         let limit = isize::MAX as usize / 64;
         for len in [self.input_len(), self.output_len(), self.weight_len()] {
             if len > limit {
@@ -110,7 +110,7 @@ impl DepthwiseShape {
     }
 }
 
-/// A product that stays at the top instead of wrapping around, for [`DepthwiseShape::check`] to see.
+/// A saturating product, so that [`DepthwiseShape::check`] detects overflow.
 fn product(sizes: [usize; 4]) -> usize {
     if sizes.contains(&0) {
         return 0;

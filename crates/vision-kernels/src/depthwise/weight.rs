@@ -1,4 +1,4 @@
-//! The gradient of the weights: for each tap a sum over output pixels.
+//! Gradient of the weights: for each tap, a sum over output pixels.
 
 use super::DepthwiseShape;
 use super::links::{Link, Links};
@@ -20,7 +20,8 @@ pub(super) fn backward_weight(
     }
     let links = Links::forward(shape);
     let row = links.columns.len() * channels;
-    // A matter of the shape alone, so that sums do not depend on the number of threads.
+    // The partition depends on the shape alone, so that sums do not depend on the number of
+    // threads.
     let rows = (blocks::pixels_per_sum(channels) / links.columns.len()).max(1);
     let tasks = dy
         .chunks(rows * row)
@@ -48,7 +49,7 @@ pub(super) fn backward_weight(
     }
 }
 
-/// Some rows of the output, of one image or several.
+/// Some rows of the output, of one or more images.
 struct Rows<'a> {
     shape: &'a DepthwiseShape,
     links: &'a Links,
@@ -84,7 +85,7 @@ impl Kernel for Rows<'_> {
     }
 }
 
-/// Adds what one output pixel has to do with one row of the input.
+/// Adds the contribution of one output pixel and one row of the input.
 #[inline(always)]
 fn add_pixel<L: Lanes>(
     sums: &mut [f32],

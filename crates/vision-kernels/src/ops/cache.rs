@@ -1,11 +1,12 @@
-//! Weights that were packed for the kernels, kept while they stay the same.
+//! Cache of packed weights.
 
 use std::fmt;
 
-/// What a layer keeps from call to call: its weights in the order in which the kernels read them.
+/// A layer's cache of packed weights, in the order in which the kernels read them.
 ///
-/// Filled where weights do not change from call to call: in inference, and for a frozen layer in training. A
-/// small batch of small pictures would spend most of its time on packing otherwise. A clone begins empty, so
+/// It is filled if weights do not change from call to call: in inference, and for a frozen layer in
+/// training. Without it, a small batch of small images would spend most of its time on packing. A
+/// clone is empty, so that it suits the copy of a model that is made for prediction.
 /// that it goes with the copy of a model that is made to predict.
 #[derive(Default)]
 pub struct WeightCache {

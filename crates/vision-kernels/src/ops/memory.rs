@@ -8,7 +8,7 @@ use burn_std::{AccessError, AccessPolicy, AllocationController, AllocationProper
 
 use crate::buffers::Buffer;
 
-/// The values of a tensor in row-major order, copied only if they do not lie so.
+/// The values of a tensor in row-major order, copied only if the tensor has another order.
 #[derive(Clone, Debug)]
 pub(super) struct Values(FlexTensor);
 
@@ -18,7 +18,7 @@ impl Values {
     }
 
     pub(super) fn slice(&self) -> &[f32] {
-        // Contiguous and f32, as was asked before any kernel was chosen.
+        // Contiguous and f32, as was checked before a kernel was chosen.
         self.0.as_slice().unwrap_or_default()
     }
 
@@ -33,18 +33,18 @@ impl Values {
 
 /// A tensor that owns a buffer, which is recycled when the last clone of the tensor is dropped.
 pub(super) fn tensor<const D: usize>(values: Buffer, shape: [usize; D]) -> FlexTensor {
-    // Burn's operations go by the shape.
+    // Burn's operations rely on the shape.
     let expected: usize = shape.iter().product();
     assert_eq!(values.len(), expected, "values of {shape:?}");
     let len = size_of_val::<[f32]>(&values);
     #[allow(unsafe_code)]
     // SAFETY: `len` is the size of all of the controller's memory (`Recycled::memory`), which is that of a
-    // slice of `f32` and hence initialised.
+    // slice of `f32` and hence initialized.
     let bytes = unsafe { Bytes::from_controller(Box::new(Recycled { values }), len) };
     FlexTensor::new(bytes, Layout::contiguous(Shape::from(shape)), DType::F32)
 }
 
-/// As [`tensor`], for `Tensor::from_data`.
+/// Like [`tensor`], for `Tensor::from_data`.
 pub(super) fn data(values: Buffer, shape: [usize; 4]) -> TensorData {
     tensor(values, shape).into_data()
 }
@@ -84,7 +84,7 @@ impl AllocationController for Recycled {
         let values: &mut [f32] = &mut self.values;
         let bytes = size_of_val(values);
         // SAFETY: as in `memory`, borrowed mutably for as long. The values stay valid, since the caller promises
-        // to write initialised bytes only, and any four of them are an `f32`.
+        // to write initialized bytes only, and any four of them are an `f32`.
         Ok(unsafe { std::slice::from_raw_parts_mut(values.as_mut_ptr().cast(), bytes) })
     }
 }

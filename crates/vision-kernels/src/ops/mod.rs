@@ -1,19 +1,20 @@
 //! The kernels as operations on Burn's tensors, with gradients.
 //!
-//! Activations are `[batch, height, width, channels]`, weights have PyTorch's shapes. On the CPU (Burn's
-//! Flex backend, `f32`) each operation is one of this crate's kernels with a handwritten gradient. On other
-//! devices, and for what the kernels do not take (groups of several channels, a dilated kernel), it is made
-//! of Burn's own operations, and gives the same numbers but for rounding.
+//! Activations are `[batch, height, width, channels]`; weights have PyTorch's shapes. On the CPU
+//! (Burn's Flex backend, `f32`) each operation is one of this crate's kernels, with a handwritten
+//! gradient. On other devices, and for cases without a kernel (groups of several channels, a
+//! dilated dense kernel), it consists of Burn's own operations, and gives the same numbers up to
+//! rounding.
 //!
 //! ```
 //! use burn::tensor::{Distribution, Tensor};
 //! use vision_kernels::ops::{Conv, conv2d};
 //! # let device = Default::default();
 //!
-//! let pictures = Tensor::<4>::random([2, 28, 28, 3], Distribution::Default, &device);
+//! let images = Tensor::<4>::random([2, 28, 28, 3], Distribution::Default, &device);
 //! let weight = Tensor::<4>::random([64, 3, 7, 7], Distribution::Default, &device);
 //! let conv = Conv { stride: 2, padding: 3, ..Conv::default() };
-//! assert_eq!(conv2d(pictures, weight, None, conv, None).dims(), [2, 14, 14, 64]);
+//! assert_eq!(conv2d(images, weight, None, conv, None).dims(), [2, 14, 14, 64]);
 //! ```
 
 use std::sync::atomic::{AtomicU8, Ordering};
@@ -36,7 +37,7 @@ mod flex;
 mod memory;
 mod stock;
 
-/// Uses a kernel where there is one for these tensors.
+/// Uses a kernel if there is one for these tensors.
 macro_rules! kernel {
     ($($call:tt)*) => {
         #[cfg(feature = "flex")]
@@ -46,16 +47,16 @@ macro_rules! kernel {
     };
 }
 
-/// What a convolution looks like beside its weights. Square kernels, symmetric padding.
+/// The settings of a convolution. Kernels are square, padding is symmetric.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv {
-    /// Input pixels from one output pixel to the next.
+    /// Distance between output pixels, in input pixels.
     pub stride: usize,
     /// Zeros added on each side.
     pub padding: usize,
-    /// Groups of channels that do not see each other.
+    /// Number of independent groups of channels.
     pub groups: usize,
-    /// Input pixels from one tap of the kernel to the next.
+    /// Distance between kernel taps, in input pixels.
     pub dilation: usize,
 }
 
@@ -71,20 +72,20 @@ impl Default for Conv {
     }
 }
 
-/// A maximum pooling over square windows; padding counts as −∞.
+/// Max pooling over square windows. Padding counts as −∞.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MaxPool {
     /// Side of a window.
     pub kernel: usize,
-    /// Pixels from one window to the next.
+    /// Distance between windows, in pixels.
     pub stride: usize,
-    /// Pixels added on each side, at most half a window.
+    /// Pixels added on each side; at most half a window.
     pub padding: usize,
-    /// Whether windows may reach beyond the far side.
+    /// Whether windows may extend beyond the far side.
     pub ceil_mode: bool,
 }
 
-/// A batch normalisation with fixed statistics; all tensors `[channels]`.
+/// A batch normalization with fixed statistics; all tensors `[channels]`.
 #[derive(Clone, Debug)]
 pub struct BatchNormEval {
     /// Scale.
@@ -95,7 +96,7 @@ pub struct BatchNormEval {
     pub mean: Tensor<1>,
     /// Variance.
     pub variance: Tensor<1>,
-    /// What is added to the variance before the root is taken.
+    /// Added to the variance before the square root.
     pub eps: f64,
     /// Whether a ReLU follows.
     pub relu: bool,
@@ -103,7 +104,7 @@ pub struct BatchNormEval {
 
 #[cfg(feature = "flex")]
 impl BatchNormEval {
-    /// Factor and term per channel that do the same.
+    /// The equivalent factor and term per channel.
     fn folded(&self) -> Option<[Vec<f32>; 2]> {
         let (gamma, beta) = (read(&self.gamma)?, read(&self.beta)?);
         let (mean, variance) = (read(&self.mean)?, read(&self.variance)?);
@@ -121,12 +122,13 @@ impl BatchNormEval {
     }
 }
 
-/// What `Tensor::from_data` makes a tensor of, in row-major order. On the CPU it takes over the buffer
-/// without a copy, and its memory is recycled when the last clone of the tensor is dropped.
+/// The data for `Tensor::from_data`, from values in row-major order. On the CPU the tensor takes
+/// over the buffer without a copy, and the memory is recycled when the last clone of the tensor is
+/// dropped.
 ///
 /// # Errors
 ///
-/// [`ShapeError`] if there are not as many values as the shape says.
+/// [`ShapeError`] if the number of values does not match the shape.
 ///
 /// ```
 /// # use burn::tensor::Tensor;
@@ -152,7 +154,7 @@ fn read(tensor: &Tensor<1>) -> Option<Vec<f32>> {
     tensor.to_data().try_to_vec::<f32>().ok()
 }
 
-/// What [`batch_norm_training`] gives.
+/// Result of [`batch_norm_training`].
 #[derive(Clone, Debug)]
 pub struct Normalized {
     /// The output, `[batch, height, width, channels]`.
@@ -165,27 +167,27 @@ pub struct Normalized {
 
 static ACCURACY: AtomicU8 = AtomicU8::new(Accuracy::Balanced as u8);
 
-/// How much of its accuracy a convolution gives for speed, for the whole process. At first
-/// [`Accuracy::Balanced`].
+/// The accuracy of convolutions, for the whole process. Default: [`Accuracy::Balanced`].
 pub fn accuracy() -> Accuracy {
     let now = ACCURACY.load(Ordering::Relaxed);
     let mut all = [Accuracy::Direct, Accuracy::Balanced, Accuracy::Fast].into_iter();
     all.find(|mode| *mode as u8 == now).unwrap_or_default()
 }
 
-/// Sets how much of its accuracy a convolution gives for speed, for the whole process.
+/// Sets the accuracy of convolutions, for the whole process.
 ///
-/// A run is repeatable bit for bit as long as this stays the same.
+/// A run is repeatable bit for bit as long as this does not change.
 pub fn set_accuracy(accuracy: Accuracy) {
     ACCURACY.store(accuracy as u8, Ordering::Relaxed);
 }
 
-/// Convolves `[batch, height, width, in_channels]` with `[out_channels, in_channels / groups, k, k]` and
-/// adds a bias `[out_channels]`. A `cache` is the layer's own, for these weights.
+/// Convolves `[batch, height, width, in_channels]` with
+/// `[out_channels, in_channels / groups, k, k]` and adds a bias `[out_channels]`. `cache` is the
+/// layer's cache for these weights.
 ///
 /// # Panics
 ///
-/// If the shapes do not go together.
+/// If the shapes do not fit together.
 pub fn conv2d(
     x: Tensor<4>,
     weight: Tensor<4>,
@@ -197,12 +199,12 @@ pub fn conv2d(
     stock::conv2d(x, weight, bias, conv)
 }
 
-/// A fully connected layer, `y = x Wᵀ + b`: `[batch, in_features]` and a weight `[out_features, in_features]`
-/// to `[batch, out_features]`.
+/// A fully connected layer, `y = x Wᵀ + b`: maps `[batch, in_features]` with a weight
+/// `[out_features, in_features]` to `[batch, out_features]`.
 ///
 /// # Panics
 ///
-/// If the shapes do not go together.
+/// If the shapes do not fit together.
 pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
     kernel!(linear(&x, &weight, bias.as_ref()));
     // The transposition is a view: the matrix product reads either layout.
@@ -211,11 +213,11 @@ pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tenso
 
 /// [`conv2d`] without bias, then [`batch_norm_eval`].
 ///
-/// Where no gradient is asked for, on the CPU, this is one pass over the output.
+/// Without gradients, on the CPU, this is one pass over the output.
 ///
 /// # Panics
 ///
-/// If the shapes do not go together.
+/// If the shapes do not fit together.
 pub fn conv2d_batch_norm(
     x: Tensor<4>,
     weight: Tensor<4>,
@@ -234,11 +236,11 @@ pub fn conv2d_batch_norm(
     batch_norm_eval(conv2d(x, weight, None, conv, cache), norm, residual)
 }
 
-/// Normalises with the statistics of the batch, adds a residual, applies a ReLU.
+/// Normalizes with the statistics of the batch, adds a residual, applies a ReLU.
 ///
 /// # Panics
 ///
-/// If the shapes do not go together.
+/// If the shapes do not fit together.
 pub fn batch_norm_training(
     x: Tensor<4>,
     [gamma, beta]: [Tensor<1>; 2],
@@ -256,11 +258,11 @@ pub fn batch_norm_training(
     stock::batch_norm_training(x, [gamma, beta], eps, residual, relu)
 }
 
-/// Normalises with fixed statistics, adds a residual, applies a ReLU.
+/// Normalizes with fixed statistics, adds a residual, applies a ReLU.
 ///
 /// # Panics
 ///
-/// If the shapes do not go together.
+/// If the shapes do not fit together.
 pub fn batch_norm_eval(
     x: Tensor<4>,
     norm: BatchNormEval,
@@ -274,17 +276,17 @@ pub fn batch_norm_eval(
 ///
 /// # Panics
 ///
-/// If a window is larger than the padded picture.
+/// If a window is larger than the padded image.
 pub fn max_pool(x: Tensor<4>, pool: MaxPool) -> Tensor<4> {
     kernel!(max_pool(&x, pool));
     stock::max_pool(x, pool)
 }
 
-/// The mean over square windows side by side of `[batch, height, width, channels]`.
+/// The mean over adjacent square windows of `[batch, height, width, channels]`.
 ///
 /// # Panics
 ///
-/// If a window is larger than the picture (without [`MeanPool::ceil_mode`]).
+/// If a window is larger than the image (without [`MeanPool::ceil_mode`]).
 pub fn mean_windows(x: Tensor<4>, pool: MeanPool) -> Tensor<4> {
     kernel!(mean_windows(&x, pool));
     stock::mean_windows(x, pool)
@@ -315,13 +317,13 @@ pub fn relu6(x: Tensor<4>) -> Tensor<4> {
     burn::tensor::activation::relu6(x)
 }
 
-/// The cross-entropy of each item, `[items]`: logits `[items, classes]`, targets `[items]`, each below the
-/// number of classes. [`loss::CrossEntropy`](crate::loss::CrossEntropy) says what `smoothing` (0 for none)
-/// and `weights`, one a class, do.
+/// The cross-entropy of each item, `[items]`: logits are `[items, classes]`, targets are `[items]`,
+/// each below the number of classes. For `smoothing` (0 for none) and `weights` (one per class),
+/// see [`loss::CrossEntropy`](crate::loss::CrossEntropy).
 ///
 /// # Panics
 ///
-/// If the shapes do not go together, or a target is no class.
+/// If the shapes do not fit together, or a target is not a class.
 pub fn cross_entropy(
     logits: Tensor<2>,
     targets: Tensor<1, Int>,
@@ -338,12 +340,12 @@ pub fn cross_entropy(
     stock::cross_entropy(logits, targets, smoothing, weights)
 }
 
-/// The [binary cross-entropy](crate::loss::binary_cross_entropy) of each item, `[items]`: logits and targets
-/// `[items, columns]`; weights, one a column, are those of targets of 1.
+/// The [binary cross-entropy](crate::loss::binary_cross_entropy) of each item, `[items]`: logits
+/// and targets are `[items, columns]`; weights, one per column, apply to targets of 1.
 ///
 /// # Panics
 ///
-/// If the shapes do not go together.
+/// If the shapes do not fit together.
 pub fn binary_cross_entropy(
     logits: Tensor<2>,
     targets: Tensor<2>,
@@ -353,9 +355,10 @@ pub fn binary_cross_entropy(
     stock::binary_cross_entropy(logits, targets, weights)
 }
 
-/// One step of Adam on tensors without gradients, all of one length: the new value and the new moments.
+/// One step of Adam on tensors without gradients, all of the same length. Returns the new value and
+/// the new moments.
 ///
-/// On the CPU this is one pass over the memory, in place where nobody else holds the tensors.
+/// On the CPU this is one pass over the memory, in place if no other tensor shares the values.
 pub fn adam(
     rule: &Adam,
     mut value: Tensor<1>,

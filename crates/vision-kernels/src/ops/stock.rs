@@ -1,7 +1,7 @@
-//! The same operations from Burn's own, for devices and shapes without a kernel.
+//! The same operations composed of Burn's own, for devices and shapes without a kernel.
 //!
-//! Burn's operations want channels in dimension 1. The permutations are views, and two that follow each
-//! other undo each other, so between two such operations nothing is copied.
+//! Burn's operations expect channels in dimension 1. The permutations are views, and two
+//! consecutive ones cancel out, so nothing is copied between two such operations.
 
 use burn::tensor::activation::{log_sigmoid, log_softmax, relu};
 use burn::tensor::module::{avg_pool2d, batch_norm, batch_norm_train, max_pool2d};

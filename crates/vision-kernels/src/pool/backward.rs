@@ -1,4 +1,4 @@
-//! The backward pass.
+//! Backward pass of max pooling.
 
 use std::ops::Range;
 
@@ -8,14 +8,14 @@ use crate::error::check_len;
 use crate::isa::{Kernel, Lanes, dispatch};
 use crate::{Isa, ShapeError, blocks};
 
-/// The gradient of [`max_pool`](super::max_pool), given `dy`, that of its output.
+/// The gradient of [`max_pool`](super::max_pool), from `dy`, the gradient of its output.
 ///
-/// Each pixel of `dx` gathers what the windows that chose it hand back, so that pixels do not depend
-/// on each other. `dx` is of shape `input`; `dy` and `argmax` are of shape [`MaxPool::output`].
+/// Each pixel of `dx` gathers the gradients of the windows that chose it, so pixels do not depend
+/// on each other. `dx` has the shape `input`; `dy` and `argmax` have the shape [`MaxPool::output`].
 ///
 /// # Errors
 ///
-/// As [`MaxPool::output`], or if a length does not fit.
+/// As [`MaxPool::output`], or if a length does not match.
 pub fn max_pool_backward(
     isa: Isa,
     pool: &MaxPool,
@@ -53,7 +53,7 @@ pub fn max_pool_backward(
 struct BackwardRow<'a> {
     pool: &'a MaxPool,
     output: &'a Activations,
-    /// From the row's image on.
+    /// Begins at the row's image.
     dy: &'a [f32],
     argmax: &'a [u8],
     row: usize,

@@ -1,4 +1,4 @@
-//! The forward pass.
+//! Forward pass of max pooling.
 
 use std::ops::Range;
 
@@ -8,14 +8,14 @@ use crate::error::check_len;
 use crate::isa::{Kernel, Lanes, dispatch};
 use crate::{Isa, ShapeError, blocks};
 
-/// The greatest value of each window.
+/// The maximum of each window.
 ///
-/// `x` is of shape `input`; `y`, and `argmax` where the backward pass will need it, are of shape
-/// [`MaxPool::output`]. `argmax` is the place in the window, counted row by row.
+/// `x` has the shape `input`; `y`, and `argmax` if the backward pass will need it, have the shape
+/// [`MaxPool::output`]. `argmax` is the position in the window, counted row by row.
 ///
 /// # Errors
 ///
-/// As [`MaxPool::output`], or if a length does not fit.
+/// As [`MaxPool::output`], or if a length does not match.
 pub fn max_pool(
     isa: Isa,
     pool: &MaxPool,
@@ -55,7 +55,7 @@ pub fn max_pool(
 struct Row<'a> {
     pool: &'a MaxPool,
     input: &'a Activations,
-    /// From the row's image on.
+    /// Begins at the row's image.
     x: &'a [f32],
     row: usize,
     y: &'a mut [f32],
@@ -92,8 +92,9 @@ impl Kernel for Row<'_> {
 
 struct Window<'a> {
     task: Row<'a>,
-    /// Of the row. Made bytes only when it is full: the compiler does that to many at once, but would
-    /// take the registers of a window apart, at a cost of many times the pooling.
+    /// Positions of the maxima in the row. Converted to bytes only when the row is full: the
+    /// compiler converts many at once, but earlier it would take the registers of a window apart,
+    /// at many times the cost of the pooling.
     places: Vec<u32>,
     column: usize,
     vertical: Range<usize>,
@@ -113,7 +114,7 @@ impl Group for Window<'_> {
         } = &mut self.task;
         let top = *row * pool.stride[0];
         let left = self.column * pool.stride[1];
-        // Of nothing but minus infinities the first one is taken, too.
+        // In a window of only minus infinities, the first pixel is chosen too.
         let first_tap = self.vertical.start * pool.kernel[1] + self.horizontal.start;
         let mut best = ([f32::NEG_INFINITY; G], [first_tap as u32; G]);
         for i in self.vertical.clone() {

@@ -1,4 +1,4 @@
-//! Mean pooling over windows side by side.
+//! Mean pooling over adjacent windows.
 
 use std::ops::Range;
 
@@ -8,13 +8,13 @@ use crate::error::check_len;
 use crate::isa::{Kernel, Lanes, dispatch};
 use crate::{Isa, ShapeError, blocks};
 
-/// A mean pooling over square windows side by side, without padding.
+/// Mean pooling over adjacent square windows, without padding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MeanPool {
-    /// Side of a window, and pixels from one window to the next.
+    /// Side of a window, and distance between windows, in pixels.
     pub size: usize,
-    /// Whether pixels at the far side that fill no window make one of their own, as `ceil_mode` in PyTorch.
-    /// Its mean is over the pixels that there are.
+    /// Whether pixels at the far side that do not fill a window form a smaller one, as with
+    /// `ceil_mode` in PyTorch. Its mean is over the pixels that exist.
     pub ceil_mode: bool,
 }
 
@@ -59,11 +59,11 @@ impl MeanPool {
     }
 }
 
-/// The mean of each window: `x` is of shape `input`, `y` of shape [`MeanPool::output`].
+/// The mean of each window. `x` has the shape `input`, `y` the shape [`MeanPool::output`].
 ///
 /// # Errors
 ///
-/// As [`MeanPool::output`], or if a length does not fit.
+/// As [`MeanPool::output`], or if a length does not match.
 pub fn mean_windows(
     isa: Isa,
     pool: &MeanPool,
@@ -92,12 +92,12 @@ pub fn mean_windows(
     Ok(())
 }
 
-/// The gradient of [`mean_windows`], given `dy`, that of its output: `dx` is of shape `input`. Pixels in no
-/// window have none.
+/// The gradient of [`mean_windows`], from `dy`, the gradient of its output. `dx` has the shape
+/// `input`. Pixels in no window get 0.
 ///
 /// # Errors
 ///
-/// As [`MeanPool::output`], or if a length does not fit.
+/// As [`MeanPool::output`], or if a length does not match.
 pub fn mean_windows_backward(
     isa: Isa,
     pool: &MeanPool,
@@ -139,7 +139,7 @@ pub fn mean_windows_backward(
 struct Row<'a> {
     pool: &'a MeanPool,
     input: &'a Activations,
-    /// From the row's image on.
+    /// Begins at the row's image.
     x: &'a [f32],
     /// Rows of the input.
     rows: Range<usize>,
@@ -198,9 +198,9 @@ impl Group for Window<'_> {
 struct BackwardRow<'a> {
     pool: &'a MeanPool,
     input: &'a Activations,
-    /// Rows of the windows that see this one.
+    /// Height of the windows that contain this row.
     height: usize,
-    /// The row of windows that sees this one, if there is any.
+    /// The row of windows that contains this row, if any.
     dy: Option<&'a [f32]>,
     dx: &'a mut [f32],
 }

@@ -1,7 +1,7 @@
-//! Pooling over windows: the maximum, and the mean.
+//! Pooling over windows: maximum and mean.
 //!
-//! As in PyTorch, of a maximum, padding counts as minus infinity, of equal values the first one (in row order) is taken,
-//! and NaN is greater than anything: the last NaN of a window is taken.
+//! The maximum follows PyTorch: padding counts as minus infinity, the first (in row order) of equal
+//! values is chosen, and NaN is greater than any number. The last NaN of a window is chosen.
 //!
 //! ```
 //! use vision_kernels::{Isa, pool::{Activations, MaxPool, max_pool, max_pool_backward}};
@@ -33,20 +33,20 @@ use crate::error::{ShapeError, check_len};
 /// The shape of activations in channels-last order, `[batch, height, width, channels]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Activations {
-    /// Images.
+    /// Number of images.
     pub batch: usize,
-    /// Rows.
+    /// Number of rows.
     pub height: usize,
-    /// Columns.
+    /// Number of columns.
     pub width: usize,
-    /// Channels.
+    /// Number of channels.
     pub channels: usize,
 }
 
 impl Activations {
-    /// How many values there are.
+    /// Number of values.
     pub fn elements(&self) -> usize {
-        // More than fits is no slice's length, which is what this is compared with.
+        // Saturates: no slice has that length, and slice lengths are what this is compared with.
         (self.batch.saturating_mul(self.height))
             .saturating_mul(self.width)
             .saturating_mul(self.channels)
@@ -58,16 +58,16 @@ impl Activations {
     }
 }
 
-/// A max pooling. Pairs are vertical, horizontal.
+/// Max pooling. Pairs are (vertical, horizontal).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct MaxPool {
     /// The window: at most 256 pixels.
     pub kernel: [usize; 2],
     /// The distance between windows.
     pub stride: [usize; 2],
-    /// What is added on each side: at most half the window.
+    /// Padding on each side; at most half the window.
     pub padding: [usize; 2],
-    /// Whether windows may reach beyond the far side, as `ceil_mode` in PyTorch.
+    /// Whether windows may extend beyond the far side, as with `ceil_mode` in PyTorch.
     pub ceil_mode: bool,
 }
 
@@ -76,8 +76,8 @@ impl MaxPool {
     ///
     /// # Errors
     ///
-    /// If the window or the stride is 0, the window too large for its index to fit a byte, the padding
-    /// more than half the window, or the input smaller than the window.
+    /// If the window or the stride is 0, the window is too large for its index to fit into a byte,
+    /// the padding is more than half the window, or the input is smaller than the window.
     pub fn output(&self, input: &Activations) -> Result<Activations, ShapeError> {
         let [area, bound] = [self.kernel[0].saturating_mul(self.kernel[1]), 256];
         if area > bound {
@@ -90,7 +90,7 @@ impl MaxPool {
         })
     }
 
-    /// Windows along one axis.
+    /// Number of windows along one axis.
     fn windows(&self, axis: usize, size: usize) -> Result<usize, ShapeError> {
         let (kernel, stride, padding) = (self.kernel[axis], self.stride[axis], self.padding[axis]);
         check_len("kernel", kernel.max(1), kernel)?;
@@ -121,7 +121,7 @@ impl MaxPool {
         first..end
     }
 
-    /// The windows that see position `index` of the input, along one axis.
+    /// The windows that contain position `index` of the input, along one axis.
     #[inline(always)]
     fn seen_by(&self, axis: usize, index: usize, windows: usize) -> Range<usize> {
         let padded = index + self.padding[axis];

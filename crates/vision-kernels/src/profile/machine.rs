@@ -1,4 +1,4 @@
-//! What a machine can do at most.
+//! Measured limits of a machine.
 
 use std::hint::black_box;
 use std::time::Instant;
@@ -10,17 +10,18 @@ use crate::blocks::BLOCK;
 use crate::isa::Lanes;
 use crate::microkernel::{Tile, TileKernel, dispatch_tiled};
 
-/// Limits of a machine, with as many threads as the current rayon pool has.
+/// Limits of a machine, with the threads of the current rayon pool.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Machine {
-    /// Floating-point operations a second: fused multiply-adds on registers alone, two operations each.
+    /// Floating-point operations per second: fused multiply-adds on registers alone, two operations
+    /// each.
     pub flops: f64,
-    /// Bytes a second that a copy between arrays much larger than the caches reads and writes.
+    /// Bytes per second that a copy between arrays much larger than the caches reads and writes.
     pub bytes: f64,
 }
 
 impl Machine {
-    /// Measures it, the best of several repeats; takes about a second.
+    /// Measures the limits, as the best of several repeats. Takes about a second.
     pub fn measure(isa: Isa) -> Self {
         Self {
             flops: best(|| products(isa)),
@@ -28,13 +29,13 @@ impl Machine {
         }
     }
 
-    /// The seconds that a call takes at least, if it has to read and write main memory.
+    /// The least number of seconds for a call that has to read and write main memory.
     pub fn limit(&self, call: &super::Call) -> f64 {
         (call.flops / self.flops).max(call.bytes / self.bytes)
     }
 }
 
-/// The most of some rates.
+/// The highest of several measured rates.
 fn best(rate: impl FnMut() -> f64) -> f64 {
     std::iter::repeat_with(rate).take(10).fold(0.0, f64::max)
 }
@@ -66,7 +67,7 @@ struct Products<'a> {
 }
 
 impl TileKernel for Products<'_> {
-    // With iterators instead the sums leave the registers.
+    // With iterators, the sums would not stay in registers.
     #[allow(clippy::needless_range_loop)]
     #[inline(always)]
     fn run<L: Lanes, const W: usize, const NV: usize, const MR: usize>(self) {
@@ -96,7 +97,8 @@ fn copies() -> f64 {
         target
             .par_chunks_mut(BLOCK)
             .zip(source.par_chunks(BLOCK))
-            // With a sum, since a plain copy would be the C library's, with stores that no kernel here has.
+            // With an addition, because a plain copy would call the C library, whose store
+            // instructions no kernel here uses.
             .for_each(|(target, source)| {
                 for (target, source) in target.iter_mut().zip(source) {
                     *target = source + 1.0;

@@ -1,4 +1,4 @@
-//! Where the time of a network goes: how long each kernel took, in the order in which they ran.
+//! Profile of a network: the time of each kernel, in the order of execution.
 //!
 //! ```
 //! use burn::tensor::Tensor;
@@ -21,22 +21,22 @@ use std::time::Instant;
 
 pub use machine::Machine;
 
-/// One call of a kernel through [`ops`](crate::ops).
+/// A call of a kernel through [`ops`](crate::ops).
 #[derive(Clone, Debug, PartialEq)]
 pub struct Call {
-    /// What it computes.
+    /// Name of the operation.
     pub kernel: &'static str,
-    /// The sizes that it was called with.
+    /// Its sizes.
     pub shape: String,
-    /// How long it took.
+    /// Duration.
     pub seconds: f64,
-    /// Floating-point operations that its algorithm cannot do without: those of its matrix products.
+    /// Floating-point operations that its algorithm needs: those of its matrix products.
     pub flops: f64,
-    /// Bytes that it reads and writes, each array once a pass.
+    /// Bytes read and written, counting each array once per pass.
     pub bytes: f64,
 }
 
-/// What a call is known by, and what it must cost.
+/// Name, sizes and minimal cost of a call.
 pub(crate) struct Cost {
     pub(crate) shape: String,
     pub(crate) flops: f64,
@@ -51,7 +51,7 @@ fn calls() -> MutexGuard<'static, Vec<Call>> {
     CALLS.lock().unwrap_or_else(PoisonError::into_inner)
 }
 
-/// Does some work and returns what each kernel took in it, on any thread of the process.
+/// Runs `work` and returns the time of each kernel in it, on any thread of the process.
 pub fn record<R>(work: impl FnOnce() -> R) -> (R, Vec<Call>) {
     calls().clear();
     ON.store(true, Ordering::Relaxed);
@@ -60,7 +60,7 @@ pub fn record<R>(work: impl FnOnce() -> R) -> (R, Vec<Call>) {
     (result, std::mem::take(&mut calls()))
 }
 
-/// Does the work of a kernel, and records it if somebody asked for that.
+/// Runs a kernel, and records it if a recording is active.
 pub(crate) fn timed<R>(
     kernel: &'static str,
     cost: impl FnOnce() -> Cost,

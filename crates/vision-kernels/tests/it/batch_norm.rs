@@ -1,4 +1,4 @@
-//! Batch normalisation against its definition in `f64`.
+//! Batch normalization against its definition in `f64`.
 
 use proptest::prelude::*;
 use vision_kernels::batch_norm::{
@@ -9,7 +9,7 @@ use vision_kernels::{Isa, ShapeError};
 
 use crate::support::{ISAS, Random, close, same_on_any_threads, wide};
 
-/// Inputs of one batch normalisation.
+/// Inputs of one batch normalization.
 #[derive(Clone)]
 struct Case {
     args: BatchNorm,
@@ -18,11 +18,11 @@ struct Case {
     beta: Vec<f32>,
     residual: Option<Vec<f32>>,
     dy: Vec<f32>,
-    /// Running statistics, where they are what normalises.
+    /// Running statistics, if they are used for normalization.
     running: Option<[Vec<f32>; 2]>,
 }
 
-/// What the kernels make of it.
+/// Results of the kernels.
 struct Found {
     stats: Stats,
     y: Vec<f32>,
@@ -133,7 +133,7 @@ fn relu(relu: bool, y: &[f64]) -> Vec<f64> {
 
 /// `Σ y dy` as a function of one value, differentiated by differences; `None` at a kink.
 fn slope(case: &Case, mut y: impl FnMut(f64) -> Vec<f64>) -> Option<f64> {
-    // Small beside the smallest deviation (√ε), so that the curvature does not show.
+    // Small compared with the smallest deviation (√ε), so that the curvature has no effect.
     const STEP: f64 = 1e-6;
     let (below, above) = (y(-STEP), y(STEP));
     let kink = |(a, b): (&f64, &f64)| case.args.relu && (*a > 0.0) != (*b > 0.0);
@@ -158,7 +158,7 @@ fn relu_difference<'a>(
         .map(move |(&a, &b)| value(b) - value(a))
 }
 
-/// Checks a gradient against differences, where there is one.
+/// Checks a gradient against finite differences, where they exist.
 #[track_caller]
 fn check(what: &str, found: &[f32], slope: impl Fn(usize) -> Option<f64>) {
     let pairs = found.iter().enumerate();
@@ -278,7 +278,7 @@ fn a_mean_far_from_zero_costs_no_more_digits_than_its_values_have() {
     for isa in ISAS {
         let found = case.run(isa);
         close("variance", &found.stats.var_biased, &stats[1], 1e-6);
-        // The mean itself is only known to 2⁻¹³ or so.
+        // The mean itself is only exact to about 2⁻¹³.
         close("y", &found.y, &y, 1e-3);
     }
 }
@@ -321,8 +321,8 @@ fn a_gradient_passes_where_the_output_is_not_a_number() {
 
 #[test]
 fn sums_of_which_only_rounding_errors_remain_do_not_depend_on_threads() {
-    // Each value and its opposite, of magnitudes further apart than the digits of `f64`: added up in
-    // another order they would leave something else.
+    // Each value and its opposite, of magnitudes further apart than the digits of `f64`: in another
+    // order of addition, the sum would differ.
     let (channels, pixels) = (3, 40_000);
     let mut case = Case::new(8, pixels, channels, [false, false, true]);
     let len = case.x.len();
@@ -403,5 +403,5 @@ fn wrong_lengths_are_errors_that_name_the_argument() {
     assert!(batch_norm_train(isa, &none, &[], [&[], &[]], None, &mut []).is_err());
     assert!(scale_shift(isa, [&[], &[]], &[], None, true, &mut []).is_err());
     let text = error("y", 12, 11).to_string();
-    assert_eq!(text, "`y` has 11 values where the shape asks for 12");
+    assert_eq!(text, "`y` has 11 values, but the shape needs 12");
 }

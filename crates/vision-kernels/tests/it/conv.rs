@@ -1,4 +1,4 @@
-//! Convolutions against their definition, in every instruction set.
+//! Convolutions against their definition, with every instruction set.
 
 use proptest::prelude::*;
 use vision_kernels::conv::{
@@ -66,7 +66,7 @@ fn tensors(s: &ConvShape) -> (Vec<f32>, Vec<f32>, Vec<f32>) {
     )
 }
 
-/// Without packing beforehand, which leaves out taps that see only padding.
+/// Compares with weights that were not packed in advance, which skips taps that see only padding.
 fn assert_unpacked_is_equal(s: &ConvShape, isa: Isa) {
     let (x, w, dy) = tensors(s);
     let mut y = vec![f32::NAN; s.output_len()];
@@ -147,7 +147,7 @@ fn any_shape() -> impl Strategy<Value = ConvShape> {
         })
 }
 
-/// What Winograd's algorithm is for.
+/// Shapes for Winograd's algorithm.
 fn three_by_three() -> impl Strategy<Value = ConvShape> {
     ([1..4usize, 1..18, 1..18], [1..71usize, 1..71], 0..3usize)
         .prop_map(|(pixels, channels, padding)| shape(pixels, channels, [3, 1, padding]))
@@ -266,7 +266,8 @@ fn a_nan_reaches_every_output_that_reads_it() {
                         !expected.is_nan() || found.is_nan(),
                         "{isa:?} {algorithm:?}"
                     );
-                    // Winograd spreads it over the tile; directly, it goes where it belongs and no further.
+                    // Winograd spreads it over the tile. Direct convolution affects only the
+                    // outputs of the definition.
                     if algorithm == Algorithm::Direct {
                         assert_eq!(expected.is_nan(), found.is_nan(), "{isa:?}");
                     }
@@ -302,7 +303,7 @@ fn infinite_weights_meet_no_padding_and_zeros_are_not_skipped() {
 
 #[test]
 fn the_gradients_are_those_of_the_forward_pass() {
-    // <conv(x, w), dy> = <x, dx> = <w, dw>, since convolution is linear in either argument.
+    // <conv(x, w), dy> = <x, dx> = <w, dw>, because convolution is linear in either argument.
     let dot = |a: &[f32], b: &[f32]| -> f64 {
         a.iter()
             .zip(b)
@@ -414,7 +415,7 @@ fn an_accuracy_runs_the_algorithm_of_the_rule() {
 }
 
 #[test]
-fn packed_weights_serve_any_batch_and_picture_and_refuse_other_kernels() {
+fn packed_weights_serve_any_batch_and_image_and_refuse_other_kernels() {
     let isa = Isa::detect();
     let small = shape([1, 8, 8], [33, 40], [3, 1, 1]);
     let large = shape([3, 13, 11], [33, 40], [3, 1, 1]);

@@ -1,4 +1,4 @@
-//! How far each algorithm is from the exact result, on tensors like those of a network in training.
+//! Error of each algorithm, on tensors like those of a network in training.
 
 use vision_kernels::Isa;
 use vision_kernels::conv::{
@@ -8,7 +8,7 @@ use vision_kernels::conv::{
 
 use crate::support::convolution::{Reference, backward_input, backward_weight, forward, values};
 
-/// The largest error relative to the largest value, and the root of the mean square error likewise.
+/// The largest error, and the root mean square error, both relative to the largest value.
 fn errors(exact: &Reference, found: &[f32]) -> (f64, f64) {
     let largest = exact.sum.iter().fold(0.0, |m: f64, y| m.max(y.abs()));
     let mut most: f64 = 0.0;
@@ -21,7 +21,7 @@ fn errors(exact: &Reference, found: &[f32]) -> (f64, f64) {
     (most, (squares / found.len() as f64).sqrt())
 }
 
-/// A sum of twelve uniform values is close to a normal one.
+/// Normally distributed values, approximated by sums of twelve uniform values.
 fn normal(len: usize, seed: u64) -> Vec<f32> {
     let uniform = values(12 * len, seed);
     uniform

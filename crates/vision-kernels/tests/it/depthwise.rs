@@ -1,4 +1,4 @@
-//! Convolution of each channel by itself against its definition, in every instruction set.
+//! Depthwise convolution against its definition, with every instruction set.
 
 use proptest::prelude::*;
 use vision_kernels::conv::Epilogue;
@@ -151,7 +151,7 @@ fn nan_and_infinity_reach_every_value_that_reads_them_and_no_other() {
     let [mut x, mut w, mut dy] = tensors(5, &s);
     x[35 * 13 + 2] = f32::NAN;
     x[35 * 70 + 34] = f32::INFINITY;
-    // A corner's tap: pixels at the border never see it.
+    // A corner tap: pixels at the border never see it.
     w[9 * 20] = f32::INFINITY;
     dy[35 * 57 + 33] = f32::NEG_INFINITY;
     dy[3] = f32::NAN;

@@ -6,7 +6,7 @@ use vision_kernels::linear::Linear;
 
 use crate::support::{ISAS, Random, close, same_on_any_threads, wide};
 
-/// `a · b` for `[rows, inner]` and `[inner, columns]` that are read by functions of row and column.
+/// `a · b` for `[rows, inner]` and `[inner, columns]`, given as functions of row and column.
 fn product(
     [rows, inner, columns]: [usize; 3],
     a: impl Fn(usize, usize) -> f64,
@@ -23,7 +23,8 @@ fn product(
 proptest! {
     #![proptest_config(ProptestConfig { cases: 60, failure_persistence: None, ..ProptestConfig::default() })]
 
-    // More outputs than items and fewer; one of each; more than a panel, and than a block of pixels.
+    // More and fewer outputs than items; one of each; more than a panel, and more than a block of
+    // pixels.
     #[test]
     fn a_layer_and_its_gradients_are_the_products_of_the_definition(
         seed: u64, batch in 1_usize..80, inputs in 1_usize..130, outputs in 1_usize..130,
@@ -151,7 +152,7 @@ fn as_an_operation_it_is_burns_with_and_without_gradients() {
                 tensor([outputs, 7]),
                 tensor([1, outputs]),
             );
-            // Made twice: a graph is used up by its gradients.
+            // Created twice: computing gradients consumes a graph.
             let bias = || b.clone().reshape([outputs]);
             let ours = ops::linear(x.clone(), w.clone(), Some(bias()));
             let burns = linear(x.clone(), w.clone().transpose(), Some(bias()));

@@ -7,7 +7,7 @@ use vision_kernels::{Isa, ShapeError};
 
 use crate::support::{Random, close, same_on_any_threads, wide};
 
-/// The loss of one item by its definition: `wanted` is what each class's -log p is multiplied with.
+/// The loss of one item by its definition. `wanted` is the factor of each class's -log p.
 fn surprise(logits: &[f64], wanted: &[f64]) -> f64 {
     let log = logits.iter().map(|logit| logit.exp()).sum::<f64>().ln();
     let terms = logits.iter().zip(wanted);
@@ -23,7 +23,7 @@ fn binary(logits: &[f64], targets: &[f32], weights: &[f32]) -> f64 {
     terms.sum::<f64>() / logits.len() as f64
 }
 
-/// The slopes of `f`, by central differences.
+/// The derivatives of `f`, by central differences.
 fn slopes(at: &[f64], f: impl Fn(&[f64]) -> f64) -> Vec<f64> {
     let slope = |i: usize| {
         let moved = |by| {
@@ -246,7 +246,7 @@ mod ops {
         }
     }
 
-    /// In doubles it is Burn's own operations that compute, as on other devices.
+    /// In `f64`, Burn's own operations compute, as on other devices.
     #[test]
     fn the_operations_are_pytorchs_with_and_without_gradients_and_so_are_those_for_other_devices() {
         let all = [cases("cross_entropy"), cases("binary")].concat();
@@ -257,7 +257,7 @@ mod ops {
             let logits = floats(&case["logits"]);
             let shape = [logits.len() / columns, columns];
             let (expected, dlogits) = (numbers(&case["losses"]), numbers(&case["dlogits"]));
-            // A factor of each item's own, as a mean with weights has.
+            // A separate factor per item, as in a weighted mean.
             let factors: Vec<f32> = (0..shape[0]).map(|i| i as f32 - 1.5).collect();
             let dlogits: Vec<f64> = (dlogits.chunks(columns).zip(&factors))
                 .flat_map(|(row, f)| row.iter().map(move |d| d * f64::from(*f)))

@@ -1,4 +1,4 @@
-//! The tests of the kernels, in one program.
+//! Tests of the kernels.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 

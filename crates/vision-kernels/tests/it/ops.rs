@@ -1,5 +1,5 @@
-//! The kernels, as operations on Burn's tensors, compute what Burn's own operations compute, forwards and
-//! backwards.
+//! The kernels as operations on Burn's tensors: they compute the same as Burn's own operations,
+//! forward and backward.
 
 use burn::tensor::activation::{relu, relu6};
 use burn::tensor::module::{avg_pool2d, batch_norm, batch_norm_train, max_pool2d};
@@ -15,7 +15,7 @@ fn device(autodiff: bool) -> Device {
     if autodiff { device.autodiff() } else { device }
 }
 
-/// A tensor to differentiate by.
+/// A tensor that tracks gradients.
 fn random<const D: usize>(seed: u64, shape: [usize; D], device: &Device) -> Tensor<D> {
     let values = Random(seed).values(shape.iter().product());
     let tensor = Tensor::from_data(TensorData::new(values, shape), device);
@@ -44,7 +44,8 @@ fn last(x: Tensor<4>) -> Tensor<4> {
     x.permute([0, 2, 3, 1])
 }
 
-/// Compares outputs, and gradients by `inputs` of the sum of the outputs times fixed weights.
+/// Compares outputs, and the gradients with respect to `inputs` of the sum of the outputs times
+/// fixed weights.
 #[track_caller]
 fn compare<const N: usize>(
     what: &str,
@@ -70,10 +71,10 @@ fn convolutions_are_burns_with_and_without_gradients() {
         ([1, 8, 8, 64], 3, [1, 1, 1, 1]),
         ([3, 9, 6, 3], 7, [2, 3, 1, 1]),
         ([2, 5, 5, 40], 1, [2, 0, 1, 1]),
-        // One channel a group, dilated too: a kernel of its own.
+        // One channel per group, also with dilation: a kernel of its own.
         ([2, 7, 6, 33], 3, [2, 1, 33, 1]),
         ([2, 7, 6, 33], 3, [1, 2, 33, 2]),
-        // Larger groups and dilation: Burn's own, through the same door.
+        // Larger groups and dilation: Burn's own operation behind the same function.
         ([2, 6, 6, 8], 3, [1, 1, 4, 1]),
         ([2, 7, 8, 5], 3, [1, 2, 1, 2]),
     ] {
@@ -312,7 +313,8 @@ fn views_of_a_tensor_are_read_in_their_own_order() {
 
 type Operation = Box<dyn Fn(Tensor<4>) -> Tensor<4>>;
 
-/// Every operation on a map with so many channels. `twist` is done to the tensors that it has beside the map.
+/// Every operation on a map with this many channels. `twist` changes the layout of its other
+/// tensors.
 fn operations(
     shape: [usize; 4],
     twist: fn(Tensor<4>) -> Tensor<4>,
@@ -382,7 +384,7 @@ fn operations(
     ]
 }
 
-/// The same values, lying in memory in another order, behind others.
+/// The same values in another memory order, with an offset.
 fn twisted(x: Tensor<4>) -> Tensor<4> {
     let turned = x.permute([2, 3, 0, 1]);
     let before = turned.ones_like();
@@ -403,7 +405,7 @@ proptest! {
             let x: Tensor<4> = random(seed, shape, &device);
             let y = operation(twist(x.clone() * 5.0));
             let weights = twist(random(seed ^ 1, y.dims(), &device).detach());
-            // The gradient arrives in the order of the weights.
+            // The gradient arrives in the memory order of the weights.
             let turned = y.clone().permute([3, 0, 2, 1]) * weights.permute([3, 0, 2, 1]);
             let dx = x.grad(&turned.sum().backward()).unwrap();
             (values(y), values(dx))
@@ -419,7 +421,8 @@ proptest! {
     fn the_gradients_are_the_slopes_of_the_operations(
         seed: u64, shape in [1_usize..3, 1..6, 2..6, 1..20],
     ) {
-        // In a channel of an image values are 1/2 apart, and no nearer than 1/8 to a kink (0 and 6).
+        // Within a channel of an image, values are 1/2 apart and at least 1/8 away from a kink (0
+        // and 6).
         const STEP: f32 = 1.0 / 128.0;
         let [batch, height, width, channels] = shape;
         let (pixels, len) = (height * width, batch * height * width * channels);
@@ -452,7 +455,7 @@ proptest! {
                 };
                 let slope = (total(STEP) - total(-STEP)) / f64::from(2.0 * STEP);
                 let error = (f64::from(dx[i]) - slope).abs();
-                // Batch norm is curved; rounding, divided by the step, does the rest.
+                // Batch norm is curved; rounding, divided by the step, causes the rest.
                 prop_assert!(error < 1e-2 * (1.0 + slope.abs()), "{} of {:?}: {} for {}", name, shape, dx[i], slope);
             }
         }
@@ -499,11 +502,11 @@ fn a_cache_of_packed_weights_changes_no_bit_and_notices_new_weights() {
             let fresh = ops::conv2d(x.clone(), w.clone(), None, conv, None);
             let cached = ops::conv2d(x.clone(), w.clone(), None, conv, Some(&cache));
             assert_eq!(values(fresh), values(cached));
-            // In place if nobody held the old ones.
+            // In place if no other tensor shared the old ones.
             w = w.mul_scalar(1.5);
         }
     }
-    // Of a frozen layer in training, both ways; then it trains.
+    // A frozen layer in training, both passes; then it trains.
     let autodiff = device(true);
     let x: Tensor<4> = random(1, [2, 8, 8, 64], &autodiff);
     let w: Tensor<4> = random(7, [64, 64, 3, 3], &autodiff);

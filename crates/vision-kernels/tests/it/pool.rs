@@ -22,7 +22,8 @@ fn shape([batch, height, width, channels]: [usize; 4]) -> Activations {
     }
 }
 
-/// Output, place in the window, and gradient, by the definition: for each window, for each place.
+/// Output, position in the window, and gradient, by the definition: for each window, for each
+/// pixel.
 fn reference(
     pool: &MaxPool,
     input: &Activations,
@@ -87,7 +88,7 @@ fn pools() -> impl Strategy<Value = MaxPool> {
 }
 
 fn bits(values: &[f32]) -> Vec<u32> {
-    // One NaN is as good as another.
+    // All NaN are equal.
     let plain = |v: &f32| if v.is_nan() { f32::NAN } else { *v };
     values.iter().map(|v| plain(v).to_bits()).collect()
 }
@@ -377,7 +378,7 @@ fn impossible_pools_and_wrong_lengths_are_errors_that_name_the_argument() {
             found: 17
         }
     );
-    // Nothing to do is no error, nor is a place that no window has.
+    // Empty work is not an error, and neither is a position in no window.
     max_pool(isa, &good, &shape([0, 5, 5, 2]), &[], &mut [], None).unwrap();
     mean_pool(isa, &shape([0, 5, 5, 2]), &[], &mut []).unwrap();
     concat_pool_backward(isa, &input, &y[..4], &[25, u32::MAX], &mut dx).unwrap();

@@ -80,7 +80,7 @@ fn batch_norm_with_residual_and_relu_is_pytorchs_in_both_modes_and_directions() 
             batch_norm_eval(isa, &args, &x, [&gamma, &beta], &stats, residual, &mut y).unwrap();
             stats
         };
-        // Means of up to 30 beside deviations of 2: PyTorch itself keeps no more digits.
+        // Means of up to 30 with deviations of 2: PyTorch itself keeps no more digits.
         close("y", &y, &exact(&case["y"]), 3e-6);
         let forward = Forward {
             x: &x,
@@ -237,7 +237,8 @@ fn means_of_windows_are_pytorchs() {
     }
 }
 
-/// The sums are exact in `f32`, so that PyTorch's are to be met exactly; Winograd rounds its transforms.
+/// The sums are exact in `f32`, so PyTorch's values must be matched exactly. Winograd rounds its
+/// transforms.
 #[test]
 fn convolutions_are_pytorchs_and_put_nan_and_infinity_where_pytorch_does() {
     let cases = cases("convolution");
@@ -262,7 +263,7 @@ fn convolutions_are_pytorchs_and_put_nan_and_infinity_where_pytorch_does() {
             (Algorithm::Winograd2, 1e-6),
             (Algorithm::Winograd4, 5e-6),
         ] {
-            // Winograd spreads what is not a number over a tile.
+            // Winograd spreads NaN and infinities over a tile.
             if algorithm != Algorithm::Direct && !finite {
                 continue;
             }

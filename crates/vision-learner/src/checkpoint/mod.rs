@@ -7,49 +7,43 @@
 
 mod export;
 mod loading;
+mod manifest;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Tensor, TensorData};
-use serde::{Deserialize, Serialize};
-use vision_base::message::{listed, shown};
-use vision_base::{atomic, io_error};
-use vision_data::Stats;
+use vision_base::message::shown;
+use vision_base::{OptionError, atomic, console, io_error};
 use vision_models::state::values;
-use vision_models::weights::{LoadReport, WeightsFile, write_safetensors};
+use vision_models::weights::{Format, LoadReport, Seal, WeightsFile, check_seal, write_sealed};
 
 use crate::checkpoint::loading::{absent_biases, compare};
+use crate::checkpoint::manifest::{KEY, Manifest, OptimizerManifest, misfit};
 use crate::learner::Learner;
-use crate::optim::{GroupedOptimizer, Hyper, ParamState};
+use crate::optim::{GroupedOptimizer, ParamState};
 use crate::{Error, Result};
 
-/// The metadata key of the manifest.
-const KEY: &str = "vision";
-const FORMAT: u32 = 1;
-
-/// What a checkpoint says about itself.
-#[derive(Debug, Serialize, Deserialize)]
-struct Manifest {
-    format: u32,
-    /// Version of this crate that wrote the file.
-    version: String,
-    arch: String,
-    classes: Vec<String>,
-    layer_groups: usize,
-    seed: u64,
-    epochs_trained: u64,
-    normalize: Option<Stats>,
-    optimizer: Option<OptimizerManifest>,
+/// How [`Learner::load_with`] compares a checkpoint with the learner.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[must_use]
+pub struct LoadConfig {
+    other_preprocessing: bool,
 }
 
-#[derive(Debug, Serialize, Deserialize)]
-struct OptimizerManifest {
-    rule: String,
-    groups: Vec<Hyper>,
-    /// Steps that each parameter has taken.
-    steps: BTreeMap<String, u64>,
+impl LoadConfig {
+    /// Everything that decides a prediction has to be the same.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Whether the data may have another image size, resize method, padding mode, validation transforms or
+    /// statistics than the checkpoint was trained with, which changes predictions. Default: false.
+    pub fn with_other_preprocessing(mut self, allowed: bool) -> Self {
+        self.other_preprocessing = allowed;
+        self
+    }
 }
 
 impl Learner {
@@ -60,8 +54,10 @@ impl Learner {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] or [`Error::Models`] if the folder cannot be written.
+    /// [`Error::Option`] if the name is not one of a file, [`Error::NotFiniteWeights`] if a parameter or a running
+    /// statistic is NaN or infinite, [`Error::Io`] or [`Error::Models`] if the folder cannot be written.
     pub fn save(&self, name: impl AsRef<Path>) -> Result<PathBuf> {
+        check_name(name.as_ref())?;
         let path = self.checkpoint_path(name.as_ref());
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|source| {
@@ -70,13 +66,24 @@ impl Learner {
             })?;
         }
         let mut tensors = self.model.tensors();
+        for tensor in &tensors {
+            if let Some(&found) = tensor.values.iter().find(|value| !value.is_finite()) {
+                return Err(Error::NotFiniteWeights {
+                    path,
+                    name: tensor.name.clone(),
+                    found,
+                });
+            }
+        }
         let optimizer = self.optimizer.as_ref().map(|optimizer| {
             let mut steps = BTreeMap::new();
+            let mut moments = 0;
             for entry in self.groups.iter().flatten() {
                 let Some(state) = optimizer.state(entry.id) else {
                     continue;
                 };
                 steps.insert(entry.name.clone(), state.steps);
+                moments = moments.max(state.moments.len());
                 for (k, moment) in state.moments.iter().enumerate() {
                     tensors.push(vision_models::state::NamedTensor {
                         name: moment_name(k, &entry.name),
@@ -89,19 +96,10 @@ impl Learner {
                 rule: optimizer.name().to_owned(),
                 groups: optimizer.groups().to_vec(),
                 steps,
+                moments: Some(moments),
             }
         });
-        let manifest = Manifest {
-            format: FORMAT,
-            version: env!("CARGO_PKG_VERSION").to_owned(),
-            arch: self.name.clone(),
-            classes: self.data().classes().to_vec(),
-            layer_groups: self.groups.len(),
-            seed: self.settings.seed,
-            epochs_trained: self.epochs_trained,
-            normalize: self.data().stats(),
-            optimizer,
-        };
+        let manifest = self.manifest(optimizer);
         let json = |pretty: bool| {
             let text = if pretty {
                 serde_json::to_string_pretty(&manifest)
@@ -114,7 +112,7 @@ impl Learner {
             ("format".to_owned(), "pt".to_owned()),
             (KEY.to_owned(), json(false)?),
         ]);
-        write_safetensors(&path, &tensors, &metadata)?;
+        write_sealed(&path, &tensors, &metadata)?;
         atomic::write(&path.with_extension("json"), json(true)?.as_bytes())?;
         Ok(path)
     }
@@ -134,12 +132,42 @@ impl Learner {
     /// [`Error::Checkpoint`] if the file is of another architecture or other classes, and
     /// [`Error::Models`] if it cannot be read or a parameter is missing or has another shape.
     pub fn load(&mut self, name: impl AsRef<Path>) -> Result<LoadReport> {
+        self.load_with(name, LoadConfig::new())
+    }
+
+    /// [`load`](Self::load), of which `config` says what may differ.
+    ///
+    /// # Errors
+    ///
+    /// As [`load`](Self::load).
+    pub fn load_with(&mut self, name: impl AsRef<Path>, config: LoadConfig) -> Result<LoadReport> {
         let path = self.existing(name.as_ref())?;
         let file = WeightsFile::open(&path)?;
+        let seal = match file.format() {
+            Format::Safetensors => check_seal(&path)?,
+            _ => Seal::None,
+        };
+        let mut notes = Vec::new();
         let manifest = match file.metadata(KEY) {
-            Some(json) => Some(self.check(&path, json)?),
+            Some(json) => {
+                let (manifest, more) = self.check_manifest(&path, json, config)?;
+                notes.extend(more);
+                Some(manifest)
+            }
             None => None,
         };
+        if seal == Seal::None {
+            match &manifest {
+                Some(manifest) if manifest.format > 1 => {
+                    let hint = "the file is damaged, or was changed by another program";
+                    return Err(misfit(&path, "sha256", "a hash", "none", hint));
+                }
+                Some(_) => {}
+                None => {
+                    notes.push("it has no hash of its content, so damage goes unnoticed".to_owned())
+                }
+            }
+        }
         let entries = self.model.entries();
         let file = match manifest {
             Some(_) => file,
@@ -166,8 +194,13 @@ impl Learner {
         self.optimizer = optimizer;
         if let Some(manifest) = manifest {
             self.epochs_trained = manifest.epochs_trained;
+            if let Some(history) = manifest.history {
+                self.recorder = history;
+            }
         }
-        Ok(self.keep_report(compare(&file, &entries, &zeroed)))
+        let mut report = compare(&file, &entries, &zeroed);
+        report.notes.extend(notes);
+        Ok(self.keep_report(report))
     }
 
     pub(crate) fn checkpoint_path(&self, name: &Path) -> PathBuf {
@@ -181,44 +214,6 @@ impl Learner {
                 with.into()
             }
         }
-    }
-
-    /// Reads the manifest and compares it with this learner.
-    fn check(&self, path: &Path, json: &str) -> Result<Manifest> {
-        let error = |field: &str, expected: String, found: String, hint| Error::Checkpoint {
-            path: path.to_owned(),
-            field: field.to_owned(),
-            expected,
-            found,
-            hint,
-        };
-        let manifest: Manifest = serde_json::from_str(json).map_err(|e| {
-            let hint = "the file is damaged, or was written by something else";
-            error("manifest", format!("format {FORMAT}"), e.to_string(), hint)
-        })?;
-        if manifest.format != FORMAT {
-            let hint = "it was written by another version of vision";
-            let (expected, found) = (FORMAT.to_string(), manifest.format.to_string());
-            return Err(error("format", expected, found, hint));
-        }
-        if manifest.arch != self.name {
-            let hint = "make the learner with the checkpoint's architecture";
-            return Err(error(
-                "architecture",
-                self.name.clone(),
-                manifest.arch,
-                hint,
-            ));
-        }
-        let (ours, theirs) = (self.data().classes(), &manifest.classes);
-        if ours != theirs {
-            let list =
-                |classes: &[String]| format!("{} ({})", classes.len(), listed(classes.iter()));
-            let hint = "make the data with the checkpoint's classes in their order, or keep only the body \
-                        by training a new head";
-            return Err(error("classes", list(ours), list(theirs), hint));
-        }
-        Ok(manifest)
     }
 
     fn check_shape(
@@ -262,15 +257,15 @@ impl Learner {
         let mut optimizer = self.fresh_optimizer();
         if saved.rule != optimizer.name() || saved.groups.len() != self.groups.len() {
             if !self.settings.silent {
-                eprintln!(
-                    "warning: {}: the optimizer's state ({}, {} groups) is not used; this learner has {} \
+                console::warn(format_args!(
+                    "{}: the optimizer's state ({}, {} groups) is not used; this learner has {} \
                      over {} groups",
                     shown(path),
                     saved.rule,
                     saved.groups.len(),
                     optimizer.name(),
                     self.groups.len()
-                );
+                ));
             }
             return Ok(None);
         }
@@ -290,10 +285,30 @@ impl Learner {
                 let data = TensorData::new(file.read_f32(&name)?, [entry.len()]);
                 moments.push(Tensor::<1>::from_data(data, device));
             }
+            if let Some(expected) = saved.moments.filter(|&n| steps > 0 && moments.len() != n) {
+                let hint = "the file is damaged, or was written by something else";
+                let found = moments.len().to_string();
+                let field = format!("the optimizer's moments of {}", entry.name);
+                return Err(misfit(path, &field, expected.to_string(), found, hint));
+            }
             optimizer.set_state(entry.id, ParamState { steps, moments });
         }
         Ok(Some(optimizer))
     }
+}
+
+/// Refuses names that are none of a file, such as "..", "dir/" and "".
+fn check_name(name: &Path) -> Result<()> {
+    let text = name.to_string_lossy();
+    let ends_as_folder = text.ends_with(['/', std::path::MAIN_SEPARATOR]) || text.ends_with("/.");
+    if name.file_name().is_none() || ends_as_folder {
+        return Err(Error::Option(OptionError::new(
+            "name",
+            "the name of a file, such as \"stage-1\"",
+            format!("{text:?}"),
+        )));
+    }
+    Ok(())
 }
 
 fn moment_name(k: usize, parameter: &str) -> String {

@@ -7,7 +7,7 @@ use std::{fs, io};
 use burn::tensor::Tensor;
 use sha2::{Digest, Sha256};
 use vision_base::message::shown;
-use vision_base::{OptionError, io_error};
+use vision_base::{OptionError, console, io_error};
 use vision_data::{DatasetType, Transform, device};
 use vision_kernels::ops;
 use vision_models::state::values;
@@ -87,7 +87,8 @@ impl Learner {
     ///
     /// # Errors
     ///
-    /// As [`cache_features`](Self::cache_features), and if the folder cannot be written.
+    /// As [`cache_features`](Self::cache_features), and if the folder cannot be written: the features are kept in
+    /// memory then all the same, and the next fit uses them.
     pub fn cache_features_in(&mut self, folder: impl AsRef<Path>) -> Result<FeatureReport> {
         let folder = folder.as_ref();
         fs::create_dir_all(folder).map_err(|source| {
@@ -134,18 +135,28 @@ impl Learner {
             setup: self.feature_setup(),
         };
         let path = folder.map(|folder| key.path(folder));
-        let kept = self.features.take().filter(|kept| kept.key == key);
+        // What is kept stays until there is something to put in its place.
+        let is_kept = self.features.as_ref().is_some_and(|kept| kept.key == key);
         let read = || self.read_features(path.as_deref()?, &key);
-        let (features, origin) = match kept {
-            Some(kept) => (kept, FeatureOrigin::Kept),
-            None => match read() {
-                Some((features, path)) => (features, FeatureOrigin::File(path)),
-                None => (self.compute_features(key)?, FeatureOrigin::Computed),
-            },
+        let (new, origin) = if is_kept {
+            (None, FeatureOrigin::Kept)
+        } else {
+            match read() {
+                Some((features, path)) => (Some(features), FeatureOrigin::File(path)),
+                None => (Some(self.compute_features(key)?), FeatureOrigin::Computed),
+            }
         };
+        if new.is_some() {
+            self.features = new;
+        }
+        #[expect(
+            clippy::expect_used,
+            reason = "features are kept, or were put there just now"
+        )]
+        let features = self.features.as_ref().expect("features");
         if let Some(path) = path.filter(|path| origin == FeatureOrigin::Computed || !path.exists())
         {
-            file::write(&path, &features)?;
+            file::write(&path, features)?;
         }
         let report = FeatureReport {
             train: features.train.items.len(),
@@ -156,7 +167,6 @@ impl Learner {
             origin,
             seconds: begin.elapsed().as_secs_f64(),
         };
-        self.features = Some(features);
         Ok(report)
     }
 
@@ -243,10 +253,10 @@ impl Learner {
             Ok(features) => Some((features, path.to_owned())),
             Err(reason) => {
                 if !self.settings.silent {
-                    eprintln!(
-                        "warning: {}: {reason}; the features are computed anew",
+                    console::warn(format_args!(
+                        "{}: {reason}; the features are computed anew",
                         shown(path)
-                    );
+                    ));
                 }
                 None
             }

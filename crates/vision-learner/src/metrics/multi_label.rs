@@ -71,7 +71,7 @@ mod tests {
         metric.value()
     }
 
-    // fastai's tests/test_metrics.py and its documentation: section 8, case 94.
+    // Values from fastai v1's tests/test_metrics.py and its documentation.
     #[test]
     fn the_metrics_of_several_classes_give_fastais_values() {
         let line = [0.0, 0.25, 0.5, 0.75, 1.0];

@@ -133,7 +133,7 @@ mod tests {
         (from..from + len).map(f32::from).collect()
     }
 
-    // fastai's values for shifted ranges: section 8, case 95.
+    // Values for shifted ranges from fastai v1's tests/test_metrics.py.
     #[test]
     fn the_metrics_of_numbers_give_fastais_values() {
         let targets = range(1, 10);

@@ -1,6 +1,6 @@
 //! A model whose type is forgotten, so that `Learner` needs no type parameter.
 
-use burn::module::{ParamGroup, ParamId};
+use burn::module::{ModuleVisitor, Param, ParamGroup, ParamId};
 use burn::tensor::{Gradients, Tensor};
 use vision_models::layers::Sequential;
 use vision_models::mode::{self, Mode};
@@ -29,7 +29,38 @@ pub(crate) trait AnyModel: Send {
     fn assign(&mut self, source: &mut state::Source<'_>);
     fn set_trainable(&mut self, ids: Vec<ParamId>, trainable: bool);
     fn set_training(&mut self, training: &mut dyn FnMut(&Mode) -> bool);
+    /// The running statistics, to be put back if a step fails.
+    fn buffers(&self) -> Vec<Tensor<1>>;
+    fn restore_buffers(&mut self, buffers: Vec<Tensor<1>>);
+    /// Whether gradients are finite, by those of the parameters of up to [`SMALL`] values: a value that is not
+    /// spreads from where it arises to all layers below, which have such parameters. Reading the others too
+    /// would cost several percent of a step.
+    fn has_finite_gradients(&self, grads: &Gradients) -> bool;
     fn step(&mut self, optimizer: &mut GroupedOptimizer, grads: &mut Gradients);
+}
+
+/// The most values of a parameter whose gradient is looked at before a step.
+const SMALL: usize = 1 << 16;
+
+struct GradientSum<'a> {
+    grads: &'a Gradients,
+    sum: Option<Tensor<1>>,
+}
+
+impl ModuleVisitor for GradientSum<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        if !param.is_require_grad() || param.lazy_shape().num_elements() > SMALL {
+            return;
+        }
+        if let Some(grad) = param.val().grad(self.grads) {
+            // The difference of a value with itself is 0 if it is finite, and not a number if it is not.
+            let sum = grad.clone().sub(grad).sum();
+            self.sum = Some(match self.sum.take() {
+                Some(before) => before.add(sum),
+                None => sum,
+            });
+        }
+    }
 }
 
 /// Whether a parameter or layer of a model in two parts is the body's.
@@ -153,6 +184,22 @@ impl<M: Model> AnyModel for Slot<M> {
     fn set_training(&mut self, training: &mut dyn FnMut(&Mode) -> bool) {
         self.change(|model| mode::set_training(model, training));
         self.update_fixed_body();
+    }
+
+    fn buffers(&self) -> Vec<Tensor<1>> {
+        state::buffers(self.get())
+    }
+
+    fn restore_buffers(&mut self, buffers: Vec<Tensor<1>>) {
+        self.change(|model| state::restore_buffers(model, buffers));
+    }
+
+    fn has_finite_gradients(&self, grads: &Gradients) -> bool {
+        let mut visitor = GradientSum { grads, sum: None };
+        self.get().visit(&mut visitor);
+        visitor
+            .sum
+            .is_none_or(|sum| state::values(sum).iter().all(|sum| sum.is_finite()))
     }
 
     fn step(&mut self, optimizer: &mut GroupedOptimizer, grads: &mut Gradients) {

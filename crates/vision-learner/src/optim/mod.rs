@@ -15,8 +15,11 @@ use std::fmt;
 use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::tensor::{Gradients, Tensor};
 use serde::{Deserialize, Serialize};
+use vision_base::OptionError;
 use vision_kernels::{adam, ops};
 use vision_models::state::Entry;
+
+use crate::Result;
 
 /// The hyper-parameters of a layer group at one step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -59,6 +62,15 @@ pub trait Optimizer: fmt::Debug + Send + Sync {
     /// Momentum of a fresh optimizer.
     fn momentum(&self) -> f64;
 
+    /// Checks the settings, before anything is trained. Default: they are right.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`](crate::Error::Option) with the setting that cannot work.
+    fn check(&self) -> Result<()> {
+        Ok(())
+    }
+
     /// The new value of a parameter, shape `[len]`, and its new state.
     ///
     /// `hyper.wd` is decoupled weight decay, for the rule to apply before its step (see
@@ -99,6 +111,15 @@ impl Default for Adam {
 impl Optimizer for Adam {
     fn name(&self) -> &'static str {
         "adam"
+    }
+
+    fn check(&self) -> Result<()> {
+        check_average("beta1", self.beta1)?;
+        check_average("beta2", self.beta2)?;
+        if self.eps.is_finite() && self.eps > 0.0 {
+            return Ok(());
+        }
+        Err(OptionError::new("eps", "a finite number above 0", self.eps).into())
     }
 
     fn momentum(&self) -> f64 {
@@ -149,6 +170,10 @@ impl Optimizer for Sgd {
         "sgd"
     }
 
+    fn check(&self) -> Result<()> {
+        check_average("momentum", self.momentum)
+    }
+
     fn momentum(&self) -> f64 {
         self.momentum
     }
@@ -168,6 +193,14 @@ impl Optimizer for Sgd {
         state.moments = vec![velocity.clone()];
         hyper.decayed(value) - velocity.mul_scalar(hyper.lr)
     }
+}
+
+/// A running average that keeps all that it had never moves, and one that keeps more explodes.
+fn check_average(option: &'static str, kept: f64) -> Result<()> {
+    if (0.0..1.0).contains(&kept) {
+        return Ok(());
+    }
+    Err(OptionError::new(option, "a number from 0 to below 1", kept).into())
 }
 
 /// An optimizer over the layer groups of one model, with the state of every parameter.
@@ -236,6 +269,11 @@ impl GroupedOptimizer {
     /// Momentum of the last layer group.
     pub fn mom(&self) -> f64 {
         self.groups.last().map_or(0.0, |g| g.mom)
+    }
+
+    /// Checks the rule's settings.
+    pub(crate) fn check(&self) -> Result<()> {
+        self.rule.check()
     }
 
     /// The rule's name.

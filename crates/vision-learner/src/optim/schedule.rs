@@ -133,7 +133,7 @@ mod tests {
         }
     }
 
-    // Golden values: ../shared/reference/fastai-v1.md, section 2.4, computed from fastai's code.
+    // Values computed with the code of fastai 1.0.61's callbacks/one_cycle.py.
     #[test]
     fn one_cycle_over_ten_batches_gives_fastais_numbers() {
         let cycle = OneCycle::default();

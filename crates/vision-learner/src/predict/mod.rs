@@ -12,7 +12,7 @@ use crate::metrics::Metric;
 use crate::predict::predictions::{Prediction, Predictions};
 use crate::train::batches::{AnyBatch, Batches};
 use crate::train::limits::check_outputs;
-use crate::train::run::{Scoring, scalar};
+use crate::train::run::{Scoring, batch_weight, scalar};
 use crate::{Error, Result};
 
 impl Learner {
@@ -41,8 +41,9 @@ impl Learner {
         let mut scoring = Scoring::new(metrics);
         self.infer(part, |batch, logits| {
             let targets = batch.targets(self.data(), &logits.device())?;
+            let weight = batch_weight(&*self.settings.loss, Some(targets.clone()), batch)?;
             let loss = scalar(&self.settings.loss.mean(logits.clone(), targets)?);
-            scoring.add(metrics, loss, logits, batch.labels());
+            scoring.add(metrics, loss, weight, logits, batch.labels());
             Ok(())
         })?;
         let (loss, values) = scoring.finish(metrics);
@@ -70,8 +71,10 @@ impl Learner {
             let targets = batch.targets(self.data(), &logits.device())?;
             let losses = self.settings.loss.per_item(logits.clone(), targets)?;
             all.losses.extend(values(losses));
+            let probabilities = values(self.settings.loss.activation(logits));
+            let first = all.indices.len();
             all.probabilities
-                .extend(values(self.settings.loss.activation(logits)));
+                .extend(finite(probabilities, self.data().c(), first)?);
             all.indices.extend(batch.indices());
             Ok(())
         })?;
@@ -107,7 +110,11 @@ impl Learner {
         self.limits().check(&images)?;
         let logits = self.model.valid().forward(images);
         check_outputs(&logits, self.data())?;
-        let probabilities = values(self.settings.loss.activation(logits));
+        let probabilities = finite(
+            values(self.settings.loss.activation(logits)),
+            self.data().c(),
+            0,
+        )?;
         let classes = self.data().classes();
         Ok(Prediction::new(
             self.data().kind(),
@@ -135,5 +142,16 @@ impl Learner {
             each(&batch, logits)?;
         }
         Ok(())
+    }
+}
+
+/// Refuses outputs that are no numbers; `first` is the position of their first item.
+fn finite(outputs: Vec<f32>, columns: usize, first: usize) -> Result<Vec<f32>> {
+    match outputs.iter().position(|value| !value.is_finite()) {
+        None => Ok(outputs),
+        Some(at) => Err(Error::NotFinitePrediction {
+            item: first + at / columns.max(1),
+            found: outputs[at],
+        }),
     }
 }

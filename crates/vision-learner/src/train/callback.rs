@@ -161,6 +161,14 @@ pub struct State {
     pub failed: bool,
 }
 
+impl State {
+    /// Drops everything that holds a part of the graph.
+    pub(crate) fn let_go(&mut self) {
+        (self.last_input, self.last_output) = (None, None);
+        (self.loss, self.grads) = (None, None);
+    }
+}
+
 impl std::fmt::Debug for State {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("State")

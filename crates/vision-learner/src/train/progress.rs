@@ -4,6 +4,8 @@ use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 
+use vision_base::console;
+
 use crate::Result;
 use crate::train::callback::{Callback, Context};
 
@@ -25,8 +27,7 @@ impl Progress {
 
     fn line(&self, cells: &[String]) {
         let row: Vec<_> = cells.iter().map(|cell| format!("{cell:<11}")).collect();
-        self.bar
-            .suspend(|| println!("{}", row.join(" ").trim_end()));
+        self.bar.suspend(|| console::line(row.join(" ").trim_end()));
     }
 }
 

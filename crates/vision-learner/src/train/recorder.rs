@@ -3,19 +3,24 @@
 use std::fmt::Write as _;
 use std::time::Instant;
 
+use serde::{Deserialize, Serialize};
+
 use crate::Result;
 use crate::train::callback::{Callback, Context};
 
 /// One row of the table that training prints.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct EpochRow {
     /// Epoch, from 0, counted over the whole life of the learner's table.
     pub epoch: usize,
     /// Smoothed training loss at the end of the epoch.
+    #[serde(with = "number")]
     pub train_loss: f64,
     /// Mean validation loss; none if validation was skipped.
     pub valid_loss: Option<f64>,
     /// Value of each metric.
+    #[serde(with = "numbers")]
     pub metrics: Vec<f64>,
     /// Wall time of the epoch with its validation, in seconds.
     pub seconds: f64,
@@ -40,7 +45,8 @@ impl EpochRow {
 }
 
 /// The record of one or more fits.
-#[derive(Clone, Debug, Default, PartialEq)]
+#[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
 pub struct Recorder {
     /// Names of the metrics.
     pub metric_names: Vec<String>,
@@ -53,8 +59,10 @@ pub struct Recorder {
     /// Momentum of the last layer group, per training batch.
     pub moms: Vec<f64>,
     /// Smoothed loss, per training batch.
+    #[serde(with = "numbers")]
     pub losses: Vec<f64>,
     /// Loss as computed, per training batch.
+    #[serde(with = "numbers")]
     pub raw_losses: Vec<f64>,
 }
 
@@ -101,6 +109,40 @@ impl Recorder {
         self.moms.extend(later.moms);
         self.losses.extend(later.losses);
         self.raw_losses.extend(later.raw_losses);
+    }
+}
+
+/// JSON has no NaN and no infinities: what is no number is `null` there, and NaN again afterwards.
+mod number {
+    use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(value: &f64, to: S) -> Result<S::Ok, S::Error> {
+        value.is_finite().then_some(*value).serialize(to)
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<f64, D::Error> {
+        Ok(Option::deserialize(from)?.unwrap_or(f64::NAN))
+    }
+}
+
+/// The same for lists.
+mod numbers {
+    use serde::{Deserialize, Deserializer, Serializer};
+
+    pub(super) fn serialize<S: Serializer>(values: &[f64], to: S) -> Result<S::Ok, S::Error> {
+        to.collect_seq(
+            values
+                .iter()
+                .map(|value| value.is_finite().then_some(*value)),
+        )
+    }
+
+    pub(super) fn deserialize<'de, D: Deserializer<'de>>(from: D) -> Result<Vec<f64>, D::Error> {
+        let values: Vec<Option<f64>> = Vec::deserialize(from)?;
+        Ok(values
+            .into_iter()
+            .map(|value| value.unwrap_or(f64::NAN))
+            .collect())
     }
 }
 

@@ -9,6 +9,7 @@ use crate::features::FeatureCache;
 use crate::loss::Loss;
 use crate::metrics::{Metric, Scores};
 use crate::model::any_model::AnyModel;
+use crate::model::target::TargetTensor;
 use crate::train::batches::{AnyBatch, Batches};
 use crate::train::callback::{Callback, Context};
 use crate::train::limits::{PictureLimits, check_outputs};
@@ -85,8 +86,18 @@ impl Run<'_> {
             // A key per batch, so that a run that stops and goes on draws the same masks.
             let key = mix(self.seed, epoch, ctx.state.num_batch as u64);
             self.dropout.rewind(key);
-            self.forward(ctx, None, &batch, &device)?;
-            self.train_batch(ctx, smooth)?;
+            // The forward pass moves the running statistics: a step that fails must not leave them moved.
+            let before = ctx.model.buffers();
+            let stepped = self
+                .forward(ctx, None, &batch, &device)
+                .and_then(|()| self.train_batch(ctx, smooth));
+            if let Err(error) = stepped {
+                ctx.state.let_go();
+                ctx.model.restore_buffers(before);
+                return Err(error);
+            }
+            drop(before);
+            self.each(ctx, |callback, ctx| callback.on_step_end(ctx))?;
             self.each(ctx, |callback, ctx| callback.on_batch_end(ctx))?;
             ctx.state.iteration += 1;
             ctx.state.num_batch += 1;
@@ -151,9 +162,16 @@ impl Run<'_> {
         }
         self.each(ctx, |callback, ctx| callback.on_backward_end(ctx))?;
         if let (Some(mut grads), false) = (ctx.state.grads.take(), ctx.state.skip_step) {
+            if !ctx.model.has_finite_gradients(&grads) {
+                return Err(Error::GradientNotFinite {
+                    epoch: ctx.state.epoch,
+                    batch: ctx.state.num_batch,
+                    lr: ctx.optimizer.lr(),
+                });
+            }
             ctx.model.step(ctx.optimizer, &mut grads);
         }
-        self.each(ctx, |callback, ctx| callback.on_step_end(ctx))
+        Ok(())
     }
 
     fn validate_epoch(&mut self, ctx: &mut Context<'_>) -> Result<()> {
@@ -167,7 +185,9 @@ impl Run<'_> {
             let batch = batch?;
             self.forward(ctx, Some(&*model), &batch, &device)?;
             if let Some(logits) = ctx.state.last_output.take() {
-                scoring.add(self.metrics, ctx.state.last_loss, logits, batch.labels());
+                let weight = batch_weight(self.loss, ctx.state.last_target.take(), &batch)?;
+                let loss = ctx.state.last_loss;
+                scoring.add(self.metrics, loss, weight, logits, batch.labels());
             }
             (ctx.state.loss, ctx.state.last_input) = (None, None);
             self.each(ctx, |callback, ctx| callback.on_batch_end(ctx))?;
@@ -183,7 +203,8 @@ impl Run<'_> {
 /// Loss and metrics over a set, batch by batch.
 pub(crate) struct Scoring {
     loss: f64,
-    items: usize,
+    /// What the items of all batches weigh in the loss.
+    weight: f64,
 }
 
 impl Scoring {
@@ -191,20 +212,21 @@ impl Scoring {
         metrics.iter_mut().for_each(|metric| metric.reset());
         Self {
             loss: 0.0,
-            items: 0,
+            weight: 0.0,
         }
     }
 
-    /// Takes in a batch with its mean loss.
+    /// Takes in a batch with its mean loss, and what its items weigh in a mean, all together.
     pub(crate) fn add(
         &mut self,
         metrics: &mut [Box<dyn Metric>],
         loss: f64,
+        weight: f64,
         logits: Tensor<2>,
         targets: &Targets,
     ) {
-        self.loss += loss * targets.len() as f64;
-        self.items += targets.len();
+        self.loss += loss * weight;
+        self.weight += weight;
         if metrics.is_empty() {
             return;
         }
@@ -220,10 +242,26 @@ impl Scoring {
 
     /// The mean loss, and every metric's name and value.
     pub(crate) fn finish(self, metrics: &[Box<dyn Metric>]) -> (Option<f64>, Vec<(String, f64)>) {
-        let loss = (self.items > 0).then(|| self.loss / self.items as f64);
+        let loss = (self.weight > 0.0).then(|| self.loss / self.weight);
         let metrics = metrics.iter().map(|m| (m.name(), m.value()));
         (loss, metrics.collect())
     }
+}
+
+/// What the items of a batch weigh in a mean of losses: their number, unless classes have weights. With it the
+/// mean over a set does not depend on how the set is divided into batches.
+pub(crate) fn batch_weight(
+    loss: &dyn Loss,
+    targets: Option<TargetTensor>,
+    batch: &AnyBatch,
+) -> Result<f64> {
+    let weights = match targets {
+        Some(targets) => loss.item_weights(targets)?,
+        None => None,
+    };
+    Ok(weights.map_or(batch.labels().len() as f64, |weights| {
+        scalar(&weights.sum())
+    }))
 }
 
 /// A tensor of one value, read from the device.

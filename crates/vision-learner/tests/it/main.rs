@@ -11,6 +11,7 @@ mod freezing;
 mod own_backbone;
 mod prelude;
 mod repeatability;
+mod robust;
 mod support;
 mod training;
 mod training_loop;

@@ -16,7 +16,7 @@ fn fit_keeps_rate_and_momentum_constant() {
     assert_eq!(record.moms, [0.9; 10]);
 }
 
-// fastai-v1.md, section 2.4: what batch i of N = 10 trains with.
+// Learning rate and momentum of batch i of N = 10, computed with fastai 1.0.61's callbacks/one_cycle.py.
 #[test]
 fn fit_one_cycle_trains_every_batch_with_fastais_rate_and_momentum() {
     let digits = support::digits(20, 4);
@@ -96,7 +96,7 @@ log_events! {
     on_step_end on_batch_end on_epoch_end on_train_end
 }
 
-// fastai-v1.md, section 2.3.
+// The order of fit in fastai 1.0.61's basic_train.py and callback.py.
 #[test]
 fn events_come_in_fastais_order_with_fastais_counters() {
     let digits = support::digits(8, 4);
@@ -329,7 +329,7 @@ impl Callback for Growing {
     }
 }
 
-// fastai-v1.md, section 2.5.
+// The learning rates of fastai 1.0.61's callbacks/lr_finder.py.
 #[test]
 fn lr_find_trains_with_fastais_rates_and_ends_where_the_loss_diverges() {
     let digits = support::digits(20, 4);
@@ -342,7 +342,7 @@ fn lr_find_trains_with_fastais_rates_and_ends_where_the_loss_diverges() {
         let found = found.lrs[i];
         assert!((found - lr).abs() < 1e-5 * lr, "batch {i}: {found}");
     }
-    // Acceptance case 33, which stops for the loss: there is a batch with more than four times the least.
+    // The settings of fastai's own test of lr_find. It stops at a loss of more than four times the least.
     let config = config().with_start_lr(1e-6).with_num_it(90).with_wd(0.002);
     let found = learner.lr_find_with(config.with_stop_div(true)).unwrap();
     assert_eq!((found.lrs[0], found.moms.len()), (1e-6, found.lrs.len()));

@@ -21,7 +21,8 @@ pub(super) static ALEXNET: ArchInfo = ArchInfo {
     build: alexnet,
 };
 
-/// The whole AlexNet: `features`, `avgpool` (to 6 × 6, which stays in the body) and `classifier`.
+/// Builds the whole AlexNet: `features`, `avgpool` (to 6 × 6, which stays in the body) and
+/// `classifier`.
 fn alexnet(classes: usize, init: &mut Init) -> Sequential {
     let mut conv = |inputs, outputs, kernel, stride, padding| {
         let conv = ConvConfig::new(inputs, outputs, kernel)

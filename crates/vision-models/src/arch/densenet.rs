@@ -57,10 +57,11 @@ pub(super) static DENSENET161: ArchInfo = info(
     |classes, init| densenet(48, [6, 12, 36, 24], classes, init),
 );
 
-/// A whole DenseNet: `features` (conv0 .. norm5) and `classifier`. Each layer adds `growth` channels.
+/// Builds a whole DenseNet: `features` (conv0 .. norm5) and `classifier`. Each layer adds `growth`
+/// channels.
 ///
-/// The ReLU after norm5 is in front of the classifier, no child of torchvision's model, so a body that ends
-/// before the classifier ends in a batch norm.
+/// The ReLU after norm5 belongs to the classifier, because it is not a child of torchvision's
+/// model. So a body that ends before the classifier ends in a batch norm.
 fn densenet(growth: usize, depths: [usize; 4], classes: usize, init: &mut Init) -> Sequential {
     let mut features = Sequential::new();
     let mut channels = 2 * growth;
@@ -94,14 +95,14 @@ fn densenet(growth: usize, depths: [usize; 4], classes: usize, init: &mut Init) 
     net
 }
 
-/// A convolution that keeps the picture's size.
+/// A convolution that keeps the image size.
 fn conv(inputs: usize, outputs: usize, kernel: usize) -> ConvConfig {
     ConvConfig::new(inputs, outputs, kernel)
         .with_padding(kernel / 2)
         .with_start(WeightInit::KaimingNormal)
 }
 
-/// Half of the channels, and of the picture's height and width.
+/// Halves the channels, and the height and width of the image.
 fn transition(channels: usize, init: &mut Init) -> Sequential {
     let mut net = Sequential::new();
     net.push("norm", Layer::BatchNorm(BatchNorm::new(channels, init)));
@@ -112,10 +113,11 @@ fn transition(channels: usize, init: &mut Init) -> Sequential {
     net
 }
 
-/// Batch norm, ReLU and convolution, twice; the result goes behind the input's channels.
+/// Batch norm, ReLU and convolution, twice. The result is appended to the channels of the input.
 ///
-/// torchvision's block hands its layers a list of maps and joins it in each of them. Joining the input and the
-/// result here is the same, and makes a block a plain [`Sequential`].
+/// torchvision's block passes a list of maps to its layers, and each layer concatenates them. To
+/// concatenate the input and the result here is equivalent, and makes a block a plain
+/// [`Sequential`].
 #[derive(Module, Debug)]
 pub struct DenseLayer {
     pub(crate) norm1: BatchNorm,

@@ -20,9 +20,9 @@ pub(super) static MOBILENET_V2: ArchInfo = ArchInfo {
     weights: Some(WeightsInfo::imagenet(
         "https://download.pytorch.org/models/mobilenet_v2-b0353104.pth",
     )),
-    // PyTorch in f64 is 3.7e-2 away in this one gradient, and below 1e-2 in all others, when noise of f32's
-    // size is added after each convolution (make_parity_reference.py --measure): a value lies at the kink
-    // of a ReLU6.
+    // If noise of float32 size is added after each convolution, PyTorch's float64 result differs by
+    // 3.7e-2 in this one gradient, and by less than 1e-2 in all others (make_parity_reference.py
+    // --measure): a value lies at the kink of a ReLU6.
     tolerances: Tolerances::gradients(1e-2).with_kink("features.2.conv.0.1.weight", 5.0),
     build: mobilenet_v2,
 };
@@ -39,7 +39,7 @@ const STAGES: [(usize, usize, usize, usize); 7] = [
 ];
 const LAST: usize = 1280;
 
-/// The whole MobileNet V2: `features` and `classifier`.
+/// Builds the whole MobileNet V2: `features` and `classifier`.
 fn mobilenet_v2(classes: usize, init: &mut Init) -> Sequential {
     let stem = ConvConfig::new(3, 32, 3).with_stride(2).with_padding(1);
     let mut features = vec![unit(stem, init)];
@@ -80,8 +80,8 @@ fn unit(conv: ConvConfig, init: &mut Init) -> Layer {
     ]))
 }
 
-/// Wide inside, narrow outside: a 1×1 convolution to more channels, a 3×3 one of each channel by itself, a
-/// 1×1 one back, beside a shortcut where the shape stays.
+/// MobileNet V2's inverted residual: a 1×1 convolution to more channels, a 3×3 depthwise
+/// convolution, a 1×1 convolution back, and a shortcut where the shape stays the same.
 #[derive(Module, Debug)]
 pub struct InvertedResidual {
     pub(crate) conv: Sequential,

@@ -1,4 +1,4 @@
-//! The architectures: one file a family, one entry each in the table below.
+//! Architectures: one file per family, and one entry per architecture in the table below.
 //!
 //! `docs/adding-an-architecture.md` in the repository shows how to add one.
 
@@ -14,7 +14,7 @@ pub(crate) mod xresnet;
 
 pub use info::{ArchInfo, WeightsInfo};
 
-/// The enum, its list and its way to the entries, from one line each.
+/// Generates the enum, its list and the access to the entries from one line per architecture.
 macro_rules! registry {
     ($(#[$about:meta])* pub enum Arch { $($(#[$doc:meta])* $arch:ident => $entry:path,)+ }) => {
         $(#[$about])*
@@ -39,9 +39,9 @@ macro_rules! registry {
 }
 
 registry! {
-    /// A backbone.
+    /// A backbone architecture.
     ///
-    /// It parses from and prints to torchvision's name (fastai's for the xresnets):
+    /// It parses from and prints as the name in torchvision (in fastai for the xresnets):
     ///
     /// ```
     /// use vision_models::Arch;
@@ -51,7 +51,8 @@ registry! {
     /// # Ok::<(), vision_models::Error>(())
     /// ```
     ///
-    /// Sizes below are with the 1000 classes of ImageNet; transfer learning drops the classifier.
+    /// The sizes below include a classifier of ImageNet's 1000 classes, which transfer learning
+    /// drops.
     pub enum Arch {
         /// ResNet-18: 11.7 million parameters.
         ResNet18 => resnet::RESNET18,

@@ -1,4 +1,4 @@
-//! How an architecture is found by its name.
+//! Names of architectures: parsing, printing, suggestions.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,12 +9,13 @@ use crate::layers::Sequential;
 use crate::{Error, Result};
 
 impl Arch {
-    /// torchvision's name, or fastai's.
+    /// The name in torchvision, or in fastai.
     pub fn name(self) -> &'static str {
         self.info().name
     }
 
-    /// Builds the whole model, with torchvision's (or fastai's) children, names and initialisation.
+    /// Builds the whole model with the children, names and initialization of torchvision (or
+    /// fastai).
     pub fn build(self, classes: usize, init: &mut Init) -> Sequential {
         (self.info().build)(classes, init)
     }
@@ -39,10 +40,10 @@ impl FromStr for Arch {
     }
 }
 
-/// The names that are a slip of the keyboard or another spelling away, nearest first.
+/// Known names that differ by a typo or by spelling, nearest first.
 fn near(name: &str) -> Vec<&'static str> {
     const SHOWN: usize = 3;
-    // "ResNet-50" and "resnet_50" are resnet50.
+    // "ResNet-50" and "resnet_50" mean resnet50.
     let plain = |name: &str| -> String {
         let letters = name.chars().filter(|c| c.is_alphanumeric());
         letters.flat_map(char::to_lowercase).collect()

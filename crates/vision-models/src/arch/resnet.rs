@@ -68,7 +68,7 @@ pub(super) static RESNET152: ArchInfo = info(
     |classes, init| resnet(Block::Bottleneck, [3, 8, 36, 3], classes, init),
 );
 
-/// Which residual block a ResNet is made of.
+/// The kind of residual block in a ResNet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Block {
     Basic,
@@ -76,7 +76,7 @@ enum Block {
 }
 
 impl Block {
-    /// Output channels over the block's width.
+    /// Output channels divided by the block's width.
     fn expansion(self) -> usize {
         match self {
             Self::Basic => 1,
@@ -92,7 +92,7 @@ impl Block {
     }
 }
 
-/// A whole ResNet: conv1, bn1, relu, maxpool, layer1 .. layer4, avgpool, fc.
+/// Builds a whole ResNet: conv1, bn1, relu, maxpool, layer1 .. layer4, avgpool, fc.
 fn resnet(block: Block, depths: [usize; 4], classes: usize, init: &mut Init) -> Sequential {
     let mut net = Sequential::new();
     let stem = ConvConfig::new(3, 64, 7).with_stride(2).with_padding(3);
@@ -105,7 +105,7 @@ fn resnet(block: Block, depths: [usize; 4], classes: usize, init: &mut Init) -> 
         let width = 64 << i;
         let mut blocks = Vec::with_capacity(depth);
         for j in 0..depth {
-            // Every stage but the first halves the picture, in its first block.
+            // Every stage except the first halves the image, in its first block.
             let stride = if i > 0 && j == 0 { 2 } else { 1 };
             blocks.push(block.build(channels, width, stride, init));
             channels = width * block.expansion();
@@ -123,7 +123,7 @@ fn resnet(block: Block, depths: [usize; 4], classes: usize, init: &mut Init) -> 
     net
 }
 
-/// Two 3×3 convolutions beside a shortcut.
+/// Two 3×3 convolutions with a shortcut.
 #[derive(Module, Debug)]
 pub struct BasicBlock {
     pub(crate) conv1: Conv2d,
@@ -169,8 +169,8 @@ impl BasicBlock {
     }
 }
 
-/// A 1×1, a 3×3 and a 1×1 convolution beside a shortcut. The stride is on the 3×3, as in torchvision
-/// ("ResNet v1.5"), not on the first 1×1 as in the paper.
+/// A 1×1, a 3×3 and a 1×1 convolution with a shortcut. The stride is in the 3×3 convolution, as in
+/// torchvision ("ResNet v1.5"), and not in the first 1×1 convolution as in the paper.
 #[derive(Module, Debug)]
 pub struct Bottleneck {
     pub(crate) conv1: Conv2d,
@@ -224,7 +224,8 @@ impl Bottleneck {
     }
 }
 
-/// The shortcut's own projection where a block changes the shape: `downsample.0` and `downsample.1`.
+/// The projection in the shortcut of a block that changes the shape: `downsample.0` and
+/// `downsample.1`.
 fn projection(inputs: usize, outputs: usize, stride: usize, init: &mut Init) -> Option<Sequential> {
     (stride != 1 || inputs != outputs).then(|| {
         let conv = ConvConfig::new(inputs, outputs, 1).with_stride(stride);

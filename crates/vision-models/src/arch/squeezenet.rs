@@ -45,10 +45,11 @@ pub(super) static SQUEEZENET1_1: ArchInfo = info(
     |classes, init| squeezenet(ConvConfig::new(3, 64, 3), [2, 4], classes, init),
 );
 
-/// Channels between the two halves of each fire module; the output has eight times as many.
+/// Channels between the two halves of each fire module. The output has eight times as many.
 const SQUEEZED: [usize; 8] = [16, 16, 32, 32, 48, 48, 64, 64];
 
-/// A whole SqueezeNet: `features` and `classifier`. The pools are before the fire modules `pools`.
+/// Builds a whole SqueezeNet: `features` and `classifier`. Pools come before the fire modules with
+/// the indices `pools`.
 fn squeezenet(stem: ConvConfig, pools: [usize; 2], classes: usize, init: &mut Init) -> Sequential {
     let pool = || Layer::MaxPool2d(MaxPool2d::new(3, 2, 0).with_ceil_mode());
     let stem = stem
@@ -85,7 +86,7 @@ fn squeezenet(stem: ConvConfig, pools: [usize; 2], classes: usize, init: &mut In
     net
 }
 
-/// A 1×1 convolution to few channels, then a 1×1 and a 3×3 one side by side.
+/// A fire module: a 1×1 convolution to few channels, then a 1×1 and a 3×3 convolution side by side.
 #[derive(Module, Debug)]
 pub struct Fire {
     pub(crate) squeeze: Conv2d,

@@ -15,7 +15,7 @@ const fn info(
     ArchInfo {
         name,
         cut: -1,
-        // fastai's index, whatever is there: a convolution in VGG-11, the batch norm behind one in
+        // fastai's index, whatever module is there: a convolution in VGG-11, a batch norm in
         // VGG-13, a ReLU in the others.
         split: &["0.0.22", "1"],
         features: 512,
@@ -50,7 +50,7 @@ pub(super) static VGG19_BN: ArchInfo = info(
     |classes, init| vgg([2, 2, 4, 4, 4], classes, init),
 );
 
-/// A whole VGG: `features`, `avgpool` (to 7 × 7, which stays in the body) and `classifier`.
+/// Builds a whole VGG: `features`, `avgpool` (to 7 × 7, which stays in the body) and `classifier`.
 fn vgg(depths: [usize; 5], classes: usize, init: &mut Init) -> Sequential {
     let mut features = Vec::new();
     let mut channels = 3;

@@ -1,7 +1,7 @@
 //! fastai v1's xresnet: a ResNet with the changes of "Bag of Tricks" (He et al. 2018,
 //! <https://arxiv.org/abs/1812.01187>).
 //!
-//! In fastai, `cnn_learner` crashed on them, and nobody ever hosted weights.
+//! fastai's own `cnn_learner` crashed with them, and nobody has hosted weights.
 
 use burn::module::Module;
 use burn::tensor::Tensor;
@@ -34,8 +34,9 @@ const fn info(
     }
 }
 
-// Tolerances: three to four times what PyTorch's own float32 is away from float64 (make_parity_reference.py
-// --measure). The deep ones end in batch norms over four values a channel, one a picture of the reference.
+// Tolerances: three to four times the difference between PyTorch's float32 and float64 results
+// (make_parity_reference.py --measure). The deep ones end in batch norms over four values per
+// channel, one per image of the reference input.
 pub(super) static XRESNET18: ArchInfo = info(
     "xresnet18",
     512,
@@ -87,8 +88,8 @@ pub(super) static XRESNET50_DEEP: ArchInfo = info(
     |classes, init| xresnet(4, &[3, 4, 6, 3, 1, 1], classes, init),
 );
 
-/// A whole xresnet: three convolutions, a pool, the stages, mean, flatten, linear. Children have no names but
-/// their positions.
+/// Builds a whole xresnet: three convolutions, a pool, the stages, mean, flatten, linear. The names
+/// of children are their positions.
 fn xresnet(expansion: usize, depths: &[usize], classes: usize, init: &mut Init) -> Sequential {
     let mut layers = Vec::new();
     for (inputs, outputs, stride) in [(3, 32, 2), (32, 32, 1), (32, 64, 1)] {
@@ -134,7 +135,8 @@ fn unit(conv: ConvConfig, init: &mut Init) -> Sequential {
     unit
 }
 
-/// Two 3×3 convolutions, or a 1×1, a 3×3 and a 1×1 one, beside a shortcut that pools before it projects.
+/// Two 3×3 convolutions, or a 1×1, a 3×3 and a 1×1 convolution, with a shortcut that pools before
+/// it projects.
 #[derive(Module, Debug)]
 pub struct XResBlock {
     pub(crate) convs: Sequential,
@@ -157,7 +159,7 @@ impl XResBlock {
             ]
         };
         let last = ConvConfig::new(width, outputs, if expansion == 1 { 3 } else { 1 });
-        // Weight 0: a new block is its shortcut.
+        // Weight 0, so that a new block equals its shortcut.
         convs.push(linear_unit(last, 0.0, init));
         let projection = ConvConfig::new(inputs, outputs, 1);
         Self {

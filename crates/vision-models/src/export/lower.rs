@@ -1,4 +1,4 @@
-//! From layers to nodes: one short method for each kind of layer.
+//! Lowering of layers to ONNX nodes: one short method per kind of layer.
 
 use std::collections::BTreeSet;
 
@@ -10,19 +10,19 @@ use crate::arch::squeezenet::Fire;
 use crate::arch::xresnet::XResBlock;
 use crate::layers::{AvgPool2d, BatchNorm, Conv2d, Layer, Linear, Sequential};
 
-/// A value on its way through the network.
+/// A value in the graph, between two layers.
 #[derive(Clone, Debug)]
 pub(super) struct Value {
     pub(super) name: String,
-    /// Channels or features, where they are known.
+    /// Number of channels or features, if known.
     pub(super) channels: Option<usize>,
-    /// Height and width, where they are known.
+    /// Height and width, if known.
     pub(super) size: Option<[usize; 2]>,
-    /// `[batch, features]` rather than `[batch, channels, height, width]`.
+    /// Whether the shape is `[batch, features]` instead of `[batch, channels, height, width]`.
     pub(super) flat: bool,
 }
 
-/// Why a network cannot be carried: the layer's path and the reason.
+/// Why a network cannot be exported: the layer's path and the reason.
 #[derive(Debug)]
 pub(super) struct Refusal {
     pub(super) layer: String,
@@ -36,11 +36,12 @@ type Lowered = Result<Value, Refusal>;
 pub(super) struct Lowering {
     pub(super) nodes: Vec<Node>,
     pub(super) names: BTreeSet<String>,
-    /// Only who feeds whom is asked for: what needs the size of a picture is written without it.
+    /// Only the structure of the graph is needed: layers that depend on the image size are written
+    /// without it.
     pub(super) structure_only: bool,
 }
 
-/// `layer1.0` and `conv1` to `layer1.0.conv1`.
+/// Joins `layer1.0` and `conv1` to `layer1.0.conv1`.
 fn join(path: &str, name: &str) -> String {
     if path.is_empty() {
         name.to_owned()
@@ -53,14 +54,14 @@ fn square(value: usize) -> Attribute {
     Attribute::Ints(vec![value as i64; 2])
 }
 
-/// Padding at the beginnings of both axes, then at their ends.
+/// Padding at the start of both axes, then at their end.
 fn pads(value: usize) -> Attribute {
     Attribute::Ints(vec![value as i64; 4])
 }
 
 impl Lowering {
-    /// Appends a node with one output, called like the node: the path with slashes, which no
-    /// parameter's name has.
+    /// Appends a node with one output of the same name: the path with slashes, which no parameter
+    /// name contains.
     pub(super) fn node<const N: usize>(
         &mut self,
         op: &str,
@@ -85,13 +86,13 @@ impl Lowering {
         Ok(name)
     }
 
-    /// A node that changes neither rank nor size.
+    /// Appends a node that keeps rank and size.
     fn same(&mut self, op: &str, path: &str, x: Value) -> Lowered {
         let name = self.node(op, path, &[&x.name], [])?;
         Ok(Value { name, ..x })
     }
 
-    /// A node that pools a whole picture to one value.
+    /// Appends a node that pools the whole image to one value.
     fn global(&mut self, op: &str, path: &str, x: &Value) -> Lowered {
         Ok(Value {
             name: self.node(op, path, &[&x.name], [])?,
@@ -101,7 +102,7 @@ impl Lowering {
         })
     }
 
-    /// Any layer. The one place that a new kind of layer is added to.
+    /// Appends any layer. A new kind of layer is added only here.
     pub(super) fn layer(&mut self, path: &str, layer: &Layer, x: Value) -> Lowered {
         match layer {
             Layer::Conv2d(layer) => self.conv(path, layer, x),
@@ -138,7 +139,7 @@ impl Lowering {
                 })
             }
             Layer::Flatten => self.flatten(path, x),
-            // At inference it does nothing.
+            // It does nothing at inference.
             Layer::Dropout(_) => Ok(x),
             Layer::Linear(layer) => self.linear(path, layer, x),
             Layer::Sequential(layers) => self.sequential(path, layers, x),
@@ -233,7 +234,7 @@ impl Lowering {
         })
     }
 
-    /// ONNX has no adaptive pool; with a known size that divides evenly it is an ordinary one.
+    /// ONNX has no adaptive pool. With a known size that divides evenly it is an ordinary pool.
     fn adaptive_avg_pool(&mut self, path: &str, size: usize, x: Value) -> Lowered {
         if size == 1 || self.structure_only {
             return self.global("GlobalAveragePool", path, &x);
@@ -244,15 +245,15 @@ impl Lowering {
         };
         let Some([h, w]) = x.size else {
             let reason = format!(
-                "pools to {size}×{size}, which ONNX cannot say for pictures of any size: fix the size \
+                "pools to {size}×{size}, which ONNX cannot express for images of any size: fix the size \
                  (OnnxConfig::with_size)"
             );
             return Err(refuse(reason));
         };
         if size == 0 || h % size != 0 || w % size != 0 || h == 0 || w == 0 {
             let reason = format!(
-                "pools {h}×{w} to {size}×{size}, whose windows are not all equal: choose a size of \
-                 picture that makes multiples of {size} there"
+                "pools {h}×{w} to {size}×{size} with unequal windows: choose an image size \
+                 that gives multiples of {size} there"
             );
             return Err(refuse(reason));
         }
@@ -266,7 +267,7 @@ impl Lowering {
         })
     }
 
-    /// ONNX has no ReLU6 but a clip between two scalars.
+    /// ONNX has no ReLU6, but a clip between two scalars.
     fn relu6(&mut self, path: &str, x: Value) -> Lowered {
         let [low, high] = [("min", 0.0), ("max", 6.0)].map(|(part, value)| {
             let value = [("value_float", Attribute::Float(value))];
@@ -290,7 +291,7 @@ impl Lowering {
         })
     }
 
-    /// Channels of one map after those of the other.
+    /// Concatenates the channels of two maps.
     fn concat(&mut self, path: &str, a: &Value, b: &Value) -> Lowered {
         let axis = [("axis", Attribute::Int(1))];
         Ok(Value {
@@ -359,7 +360,7 @@ impl Lowering {
         self.residual(path, &main, block.downsample.as_ref(), x)
     }
 
-    /// Convolutions with batch norms, ReLU between them, added to a shortcut, and a last ReLU.
+    /// Convolutions with batch norms and a ReLU between them, added to a shortcut, and a last ReLU.
     fn residual(
         &mut self,
         path: &str,
@@ -385,8 +386,8 @@ impl Lowering {
     }
 }
 
-/// How many windows of side `k` fit, every `s` pixels, over `p` more on each side; with `ceil`, one more may
-/// begin before the end.
+/// The number of windows of side `k`, every `s` pixels, with `p` pixels of padding on each side.
+/// With `ceil`, one more window may begin before the end.
 fn windows(size: Option<[usize; 2]>, [k, s, p]: [usize; 3], ceil: bool) -> Option<[usize; 2]> {
     let fit = |n: usize| {
         let room = (n + 2 * p).checked_sub(k)?;

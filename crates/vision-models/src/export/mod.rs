@@ -1,4 +1,4 @@
-//! Taking a network out: to ONNX, and to a safetensors file with PyTorch's names.
+//! Export of models: to ONNX, and to a safetensors file with PyTorch's names.
 //!
 //! ```no_run
 //! use vision_models::{Arch, Init, export};
@@ -11,8 +11,8 @@
 //! # Ok::<(), vision_models::Error>(())
 //! ```
 //!
-//! Files are written atomically (see [`vision_base::atomic`]), and the same network
-//! makes the same bytes. `docs/design/onnx.md` says why the ONNX exporter is our own.
+//! Files are written atomically (see [`vision_base::atomic`]), and the same network gives the same
+//! bytes. `docs/design/onnx.md` says why this crate has its own ONNX exporter.
 
 mod lower;
 mod onnx;

@@ -1,4 +1,4 @@
-//! A whole ONNX model.
+//! Export of a whole model to ONNX.
 
 use std::collections::BTreeMap;
 use std::io::{self, Write};
@@ -10,49 +10,49 @@ use crate::layers::{Layer, Sequential};
 use crate::state::{self, NamedTensor};
 use crate::{Error, Result};
 
-/// The version of the file format; 8 came with opset 17's contemporaries and every runtime since reads it.
+/// Version of the file format. 8 is as old as opset 17, and every later runtime reads it.
 const IR_VERSION: i64 = 8;
-/// The version of the operators. All used here exist unchanged in later ones.
+/// Version of the operators. All operators used here are unchanged in later versions.
 const OPSET: i64 = 17;
-/// Protobuf's own limit for a message.
+/// Protobuf's limit on the size of a message.
 const MAX_BYTES: u64 = i32::MAX as u64;
 
 const INPUT: &str = "input";
 
-/// What an ONNX file says beside the network.
+/// Settings of an ONNX export.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct OnnxConfig {
-    /// Height and width of the pictures. Default: any.
+    /// Height and width of the images. Default: any.
     pub size: Option<[usize; 2]>,
-    /// Mean and standard deviation of each channel, for a graph that takes pixels in [0, 1] and
-    /// normalises them itself. Default: none, the caller normalises.
+    /// Mean and standard deviation of each channel, for a graph that normalizes pixels in [0, 1]
+    /// itself. Default: none, the caller normalizes.
     pub normalization: Option<([f32; 3], [f32; 3])>,
     /// Name of the output. Default: `output`.
     pub output: Option<String>,
-    /// Texts that travel with the model (`metadata_props`), such as the names of the classes.
+    /// Texts stored in the file (`metadata_props`), such as the names of the classes.
     pub metadata: BTreeMap<String, String>,
 }
 
 impl OnnxConfig {
-    /// Fixes height and width of the pictures. The batch is of any size either way.
+    /// Fixes height and width of the images. The batch size stays dynamic.
     pub fn with_size(mut self, height: usize, width: usize) -> Self {
         self.size = Some([height, width]);
         self
     }
 
-    /// Makes the first two nodes subtract `mean` and divide by `std`, channel by channel.
+    /// Adds two nodes at the start, which subtract `mean` and divide by `std`, channel by channel.
     pub fn with_normalization(mut self, mean: [f32; 3], std: [f32; 3]) -> Self {
         self.normalization = Some((mean, std));
         self
     }
 
-    /// Names the output.
+    /// Sets the name of the output.
     pub fn with_output(mut self, name: impl Into<String>) -> Self {
         self.output = Some(name.into());
         self
     }
 
-    /// Adds a text under a key.
+    /// Adds a text to the metadata.
     pub fn with_metadata(mut self, key: impl Into<String>, text: impl Into<String>) -> Self {
         self.metadata.insert(key.into(), text.into());
         self
@@ -61,13 +61,14 @@ impl OnnxConfig {
 
 /// Writes layers as an ONNX model (opset 17) for inference.
 ///
-/// Its input is `input`, `[batch, channels, height, width]` with a batch of any size; its output is
-/// `[batch, features]` after a flattening or linear layer and `[batch, channels, height', width']`
-/// otherwise. Initialisers have the parameters' names. Dropout, which does nothing at inference, is left out.
+/// The input is `input`, `[batch, channels, height, width]` with a dynamic batch size. The output
+/// is `[batch, features]` after a flattening or linear layer, otherwise
+/// `[batch, channels, height', width']`. Initializers have the names of the parameters. Dropout is
+/// omitted, because it does nothing at inference.
 ///
 /// # Errors
 ///
-/// [`Error::Export`] if a layer cannot be carried or the model would exceed protobuf's 2 GiB, and
+/// [`Error::Export`] if a layer cannot be exported or the model would exceed protobuf's 2 GiB, and
 /// [`Error::Io`] if the file cannot be written.
 pub fn export_onnx(model: &Sequential, path: impl AsRef<Path>, config: &OnnxConfig) -> Result<()> {
     let path = path.as_ref();
@@ -82,7 +83,7 @@ pub fn export_onnx(model: &Sequential, path: impl AsRef<Path>, config: &OnnxConf
     })?)
 }
 
-/// The nodes of a model, for whoever wants to know which layer feeds which.
+/// The nodes of a model, which show how its layers are connected.
 pub(crate) fn structure(model: &Sequential) -> Option<Vec<Node>> {
     let mut lowering = Lowering {
         structure_only: true,
@@ -98,7 +99,7 @@ pub(crate) fn structure(model: &Sequential) -> Option<Vec<Node>> {
     Some(lowering.nodes)
 }
 
-/// A file in the making: large values are not copied into messages.
+/// A file under construction. Large values are not copied into messages.
 struct File {
     before: Message,
     graph: Message,
@@ -113,7 +114,7 @@ impl File {
             reason: reason.to_owned(),
         };
         let channels = in_channels(model).ok_or_else(|| {
-            refuse("", "the model begins with no convolution, so that the channels of its pictures are unknown")
+            refuse("", "the model has no convolution at the start, so the number of image channels is unknown")
         })?;
         let mut lowering = Lowering::default();
         let mut tensors = state::tensors(model);
@@ -127,7 +128,7 @@ impl File {
             if channels != 3 {
                 return Err(refuse(
                     "normalize",
-                    "has three channels, the model another number",
+                    "has three channels, but the model has another number",
                 ));
             }
             for (op, part, values) in [("Sub", "mean", mean), ("Div", "std", std)] {
@@ -142,7 +143,7 @@ impl File {
         }
         let y = lowering.sequential("", model, x)?;
         let output = config.output.as_deref().unwrap_or("output");
-        // The output has a name of its own, whatever the last layer is called.
+        // The output has its own name, whatever the last layer is called.
         let rename = Node {
             op: "Identity".into(),
             name: "output_name".into(),
@@ -232,7 +233,7 @@ fn initializer_len(head: &Message, tensor: &NamedTensor) -> u64 {
     head.bytes().len() as u64 + tensor.values.len() as u64 * 4
 }
 
-/// Channels of the pictures: those of the first convolution.
+/// The number of channels of the images, from the first convolution.
 fn in_channels(model: &Sequential) -> Option<usize> {
     model.layers().find_map(|layer| match layer {
         Layer::Conv2d(conv) => Some(conv.weight.lazy_shape()[1] * conv.groups),

@@ -1,8 +1,8 @@
-//! Writing protobuf: the handful of ONNX messages that a network takes.
+//! Protobuf writer for the few ONNX messages that a network needs.
 //!
 //! Field numbers are those of <https://github.com/onnx/onnx/blob/main/onnx/onnx.proto>.
 
-/// A protobuf message, field after field.
+/// A protobuf message under construction.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Message(Vec<u8>);
 
@@ -36,7 +36,7 @@ impl Message {
         items.iter().fold(self, add)
     }
 
-    /// The beginning of a field of `len` bytes that the caller writes after this message.
+    /// Starts a field of `len` bytes, which the caller writes after this message.
     pub(super) fn announce(mut self, field: u32, len: u64) -> Self {
         self.tag(field, 2);
         self.varint(len);
@@ -83,20 +83,20 @@ pub(super) fn value_info(name: &str, dims: &[Dim]) -> Message {
 /// One dimension of an input or output.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Dim {
-    /// A number.
+    /// A fixed number.
     Fixed(usize),
-    /// Any number, the same wherever the name is.
+    /// A dynamic number. Dimensions with the same name are equal.
     Named(&'static str),
 }
 
 /// The value of a node's attribute.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Attribute {
-    /// A whole number.
+    /// An integer.
     Int(i64),
-    /// A real number.
+    /// A float.
     Float(f32),
-    /// Whole numbers.
+    /// A list of integers.
     Ints(Vec<i64>),
 }
 
@@ -105,13 +105,13 @@ pub(crate) enum Attribute {
 pub(crate) struct Node {
     /// The operator, such as `Conv`.
     pub(crate) op: String,
-    /// The node's own name.
+    /// The name of the node.
     pub(crate) name: String,
-    /// Names of values; empty for an optional one that is left out.
+    /// Names of values. Empty for an omitted optional input.
     pub(crate) inputs: Vec<String>,
     /// Names of values.
     pub(crate) outputs: Vec<String>,
-    /// Those that are not at their default.
+    /// Attributes that differ from their default.
     pub(crate) attributes: Vec<(String, Attribute)>,
 }
 
@@ -134,7 +134,7 @@ impl Node {
             })
     }
 
-    /// An attribute that is a whole number.
+    /// The value of an integer attribute.
     pub(crate) fn int(&self, name: &str) -> Option<i64> {
         match self.attribute(name)? {
             Attribute::Int(value) => Some(*value),
@@ -142,7 +142,7 @@ impl Node {
         }
     }
 
-    /// An attribute that is a real number.
+    /// The value of a float attribute.
     pub(crate) fn float(&self, name: &str) -> Option<f32> {
         match self.attribute(name)? {
             Attribute::Float(value) => Some(*value),
@@ -150,7 +150,7 @@ impl Node {
         }
     }
 
-    /// An attribute that is a list of whole numbers.
+    /// The value of an attribute that is a list of integers.
     pub(crate) fn ints(&self, name: &str) -> Option<&[i64]> {
         match self.attribute(name)? {
             Attribute::Ints(value) => Some(value),

@@ -1,4 +1,4 @@
-//! safetensors with the names that Python's libraries look for.
+//! Export to safetensors, with the names that Python libraries expect.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -11,26 +11,26 @@ use crate::layers::Sequential;
 use crate::state::{self, NamedTensor};
 use crate::weights::write_state_dict;
 
-/// Whose names the parameters get.
+/// Naming scheme of the parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Names {
-    /// torchvision's, of the whole backbone: `layer1.0.conv1.weight`.
+    /// torchvision's names for the whole backbone: `layer1.0.conv1.weight`.
     Torchvision,
-    /// fastai's, of body and head: `0.4.0.conv1.weight`, `1.8.bias`.
+    /// fastai's names for body and head: `0.4.0.conv1.weight`, `1.8.bias`.
     FastAi,
 }
 
-/// What an export wrote and what it left out.
+/// Result of an export.
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExportReport {
     /// The file.
     pub file: PathBuf,
-    /// Names in the file, in its order.
+    /// Names in the file, in file order.
     pub written: Vec<String>,
-    /// Parameters and buffers that have no name there.
+    /// Parameters and buffers that have no name in the naming scheme and were omitted.
     pub omitted: Vec<String>,
-    /// What the user should know.
+    /// Information for the user.
     pub notes: Vec<String>,
 }
 
@@ -52,17 +52,18 @@ impl fmt::Display for ExportReport {
         write!(f, "{}: {} written", shown(file), written.len())?;
         if !omitted.is_empty() {
             let names = crate::error::first_few(omitted);
-            write!(f, "\n  {} left out: {names}", omitted.len())?;
+            write!(f, "\n  {} omitted: {names}", omitted.len())?;
         }
         notes.iter().try_for_each(|note| write!(f, "\n  {note}"))
     }
 }
 
 /// Writes a backbone with torchvision's names, so that
-/// `torchvision.models.resnet18().load_state_dict(safetensors.torch.load_file(path))` takes it strictly.
+/// `torchvision.models.resnet18().load_state_dict(safetensors.torch.load_file(path))` accepts it in
+/// strict mode.
 ///
-/// PyTorch's batch norms count batches (`num_batches_tracked`), ours do not: the counters are written as 0,
-/// which nothing but a batch norm without a momentum ever reads.
+/// PyTorch's batch norms count batches (`num_batches_tracked`), those of this crate do not. The
+/// counters are written as 0; only a batch norm without a momentum ever reads them.
 ///
 /// # Errors
 ///
@@ -71,7 +72,7 @@ pub fn export_safetensors(model: &Sequential, path: impl AsRef<Path>) -> Result<
     export_safetensors_with(&state::tensors(model), path, |name| Some(name.to_owned()))
 }
 
-/// Writes tensors under the names that `rename` gives them; those without one are left out.
+/// Writes tensors under the names that `rename` returns. Tensors without a name are omitted.
 ///
 /// # Errors
 ///

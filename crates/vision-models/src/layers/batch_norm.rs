@@ -5,12 +5,12 @@ use vision_kernels::ops::{self, BatchNormEval};
 use super::channels_last;
 use crate::init::Init;
 
-/// Batch normalisation over every dimension but the channels (dimension 1), for any rank.
+/// Batch normalization over every dimension but the channels (dimension 1), for any rank.
 ///
-/// It differs from Burn's stock layer in one number: the running variance follows the *unbiased* batch
-/// variance, n/(n−1) times the biased one that normalises the batch, as PyTorch does. A batch with a
-/// single value per channel has no unbiased variance; it counts as 0 here (PyTorch refuses such a batch,
-/// and so does the learner, before it trains).
+/// It differs from Burn's layer in one number: as in PyTorch, the running variance follows the
+/// *unbiased* batch variance, n/(n−1) times the biased variance that normalizes the batch. A batch
+/// with a single value per channel has no unbiased variance, and counts as 0 here. (PyTorch rejects
+/// such a batch, and so does the learner before training.)
 #[derive(Module, Debug)]
 pub struct BatchNorm {
     /// Scale, shape `[channels]`.
@@ -43,23 +43,23 @@ impl BatchNorm {
         }
     }
 
-    /// Sets the share of a new batch in the running statistics.
+    /// Sets the weight of a new batch in the running statistics.
     pub fn with_momentum(mut self, momentum: f64) -> Self {
         self.momentum = momentum;
         self
     }
 
-    /// The share of a new batch in the running statistics.
+    /// The weight of a new batch in the running statistics.
     pub fn momentum(&self) -> f64 {
         self.momentum
     }
 
-    /// What is added to the variance before its square root is taken.
+    /// Added to the variance before the square root.
     pub fn epsilon(&self) -> f64 {
         self.epsilon
     }
 
-    /// Normalises `[batch, channels, ..]`.
+    /// Normalizes `[batch, channels, ..]`.
     pub fn forward<const D: usize>(&self, x: Tensor<D>) -> Tensor<D> {
         let shape = x.dims();
         let (batch, channels) = (shape[0], shape[1]);
@@ -68,7 +68,7 @@ impl BatchNorm {
         channels_last(x, |x| self.run(x, None, false)).reshape(shape)
     }
 
-    /// Normalises `[batch, height, width, channels]`, adds a residual of that shape, applies a ReLU.
+    /// Normalizes `[batch, height, width, channels]`, adds a residual of that shape, applies a ReLU.
     pub(crate) fn run(&self, x: Tensor<4>, residual: Option<Tensor<4>>, relu: bool) -> Tensor<4> {
         let device = x.device();
         if !self.uses_the_batch(&device) {
@@ -88,12 +88,12 @@ impl BatchNorm {
         out.output
     }
 
-    /// Whether statistics are those of the batch, for input on `device`.
+    /// Whether the layer normalizes with the statistics of the batch, for input on `device`.
     pub(crate) fn uses_the_batch(&self, device: &Device) -> bool {
         device.is_autodiff() && self.training.is_enabled()
     }
 
-    /// The layer with its running statistics.
+    /// The layer with its running statistics, for evaluation.
     pub(crate) fn fixed(&self, device: &Device, relu: bool) -> BatchNormEval {
         BatchNormEval {
             gamma: self.weight.val(),
@@ -108,8 +108,9 @@ impl BatchNorm {
 
 /// `state ← (1 − momentum)·state + momentum·scale·batch`.
 ///
-/// The value is synced at once. Burn merges pending updates of several threads lazily, which lets a
-/// visitor read a stale value and a later sync overwrite a loaded one; one thread trains a model here.
+/// The value is synced at once. Burn merges pending updates of several threads lazily: a visitor
+/// could read a stale value, and a later sync could overwrite a loaded one. Here a single thread
+/// trains a model.
 fn blend(state: &RunningState<Tensor<1>>, batch: Tensor<1>, momentum: f64, scale: f64) {
     let batch = batch.detach();
     let old = state.value_sync().to_device(&batch.device());

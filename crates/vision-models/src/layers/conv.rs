@@ -5,7 +5,8 @@ use vision_kernels::ops::{self, Conv, WeightCache};
 use super::{BatchNorm, channels_last};
 use crate::init::{Init, WeightInit};
 
-/// What a [`Conv2d`] looks like. Square kernels, symmetric padding, as in every backbone here.
+/// Settings of a [`Conv2d`]. Kernels are square and padding is symmetric, as in every backbone
+/// here.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ConvConfig {
     /// Input channels.
@@ -14,15 +15,16 @@ pub struct ConvConfig {
     pub out_channels: usize,
     /// Side of the kernel in pixels.
     pub kernel_size: usize,
-    /// Step of the kernel in pixels. Default: 1.
+    /// Distance between output pixels, in input pixels. Default: 1.
     pub stride: usize,
     /// Zeros added on each side. Default: 0.
     pub padding: usize,
-    /// Groups of channels that do not see each other. Default: 1.
+    /// Number of independent groups of channels. Default: 1.
     pub groups: usize,
-    /// Whether a bias is added. Default: false, since a batch norm follows.
+    /// Whether a bias is added. Default: false, because a batch norm follows.
     pub bias: bool,
-    /// How it starts. Default: [`WeightInit::KaimingNormalFanOut`], torchvision's choice for ResNets.
+    /// Initialization. Default: [`WeightInit::KaimingNormalFanOut`], torchvision's choice for
+    /// ResNets.
     pub start: WeightInit,
 }
 
@@ -53,7 +55,7 @@ impl ConvConfig {
         self
     }
 
-    /// Sets the groups of channels that do not see each other.
+    /// Sets the number of independent groups of channels.
     pub const fn with_groups(mut self, groups: usize) -> Self {
         self.groups = groups;
         self
@@ -65,7 +67,7 @@ impl ConvConfig {
         self
     }
 
-    /// Sets how the layer starts.
+    /// Sets the initialization.
     pub const fn with_start(mut self, start: WeightInit) -> Self {
         self.start = start;
         self
@@ -123,7 +125,7 @@ impl Conv2d {
         )
     }
 
-    /// The convolution and what usually follows it: a batch normalisation, a residual, a ReLU.
+    /// The convolution and its usual followers: a batch normalization, a residual, a ReLU.
     pub(crate) fn run_with(
         &self,
         x: Tensor<4>,

@@ -6,11 +6,11 @@ use burn::tensor::{Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-/// The source of randomness of a model's dropout layers: a counter, shared by all of them.
+/// The random stream of a model's dropout layers: a counter that all of them share.
 ///
-/// Burn draws from a generator of the device, which other models of the process advance too. Here every
-/// draw has its own key, the learner rewinds the counter to a function of (seed, epoch, batch), and so a
-/// run is repeatable bit for bit whatever else the process does.
+/// Burn draws from a generator of the device, which other models in the process advance too. Here
+/// every draw has its own key, and the learner sets the counter to a function of (seed, epoch,
+/// batch). So a run is repeatable bit for bit, whatever else the process does.
 #[derive(Clone, Debug, Default)]
 pub struct RandomStream(Arc<AtomicU64>);
 
@@ -42,7 +42,7 @@ pub struct Dropout {
 }
 
 impl Dropout {
-    /// A layer that drops with probability `p` in `[0, 1]`, drawing from `stream`.
+    /// A layer that drops values with probability `p` in `[0, 1]`, drawn from `stream`.
     pub fn new(p: f64, stream: &RandomStream) -> Self {
         Self {
             training: Param::from_bool(true),
@@ -57,7 +57,7 @@ impl Dropout {
         self
     }
 
-    /// The probability of a value to be dropped.
+    /// The probability that a value is dropped.
     pub fn p(&self) -> f64 {
         self.p
     }

@@ -12,20 +12,20 @@ use crate::arch::resnet::{BasicBlock, Bottleneck};
 use crate::arch::squeezenet::Fire;
 use crate::arch::xresnet::XResBlock;
 
-/// A module that a backbone or a head is made of.
+/// A layer of a backbone or head.
 ///
-/// Every layer maps `[batch, channels, height, width]` to the same rank; after [`Layer::Flatten`] height
-/// and width are 1, so that batch norm, dropout and linear layers need no second form.
+/// Every layer maps `[batch, channels, height, width]` to the same rank. After [`Layer::Flatten`]
+/// height and width are 1, so batch norm, dropout and linear layers need no second form.
 ///
-/// A layer's variant is not part of its parameters' paths (Burn's derive would add it): the path of
-/// `layer1.0.conv1.weight` is the name that PyTorch gives it.
+/// The variant of a layer is not part of its parameters' paths (Burn's derive would add it): the
+/// path `layer1.0.conv1.weight` is the name in PyTorch.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 #[allow(clippy::large_enum_variant)] // a few hundred bytes a layer, beside megabytes of weights
 pub enum Layer {
     /// A convolution.
     Conv2d(Conv2d),
-    /// A batch normalisation, of maps or of flat features.
+    /// A batch normalization, of maps or of flat features.
     BatchNorm(BatchNorm),
     /// max(x, 0).
     Relu,
@@ -45,9 +45,9 @@ pub enum Layer {
     Dropout(Dropout),
     /// A fully connected layer; flattens its input.
     Linear(Linear),
-    /// Layers one after the other.
+    /// Layers in sequence.
     Sequential(Sequential),
-    /// The mean over the picture, then a layer.
+    /// The mean over the image, then a layer.
     Pooled(Pooled),
     /// The two-convolution residual block of ResNet-18 and 34.
     BasicBlock(BasicBlock),
@@ -112,7 +112,7 @@ impl Layer {
             | Self::AdaptiveAvgPool2d(_)
             | Self::AdaptiveConcatPool2d(_) => true,
             Self::Sequential(layer) => layer.layers().any(Self::has_pool),
-            // Its own mean is no module in torchvision.
+            // Its mean is not a module in torchvision.
             Self::Pooled(layer) => layer.layer().has_pool(),
             Self::XResBlock(layer) => layer.has_pool(),
             _ => false,
@@ -154,7 +154,7 @@ impl Layer {
         }
     }
 
-    /// The layer with every dropout in it switched off.
+    /// The layer with all dropout disabled.
     pub(crate) fn without_dropout(self) -> Self {
         match self {
             Self::Dropout(layer) => Self::Dropout(layer.with_p(0.0)),
@@ -165,7 +165,7 @@ impl Layer {
     }
 }
 
-/// Runs one expression on whatever module a layer holds; `$none` is for those that hold none.
+/// Evaluates an expression for the module in a layer; `$none` is for layers without a module.
 macro_rules! with_inner {
     ($layer:expr, $inner:ident => $some:expr, $none:expr) => {
         match $layer {
@@ -192,7 +192,7 @@ macro_rules! with_inner {
     };
 }
 
-/// The same, for a change that gives a layer of the same variant back.
+/// The same for a change that returns a layer of the same variant.
 macro_rules! map_inner {
     ($layer:expr, $inner:ident => $some:expr) => {
         match $layer {
@@ -219,7 +219,7 @@ macro_rules! map_inner {
     };
 }
 
-// Written by hand, not derived: the derive would put the variant's name and an index into the path.
+// Not derived: the derive would add the variant's name and an index to the path.
 impl Module for Layer {
     fn collect_devices(&self, devices: Devices) -> Devices {
         with_inner!(self, m => m.collect_devices(devices), devices)

@@ -14,17 +14,18 @@ pub struct Linear {
 }
 
 impl Linear {
-    /// A layer with PyTorch's default initialisation: weight and bias from U(±1/√in_features).
+    /// A layer with PyTorch's default initialization: weight and bias from U(±1/√in_features).
     pub fn new(in_features: usize, out_features: usize, init: &mut Init) -> Self {
         Self::with_start(in_features, out_features, WeightInit::PyTorch, init)
     }
 
-    /// A layer as fastai initialises the head: weight from N(0, √(2 / in_features)), bias 0.
+    /// A layer with fastai's initialization of the head: weight from N(0, √(2 / in_features)), bias
+    /// 0.
     pub fn kaiming_normal(in_features: usize, out_features: usize, init: &mut Init) -> Self {
         Self::with_start(in_features, out_features, WeightInit::KaimingNormal, init)
     }
 
-    /// A layer that starts as `start` says.
+    /// A layer with the initialization `start`.
     pub fn with_start(
         in_features: usize,
         out_features: usize,

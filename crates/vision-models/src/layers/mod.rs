@@ -1,9 +1,10 @@
-//! Layers with PyTorch's parameter names, layout, initialisation and numbers.
+//! Layers with PyTorch's parameter names, layout, initialization and numbers.
 //!
-//! They store what a PyTorch state dict stores (`weight` is `[out, in]` in [`Linear`]; [`BatchNorm`] has
-//! `weight`, `bias`, `running_mean` and `running_var`), so that a checkpoint travels in both directions
-//! without a table of renames or transpositions. Training behaviour follows Burn's rule: a layer trains
-//! when its input lives on an autodiff device *and* its own `training` flag is on.
+//! They store what a PyTorch state dict stores (`weight` is `[out, in]` in [`Linear`];
+//! [`BatchNorm`] has `weight`, `bias`, `running_mean` and `running_var`), so checkpoints can be
+//! exchanged in both directions without a table of renames or transpositions. Training follows
+//! Burn's rule: a layer is in training mode if its input is on an autodiff device *and* its own
+//! `training` flag is set.
 
 mod batch_norm;
 mod channels;

@@ -4,7 +4,7 @@ use vision_kernels::ops;
 
 use super::{channels_first, channels_last};
 
-/// The maximum over square windows; padding counts as −∞.
+/// The maximum over square windows. Padding counts as −∞.
 #[derive(Clone, Copy, Debug)]
 pub struct MaxPool2d {
     pub(crate) kernel_size: usize,
@@ -14,7 +14,7 @@ pub struct MaxPool2d {
 }
 
 impl MaxPool2d {
-    /// Windows of `kernel_size` every `stride` pixels, over `padding` more on each side.
+    /// Windows of `kernel_size`, every `stride` pixels, with `padding` pixels on each side.
     pub fn new(kernel_size: usize, stride: usize, padding: usize) -> Self {
         Self {
             kernel_size,
@@ -24,7 +24,7 @@ impl MaxPool2d {
         }
     }
 
-    /// Adds a last window where the picture ends inside it (PyTorch's `ceil_mode`).
+    /// Adds a last window if the image ends inside it (PyTorch's `ceil_mode`).
     pub fn with_ceil_mode(mut self) -> Self {
         self.ceil_mode = true;
         self
@@ -46,7 +46,7 @@ impl MaxPool2d {
     }
 }
 
-/// The mean over square windows side by side, without padding.
+/// The mean over adjacent square windows, without padding.
 #[derive(Clone, Copy, Debug)]
 pub struct AvgPool2d {
     pub(crate) size: usize,
@@ -62,7 +62,7 @@ impl AvgPool2d {
         }
     }
 
-    /// Adds a last window where the picture ends inside it; its mean is over the pixels that there are.
+    /// Adds a last window if the image ends inside it. Its mean is over the pixels that exist.
     pub fn with_ceil_mode(mut self) -> Self {
         self.ceil_mode = true;
         self
@@ -107,7 +107,7 @@ impl AdaptiveAvgPool2d {
     }
 }
 
-/// The maximum and the mean over the whole picture, one after the other on the channels (maximum first).
+/// The maximum and the mean over the whole image, concatenated along the channels (maximum first).
 #[derive(Clone, Copy, Debug, Default)]
 pub struct AdaptiveConcatPool2d;
 

@@ -4,11 +4,12 @@ use vision_kernels::ops;
 
 use super::{Layer, channels_last};
 
-/// A classifier behind a mean over the whole picture that is no module of its own.
+/// A classifier after a mean over the whole image, where the mean is not a module of its own.
 ///
-/// The `forward` of torchvision's DenseNet and MobileNet does something between the children `features` and
-/// `classifier`: a ReLU (DenseNet), the mean, flattening. This layer is the child `classifier` together with
-/// that, so that the children, which a cut counts, and the parameters' names stay torchvision's.
+/// The `forward` of torchvision's DenseNet and MobileNet does something between the children
+/// `features` and `classifier`: a ReLU (DenseNet), the mean, flattening. This layer is the child
+/// `classifier` together with these steps, so the children (which a cut counts) and the names of
+/// the parameters stay those of torchvision.
 #[derive(Clone, Debug)]
 pub struct Pooled {
     pub(crate) relu: bool,
@@ -16,7 +17,7 @@ pub struct Pooled {
 }
 
 impl Pooled {
-    /// The mean over the picture, then `layer`.
+    /// The mean over the image, then `layer`.
     pub fn new(layer: Layer) -> Self {
         Self {
             relu: false,
@@ -24,18 +25,18 @@ impl Pooled {
         }
     }
 
-    /// Puts a ReLU in front of the mean.
+    /// Adds a ReLU before the mean.
     pub fn with_relu(mut self) -> Self {
         self.relu = true;
         self
     }
 
-    /// The layer behind the mean.
+    /// The layer after the mean.
     pub fn layer(&self) -> &Layer {
         &self.then
     }
 
-    /// Maps `[batch, channels, height, width]` to what the layer makes of `[batch, channels, 1, 1]`.
+    /// Maps `[batch, channels, height, width]` to the layer's output for `[batch, channels, 1, 1]`.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         channels_last(x, |x| self.run(x))
     }
@@ -53,7 +54,7 @@ impl Pooled {
     }
 }
 
-// Written by hand, not derived: the layer's parameters keep their names, without a level of this one.
+// Not derived: the parameters of the inner layer keep their names, without a level for this one.
 impl Module for Pooled {
     fn collect_devices(&self, devices: Devices) -> Devices {
         self.then.collect_devices(devices)

@@ -6,7 +6,7 @@ use vision_kernels::ops;
 
 use super::{Layer, channels_last};
 
-/// Named layers, one after the other. The names are the first part of their parameters' paths.
+/// Named layers in sequence. The names are the first part of their parameters' paths.
 ///
 /// ```
 /// use vision_models::layers::{Layer, Sequential};
@@ -20,7 +20,7 @@ pub struct Sequential {
 }
 
 impl Sequential {
-    /// No layers.
+    /// An empty sequence.
     pub fn new() -> Self {
         Self::default()
     }
@@ -63,7 +63,7 @@ impl Sequential {
         self.children.iter().map(|(n, _)| n.as_str())
     }
 
-    /// The direct children, taken out.
+    /// Returns the direct children.
     pub fn into_layers(self) -> Vec<Layer> {
         self.children.into_iter().map(|(_, l)| l).collect()
     }
@@ -73,13 +73,13 @@ impl Sequential {
         Self::numbered(self.into_layers().into_iter().take(n))
     }
 
-    /// Channels of the output: those of the last layer that sets them.
+    /// Number of output channels, from the last layer that sets them.
     pub fn out_channels(&self) -> Option<usize> {
         let mut layers = self.children.iter().rev();
         layers.find_map(|(_, layer)| layer.out_channels())
     }
 
-    /// The names of all leaf modules in order, with fastai's way of counting: the two pools of
+    /// The names of all leaf modules in order, counted as in fastai: the two pools of
     /// [`AdaptiveConcatPool2d`](super::AdaptiveConcatPool2d) are two leaves.
     pub fn leaves(&self) -> Vec<String> {
         let mut out = Vec::new();
@@ -102,12 +102,12 @@ impl Sequential {
     ///
     /// # Panics
     ///
-    /// If the number of channels is not the first layer's.
+    /// If the number of channels is not that of the first layer.
     pub fn forward(&self, x: Tensor<4>) -> Tensor<4> {
         channels_last(x, |x| self.run(x))
     }
 
-    /// Applies the layers from child `first` on to what the children before it gave.
+    /// Applies the layers from child `first` on to the output of the children before it.
     ///
     /// # Panics
     ///
@@ -119,14 +119,15 @@ impl Sequential {
 
     /// Applies the layers to `[batch, height, width, channels]`.
     ///
-    /// A convolution, the batch norm that follows and its ReLU are one operation each way where the
-    /// device has one.
+    /// A convolution, the batch norm that follows and its ReLU are one operation forward and one
+    /// backward if the device has one.
     pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
         run(&self.children, x)
     }
 
-    /// Applies the layers to `[batch, height, width, channels]`, adds a residual, and then a ReLU if asked for:
-    /// in one operation with the convolution and the batch norm where they end in these.
+    /// Applies the layers to `[batch, height, width, channels]`, adds a residual, and then a ReLU
+    /// if requested. If the layers end in a convolution and a batch norm, all of these are one
+    /// operation.
     pub(crate) fn run_onto(&self, x: Tensor<4>, residual: Tensor<4>, relu: bool) -> Tensor<4> {
         match self.children.as_slice() {
             [before @ .., (_, Layer::Sequential(last))] => {
@@ -168,7 +169,7 @@ fn run(mut rest: &[(String, Layer)], mut x: Tensor<4>) -> Tensor<4> {
 const CONTAINER: &str = "Struct:Sequential";
 
 impl Sequential {
-    /// The layers with every dropout among them switched off.
+    /// The layers with all dropout disabled.
     pub(crate) fn without_dropout(self) -> Self {
         self.map_layers(Layer::without_dropout)
     }

@@ -1,4 +1,4 @@
-//! How far this crate is from a reference.
+//! Comparison of this crate's results with a reference.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -17,11 +17,11 @@ use crate::{Arch, Cut, Init, Result};
 pub struct Deviation {
     /// `logits`, `body`, `loss`, `gradients` or `buffers`.
     pub quantity: &'static str,
-    /// The largest relative error; infinite if something is missing or not a number.
+    /// The largest relative error. Infinite if something is missing or NaN.
     pub error: f64,
-    /// Where it is: a row, a statistic or the name of a parameter.
+    /// Its position: a row, a statistic or the name of a parameter.
     pub at: String,
-    /// What counts as parity.
+    /// The largest error that counts as parity.
     pub tolerance: f64,
 }
 
@@ -35,12 +35,12 @@ impl Deviation {
         }
     }
 
-    /// Whether the error is small enough.
+    /// Whether the error is within the tolerance.
     pub fn is_within_tolerance(&self) -> bool {
         self.error <= self.tolerance
     }
 
-    /// Notes the difference of two numbers, relative to `scale`.
+    /// Records the difference of two numbers, relative to `scale`.
     fn note(&mut self, at: &str, found: f64, expected: f64, scale: f64) {
         let difference = (found - expected).abs();
         // Two zeros agree, whatever the scale.
@@ -75,17 +75,19 @@ impl fmt::Display for Deviation {
     }
 }
 
-/// Fills an architecture with `seed`, runs it on `device` in both modes and compares with `reference`.
+/// Fills an architecture with `seed`, runs it on `device` in both modes and compares with
+/// `reference`.
 ///
-/// One [`Deviation`] per quantity, the same five for every architecture. Errors are relative: for logits to
-/// the largest logit; for the norm of a gradient to that norm or a thousandth of the largest one, since the
-/// gradient of a bias in front of a batch norm is zero but for rounding; for the sum of a buffer, whose
-/// terms may cancel, to the largest sum that its norm allows, √n times the norm. A parameter or buffer that
-/// only one side has counts as an infinite error.
+/// Returns one [`Deviation`] per quantity, the same five for every architecture. Errors are
+/// relative. The scale for logits is the largest logit. For the norm of a gradient it is that norm
+/// or a thousandth of the largest norm, because the gradient of a bias before a batch norm is zero
+/// except for rounding. For the sum of a buffer, whose terms may cancel, it is the largest sum that
+/// its norm allows, √n times the norm. A parameter or buffer that only one side has counts as an
+/// infinite error.
 ///
 /// # Errors
 ///
-/// [`Error::Reference`](crate::Error::Reference) if the reference contradicts itself.
+/// [`Error::Reference`](crate::Error::Reference) if the reference is inconsistent.
 pub fn compare(
     arch: Arch,
     reference: &ArchReference,
@@ -126,7 +128,7 @@ fn logits(
         .fold(0.0, |m: f64, v| m.max(v.abs()));
     let classes = reference.first().map_or(1, Vec::len);
     for (i, (found, expected)) in found.iter().zip(reference.iter().flatten()).enumerate() {
-        let at = format!("picture {}, class {}", i / classes, i % classes);
+        let at = format!("image {}, class {}", i / classes, i % classes);
         deviation.note(&at, f64::from(*found), *expected, largest);
     }
     deviation
@@ -153,7 +155,7 @@ fn features(reference: &BodyReference, found: Tensor<4>, tolerance: f64) -> Devi
         reference.sum_sq,
         reference.sum_sq,
     );
-    // Most features may be zero, so the first eight are no scale of their own.
+    // Most features may be zero, so the first eight alone give no scale.
     let typical = expected_norm / (found.len() as f64).sqrt();
     for (i, (found, expected)) in found.iter().zip(&reference.first).enumerate() {
         let scale = expected.abs().max(typical);
@@ -227,7 +229,7 @@ fn train(
     [losses, gradients, buffers]
 }
 
-/// Sum and L2 norm of the gradient of each parameter and of the value of each buffer.
+/// Sum and L2 norm of each parameter's gradient and of each buffer's values.
 struct Statistics<'a> {
     grads: &'a Gradients,
     by_id: HashMap<ParamId, [f64; 2]>,

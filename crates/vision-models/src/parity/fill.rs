@@ -1,4 +1,4 @@
-//! Weights from names.
+//! Weights computed from parameter names.
 
 use burn::module::Module;
 
@@ -6,9 +6,10 @@ use crate::state;
 
 /// An endless stream of uniform values in `[-1, 1)`, a function of the name and the seed.
 ///
-/// The top 53 bits of each output of SplitMix64 (Steele, Lea & Flood 2014,
-/// <https://doi.org/10.1145/2660193.2660195>), which starts at the 64-bit FNV-1a hash of the name plus the
-/// seed. The arithmetic is on integers up to the last step, so every language gets the same bits.
+/// The values are the top 53 bits of each output of SplitMix64 (Steele, Lea & Flood 2014,
+/// <https://doi.org/10.1145/2660193.2660195>), started at the 64-bit FNV-1a hash of the name plus
+/// the seed. The arithmetic uses integers up to the last step, so every language gets the same
+/// bits.
 ///
 /// ```
 /// use vision_models::parity::uniform;
@@ -34,10 +35,10 @@ fn fnv1a(text: &str) -> u64 {
     })
 }
 
-/// The values of the parameter or buffer of that name and shape, in row-major order.
+/// The values of the parameter or buffer with this name and shape, in row-major order.
 ///
-/// What `name` ends in decides the range: batch norms are near the identity, convolutions and linear
-/// layers have the variance 2 / fan_in, and a name that is none of these (an input) is uniform in `[-1, 1)`.
+/// The end of `name` decides the range: batch norms are near the identity, convolutions and linear
+/// layers have the variance 2 / fan_in, and any other name (an input) is uniform in `[-1, 1)`.
 pub fn fill(name: &str, shape: &[usize], seed: u64) -> Vec<f32> {
     let (offset, scale) = match name.rsplit('.').next() {
         Some("running_var") => (1.0, 0.5),

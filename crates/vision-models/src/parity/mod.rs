@@ -1,8 +1,8 @@
 //! Comparison with torchvision, without a weights file.
 //!
-//! [`fill`] makes the values of a parameter from its name alone, so two programs in two languages hold the
-//! same weights without exchanging any. A [`Reference`] holds what torchvision computes from them in
-//! float64, and [`compare`] tells how far this crate is from it:
+//! [`fill`] computes the values of a parameter from its name alone, so programs in two languages
+//! have the same weights without exchanging any. A [`Reference`] holds torchvision's float64
+//! results for these weights, and [`compare`] measures how far this crate deviates from it:
 //!
 //! ```
 //! use vision_models::{Arch, parity};
@@ -16,7 +16,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! `scripts/make_parity_reference.py` in the repository makes such files.
+//! `scripts/make_parity_reference.py` in the repository creates such files.
 
 mod compare;
 mod fill;

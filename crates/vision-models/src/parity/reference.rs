@@ -1,4 +1,4 @@
-//! What a reference file holds.
+//! Reference files.
 
 use std::collections::BTreeMap;
 
@@ -6,14 +6,14 @@ use serde::Deserialize;
 
 use crate::{Arch, Error, Result};
 
-/// A reference file: JSON, made by `scripts/make_parity_reference.py`.
+/// A reference file: JSON, created by `scripts/make_parity_reference.py`.
 #[derive(Clone, Debug, Deserialize)]
 pub struct Reference {
     /// PyTorch's version.
     pub torch: String,
     /// torchvision's version.
     pub torchvision: String,
-    /// The numbers by the architecture's name.
+    /// The numbers, by name of the architecture.
     pub archs: BTreeMap<String, ArchReference>,
 }
 
@@ -30,7 +30,7 @@ pub struct ArchReference {
     pub train: TrainReference,
 }
 
-/// The body's output in a few numbers.
+/// A summary of the body's output.
 #[derive(Clone, Debug, Deserialize)]
 pub struct BodyReference {
     /// Its shape.
@@ -46,7 +46,7 @@ pub struct BodyReference {
 /// One forward and backward pass in train mode, without dropout.
 #[derive(Clone, Debug, Deserialize)]
 pub struct TrainReference {
-    /// The class of each picture.
+    /// The class of each image.
     pub targets: Vec<usize>,
     /// Mean cross entropy.
     pub loss: f64,
@@ -90,8 +90,9 @@ impl ArchReference {
 
 /// The largest error that counts as parity, per quantity.
 ///
-/// PyTorch's own float32 results differ from its float64 ones by up to a third of these; gradients of deep
-/// networks lose the most, since every batch norm of four pictures amplifies rounding.
+/// PyTorch's own float32 results differ from its float64 results by up to a third of these.
+/// Gradients of deep networks lose the most precision, because every batch norm over four images
+/// amplifies rounding.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Tolerances {
     /// Logits in eval mode.
@@ -102,15 +103,15 @@ pub struct Tolerances {
     pub loss: f64,
     /// Norms of gradients.
     pub gradients: f64,
-    /// The one gradient that may be further off, by how many times: where a value at the kink of an
-    /// activation falls on either side by rounding.
+    /// The one gradient that may deviate more, and by what factor: rounding decides on which side
+    /// of an activation's kink a value lies.
     pub kink: Option<(&'static str, f64)>,
     /// Running statistics after the pass.
     pub buffers: f64,
 }
 
 impl Tolerances {
-    /// A tolerance on the gradients, and 1e-4 on everything else.
+    /// A tolerance for the gradients, and 1e-4 for everything else.
     pub const fn gradients(gradients: f64) -> Self {
         Self {
             logits: 1e-4,
@@ -122,19 +123,19 @@ impl Tolerances {
         }
     }
 
-    /// Names the one gradient that may be `times` as far off as the others.
+    /// Lets the gradient of one parameter deviate `times` as much as the others.
     pub const fn with_kink(mut self, parameter: &'static str, times: f64) -> Self {
         self.kink = Some((parameter, times));
         self
     }
 
-    /// Sets the tolerance on the loss.
+    /// Sets the tolerance for the loss.
     pub const fn with_loss(mut self, loss: f64) -> Self {
         self.loss = loss;
         self
     }
 
-    /// Sets the tolerance on running statistics.
+    /// Sets the tolerance for the running statistics.
     pub const fn with_buffers(mut self, buffers: f64) -> Self {
         self.buffers = buffers;
         self

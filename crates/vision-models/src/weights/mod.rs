@@ -47,6 +47,7 @@ mod onnx;
 mod pth;
 mod report;
 mod safetensors;
+mod seal;
 mod shards;
 mod source;
 
@@ -57,8 +58,9 @@ pub use choice::Wanted;
 pub use contents::MAX_FILE_BYTES;
 pub use file::{Format, WeightsFile};
 pub use report::{LoadReport, Mismatch};
-pub use safetensors::write_safetensors;
 pub(crate) use safetensors::write_state_dict;
+pub use safetensors::{write_safetensors, write_sealed};
+pub use seal::{Seal, check_seal};
 pub use source::WeightsSource;
 
 use crate::Result;

@@ -9,9 +9,11 @@ use std::sync::{Arc, Mutex, PoisonError};
 use safetensors::tensor::{self, Metadata, TensorInfo};
 use serde::ser::SerializeMap;
 use serde::{Serialize, Serializer};
+use sha2::{Digest, Sha256};
 use vision_base::io_error;
 
 use super::contents::{Contents, Dtype, Stored, bad, read_error};
+use super::seal;
 use crate::state::NamedTensor;
 use crate::{Error, Result};
 
@@ -121,6 +123,23 @@ pub fn write_safetensors(
     write_state_dict(path.as_ref(), &named, &[], metadata)
 }
 
+/// As [`write_safetensors`], with a hash of the whole file in its metadata, which
+/// [`check_seal`](super::check_seal) compares.
+///
+/// # Errors
+///
+/// As [`write_safetensors`].
+pub fn write_sealed(
+    path: impl AsRef<Path>,
+    tensors: &[NamedTensor],
+    metadata: &BTreeMap<String, String>,
+) -> Result<()> {
+    let named: Vec<_> = tensors.iter().map(|t| (t.name.clone(), t)).collect();
+    let mut metadata = metadata.clone();
+    metadata.insert(seal::KEY.to_owned(), seal::BLANK.to_owned());
+    write_state_dict(path.as_ref(), &named, &[], &metadata)
+}
+
 /// The same under other names, and with counters: 64-bit integers without a dimension, all 0.
 pub(crate) fn write_state_dict(
     path: &Path,
@@ -169,16 +188,34 @@ pub(crate) fn write_state_dict(
     // Values begin at a multiple of their size; the format has spaces for that.
     header.resize(header.len().next_multiple_of(8), b' ');
 
-    vision_base::atomic::write_with(path, |out| {
-        out.write_all(&(header.len() as u64).to_le_bytes())?;
-        out.write_all(&header)?;
+    let length = (header.len() as u64).to_le_bytes();
+    let values = |out: &mut dyn Write| {
         out.write_all(&vec![0; counters.len() * 8])?;
+        let mut bytes = Vec::new();
         for (_, tensor) in tensors {
-            for value in &tensor.values {
-                out.write_all(&value.to_le_bytes())?;
+            for chunk in tensor.values.chunks(1 << 14) {
+                bytes.clear();
+                bytes.extend(chunk.iter().flat_map(|value| value.to_le_bytes()));
+                out.write_all(&bytes)?;
             }
         }
         Ok(())
+    };
+    let sealed = metadata
+        .get(seal::KEY)
+        .is_some_and(|digits| digits == seal::BLANK);
+    if let Some(at) = seal::position(&header).filter(|_| sealed) {
+        let mut hash = Sha256::new();
+        hash.update(length);
+        hash.update(&header);
+        values(&mut hash).map_err(io_error("hash the values of", path))?;
+        let digits = seal::digits_of(hash);
+        header[at..at + digits.len()].copy_from_slice(digits.as_bytes());
+    }
+    vision_base::atomic::write_with(path, |out| {
+        out.write_all(&length)?;
+        out.write_all(&header)?;
+        values(out)
     })?;
     Ok(())
 }

@@ -1,6 +1,6 @@
-//! The numbers that fastai v1 and torchvision give for each backbone, and where it is cut.
+//! fastai v1's and torchvision's numbers for each backbone, and its cut.
 //!
-//! Sources: fastai 1.0.61's `model_meta` and `flatten_model` run on torchvision's models.
+//! Sources: fastai 1.0.61's `model_meta` and `flatten_model`, run on torchvision's models.
 
 use burn::tensor::Tensor;
 use vision_models::layers::{AdaptiveConcatPool2d, Layer, Sequential};
@@ -8,7 +8,7 @@ use vision_models::parity::{fill, filled};
 use vision_models::state::{self, values};
 use vision_models::{Arch, Cut, Error, Init};
 
-/// A row of fastai's table for two classes and the default head.
+/// A row of fastai's numbers for two classes and the default head.
 struct Row {
     arch: Arch,
     features: usize,
@@ -44,7 +44,8 @@ const fn row(
     }
 }
 
-// fastai-v1.md, table 1.3; vision-learner/tests/it/freezing.rs has what depends on the head.
+// From fastai 1.0.61. The numbers that depend on the head are in
+// vision-learner/tests/it/freezing.rs.
 #[rustfmt::skip]
 const GOLDEN: [Row; 17] = [
     row(Arch::ResNet18, 512, 60, &[26, 50], &[683_072, 10_493_440], 11_176_512, 9_600),
@@ -68,7 +69,7 @@ const GOLDEN: [Row; 17] = [
 
 /// Architecture, parameters with 1000 classes, features, children of the body.
 ///
-/// fastai-v1.md, section 1.2, and the model of `scripts/make_parity_reference.py`.
+/// From fastai 1.0.61's `xresnet.py` and the model of `scripts/make_parity_reference.py`.
 #[rustfmt::skip]
 const XRESNETS: [(Arch, usize, usize, usize); 8] = [
     (Arch::XResNet18, 11_708_744, 512, 8),
@@ -93,7 +94,7 @@ fn body(arch: Arch) -> Sequential {
     Cut::Default.apply(whole(arch), arch.info().cut).unwrap()
 }
 
-fn picture(side: usize) -> Tensor<4> {
+fn image(side: usize) -> Tensor<4> {
     let shape = [4, 3, side, side];
     let data = burn::tensor::TensorData::new(fill("input", &shape, 0), shape);
     Tensor::from_data(data, &vision_models::test_device())
@@ -219,14 +220,14 @@ fn a_densenet_body_ends_in_a_batch_norm_and_a_vgg_body_in_its_pool() {
     assert_eq!(leaves(Arch::DenseNet121).last().unwrap(), "0.norm5");
     assert_eq!(leaves(Arch::Vgg16Bn).last().unwrap(), "1");
     assert_eq!(
-        body(Arch::Vgg16Bn).forward(picture(32)).dims(),
+        body(Arch::Vgg16Bn).forward(image(32)).dims(),
         [4, 512, 7, 7]
     );
     assert_eq!(
-        body(Arch::AlexNet).forward(picture(64)).dims(),
+        body(Arch::AlexNet).forward(image(64)).dims(),
         [4, 256, 6, 6]
     );
-    let dense = filled(body(Arch::DenseNet121), 0).forward(picture(32));
+    let dense = filled(body(Arch::DenseNet121), 0).forward(image(32));
     assert!(values(dense).iter().any(|&v| v < 0.0));
 }
 
@@ -240,9 +241,9 @@ fn concat_pooling_counts_as_two_leaf_modules() {
 }
 
 #[test]
-fn a_resnet_body_shrinks_a_picture_by_thirty_two_and_has_its_features() {
+fn a_resnet_body_shrinks_an_image_by_thirty_two_and_has_its_features() {
     for row in &GOLDEN[..5] {
-        let found = body(row.arch).forward(picture(64)).dims();
+        let found = body(row.arch).forward(image(64)).dims();
         assert_eq!(found, [4, row.features, 2, 2], "{}", row.arch);
     }
 }
@@ -255,13 +256,13 @@ fn a_body_cut_at_minus_two_gives_the_activations_of_the_first_eight_children() {
         body.names().collect::<Vec<_>>(),
         ["0", "1", "2", "3", "4", "5", "6", "7"]
     );
-    let (mut x, mut y) = (picture(32), picture(32));
+    let (mut x, mut y) = (image(32), image(32));
     for (a, b) in whole.layers().zip(body.layers()) {
         (x, y) = (a.forward(x), b.forward(y));
         assert_eq!(x.dims(), y.dims());
         assert_eq!(values(x.clone()), values(y.clone()));
     }
-    assert_eq!(values(y), values(body.forward(picture(32))));
+    assert_eq!(values(y), values(body.forward(image(32))));
 }
 
 #[test]
@@ -346,7 +347,7 @@ fn an_unknown_architecture_is_an_error_that_asks_for_the_near_ones_first() {
     assert_eq!(near("VGG16-BN")[0], "vgg16_bn");
     assert_eq!(near("mobilenetv2")[0], "mobilenet_v2");
     assert_eq!(near("xresnet-50-deep")[0], "xresnet50_deep");
-    // A slip of the keyboard.
+    // A typo.
     assert_eq!(near("alexnte"), ["alexnet"]);
     assert_eq!(near("densnet121")[0], "densenet121");
     assert!(near("resnet19").contains(&"resnet18"));

@@ -192,7 +192,7 @@ fn adaptive_mean_pooling_to_more_pixels_than_there_are_equals_pytorchs() {
 }
 
 #[test]
-fn pooling_in_ceil_mode_adds_a_window_where_the_picture_ends_inside_it() {
+fn pooling_in_ceil_mode_adds_a_window_where_the_image_ends_inside_it() {
     let layer = Layer::MaxPool2d(MaxPool2d::new(3, 2, 0).with_ceil_mode());
     let negative = tensor("max_pool_ceil", "input", [2, 3, 8, 7]) - 2.0;
     trains_like_pytorch("max_pool_ceil", layer, negative);

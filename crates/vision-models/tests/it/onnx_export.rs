@@ -27,7 +27,7 @@ fn noise(n: usize, seed: u64) -> Vec<f32> {
     (0..n).map(|_| next()).collect()
 }
 
-fn pictures(shape: [usize; 4], seed: u64) -> Tensor<4> {
+fn images(shape: [usize; 4], seed: u64) -> Tensor<4> {
     let values = noise(shape.iter().product(), seed);
     Tensor::from_data(TensorData::new(values, shape), &Default::default())
 }
@@ -103,7 +103,7 @@ fn small() -> Sequential {
 }
 
 fn case(model: &Sequential, shape: [usize; 4]) -> Value {
-    let x = pictures(shape, 11);
+    let x = images(shape, 11);
     let y = state::values(model.forward(x.clone()));
     json!({"shape": shape, "input": state::values(x), "output": y})
 }
@@ -164,7 +164,7 @@ fn onnx_runtime_gives_the_logits_of_classifiers_of_every_family() {
         let shapes = [[2, 3, 64, 64], [1, 3, 97, 65]];
         onnx_runtime_agrees_on(&model, folder.path(), &path, &shapes);
     }
-    // Their bodies end in a pool to a fixed size, which ONNX can say for pictures of one size only.
+    // Their bodies end in a pool to a fixed size, which ONNX can say for images of one size only.
     for arch in [Arch::AlexNet, Arch::Vgg11Bn] {
         let model = classifier(arch, 4);
         let refused = export_onnx(&model, &path, &OnnxConfig::default()).unwrap_err();
@@ -206,14 +206,14 @@ fn onnx_runtime_gives_the_outputs_of_every_other_kind_of_layer() {
 }
 
 #[test]
-fn a_graph_that_normalises_gives_the_logits_of_normalised_pictures() {
+fn a_graph_that_normalizes_gives_the_logits_of_normalized_images() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.onnx");
     let model = classifier(Arch::ResNet18, 3);
     let (mean, std) = ([0.485, 0.456, 0.406], [0.229, 0.224, 0.225]);
     let config = OnnxConfig::default().with_normalization(mean, std);
     export_onnx(&model, &path, &config).unwrap();
-    let x = pictures([2, 3, 32, 32], 5);
+    let x = images([2, 3, 32, 32], 5);
     let channels = |v: [f32; 3]| {
         Tensor::<4>::from_data(TensorData::new(v.to_vec(), [1, 3, 1, 1]), &x.device())
     };
@@ -224,7 +224,7 @@ fn a_graph_that_normalises_gives_the_logits_of_normalised_pictures() {
 }
 
 #[test]
-fn the_initialisers_are_the_parameters_bit_for_bit_and_come_back_as_they_were() {
+fn the_initializers_are_the_parameters_bit_for_bit_and_come_back_as_they_were() {
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("model.onnx");
     let model = classifier(Arch::ResNet50, 3);

@@ -154,7 +154,7 @@ fn valid_is_a_snapshot_that_training_does_not_move() {
     assert_eq!(state::tensors(&model), trained);
 }
 
-/// Burn's behaviour, on which the advice in `state::assign` rests: if this fails, the advice can go.
+/// Burn's behavior, on which the advice in `state::assign` rests: if this fails, the advice can go.
 #[test]
 fn a_clone_shares_running_statistics_with_its_original() {
     let model = filled(small(0), 1).train();

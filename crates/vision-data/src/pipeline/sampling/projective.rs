@@ -82,7 +82,7 @@ impl Map {
 
     /// fastai's `symmetric_warp`: tilts by four magnitudes.
     ///
-    /// The corners go to the targets of section 4.6 of the reference.
+    /// The corners move as in `symmetric_warp` of fastai 1.0.61's vision/transform.py.
     pub(crate) fn symmetric_warp(m: [f64; 4]) -> Self {
         Self::warp([
             (-1.0 - m[3], -1.0 - m[1]),
@@ -188,7 +188,7 @@ mod tests {
 
     #[test]
     fn the_warp_has_the_coefficients_of_the_reference() {
-        // fastai v1, section 4.6: m = [.2, 0, 0, 0].
+        // Coefficients of fastai 1.0.61's symmetric_warp for m = [.2, 0, 0, 0].
         let Map(m) = Map::symmetric_warp([0.2, 0.0, 0.0, 0.0]);
         let expected = [
             [1.0, 0.0, 1.0 / 11.0],

@@ -1,5 +1,5 @@
-//! An HTTP server that does what a test tells it to, and archives that no sane program makes.
-// Each test file is a program of its own and uses a part of this.
+//! A scripted HTTP server, and a writer of malformed archives.
+// Each test file uses only a part of this.
 #![allow(dead_code, unreachable_pub)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
@@ -16,7 +16,7 @@ use flate2::write::GzEncoder;
 use tar::{EntryType, Header};
 use vision_fetch::Options;
 
-/// What a client asked for.
+/// A client's request.
 #[derive(Clone, Debug)]
 pub struct Request {
     pub path: String,
@@ -41,7 +41,7 @@ impl Request {
     }
 }
 
-/// Listens on a port of its own until dropped.
+/// A server on its own port, which listens until it is dropped.
 pub struct Server {
     address: SocketAddr,
     requests: Arc<Mutex<Vec<Request>>>,
@@ -50,8 +50,8 @@ pub struct Server {
 }
 
 impl Server {
-    /// `answer` gets the number of the request (from 0), the request, and the connection, which
-    /// is closed afterwards.
+    /// `answer` gets the number of the request (from 0), the request, and the connection, which is
+    /// closed afterwards.
     pub fn start(answer: impl Fn(usize, &Request, &mut TcpStream) + Send + Sync + 'static) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").unwrap();
         let address = listener.local_addr().unwrap();
@@ -104,7 +104,7 @@ impl Server {
 impl Drop for Server {
     fn drop(&mut self) {
         self.stop.store(true, Ordering::SeqCst);
-        // Wakes the listener, so that it sees the flag.
+        // Wakes the listener so that it sees the flag.
         let _ = TcpStream::connect(self.address);
         let _ = self.thread.take().unwrap().join();
     }
@@ -126,25 +126,25 @@ fn read_request(stream: &TcpStream) -> Option<Request> {
     Some(Request { path, headers })
 }
 
-/// A status line, headers and a body; `Connection: close` is added, a length is not.
+/// Writes a status line, headers and a body. Adds `Connection: close`, but no length.
 pub fn reply(stream: &mut TcpStream, status: &str, headers: &[(&str, String)], body: &[u8]) {
     let mut head = format!("HTTP/1.1 {status}\r\nConnection: close\r\n");
     for (key, value) in headers {
         head.push_str(&format!("{key}: {value}\r\n"));
     }
     head.push_str("\r\n");
-    // The client may have gone, which is its right.
+    // The client may have closed the connection, which is allowed.
     let _ = stream.write_all(head.as_bytes());
     let _ = stream.write_all(body);
 }
 
-/// All of `body`, with its length.
+/// Replies with all of `body` and its length.
 pub fn reply_all(stream: &mut TcpStream, body: &[u8]) {
     let length = ("Content-Length", body.len().to_string());
     reply(stream, "200 OK", &[length], body);
 }
 
-/// What a good server does: the range that was asked for, or all of it.
+/// Replies as a correct server does: with the requested range, or everything.
 pub fn reply_range(stream: &mut TcpStream, request: &Request, etag: &str, body: &[u8]) {
     let etag_header = ("ETag", etag.to_owned());
     let unchanged = request.header("if-range").is_none_or(|tag| tag == etag);
@@ -167,7 +167,7 @@ pub fn reply_range(stream: &mut TcpStream, request: &Request, etag: &str, body: 
     }
 }
 
-/// Bytes that look like nothing, the same each time.
+/// Pseudo-random bytes, the same each time.
 pub fn noise(length: usize) -> Vec<u8> {
     let mut state = 0x2545_f491_4f6c_dd1d_u64;
     let mut next = || {
@@ -180,7 +180,7 @@ pub fn noise(length: usize) -> Vec<u8> {
     (0..length).map(|_| next()).collect()
 }
 
-/// Options for tests: no environment, no waiting.
+/// Options for tests: no environment variables, no pauses.
 pub fn quick() -> Options {
     Options::new()
         .without_mirror()
@@ -190,13 +190,13 @@ pub fn quick() -> Options {
         .with_lock_timeout(Duration::from_secs(5))
 }
 
-/// An address where nobody listens.
+/// An address without a listener.
 pub fn nobody() -> String {
     let listener = TcpListener::bind("127.0.0.1:0").unwrap();
     format!("http://{}", listener.local_addr().unwrap())
 }
 
-/// Everything below a folder, as sorted relative paths, without lock files.
+/// All files below a folder, as sorted relative paths, without lock files.
 pub fn tree(folder: &Path) -> Vec<String> {
     fn walk(root: &Path, folder: &Path, found: &mut Vec<String>) {
         for entry in std::fs::read_dir(folder).unwrap() {
@@ -218,7 +218,7 @@ pub fn tree(folder: &Path) -> Vec<String> {
     found
 }
 
-/// A tar under construction, with no care for what is sane.
+/// A tar under construction, valid or not.
 #[derive(Default)]
 pub struct Tar {
     blocks: Vec<u8>,
@@ -247,7 +247,7 @@ impl Tar {
         self.sized(name, kind, target, contents, contents.len() as u64)
     }
 
-    /// The header states `size`, whatever the contents.
+    /// The header states `size`, whatever the length of the contents.
     pub fn sized(
         mut self,
         name: impl AsRef<[u8]>,
@@ -257,7 +257,7 @@ impl Tar {
         size: u64,
     ) -> Self {
         let mut header = Header::new_ustar();
-        // The setters of the crate refuse what these tests are about.
+        // The crate's setters reject the values that these tests need.
         let old = header.as_old_mut();
         old.name[..name.as_ref().len()].copy_from_slice(name.as_ref());
         old.linkname[..target.len()].copy_from_slice(target.as_bytes());
@@ -276,7 +276,7 @@ impl Tar {
     pub fn pax(self, kind: EntryType, records: &[&str]) -> Self {
         let mut data = String::new();
         for record in records {
-            // "LEN record\n", where LEN counts itself.
+            // "LEN record\n", where LEN includes its own digits.
             let rest = record.len() + 2;
             let mut length = rest + 1;
             while length.to_string().len() + rest != length {
@@ -287,7 +287,7 @@ impl Tar {
         self.entry("PaxHeader", kind, "", data.as_bytes())
     }
 
-    /// With the end-of-archive mark.
+    /// Ends the tar with the end-of-archive mark.
     pub fn tar(mut self) -> Vec<u8> {
         self.blocks.extend_from_slice(&[0; 1024]);
         self.blocks
@@ -320,15 +320,15 @@ pub fn small_set() -> Tar {
         .file("set/valid/7/4.png", b"")
 }
 
-/// A file of these bytes in the folder.
+/// Writes a file with these bytes into the folder.
 pub fn put(folder: &Path, name: &str, bytes: &[u8]) -> PathBuf {
     let path = folder.join(name);
     std::fs::write(&path, bytes).unwrap();
     path
 }
 
-/// A folder in `root` that nobody can read, not even root: its path is too long for the system.
-/// Made of two halves, of which one is moved into the other.
+/// A folder in `root` that nobody can read, not even root, because its path is too long for the
+/// system. It is made of two halves, one of which is moved into the other.
 #[cfg(target_os = "linux")]
 pub fn unreadable(root: &Path) -> PathBuf {
     let half = |name: &str| {

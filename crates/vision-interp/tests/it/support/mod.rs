@@ -1,4 +1,4 @@
-//! Predictions to interpret, and a reader of SVG.
+//! Predictions to interpret, and an SVG reader.
 #![allow(unreachable_pub)]
 
 use image::{Rgb, RgbImage};
@@ -31,8 +31,8 @@ pub fn predictions(classes: usize, items: &[(usize, usize, f32)]) -> Predictions
     all
 }
 
-/// A grey picture of 28 x 28 whose brightness is the position of the item.
-pub fn grey(item: usize) -> Result<RgbImage, ImageError> {
+/// A gray image of 28 x 28 whose brightness is the position of the item.
+pub fn gray(item: usize) -> Result<RgbImage, ImageError> {
     Ok(RgbImage::from_pixel(28, 28, Rgb([item as u8; 3])))
 }
 
@@ -41,14 +41,14 @@ pub fn interpretation(
     items: &[(usize, usize, f32)],
 ) -> ClassificationInterpretation {
     let predictions = predictions(classes.len(), items);
-    ClassificationInterpretation::from_predictions(names(classes), predictions, grey).unwrap()
+    ClassificationInterpretation::from_predictions(names(classes), predictions, gray).unwrap()
 }
 
 /// Checks that a document is well-formed XML (of the parts of XML that occur in figures) and returns the
 /// text of all elements called `element`.
 pub fn texts(svg: &str, element: &str) -> Vec<String> {
     let mut found = Vec::new();
-    // Name, and text so far, of the elements that are open.
+    // Name of each open element, and its text so far.
     let mut open: Vec<(String, String)> = Vec::new();
     let mut rest = svg;
     while let Some(start) = rest.find('<') {

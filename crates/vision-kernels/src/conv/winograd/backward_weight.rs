@@ -1,5 +1,5 @@
-//! The gradient with respect to the weights, by the transposed transforms: for each point of the
-//! transformed weights a sum of outer products over tiles.
+//! Gradient with respect to the weights, by the transposed transforms: for each point of the
+//! transformed weights, a sum of outer products over tiles.
 
 use std::marker::PhantomData;
 use std::ops::Range;
@@ -19,12 +19,13 @@ use crate::scratch::Scratch;
 
 /// Tiles that are transformed together.
 const GROUP: usize = 32;
-/// Groups that are transformed before they are multiplied, where the sums are too many for L2: each
-/// reading and writing of a sum is then worth 512 tiles.
+/// Groups that are transformed before they are multiplied, if the sums are too large for L2: each
+/// read and write of a sum then covers 512 tiles.
 const GROUPS_PER_STEP: usize = 16;
-/// Partial sums, each with its part of the tiles, where they are few enough to stay in a core's caches.
+/// Number of partial sums, each over a part of the tiles, if they are small enough to stay in a
+/// core's caches.
 const PARTS: usize = 4;
-/// Transformed weights, of the size that still counts as few: 2.4 MB.
+/// Largest number of transformed weights that counts as small: 2.4 MB.
 const FEW_SUMS: usize = 36 * 128 * 128;
 
 /// Writes all of `gradient`, `[out_channels, in_channels, 3, 3]`.
@@ -44,7 +45,8 @@ pub(crate) fn backward_weight<F: Scheme<M, S>, const M: usize, const S: usize>(
     let point = shape.in_channels * panel;
     let len = blocks * S * S * point;
     let groups = grid.tiles().div_ceil(GROUP);
-    // A matter of the shape alone, so that sums do not depend on the number of threads.
+    // The partition depends on the shape alone, so that sums do not depend on the number of
+    // threads.
     let (parts, step) = if len <= FEW_SUMS {
         (PARTS.min(groups.div_ceil(2)).max(1), 1)
     } else {
@@ -102,7 +104,7 @@ pub(crate) fn backward_weight<F: Scheme<M, S>, const M: usize, const S: usize>(
 /// Some tiles of the input and of the gradient of the output, transformed.
 struct Group {
     tiles: usize,
-    /// `[S * S][tiles][stride]`, of which the first `in_channels` are used.
+    /// `[S * S][tiles][stride]`; the first `in_channels` of each row are used.
     input: Scratch,
     stride: usize,
     /// `[blocks][S * S][tiles][panel]`.
@@ -154,7 +156,7 @@ impl Group {
     }
 }
 
-/// `transformed` `[blocks][S * S][tiles][panel]` from the gradient of the output.
+/// Computes `transformed` `[blocks][S * S][tiles][panel]` from the gradient of the output.
 struct GradientTask<'a, F, const M: usize, const S: usize> {
     grid: &'a Grid,
     tiles: Range<usize>,
@@ -177,7 +179,7 @@ impl<F: Scheme<M, S>, const M: usize, const S: usize> TileKernel for GradientTas
             for (at, tile) in self.tiles.clone().enumerate() {
                 let corner = self.grid.corner(tile);
                 for v in 0..NV {
-                    // Past the last channel, and past the border: zeros.
+                    // Zeros beyond the last channel and beyond the border.
                     let first = (block * panel + v * W).min(self.channels);
                     let last = (first + W).min(self.channels);
                     let mut square = [[&zeros; M]; M];
@@ -208,7 +210,7 @@ impl<F: Scheme<M, S>, const M: usize, const S: usize> TileKernel for GradientTas
     }
 }
 
-/// Adds what some groups contribute to one point of one block of output channels.
+/// Adds the contribution of some groups to one point of one block of output channels.
 struct SumTask<'a> {
     groups: &'a [Group],
     points: usize,
@@ -271,7 +273,7 @@ impl<F: Scheme<M, S>, const M: usize, const S: usize> TileKernel for FinalTask<'
     fn run<L: Lanes, const W: usize, const NV: usize, const MR: usize>(self) {
         let sums = self.sums.as_chunks::<W>().0;
         let packed = self.packed.as_chunks_mut::<W>().0;
-        // Vectors of one tap, and of one point.
+        // Vectors of one tap, and vectors of one point.
         let len = packed.len() / 9;
         let mut taps = [[[0.0; W]; 3]; 3];
         for at in 0..len {

@@ -1,14 +1,15 @@
 //! Winograd's minimal filtering: 3x3 convolutions with stride 1 by products of transformed tiles.
 //!
-//! A tile of `M x M` outputs reads `S x S` inputs, `S = M + 2`. Transformed, input and weights are multiplied
-//! value by value, summed over channels, which is `S * S` small matrix products; the sums are transformed
-//! back. F(2x2) takes 16 multiplications for 4 outputs instead of 36, F(4x4) 36 for 16 instead of 144. (Lavin
-//! and Gray, "Fast Algorithms for Convolutional Neural Networks", 2015.)
+//! A tile of `M x M` outputs reads `S x S` inputs, `S = M + 2`. Input and weights are transformed,
+//! multiplied value by value and summed over channels, which is `S * S` small matrix products. The
+//! sums are transformed back. F(2x2) takes 16 multiplications for 4 outputs instead of 36; F(4x4)
+//! takes 36 for 16 instead of 144. (Lavin and Gray, "Fast Algorithms for Convolutional Neural
+//! Networks", 2015.)
 //!
-//! What is multiplied are sums and differences of a tile's inputs, so that a NaN or an infinity reaches
-//! all outputs of its tile.
+//! The factors are sums and differences of a tile's inputs, so a NaN or an infinity reaches all
+//! outputs of its tile.
 
-// Loops over a tile index several arrays at once, with constants.
+// Loops over a tile index several arrays at once, with constant indices.
 #![allow(clippy::needless_range_loop)]
 
 pub(crate) mod backward_weight;
@@ -36,9 +37,9 @@ use crate::scratch::Scratch;
 
 /// Values of transformed input in a task: half of L2.
 const TASK_VALUES: usize = 128 * 1024;
-/// Tiles in a task at least, so that weights are read from L3 seldom enough; and at most.
+/// Number of tiles in a task. The lower bound limits how often weights are read from L3.
 const TASK_TILES: RangeInclusive<usize> = 24..=49;
-/// Tasks to aim at where there are few tiles, by tasks of fewer tiles, but no fewer than this.
+/// Desired number of tasks if there are few tiles, with at least the lower bound of tiles in each.
 const TASKS: usize = 16;
 const LEAST_TILES: usize = 12;
 
@@ -67,7 +68,8 @@ pub(crate) fn convolve<F: Scheme<M, S>, const M: usize, const S: usize>(
         ),
     };
     let panel = panel_width(isa);
-    // A matter of the shape alone, so that results do not depend on the number of threads.
+    // The partition depends on the shape alone, so that results do not depend on the number of
+    // threads.
     let tiles = (TASK_VALUES / (S * S * inputs.max(1)))
         .clamp(*TASK_TILES.start(), *TASK_TILES.end())
         .min((grid.tiles() * outputs.div_ceil(panel) / TASKS).max(LEAST_TILES));
@@ -115,7 +117,7 @@ pub(crate) fn convolve<F: Scheme<M, S>, const M: usize, const S: usize>(
         });
 }
 
-/// The output in pieces of `task_rows` rows of tiles.
+/// Splits the output into pieces of `task_rows` rows of tiles.
 fn cut<'a>(
     mut output: &'a mut [f32],
     grid: &Grid,
@@ -133,7 +135,8 @@ fn cut<'a>(
     tasks
 }
 
-/// `transformed` `[S * S][tiles][stride]` from the input; what is beyond the channels is not written.
+/// Computes `transformed` `[S * S][tiles][stride]` from the input. Values beyond the channels are
+/// not written.
 struct InputTask<'a, F, const M: usize, const S: usize> {
     grid: &'a Grid,
     tiles: Range<usize>,
@@ -235,7 +238,7 @@ impl<F: Scheme<M, S>, const M: usize, const S: usize> TileKernel for OutputTask<
     }
 }
 
-/// `products = rows * weights`, with `len` values in a row.
+/// `products = rows * weights`, with `len` values per row.
 #[inline(always)]
 fn multiply<L: Lanes, const W: usize, const NV: usize, const MR: usize>(
     rows: &[f32],

@@ -1,20 +1,21 @@
-//! The transforms along one axis.
+//! Winograd's transforms along one axis.
 
 use crate::isa::Lanes;
 
-/// F(M, 3) with `S = M + 2` points. The transforms of a tile are these on its rows and on its columns.
+/// F(M, 3) with `S = M + 2` points. A tile is transformed along its rows and then along its
+/// columns.
 pub(crate) trait Scheme<const M: usize, const S: usize>:
     Copy + Send + Sync + 'static
 {
-    /// `B^T d`: of the input.
+    /// `B^T d`: transform of the input.
     fn input<L: Lanes>(d: [f32; S]) -> [f32; S];
-    /// `G g`: of the weights.
+    /// `G g`: transform of the weights.
     fn weight(g: [f32; 3]) -> [f32; S];
-    /// `A^T m`: of the sums of products, to outputs.
+    /// `A^T m`: transform of the sums of products to outputs.
     fn output<L: Lanes>(m: [f32; S]) -> [f32; M];
-    /// `A y`: of the gradient of the output.
+    /// `A y`: transform of the gradient of the output.
     fn output_adjoint<L: Lanes>(y: [f32; M]) -> [f32; S];
-    /// `G^T u`: of the gradient of the transformed weights.
+    /// `G^T u`: transform of the gradient of the transformed weights.
     fn weight_adjoint(u: [f32; S]) -> [f32; 3];
 }
 

@@ -1,22 +1,23 @@
-//! Where the tiles of a picture lie, and how they are read, transformed and written.
+//! Positions of the tiles of an image, and how tiles are read, transformed and written.
 
 use std::ops::Range;
 
 use crate::conv::ConvShape;
 
-/// A square of values of `W` channels, to write.
+/// A square of values of `W` channels, to be written.
 pub(super) type Square<const W: usize, const N: usize> = [[[f32; W]; N]; N];
-/// The same to read, from where the values are.
+/// A square of values of `W` channels, read in place.
 pub(super) type View<'a, const W: usize, const N: usize> = [[&'a [f32; W]; N]; N];
 
-/// The output cut into tiles of `tile x tile` pixels, those at the right and lower border partial.
+/// The output cut into tiles of `tile x tile` pixels. Tiles at the right and lower border can be
+/// partial.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Grid {
-    /// Rows and columns of what is read.
+    /// Rows and columns of the array that is read.
     pub(super) input: (usize, usize),
-    /// Rows and columns of what is written.
+    /// Rows and columns of the array that is written.
     pub(super) output: (usize, usize),
-    /// Zeros around what is read.
+    /// Zeros around the array that is read.
     padding: usize,
     /// Output pixels along the side of a tile.
     tile: usize,
@@ -32,7 +33,7 @@ pub(super) struct Corner {
 }
 
 impl Grid {
-    /// Reads the input, writes the output.
+    /// The grid that reads the input and writes the output.
     pub(super) fn forward(shape: &ConvShape, tile: usize) -> Self {
         Self {
             input: (shape.height, shape.width),
@@ -43,8 +44,8 @@ impl Grid {
         }
     }
 
-    /// Reads the gradient of the output, writes that of the input: convolution with flipped weights and with
-    /// the padding that a kernel of 3 leaves to that side.
+    /// The grid that reads the gradient of the output and writes that of the input: a convolution
+    /// with flipped weights, and with the padding that a kernel of 3 needs for it.
     pub(super) fn backward(shape: &ConvShape, tile: usize) -> Self {
         Self {
             input: (shape.out_height(), shape.out_width()),
@@ -55,27 +56,27 @@ impl Grid {
         }
     }
 
-    /// Tiles beside each other.
+    /// Tiles in a row.
     pub(super) fn columns(&self) -> usize {
         self.output.1.div_ceil(self.tile)
     }
 
-    /// Rows of tiles in one picture.
+    /// Rows of tiles in one image.
     fn rows(&self) -> usize {
         self.output.0.div_ceil(self.tile)
     }
 
-    /// Rows of tiles in all pictures.
+    /// Rows of tiles in all images.
     pub(super) fn all_rows(&self) -> usize {
         self.batch * self.rows()
     }
 
-    /// Tiles in all pictures.
+    /// Tiles in all images.
     pub(super) fn tiles(&self) -> usize {
         self.all_rows() * self.columns()
     }
 
-    /// The first output row, counted through all pictures, of a row of tiles.
+    /// The first output row of a row of tiles, counted over all images.
     pub(super) fn first_line(&self, tile_row: usize) -> usize {
         tile_row / self.rows() * self.output.0 + tile_row % self.rows() * self.tile
     }
@@ -89,7 +90,7 @@ impl Grid {
         }
     }
 
-    /// The tiles of a range by the rows that they lie in.
+    /// Splits a range of tiles by the rows of tiles.
     pub(super) fn by_row(&self, tiles: Range<usize>) -> impl Iterator<Item = Range<usize>> {
         let columns = self.columns();
         let mut start = tiles.start;
@@ -101,8 +102,8 @@ impl Grid {
         })
     }
 
-    /// Calls `visit` with row and column within the tile and the index of the output pixel, for all that
-    /// exist.
+    /// Calls `visit` with row and column within the tile and the index of the output pixel, for
+    /// each pixel that exists.
     #[inline(always)]
     pub(super) fn outputs(&self, corner: Corner, mut visit: impl FnMut(usize, usize, usize)) {
         let height = self.tile.min(self.output.0 - corner.row);
@@ -115,15 +116,16 @@ impl Grid {
         }
     }
 
-    /// Columns of a [strip](Self::strip) of so many tiles, padding included.
+    /// Columns of a [strip](Self::strip) of this many tiles, including padding.
     pub(super) fn strip_width(&self, tiles: usize) -> usize {
         tiles * self.tile + 2
     }
 
-    /// Copies what some tiles beside each other read, `[tile + 2][strip_width][channels]`, with its padding.
+    /// Copies the inputs of some adjacent tiles, `[tile + 2][strip_width][channels]`, including
+    /// padding.
     ///
-    /// What comes from memory comes in long pieces so, which the machine fetches ahead; gathered tile by
-    /// tile it takes a third longer.
+    /// Memory is then read in long pieces, which the hardware prefetches. Gathering tile by tile
+    /// takes a third longer.
     pub(super) fn strip(
         &self,
         tiles: Range<usize>,
@@ -134,7 +136,7 @@ impl Grid {
         let width = self.strip_width(tiles.len());
         let rows = self.inside(corner.row, self.tile + 2, self.input.0);
         let columns = self.inside(corner.column, width, self.input.1);
-        // Meaningless, and not used, where one of them is empty.
+        // Meaningless, and unused, if one of them is empty.
         let row = (corner.row + rows.start).saturating_sub(self.padding);
         let column = (corner.column + columns.start).saturating_sub(self.padding);
         let mut pixel = (corner.image * self.input.0 + row) * self.input.1 + column;
@@ -154,7 +156,7 @@ impl Grid {
         }
     }
 
-    /// Which of `side` values from `first` on, counted with padding, are not padding of `len` values.
+    /// Which of `side` values from `first` on (counted with padding) lie inside the `len` values.
     fn inside(&self, first: usize, side: usize, len: usize) -> Range<usize> {
         let start = self.padding.saturating_sub(first).min(side);
         let end = (len + self.padding)
@@ -165,7 +167,7 @@ impl Grid {
 }
 
 /// The `W` channels from `first` on of the `S x S` inputs of the tile that begins at a column of a
-/// [strip](Grid::strip). Where there are fewer they are copied to `rest`.
+/// [strip](Grid::strip). If there are fewer channels, they are copied to `rest`.
 #[inline(always)]
 pub(super) fn gather<'a, const W: usize, const S: usize>(
     (strip, width): (&'a [f32], usize),
@@ -187,13 +189,13 @@ pub(super) fn gather<'a, const W: usize, const S: usize>(
     std::array::from_fn(|i| std::array::from_fn(|j| lanes(&strip[start(i, j)..])))
 }
 
-/// The first `W` values. The caller has checked that they are there.
+/// The first `W` values. The caller has checked that they exist.
 #[inline(always)]
 pub(super) fn lanes<const W: usize>(values: &[f32]) -> &[f32; W] {
     values.first_chunk().unwrap_or(&[0.0; W])
 }
 
-/// As many of `lanes` as `values` has room for.
+/// Copies as many of `lanes` as fit into `values`.
 #[inline(always)]
 pub(super) fn store<const W: usize>(lanes: &[f32; W], values: &mut [f32]) {
     if let Some(all) = values.first_chunk_mut::<W>() {
@@ -211,8 +213,8 @@ pub(super) fn transform<const W: usize, const I: usize, const O: usize>(
     along: impl Fn([f32; I]) -> [f32; O],
     result: &mut Square<W, O>,
 ) {
-    // One loop over the lanes, too long to be unrolled: the compiler makes vectors of it. Of several short ones
-    // it makes scalars, and puts those together in odd ways, which is slower by far.
+    // One loop over the lanes, too long to be unrolled, which the compiler vectorizes. Several
+    // short loops would become scalar code that is combined in odd ways and is far slower.
     for w in 0..W {
         let mut half = [[0.0; I]; O];
         for j in 0..I {

@@ -1,4 +1,4 @@
-//! Weights as Winograd's products take them.
+//! Transform of weights for Winograd's products.
 
 use std::marker::PhantomData;
 
@@ -11,7 +11,7 @@ use crate::isa::{Isa, Lanes};
 use crate::microkernel::{TileKernel, dispatch_tiled};
 use crate::scratch::Scratch;
 
-/// `[blocks][S * S][channels][panel]`.
+/// Returns `[blocks][S * S][channels][panel]`.
 pub(crate) fn transform_weights<F: Scheme<M, S>, const M: usize, const S: usize>(
     isa: Isa,
     packer: &Packer<'_>,
@@ -52,7 +52,7 @@ impl<F: Scheme<M, S>, const M: usize, const S: usize> TileKernel for WeightTask<
     fn run<L: Lanes, const W: usize, const NV: usize, const MR: usize>(self) {
         let packed = self.packed.as_chunks::<W>().0;
         let transformed = self.transformed.as_chunks_mut::<W>().0;
-        // Vectors of one tap, and of one point.
+        // Vectors of one tap, and vectors of one point.
         let len = packed.len() / 9;
         let mut points = [[[0.0; W]; S]; S];
         for at in 0..len {

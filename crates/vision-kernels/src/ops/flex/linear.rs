@@ -20,7 +20,7 @@ pub(in crate::ops) fn linear(
     let ([batch, inputs], [outputs, columns]) = (x.dims(), weight.dims());
     let places = [place(x), place(weight)];
     let place = common(places.into_iter().chain(bias.map(place)))?;
-    // Burn's own operation says what is wrong.
+    // Burn's own operation reports the error.
     if columns != inputs || bias.is_some_and(|bias| bias.dims() != [outputs]) {
         return None;
     }
@@ -68,7 +68,7 @@ pub(in crate::ops) fn linear(
 #[derive(Debug)]
 struct LinearStep;
 
-/// What each gradient needs, if it is asked for.
+/// Saved for each requested gradient.
 #[derive(Clone, Debug)]
 struct State {
     layer: Linear,

@@ -1,4 +1,4 @@
-//! Losses, item by item.
+//! Losses, per item.
 
 use burn::backend::Flex;
 use burn::backend::autodiff::checkpoint::base::Checkpointer;
@@ -29,7 +29,7 @@ pub(in crate::ops) fn binary_cross_entropy(
     targets: &Tensor<2>,
     weights: Option<&[f32]>,
 ) -> Option<Tensor<1>> {
-    // As Burn has it for any two tensors, the gradient of targets is asked for by whoever tracks them.
+    // As in Burn for any two tensors, targets get a gradient if they track it.
     if targets.is_require_grad() {
         return None;
     }
@@ -40,7 +40,8 @@ pub(in crate::ops) fn binary_cross_entropy(
     })
 }
 
-/// Runs a loss of logits `[items, columns]`; `forward` writes the losses and, where it is asked, gradients.
+/// Runs a loss of logits `[items, columns]`. `forward` writes the losses and, if requested, the
+/// gradients.
 fn items(
     logits: &Tensor<2>,
     forward: impl Fn(&[f32], &mut [f32], Option<&mut [f32]>) -> Result<(), ShapeError>,

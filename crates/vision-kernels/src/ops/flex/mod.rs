@@ -26,7 +26,7 @@ use crate::error::ShapeError;
 /// A tensor of the autodiff backend over Flex.
 type Tracked = FloatTensor<Autodiff<Flex>>;
 
-/// Where tensors are that the kernels can take.
+/// Tensors that have kernels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Place {
     /// On the CPU, without gradients.
@@ -35,13 +35,13 @@ enum Place {
     Autodiff,
 }
 
-/// What matters of a tensor, whatever its rank.
+/// The relevant properties of a tensor of any rank.
 fn place<const D: usize>(x: &Tensor<D>) -> Option<Place> {
     if x.dtype() != DType::F32 || x.dims().contains(&0) {
         return None;
     }
     let device = x.device();
-    // Equal devices are equal with and without autodiff.
+    // Devices compare equal with and without autodiff.
     if device != Device::flex() {
         return None;
     }
@@ -52,7 +52,7 @@ fn place<const D: usize>(x: &Tensor<D>) -> Option<Place> {
     })
 }
 
-/// The place of an operation on all of them: under autodiff as soon as one is, as Burn has it.
+/// The place of an operation on all of them: autodiff if any of them is, as in Burn.
 fn common(places: impl IntoIterator<Item = Option<Place>>) -> Option<Place> {
     places.into_iter().try_fold(Place::Plain, |all, place| {
         Some(if place? == Place::Plain {
@@ -86,13 +86,13 @@ fn from_tracked<const D: usize>(x: Tracked) -> Tensor<D> {
     Tensor::from_primitive::<Autodiff<Flex>>(x)
 }
 
-/// Burn's operations panic where shapes do not go together, which is a mistake in a model and not in data;
-/// so do these.
+/// Burn's operations panic if shapes do not fit together, which is an error in a model and not in
+/// data. These operations do the same.
 #[allow(clippy::panic)]
 fn checked<T>(result: Result<T, ShapeError>) -> T {
     match result {
         Ok(value) => value,
-        Err(error) => panic!("tensors of shapes that do not go together: {error}"),
+        Err(error) => panic!("tensor shapes do not fit together: {error}"),
     }
 }
 

@@ -1,4 +1,4 @@
-//! Batch normalisation with what follows it: residual and ReLU.
+//! Batch normalization with residual and ReLU.
 
 use std::sync::Arc;
 
@@ -18,7 +18,7 @@ use crate::ops::{BatchNormEval, Normalized};
 use crate::profile::{Cost, timed};
 use crate::{Isa, buffers};
 
-/// What a normalisation must cost that reads and writes its elements this many times.
+/// The cost of a normalization that reads and writes its elements this many times.
 fn cost(shape: [usize; 4], residual: bool, relu: bool, times: usize) -> Cost {
     let [n, h, w, c] = shape;
     let also = |there: bool, name| if there { name } else { "" };
@@ -133,7 +133,7 @@ pub(in crate::ops) fn batch_norm_eval(
     Some(from_tracked(inputs.finish(args, stats, false, y)))
 }
 
-/// The tensors of a normalisation under autodiff, before its step is recorded.
+/// The tensors of a normalization under autodiff, before its step is recorded.
 struct Inputs {
     nodes: [NodeGuard; 4],
     x: Values,
@@ -154,7 +154,7 @@ impl Inputs {
             Some(residual) => Some(tracked(residual.clone())?),
             None => None,
         };
-        // A node for each input; without a residual the fourth is the input again, and gets no gradient.
+        // A node per input. Without a residual the fourth is the input again, and gets no gradient.
         let fourth = residual.as_ref().unwrap_or(&x).node();
         Some(Self {
             nodes: [x.node(), gamma.node(), beta.node(), fourth],
@@ -165,13 +165,14 @@ impl Inputs {
         })
     }
 
-    /// Records the step that has given `y`.
+    /// Records the step that computed `y`.
     fn finish(self, args: BatchNorm, stats: Stats, of_batch: bool, y: FlexTensor) -> Tracked {
         let step = NormStep.prepare::<NoCheckpointing>(self.nodes);
         match step.compute_bound().stateful() {
             OpsKind::Tracked(step) => {
                 let has_residual = self.residual.is_some();
-                // Of a batch without residual the mask follows from the input, which is faster.
+                // With batch statistics and no residual, the mask is computed from the input, which
+                // is faster.
                 let needs_y = args.relu && (has_residual || !of_batch);
                 let state = NormState {
                     args,
@@ -202,7 +203,7 @@ struct NormState {
     beta: Values,
     stats: Arc<Stats>,
     has_residual: bool,
-    /// Whether the statistics were those of the batch, which the gradient then goes through.
+    /// Whether the statistics were those of the batch, through which the gradient then also passes.
     of_batch: bool,
 }
 
@@ -229,7 +230,7 @@ impl Backward<Flex, 4> for NormStep {
             stats: &state.stats,
         };
         let mut dx = buffers::take(len);
-        // Without a ReLU the residual's gradient is the output's.
+        // Without a ReLU, the residual's gradient is that of the output.
         let mut dresidual =
             (residual_node.is_some() && state.args.relu).then(|| buffers::take(len));
         let backward = if state.of_batch {
@@ -237,8 +238,8 @@ impl Backward<Flex, 4> for NormStep {
         } else {
             batch_norm::batch_norm_eval_backward
         };
-        // The sums read x and dy, and once more to write dx; with a residual the mask is read and what it
-        // leaves is written.
+        // The sums read x and dy, which are read once more to write dx. With a residual the mask is
+        // read, and the masked gradient is written.
         let masked = usize::from(state.y.is_some()) + usize::from(dresidual.is_some());
         let passes = if state.of_batch { 5 } else { 3 } + masked;
         let params = timed(

@@ -9,7 +9,7 @@ use crate::Isa;
 use crate::adam::Adam;
 use crate::profile::{Cost, timed};
 
-/// One step, in place where nobody else holds the values.
+/// One step, in place if no other tensor shares the values.
 pub(in crate::ops) fn adam(
     rule: &Adam,
     value: &mut Tensor<1>,
@@ -45,7 +45,7 @@ pub(in crate::ops) fn adam(
     Some(())
 }
 
-/// The values, copied if somebody else holds them too, or not in order.
+/// The values, copied if another tensor shares them or if they are not in row-major order.
 fn own(tensor: &mut FlexTensor) -> &mut [f32] {
     let len = tensor.layout().num_elements();
     if !tensor.is_contiguous() || tensor.layout().start_offset() != 0 {

@@ -17,12 +17,12 @@ use crate::pool::{self, Activations};
 use crate::profile::{Cost, timed};
 use crate::{Isa, activation, buffers, global_pool};
 
-/// What one of these operations remembers for its gradient.
+/// What an operation saves for its gradient.
 #[derive(Clone, Debug)]
 enum State {
-    /// The pixel of each window that was the greatest.
+    /// The pixel with the maximum in each window.
     MaxPool(pool::MaxPool, Activations, Arc<Vec<u8>>),
-    /// The pixel of each channel that was the greatest.
+    /// The pixel with the maximum in each channel.
     ConcatPool(Activations, Arc<Vec<u32>>),
     MeanPool(Activations),
     MeanWindows(pool::MeanPool, Activations),
@@ -120,7 +120,7 @@ pub(in crate::ops) fn relu6(x: &Tensor<4>) -> Option<Tensor<4>> {
     })
 }
 
-/// What an operation must cost that reads or writes its input this many times.
+/// The cost of an operation that reads or writes its input this many times.
 fn cost(shape: &Activations, passes: usize) -> Cost {
     let Activations {
         batch,
@@ -135,8 +135,8 @@ fn cost(shape: &Activations, passes: usize) -> Cost {
     }
 }
 
-/// Runs an operation of one input, with a name and so many passes over that input; `forward` is told whether
-/// its state will be used.
+/// Runs an operation of one input, with its name and number of passes over that input. `forward` is
+/// told whether its saved state will be used.
 fn unary(
     x: &Tensor<4>,
     (kernel, passes): (&'static str, usize),

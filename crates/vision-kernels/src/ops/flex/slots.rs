@@ -1,4 +1,4 @@
-//! Packed weights by direction.
+//! Packed weights per direction.
 
 use std::sync::{Arc, Mutex, PoisonError};
 
@@ -14,14 +14,15 @@ pub(in crate::ops) struct Slots([Mutex<Option<Slot>>; 2]);
 
 #[derive(Debug)]
 struct Slot {
-    /// Held, so that nobody changes them in place or gets their address: other values lie elsewhere.
+    /// Held, so that nobody can change them in place and no other tensor can get their address.
     weights: Values,
     algorithm: Algorithm,
     packed: Arc<PackedWeights>,
 }
 
 impl Slots {
-    /// The weights packed for a pass over `shape`: those of the last call if they are the same.
+    /// The weights packed for a pass over `shape`. Reuses those of the last call if the weights are
+    /// the same.
     pub(super) fn packed(
         &self,
         pass: Pass,
@@ -50,7 +51,7 @@ impl Slots {
         Ok(packed)
     }
 
-    /// Lets go of everything: the weights are about to change.
+    /// Drops everything, because the weights are about to change.
     pub(super) fn clear(&self) {
         for slot in &self.0 {
             *slot.lock().unwrap_or_else(PoisonError::into_inner) = None;

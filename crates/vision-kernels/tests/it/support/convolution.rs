@@ -1,4 +1,4 @@
-//! Convolution as its definition says, in `f64`, and inputs for it.
+//! Convolution by its definition, in `f64`, and inputs for it.
 
 use vision_kernels::Isa;
 use vision_kernels::conv::ConvShape;
@@ -14,7 +14,7 @@ pub(crate) fn isas() -> Vec<Isa> {
     all.to_vec()
 }
 
-/// Values between -1 and 1 that look random: a multiplicative generator of 64 bits.
+/// Pseudo-random values between -1 and 1: a multiplicative generator of 64 bits.
 pub(crate) fn values(len: usize, seed: u64) -> Vec<f32> {
     let mut state = seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) | 1;
     (0..len)
@@ -27,7 +27,7 @@ pub(crate) fn values(len: usize, seed: u64) -> Vec<f32> {
         .collect()
 }
 
-/// The three passes of the definition, with the sums of absolute values that errors are measured by.
+/// A pass of the definition, with the sums of absolute values that errors are measured by.
 pub(crate) struct Reference {
     /// Sums.
     pub(crate) sum: Vec<f64>,
@@ -52,7 +52,7 @@ impl Reference {
     /// Asserts that `found` is within `tolerance`, relative to the sum of absolute terms.
     pub(crate) fn assert_close(&self, found: &[f32], tolerance: f64, what: &str) {
         assert_eq!(self.sum.len(), found.len(), "{what}");
-        // Winograd mixes the pixels of a tile, so that errors follow the largest terms nearby.
+        // Winograd mixes the pixels of a tile, so errors follow the largest terms nearby.
         let scale = self.scale.iter().copied().fold(0.0, f64::max);
         for (at, (expected, found)) in self.sum.iter().zip(found).enumerate() {
             let error = (expected - f64::from(*found)).abs();

@@ -1,13 +1,13 @@
-//! What the tests of the kernels share.
+//! Shared code of the tests.
 
 pub(crate) mod convolution;
 
 use vision_kernels::Isa;
 
-/// Every instruction set. Those that the machine lacks run as the portable one.
+/// Every instruction set. One that the machine lacks runs as the portable one.
 pub(crate) const ISAS: [Isa; 4] = [Isa::Portable, Isa::Avx2, Isa::Avx512, Isa::Neon];
 
-/// Values that follow from a seed, evenly spread over -1 to 1 (splitmix64).
+/// Pseudo-random values from a seed, uniform over -1 to 1 (splitmix64).
 #[derive(Clone)]
 pub(crate) struct Random(pub(crate) u64);
 
@@ -28,7 +28,7 @@ impl Random {
         (0..len).map(|_| self.value()).collect()
     }
 
-    /// Small integers, hence ties, and now and then NaN or an infinity.
+    /// Small integers, hence ties, with occasional NaN and infinities.
     pub(crate) fn odd_values(&mut self, len: usize) -> Vec<f32> {
         let odd = |bits: u64| match bits % 50 {
             0 => f32::NAN,
@@ -40,7 +40,7 @@ impl Random {
     }
 }
 
-/// Runs on a pool of its own with so many threads.
+/// Runs on a separate pool with this many threads.
 pub(crate) fn on<R: Send>(threads: usize, run: impl FnOnce() -> R + Send) -> R {
     let pool = rayon::ThreadPoolBuilder::new()
         .num_threads(threads)
@@ -80,7 +80,7 @@ pub(crate) fn close(what: &str, found: &[f32], expected: &[f64], tolerance: f64)
     }
 }
 
-/// Each value as `f64`.
+/// The values as `f64`.
 pub(crate) fn wide(values: &[f32]) -> Vec<f64> {
     values.iter().copied().map(f64::from).collect()
 }

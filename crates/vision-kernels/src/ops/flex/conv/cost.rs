@@ -1,11 +1,11 @@
-//! What convolutions must cost, for a profile.
+//! Minimal cost of convolutions, for a profile.
 
 use crate::conv::{Algorithm, ConvShape, Pass, algorithm};
 use crate::depthwise::DepthwiseShape;
 use crate::ops::accuracy;
 use crate::profile::Cost;
 
-/// A pass over `shape`, beside reading some more values.
+/// The cost of a pass over `shape`, plus reading `more` values.
 pub(super) fn cost(shape: &ConvShape, pass: Pass, more: usize) -> Cost {
     let algorithm = algorithm(shape, pass, accuracy());
     // Winograd multiplies 16 times for 4 outputs instead of 36, or 36 for 16 instead of 144.
@@ -21,7 +21,7 @@ pub(super) fn cost(shape: &ConvShape, pass: Pass, more: usize) -> Cost {
     }
 }
 
-/// Bringing weights in order.
+/// The cost of packing weights.
 pub(super) fn packing_cost(shape: &ConvShape, pass: Pass) -> Cost {
     Cost {
         shape: name(shape, algorithm(shape, pass, accuracy())),
@@ -30,7 +30,7 @@ pub(super) fn packing_cost(shape: &ConvShape, pass: Pass) -> Cost {
     }
 }
 
-/// A pass over a depthwise `shape`, beside reading some more values.
+/// The cost of a pass over a depthwise `shape`, plus reading `more` values.
 pub(super) fn depthwise_cost(shape: &DepthwiseShape, more: usize) -> Cost {
     let DepthwiseShape {
         batch,

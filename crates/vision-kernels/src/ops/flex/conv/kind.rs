@@ -1,4 +1,4 @@
-//! The two kinds of convolution that have kernels, behind one face.
+//! The two kinds of convolution that have kernels, with a common interface.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::ops::{Conv, accuracy};
 use crate::profile::timed;
 use crate::{Isa, buffers};
 
-/// A convolution that the kernels can take.
+/// A convolution that has a kernel.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Kind {
     /// Every output channel sees every input channel.
@@ -23,8 +23,8 @@ pub(super) enum Kind {
 }
 
 impl Kind {
-    /// That of `[batch, height, width, in_channels]` with `[out_channels, in_channels / groups, k, k]`, if
-    /// there is a kernel and any output.
+    /// The convolution of `[batch, height, width, in_channels]` with
+    /// `[out_channels, in_channels / groups, k, k]`, if it has a kernel and any output.
     pub(super) fn of(x: [usize; 4], weight: [usize; 4], conv: Conv) -> Option<Self> {
         let [batch, height, width, in_channels] = x;
         let [out_channels, inputs, kernel, other] = weight;
@@ -62,7 +62,7 @@ impl Kind {
         (len > 0).then_some(kind)
     }
 
-    /// The output; `slots` may hold the packed weights.
+    /// Computes the output. `slots` can hold the packed weights.
     pub(super) fn forward(
         &self,
         x: &Values,
@@ -97,7 +97,7 @@ impl Kind {
         }
     }
 
-    /// The gradient of the weights.
+    /// Computes the gradient of the weights.
     pub(super) fn backward_weight(&self, x: &Values, dy: &Values) -> FlexTensor {
         let (isa, x, dy) = (Isa::detect(), x.slice(), dy.slice());
         match self {
@@ -126,7 +126,7 @@ impl Kind {
         }
     }
 
-    /// The gradient of the input; `slots` may hold the packed weights.
+    /// Computes the gradient of the input. `slots` can hold the packed weights.
     pub(super) fn backward_input(
         &self,
         dy: &Values,
@@ -159,7 +159,7 @@ impl Kind {
     }
 }
 
-/// The weights in the order of the kernels, from the slots if they hold them.
+/// The packed weights, from the slots if they hold them.
 fn packed(
     pass: Pass,
     shape: &ConvShape,

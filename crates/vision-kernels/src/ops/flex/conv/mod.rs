@@ -18,7 +18,7 @@ use crate::conv::Epilogue;
 use crate::ops::memory::Values;
 use crate::ops::{BatchNormEval, Conv, WeightCache};
 
-/// Convolution and bias, unless the kernels cannot take it.
+/// Convolution and bias, if there is a kernel for it.
 pub(in crate::ops) fn conv2d(
     x: &Tensor<4>,
     weight: &Tensor<4>,
@@ -51,7 +51,7 @@ pub(in crate::ops) fn conv2d(
     }
 }
 
-/// Convolution, batch normalisation with running statistics, residual and ReLU in one pass over the
+/// Convolution, batch normalization with running statistics, residual and ReLU in one pass over the
 /// output, without gradients.
 pub(in crate::ops) fn conv2d_batch_norm(
     (x, weight): (&Tensor<4>, &Tensor<4>),
@@ -88,7 +88,7 @@ fn training(
 ) -> Option<Tensor<4>> {
     let (x, w) = (tracked(x.clone())?, tracked(weight.clone())?);
     let (needs_dx, needs_dw) = (x.is_tracked(), w.is_tracked());
-    // Weights that train are other ones at the next step, and holding them would make that step copy them.
+    // Weights that train change at the next step, and holding them would make that step copy them.
     let cache = cache.filter(|cache| {
         if needs_dw {
             cache.slots.clear();
@@ -119,13 +119,13 @@ fn training(
 #[derive(Debug)]
 struct ConvStep;
 
-/// What the gradients need: the input for that of the weights, and the other way round.
+/// Saved for the gradients: the gradient of the weights needs the input, and the other way round.
 #[derive(Clone, Debug)]
 struct ConvState {
     kind: Kind,
     x: Option<Values>,
     w: Option<Values>,
-    /// Where the weights may be packed already; none if they train.
+    /// The packed weights, if any. `None` if the weights train.
     slots: Option<Arc<Slots>>,
 }
 

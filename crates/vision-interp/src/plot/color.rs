@@ -1,4 +1,4 @@
-//! Colour maps.
+//! Color maps.
 
 use vision_figure::Rgb;
 
@@ -27,7 +27,7 @@ pub(super) fn blues(value: f64) -> Rgb {
     })
 }
 
-/// Colours of the lines of a chart, in order: matplotlib's default cycle.
+/// Colors of the lines of a chart, in order: matplotlib's default cycle.
 pub(super) const CYCLE: [Rgb; 10] = [
     [0x1f, 0x77, 0xb4],
     [0xff, 0x7f, 0x0e],
@@ -47,7 +47,7 @@ mod tests {
 
     #[test]
     fn blues_are_those_of_matplotlib() {
-        // matplotlib.colormaps["Blues"](v)[:3] * 255, whose table has 256 steps: hence the tolerance.
+        // matplotlib.colormaps["Blues"](v)[:3] * 255. Its table has 256 steps, hence the tolerance.
         for (value, expected) in [
             (0.0, [247, 251, 255]),
             (0.1, [227, 238, 249]),

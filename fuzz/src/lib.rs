@@ -54,7 +54,9 @@ pub fn read(name: &str, bytes: &[u8]) {
         return;
     }
     let result = weights::WeightsFile::open(&path).and_then(|file| {
-        let file = file.with_children(&["conv", "bn", "fc"]);
+        let entries = [("conv.weight", &[3, 2, 2, 2][..]), ("bn.bias", &[3]), ("fc.weight", &[2, 3])];
+        let wanted = weights::Wanted::new(entries).with_children(&["conv", "bn", "fc"]);
+        let file = file.matched(&wanted)?;
         file.names().try_for_each(|name| file.read_f32(name).map(drop))
     });
     if let Err(error) = result {

@@ -130,18 +130,21 @@ fn self_check(arch: Arch, own: bool, fetched: &Fetched) -> Result<String> {
     let info = arch.info();
     let build = |classes| arch.build(classes, &mut Init::zeroed(&device));
     let mut model = build(info.weights.as_ref().map_or(1000, |w| w.classes));
-    let names: Vec<String> = model.names().map(str::to_owned).collect();
-    let names: Vec<&str> = names.iter().map(String::as_str).collect();
-    let file = WeightsFile::open(&fetched.path)?.with_children(&names);
+    let file = WeightsFile::open(&fetched.path)?;
     if own {
         // Every classifier ends in a parameter with one value, or row, per class.
         let last = state::entries(&model).pop();
-        let shape = last.as_ref().and_then(|last| file.shape(&last.name));
+        let report = weights::compare_layers(&model, &file)?;
+        let found = report
+            .mismatched
+            .iter()
+            .find(|m| last.as_ref().is_some_and(|l| l.name == m.name));
+        let shape = found.map(|m| &m.found[..]);
         if let Some(&classes) = shape.and_then(<[usize]>::first).filter(|&&n| n > 0) {
             model = build(classes);
         }
     }
-    let (model, report) = weights::load_into(model, &file)?;
+    let (model, report) = weights::load_layers(model, &file)?;
     report.require_complete()?;
 
     let shape = [1, 3, info.input_size, info.input_size];

@@ -24,7 +24,7 @@ use crate::settings::{Parts, Settings};
 use crate::train::callback::Callback;
 
 /// How the model comes about, once the builder knows everything.
-trait Plan {
+pub(crate) trait Plan {
     fn make(self, data: &ImageDataBunch, init: &mut Init, dropout: &RandomStream) -> Result<Parts>;
 }
 

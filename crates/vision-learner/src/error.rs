@@ -187,6 +187,19 @@ pub enum Error {
     /// A file cannot be read or written.
     #[error(transparent)]
     Io(#[from] IoError),
+    /// There is no file of weights of that name.
+    #[error(
+        "{} does not exist; the files of weights in {} are: {}",
+        shown(path), shown(folder), listed(files.iter())
+    )]
+    NoSuchFile {
+        /// The file.
+        path: PathBuf,
+        /// The folder that it would be in.
+        folder: PathBuf,
+        /// The files of weights in that folder.
+        files: Vec<String>,
+    },
     /// A checkpoint was made by another kind of model, or is damaged.
     #[error(
         "checkpoint {}: {field}: expected {}, found {}; {hint}",

@@ -18,7 +18,7 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! * Making a learner: [`create_cnn`], [`create_body`], [`create_head`], [`Cnn`], [`Pretrained`].
+//! * Making a learner: [`create_cnn`], [`load_classifier`], [`create_body`], [`create_head`], [`Cnn`], [`Pretrained`].
 //! * Training: [`Learner::lr_find`], [`Learner::fit_one_cycle`], [`FitConfig`], [`LearningRate`], [`schedule`]; the head alone, fast:
 //!   [`Learner::cache_features`].
 //! * Parts: [`Loss`], [`Metric`], [`Optimizer`], [`Callback`]; what happened: [`Recorder`].
@@ -31,6 +31,7 @@
 
 mod builder;
 mod checkpoint;
+mod classifier;
 mod error;
 mod features;
 mod learner;
@@ -46,6 +47,7 @@ mod unoptimized;
 
 pub use crate::checkpoint::LoadConfig;
 pub use builder::{CnnPlan, LearnerBuilder, ModelPlan, create_cnn};
+pub use classifier::{ClassifierPlan, load_classifier};
 pub use error::{Error, Result};
 pub use features::cache::{FeatureOrigin, FeatureReport};
 pub use features::refusal::CacheRefusal;

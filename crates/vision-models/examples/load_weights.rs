@@ -31,19 +31,18 @@ fn main() -> Result<(), Box<dyn Error>> {
     let begin = Instant::now();
     let model = arch.build(classes, &mut Init::zeroed(&device));
     let built = begin.elapsed();
-    let children: Vec<String> = model.names().map(str::to_owned).collect();
-    let children: Vec<&str> = children.iter().map(String::as_str).collect();
+    let last = model.names().last().unwrap_or_default().to_owned();
     let begin = Instant::now();
-    let file = weights::WeightsFile::open(&path)?.with_children(&children);
+    let file = weights::WeightsFile::open(&path)?;
     let opened = begin.elapsed();
-    let (model, report) = weights::load_into(model, &file)?;
+    let (model, report) = weights::load_layers(model, &file)?;
     let loaded = begin.elapsed();
 
     let peak = resident("VmHWM")
         .zip(before)
         .map(|(peak, before)| peak - before);
     // A file with other classes, or a fastai file, has another classifier.
-    let report = report.without(children.last().copied().unwrap_or(""));
+    let report = report.without(&last);
     eprintln!("{report}");
     report.require_complete()?;
     let size = fs::metadata(&path)?.len();

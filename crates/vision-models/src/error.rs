@@ -2,6 +2,7 @@ use std::path::PathBuf;
 
 use thiserror::Error;
 use vision_base::IoError;
+use vision_base::message::{joined, named, quoted, shown};
 
 use crate::weights::Mismatch;
 
@@ -54,7 +55,7 @@ pub enum Error {
     #[error(
         "{} is damaged: its content has the SHA-256 {found}, but {expected} was written; take another copy of \
          the file",
-        path.display()
+        shown(path)
     )]
     Damaged {
         /// The file.
@@ -72,7 +73,7 @@ pub enum Error {
     #[error(
         "{} is not a weights file: {reason}. Supported are PyTorch (.pth, .pt), safetensors (also with \
          an index of several files) and ONNX",
-        path.display()
+        shown(path)
     )]
     NotWeights {
         /// The file.
@@ -84,7 +85,7 @@ pub enum Error {
     #[error(
         "{} cannot be read as weights: {reason}. Download or save it again (in Python: \
          torch.save(model.state_dict(), path))",
-        path.display()
+        shown(path)
     )]
     BadWeights {
         /// The file.
@@ -96,7 +97,7 @@ pub enum Error {
     #[error(
         "{} is not safe: loading it in Python would call {call}, which no weights file \
          needs. Nothing was executed. Get the weights from another source, if possible as safetensors",
-        path.display()
+        shown(path)
     )]
     UnsafeWeights {
         /// The file.
@@ -107,7 +108,7 @@ pub enum Error {
     /// The file is too large.
     #[error(
         "{} is too large for a weights file: it has {found} bytes, the limit is {limit} bytes",
-        path.display()
+        shown(path)
     )]
     WeightsTooLarge {
         /// The file.
@@ -121,7 +122,7 @@ pub enum Error {
     #[error(
         "{} names the file {shard:?}, {reason}. Put all files of the set into one folder, as \
          published",
-        path.display()
+        shown(path)
     )]
     Shard {
         /// The index.
@@ -131,8 +132,35 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+    /// The file holds several sets of the model's weights, and nothing says which is meant.
+    #[error(
+        "{} holds several sets of these weights, behind {}; name one of them: \
+         WeightsSource::new(path).prefix({:?})",
+        shown(path), joined(prefixes.iter().map(|p| quoted(p))), prefixes.first().map_or("", |p| p)
+    )]
+    SeveralSets {
+        /// The file.
+        path: PathBuf,
+        /// What is before the names of each.
+        prefixes: Vec<String>,
+    },
+    /// The file holds no weights of the model where an option says.
+    #[error(
+        "{} holds no weights of this model {}; names of the model are behind {}",
+        shown(path), option_text(option, given), joined(found.iter().map(|p| quoted(p)))
+    )]
+    NoSuchSet {
+        /// The file.
+        path: PathBuf,
+        /// The option: `key`, `prefix` or `averaged`.
+        option: &'static str,
+        /// Its value.
+        given: String,
+        /// What is before names of the model in the file.
+        found: Vec<String>,
+    },
     /// The file has no tensor of that name.
-    #[error("{} has no tensor {name:?}{}", path.display(), near_name(near))]
+    #[error("{} has no tensor {name:?}{}", shown(path), near_name(near))]
     NoSuchTensor {
         /// The file.
         path: PathBuf,
@@ -144,7 +172,7 @@ pub enum Error {
     /// The values of the tensor are not floating-point numbers.
     #[error(
         "{}: tensor {name:?} has type {found}; expected floating-point numbers (16, 32 or 64 bits)",
-        path.display()
+        shown(path)
     )]
     TensorType {
         /// The file.
@@ -155,7 +183,11 @@ pub enum Error {
         found: String,
     },
     /// The tensors of the file do not match the model.
-    #[error("{} does not fit the model: {}{hint}", path.display(), misfits(missing, mismatched))]
+    #[error(
+        "{} does not fit the model: {}{hint}",
+        shown(path),
+        misfits(missing, mismatched)
+    )]
     WeightsMisfit {
         /// The file.
         path: PathBuf,
@@ -167,7 +199,7 @@ pub enum Error {
         hint: String,
     },
     /// The model cannot be exported to ONNX.
-    #[error("cannot export to {}: {}{reason}", path.display(), layer_name(layer))]
+    #[error("cannot export to {}: {}{reason}", shown(path), layer_name(layer))]
     Export {
         /// The file. It is unchanged.
         path: PathBuf,
@@ -177,7 +209,7 @@ pub enum Error {
         reason: String,
     },
     /// The tensors cannot be written.
-    #[error("cannot write {}: tensor {name:?} {reason}", path.display())]
+    #[error("cannot write {}: tensor {name:?} {reason}", shown(path))]
     WriteWeights {
         /// The file. It is unchanged.
         path: PathBuf,
@@ -186,6 +218,13 @@ pub enum Error {
         /// What is wrong with it.
         reason: String,
     },
+}
+
+fn option_text(option: &str, given: &str) -> String {
+    match option {
+        "averaged" => "that are averaged".to_owned(),
+        option => format!("under the {option} {}", quoted(given)),
+    }
 }
 
 fn near_names(near: &[&str]) -> String {
@@ -222,10 +261,10 @@ fn misfits(missing: &[String], mismatched: &[Mismatch]) -> String {
 /// The first names of a list, and the number of the others.
 pub(crate) fn first_few(names: &[String]) -> String {
     const SHOWN: usize = 4;
-    let shown: Vec<_> = names.iter().take(SHOWN).map(String::as_str).collect();
+    let first: Vec<_> = names.iter().take(SHOWN).map(|name| named(name)).collect();
     match names.len().saturating_sub(SHOWN) {
-        0 => shown.join(", "),
-        more => format!("{} and {more} more", shown.join(", ")),
+        0 => first.join(", "),
+        more => format!("{} and {more} more", first.join(", ")),
     }
 }
 

@@ -65,6 +65,15 @@ impl Init {
         }
     }
 
+    /// Zeros instead of draws, and the same stream for dropout.
+    pub fn without_draws(&self) -> Self {
+        Self {
+            rng: None,
+            device: self.device.clone(),
+            dropout: self.dropout.clone(),
+        }
+    }
+
     /// The device of the parameters.
     pub fn device(&self) -> &Device {
         &self.device

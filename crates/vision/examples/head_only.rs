@@ -35,7 +35,7 @@ fn main() -> vision::MainResult {
     let args = Args::parse();
     let path = untar_data(args.data.as_str())?;
     let data = ImageDataBunch::from_folder(&path).normalize(Stats::IMAGENET);
-    let pretrained = args.pretrained.map_or(Pretrained::No, Pretrained::File);
+    let pretrained = args.pretrained.map_or(Pretrained::No, Pretrained::from);
     let mut learner = create_cnn(data.build()?, args.arch)
         .pretrained(pretrained)
         .bn_freeze(true)

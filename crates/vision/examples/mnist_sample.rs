@@ -84,7 +84,7 @@ fn main() -> vision::MainResult {
     let pretrained = args
         .pretrained
         .clone()
-        .map_or(Pretrained::No, Pretrained::File);
+        .map_or(Pretrained::No, Pretrained::from);
     let mut learner = create_cnn(data, args.arch)
         .metrics([accuracy()])
         .pretrained(pretrained)

@@ -1,13 +1,20 @@
 //! Weights of another head, or of another program, into a learner.
 
 use std::collections::HashMap;
-use std::path::Path;
+use std::fs;
+use std::path::{Path, PathBuf};
 
 use vision_models::state::Entry;
-use vision_models::weights::{LoadReport, WeightsFile};
+use vision_models::weights::{LoadReport, Wanted, WeightsFile};
+use vision_models::{Arch, Init};
 
-use crate::Result;
 use crate::learner::Learner;
+use crate::{Error, Result};
+
+/// Extensions of files that hold weights.
+const WEIGHTS: [&str; 6] = ["safetensors", "pth", "pt", "ckpt", "bin", "onnx"];
+/// Files of a folder that are looked at for a message.
+const MOST_FILES: usize = 1000;
 
 impl Learner {
     /// Loads the body of a file with fastai's names, and as much of the head as fits: for a checkpoint of
@@ -23,9 +30,9 @@ impl Learner {
     /// shape.
     #[doc(alias = "strict")]
     pub fn load_partial(&mut self, name: impl AsRef<Path>) -> Result<LoadReport> {
-        let path = self.checkpoint_path(name.as_ref());
-        let file = WeightsFile::open(&path)?;
+        let path = self.existing(name.as_ref())?;
         let entries = self.model.entries();
+        let file = self.open_foreign(&path, &entries)?;
         let mut new = absent_biases(&file, &entries);
         let zeroed: Vec<String> = new.keys().cloned().collect();
         let report = compare(&file, &entries, &zeroed).without("1");
@@ -36,6 +43,49 @@ impl Learner {
         self.put(new);
         self.optimizer = None;
         Ok(self.keep_report(report))
+    }
+
+    /// The file of that name: as it is named if there is one, or else with `.safetensors`.
+    pub(crate) fn existing(&self, name: &Path) -> Result<PathBuf> {
+        let named = self.model_dir().join(name);
+        let path = match named.is_file() {
+            true => named,
+            false => self.checkpoint_path(name),
+        };
+        if path.exists() {
+            return Ok(path);
+        }
+        let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
+        let files = fs::read_dir(&folder).into_iter().flatten().flatten();
+        let mut files: Vec<String> = files
+            .filter(|entry| {
+                entry
+                    .path()
+                    .extension()
+                    .is_some_and(|e| WEIGHTS.iter().any(|w| e == *w))
+            })
+            .take(MOST_FILES)
+            .map(|entry| entry.file_name().to_string_lossy().into_owned())
+            .collect();
+        files.sort();
+        Err(Error::NoSuchFile {
+            path,
+            folder,
+            files,
+        })
+    }
+
+    /// Opens a weights file and finds this learner's model in it.
+    pub(crate) fn open_foreign(&self, path: &Path, entries: &[Entry]) -> Result<WeightsFile> {
+        let file = WeightsFile::open(path)?;
+        let mut wanted = wanted(entries);
+        // The model of an architecture may be there with timm's names around it.
+        if let Ok(arch) = self.arch().parse::<Arch>() {
+            let whole = arch.build(1, &mut Init::zeroed(self.data().device()));
+            let children: Vec<&str> = whole.names().collect();
+            wanted = wanted.with_body(&children);
+        }
+        Ok(file.matched(&wanted)?)
     }
 
     /// Changes values in a copy: running statistics are shared by clones, and written in place.
@@ -52,10 +102,13 @@ impl Learner {
     }
 }
 
+fn wanted(entries: &[Entry]) -> Wanted {
+    Wanted::new(entries.iter().map(|e| (e.name.as_str(), &e.shape[..])))
+}
+
 /// What of the file fits, not counting the optimizer's state and what is set to zero.
 pub(crate) fn compare(file: &WeightsFile, entries: &[Entry], zeroed: &[String]) -> LoadReport {
-    let wanted = entries.iter().map(|e| (e.name.as_str(), &e.shape[..]));
-    let mut report = LoadReport::compare(file, wanted);
+    let mut report = LoadReport::compare(file, &wanted(entries));
     report.unused.retain(|name| !name.starts_with("optimizer."));
     report.missing.retain(|name| !zeroed.contains(name));
     if !zeroed.is_empty() {

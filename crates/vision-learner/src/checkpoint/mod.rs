@@ -119,8 +119,9 @@ impl Learner {
     }
 
     /// Loads what [`save`](Self::save) wrote, or a weights file with fastai's names (`0.4.0.conv1.weight`),
-    /// in PyTorch's format, safetensors or ONNX. The heads of fastai 2 have no biases, which is to say that they
-    /// are 0.
+    /// in PyTorch's format, safetensors or ONNX, under any key and behind any prefix. The heads of fastai 2 have no
+    /// biases, which is to say that they are 0. A file that exists under the name is read whatever its extension;
+    /// otherwise the name is completed with `.safetensors`.
     ///
     /// Nothing changes unless everything fits. The optimizer's state comes back if the file has one for
     /// the same rule and layer groups; otherwise training goes on with a fresh one. The report says what the
@@ -128,6 +129,7 @@ impl Learner {
     ///
     /// # Errors
     ///
+    /// [`Error::NoSuchFile`] if there is none, which lists those that there are,
     /// [`Error::Checkpoint`] if the file is of another architecture or other classes, and
     /// [`Error::Models`] if it cannot be read or a parameter is missing or has another shape.
     #[doc(alias("load_learner", "load_state_dict"))]
@@ -141,7 +143,7 @@ impl Learner {
     ///
     /// As [`load`](Self::load).
     pub fn load_with(&mut self, name: impl AsRef<Path>, config: LoadConfig) -> Result<LoadReport> {
-        let path = self.checkpoint_path(name.as_ref());
+        let path = self.existing(name.as_ref())?;
         let file = WeightsFile::open(&path)?;
         let seal = match file.format() {
             Format::Safetensors => check_seal(&path)?,
@@ -169,6 +171,10 @@ impl Learner {
             }
         }
         let entries = self.model.entries();
+        let file = match manifest {
+            Some(_) => file,
+            None => self.open_foreign(&path, &entries)?,
+        };
         let mut new = match manifest {
             // Our own heads have all that they need.
             Some(_) => HashMap::new(),

@@ -1,11 +1,9 @@
 //! The first part of a classifier: a backbone, pretrained or not, cut before its own head.
 
-use std::path::PathBuf;
-
 use burn::module::Module;
 use vision_data::Device;
 use vision_models::layers::Sequential;
-use vision_models::weights::{self, LoadReport, WeightsFile};
+use vision_models::weights::{self, LoadReport, WeightsFile, WeightsSource};
 use vision_models::{Arch, Cut, Init, WeightsInfo};
 
 use crate::model::cnn::Body;
@@ -90,7 +88,7 @@ pub struct BodyBuilder<'a> {
     cut: &'a Cut,
     init: &'a mut Init,
     /// The file of weights, once it was asked for.
-    file: Option<PathBuf>,
+    file: Option<WeightsSource>,
     asked_for_weights: bool,
     asked_for_cut: bool,
     report: Option<LoadReport>,
@@ -108,7 +106,7 @@ impl BodyBuilder<'_> {
     /// # Errors
     ///
     /// [`Error::NoWeights`] if it cannot be had, [`Error::NotHosted`] if there is none.
-    pub fn file(&mut self) -> Result<Option<PathBuf>> {
+    pub fn file(&mut self) -> Result<Option<WeightsSource>> {
         self.asked_for_weights = true;
         if self.file.is_none() {
             self.file = self.source.file(&self.name, self.hosted)?;
@@ -128,16 +126,14 @@ impl BodyBuilder<'_> {
         &mut self,
         make: impl FnOnce(&mut Init) -> Sequential,
     ) -> Result<Sequential> {
-        let Some(path) = self.file()? else {
+        let Some(source) = self.file()? else {
             return Ok(make(self.init));
         };
         // No random numbers for what the file replaces.
         let net = make(&mut Init::zeroed(self.init.device()));
-        let children: Vec<String> = net.names().map(str::to_owned).collect();
-        let children: Vec<&str> = children.iter().map(String::as_str).collect();
-        let file = WeightsFile::open(&path)?.with_children(&children);
-        let (net, report) = weights::load_layers(net, &file)?;
-        self.loaded(report, children.last().copied().unwrap_or_default())?;
+        let classifier = net.names().last().unwrap_or_default().to_owned();
+        let (net, report) = weights::load_layers(net, &WeightsFile::open(source)?)?;
+        self.loaded(report, &classifier)?;
         Ok(net)
     }
 
@@ -147,10 +143,10 @@ impl BodyBuilder<'_> {
     ///
     /// As [`load_layers`](Self::load_layers).
     pub fn load_module<M: Module>(&mut self, module: M, classifier: &str) -> Result<M> {
-        let Some(path) = self.file()? else {
+        let Some(source) = self.file()? else {
             return Ok(module);
         };
-        let (module, report) = weights::load_into(module, &WeightsFile::open(&path)?)?;
+        let (module, report) = weights::load_into(module, &WeightsFile::open(source)?)?;
         self.loaded(report, classifier)?;
         Ok(module)
     }

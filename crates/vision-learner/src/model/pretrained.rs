@@ -3,6 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use vision_fetch::{Download, Fetched, Options, cache, is_http};
+use vision_models::weights::WeightsSource;
 use vision_models::{Arch, WeightsInfo};
 
 use crate::{Error, Result};
@@ -18,9 +19,10 @@ pub enum Pretrained {
     ImageNet,
     /// Random weights: the architecture's own initialization.
     No,
-    /// A `.pth` or safetensors file with torchvision's names, or with fastai's (`0.4.0.conv1.weight`), of which
-    /// only the body is taken, or an ONNX file of the architecture.
-    File(PathBuf),
+    /// A PyTorch, safetensors or ONNX file of the architecture, of which only the body is taken, with the names of
+    /// torchvision, timm or fastai, under any key and behind any prefix. A [`WeightsSource`] says which of several
+    /// sets of weights is meant.
+    File(WeightsSource),
     /// Such a file on the network, downloaded into the cache unless it is there. Its name must end in a hyphen and
     /// at least eight digits of the file's SHA-256: `https://example.org/flowers-0123abcd.safetensors`.
     Url(String),
@@ -56,7 +58,13 @@ impl From<&Path> for Pretrained {
 
 impl From<PathBuf> for Pretrained {
     fn from(path: PathBuf) -> Self {
-        Self::File(path)
+        Self::File(path.into())
+    }
+}
+
+impl From<WeightsSource> for Pretrained {
+    fn from(source: WeightsSource) -> Self {
+        Self::File(source)
     }
 }
 
@@ -71,12 +79,19 @@ pub(crate) struct Source {
 
 impl Source {
     /// The file to read, downloaded if need be; none for random weights. `hosted` are the backbone's own.
-    pub(crate) fn file(&self, name: &str, hosted: Option<&WeightsInfo>) -> Result<Option<PathBuf>> {
+    pub(crate) fn file(
+        &self,
+        name: &str,
+        hosted: Option<&WeightsInfo>,
+    ) -> Result<Option<WeightsSource>> {
         match &self.pretrained {
             Pretrained::No => Ok(None),
-            Pretrained::File(path) => Ok(Some(path.clone())),
-            Pretrained::Url(url) => self.fetch(name, url, self.options.clone()).map(Some),
-            Pretrained::ImageNet => self.imagenet(name, hosted).map(Some),
+            Pretrained::File(source) => Ok(Some(source.clone())),
+            Pretrained::Url(url) => {
+                let path = self.fetch(name, url, self.options.clone())?;
+                Ok(Some(path.into()))
+            }
+            Pretrained::ImageNet => Ok(Some(self.imagenet(name, hosted)?.into())),
         }
     }
 

@@ -221,9 +221,10 @@ fn a_checkpoint_is_weights_for_another_backbone_of_its_architecture() {
     let report = again.weights_report().unwrap().to_string();
     for part in [
         "100 loaded",
-        "fastai's names",
+        "found behind the prefix \"0.\"",
+        "as fastai names them",
         "fc.weight, fc.bias",
-        "12 unused: 1.2.bias",
+        "other tensors of the file are outside of it",
     ] {
         assert!(report.contains(part), "{part}: {report}");
     }
@@ -265,4 +266,69 @@ fn a_head_of_fastai_2_has_no_biases_and_loads_with_zeros() {
         Error::Models(vision_models::Error::WeightsMisfit { missing, .. })
             if missing == &["1.4.bias"]
     );
+}
+
+#[test]
+fn a_file_that_exists_as_named_is_read_and_a_missing_one_lists_what_there_is() {
+    let digits = support::digits(8, 4);
+    let mut learner = support::learner(support::data(&digits.path, 8));
+    let saved = learner.save("stage-1").unwrap();
+    let plain = digits.path.join("models/best.ckpt");
+    weights::write_safetensors(&plain, &learner.weights(), &Default::default()).unwrap();
+    for name in ["stage-1", "stage-1.safetensors", "best.ckpt"] {
+        learner.load(name).unwrap();
+    }
+    learner.load(&plain).unwrap();
+    learner.load_partial(&plain).unwrap();
+    let error = learner.load("nothing").unwrap_err().to_string();
+    for part in ["nothing.safetensors", "best.ckpt, stage-1.safetensors"] {
+        assert!(error.contains(part), "{error}");
+    }
+    assert!(saved.ends_with("stage-1.safetensors"));
+}
+
+/// What a training program of fastai 2 saves around a body of timm, whose ResNets have torchvision's names.
+#[test]
+fn a_learner_of_fastai_2_with_a_body_of_timm_loads() {
+    let digits = support::digits(8, 4);
+    let mut learner = support::learner(support::data(&digits.path, 8));
+    let saved = learner.weights();
+    let children: Vec<String> = {
+        let whole = Arch::ResNet18.build(2, &mut vision_models::Init::zeroed(&Device::default()));
+        whole.names().map(str::to_owned).collect()
+    };
+    let mut theirs = saved.clone();
+    for tensor in &mut theirs {
+        let name = match tensor
+            .name
+            .strip_prefix("0.")
+            .and_then(|rest| rest.split_once('.'))
+        {
+            Some((child, rest)) => {
+                let child = &children[child.parse::<usize>().unwrap()];
+                format!("model.0.model.{child}.{rest}")
+            }
+            None => format!("model.{}", tensor.name),
+        };
+        tensor.name = name;
+    }
+    let file = digits.path.join("timm.safetensors");
+    weights::write_safetensors(&file, &theirs, &Default::default()).unwrap();
+    learner.fit(1, 1e-2).unwrap();
+    let report = learner.load(&file).unwrap().to_string();
+    assert!(report.contains("around a body of timm"), "{report}");
+    assert_eq!(learner.weights(), saved);
+    // Its body alone.
+    let again = create_cnn(support::data(&digits.path, 8), Arch::ResNet18)
+        .pretrained(file)
+        .silent(true)
+        .build()
+        .unwrap();
+    let body = |weights: Vec<_>| -> Vec<vision_models::state::NamedTensor> {
+        weights
+            .into_iter()
+            .filter(|t: &vision_models::state::NamedTensor| t.name.starts_with("0."))
+            .collect()
+    };
+    assert_eq!(body(again.weights()), body(saved));
 }

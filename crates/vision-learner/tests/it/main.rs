@@ -13,6 +13,7 @@ macro_rules! assert_matches {
 }
 
 mod checkpoints;
+mod classifiers;
 mod export;
 mod feature_cache;
 mod fixed_body;

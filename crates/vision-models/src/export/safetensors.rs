@@ -4,6 +4,8 @@ use std::collections::BTreeMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use vision_base::message::shown;
+
 use crate::Result;
 use crate::layers::Sequential;
 use crate::state::{self, NamedTensor};
@@ -19,7 +21,7 @@ pub enum Names {
 }
 
 /// Result of an export.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct ExportReport {
     /// The file.
@@ -32,6 +34,13 @@ pub struct ExportReport {
     pub notes: Vec<String>,
 }
 
+/// Short, as it prints: a model can have a thousand names.
+impl fmt::Debug for ExportReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "ExportReport({self})")
+    }
+}
+
 impl fmt::Display for ExportReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self {
@@ -40,7 +49,7 @@ impl fmt::Display for ExportReport {
             omitted,
             notes,
         } = self;
-        write!(f, "{}: {} written", file.display(), written.len())?;
+        write!(f, "{}: {} written", shown(file), written.len())?;
         if !omitted.is_empty() {
             let names = crate::error::first_few(omitted);
             write!(f, "\n  {} omitted: {names}", omitted.len())?;

@@ -5,6 +5,9 @@ use std::fs::{self, File};
 use std::io;
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
+use std::sync::Arc;
+
+use vision_base::message::listed;
 
 use crate::export::proto::Node;
 use crate::{Error, Result};
@@ -13,13 +16,16 @@ use crate::{Error, Result};
 pub const MAX_FILE_BYTES: u64 = 8 << 30;
 
 /// Reads the bytes of one tensor, row-major and in the byte order of this machine.
-pub(super) type ReadBytes = Box<dyn Fn() -> io::Result<Vec<u8>> + Send + Sync>;
+pub(super) type ReadBytes = Arc<dyn Fn() -> io::Result<Vec<u8>> + Send + Sync>;
 
 /// One tensor of a file.
+#[derive(Clone)]
 pub(super) struct Stored {
     pub(super) shape: Vec<usize>,
     pub(super) dtype: Dtype,
     pub(super) read: ReadBytes,
+    /// Where it lies, for a file that may have the same values under two names.
+    pub(super) place: Option<(Arc<str>, u64)>,
 }
 
 /// What a format's reader finds in a file.
@@ -29,11 +35,14 @@ pub(super) struct Contents {
     pub(super) metadata: BTreeMap<String, String>,
     /// What a person should know of how the tensors were found.
     pub(super) notes: Vec<String>,
+    /// What holds values that cannot be read: where it is, and its class.
+    pub(super) foreign: Vec<(String, String)>,
     /// How the tensors are used; only ONNX says.
     pub(super) graph: Option<Graph>,
 }
 
 /// The type of a tensor's values.
+#[derive(Clone, PartialEq)]
 pub(super) enum Dtype {
     F16,
     Bf16,
@@ -72,7 +81,7 @@ pub(super) struct Graph {
 pub(super) fn open_regular(path: &Path) -> Result<(File, u64)> {
     let metadata = fs::metadata(path).map_err(|source| io_error(path, source))?;
     if metadata.is_dir() {
-        return Err(not_weights(path, "it is a folder"));
+        return Err(not_weights(path, describe_folder(path)));
     }
     if !metadata.is_file() {
         return Err(not_weights(path, "it is no regular file"));
@@ -89,6 +98,44 @@ pub(super) fn open_regular(path: &Path) -> Result<(File, u64)> {
     Ok((file, len))
 }
 
+/// What a folder holds that can be opened instead.
+fn describe_folder(path: &Path) -> String {
+    let names = fs::read_dir(path).into_iter().flatten().flatten();
+    let mut names: Vec<String> = names
+        .take(1000)
+        .map(|entry| entry.file_name().to_string_lossy().into_owned())
+        .collect();
+    names.sort();
+    let has = |name: &str| names.iter().any(|n| n == name);
+    if has("saved_model.pb") {
+        return "it is a folder with a model of TensorFlow, which has other names and layouts"
+            .to_owned();
+    }
+    if has("data.pkl") {
+        return "it is the folder of an unpacked PyTorch file; use the file itself".to_owned();
+    }
+    let ends = [
+        "safetensors",
+        "safetensors.index.json",
+        "pth",
+        "pt",
+        "bin",
+        "ckpt",
+        "onnx",
+    ];
+    let files = names.iter().filter(|name| {
+        name.split_once('.').is_some() && ends.iter().any(|end| name.ends_with(&format!(".{end}")))
+    });
+    let files: Vec<&String> = files.collect();
+    match files.is_empty() {
+        true => "it is a folder".to_owned(),
+        false => format!(
+            "it is a folder; name one of its files: {}",
+            listed(files.iter())
+        ),
+    }
+}
+
 /// Runs foreign code on foreign data: should it panic, that is one more way for a file to be bad.
 pub(super) fn catch<T>(path: &Path, f: impl FnOnce() -> T) -> Result<T> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|_| bad(path, "its reader gave up on it"))
@@ -101,8 +148,10 @@ pub(super) fn bad(path: &Path, reason: impl Into<String>) -> Error {
     }
 }
 
-/// A reason may quote the file, which is as long as its author likes.
-fn shortened(mut reason: String) -> String {
+/// A reason may quote the file, which is as long as its author likes, and may hold what a terminal takes for a
+/// command.
+fn shortened(reason: impl AsRef<str>) -> String {
+    let mut reason = vision_base::message::shown(reason.as_ref());
     if let Some((end, _)) = reason.char_indices().nth(400) {
         reason.truncate(end);
         reason.push_str("..");

@@ -3,15 +3,18 @@
 use std::collections::BTreeMap;
 use std::fmt;
 use std::io::Read;
-use std::path::{Path, PathBuf};
+use std::path::Path;
+use std::sync::Arc;
 
+use super::choice::{self, Wanted};
 use super::contents::{
     Dtype, Graph, Stored, bad, catch, io_error, not_weights, open_regular, read_error,
 };
 use super::names::nearest;
 use super::safetensors::{self, looks_like_safetensors};
 use super::shards::{self, looks_like_index};
-use super::{guard, names, onnx, pth};
+use super::source::WeightsSource;
+use super::{onnx, pth};
 use crate::{Error, Result};
 
 /// What kind of file it is, found out from its content.
@@ -28,29 +31,32 @@ pub enum Format {
 
 /// The named tensors of a weights file, whose values are read when they are asked for.
 ///
-/// Of a PyTorch file it shows the state dict, also when that lies under `state_dict`,
-/// `model_state_dict` or `model` (as in fastai's files with an optimizer). A prefix that every name
-/// carries, `module.` left by `DataParallel` or `_orig_mod.` by `torch.compile`, is dropped.
-/// [`notes`](Self::notes) says which of this happened.
+/// Names are those of the file, with everything that it has around the model: `state_dict.module.conv1.weight` if
+/// a training program saved a dict with a key `state_dict`, of a model in `DataParallel`. [`matched`](Self::matched)
+/// finds the model in it, and [`load_into`](super::load_into) does so by itself.
 ///
 /// safetensors in several files open by their index, `model.safetensors.index.json`. The files that it
 /// names must lie in its own folder.
 ///
 /// Tensors that are not floating point, such as a batch normalisation's `num_batches_tracked`, are no
 /// weights: they are listed by [`skipped`](Self::skipped) and nowhere else.
+#[derive(Clone)]
 pub struct WeightsFile {
-    path: PathBuf,
+    source: WeightsSource,
     format: Format,
     tensors: BTreeMap<String, Stored>,
     metadata: BTreeMap<String, String>,
     notes: Vec<String>,
-    graph: Option<Graph>,
+    graph: Option<Arc<Graph>>,
+    /// What holds values that are not read: where it is, and its class.
+    foreign: Vec<(String, String)>,
 }
 
 impl WeightsFile {
     /// Opens a file, reads its list of tensors and checks it against the file's size.
     ///
-    /// The format is told by the content, not by the extension.
+    /// The format is told by the content, not by the extension. A [`WeightsSource`] says which of several sets of
+    /// weights is meant.
     ///
     /// # Errors
     ///
@@ -58,8 +64,9 @@ impl WeightsFile {
     /// [`Error::BadWeights`] if it is damaged, [`Error::UnsafeWeights`] if its pickle names a dangerous
     /// function, [`Error::WeightsTooLarge`] beyond [`MAX_FILE_BYTES`], [`Error::Shard`] if an index names
     /// a file that is missing, elsewhere, or does not hold what it should.
-    pub fn open(path: impl AsRef<Path>) -> Result<Self> {
-        let path = path.as_ref();
+    pub fn open(source: impl Into<WeightsSource>) -> Result<Self> {
+        let source = source.into();
+        let path = &source.path;
         let (mut file, len) = open_regular(path)?;
         let mut head = Vec::new();
         (&mut file)
@@ -67,51 +74,79 @@ impl WeightsFile {
             .read_to_end(&mut head)
             .map_err(|source| io_error(path, source))?;
 
-        let (format, mut contents) = if looks_like_safetensors(&head) {
+        let (format, contents) = if looks_like_safetensors(&head) {
             (Format::Safetensors, safetensors::open(path, file, len)?)
         } else if onnx::looks_like_onnx(&head) {
             (Format::Onnx, onnx::open(path, file, len)?)
-        } else if let Some(container) = guard::Container::of(&head) {
-            guard::check(path, file, len, container)?;
-            (Format::Pytorch, pth::open(path, len)?)
+        } else if let Some(container) = pth::Container::of(&head) {
+            (Format::Pytorch, pth::open(path, file, len, container)?)
         } else if looks_like_index(&head) {
             (Format::Safetensors, shards::open(path, file, len)?)
         } else {
             return Err(not_weights(path, describe(&head)));
         };
-        if !contents.tensors.values().any(|t| t.dtype.is_float()) {
-            return Err(bad(path, "it holds no floating point tensor"));
+        let foreign = contents.foreign;
+        let quantized = |class: &str| class.ends_with("_rebuild_qtensor");
+        if foreign.iter().any(|(_, class)| quantized(class)) {
+            return Err(not_weights(
+                path,
+                "its weights are quantized; save those of the model from before it was converted \
+                 (torch.ao.quantization.convert)",
+            ));
         }
-        names::drop_prefixes(&mut contents);
-        names::rename_dense_layers(&mut contents);
+        if !contents.tensors.values().any(|t| t.dtype.is_float()) {
+            let what = foreign.first().map(|(name, class)| match name.as_str() {
+                "" => format!("; it is one {class}, and no dictionary of tensors"),
+                name => format!("; {name} is a {class}, which is not read"),
+            });
+            let what = what.unwrap_or_default();
+            return Err(bad(
+                path,
+                format!("it holds no floating point tensor{what}"),
+            ));
+        }
         Ok(Self {
-            path: path.to_owned(),
             format,
             tensors: contents.tensors,
             metadata: contents.metadata,
             notes: contents.notes,
-            graph: contents.graph,
+            graph: contents.graph.map(Arc::new),
+            foreign,
+            source,
         })
     }
 
-    /// The file as a file of a whole model with these direct children, if it has fastai's names.
+    /// The file as one of a model alone: its tensors under the model's names, with what surrounds them left out.
     ///
-    /// fastai calls a classifier's body `0`, its head `1`, and the body's children by their positions:
-    /// `0.4.0.conv1.weight` becomes `layer1.0.conv1.weight` where the child at position 4 is `layer1`. The
-    /// head (`1.8.weight`) keeps its names, so that it is unused. Another file stays as it is.
-    pub fn with_children(mut self, children: &[&str]) -> Self {
-        if names::are_fastai(self.names(), children) {
-            self.tensors = names::whole_model(self.tensors, children);
-            let note =
-                "fastai's names: the body's (\"0.\") taken by position, the head's (\"1.\") left";
-            self.notes.push(note.to_owned());
+    /// The one prefix, of any number of parts, behind which the most of the model's names lie is taken;
+    /// [`notes`](Self::notes) name it. A file that has none of them stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::SeveralSets`] if there are several that fit alike, and [`Error::NoSuchSet`] if there is none as the
+    /// [`WeightsSource`] asks for.
+    pub fn matched(&self, wanted: &Wanted) -> Result<Self> {
+        let Some(chosen) = choice::choose(&self.source, &self.tensors, wanted)? else {
+            return Ok(self.clone());
+        };
+        let mut notes = self.notes.clone();
+        notes.extend(chosen.notes);
+        if let Some((name, class)) = self.foreign.first() {
+            let n = self.foreign.len();
+            notes.push(format!(
+                "{n} values of other kinds are not read, such as {name} ({class})"
+            ));
         }
-        self
+        Ok(Self {
+            tensors: chosen.tensors,
+            notes,
+            ..self.clone()
+        })
     }
 
     /// Where the file is.
     pub fn path(&self) -> &Path {
-        &self.path
+        &self.source.path
     }
 
     /// The kind of file.
@@ -152,9 +187,14 @@ impl WeightsFile {
         tensor.dtype.is_float().then_some(&tensor.shape)
     }
 
+    /// Why it may not fit any model, if that can be told.
+    pub(super) fn changed(&self) -> Option<&'static str> {
+        onnx::changed(self.graph()?)
+    }
+
     /// How the tensors are used, which only an ONNX file says.
     pub(super) fn graph(&self) -> Option<&Graph> {
-        self.graph.as_ref()
+        self.graph.as_deref()
     }
 
     /// A text that the file carries beside its tensors; safetensors and ONNX files do.
@@ -177,23 +217,26 @@ impl WeightsFile {
     /// [`Error::BadWeights`] or [`Error::Io`] if they cannot be read.
     pub fn read_f32(&self, name: &str) -> Result<Vec<f32>> {
         let tensor = self.tensors.get(name).ok_or_else(|| Error::NoSuchTensor {
-            path: self.path.clone(),
+            path: self.source.path.clone(),
             name: name.to_owned(),
             near: nearest(name, self.names()),
         })?;
         if let Dtype::Other(found) = &tensor.dtype {
             return Err(Error::TensorType {
-                path: self.path.clone(),
+                path: self.source.path.clone(),
                 name: name.to_owned(),
                 found: found.clone(),
             });
         }
-        let read = catch(&self.path, &tensor.read)?;
-        let bytes = read.map_err(|e| read_error(&self.path, e))?;
+        let read = catch(&self.source.path, || (tensor.read)())?;
+        let bytes = read.map_err(|e| match e.raw_os_error() {
+            None => bad(&self.source.path, format!("tensor {name:?}: {e}")),
+            Some(_) => read_error(&self.source.path, e),
+        })?;
         let values = tensor.dtype.to_f32(&bytes);
         if values.len() != tensor.shape.iter().product::<usize>() {
             let reason = format!("tensor {name:?} has {} values", values.len());
-            return Err(bad(&self.path, reason));
+            return Err(bad(&self.source.path, reason));
         }
         Ok(values)
     }
@@ -202,7 +245,7 @@ impl WeightsFile {
 impl fmt::Debug for WeightsFile {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("WeightsFile")
-            .field("path", &self.path)
+            .field("path", &self.source.path)
             .field("format", &self.format)
             .field("tensors", &self.tensors.len())
             .finish_non_exhaustive()
@@ -217,8 +260,26 @@ fn describe(head: &[u8]) -> &'static str {
         Ok(t) if t.starts_with("version https://git-lfs") => {
             "it is a Git LFS pointer, not the file itself (run `git lfs pull`)"
         }
+        Ok(t) if t.starts_with("model_checkpoint_path") => {
+            "it is the list of a TensorFlow checkpoint's files, which have other names and layouts"
+        }
+        Ok(t) if t.starts_with("<?xml") && t.contains("<net") => {
+            "it is a network of OpenVINO; its weights have other names and layouts"
+        }
         Ok(t) if t.starts_with('<') => "it is a web page, perhaps an error instead of the file",
         Ok(t) if !t.contains('\0') => "it is text",
+        _ if head.starts_with(b"\x89HDF\r\n\x1a\n") => {
+            "it is an HDF5 file, as Keras and TensorFlow write it, with other names and layouts"
+        }
+        _ if head.starts_with(b"\x93NUMPY") => "it is one array of NumPy, without a name",
+        _ if head.get(4..8) == Some(b"TFL3") => "it is a model of TensorFlow Lite",
+        _ if head.starts_with(b"GGUF") => "it is a GGUF file, which holds language models",
+        _ if head.starts_with(b"\x1f\x8b") => "it is compressed; unpack it with gunzip",
+        _ if head.starts_with(b"\x28\xb5\x2f\xfd") => "it is compressed; unpack it with unzstd",
+        _ if head.starts_with(b"\xfd7zXZ\0") => "it is compressed; unpack it with unxz",
+        _ if head.starts_with(b"BZh") => "it is compressed; unpack it with bunzip2",
+        _ if head.starts_with(b"7z\xbc\xaf\x27\x1c") => "it is a 7-Zip archive; unpack it with 7z",
+        _ if head.starts_with(b"\xff\xd8\xff") || head.starts_with(b"\x89PNG") => "it is an image",
         _ if head.starts_with(&[0x80]) => "it is a bare pickle, which holds no tensors",
         _ => "its content is of no known kind",
     }

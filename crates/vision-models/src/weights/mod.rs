@@ -14,34 +14,34 @@
 //!
 //! # Safety of files
 //!
-//! A file is data. The pickle inside a PyTorch file is read by [`pytorch_reader`], which builds values and
-//! calls nothing; a file whose pickle names a function that acts on the machine (`os.system`) is refused
-//! on top of that. Whatever a file says about itself is checked before memory is set aside for it, within
+//! A file is data. The pickle inside a PyTorch file is read without calling anything; a file whose pickle names
+//! a function that acts on the machine (`os.system`) is refused on top of that. Whatever a file says about itself is checked before memory is set aside for it, within
 //! these limits:
 //!
 //! | | at most |
 //! |---|---|
-//! | a file | [`MAX_FILE_BYTES`] (2 GiB in the TAR format of before 2017, which is held in memory) |
+//! | a file | [`MAX_FILE_BYTES`] |
 //! | a tensor | the size of its file, or 1 MiB if that is more |
-//! | the pickles of a file | 1 million operations, 64 MiB, 1000 levels |
+//! | the pickles of a file | 1 million operations, 64 MiB, 100 levels |
+//! | what a compressed archive unpacks to | 64 MiB, or 8 times the file if that is more |
 //! | the header of a safetensors file, or an index | 4 MiB |
 //! | the files that an index names | 256 |
 //! | the graph of an ONNX file | 100,000 nodes and tensors, 64 MiB of names |
 //!
 //! External data of an ONNX file is read from the file's own folder and nowhere else.
 //!
-//! Entries of a PyTorch zip archive must be stored, as `torch.save` does, not compressed, and must not overlap.
+//! Entries of a PyTorch zip archive must not overlap.
 //! An index of several safetensors files may name files of its own folder only.
 //!
 //! # Map
 //!
-//! [`WeightsFile`] opens and reads, [`load_into`] fills a module, [`load_layers`] a backbone whose ONNX file
+//! [`WeightsSource`] names a file and the weights in it, [`WeightsFile`] opens and reads, [`load_into`] fills a module, [`load_layers`] a backbone whose ONNX file
 //! may have lost the names, [`LoadReport`] says how that went;
 //! [`write_safetensors`] writes.
 
+mod choice;
 mod contents;
 mod file;
-mod guard;
 mod names;
 mod onnx;
 mod pth;
@@ -49,19 +49,23 @@ mod report;
 mod safetensors;
 mod seal;
 mod shards;
+mod source;
 
 use std::collections::BTreeSet;
 
 use burn::module::Module;
+pub use choice::Wanted;
 pub use contents::MAX_FILE_BYTES;
 pub use file::{Format, WeightsFile};
 pub use report::{LoadReport, Mismatch};
 pub(crate) use safetensors::write_state_dict;
 pub use safetensors::{write_safetensors, write_sealed};
 pub use seal::{Seal, check_seal};
+pub use source::WeightsSource;
 
+use crate::Result;
 use crate::layers::Sequential;
-use crate::{Result, state};
+use crate::state::{self, Entry};
 
 /// Fills a module with the tensors of a file that have its names and shapes.
 ///
@@ -71,11 +75,16 @@ use crate::{Result, state};
 ///
 /// # Errors
 ///
-/// If a tensor cannot be read, which a file whose checksums are wrong shows only now.
+/// As [`WeightsFile::matched`], or if a tensor cannot be read, which a file whose checksums are wrong shows only
+/// now.
 pub fn load_into<M: Module>(module: M, file: &WeightsFile) -> Result<(M, LoadReport)> {
-    let entries = state::entries(&module);
-    let wanted = entries.iter().map(|e| (e.name.as_str(), &e.shape[..]));
-    let report = LoadReport::compare(file, wanted);
+    let wanted = wanted(&state::entries(&module));
+    let file = file.matched(&wanted)?;
+    let report = LoadReport::compare(&file, &wanted);
+    fill(module, &file, report)
+}
+
+fn fill<M: Module>(module: M, file: &WeightsFile, report: LoadReport) -> Result<(M, LoadReport)> {
     let mut failed = None;
     let module = state::assign(module, &mut |name, shape| {
         if failed.is_some() || file.shape(name) != Some(shape) {
@@ -99,9 +108,9 @@ pub fn load_into<M: Module>(module: M, file: &WeightsFile) -> Result<(M, LoadRep
 ///
 /// As [`load_into`].
 pub fn load_layers(model: Sequential, file: &WeightsFile) -> Result<(Sequential, LoadReport)> {
-    let (fit, report) = plan(&model, file);
+    let (fit, matched, report) = plan(&model, file)?;
     let Some(fit) = fit else {
-        return load_into(model, file);
+        return fill(model, &matched, report);
     };
     let mut failed = None;
     let model = state::assign(model, &mut |name, shape| {
@@ -119,21 +128,33 @@ pub fn load_layers(model: Sequential, file: &WeightsFile) -> Result<(Sequential,
 }
 
 /// What [`load_layers`] would report. No value is read.
-pub fn compare_layers(model: &Sequential, file: &WeightsFile) -> LoadReport {
-    plan(model, file).1
+///
+/// # Errors
+///
+/// As [`WeightsFile::matched`].
+pub fn compare_layers(model: &Sequential, file: &WeightsFile) -> Result<LoadReport> {
+    Ok(plan(model, file)?.2)
 }
 
-/// How to load: by the graph, if it has more than the names do.
-fn plan(model: &Sequential, file: &WeightsFile) -> (Option<onnx::Fit>, LoadReport) {
-    let entries = state::entries(model);
-    let wanted = || entries.iter().map(|e| (e.name.as_str(), &e.shape[..]));
-    let by_name = LoadReport::compare(file, wanted());
+fn wanted(entries: &[Entry]) -> Wanted {
+    Wanted::new(entries.iter().map(|e| (e.name.as_str(), &e.shape[..])))
+}
+
+/// How to load: by the graph, if it has more than the names do. The file comes back under the model's names.
+fn plan(
+    model: &Sequential,
+    file: &WeightsFile,
+) -> Result<(Option<onnx::Fit>, WeightsFile, LoadReport)> {
+    let children: Vec<&str> = model.names().collect();
+    let wanted = wanted(&state::entries(model)).with_children(&children);
+    let matched = file.matched(&wanted)?;
+    let by_name = LoadReport::compare(&matched, &wanted);
     let fit = match by_name.missing[..] {
         [] => None,
         _ => onnx::Fit::find(model, file).filter(|fit| fit.len() > by_name.loaded.len()),
     };
     let Some(fit) = fit else {
-        return (None, by_name);
+        return Ok((None, matched, by_name));
     };
     let mut report = LoadReport {
         by_graph: true,
@@ -141,9 +162,10 @@ fn plan(model: &Sequential, file: &WeightsFile) -> (Option<onnx::Fit>, LoadRepor
         missing: Vec::new(),
         mismatched: fit.mismatched.clone(),
         folded: fit.folded.clone(),
+        notes: file.notes().to_vec(),
         ..by_name
     };
-    for (name, _) in wanted() {
+    for name in wanted.names() {
         if fit.contains(name) {
             report.loaded.push(name.to_owned());
         } else if !fit.mismatched.iter().any(|m| m.name == name) {
@@ -153,5 +175,5 @@ fn plan(model: &Sequential, file: &WeightsFile) -> (Option<onnx::Fit>, LoadRepor
     let used: BTreeSet<&str> = fit.reads().collect();
     let unused = file.names().filter(|name| !used.contains(name));
     report.unused = unused.map(str::to_owned).collect();
-    (Some(fit), report)
+    Ok((Some(fit), matched, report))
 }

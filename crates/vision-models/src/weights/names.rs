@@ -1,90 +1,136 @@
-//! The names under which programs keep a model's tensors.
+//! The names that programs give a model's tensors.
 
-use std::collections::BTreeMap;
-
-use super::contents::Contents;
-
-/// The optimizer's moments in this library's checkpoints, which are no part of the model.
-const OPTIMIZER: &str = "optimizer.";
-/// What wrappers put before every name: `DataParallel`, and `torch.compile`.
-const PREFIXES: [&str; 2] = ["module.", "_orig_mod."];
-
-/// Drops prefixes that every name carries, and notes it.
-pub(super) fn drop_prefixes(contents: &mut Contents) {
-    while let Some(prefix) = common_prefix(contents) {
-        let old = std::mem::take(&mut contents.tensors).into_iter();
-        contents.tensors = old
-            .map(|(name, tensor)| (name[prefix.len()..].to_owned(), tensor))
-            .collect();
-        contents
-            .notes
-            .push(format!("prefix {prefix:?} dropped from every name"));
-    }
+/// The names of a model in another program, in the model's order.
+#[derive(Clone, Debug)]
+pub(super) struct Form {
+    pub(super) names: Vec<String>,
+    /// What to say of it in a report.
+    pub(super) note: Option<&'static str>,
+    /// Whether a matrix may be there as a convolution over the whole map.
+    reshapes: bool,
 }
 
-/// Calls the parts of DenseNet's layers `norm1` where torchvision's hosted files, older than its modules, say
-/// `norm.1`, and notes it.
-pub(super) fn rename_dense_layers(contents: &mut Contents) {
-    let old = std::mem::take(&mut contents.tensors).into_iter();
-    let mut renamed = 0;
-    contents.tensors = old
-        .map(|(name, tensor)| match dense_layer(&name) {
-            Some(new) => {
-                renamed += 1;
-                (new, tensor)
+impl Form {
+    /// The model's own names, and those that models of torchvision have elsewhere.
+    pub(super) fn of_torchvision(names: &[String]) -> Vec<Self> {
+        let mut forms = vec![Self {
+            names: names.to_vec(),
+            note: None,
+            reshapes: false,
+        }];
+        let mut add = |rename: fn(&str) -> Option<String>, note, reshapes| {
+            let renamed: Vec<_> = names.iter().map(|name| rename(name)).collect();
+            if renamed.iter().any(Option::is_some) {
+                let both = renamed.into_iter().zip(names);
+                forms.push(Self {
+                    names: both
+                        .map(|(new, old)| new.unwrap_or_else(|| old.clone()))
+                        .collect(),
+                    note: Some(note),
+                    reshapes,
+                });
             }
-            None => (name, tensor),
-        })
-        .collect();
-    if renamed > 0 {
-        let note = format!("{renamed} names of older DenseNets, such as norm.1 for norm1");
-        contents.notes.push(note);
+        };
+        add(
+            hosted_densenet,
+            "names of older DenseNets, such as norm.1 for norm1",
+            false,
+        );
+        add(timm, "timm's names", true);
+        forms
+    }
+
+    /// `layer1.0.conv1.weight` as `4.0.conv1.weight`, where child 4 is `layer1`.
+    pub(super) fn by_position(names: &[String], children: &[&str]) -> Self {
+        let rename = |name: &String| {
+            let (child, rest) = name.split_once('.')?;
+            let position = children.iter().position(|c| *c == child)?;
+            Some(format!("{position}.{rest}"))
+        };
+        Self {
+            names: names
+                .iter()
+                .map(|name| rename(name).unwrap_or_else(|| name.clone()))
+                .collect(),
+            note: Some("the model's children taken by position, as fastai names them"),
+            reshapes: false,
+        }
+    }
+
+    /// `0.4.0.conv1.weight` as `0.model.layer1.0.conv1.weight`, where child 4 is `layer1`.
+    pub(super) fn fastai_of_timm(names: &[String], children: &[&str]) -> Self {
+        let rename = |name: &String| {
+            let (position, rest) = name.strip_prefix("0.")?.split_once('.')?;
+            let child = children.get(position.parse::<usize>().ok()?)?;
+            let name = format!("{child}.{rest}");
+            Some(format!("0.model.{}", timm(&name).unwrap_or(name)))
+        };
+        Self {
+            names: names
+                .iter()
+                .map(|name| rename(name).unwrap_or_else(|| name.clone()))
+                .collect(),
+            note: Some("fastai's names around a body of timm"),
+            reshapes: false,
+        }
+    }
+
+    /// Whether a tensor of the file fits a parameter of the model.
+    pub(super) fn fits(&self, found: &[usize], expected: &[usize]) -> bool {
+        let values = |shape: &[usize]| shape.iter().product::<usize>();
+        let alike = found.first() == expected.first() && values(found) == values(expected);
+        found == expected || self.reshapes && found.len() == 4 && expected.len() == 2 && alike
     }
 }
 
-/// `..denselayer1.norm.1.weight` as `..denselayer1.norm1.weight`.
-fn dense_layer(name: &str) -> Option<String> {
-    let at = name.find("denselayer")?;
-    let (head, rest) = name.split_at(at);
+/// `..denselayer1.norm1.weight` as `..denselayer1.norm.1.weight`: the files that torchvision hosts are older
+/// than its modules.
+fn hosted_densenet(name: &str) -> Option<String> {
+    let (head, rest) = name.split_once(".denselayer")?;
     let mut parts = rest.split('.');
-    let (layer, kind) = (parts.next()?, parts.next()?);
-    let (number, last) = (parts.next()?, parts.next()?);
-    let old = ["norm", "conv"].contains(&kind) && ["1", "2"].contains(&number);
-    (old && parts.next().is_none()).then(|| format!("{head}{layer}.{kind}{number}.{last}"))
+    let (layer, kind, last) = (parts.next()?, parts.next()?, parts.next()?);
+    let (kind, number) = kind.split_at_checked(4)?;
+    let known = ["norm", "conv"].contains(&kind) && ["1", "2"].contains(&number);
+    (known && parts.next().is_none())
+        .then(|| format!("{head}.denselayer{layer}.{kind}.{number}.{last}"))
 }
 
-fn common_prefix(contents: &Contents) -> Option<&'static str> {
-    let mut prefixes = PREFIXES.into_iter();
-    let all = |prefix: &str| contents.tensors.keys().all(|n| n.starts_with(prefix));
-    prefixes.find(|prefix| !contents.tensors.is_empty() && all(prefix))
-}
-
-/// Whether the names are those of fastai's classifiers, `0.` for the body and `1.` for the head, and not
-/// those of a model with these children, which may be called `0` and `1` themselves.
-pub(super) fn are_fastai<'a>(mut names: impl Iterator<Item = &'a str>, children: &[&str]) -> bool {
-    let two_parts = |name: &str| ["0.", "1.", OPTIMIZER].iter().any(|p| name.starts_with(p));
-    children
-        .first()
-        .is_some_and(|first| *first != "0" || children.len() > 2)
-        && names.all(two_parts)
-}
-
-/// `0.4.0.conv1.weight` as `layer1.0.conv1.weight`, where child 4 is `layer1`. The head keeps its names.
-/// The optimizer's state is left out.
-pub(super) fn whole_model<T>(
-    tensors: BTreeMap<String, T>,
-    children: &[&str],
-) -> BTreeMap<String, T> {
-    let rename = |name: &str| {
-        let (index, rest) = name.strip_prefix("0.")?.split_once('.')?;
-        let child = children.get(index.parse::<usize>().ok()?)?;
-        Some(format!("{child}.{rest}"))
+/// timm's name of a parameter of torchvision's VGGs and MobileNet V2. Its ResNets and DenseNets have torchvision's
+/// names, and it has no AlexNet or SqueezeNet.
+fn timm(name: &str) -> Option<String> {
+    // Blocks of MobileNet V2's stages, whose features are numbered from 1.
+    const STAGES: [usize; 7] = [1, 2, 3, 4, 3, 3, 1];
+    let parts: Vec<&str> = name.split('.').collect();
+    let layer = match parts[..] {
+        ["classifier", "0", last] => return Some(format!("pre_logits.fc1.{last}")),
+        ["classifier", "3", last] => return Some(format!("pre_logits.fc2.{last}")),
+        ["classifier", "6", last] => return Some(format!("head.fc.{last}")),
+        ["classifier", "1", last] => return Some(format!("classifier.{last}")),
+        ["features", "0", "0", _] => "conv_stem".to_owned(),
+        ["features", "0", "1", _] => "bn1".to_owned(),
+        ["features", "18", "0", _] => "conv_head".to_owned(),
+        ["features", "18", "1", _] => "bn2".to_owned(),
+        ["features", block, "conv", .., last] => {
+            let mut block = block.parse::<usize>().ok()?.checked_sub(1)?;
+            let stage = STAGES.iter().position(|&blocks| {
+                let here = block < blocks;
+                block -= if here { 0 } else { blocks };
+                here
+            })?;
+            let layer = match (stage, parts.get(3..parts.len() - 1)?) {
+                (0, ["0", "0"]) | (1.., ["1", "0"]) => "conv_dw",
+                (0, ["1"]) | (1.., ["0", "0"]) => "conv_pw",
+                (_, ["0", "1"]) => "bn1",
+                (0, ["2"]) | (1.., ["1", "1"]) => "bn2",
+                (1.., ["2"]) => "conv_pwl",
+                (1.., ["3"]) => "bn3",
+                _ => return None,
+            };
+            return Some(format!("blocks.{stage}.{block}.{layer}.{last}"));
+        }
+        _ => return None,
     };
-    tensors
-        .into_iter()
-        .filter(|(name, _)| !name.starts_with(OPTIMIZER))
-        .map(|(name, tensor)| (rename(&name).unwrap_or(name), tensor))
-        .collect()
+    Some(format!("{layer}.{}", parts.last()?))
 }
 
 /// The most similar name, if one is similar at all.
@@ -104,26 +150,44 @@ pub(super) fn nearest<'a>(name: &str, among: impl Iterator<Item = &'a str>) -> O
 
 #[cfg(test)]
 mod tests {
-    use super::dense_layer;
+    use super::{hosted_densenet, timm};
 
     #[test]
-    fn the_names_of_torchvisions_hosted_densenets_become_those_of_its_modules() {
-        let new = |name: &str| dense_layer(name);
+    fn torchvisions_hosted_densenets_have_other_names_than_its_modules() {
+        let old = |name: &str| hosted_densenet(name);
         assert_eq!(
-            new("features.denseblock1.denselayer6.norm.2.running_mean").as_deref(),
-            Some("features.denseblock1.denselayer6.norm2.running_mean")
+            old("features.denseblock1.denselayer6.norm2.running_mean").as_deref(),
+            Some("features.denseblock1.denselayer6.norm.2.running_mean")
         );
         assert_eq!(
-            new("features.denseblock4.denselayer1.conv.1.weight").as_deref(),
-            Some("features.denseblock4.denselayer1.conv1.weight")
+            old("features.denseblock4.denselayer1.conv1.weight").as_deref(),
+            Some("features.denseblock4.denselayer1.conv.1.weight")
         );
         for same in [
-            "features.denseblock1.denselayer1.norm1.weight",
+            "features.denseblock1.denselayer1.norm.1.weight",
             "features.transition1.norm.weight",
-            "features.denseblock1.denselayer1.norm.3.weight",
+            "features.denseblock1.denselayer1.norm3.weight",
             "layer1.0.conv1.weight",
         ] {
-            assert_eq!(new(same), None, "{same}");
+            assert_eq!(old(same), None, "{same}");
+        }
+    }
+
+    #[test]
+    fn timms_names_are_counted_by_stage_and_block() {
+        for (ours, theirs) in [
+            ("features.1.conv.0.0.weight", "blocks.0.0.conv_dw.weight"),
+            ("features.1.conv.1.weight", "blocks.0.0.conv_pw.weight"),
+            ("features.1.conv.2.bias", "blocks.0.0.bn2.bias"),
+            ("features.2.conv.0.0.weight", "blocks.1.0.conv_pw.weight"),
+            (
+                "features.3.conv.1.1.running_var",
+                "blocks.1.1.bn2.running_var",
+            ),
+            ("features.17.conv.3.bias", "blocks.6.0.bn3.bias"),
+            ("features.18.1.bias", "bn2.bias"),
+        ] {
+            assert_eq!(timm(ours).as_deref(), Some(theirs));
         }
     }
 }

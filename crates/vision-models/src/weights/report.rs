@@ -4,6 +4,9 @@ use std::collections::BTreeSet;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
+use vision_base::message::shown;
+
+use super::choice::Wanted;
 use super::file::WeightsFile;
 use super::names::nearest;
 use crate::error::first_few;
@@ -13,7 +16,7 @@ use crate::{Error, Result};
 ///
 /// It prints as a line with the number of tensors loaded, how they were found, and the first names of what
 /// does not fit.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoadReport {
     /// The file.
@@ -37,6 +40,8 @@ pub struct LoadReport {
     /// the model's. They compute what they should at inference, but their statistics are gone: in training,
     /// where a batch norm goes by its batch, the network is another one than the file's.
     pub folded: Vec<String>,
+    /// Why the file may not fit any model, if that can be told.
+    pub(super) changed: Option<&'static str>,
     /// Whether the graph of an ONNX file said what goes where, instead of the names.
     pub by_graph: bool,
 }
@@ -65,20 +70,19 @@ impl fmt::Display for Mismatch {
 }
 
 impl LoadReport {
-    /// Compares a file with the names and shapes that a model has. No value is read.
-    pub fn compare<'a>(
-        file: &WeightsFile,
-        wanted: impl IntoIterator<Item = (&'a str, &'a [usize])>,
-    ) -> Self {
+    /// Compares a [matched](WeightsFile::matched) file with the names and shapes that a model has. No value is
+    /// read.
+    pub fn compare(file: &WeightsFile, wanted: &Wanted) -> Self {
         let mut report = Self {
             file: file.path().to_owned(),
             skipped: file.skipped().map(str::to_owned).collect(),
             notes: file.notes().to_vec(),
+            changed: file.changed(),
             ..Self::default()
         };
         let mut unused: BTreeSet<&str> = file.names().collect();
-        for (name, expected) in wanted {
-            unused.remove(name);
+        for (name, expected) in wanted.names.iter().zip(&wanted.shapes) {
+            unused.remove(name.as_str());
             match file.shape(name) {
                 None => report.missing.push(name.to_owned()),
                 Some(found) if found == expected => report.loaded.push(name.to_owned()),
@@ -131,6 +135,9 @@ impl LoadReport {
 
     /// The likely reason of a misfit.
     fn hint(&self) -> String {
+        if let Some(changed) = self.changed {
+            return format!("; {changed}");
+        }
         if let Some((trained, ours)) = self.classes() {
             return format!(
                 "; it was trained on {trained} classes and the model has {ours}: build the model with \
@@ -173,11 +180,18 @@ impl LoadReport {
     }
 }
 
+/// Short, as it prints: a file can have a thousand names.
+impl fmt::Debug for LoadReport {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "LoadReport({self})")
+    }
+}
+
 impl fmt::Display for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let name = self.file.file_name().map_or(self.file.as_path(), Path::new);
         let shapes: Vec<_> = self.mismatched.iter().map(Mismatch::to_string).collect();
-        write!(f, "{}: {} loaded", name.display(), self.loaded.len())?;
+        write!(f, "{}: {} loaded", shown(name), self.loaded.len())?;
         if self.by_graph {
             write!(f, " by the order of the graph")?;
         }

@@ -100,7 +100,8 @@ fn stored(file: &Arc<Mutex<File>>, start: u64, info: &TensorInfo) -> Stored {
     Stored {
         shape: info.shape.clone(),
         dtype,
-        read: Box::new(read),
+        read: Arc::new(read),
+        place: None,
     }
 }
 

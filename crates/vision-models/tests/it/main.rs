@@ -20,3 +20,4 @@ mod onnx_import;
 mod parity;
 mod state;
 mod weights;
+mod weights_forms;

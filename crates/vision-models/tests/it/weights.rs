@@ -9,7 +9,7 @@ use serde_json::Value;
 use vision_base::atomic;
 use vision_models::layers::{AdaptiveAvgPool2d, BatchNorm, ConvConfig, Layer, Linear, Sequential};
 use vision_models::state::{self, NamedTensor};
-use vision_models::weights::{self, Format, LoadReport, WeightsFile, write_safetensors};
+use vision_models::weights::{self, Format, LoadReport, Wanted, WeightsFile, write_safetensors};
 use vision_models::{Arch, Error, Init};
 
 fn fixture(name: &str) -> PathBuf {
@@ -42,8 +42,19 @@ fn every_tensor_of_every_format_reads_bit_for_bit_as_in_pytorch() {
     let files = expected["files"].as_object().unwrap();
     assert!(files.len() >= 18);
     for (name, expected) in files {
-        let file = WeightsFile::open(fixture(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
         let tensors = expected["tensors"].as_object().unwrap();
+        let file = WeightsFile::open(fixture(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let wanted: Vec<(&str, Vec<usize>)> = tensors
+            .iter()
+            .map(|(name, tensor)| {
+                let shape = numbers(&tensor["shape"]);
+                (name.as_str(), shape.iter().map(|&d| d as usize).collect())
+            })
+            .collect();
+        let wanted = Wanted::new(wanted.iter().map(|(name, shape)| (*name, &shape[..])));
+        let file = file
+            .matched(&wanted)
+            .unwrap_or_else(|e| panic!("{name}: {e}"));
         let names: Vec<&str> = file.names().collect();
         let mut wanted: Vec<&String> = tensors.keys().collect();
         wanted.sort();
@@ -121,14 +132,16 @@ fn the_report_says_under_which_key_and_prefix_the_tensors_lay() {
         ("zip.pth", &[][..]),
         ("whole_model.pth", &[]),
         ("model_child.pth", &[]),
-        ("state_dict.pth", &["taken from the key \"state_dict\""]),
-        ("fastai.pth", &["taken from the key \"model\""]),
+        (
+            "state_dict.pth",
+            &[
+                "found behind the prefix \"state_dict.\"",
+                "6 other tensors of the file are outside of it",
+            ],
+        ),
         (
             "module_prefix.pth",
-            &[
-                "taken from the key \"state_dict\"",
-                "prefix \"module.\" dropped from every name",
-            ],
+            &["found behind the prefix \"state_dict.module.\""],
         ),
     ] {
         let report = compare(name, &wanted(2));
@@ -199,15 +212,17 @@ fn a_classifier_with_fastais_names_is_a_whole_model_with_another_head() {
     tensors.push(named("1.8.weight", &[2, 3], &[0.0; 6]));
     write_safetensors(&path, &tensors, &BTreeMap::new()).unwrap();
 
-    let children = ["conv", "bn", "pool", "flat", "fc"];
-    let file = WeightsFile::open(&path).unwrap().with_children(&children);
-    let (loaded, report) = weights::load_into(model(2), &file).unwrap();
+    let file = WeightsFile::open(&path).unwrap();
+    let (loaded, report) = weights::load_layers(model(2), &file).unwrap();
     let report = report.without("fc");
     report.require_complete().unwrap();
     assert_eq!(report.replaced, ["fc.weight", "fc.bias"]);
-    assert_eq!(report.unused, ["1.8.weight"]);
     let text = report.to_string();
-    assert!(text.contains("fastai's names"), "{text}");
+    assert!(text.contains("as fastai names them"), "{text}");
+    assert!(
+        text.contains("1 other tensors of the file are outside"),
+        "{text}"
+    );
     assert!(
         text.contains("2 not taken from it but new: fc.weight, fc.bias"),
         "{text}"
@@ -223,21 +238,18 @@ fn a_classifier_with_fastais_names_is_a_whole_model_with_another_head() {
 }
 
 #[test]
-fn only_names_of_two_parts_are_taken_for_fastais() {
-    let plain = || WeightsFile::open(fixture("zip.pth")).unwrap();
-    let names = |file: &WeightsFile| file.names().map(str::to_owned).collect::<Vec<_>>();
-    let file = plain().with_children(&["conv", "bn", "pool", "flat", "fc"]);
-    assert_eq!(names(&file), names(&plain()));
-    assert!(file.notes().is_empty());
-
-    // A list without names, as fastai's xresnets are: 0 and 1 are its first children.
+fn a_list_without_names_is_taken_as_it_is() {
+    // fastai's xresnets: 0 and 1 are the first children of the body.
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("list.safetensors");
-    let list = ["0.0.weight", "1.0.weight", "4.0.weight"].map(|n| named(n, &[1], &[0.0]));
-    write_safetensors(&path, &list, &BTreeMap::new()).unwrap();
-    let open = || WeightsFile::open(&path).unwrap();
-    let file = open().with_children(&["0", "1", "2", "3", "4"]);
-    assert_eq!(names(&file), names(&open()));
+    let list = ["0.0.weight", "1.0.weight", "4.0.weight"];
+    let tensors = list.map(|n| named(n, &[1], &[0.0]));
+    write_safetensors(&path, &tensors, &BTreeMap::new()).unwrap();
+    let wanted = Wanted::new(list.map(|n| (n, &[1][..])));
+    let wanted = wanted.with_children(&["0", "1", "2", "3", "4"]);
+    let file = WeightsFile::open(&path).unwrap().matched(&wanted).unwrap();
+    assert_eq!(file.names().collect::<Vec<_>>(), list);
+    assert!(file.notes().is_empty());
 }
 
 /// The model of the fixtures, as names and shapes, with `classes` outputs.
@@ -255,8 +267,9 @@ fn wanted(classes: usize) -> Vec<(&'static str, Vec<usize>)> {
 }
 
 fn compare(file: &str, wanted: &[(&'static str, Vec<usize>)]) -> LoadReport {
+    let wanted = Wanted::new(wanted.iter().map(|(n, s)| (*n, &s[..])));
     let file = WeightsFile::open(fixture(file)).unwrap();
-    LoadReport::compare(&file, wanted.iter().map(|(n, s)| (*n, &s[..])))
+    LoadReport::compare(&file.matched(&wanted).unwrap(), &wanted)
 }
 
 #[test]

@@ -3,6 +3,7 @@
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Component, Path, PathBuf};
+use std::sync::Arc;
 
 use vision_base::io_error;
 
@@ -29,8 +30,13 @@ pub(super) fn stored(path: &Path, tensor: &Tensor) -> Result<Stored> {
     };
     if let Dtype::Other(_) = dtype {
         // No weight: only its name and type are ever shown.
-        let read: ReadBytes = Box::new(|| Ok(Vec::new()));
-        return Ok(Stored { shape, dtype, read });
+        let read: ReadBytes = Arc::new(|| Ok(Vec::new()));
+        return Ok(Stored {
+            shape,
+            dtype,
+            read,
+            place: None,
+        });
     }
     let expect = |what: &str, expected: u64, found: u64| {
         if expected == found {
@@ -84,11 +90,11 @@ pub(super) fn stored(path: &Path, tensor: &Tensor) -> Result<Stored> {
             path: file,
             parts: vec![(offset, bytes)],
         };
-        Box::new(move || Ok(native(parts.read()?, size)))
+        Arc::new(move || Ok(native(parts.read()?, size)))
     } else if let Some(raw) = tensor.raw {
         expect("raw_data", bytes, raw.1)?;
         let parts = part(vec![raw]);
-        Box::new(move || Ok(native(parts.read()?, size)))
+        Arc::new(move || Ok(native(parts.read()?, size)))
     } else if let Dtype::F16 | Dtype::Bf16 = dtype {
         let found = total(&tensor.int32s);
         // Each number takes from one to ten bytes.
@@ -98,7 +104,7 @@ pub(super) fn stored(path: &Path, tensor: &Tensor) -> Result<Stored> {
             )));
         }
         let parts = part(tensor.int32s.clone());
-        Box::new(move || halves(&parts.read()?))
+        Arc::new(move || halves(&parts.read()?))
     } else {
         let (what, list) = match dtype {
             Dtype::F64 => ("double_data", &tensor.doubles),
@@ -106,9 +112,14 @@ pub(super) fn stored(path: &Path, tensor: &Tensor) -> Result<Stored> {
         };
         expect(what, bytes, total(list))?;
         let parts = part(list.clone());
-        Box::new(move || Ok(native(parts.read()?, size)))
+        Arc::new(move || Ok(native(parts.read()?, size)))
     };
-    Ok(Stored { shape, dtype, read })
+    Ok(Stored {
+        shape,
+        dtype,
+        read,
+        place: None,
+    })
 }
 
 /// The type of the values and the bytes that each takes: `TensorProto.DataType`.

@@ -71,6 +71,18 @@ pub(super) fn open(path: &Path, file: File, len: u64) -> Result<Contents> {
     Ok(contents)
 }
 
+/// Why the names and layers of a graph may be none of a model's, if it was changed after it was exported.
+pub(super) fn changed(graph: &Graph) -> Option<&'static str> {
+    let any = |is: fn(&str) -> bool| graph.nodes.iter().any(|node| is(&node.op));
+    if any(|op| op.contains("Quantize") || op.contains("QLinear") || op.ends_with("Integer")) {
+        return Some("its weights are quantized: take the ONNX file from before quantization");
+    }
+    any(|op| op.starts_with("com.microsoft")).then_some(
+        "it was optimized by ONNX Runtime, which renames weights and changes their layout: take the file that was \
+         exported, not optimized_model_filepath",
+    )
+}
+
 /// A graph makes every value once, before it is read.
 fn check(path: &Path, model: &proto::Model) -> Result<()> {
     let mut known: HashSet<&str> = model.inputs.iter().map(String::as_str).collect();

@@ -120,6 +120,7 @@ impl Model {
 fn node(wire: &mut Wire<'_>, end: u64, model: &mut Model) -> Result<Node> {
     let mut node = Node::default();
     let mut constant = None;
+    let mut domain = String::new();
     while let Some(field) = wire.field(end)? {
         match (field.number, field.value) {
             (1, Value::Bytes) => {
@@ -136,9 +137,14 @@ fn node(wire: &mut Wire<'_>, end: u64, model: &mut Model) -> Result<Node> {
                 model.count_value(wire)?;
                 attribute(wire, field.end, &mut node, &mut constant, model)?;
             }
+            (7, Value::Bytes) => domain = wire.text(field, MAX_NAME)?,
             _ => {}
         }
         wire.finish(field)?;
+    }
+    // An operator of another domain is another operator: com.microsoft.nchwc.Conv has its values in blocks.
+    if !["", "ai.onnx"].contains(&domain.as_str()) {
+        node.op = format!("{domain}.{}", node.op);
     }
     if let ("Constant", Some(mut tensor), [output]) =
         (node.op.as_str(), constant, &node.outputs[..])

@@ -1,0 +1,308 @@
+//! Where in a file a model's weights are.
+//!
+//! A file is a list of named tensors, whose names begin with whatever the program that wrote it had around the
+//! model: keys of dicts, attributes, wrappers (`state_dict.model._orig_mod.conv1.weight`). All of that is one
+//! prefix. It is found by looking for the model's names at the end of the file's, in each of the forms that
+//! programs give them.
+
+use std::collections::{BTreeMap, HashMap, HashSet};
+
+use super::contents::Stored;
+use super::names::Form;
+use super::source::WeightsSource;
+use crate::{Error, Result};
+
+/// The names and shapes of a model, in its own form and in those of other programs.
+#[derive(Clone, Debug)]
+pub struct Wanted {
+    pub(super) names: Vec<String>,
+    pub(super) shapes: Vec<Vec<usize>>,
+    /// The first is the model's own.
+    pub(super) forms: Vec<Form>,
+}
+
+impl Wanted {
+    /// A model with these parameters and buffers. Other names of torchvision's models are known: those of its
+    /// hosted DenseNets, and timm's.
+    pub fn new<'a>(entries: impl IntoIterator<Item = (&'a str, &'a [usize])>) -> Self {
+        let (names, shapes): (Vec<String>, Vec<Vec<usize>>) = entries
+            .into_iter()
+            .map(|(name, shape)| (name.to_owned(), shape.to_vec()))
+            .unzip();
+        let forms = Form::of_torchvision(&names);
+        Self {
+            names,
+            shapes,
+            forms,
+        }
+    }
+
+    /// The model's names, in its order.
+    pub fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter().map(String::as_str)
+    }
+
+    /// Also knows the model by the positions of its direct children, as fastai and `nn.Sequential(*children)`
+    /// name them: `4.0.conv1.weight` is `layer1.0.conv1.weight` where the child at position 4 is `layer1`.
+    pub fn with_children(mut self, children: &[&str]) -> Self {
+        self.forms.push(Form::by_position(&self.names, children));
+        self
+    }
+
+    /// Also knows a classifier whose body is `0` with the names that the body has in timm, as fastai 2 makes it
+    /// (`0.model.conv1.weight`), where these are the body's children in torchvision.
+    pub fn with_body(mut self, children: &[&str]) -> Self {
+        self.forms.push(Form::fastai_of_timm(&self.names, children));
+        self
+    }
+}
+
+/// One set of weights in a file.
+#[derive(Clone)]
+struct Set {
+    prefix: String,
+    form: usize,
+    /// How many of the model's names it has, and how many of them in the model's shape.
+    names: usize,
+    shapes: usize,
+}
+
+/// The tensors under the model's names, with what was done to find them.
+pub(super) struct Chosen {
+    pub(super) tensors: BTreeMap<String, Stored>,
+    pub(super) notes: Vec<String>,
+}
+
+/// Looks for a model's weights among a file's tensors. None if there are none of its names at all.
+pub(super) fn choose(
+    source: &WeightsSource,
+    tensors: &BTreeMap<String, Stored>,
+    wanted: &Wanted,
+) -> Result<Option<Chosen>> {
+    let mut sets = sets(tensors, wanted);
+    let known = |sets: &[Set]| {
+        let mut known: Vec<String> = sets.iter().map(|set| set.prefix.clone()).collect();
+        known.dedup();
+        known
+    };
+    let none = |option: &'static str, given: &str, found: Vec<String>| Error::NoSuchSet {
+        path: source.path.clone(),
+        option,
+        given: given.to_owned(),
+        found,
+    };
+    // Some names of the optimizer's and of a part of the model are found too.
+    let most = sets.first().map_or(0, |set| set.names);
+    let plausible = |set: &Set| 2 * set.names > most;
+    if let Some(key) = &source.key {
+        let all = known(&sets);
+        let key = key.trim_end_matches('.');
+        sets.retain(|set| has_key(&set.prefix, key));
+        if sets.is_empty() {
+            return Err(none("key", key, all));
+        }
+    }
+    if let Some(prefix) = &source.prefix {
+        let all = known(&sets);
+        let prefix = prefix.trim_end_matches('.');
+        sets.retain(|set| has_prefix(&set.prefix, prefix));
+        if sets.is_empty() {
+            return Err(none("prefix", prefix, all));
+        }
+    }
+    if source.averaged {
+        let all = known(&sets);
+        sets.retain(|set| plausible(set) && (is_averaged(&set.prefix) || is_teacher(&set.prefix)));
+        if sets.is_empty() {
+            return Err(none("averaged", "", all));
+        }
+    }
+    let Some(best) = sets.first().cloned() else {
+        return Ok(None);
+    };
+    let equal = |set: &&Set| (set.names, set.shapes) == (best.names, best.shapes);
+    let equals: Vec<&Set> = sets.iter().filter(equal).collect();
+    let free = source.prefix.is_none() && !source.averaged;
+    let is_plain = |set: &&&Set| !free || !is_averaged(&set.prefix);
+    // The model's names as they are, or the plain set before an averaged one.
+    let bare = equals.iter().find(|set| set.prefix.is_empty());
+    let plain: Vec<&&Set> = equals.iter().filter(is_plain).collect();
+    let (chosen, others): (&Set, &[&&Set]) = match (bare, &plain[..]) {
+        (Some(bare), _) => (bare, &[]),
+        (None, [first, others @ ..]) => (first, others),
+        (None, []) => (&best, &[]),
+    };
+    let distinct = others.iter().filter(|set| set.prefix != chosen.prefix);
+    let distinct: Vec<&&&Set> = distinct
+        .filter(|set| !same(tensors, wanted, chosen, set))
+        .collect();
+    if !distinct.is_empty() && 2 * chosen.names > wanted.names.len() {
+        let prefixes = [chosen]
+            .into_iter()
+            .chain(distinct.into_iter().map(|set| **set));
+        return Err(Error::SeveralSets {
+            path: source.path.clone(),
+            prefixes: prefixes.map(|set| set.prefix.clone()).collect(),
+        });
+    }
+    let averaged = sets.iter().filter(|set| {
+        free && is_averaged(&set.prefix) && plausible(set) && set.prefix != chosen.prefix
+    });
+    let averaged: Vec<String> = averaged.map(|set| format!("{:?}", set.prefix)).collect();
+    Ok(Some(take(tensors, wanted, chosen, &averaged)))
+}
+
+/// Every prefix behind which names of the model are, the most and best fitting first.
+fn sets(tensors: &BTreeMap<String, Stored>, wanted: &Wanted) -> Vec<Set> {
+    let forms: Vec<HashMap<&str, usize>> = wanted
+        .forms
+        .iter()
+        .map(|form| {
+            let names = form.names.iter().enumerate();
+            names.map(|(i, name)| (name.as_str(), i)).collect()
+        })
+        .collect();
+    let mut found: HashMap<(&str, usize), (usize, usize)> = HashMap::new();
+    for (name, tensor) in tensors.iter().filter(|(_, t)| t.dtype.is_float()) {
+        let starts = name.match_indices('.').map(|(at, _)| at + 1);
+        for start in std::iter::once(0).chain(starts) {
+            let (prefix, rest) = name.split_at(start);
+            for (form, names) in forms.iter().enumerate() {
+                let Some(&i) = names.get(rest) else { continue };
+                let count = found.entry((prefix, form)).or_default();
+                count.0 += 1;
+                count.1 += usize::from(wanted.forms[form].fits(&tensor.shape, &wanted.shapes[i]));
+            }
+        }
+    }
+    let found = found
+        .into_iter()
+        .filter(|((prefix, _), _)| !is_optimizer(prefix));
+    let mut sets: Vec<Set> = found
+        .map(|((prefix, form), (names, shapes))| Set {
+            prefix: prefix.to_owned(),
+            form,
+            names,
+            shapes,
+        })
+        .collect();
+    sets.sort_by(|a, b| {
+        let key = |set: &Set| (set.names, set.shapes);
+        let order = (key(b), a.form, &a.prefix);
+        order.cmp(&(key(a), b.form, &b.prefix))
+    });
+    // A form counts only where it finds more than the forms before it.
+    let mut seen = HashSet::new();
+    sets.retain(|set| seen.insert(set.prefix.clone()));
+    sets
+}
+
+/// The tensors behind a prefix, under the model's names.
+fn take(
+    tensors: &BTreeMap<String, Stored>,
+    wanted: &Wanted,
+    set: &Set,
+    averaged: &[String],
+) -> Chosen {
+    let form = &wanted.forms[set.form];
+    let mut chosen = BTreeMap::new();
+    let mut taken = HashSet::new();
+    for ((ours, shape), theirs) in wanted.names.iter().zip(&wanted.shapes).zip(&form.names) {
+        let name = format!("{}{theirs}", set.prefix);
+        if let Some(tensor) = tensors.get(&name) {
+            let mut tensor = tensor.clone();
+            if form.fits(&tensor.shape, shape) {
+                tensor.shape.clone_from(shape);
+            }
+            chosen.insert(ours.clone(), tensor);
+            taken.insert(name);
+        }
+    }
+    let mut outside = 0;
+    for (name, tensor) in tensors.iter().filter(|(name, _)| !taken.contains(*name)) {
+        match name.strip_prefix(&set.prefix) {
+            Some(rest) if !is_optimizer(name) => {
+                chosen
+                    .entry(rest.to_owned())
+                    .or_insert_with(|| tensor.clone());
+            }
+            _ => outside += 1,
+        }
+    }
+    let mut notes = Vec::new();
+    if !set.prefix.is_empty() {
+        notes.push(format!("found behind the prefix {:?}", set.prefix));
+    }
+    notes.extend(form.note.map(str::to_owned));
+    if !averaged.is_empty() {
+        notes.push(format!(
+            "an averaged set of the same weights is behind {}: WeightsSource::new(path).averaged() takes it",
+            averaged.join(" and ")
+        ));
+    }
+    if outside > 0 {
+        notes.push(format!(
+            "{outside} other tensors of the file are outside of it"
+        ));
+    }
+    Chosen {
+        tensors: chosen,
+        notes,
+    }
+}
+
+/// Whether two sets are the same tensors under two names.
+fn same(tensors: &BTreeMap<String, Stored>, wanted: &Wanted, one: &Set, other: &Set) -> bool {
+    let get = |set: &Set, i: usize| {
+        let name = format!("{}{}", set.prefix, wanted.forms[set.form].names[i]);
+        tensors.get(&name).map(|tensor| tensor.place.clone())
+    };
+    (0..wanted.names.len()).all(|i| match (get(one, i), get(other, i)) {
+        (None, None) => true,
+        (Some(Some(a)), Some(Some(b))) => a == b,
+        _ => false,
+    })
+}
+
+/// Whether a prefix begins with a key, or a key of a key.
+fn has_key(prefix: &str, key: &str) -> bool {
+    key.is_empty()
+        || prefix
+            .strip_prefix(key)
+            .is_some_and(|rest| rest.starts_with('.'))
+}
+
+/// Whether a prefix is the one that was given, or that behind a key.
+fn has_prefix(prefix: &str, given: &str) -> bool {
+    let prefix = prefix.trim_end_matches('.');
+    prefix == given
+        || given.is_empty()
+        || prefix
+            .strip_suffix(given)
+            .is_some_and(|rest| rest.ends_with('.'))
+}
+
+/// What trains the weights is no weights; Adam's moments have the names of the parameters.
+fn is_optimizer(prefix: &str) -> bool {
+    prefix.split('.').any(|part| part.starts_with("optim"))
+}
+
+/// Whether the names of a prefix say that the weights are a mean over training.
+fn is_averaged(prefix: &str) -> bool {
+    const WORDS: [&str; 5] = ["ema", "swa", "averaged", "average", "avg"];
+    // MoCo and BYOL.
+    const PARTS: [&str; 4] = [
+        "encoder_k",
+        "momentum_encoder",
+        "encoder_momentum",
+        "target_encoder",
+    ];
+    prefix
+        .split('.')
+        .any(|part| PARTS.contains(&part) || part.split('_').any(|word| WORDS.contains(&word)))
+}
+
+/// A mean too, but the one that a user of DINO's wants: neither is taken without a word.
+fn is_teacher(prefix: &str) -> bool {
+    prefix.split('.').any(|part| part == "teacher")
+}

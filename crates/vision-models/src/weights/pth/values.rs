@@ -1,0 +1,137 @@
+//! The tensors of an object that was saved, by their paths.
+
+use std::collections::BTreeMap;
+
+use super::pickle::{Id, Node, Object, Pickle};
+use super::view::View;
+use crate::Result;
+
+/// Steps on the way through an object. What refers to itself has no end.
+const MAX_VISITS: usize = 1_000_000;
+const MAX_DEPTH: usize = 100;
+/// Bytes of a path; all paths together.
+const MAX_PATH: usize = 4096;
+const MAX_PATHS: usize = 64 << 20;
+
+#[derive(Default)]
+pub(super) struct Found {
+    /// Keys of dicts, places in lists and names of attributes, with dots between them.
+    pub(super) tensors: BTreeMap<String, View>,
+    /// What holds values that cannot be read: its path, and its class.
+    pub(super) foreign: Vec<(String, String)>,
+}
+
+/// Goes through dicts, lists, and the attributes of objects.
+pub(super) fn find(pickle: &Pickle<'_>, root: Id) -> Result<Found> {
+    let mut found = Found::default();
+    let mut left = vec![(root, String::new(), 0)];
+    let (mut visits, mut text) = (0, 0);
+    while let Some((id, path, depth)) = left.pop() {
+        visits += 1;
+        text += path.len();
+        if visits > MAX_VISITS || text > MAX_PATHS {
+            return Err(pickle.bad("its values refer to each other without end (a memo bomb)"));
+        }
+        if depth > MAX_DEPTH || path.len() > MAX_PATH {
+            continue;
+        }
+        let mut go = |name: &str, id: Id| {
+            // Numbers and texts end here; most of what is beside the weights is of those.
+            if matches!(
+                pickle.node(id),
+                Node::Nothing | Node::Int(_) | Node::Text(_)
+            ) {
+                return;
+            }
+            let path = match path.is_empty() {
+                true => name.to_owned(),
+                false => format!("{path}.{name}"),
+            };
+            left.push((id, path, depth + 1));
+        };
+        match pickle.node(id) {
+            Node::Tensor(view) => drop(found.tensors.insert(path, view.clone())),
+            Node::List(items) => {
+                for (i, &item) in items.iter().enumerate() {
+                    go(&i.to_string(), item);
+                }
+            }
+            Node::Dict(pairs) => each(pickle, pairs, &mut go),
+            Node::Object(object) => {
+                let holds =
+                    |id: &Id| matches!(pickle.node(*id), Node::Tensor(_) | Node::Storage(_));
+                if object.arguments.iter().any(holds) {
+                    found.foreign.push((path, object.class.to_string()));
+                } else {
+                    parts(pickle, object, &mut go);
+                }
+            }
+            Node::Nothing | Node::Int(_) | Node::Text(_) | Node::Class(_) | Node::Storage(_) => {}
+        }
+    }
+    if let (true, true, Node::Object(object)) = (
+        found.tensors.is_empty(),
+        found.foreign.is_empty(),
+        pickle.node(root),
+    ) {
+        found
+            .foreign
+            .push((String::new(), object.class.to_string()));
+    }
+    found.foreign.sort();
+    Ok(found)
+}
+
+fn each(pickle: &Pickle<'_>, pairs: &[(Id, Id)], go: &mut impl FnMut(&str, Id)) {
+    for &(key, value) in pairs {
+        if let Some(name) = pickle.name(key) {
+            go(&name, value);
+        }
+    }
+}
+
+/// What an object holds. A `torch.nn.Module` names its parts as its state dict does.
+fn parts(pickle: &Pickle<'_>, object: &Object, go: &mut impl FnMut(&str, Id)) {
+    let pairs_of = |id: Id| match pickle.node(id) {
+        Node::Dict(pairs) => &pairs[..],
+        _ => &[],
+    };
+    // With __slots__ the state is a tuple of two dicts.
+    let states = object
+        .state
+        .map_or_else(Vec::new, |state| match pickle.node(state) {
+            Node::List(states) => states.clone(),
+            _ => vec![state],
+        });
+    for &state in &states {
+        let state = pairs_of(state);
+        let get = |name: &str| {
+            let found = state
+                .iter()
+                .find(|(key, _)| pickle.text(*key) == Some(name));
+            found.map(|&(_, value)| value)
+        };
+        match (get("_parameters"), get("_buffers"), get("_modules")) {
+            (Some(parameters), Some(buffers), Some(modules)) => {
+                let transient = get("_non_persistent_buffers_set");
+                let transient = transient.map_or(&[][..], |id| pickle.list(id));
+                let transient: Vec<_> =
+                    transient.iter().filter_map(|&id| pickle.text(id)).collect();
+                each(pickle, pairs_of(parameters), go);
+                let kept = |pair: &&(Id, Id)| {
+                    pickle
+                        .text(pair.0)
+                        .is_none_or(|name| !transient.contains(&name))
+                };
+                let buffers: Vec<_> = pairs_of(buffers).iter().filter(kept).copied().collect();
+                each(pickle, &buffers, go);
+                each(pickle, pairs_of(modules), go);
+            }
+            _ => each(pickle, state, go),
+        }
+    }
+    each(pickle, &object.pairs, go);
+    for (i, &item) in object.items.iter().chain(&object.arguments).enumerate() {
+        go(&i.to_string(), item);
+    }
+}

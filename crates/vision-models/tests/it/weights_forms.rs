@@ -1,0 +1,385 @@
+//! One model in the forms that training programs save (`scripts/make_weights_forms.py`).
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use serde_json::Value;
+use vision_models::layers::{AdaptiveAvgPool2d, BatchNorm, ConvConfig, Layer, Linear, Sequential};
+use vision_models::weights::{self, LoadReport, WeightsFile, WeightsSource};
+use vision_models::{Arch, Error, Init, state};
+use zip::write::SimpleFileOptions;
+use zip::{CompressionMethod, ZipArchive, ZipWriter};
+
+fn fixture(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR"))
+        .join("tests/fixtures/weights/forms")
+        .join(name)
+}
+
+fn forms() -> Value {
+    serde_json::from_slice(&fs::read(fixture("forms.json")).unwrap()).unwrap()
+}
+
+fn model() -> Sequential {
+    let mut init = Init::new(7, &vision_models::test_device());
+    let conv = ConvConfig {
+        bias: true,
+        ..ConvConfig::new(2, 3, 2)
+    };
+    let mut net = Sequential::new();
+    net.push("conv", Layer::Conv2d(conv.init(&mut init)));
+    net.push("bn", Layer::BatchNorm(BatchNorm::new(3, &init)));
+    net.push("pool", Layer::AdaptiveAvgPool2d(AdaptiveAvgPool2d::new(1)));
+    net.push("flat", Layer::Flatten);
+    net.push("fc", Layer::Linear(Linear::new(3, 2, &mut init)));
+    net
+}
+
+fn load(source: impl Into<WeightsSource>) -> Result<(Sequential, LoadReport), Error> {
+    weights::load_layers(model(), &WeightsFile::open(source)?)
+}
+
+/// Whether a model has PyTorch's values, bit for bit; `but` is a part that it need not have.
+fn assert_values(net: &Sequential, expected: &Value, but: Option<&str>, what: &str) {
+    let tensors = state::tensors(net);
+    let ours = tensors
+        .iter()
+        .filter(|t| but.is_none_or(|but| !t.name.starts_with(but)));
+    let mut compared = 0;
+    for tensor in ours {
+        let bits: Vec<u64> = tensor.values.iter().map(|v| v.to_bits().into()).collect();
+        assert_eq!(
+            serde_json::json!(bits),
+            expected[&tensor.name],
+            "{what} {}",
+            tensor.name
+        );
+        compared += 1;
+    }
+    assert_eq!(compared, if but.is_some() { 6 } else { 8 }, "{what}");
+}
+
+#[test]
+fn the_weights_are_found_in_every_form() {
+    let all = forms();
+    let mut loaded = 0;
+    for (name, form) in all["forms"].as_object().unwrap() {
+        let Some(prefix) = form["prefix"].as_str() else {
+            continue;
+        };
+        let (net, report) = load(fixture(name)).unwrap_or_else(|e| panic!("{name}: {e}"));
+        let head = form["without_head"].as_bool().map(|_| "fc");
+        let report = head.map_or(report.clone(), |head| report.without(head));
+        report
+            .require_complete()
+            .unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert_values(&net, &all["plain"], head, name);
+        let text = report.to_string();
+        let named = text.contains(&format!("found behind the prefix {prefix:?}"));
+        assert_eq!(named, !prefix.is_empty(), "{text}");
+        assert_eq!(
+            text.contains("taken by position"),
+            form["note"] == "position",
+            "{text}"
+        );
+        let averaged = form["averaged"].as_str();
+        assert_eq!(
+            text.contains("an averaged set"),
+            averaged.is_some(),
+            "{text}"
+        );
+        if let Some(averaged) = averaged {
+            assert!(text.contains(averaged), "{text}");
+        }
+        loaded += 1;
+    }
+    assert!(loaded >= 27, "{loaded}");
+}
+
+#[test]
+fn an_averaged_set_is_taken_when_it_is_asked_for() {
+    let all = forms();
+    let mut loaded = 0;
+    for (name, form) in all["forms"].as_object().unwrap() {
+        let asked = load(WeightsSource::new(fixture(name)).averaged());
+        match form["averaged"].as_str() {
+            Some(prefix) => {
+                let (net, report) = asked.unwrap_or_else(|e| panic!("{name}: {e}"));
+                report.require_complete().unwrap();
+                assert_values(&net, &all["averaged"], None, name);
+                assert!(
+                    report.to_string().contains(&format!("{prefix:?}")),
+                    "{report}"
+                );
+                loaded += 1;
+            }
+            None if form["refused"].is_null() && name != "teacher.pth" => {
+                let error = asked.unwrap_err();
+                assert!(
+                    matches!(
+                        &error,
+                        Error::NoSuchSet {
+                            option: "averaged",
+                            ..
+                        }
+                    ),
+                    "{name}: {error}"
+                );
+            }
+            None => {}
+        }
+    }
+    assert_eq!(loaded, 5);
+}
+
+#[test]
+fn several_sets_that_fit_are_listed_and_one_can_be_named() {
+    let all = forms();
+    let mut listed = 0;
+    for (name, form) in all["forms"].as_object().unwrap() {
+        let Some(prefixes) = form["prefix"].as_array() else {
+            continue;
+        };
+        let path = fixture(name);
+        let error = load(&path).unwrap_err();
+        let text = error.to_string();
+        let Error::SeveralSets {
+            prefixes: found, ..
+        } = error
+        else {
+            panic!("{name}: {text}");
+        };
+        assert_eq!(&serde_json::json!(found), &form["prefix"], "{name}");
+        assert!(text.contains("WeightsSource::new(path).prefix("), "{text}");
+        for (prefix, values) in prefixes.iter().zip([[1, 0], [0, 1]]) {
+            let prefix = prefix.as_str().unwrap();
+            // In key.pth the first one in the order of the alphabet is the averaged.
+            let plain = values[usize::from(name == "key.pth")] == 1;
+            let expected = &all[if plain { "plain" } else { "averaged" }];
+            let key = prefix.split('.').next().unwrap();
+            for source in [
+                WeightsSource::new(&path).prefix(prefix),
+                WeightsSource::new(&path).prefix(prefix.trim_end_matches('.')),
+                WeightsSource::new(&path).key(key),
+            ] {
+                let (net, report) = load(source).unwrap();
+                report.require_complete().unwrap();
+                assert_values(&net, expected, None, name);
+            }
+        }
+        listed += 1;
+    }
+    assert_eq!(listed, 2);
+}
+
+#[test]
+fn an_option_that_names_nothing_says_what_there_is() {
+    let path = fixture("moco.pth.tar");
+    for (source, option) in [
+        (WeightsSource::new(&path).prefix("backbone"), "prefix"),
+        (WeightsSource::new(&path).key("model"), "key"),
+    ] {
+        let error = load(source).unwrap_err();
+        let text = error.to_string();
+        assert!(
+            matches!(&error, Error::NoSuchSet { option: o, .. } if *o == option),
+            "{text}"
+        );
+        for part in ["moco.pth.tar", option, "state_dict.module.encoder_q."] {
+            assert!(text.contains(part), "{text}");
+        }
+    }
+    let source = WeightsSource::new(&path).prefix("module.encoder_k");
+    let (net, report) = load(source).unwrap();
+    report.require_complete().unwrap();
+    assert_values(&net, &forms()["averaged"], None, "encoder_k");
+}
+
+#[test]
+fn files_that_are_no_weights_are_called_what_they_are() {
+    let all = forms();
+    let mut refused = 0;
+    for (name, form) in all["forms"].as_object().unwrap() {
+        let Some(words) = form["refused"].as_str() else {
+            continue;
+        };
+        let error = match load(fixture(name)) {
+            Err(error) => error,
+            Ok((_, report)) => report.require_complete().unwrap_err(),
+        };
+        let text = error.to_string();
+        assert!(text.contains(words), "{name}: {text}");
+        assert!(!text.contains("another architecture"), "{name}: {text}");
+        refused += 1;
+    }
+    assert_eq!(refused, 6);
+}
+
+/// The zip reader took the second header of the directory for the first where 46 bytes and the name of the first
+/// entry make 76.
+#[test]
+fn an_archive_of_a_name_of_any_length_loads() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut from = ZipArchive::new(fs::File::open(fixture("zip.pth")).unwrap()).unwrap();
+    let mut entries = Vec::new();
+    for i in 0..from.len() {
+        let mut entry = from.by_index(i).unwrap();
+        let name = entry.name().unwrap().split_once('/').unwrap().1.to_owned();
+        let mut bytes = Vec::new();
+        std::io::Read::read_to_end(&mut entry, &mut bytes).unwrap();
+        entries.push((name, bytes));
+    }
+    let expected = &forms()["plain"];
+    for len in 1..=60 {
+        let path = folder.path().join("model.pth");
+        let options = SimpleFileOptions::default().compression_method(CompressionMethod::Stored);
+        let mut zip = ZipWriter::new(fs::File::create(&path).unwrap());
+        for (name, bytes) in &entries {
+            zip.start_file(format!("{}/{name}", "n".repeat(len)), options)
+                .unwrap();
+            std::io::Write::write_all(&mut zip, bytes).unwrap();
+        }
+        zip.finish().unwrap();
+        let (net, report) = load(&path).unwrap_or_else(|e| panic!("{len}: {e}"));
+        report.require_complete().unwrap();
+        assert_values(&net, expected, None, &len.to_string());
+    }
+}
+
+#[test]
+fn other_files_are_named_for_what_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    for (bytes, what) in [
+        (&b"\x89HDF\r\n\x1a\n\0\0"[..], "HDF5"),
+        (b"\x93NUMPY\x01\0", "NumPy"),
+        (b"\x1c\0\0\0TFL3\0\0", "TensorFlow Lite"),
+        (b"\x1f\x8b\x08\0\0", "gunzip"),
+        (b"\x89PNG\r\n\x1a\n", "image"),
+        (b"model_checkpoint_path: \"model.ckpt-1\"\n", "TensorFlow"),
+        (b"<?xml version=\"1.0\"?><net name=\"x\">", "OpenVINO"),
+    ] {
+        let path = folder.path().join("model.ckpt");
+        fs::write(&path, bytes).unwrap();
+        let error = WeightsFile::open(&path).unwrap_err();
+        assert!(
+            matches!(&error, Error::NotWeights { reason, .. } if reason.contains(what)),
+            "{error}"
+        );
+    }
+    fs::write(folder.path().join("model.safetensors"), "").unwrap();
+    let error = WeightsFile::open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("model.ckpt, model.safetensors"), "{error}");
+}
+
+#[test]
+fn names_of_hostile_files_do_not_reach_the_terminal_as_they_are() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("a\u{1b}[31m\n.safetensors");
+    let header = r#"{"w\u001b[2J":{"dtype":"F\u001b[31m","shape":[1],"data_offsets":[0,4]}}"#;
+    let bytes = [
+        &(header.len() as u64).to_le_bytes()[..],
+        header.as_bytes(),
+        &[0; 4],
+    ]
+    .concat();
+    fs::write(&path, bytes).unwrap();
+    let error = WeightsFile::open(&path).unwrap_err().to_string();
+    assert!(!error.contains(char::is_control), "{error:?}");
+
+    let header = r#"{"w\u001b[2J":{"dtype":"F32","shape":[1],"data_offsets":[0,4]}}"#;
+    let bytes = [
+        &(header.len() as u64).to_le_bytes()[..],
+        header.as_bytes(),
+        &[0; 4],
+    ]
+    .concat();
+    fs::write(&path, bytes).unwrap();
+    let (_, report) = load(&path).unwrap();
+    let texts = [
+        report.to_string(),
+        report.require_complete().unwrap_err().to_string(),
+    ];
+    for text in texts {
+        let text = text.replace("\n  ", " ");
+        assert!(!text.contains(char::is_control), "{text:?}");
+    }
+}
+
+/// The header of a safetensors file of these tensors, 32-bit floats one after the other, and the size of all.
+fn header(tensors: &[(String, Vec<usize>)]) -> (Vec<u8>, u64) {
+    let mut end = 0;
+    let infos = tensors.iter().map(|(name, shape)| {
+        let start = end;
+        end += 4 * shape.iter().product::<usize>();
+        let info =
+            serde_json::json!({ "dtype": "F32", "shape": shape, "data_offsets": [start, end] });
+        (name.clone(), info)
+    });
+    let infos: serde_json::Map<String, Value> = infos.collect();
+    let json = serde_json::to_vec(&infos).unwrap();
+    let header = [&(json.len() as u64).to_le_bytes()[..], &json].concat();
+    let size = header.len() as u64 + end as u64;
+    (header, size)
+}
+
+/// timm's names and shapes are from timm (`scripts/make_timm_names.py`).
+#[test]
+fn a_file_with_timms_names_fills_the_same_model_of_torchvision() {
+    let all = fs::read(fixture("../timm_names.json")).unwrap();
+    let all: Value = serde_json::from_slice(&all).unwrap();
+    let device = vision_models::test_device();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("timm.safetensors");
+    for (name, tensors) in all["models"].as_object().unwrap() {
+        let arch: Arch = name.parse().unwrap();
+        let tensors: Vec<(String, Vec<usize>)> = serde_json::from_value(tensors.clone()).unwrap();
+        let (header, size) = header(&tensors);
+        // Without its values, which names and shapes do not need.
+        let mut file = fs::File::create(&path).unwrap();
+        std::io::Write::write_all(&mut file, &header).unwrap();
+        file.set_len(size).unwrap();
+        let model = arch.build(1000, &mut Init::zeroed(&device));
+        let file = WeightsFile::open(&path).unwrap();
+        let report = weights::compare_layers(&model, &file).unwrap();
+        report
+            .require_complete()
+            .unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert!(report.unused.is_empty(), "{report}");
+        let own = report.to_string().contains("timm's names");
+        assert_eq!(
+            own,
+            name.starts_with("vgg") || name.starts_with("mobile"),
+            "{report}"
+        );
+    }
+}
+
+#[test]
+fn each_tensor_of_timms_mobilenet_goes_to_its_place_in_torchvisions() {
+    let all = fs::read(fixture("../timm_names.json")).unwrap();
+    let all: Value = serde_json::from_slice(&all).unwrap();
+    let tensors = all["models"]["mobilenet_v2"].clone();
+    let tensors: Vec<(String, Vec<usize>)> = serde_json::from_value(tensors).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("timm.safetensors");
+    // Each tensor holds its place in timm's state dict, which lists them in the order of the network.
+    let values = tensors.iter().enumerate().flat_map(|(i, (_, shape))| {
+        let values = vec![i as f32; shape.iter().product()];
+        values.into_iter().flat_map(f32::to_le_bytes)
+    });
+    let (mut bytes, _) = header(&tensors);
+    bytes.extend(values);
+    fs::write(&path, bytes).unwrap();
+    let device = vision_models::test_device();
+    let model = Arch::MobileNetV2.build(1000, &mut Init::zeroed(&device));
+    let file = WeightsFile::open(&path).unwrap();
+    let (model, report) = weights::load_layers(model, &file).unwrap();
+    report.require_complete().unwrap();
+    for (i, tensor) in state::tensors(&model).iter().enumerate() {
+        assert!(
+            tensor.values.iter().all(|&v| v == i as f32),
+            "{i}: {}",
+            tensor.name
+        );
+    }
+}

@@ -136,7 +136,7 @@ pub enum ResizeMethod {
     /// Gives up the ratio.
     Squish,
     /// Leaves the image as it is: the transforms see to its size, such as
-    /// [`rand_pad`](crate::transforms::rand_pad).
+    /// [`rand_pad`](crate::presets::rand_pad).
     No,
 }
 

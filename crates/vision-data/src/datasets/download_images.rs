@@ -204,7 +204,7 @@ pub fn urls_in_file(file: impl AsRef<Path>) -> Result<Vec<String>> {
 /// none is thrown away, and the reason is in the report. No URL that fails ends the others.
 ///
 /// ```no_run
-/// use vision_fetch::{ImagesConfig, download_images, urls_in_file};
+/// use vision_data::datasets::{ImagesConfig, download_images, urls_in_file};
 ///
 /// let urls = urls_in_file("urls_black_bears.txt")?;
 /// let report = download_images(urls, "bears/black", &ImagesConfig::new().with_max_images(200))?;

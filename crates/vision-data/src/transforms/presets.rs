@@ -16,7 +16,8 @@ use crate::transforms::transform::Transform;
 /// is another.
 ///
 /// ```
-/// use vision_data::{PaddingMode, Transforms, presets::rand_pad};
+/// use vision_data::presets::rand_pad;
+/// use vision_data::{PaddingMode, Transforms};
 ///
 /// let mnist = Transforms { train: rand_pad(2, 28, PaddingMode::Reflection), valid: Vec::new() };
 /// assert_eq!(mnist.train.len(), 2);

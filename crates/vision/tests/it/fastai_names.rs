@@ -63,9 +63,10 @@ fn every_name_of_fastai_in_the_readme_is_found_in_the_documentation() {
     let documented = documented();
     let mut looked_at = 0;
     let mut missing = BTreeSet::new();
+    let text = Regex::new("'[^']*'").unwrap();
     for row in table.lines().skip(2) {
         let python = row.split('|').nth(1).unwrap();
-        let python = Regex::new("'[^']*'").unwrap().replace_all(python, "''");
+        let python = text.replace_all(python, "''");
         for name in captures("`([^`]+)`", &python).flat_map(python_names) {
             looked_at += 1;
             if !documented.contains(&name.to_lowercase()) {

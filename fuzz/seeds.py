@@ -12,7 +12,7 @@ def put(target, name, data):
     (folder / name).write_bytes(data)
 
 
-for path in FIXTURES.glob("*.pth"):
+for path in FIXTURES.rglob("*.pth"):
     put("pth", path.name, path.read_bytes())
     if zipfile.is_zipfile(path):
         with zipfile.ZipFile(path) as archive:

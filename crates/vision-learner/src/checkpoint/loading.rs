@@ -2,10 +2,10 @@
 
 use std::collections::HashMap;
 use std::fs;
-use std::path::{Path, PathBuf};
+use std::path::Path;
 
 use vision_models::state::Entry;
-use vision_models::weights::{LoadReport, Wanted, WeightsFile};
+use vision_models::weights::{LoadReport, Wanted, WeightsFile, WeightsSource};
 use vision_models::{Arch, Init};
 
 use crate::learner::Learner;
@@ -29,10 +29,10 @@ impl Learner {
     /// [`Error::Models`](crate::Error::Models) if the file cannot be read, or a parameter of the body is missing or has another
     /// shape.
     #[doc(alias = "strict")]
-    pub fn load_partial(&mut self, name: impl AsRef<Path>) -> Result<LoadReport> {
-        let path = self.existing(name.as_ref())?;
+    pub fn load_partial(&mut self, name: impl Into<WeightsSource>) -> Result<LoadReport> {
+        let source = self.existing(name.into())?;
         let entries = self.model.entries();
-        let file = self.open_foreign(&path, &entries)?;
+        let file = self.find_model(&WeightsFile::open(source)?, &entries)?;
         let mut new = absent_biases(&file, &entries);
         let zeroed: Vec<String> = new.keys().cloned().collect();
         let report = compare(&file, &entries, &zeroed).without("1");
@@ -46,14 +46,14 @@ impl Learner {
     }
 
     /// The file of that name: as it is named if there is one, or else with `.safetensors`.
-    pub(crate) fn existing(&self, name: &Path) -> Result<PathBuf> {
-        let named = self.model_dir().join(name);
+    pub(crate) fn existing(&self, source: WeightsSource) -> Result<WeightsSource> {
+        let named = self.model_dir().join(source.path());
         let path = match named.is_file() {
             true => named,
-            false => self.checkpoint_path(name),
+            false => self.checkpoint_path(source.path()),
         };
         if path.exists() {
-            return Ok(path);
+            return Ok(source.with_path(path));
         }
         let folder = path.parent().unwrap_or(Path::new(".")).to_owned();
         let files = fs::read_dir(&folder).into_iter().flatten().flatten();
@@ -75,9 +75,8 @@ impl Learner {
         })
     }
 
-    /// Opens a weights file and finds this learner's model in it.
-    pub(crate) fn open_foreign(&self, path: &Path, entries: &[Entry]) -> Result<WeightsFile> {
-        let file = WeightsFile::open(path)?;
+    /// The part of a file that is this learner's model.
+    pub(crate) fn find_model(&self, file: &WeightsFile, entries: &[Entry]) -> Result<WeightsFile> {
         let mut wanted = wanted(entries);
         // The model of an architecture may be there with timm's names around it.
         if let Ok(arch) = self.arch().parse::<Arch>() {

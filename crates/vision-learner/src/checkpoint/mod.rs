@@ -17,7 +17,9 @@ use burn::tensor::{Tensor, TensorData};
 use vision_base::message::shown;
 use vision_base::{OptionError, atomic, console, io_error};
 use vision_models::state::values;
-use vision_models::weights::{Format, LoadReport, Seal, WeightsFile, check_seal, write_sealed};
+use vision_models::weights::{
+    Format, LoadReport, Seal, WeightsFile, WeightsSource, check_seal, write_sealed,
+};
 
 use crate::checkpoint::loading::{absent_biases, compare};
 use crate::checkpoint::manifest::{KEY, Manifest, OptimizerManifest, misfit};
@@ -121,7 +123,8 @@ impl Learner {
     /// Loads what [`save`](Self::save) wrote, or a weights file with fastai's names (`0.4.0.conv1.weight`),
     /// in PyTorch's format, safetensors or ONNX, under any key and behind any prefix. The heads of fastai 2 have no
     /// biases, which is to say that they are 0. A file that exists under the name is read whatever its extension;
-    /// otherwise the name is completed with `.safetensors`.
+    /// otherwise the name is completed with `.safetensors`. A [`WeightsSource`] says which of several sets of weights
+    /// is meant.
     ///
     /// Nothing changes unless everything fits. The optimizer's state comes back if the file has one for
     /// the same rule and layer groups; otherwise training goes on with a fresh one. The report says what the
@@ -133,7 +136,7 @@ impl Learner {
     /// [`Error::Checkpoint`] if the file is of another architecture or other classes, and
     /// [`Error::Models`] if it cannot be read or a parameter is missing or has another shape.
     #[doc(alias("load_learner", "load_state_dict"))]
-    pub fn load(&mut self, name: impl AsRef<Path>) -> Result<LoadReport> {
+    pub fn load(&mut self, name: impl Into<WeightsSource>) -> Result<LoadReport> {
         self.load_with(name, LoadConfig::new())
     }
 
@@ -142,9 +145,14 @@ impl Learner {
     /// # Errors
     ///
     /// As [`load`](Self::load).
-    pub fn load_with(&mut self, name: impl AsRef<Path>, config: LoadConfig) -> Result<LoadReport> {
-        let path = self.existing(name.as_ref())?;
-        let file = WeightsFile::open(&path)?;
+    pub fn load_with(
+        &mut self,
+        name: impl Into<WeightsSource>,
+        config: LoadConfig,
+    ) -> Result<LoadReport> {
+        let source = self.existing(name.into())?;
+        let path = source.path().to_owned();
+        let file = WeightsFile::open(&source)?;
         let seal = match file.format() {
             Format::Safetensors => check_seal(&path)?,
             _ => Seal::None,
@@ -172,8 +180,8 @@ impl Learner {
         }
         let entries = self.model.entries();
         let file = match manifest {
-            Some(_) => file,
-            None => self.open_foreign(&path, &entries)?,
+            Some(_) if !source.chooses() => file,
+            _ => self.find_model(&file, &entries)?,
         };
         let mut new = match manifest {
             // Our own heads have all that they need.

@@ -4,7 +4,7 @@ use std::fs;
 
 use vision_base::IoError;
 use vision_learner::Error;
-use vision_models::weights;
+use vision_models::weights::{self, WeightsSource};
 
 use crate::prelude::*;
 use crate::support;
@@ -317,6 +317,24 @@ fn a_learner_of_fastai_2_with_a_body_of_timm_loads() {
     learner.fit(1, 1e-2).unwrap();
     let report = learner.load(&file).unwrap().to_string();
     assert!(report.contains("around a body of timm"), "{report}");
+    assert_eq!(learner.weights(), saved);
+    // An average beside it, which only an option takes.
+    let mut both = theirs.clone();
+    both.extend(theirs.iter().cloned().map(|mut tensor| {
+        tensor.name = format!("ema.{}", tensor.name);
+        tensor.values.fill(0.5);
+        tensor
+    }));
+    weights::write_safetensors(&file, &both, &Default::default()).unwrap();
+    let report = learner.load(&file).unwrap().to_string();
+    assert!(report.contains("an averaged set"), "{report}");
+    assert_eq!(learner.weights(), saved);
+    learner.load(WeightsSource::new(&file).averaged()).unwrap();
+    let halves = learner.weights();
+    assert!(halves.iter().flat_map(|t| &t.values).all(|&v| v == 0.5));
+    learner
+        .load(WeightsSource::new(&file).prefix("model"))
+        .unwrap();
     assert_eq!(learner.weights(), saved);
     // Its body alone.
     let again = create_cnn(support::data(&digits.path, 8), Arch::ResNet18)

@@ -105,7 +105,10 @@ pub(super) fn choose(
     if let Some(prefix) = &source.prefix {
         let all = known(&sets);
         let prefix = prefix.trim_end_matches('.');
-        sets.retain(|set| has_prefix(&set.prefix, prefix));
+        // The whole of it before that behind a key.
+        let is_it = |set: &Set| set.prefix.trim_end_matches('.') == prefix;
+        let whole = sets.iter().any(is_it);
+        sets.retain(|set| is_it(set) || !whole && is_behind_key(&set.prefix, prefix));
         if sets.is_empty() {
             return Err(none("prefix", prefix, all));
         }
@@ -272,14 +275,10 @@ fn has_key(prefix: &str, key: &str) -> bool {
             .is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// Whether a prefix is the one that was given, or that behind a key.
-fn has_prefix(prefix: &str, given: &str) -> bool {
-    let prefix = prefix.trim_end_matches('.');
-    prefix == given
-        || given.is_empty()
-        || prefix
-            .strip_suffix(given)
-            .is_some_and(|rest| rest.ends_with('.'))
+/// Whether a prefix is the one that was given, behind a key.
+fn is_behind_key(prefix: &str, given: &str) -> bool {
+    let key = prefix.trim_end_matches('.').strip_suffix(given);
+    key.is_some_and(|key| key.ends_with('.'))
 }
 
 /// What trains the weights is no weights; Adam's moments have the names of the parameters.

@@ -78,7 +78,13 @@ use crate::state::{self, Entry};
 /// As [`WeightsFile::matched`], or if a tensor cannot be read, which a file whose checksums are wrong shows only
 /// now.
 pub fn load_into<M: Module>(module: M, file: &WeightsFile) -> Result<(M, LoadReport)> {
-    let wanted = wanted(&state::entries(&module));
+    let modules = state::starts(&module);
+    let children: Vec<&str> = modules
+        .iter()
+        .map(|start| start.name.as_str())
+        .filter(|name| !name.contains('.'))
+        .collect();
+    let wanted = wanted(&state::entries(&module)).with_children(&children);
     let file = file.matched(&wanted)?;
     let report = LoadReport::compare(&file, &wanted);
     fill(module, &file, report)

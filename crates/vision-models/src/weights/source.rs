@@ -51,6 +51,17 @@ impl WeightsSource {
         self
     }
 
+    /// The same choice in another file.
+    pub fn with_path(mut self, path: impl Into<PathBuf>) -> Self {
+        self.path = path.into();
+        self
+    }
+
+    /// Whether it says which weights are meant.
+    pub fn chooses(&self) -> bool {
+        self.key.is_some() || self.prefix.is_some() || self.averaged
+    }
+
     /// The file.
     pub fn path(&self) -> &Path {
         &self.path

@@ -227,6 +227,14 @@ const PICKLE: &[&[u8]] = &[
     b"ctorch\nHalfStorage\n",
     b"ctorch\nDoubleStorage\n",
     b"ccollections\nOrderedDict\n",
+    b"ccollections\ndefaultdict\n",
+    b"cbuiltins\nset\n",
+    b"ctorch._utils\n_rebuild_tensor_v3\n",
+    b"ctorch._tensor\n_rebuild_from_type_v2\n",
+    b"\x8f",
+    b"\x90",
+    b"\x91",
+    b"\x92",
     b"X\x07\x00\x00\x00storage",
     b"X\x0a\x00\x00\x00state_dict",
     b"G\x7f\xf0\x00\x00\x00\x00\x00\x00",
@@ -244,6 +252,10 @@ const ZIPS: &[&str] = &[
     "f16.pth",
     "module_prefix.pth",
     "whole_model.pth",
+    "forms/containers_2.pth",
+    "forms/containers_5.pth",
+    "forms/lightning_ema.ckpt",
+    "forms/timm.pth.tar",
 ];
 
 #[test]

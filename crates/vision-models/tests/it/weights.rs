@@ -549,3 +549,31 @@ fn a_resnet18_checkpoint_of_torchvisions_layout_loads_completely() {
     ];
     assert_eq!(bits(&file.read_f32("fc.bias").unwrap()), bias);
 }
+
+#[test]
+fn a_body_that_was_cut_and_saved_loads_into_the_whole_model_by_position() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("own.safetensors");
+    // As a learner names it: body 0, head 1, children by number.
+    let mut tensors = state::tensors(&model(1).truncated(3));
+    for tensor in &mut tensors {
+        tensor.name = format!("0.{}", tensor.name);
+    }
+    tensors.push(named("1.8.weight", &[2, 3], &[0.0; 6]));
+    write_safetensors(&path, &tensors, &BTreeMap::new()).unwrap();
+    let (loaded, report) =
+        weights::load_into(model(2), &WeightsFile::open(&path).unwrap()).unwrap();
+    report.without("fc").require_complete().unwrap();
+    let (ours, theirs) = (state::tensors(&loaded), state::tensors(&model(1)));
+    assert_eq!(ours[..6], theirs[..6]);
+}
+
+#[test]
+fn a_report_is_short_in_debug_too() {
+    let path = fixture("zip.pth");
+    let model = Arch::DenseNet201.build(10, &mut Init::zeroed(&vision_models::test_device()));
+    let file = WeightsFile::open(path).unwrap();
+    let report = weights::compare_layers(&model, &file).unwrap();
+    assert!(report.missing.len() > 900);
+    assert!(format!("{report:?}").len() < 600, "{report:?}");
+}

@@ -8,7 +8,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use vision_models::Error;
-use vision_models::weights::WeightsFile;
+use vision_models::weights::{Wanted, WeightsFile};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipWriter};
 
@@ -27,6 +27,13 @@ pub fn fixture(name: &str) -> PathBuf {
 /// Opens a file and reads all of it, one tensor after the other.
 pub fn read(path: &Path) -> Result<Vec<Vec<f32>>, Error> {
     let file = WeightsFile::open(path)?;
+    // Looking for a model in it may end in an error too, but never in a panic.
+    let shape: &[usize] = &[3];
+    let names = ["conv.weight", "conv.bias", "bn.bias", "fc.weight"];
+    let wanted = Wanted::new(names.map(|name| (name, shape)));
+    if let Err(error) = file.matched(&wanted.with_children(&["conv", "bn", "fc"])) {
+        assert!(matches!(error, Error::SeveralSets { .. }), "{error}");
+    }
     file.names().map(|name| file.read_f32(name)).collect()
 }
 

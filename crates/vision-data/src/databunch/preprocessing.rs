@@ -4,10 +4,10 @@ use serde::{Deserialize, Serialize};
 
 use crate::databunch::ImageDataBunch;
 use crate::loader::stats::Stats;
-use crate::transforms::Transform;
 use crate::transforms::padding::PaddingMode;
 use crate::transforms::resizing::Resizing;
 use crate::transforms::size::{ResizeMethod, Size};
+use crate::transforms::transform::Transform;
 
 /// Everything that decides which numbers a model gets for an image in validation and prediction: two data
 /// bunches with the same preprocessing give a model the same input.

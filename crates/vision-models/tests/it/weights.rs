@@ -526,7 +526,7 @@ fn a_resnet18_checkpoint_of_torchvisions_layout_loads_completely() {
     let path = std::env::var_os("VISION_RESNET18_DIGITS").expect("VISION_RESNET18_DIGITS is set");
     let device = vision_models::test_device();
     let start = std::time::Instant::now();
-    let file = WeightsFile::open(&path).unwrap();
+    let file = WeightsFile::open(PathBuf::from(path)).unwrap();
     let opened = start.elapsed();
     assert_eq!((file.len(), file.skipped().count()), (102, 20));
     let model = Arch::ResNet18.build(8, &mut Init::zeroed(&device));

@@ -80,6 +80,7 @@ impl ImageList {
     /// # Errors
     ///
     /// As [`split`](Self::split).
+    #[doc(alias = "random_split_by_pct")]
     pub fn split_by_rand_pct(self, valid_pct: f64, seed: u64) -> Result<SplitList> {
         self.split(Split::Random { valid_pct, seed })
     }
@@ -89,6 +90,7 @@ impl ImageList {
     /// # Errors
     ///
     /// [`SplitError::Empty`](crate::SplitError::Empty) if there is no file.
+    #[doc(alias = "no_split")]
     pub fn split_none(self) -> Result<SplitList> {
         self.split(Split::None)
     }

@@ -31,6 +31,7 @@ pub enum UnknownLabels {
 /// // Numbers that are no classes, and their logarithms are what is predicted.
 /// let ages = LabelOptions::new().with_kind(TargetKind::Float).with_log(true);
 /// ```
+#[doc(alias("label_cls", "MultiCategoryList", "FloatList", "CategoryList"))]
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct LabelOptions {
     pub(crate) kind: Option<TargetKind>,
@@ -61,6 +62,7 @@ impl LabelOptions {
 
     /// Each label is a list of classes with this between them. Spaces around a class are not part
     /// of it, and an empty label is no class.
+    #[doc(alias("label_delim", "sep"))]
     pub fn with_delimiter(mut self, delimiter: impl Into<String>) -> Self {
         self.delimiter = Some(delimiter.into());
         self

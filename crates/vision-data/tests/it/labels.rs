@@ -128,7 +128,7 @@ fn an_unknown_label_is_an_error_that_counts_and_dropped_only_on_request() {
         "d (2), e (1)",
         "a, b, c",
         "seed",
-        "drop_unknown",
+        "with_unknown",
     ] {
         assert!(message.contains(part), "{part:?} is missing in: {message}");
     }

@@ -358,7 +358,7 @@ fn what_does_not_fit_together_is_an_error_that_names_the_file_and_the_field() {
         ("/classes", json!(["3", "3"]), ("classes", "in it twice")),
         ("/classes", json!(["3"]), ("classes", "two classes")),
         ("/classes", json!(["3", "5", "7"]), ("outputs", "2")),
-        ("/outputs", json!(0), ("outputs", "found 0")),
+        ("/outputs", json!(0), ("outputs", "0")),
         ("/kind", json!("float"), ("train.labels", "category")),
         (
             "/class_weights",
@@ -399,7 +399,7 @@ fn what_does_not_fit_together_is_an_error_that_names_the_file_and_the_field() {
         (
             "/class_weights",
             json!([1e99, 1]),
-            ("class_weights", "out of range"),
+            ("class_weights[0]", "out of range"),
         ),
         ("/reading", json!({}), ("reading", "missing field")),
         (

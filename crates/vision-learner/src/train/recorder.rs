@@ -22,11 +22,15 @@ pub struct EpochRow {
     /// Value of each metric.
     #[serde(with = "numbers")]
     pub metrics: Vec<f64>,
-    /// Wall time of the epoch with its validation, in seconds.
+    /// Wall time of the epoch with its validation, in seconds; 0 of epochs that a checkpoint brought.
+    // Not in checkpoints: two runs with one seed save the same bytes.
+    #[serde(skip)]
     pub seconds: f64,
     /// Wall time of the training batches alone, in seconds.
+    #[serde(skip)]
     pub train_seconds: f64,
     /// Of that, the time in which training waited for the loader, in seconds.
+    #[serde(skip)]
     pub wait_seconds: f64,
     /// Pictures trained on.
     pub images: usize,

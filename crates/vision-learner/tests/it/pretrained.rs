@@ -191,7 +191,7 @@ fn a_damaged_file_in_the_cache_is_an_error_that_names_it() {
     let result = build(hosted(server.url(name)), dir.path(), quick());
     let (source, message) = refused(result);
     assert!(matches!(&source, FetchError::NotTheFile { file, .. } if *file == path));
-    assert!(message.contains(path.to_str().unwrap()) && message.contains("delete it"));
+    assert!(message.contains(path.to_str().unwrap()) && message.contains("Delete it"));
     assert!(server.requests().is_empty());
     assert_eq!(
         fs::read(&path).unwrap().len(),

@@ -155,8 +155,12 @@ fn plan(
     let wanted = wanted(&state::entries(model)).with_children(&children);
     let matched = file.matched(&wanted)?;
     let by_name = LoadReport::compare(&matched, &wanted);
+    // A graph also has what names do not say, such as another epsilon. It decides where it finds more, and where the
+    // file's names are not the model's own but were found behind a prefix.
+    let own_names = wanted.names().all(|name| file.contains(name));
     let fit = match by_name.missing[..] {
-        [] => None,
+        [] if own_names => None,
+        [] => onnx::Fit::find(model, file).filter(|fit| fit.len() >= by_name.loaded.len()),
         _ => onnx::Fit::find(model, file).filter(|fit| fit.len() > by_name.loaded.len()),
     };
     let Some(fit) = fit else {

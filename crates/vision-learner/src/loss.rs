@@ -23,7 +23,7 @@ pub trait Loss: std::fmt::Debug + Send + Sync {
     ///
     /// # Errors
     ///
-    /// [`vision_data::Error::WrongTargets`] for labels of another [`kind`](Self::kind).
+    /// [`vision_data::LabelError::WrongKind`] for labels of another [`kind`](Self::kind).
     fn per_item(&self, outputs: Tensor<2>, targets: TargetTensor) -> Result<Tensor<1>>;
 
     /// What `predict` and `get_preds` show for outputs, both `[batch, outputs]`. Default: the softmax,

@@ -24,7 +24,7 @@ use crate::table::items::Rows;
 /// Image files, in order, not yet split or labelled; what fastai calls an `ImageList`.
 ///
 /// The steps from here to an [`ImageDataBunch`](crate::ImageDataBunch) are types, so that a wrong
-/// order does not compile; [`data_block`](crate::data_block) has the whole of it.
+/// order does not compile; `data_block` has the whole of it.
 ///
 /// ```
 /// use vision_data::{ImageList, get_transforms};

@@ -233,7 +233,7 @@ impl<S: Source> ImageDataBunchBuilder<S> {
     /// # Errors
     ///
     /// [`Error::Option`] for an option outside its range; the errors of the steps of the
-    /// [data block](crate::data_block) where files, split or labels are not as expected; those
+    /// data block where files, split or labels are not as expected; those
     /// of [`device::default_device`] if no device was given; and [`Error::Io`] for a disk cache that
     /// cannot be written.
     pub fn build(self) -> Result<ImageDataBunch> {

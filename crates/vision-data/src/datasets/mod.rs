@@ -100,7 +100,7 @@ impl UntarConfig {
 /// # Errors
 ///
 /// Those of [`Download::fetch`] and [`archive::extract_tgz`]; [`vision_fetch::Error::NoHome`];
-/// [`DataError::NoSuchSource`](crate::DataError::NoSuchSource) for a path that is not there.
+/// [`DataError::NoSuchSource`] for a path that is not there.
 pub fn untar_data(source: impl Into<Source>) -> Result<PathBuf> {
     untar_data_with(source, &UntarConfig::default())
 }

@@ -57,8 +57,8 @@ const BACKENDS: [(&str, bool); 5] = [
 ///
 /// # Errors
 ///
-/// [`DeviceError::Unknown`](crate::DeviceError::Unknown) for a name that is not in the table, [`DeviceError::NotCompiled`](crate::DeviceError::NotCompiled) for
-/// one whose cargo feature is off, [`DeviceError::Missing`](crate::DeviceError::Missing) where the machine lacks it.
+/// [`DeviceError::Unknown`] for a name that is not in the table, [`DeviceError::NotCompiled`] for
+/// one whose cargo feature is off, [`DeviceError::Missing`] where the machine lacks it.
 ///
 /// ```
 /// # use vision_data::device;
@@ -114,7 +114,7 @@ pub fn parse(name: &str) -> Result<Device> {
 ///
 /// # Errors
 ///
-/// As [`parse`] for what the variable says, [`DeviceError::Unknown`](crate::DeviceError::Unknown) if no backend is compiled in.
+/// As [`parse`] for what the variable says, [`DeviceError::Unknown`] if no backend is compiled in.
 ///
 /// ```
 /// # use vision_data::device;

@@ -10,7 +10,7 @@ pub(crate) mod options;
 pub(crate) mod targets;
 
 /// The label of one item, as a file, a table or a function gives it. Its type decides the kind of
-/// the set, unless [`LabelOptions`] do.
+/// the set, unless [`LabelOptions`](crate::LabelOptions) do.
 ///
 /// ```
 /// use vision_data::Label;

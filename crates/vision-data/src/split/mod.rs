@@ -53,7 +53,7 @@ pub enum Split {
         valid: String,
     },
     #[doc(alias = "split_by_rand_pct")]
-    /// `⌊valid_pct · items⌋` items at random; see [`random`].
+    /// `⌊valid_pct · items⌋` items at random; see [`random_split`](crate::random_split).
     Random {
         /// The share of validation, in `[0, 1)`.
         valid_pct: f64,

@@ -62,7 +62,7 @@ impl WeightsFile {
     ///
     /// [`Error::Io`] if the file cannot be opened, [`Error::NotWeights`] if it is something else,
     /// [`Error::BadWeights`] if it is damaged, [`Error::UnsafeWeights`] if its pickle names a dangerous
-    /// function, [`Error::WeightsTooLarge`] beyond [`MAX_FILE_BYTES`], [`Error::Shard`] if an index names
+    /// function, [`Error::WeightsTooLarge`] beyond [`MAX_FILE_BYTES`](super::MAX_FILE_BYTES), [`Error::Shard`] if an index names
     /// a file that is missing, elsewhere, or does not hold what it should.
     pub fn open(source: impl Into<WeightsSource>) -> Result<Self> {
         let source = source.into();

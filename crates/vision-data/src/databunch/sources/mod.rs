@@ -1,5 +1,5 @@
 //! What the factories of [`ImageDataBunch`](crate::ImageDataBunch) read: each is a short call of
-//! the [data block](crate::data_block).
+//! the data block.
 
 pub(crate) mod classes;
 pub(crate) mod files;

@@ -35,7 +35,7 @@ const MOST_PER_CLASS: usize = 100_000;
 ///
 /// # Errors
 ///
-/// [`DataError::NotTheDigits`](crate::DataError::NotTheDigits) if `dest` holds something else (nothing is overwritten),
+/// [`DataError::NotTheDigits`] if `dest` holds something else (nothing is overwritten),
 /// [`Error::Option`] for a number outside 1 to 100,000, [`Error::Io`] where writing fails.
 ///
 /// ```

@@ -112,7 +112,7 @@ mod tests {
 
     #[test]
     fn a_quarter_becomes_what_fastais_reference_says() {
-        // Section 4.6: 0.25 with a change of 0.6 is 1/3, with a contrast of 1.25 it is 0.202093.
+        // fastai's formulas: 0.25 with a change of 0.6 is 1/3, with a contrast of 1.25 it is 0.202093.
         let change = |factor, offset| {
             let mut values = [0.25];
             Lighting { factor, offset }.apply(&mut values);

@@ -22,7 +22,6 @@
 //! * [`init`]: seeded initialization
 //! * [`state`]: parameters by name
 //! * [`mode`]: layers that behave differently in training
-//! * [`parity`]: comparison with torchvision's numbers, without a weights file
 //! * [`export`]: to ONNX, and to PyTorch's names
 //! * [`weights`]: PyTorch, safetensors and ONNX files, read as data: nothing in a file is ever executed
 
@@ -37,6 +36,8 @@ pub mod export;
 pub mod init;
 pub mod layers;
 pub mod mode;
+/// For the tests and `cargo xtask parity`; no part of the public API.
+#[doc(hidden)]
 pub mod parity;
 pub mod state;
 pub mod weights;

@@ -28,7 +28,7 @@ pub struct ArchInfo {
     /// Pretrained weights. `None` if nobody hosts any.
     pub weights: Option<WeightsInfo>,
     /// Tolerances of float32 results against the reference numbers.
-    pub tolerances: Tolerances,
+    pub(crate) tolerances: Tolerances,
     pub(crate) build: fn(usize, &mut Init) -> Sequential,
 }
 

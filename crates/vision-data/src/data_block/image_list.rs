@@ -56,7 +56,8 @@ impl ImageList {
     ///
     /// # Errors
     ///
-    /// [`FilesError::NoImages`](crate::FilesError::NoImages), and the errors of [`image_files`](crate::files::image_files).
+    /// [`FilesError::NoImages`](crate::FilesError::NoImages), and the errors of
+    /// [`image_files`](crate::files::image_files).
     pub fn from_folder(path: impl Into<PathBuf>) -> Result<Self> {
         Self::from_folder_with(path, &IndexConfig::default())
     }
@@ -66,7 +67,7 @@ impl ImageList {
     ///
     /// # Errors
     ///
-    /// As [`from_folder`](Self::from_folder).
+    /// Those of [`from_folder`](Self::from_folder).
     pub fn from_folder_with(path: impl Into<PathBuf>, config: &IndexConfig) -> Result<Self> {
         Self::from_folder_outside(&path.into(), &[], config)
     }
@@ -123,11 +124,13 @@ impl ImageList {
     ///
     /// # Errors
     ///
-    /// [`TableError::NoSuchColumn`](crate::TableError::NoSuchColumn), [`TableError::ColumnTwice`](crate::TableError::ColumnTwice);
-    /// [`TableError::BadCell`](crate::TableError::BadCell) for a row without a name or with a name that spans several lines;
-    /// [`TableError::Csv`](crate::TableError::Csv) if the column is given by position and its header is the name of an
-    /// existing file; [`FilesError::MissingFiles`](crate::FilesError::MissingFiles) with the number of missing files and the first
-    /// line that names one, unless [`FileColumn::with_check`] is off.
+    /// [`TableError::NoSuchColumn`](crate::TableError::NoSuchColumn),
+    /// [`TableError::ColumnTwice`](crate::TableError::ColumnTwice);
+    /// [`TableError::BadCell`](crate::TableError::BadCell) for a row without a name or with a name that
+    /// spans several lines; [`TableError::Csv`](crate::TableError::Csv) if the column is given by
+    /// position and its header is the name of an existing file;
+    /// [`FilesError::MissingFiles`](crate::FilesError::MissingFiles) with the number of missing files
+    /// and the first line that names one, unless [`FileColumn::with_check`] is off.
     ///
     /// ```
     /// use vision_data::{FileColumn, ImageList, Table};
@@ -211,7 +214,8 @@ impl ImageList {
     ///
     /// # Errors
     ///
-    /// [`FilesError::NoImages`](crate::FilesError::NoImages) if the list is empty; [`FilesError::MissingFiles`](crate::FilesError::MissingFiles).
+    /// [`FilesError::NoImages`](crate::FilesError::NoImages) if the list is empty;
+    /// [`FilesError::MissingFiles`](crate::FilesError::MissingFiles).
     pub fn from_files<P: Into<PathBuf>>(
         path: impl Into<PathBuf>,
         files: impl IntoIterator<Item = P>,

@@ -87,7 +87,8 @@ impl LabelLists {
     ///
     /// # Errors
     ///
-    /// [`FilesError::MissingFolder`](crate::FilesError::MissingFolder), [`FilesError::NoImages`](crate::FilesError::NoImages), and the errors of
+    /// [`FilesError::MissingFolder`](crate::FilesError::MissingFolder),
+    /// [`FilesError::NoImages`](crate::FilesError::NoImages), and the errors of
     /// [`image_files`](crate::files::image_files).
     pub fn add_test_folder(self, name: &str) -> Result<Self> {
         self.add_test_folder_with(name, &IndexConfig::default())
@@ -98,7 +99,7 @@ impl LabelLists {
     ///
     /// # Errors
     ///
-    /// As [`add_test_folder`](Self::add_test_folder).
+    /// Those of [`add_test_folder`](Self::add_test_folder).
     pub fn add_test_folder_with(mut self, name: &str, config: &IndexConfig) -> Result<Self> {
         let folder = part_folder(&self.labelled.path, name, "test")?;
         let files = self.test_files(&folder, config)?;
@@ -124,8 +125,10 @@ impl LabelLists {
     ///
     /// # Errors
     ///
-    /// [`LabelError::Count`](crate::LabelError::Count) unless there is one label per file, [`LabelError::BadLabel`](crate::LabelError::BadLabel), and
-    /// [`LabelError::UnknownClasses`](crate::LabelError::UnknownClasses) for a class that the training files do not have.
+    /// [`LabelError::Count`](crate::LabelError::Count) unless there is one label per file,
+    /// [`LabelError::BadLabel`](crate::LabelError::BadLabel), and
+    /// [`LabelError::UnknownClasses`](crate::LabelError::UnknownClasses) for a class that the training
+    /// files do not have.
     pub fn add_labelled_test<L: Into<Label>>(
         mut self,
         list: ImageList,

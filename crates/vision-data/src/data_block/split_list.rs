@@ -29,12 +29,19 @@ impl ImageList {
     /// # Errors
     ///
     /// - [`Error::Option`] for an option outside its range;
-    /// - [`SplitError::Empty`](crate::SplitError::Empty) if training is empty, or validation although the split asks for it;
-    /// - [`SplitError::OnBothSides`](crate::SplitError::OnBothSides) if a file would be in both training and validation;
+    /// - [`SplitError::Empty`](crate::SplitError::Empty) if training is empty, or validation although
+    ///   the split asks for it;
+    /// - [`SplitError::OnBothSides`](crate::SplitError::OnBothSides) if a file would be in both
+    ///   training and validation;
     /// - depending on the split: [`FilesError::MissingFolder`](crate::FilesError::MissingFolder),
-    ///   [`FilesError::NoImages`](crate::FilesError::NoImages), [`DataError::NoSuchItem`](crate::DataError::NoSuchItem), [`SplitError::UnknownFiles`](crate::SplitError::UnknownFiles),
-    ///   [`TableError::NoTable`](crate::TableError::NoTable), [`TableError::NoSuchColumn`](crate::TableError::NoSuchColumn), [`TableError::BadCell`](crate::TableError::BadCell),
-    ///   [`LabelError::BadPattern`](crate::LabelError::BadPattern), [`LabelError::PatternNotFound`](crate::LabelError::PatternNotFound),
+    ///   [`FilesError::NoImages`](crate::FilesError::NoImages),
+    ///   [`DataError::NoSuchItem`](crate::DataError::NoSuchItem),
+    ///   [`SplitError::UnknownFiles`](crate::SplitError::UnknownFiles),
+    ///   [`TableError::NoTable`](crate::TableError::NoTable),
+    ///   [`TableError::NoSuchColumn`](crate::TableError::NoSuchColumn),
+    ///   [`TableError::BadCell`](crate::TableError::BadCell),
+    ///   [`LabelError::BadPattern`](crate::LabelError::BadPattern),
+    ///   [`LabelError::PatternNotFound`](crate::LabelError::PatternNotFound),
     ///   [`LabelError::NotUtf8`](crate::LabelError::NotUtf8), [`Error::Io`].
     pub fn split(self, split: Split) -> Result<SplitList> {
         let parts = split.parts(self.items_to_split())?;
@@ -69,7 +76,7 @@ impl ImageList {
     ///
     /// # Errors
     ///
-    /// As [`split`](Self::split).
+    /// Those of [`split`](Self::split).
     pub fn split_by_folder(self, train: &str, valid: &str) -> Result<SplitList> {
         self.split(Split::Folders {
             train: train.to_owned(),
@@ -81,7 +88,7 @@ impl ImageList {
     ///
     /// # Errors
     ///
-    /// As [`split`](Self::split).
+    /// Those of [`split`](Self::split).
     #[doc(alias = "random_split_by_pct")]
     pub fn split_by_rand_pct(self, valid_pct: f64, seed: u64) -> Result<SplitList> {
         self.split(Split::Random { valid_pct, seed })
@@ -101,7 +108,7 @@ impl ImageList {
     ///
     /// # Errors
     ///
-    /// As [`split`](Self::split).
+    /// Those of [`split`](Self::split).
     pub fn split_by_valid_func(
         self,
         is_valid: impl Fn(&Path) -> bool + Send + Sync + 'static,
@@ -113,7 +120,7 @@ impl ImageList {
     ///
     /// # Errors
     ///
-    /// As [`split`](Self::split).
+    /// Those of [`split`](Self::split).
     pub fn split_from_df(self, column: impl Into<Column>) -> Result<SplitList> {
         self.split(Split::Column(column.into()))
     }
@@ -169,8 +176,10 @@ impl SplitList {
     ///
     /// # Errors
     ///
-    /// [`LabelError::Unlabelled`](crate::LabelError::Unlabelled) for files outside of such folders, [`LabelError::NotUtf8`](crate::LabelError::NotUtf8), and
-    /// the class errors [`LabelError::TooFewClasses`](crate::LabelError::TooFewClasses), [`LabelError::BadClasses`](crate::LabelError::BadClasses) and
+    /// [`LabelError::Unlabelled`](crate::LabelError::Unlabelled) for files outside of such folders,
+    /// [`LabelError::NotUtf8`](crate::LabelError::NotUtf8), and the class errors
+    /// [`LabelError::TooFewClasses`](crate::LabelError::TooFewClasses),
+    /// [`LabelError::BadClasses`](crate::LabelError::BadClasses) and
     /// [`LabelError::UnknownClasses`](crate::LabelError::UnknownClasses).
     pub fn label_from_folder(self) -> Result<LabelLists> {
         let roots = match self.folders.as_slice() {
@@ -194,8 +203,8 @@ impl SplitList {
     ///
     /// # Errors
     ///
-    /// [`LabelError::BadLabel`](crate::LabelError::BadLabel) for a label whose kind differs from the others, and the class errors of
-    /// [`label_from_folder`](Self::label_from_folder).
+    /// [`LabelError::BadLabel`](crate::LabelError::BadLabel) for a label whose kind differs from the
+    /// others, and the class errors of [`label_from_folder`](Self::label_from_folder).
     pub fn label_from_func<L: Into<Label>>(self, label: impl Fn(&Path) -> L) -> Result<LabelLists> {
         self.label(|_, path| Ok(label(path).into()))
     }
@@ -205,8 +214,9 @@ impl SplitList {
     ///
     /// # Errors
     ///
-    /// [`LabelError::BadPattern`](crate::LabelError::BadPattern); [`LabelError::PatternNotFound`](crate::LabelError::PatternNotFound) with the pattern and the file;
-    /// and the class errors of [`label_from_folder`](Self::label_from_folder).
+    /// [`LabelError::BadPattern`](crate::LabelError::BadPattern);
+    /// [`LabelError::PatternNotFound`](crate::LabelError::PatternNotFound) with the pattern and the
+    /// file; and the class errors of [`label_from_folder`](Self::label_from_folder).
     pub fn label_from_re(self, pattern: &str) -> Result<LabelLists> {
         let pattern = Pattern::new(pattern)?;
         self.label(|_, path| Ok(pattern.label(path)?.into()))
@@ -216,8 +226,9 @@ impl SplitList {
     ///
     /// # Errors
     ///
-    /// [`LabelError::Count`](crate::LabelError::Count) unless there is one label per item, [`LabelError::BadLabel`](crate::LabelError::BadLabel), and
-    /// the class errors of [`label_from_folder`](Self::label_from_folder).
+    /// [`LabelError::Count`](crate::LabelError::Count) unless there is one label per item,
+    /// [`LabelError::BadLabel`](crate::LabelError::BadLabel), and the class errors of
+    /// [`label_from_folder`](Self::label_from_folder).
     pub fn label_from_list<L: Into<Label>>(
         self,
         labels: impl IntoIterator<Item = L>,
@@ -244,9 +255,11 @@ impl SplitList {
     ///
     /// # Errors
     ///
-    /// [`TableError::NoTable`](crate::TableError::NoTable), [`TableError::NoSuchColumn`](crate::TableError::NoSuchColumn), [`TableError::ColumnTwice`](crate::TableError::ColumnTwice);
-    /// [`TableError::BadCell`](crate::TableError::BadCell) with row and column for a cell that is empty, spans several lines, or
-    /// does not match the kind of the others; and the class errors of
+    /// [`TableError::NoTable`](crate::TableError::NoTable),
+    /// [`TableError::NoSuchColumn`](crate::TableError::NoSuchColumn),
+    /// [`TableError::ColumnTwice`](crate::TableError::ColumnTwice);
+    /// [`TableError::BadCell`](crate::TableError::BadCell) with row and column for a cell that is
+    /// empty, spans several lines, or does not match the kind of the others; and the class errors of
     /// [`label_from_folder`](Self::label_from_folder).
     pub fn label_from_df<C: Into<Column>>(
         mut self,

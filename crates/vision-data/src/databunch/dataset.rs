@@ -88,7 +88,8 @@ impl ImageDataset {
     ///
     /// # Errors
     ///
-    /// [`ImageError::Decode`](crate::ImageError::Decode) with its path, [`DataError::NoSuchItem`](crate::DataError::NoSuchItem).
+    /// [`ImageError::Decode`](crate::ImageError::Decode) with its path,
+    /// [`DataError::NoSuchItem`](crate::DataError::NoSuchItem).
     pub fn image(&self, index: usize) -> Result<Image> {
         self.load(index).map(Arc::unwrap_or_clone)
     }

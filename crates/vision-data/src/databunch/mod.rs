@@ -232,8 +232,10 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// [`DataError::Empty`](crate::DataError::Empty) if there are no such images, [`DataError::BatchLargerThanSet`](crate::DataError::BatchLargerThanSet) if the
-    /// training images do not fill one batch, [`DataError::Worker`](crate::DataError::Worker) if no thread can be started.
+    /// [`DataError::Empty`](crate::DataError::Empty) if there are no such images,
+    /// [`DataError::BatchLargerThanSet`](crate::DataError::BatchLargerThanSet) if the training images
+    /// do not fill one batch, [`DataError::Worker`](crate::DataError::Worker) if no thread can be
+    /// started.
     pub fn loader(&self, which: DatasetType, epoch: u64) -> Result<Loader> {
         Loader::new(self.plan(which, epoch)?, self.num_workers)
     }
@@ -285,8 +287,8 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// [`DataError::AlreadyNormalized`](crate::DataError::AlreadyNormalized) if the data is normalized already,
-    /// [`Error::Option`] if all pixels are equal, and those of [`one_batch`](Self::one_batch).
+    /// [`DataError::AlreadyNormalized`](crate::DataError::AlreadyNormalized) if the data is normalized
+    /// already, [`Error::Option`] if all pixels are equal, and those of [`one_batch`](Self::one_batch).
     #[doc(alias = "normalize")]
     pub fn normalize_batch(mut self) -> Result<Self> {
         if let Some(Stats { mean, std }) = self.stats {

@@ -194,8 +194,8 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the file cannot be read; [`DataError::BadFile`](crate::DataError::BadFile) with the invalid field;
-    /// [`Error::Transform`] for a custom transform that is not
+    /// [`Error::Io`] if the file cannot be read; [`DataError::BadFile`](crate::DataError::BadFile) with
+    /// the invalid field; [`Error::Transform`] for a custom transform that is not
     /// [registered](crate::register_transform). `build` checks that the images exist
     /// ([`FilesError::MissingFiles`](crate::FilesError::MissingFiles)), unless
     /// [`no_check`](ImageDataBunchBuilder::no_check) was called.

@@ -97,7 +97,8 @@ pub struct SkippedFolder {
 ///
 /// # Errors
 ///
-/// [`FilesError::NotAFolder`](crate::FilesError::NotAFolder) if it is not a folder, [`Error::Io`] with the unreadable folder.
+/// [`FilesError::NotAFolder`](crate::FilesError::NotAFolder) if it is not a folder, [`Error::Io`] with
+/// the unreadable folder.
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();

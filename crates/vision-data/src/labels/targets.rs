@@ -233,8 +233,8 @@ impl Targets {
     ///
     /// # Errors
     ///
-    /// [`LabelError::WrongKind`](crate::LabelError::WrongKind) if the kind, the number of classes or the number
-    /// of columns differs.
+    /// [`LabelError::WrongKind`](crate::LabelError::WrongKind) if the kind, the number of classes or
+    /// the number of columns differs.
     pub fn extend(&mut self, more: &Self) -> Result<()> {
         match (&mut *self, more) {
             (Self::Empty(0), more) => self.clone_from(more),

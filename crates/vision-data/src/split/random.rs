@@ -14,8 +14,8 @@ use crate::split::error::SplitError;
 ///
 /// # Errors
 ///
-/// [`Error::Option`] unless `valid_pct` is in `[0, 1)`; [`SplitError::Empty`](crate::SplitError::Empty) if it is not 0
-/// and there are too few items to give one to validation.
+/// [`Error::Option`] unless `valid_pct` is in `[0, 1)`; [`SplitError::Empty`](crate::SplitError::Empty)
+/// if it is not 0 and there are too few items to give one to validation.
 ///
 /// ```
 /// let valid = vision_data::random_split(10, 0.2, 42)?;

@@ -77,10 +77,10 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the file cannot be read; [`TableError::Csv`](crate::TableError::Csv) with the line if the file is
-    /// not UTF-8, a line has more or fewer cells than the first, or a quote is not closed;
-    /// [`TableError::Empty`](crate::TableError::Empty) if there are no rows; [`Error::Option`] for an invalid
-    /// delimiter.
+    /// [`Error::Io`] if the file cannot be read; [`TableError::Csv`](crate::TableError::Csv) with the
+    /// line if the file is not UTF-8, a line has more or fewer cells than the first, or a quote is not
+    /// closed; [`TableError::Empty`](crate::TableError::Empty) if there are no rows; [`Error::Option`]
+    /// for an invalid delimiter.
     pub fn read_csv(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Self> {
         let path = path.as_ref();
         if !options.delimiter.is_ascii() || b"\"\r\n".contains(&options.delimiter) {

@@ -87,7 +87,8 @@ impl Table {
     ///
     /// # Errors
     ///
-    /// [`TableError::RaggedRow`](crate::TableError::RaggedRow) for a row that does not have one cell per column.
+    /// [`TableError::RaggedRow`](crate::TableError::RaggedRow) for a row that does not have one cell
+    /// per column.
     pub fn from_rows<S: Into<String>, R: IntoIterator<Item = T>, T: AsRef<str>>(
         columns: impl IntoIterator<Item = S>,
         rows: impl IntoIterator<Item = R>,
@@ -271,7 +272,7 @@ impl<'a> ColumnOf<'a> {
         }
     }
 
-    /// Like [`value`](Self::value), but rejects a cell of a file that spans several lines.
+    /// Like `value`, but rejects a cell of a file that spans several lines.
     pub(crate) fn text(&self, row: usize) -> Result<&'a str> {
         let text = self.value(row)?;
         if self.table.file.is_some() && text.contains(LINE_ENDS) {

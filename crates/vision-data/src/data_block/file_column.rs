@@ -1,10 +1,10 @@
-//! The column of a table that names files.
+//! The table column that holds file names.
 
 use std::path::PathBuf;
 
 use crate::table::column::Column;
 
-/// Where in a table the names of the files are, and what belongs around them.
+/// The table column that holds file names, and how to turn a name into a path.
 ///
 /// ```
 /// use vision_data::FileColumn;
@@ -20,7 +20,7 @@ pub struct FileColumn {
 }
 
 impl Default for FileColumn {
-    /// The first column, with names under the root.
+    /// The first column, with names relative to the root.
     fn default() -> Self {
         Self {
             column: Column::Position(0),
@@ -32,7 +32,7 @@ impl Default for FileColumn {
 }
 
 impl FileColumn {
-    /// The names are in this column.
+    /// Takes the names from this column.
     pub fn new(column: impl Into<Column>) -> Self {
         Self {
             column: column.into(),
@@ -40,19 +40,19 @@ impl FileColumn {
         }
     }
 
-    /// The files are in this folder under the root.
+    /// Looks for the files in this folder under the root.
     pub fn in_folder(mut self, folder: impl Into<PathBuf>) -> Self {
         self.folder = Some(folder.into());
         self
     }
 
-    /// What is added to each name, such as `.jpg`.
+    /// Appends this to each name, such as `.jpg`.
     pub fn with_suffix(mut self, suffix: impl Into<String>) -> Self {
         self.suffix = suffix.into();
         self
     }
 
-    /// Whether each file is looked for at once (it is, unless this is called with `false`).
+    /// Whether to check at once that each file exists. Default: `true`.
     pub fn with_check(mut self, check: bool) -> Self {
         self.check = check;
         self

@@ -1,4 +1,4 @@
-//! The first step of the data block: which files there are.
+//! The first step of the data block: collecting the images.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -21,10 +21,10 @@ use crate::table::column::Column;
 use crate::table::csv::CsvOptions;
 use crate::table::items::Rows;
 
-/// Image files, in order, not yet split or labelled; what fastai calls an `ImageList`.
+/// Image files, in order, not yet split or labeled; fastai's `ImageList`.
 ///
-/// The steps from here to an [`ImageDataBunch`](crate::ImageDataBunch) are types, so that a wrong
-/// order does not compile; `data_block` has the whole of it.
+/// Each step from here to an [`ImageDataBunch`](crate::ImageDataBunch) is a type of its own, so that
+/// steps in a wrong order do not compile; the module `data_block` lists all steps.
 ///
 /// ```
 /// use vision_data::{ImageList, get_transforms};
@@ -45,33 +45,34 @@ pub struct ImageList {
     pub(crate) path: PathBuf,
     pub(crate) items: Vec<PathBuf>,
     pub(crate) table: Option<Rows>,
-    /// Where the images are, if they are not files; then the items are their names there.
+    /// The source of images that are not files; the items are then the names in the source.
     pub(crate) source: Option<Chosen>,
     pub(crate) skipped: Skipped,
 }
 
 impl ImageList {
-    /// All images in a folder and the folders in it, sorted by path; see
+    /// All images in a folder and its subfolders, sorted by path; see
     /// [`image_files`](crate::files::image_files).
     ///
     /// # Errors
     ///
-    /// [`FilesError::NoImages`](crate::FilesError::NoImages), and those of [`image_files`](crate::files::image_files).
+    /// [`FilesError::NoImages`](crate::FilesError::NoImages), and the errors of
+    /// [`image_files`](crate::files::image_files).
     pub fn from_folder(path: impl Into<PathBuf>) -> Result<Self> {
         Self::from_folder_with(path, &IndexConfig::default())
     }
 
-    /// As [`from_folder`](Self::from_folder), with progress and a choice of what to do about
-    /// unreadable folders.
+    /// Like [`from_folder`](Self::from_folder), with a progress reporter and a choice of what to do
+    /// about unreadable folders.
     ///
     /// # Errors
     ///
-    /// As [`from_folder`](Self::from_folder).
+    /// Those of [`from_folder`](Self::from_folder).
     pub fn from_folder_with(path: impl Into<PathBuf>, config: &IndexConfig) -> Result<Self> {
         Self::from_folder_outside(&path.into(), &[], config)
     }
 
-    /// As [`from_folder_with`](Self::from_folder_with), without what is in the folders `outside`.
+    /// Like [`from_folder_with`](Self::from_folder_with), but skips the folders `outside`.
     pub(crate) fn from_folder_outside(
         path: &Path,
         outside: &[PathBuf],
@@ -84,9 +85,9 @@ impl ImageList {
         })
     }
 
-    /// The images of two folders under the root, which are all that
-    /// [`split_by_folder`](Self::split_by_folder) needs: nothing else is looked at. A link in one of
-    /// them does not lead into the other, nor into the folder of the test images.
+    /// The images of two folders under the root, all that [`split_by_folder`](Self::split_by_folder)
+    /// needs; other folders are not read. A symlink in one of them leads neither into the other nor
+    /// into the folder of the test images.
     pub(crate) fn from_parts(
         path: &Path,
         train: &str,
@@ -123,10 +124,13 @@ impl ImageList {
     ///
     /// # Errors
     ///
-    /// [`TableError::NoSuchColumn`](crate::TableError::NoSuchColumn), [`TableError::ColumnTwice`](crate::TableError::ColumnTwice); [`TableError::BadCell`](crate::TableError::BadCell) for a row without a name, or
-    /// with one on several lines; [`TableError::Csv`](crate::TableError::Csv) where the header of a file is the name of a file
-    /// that is there, if the column is given by its position; [`FilesError::MissingFiles`](crate::FilesError::MissingFiles) with their number
-    /// and the first line, unless [`FileColumn::with_check`] is off.
+    /// [`TableError::NoSuchColumn`](crate::TableError::NoSuchColumn),
+    /// [`TableError::ColumnTwice`](crate::TableError::ColumnTwice);
+    /// [`TableError::BadCell`](crate::TableError::BadCell) for a row without a name or with a name that
+    /// spans several lines; [`TableError::Csv`](crate::TableError::Csv) if the column is given by
+    /// position and its header is the name of an existing file;
+    /// [`FilesError::MissingFiles`](crate::FilesError::MissingFiles) with the number of missing files
+    /// and the first line that names one, unless [`FileColumn::with_check`] is off.
     ///
     /// ```
     /// use vision_data::{FileColumn, ImageList, Table};
@@ -151,7 +155,7 @@ impl ImageList {
         };
         let column = table.column(&files.column)?;
         let file = |name| folder.join(format!("{name}{}", files.suffix));
-        // Of a list without a header the first item would be lost.
+        // If the file has no header, reading one would lose the first item.
         let by_position = matches!(files.column, Column::Position(_));
         if table.has_header() && by_position && file(column.name()).is_file() {
             return Err(table.bad_header(format!(
@@ -188,11 +192,11 @@ impl ImageList {
         })
     }
 
-    /// The files named in a CSV file, which is `csv` under the root.
+    /// The files named in the CSV file `csv`, which is relative to the root.
     ///
     /// # Errors
     ///
-    /// Those of [`Table::read_csv`] and [`from_df`](Self::from_df).
+    /// The errors of [`Table::read_csv`] and [`from_df`](Self::from_df).
     pub fn from_csv(
         path: impl Into<PathBuf>,
         csv: impl AsRef<Path>,
@@ -205,12 +209,13 @@ impl ImageList {
         Self::from_df(path, table, files)
     }
 
-    /// These files, in this order. A relative path is one under the root, unless it begins with
-    /// the root itself, as those of [`image_files`](crate::files::image_files) do.
+    /// These files, in this order. A relative path is relative to the root, unless it already begins
+    /// with the root, as the paths from [`image_files`](crate::files::image_files) do.
     ///
     /// # Errors
     ///
-    /// [`FilesError::NoImages`](crate::FilesError::NoImages) if there is none; [`FilesError::MissingFiles`](crate::FilesError::MissingFiles).
+    /// [`FilesError::NoImages`](crate::FilesError::NoImages) if the list is empty;
+    /// [`FilesError::MissingFiles`](crate::FilesError::MissingFiles).
     pub fn from_files<P: Into<PathBuf>>(
         path: impl Into<PathBuf>,
         files: impl IntoIterator<Item = P>,
@@ -228,11 +233,11 @@ impl ImageList {
         Ok(list)
     }
 
-    /// As [`from_files`](Self::from_files), without looking whether the files are there.
+    /// Like [`from_files`](Self::from_files), without checking that the files exist.
     ///
     /// # Errors
     ///
-    /// [`FilesError::NoImages`](crate::FilesError::NoImages) if there is none.
+    /// [`FilesError::NoImages`](crate::FilesError::NoImages) if the list is empty.
     pub fn from_files_unchecked<P: Into<PathBuf>>(
         path: impl Into<PathBuf>,
         files: impl IntoIterator<Item = P>,
@@ -256,14 +261,14 @@ impl ImageList {
         })
     }
 
-    /// The images of a source that are not files, in its order; see [`ImageSource`].
+    /// The images of a source that are not files, in the order of the source; see [`ImageSource`].
     ///
-    /// `path` is a folder for what the data and a learner save. The items are the names that the source gives,
-    /// as if they were paths under a root.
+    /// `path` is the folder in which the data and a learner save their files. The items are the names
+    /// that the source gives, treated as paths without a root.
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] if there is no image, or two have one name.
+    /// [`Error::Option`] if the source has no image, or two images have the same name.
     pub fn from_source(
         path: impl Into<PathBuf>,
         source: impl ImageSource + 'static,
@@ -278,7 +283,7 @@ impl ImageList {
         })
     }
 
-    /// What the names of the items begin with: the root folder, or nothing where they are no files.
+    /// The prefix of the item names: the root folder, or nothing if the images are not files.
     pub(crate) fn names_root(&self) -> &Path {
         match self.source {
             Some(_) => Path::new(""),
@@ -301,23 +306,23 @@ impl ImageList {
         self.items.len()
     }
 
-    /// The folders that could not be read and were passed over on request.
+    /// The unreadable folders that were skipped on request.
     pub fn skipped_folders(&self) -> &[SkippedFolder] {
         &self.skipped.folders
     }
 
-    /// Whether a filter has left nothing.
+    /// Whether the list is empty, which a filter can cause.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
     }
 
-    /// Only the files of which this is true.
+    /// Keeps only the files for which `keep` returns `true`.
     pub fn filter_by_func(self, keep: impl Fn(&Path) -> bool) -> Self {
         self.filter(|_, path| keep(path))
     }
 
-    /// Only the files whose first folder under the root is in `include`, if anything is, and not
-    /// in `exclude`. Names are compared as a whole.
+    /// Keeps only the files whose first folder under the root is in `include` (if that is not empty)
+    /// and not in `exclude`. Names must match completely.
     pub fn filter_by_folder(self, include: &[&str], exclude: &[&str]) -> Self {
         let root = self.names_root().to_owned();
         self.filter(|_, path| {
@@ -328,11 +333,11 @@ impl ImageList {
         })
     }
 
-    /// Each file with this probability: the same ones for the same seed.
+    /// Keeps each file with this probability. The same seed keeps the same files.
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] for a number that is no probability.
+    /// [`Error::Option`] if `probability` is not a probability.
     pub fn filter_by_rand(self, probability: f64, seed: u64) -> Result<Self> {
         if !(0.0..=1.0).contains(&probability) {
             return Err(Error::Option(OptionError::new(

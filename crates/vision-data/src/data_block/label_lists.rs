@@ -1,4 +1,4 @@
-//! The last step of the data block before options: labelled files, split.
+//! The last step of the data block before the options: split and labeled files.
 
 use std::path::{Path, PathBuf};
 
@@ -14,14 +14,14 @@ use crate::labels::kind::{Dropped, TargetKind};
 use crate::labels::options::LabelOptions;
 use crate::labels::targets::Targets;
 
-/// Labelled files, split in training and validation; what fastai calls `LabelLists`.
+/// Labeled files, split into training and validation; fastai's `LabelLists`.
 #[derive(Clone, Debug)]
 #[must_use = "`transform` or `databunch` goes on from here"]
 pub struct LabelLists {
     pub(crate) labelled: Labelled<LabelledFiles>,
     /// How the labels were read.
     pub(crate) options: LabelOptions,
-    /// The folders of the training and the validation files, where those decide.
+    /// The training and validation folders, if the split is by folder.
     pub(crate) folders: Vec<PathBuf>,
 }
 
@@ -31,7 +31,7 @@ impl LabelLists {
         self.labelled.kind
     }
 
-    /// The names of the classes, in the order of the labels; none where labels are numbers.
+    /// The class names, in the order of the label positions; empty if the labels are numbers.
     pub fn classes(&self) -> &[String] {
         &self.labelled.classes
     }
@@ -51,12 +51,12 @@ impl LabelLists {
         self.labelled.test.as_ref()
     }
 
-    /// What was left out on request.
+    /// The labels that were left out on request.
     pub fn dropped(&self) -> &[Dropped] {
         &self.labelled.dropped
     }
 
-    /// The folders that could not be read and were passed over on request.
+    /// The unreadable folders that were skipped on request.
     pub fn skipped_folders(&self) -> &[SkippedFolder] {
         &self.labelled.skipped.folders
     }
@@ -82,23 +82,24 @@ impl LabelLists {
         self
     }
 
-    /// Adds the images of a folder under the root as test files. They have no labels, whatever
-    /// their folders.
+    /// Adds the images of a folder under the root as test files. They get no labels, even if they
+    /// are in class folders.
     ///
     /// # Errors
     ///
-    /// [`FilesError::MissingFolder`](crate::FilesError::MissingFolder), [`FilesError::NoImages`](crate::FilesError::NoImages), and those of
+    /// [`FilesError::MissingFolder`](crate::FilesError::MissingFolder),
+    /// [`FilesError::NoImages`](crate::FilesError::NoImages), and the errors of
     /// [`image_files`](crate::files::image_files).
     pub fn add_test_folder(self, name: &str) -> Result<Self> {
         self.add_test_folder_with(name, &IndexConfig::default())
     }
 
-    /// As [`add_test_folder`](Self::add_test_folder), with progress and a choice of what to do about
-    /// unreadable folders.
+    /// Like [`add_test_folder`](Self::add_test_folder), with a progress reporter and a choice of what
+    /// to do about unreadable folders.
     ///
     /// # Errors
     ///
-    /// As [`add_test_folder`](Self::add_test_folder).
+    /// Those of [`add_test_folder`](Self::add_test_folder).
     pub fn add_test_folder_with(mut self, name: &str, config: &IndexConfig) -> Result<Self> {
         let folder = part_folder(&self.labelled.path, name, "test")?;
         let files = self.test_files(&folder, config)?;
@@ -108,7 +109,7 @@ impl LabelLists {
         Ok(self.with_test(files))
     }
 
-    /// The images of a folder, and not those of training or validation that a link in it leads to.
+    /// The images of a folder, without training or validation images reached through a symlink in it.
     pub(crate) fn test_files(
         &mut self,
         folder: &Path,
@@ -120,12 +121,14 @@ impl LabelLists {
         Ok(files)
     }
 
-    /// Adds test files with labels: `labels[i]` for item i of the list.
+    /// Adds test files with labels: `labels[i]` is the label of item i of the list.
     ///
     /// # Errors
     ///
-    /// [`LabelError::Count`](crate::LabelError::Count) unless there is one label a file, [`LabelError::BadLabel`](crate::LabelError::BadLabel), and
-    /// [`LabelError::UnknownClasses`](crate::LabelError::UnknownClasses) for a class that the training files do not have.
+    /// [`LabelError::Count`](crate::LabelError::Count) unless there is one label per file,
+    /// [`LabelError::BadLabel`](crate::LabelError::BadLabel), and
+    /// [`LabelError::UnknownClasses`](crate::LabelError::UnknownClasses) for a class that the training
+    /// files do not have.
     pub fn add_labelled_test<L: Into<Label>>(
         mut self,
         list: ImageList,

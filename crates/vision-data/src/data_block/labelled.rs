@@ -1,4 +1,4 @@
-//! Labelled images, split: what the data block ends with and a data bunch keeps.
+//! Split and labeled images: the result of the data block, which a data bunch keeps.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,14 +8,14 @@ use crate::image_source::chosen::Chosen;
 use crate::labels::kind::{Dropped, TargetKind};
 use crate::labels::targets::Targets;
 
-/// Labelled images, split; `P` is one part of them.
+/// Split and labeled images; `P` is the type of one part.
 #[derive(Clone, Debug)]
 pub(crate) struct Labelled<P> {
     /// The root folder.
     pub(crate) path: PathBuf,
     pub(crate) kind: TargetKind,
     pub(crate) classes: Arc<[String]>,
-    /// The outputs that a model has: one a class, or one a number.
+    /// The number of outputs of a model: one per class, or one per number.
     pub(crate) c: usize,
     pub(crate) dropped: Vec<Dropped>,
     pub(crate) skipped: Skipped,
@@ -25,7 +25,7 @@ pub(crate) struct Labelled<P> {
 }
 
 impl<P> Labelled<P> {
-    /// Makes something else of each part.
+    /// Converts each part with `part`.
     pub(crate) fn map<Q>(self, mut part: impl FnMut(P) -> Q) -> Labelled<Q> {
         Labelled {
             path: self.path,
@@ -45,13 +45,13 @@ impl<P> Labelled<P> {
 #[derive(Clone, Debug)]
 pub struct LabelledFiles {
     pub(crate) files: Vec<PathBuf>,
-    /// Where the images are, if they are not files.
+    /// The source of images that are not files.
     pub(crate) source: Option<Chosen>,
     pub(crate) targets: Targets,
 }
 
 impl LabelledFiles {
-    /// The files, in order; the names of images that are not files.
+    /// The files, in order; for images that are not files, their names.
     pub fn files(&self) -> &[PathBuf] {
         &self.files
     }

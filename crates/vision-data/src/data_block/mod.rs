@@ -1,7 +1,7 @@
 //! The data block: files, then a split, then labels, then transforms, then batches.
 //!
-//! Each step is a type with only the steps that may follow, so that a wrong order does not
-//! compile. The factories of [`ImageDataBunch`](crate::ImageDataBunch) are short calls of it.
+//! Each step is a type that offers only the steps that may follow, so that steps in a wrong order do
+//! not compile. The factories of [`ImageDataBunch`](crate::ImageDataBunch) are shortcuts for these steps.
 //!
 //! | step | type | made by |
 //! |---|---|---|
@@ -40,7 +40,7 @@
 //! # Ok::<(), vision_data::Error>(())
 //! ```
 //!
-//! Labels before the split do not compile:
+//! Labeling before the split does not compile:
 //!
 //! ```compile_fail,E0599
 //! # use vision_data::ImageList;
@@ -48,7 +48,7 @@
 //! # Ok::<(), vision_data::Error>(())
 //! ```
 //!
-//! Nor do batches of what has no labels, or is not even split:
+//! Neither does building batches from unlabeled or unsplit images:
 //!
 //! ```compile_fail,E0599
 //! # use vision_data::ImageList;
@@ -62,7 +62,7 @@
 //! # Ok::<(), vision_data::Error>(())
 //! ```
 //!
-//! Nor transforms before the labels, nor a second split:
+//! Neither do transforms before the labels, nor a second split:
 //!
 //! ```compile_fail,E0599
 //! # use vision_data::{ImageList, get_transforms};

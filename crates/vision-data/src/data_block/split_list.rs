@@ -1,4 +1,4 @@
-//! The second step of the data block: files for training, and files for validation.
+//! The second step of the data block: the split into training and validation files.
 
 use std::collections::HashSet;
 use std::mem;
@@ -24,19 +24,28 @@ use crate::table::column::Column;
 use crate::table::items::ItemColumn;
 
 impl ImageList {
-    /// Splits the files in training and validation.
+    /// Splits the files into training and validation.
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] for an option outside its range, [`SplitError::Empty`](crate::SplitError::Empty) if a part is
-    /// empty that should not be, and what the kind of split can meet: [`FilesError::MissingFolder`](crate::FilesError::MissingFolder),
-    /// [`FilesError::NoImages`](crate::FilesError::NoImages), [`DataError::NoSuchItem`](crate::DataError::NoSuchItem), [`SplitError::UnknownFiles`](crate::SplitError::UnknownFiles), [`TableError::NoTable`](crate::TableError::NoTable),
-    /// [`TableError::NoSuchColumn`](crate::TableError::NoSuchColumn), [`TableError::BadCell`](crate::TableError::BadCell), [`LabelError::BadPattern`](crate::LabelError::BadPattern),
-    /// [`LabelError::PatternNotFound`](crate::LabelError::PatternNotFound), [`LabelError::NotUtf8`](crate::LabelError::NotUtf8), [`Error::Io`]; [`SplitError::OnBothSides`](crate::SplitError::OnBothSides) if
-    /// one file would be for training and for validation.
+    /// - [`Error::Option`] for an option outside its range;
+    /// - [`SplitError::Empty`](crate::SplitError::Empty) if training is empty, or validation although
+    ///   the split asks for it;
+    /// - [`SplitError::OnBothSides`](crate::SplitError::OnBothSides) if a file would be in both
+    ///   training and validation;
+    /// - depending on the split: [`FilesError::MissingFolder`](crate::FilesError::MissingFolder),
+    ///   [`FilesError::NoImages`](crate::FilesError::NoImages),
+    ///   [`DataError::NoSuchItem`](crate::DataError::NoSuchItem),
+    ///   [`SplitError::UnknownFiles`](crate::SplitError::UnknownFiles),
+    ///   [`TableError::NoTable`](crate::TableError::NoTable),
+    ///   [`TableError::NoSuchColumn`](crate::TableError::NoSuchColumn),
+    ///   [`TableError::BadCell`](crate::TableError::BadCell),
+    ///   [`LabelError::BadPattern`](crate::LabelError::BadPattern),
+    ///   [`LabelError::PatternNotFound`](crate::LabelError::PatternNotFound),
+    ///   [`LabelError::NotUtf8`](crate::LabelError::NotUtf8), [`Error::Io`].
     pub fn split(self, split: Split) -> Result<SplitList> {
         let parts = split.parts(self.items_to_split())?;
-        // Names of a source are no files, and each is there once.
+        // The names in a source are not files, and each is unique.
         if self.source.is_none() {
             check_apart(
                 ("training", self.paths_at(&parts.train)),
@@ -63,11 +72,11 @@ impl ImageList {
         }
     }
 
-    /// [`Split::Folders`], such as `train` and `valid`.
+    /// Splits by folder, such as `train` and `valid`: [`Split::Folders`].
     ///
     /// # Errors
     ///
-    /// As [`split`](Self::split).
+    /// Those of [`split`](Self::split).
     pub fn split_by_folder(self, train: &str, valid: &str) -> Result<SplitList> {
         self.split(Split::Folders {
             train: train.to_owned(),
@@ -75,31 +84,31 @@ impl ImageList {
         })
     }
 
-    /// [`Split::Random`].
+    /// Splits at random: [`Split::Random`].
     ///
     /// # Errors
     ///
-    /// As [`split`](Self::split).
+    /// Those of [`split`](Self::split).
     #[doc(alias = "random_split_by_pct")]
     pub fn split_by_rand_pct(self, valid_pct: f64, seed: u64) -> Result<SplitList> {
         self.split(Split::Random { valid_pct, seed })
     }
 
-    /// [`Split::None`].
+    /// Uses all files for training: [`Split::None`].
     ///
     /// # Errors
     ///
-    /// [`SplitError::Empty`](crate::SplitError::Empty) if there is no file.
+    /// [`SplitError::Empty`](crate::SplitError::Empty) if the list is empty.
     #[doc(alias = "no_split")]
     pub fn split_none(self) -> Result<SplitList> {
         self.split(Split::None)
     }
 
-    /// [`Split::Func`].
+    /// Splits by a function of the path: [`Split::Func`].
     ///
     /// # Errors
     ///
-    /// As [`split`](Self::split).
+    /// Those of [`split`](Self::split).
     pub fn split_by_valid_func(
         self,
         is_valid: impl Fn(&Path) -> bool + Send + Sync + 'static,
@@ -107,22 +116,22 @@ impl ImageList {
         self.split(Split::Func(PathFn::new(is_valid)))
     }
 
-    /// [`Split::Column`].
+    /// Splits by a column of the table: [`Split::Column`].
     ///
     /// # Errors
     ///
-    /// As [`split`](Self::split).
+    /// Those of [`split`](Self::split).
     pub fn split_from_df(self, column: impl Into<Column>) -> Result<SplitList> {
         self.split(Split::Column(column.into()))
     }
 }
 
-/// Files, split in training and validation, not yet labelled.
+/// Files, split into training and validation, not yet labeled.
 #[derive(Clone, Debug)]
 pub struct SplitList {
     list: ImageList,
     parts: Parts,
-    /// The folders of the parts, where those decide.
+    /// The folders of the parts, if the split is by folder.
     folders: Vec<PathBuf>,
     options: LabelOptions,
 }
@@ -157,18 +166,21 @@ impl SplitList {
         self.list.paths_at(&self.parts.valid)
     }
 
-    /// How the labels are to be read; of several calls, the last that sets an option decides it.
+    /// Sets how labels are read. If several calls set the same option, the last one wins.
     pub fn label_with(mut self, options: LabelOptions) -> Self {
         self.options = self.options.merged(options);
         self
     }
 
-    /// The label of a file is the name of the folder it is in.
+    /// Labels each file with the name of the folder that contains it.
     ///
     /// # Errors
     ///
-    /// [`LabelError::Unlabelled`](crate::LabelError::Unlabelled) for files outside of such folders, [`LabelError::NotUtf8`](crate::LabelError::NotUtf8), and those
-    /// of the classes: [`LabelError::TooFewClasses`](crate::LabelError::TooFewClasses), [`LabelError::BadClasses`](crate::LabelError::BadClasses), [`LabelError::UnknownClasses`](crate::LabelError::UnknownClasses).
+    /// [`LabelError::Unlabelled`](crate::LabelError::Unlabelled) for files outside of such folders,
+    /// [`LabelError::NotUtf8`](crate::LabelError::NotUtf8), and the class errors
+    /// [`LabelError::TooFewClasses`](crate::LabelError::TooFewClasses),
+    /// [`LabelError::BadClasses`](crate::LabelError::BadClasses) and
+    /// [`LabelError::UnknownClasses`](crate::LabelError::UnknownClasses).
     pub fn label_from_folder(self) -> Result<LabelLists> {
         let roots = match self.folders.as_slice() {
             [] => vec![self.list.names_root().to_owned()],
@@ -187,34 +199,36 @@ impl SplitList {
         self.label(|_, path| Ok(folder_name(path.parent().unwrap_or(path))?.into()))
     }
 
-    /// The label of a file is what `label` makes of its path.
+    /// Labels each file with the result of `label` for its path.
     ///
     /// # Errors
     ///
-    /// [`LabelError::BadLabel`](crate::LabelError::BadLabel) for one that does not go with the others, and those of the classes, as
-    /// [`label_from_folder`](Self::label_from_folder).
+    /// [`LabelError::BadLabel`](crate::LabelError::BadLabel) for a label whose kind differs from the
+    /// others, and the class errors of [`label_from_folder`](Self::label_from_folder).
     pub fn label_from_func<L: Into<Label>>(self, label: impl Fn(&Path) -> L) -> Result<LabelLists> {
         self.label(|_, path| Ok(label(path).into()))
     }
 
-    /// The label of a file is what the first group of `pattern` captures in its path, in which the
-    /// parts are separated by `/` on every system.
+    /// Labels each file with what the first group of `pattern` captures in its path. Path components
+    /// are separated by `/` on every system.
     ///
     /// # Errors
     ///
-    /// [`LabelError::BadPattern`](crate::LabelError::BadPattern); [`LabelError::PatternNotFound`](crate::LabelError::PatternNotFound) with the pattern and the file; and those
-    /// of the classes, as [`label_from_folder`](Self::label_from_folder).
+    /// [`LabelError::BadPattern`](crate::LabelError::BadPattern);
+    /// [`LabelError::PatternNotFound`](crate::LabelError::PatternNotFound) with the pattern and the
+    /// file; and the class errors of [`label_from_folder`](Self::label_from_folder).
     pub fn label_from_re(self, pattern: &str) -> Result<LabelLists> {
         let pattern = Pattern::new(pattern)?;
         self.label(|_, path| Ok(pattern.label(path)?.into()))
     }
 
-    /// The label of item i of the [`ImageList`] is `labels[i]`.
+    /// Labels item i of the [`ImageList`] with `labels[i]`.
     ///
     /// # Errors
     ///
-    /// [`LabelError::Count`](crate::LabelError::Count) unless there is one label an item, [`LabelError::BadLabel`](crate::LabelError::BadLabel), and those of
-    /// the classes, as [`label_from_folder`](Self::label_from_folder).
+    /// [`LabelError::Count`](crate::LabelError::Count) unless there is one label per item,
+    /// [`LabelError::BadLabel`](crate::LabelError::BadLabel), and the class errors of
+    /// [`label_from_folder`](Self::label_from_folder).
     pub fn label_from_list<L: Into<Label>>(
         self,
         labels: impl IntoIterator<Item = L>,
@@ -223,7 +237,7 @@ impl SplitList {
             labels.into_iter().map(|label| Some(label.into())).collect();
         check_count(self.list.len(), labels.len())?;
         self.label(|item, path| {
-            // Each item is in one part, once.
+            // Each item is in exactly one part.
             labels
                 .get_mut(item)
                 .and_then(Option::take)
@@ -231,19 +245,21 @@ impl SplitList {
         })
     }
 
-    /// The labels are in one or more columns of the table.
+    /// Takes the labels from one or more columns of the table.
     ///
-    /// One column: with a delimiter several classes an item; else classes, which are sorted as
-    /// numbers if all are integers of 64 bits, and as text if longer integers are among them; else, if
-    /// all cells are numbers, numbers. More columns: if all
-    /// cells are 0 or 1, each column is a class that an item has or not, else numbers.
-    /// [`LabelOptions::with_kind`] overrides this.
+    /// A single column with a delimiter holds several classes per item. Without a delimiter it holds
+    /// numbers if all cells are numbers but not all are integers; otherwise it holds classes. Classes
+    /// are sorted as numbers if all are 64-bit integers, and as text otherwise (also if longer integers
+    /// are among them). Of several columns, each is a class that an item has or not if all cells are 0
+    /// or 1; otherwise they hold numbers. [`LabelOptions::with_kind`] overrides this.
     ///
     /// # Errors
     ///
-    /// [`TableError::NoTable`](crate::TableError::NoTable), [`TableError::NoSuchColumn`](crate::TableError::NoSuchColumn), [`TableError::ColumnTwice`](crate::TableError::ColumnTwice); [`TableError::BadCell`](crate::TableError::BadCell) with row
-    /// and column for an empty cell, for one that goes over several lines, and for one that does not go
-    /// with the others; and those of the classes, as
+    /// [`TableError::NoTable`](crate::TableError::NoTable),
+    /// [`TableError::NoSuchColumn`](crate::TableError::NoSuchColumn),
+    /// [`TableError::ColumnTwice`](crate::TableError::ColumnTwice);
+    /// [`TableError::BadCell`](crate::TableError::BadCell) with row and column for a cell that is
+    /// empty, spans several lines, or does not match the kind of the others; and the class errors of
     /// [`label_from_folder`](Self::label_from_folder).
     pub fn label_from_df<C: Into<Column>>(
         mut self,
@@ -273,7 +289,7 @@ impl SplitList {
                 let binary = are_flags(columns, items);
                 if binary && self.options.kind != Some(TargetKind::Float) {
                     let names = columns.iter().map(|column| column.name());
-                    // All columns are classes, in their order, even one that no item has.
+                    // Every column is a class, in column order, even if no item has it.
                     self.options
                         .classes
                         .get_or_insert_with(|| names.map(ToOwned::to_owned).collect());
@@ -304,7 +320,7 @@ impl SplitList {
         })
     }
 
-    /// Labels all items; `bad` makes an error of a label that does not go with the others.
+    /// Labels all items; `bad` turns a label that does not match the others into an error.
     fn label_or(
         self,
         mut label: impl FnMut(usize, &Path) -> Result<Label>,
@@ -346,9 +362,10 @@ impl SplitList {
         if !dropped.is_empty() && self.options.unknown == UnknownLabels::Fail {
             return Err(self.unknown_classes(dropped, classes));
         }
-        // After it: where validation has other classes, it is not classes that are wanting.
+        // Checked after unknown classes: if validation has other classes, their number is not the
+        // problem.
         check_enough(kind, &classes, self.list.path())?;
-        // Where an item has several classes, it keeps the others.
+        // An item with several classes keeps the known ones.
         let kept = |item: &usize| {
             let known = |&number: &u32| positions.get(number as usize) != Some(&None);
             kind != TargetKind::Category || labels.numbers(*item).iter().all(known)
@@ -372,7 +389,7 @@ impl SplitList {
         let valid_targets = labels.targets(&valid_kept, &positions, classes.len())?;
         let order = [self.parts.train, self.parts.valid].concat();
         let (mut files, source) = (self.list.items, self.list.source);
-        // Each item is in one part, once.
+        // Each item is in exactly one part.
         let mut part = |items: &[usize], targets| {
             let places = || items.iter().map(|&item| order[item]);
             LabelledFiles {
@@ -398,7 +415,7 @@ impl SplitList {
         })
     }
 
-    /// The file of an item, counted through training and then validation.
+    /// The file of an item; training items come first, then validation items.
     fn file(&self, item: usize) -> &Path {
         let place = match item.checked_sub(self.parts.train.len()) {
             None => self.parts.train[item],
@@ -435,7 +452,7 @@ impl SplitList {
     }
 }
 
-/// A sentence, where labels that are met once or twice look like those of another kind.
+/// A hint for the message if labels that occur once or twice look like labels of another kind.
 fn other_kind(unknown: &[Dropped], known: &[String]) -> String {
     let labels = || known.iter().chain(unknown.iter().map(|d| &d.label));
     if labels().all(|label| label.parse::<f64>().is_ok()) {
@@ -459,7 +476,7 @@ fn other_kind(unknown: &[Dropped], known: &[String]) -> String {
     })
 }
 
-/// No item of a part has one of the classes.
+/// The error for a part in which no item has one of the classes.
 pub(crate) fn none_left(part: &str, folder: &Path, classes: &[String], found: &[String]) -> Error {
     Error::Label(LabelError::BadClasses {
         reason: format!(

@@ -1,4 +1,4 @@
-//! The options of a data bunch, checked before any work begins.
+//! The options of a data bunch, checked before anything is read.
 
 use std::sync::Arc;
 use std::thread;
@@ -24,38 +24,38 @@ use crate::transforms::lists::Transforms;
 use crate::transforms::resizing::Resizing;
 use crate::transforms::size::{ResizeMethod, Size};
 
-/// The seed if nobody names one.
+/// The default seed.
 pub(crate) const DEFAULT_SEED: u64 = 42;
 
-/// The most worker threads that are started unless more are asked for.
+/// The default limit on worker threads.
 const MOST_WORKERS: usize = 16;
 
-/// Collects the options of an [`ImageDataBunch`]; [`build`](Self::build) makes it.
+/// Collects the options of an [`ImageDataBunch`]; [`build`](Self::build) creates it.
 ///
-/// `S` is what it reads, which has options of its own.
+/// `S` is the source of the images; each source adds options of its own.
 ///
 /// | option | default |
 /// |---|---|
-/// | `train`, `valid` (folder) | folders of these names |
-/// | `test` | none; from a folder the folder `test`, if there is one |
-/// | `valid_pct`, `split` | 0.2; from a folder none: the folders decide |
+/// | `train`, `valid` (folder) | the folders with these names |
+/// | `test` | none; with `from_folder` the folder `test`, if it exists |
+/// | `valid_pct`, `split` | 0.2; with `from_folder` the split is by folder |
 /// | `classes` | the labels of the training images, sorted |
-/// | `label_delim`, `label_with` | one class an image, or as the labels are |
+/// | `label_delim`, `label_with` | one class per image, or what the labels imply |
 /// | `fn_col`, `label_col`, `folder`, `suffix` (table) | the first and the second column; files under the root |
-/// | `csv_labels`, `csv_options` (CSV) | `labels.csv`, commas, a header, what pandas takes for no value |
+/// | `csv_labels`, `csv_options` (CSV) | `labels.csv`, commas, a header, pandas' missing values |
 /// | `class_weights` | none |
 /// | `sampler` | each image once, in random order |
 /// | `batch_size` | 64 |
 /// | `val_batch_size` | as `batch_size` |
-/// | `size`, `resize_method`, `resizing` | images stay as they are, [`PaddingMode::Reflection`](crate::PaddingMode::Reflection) |
+/// | `size`, `resize_method`, `resizing` | images keep their size, [`PaddingMode::Reflection`](crate::PaddingMode::Reflection) |
 /// | `transforms`, `batch_transforms` | none |
-/// | `normalize` | not |
-/// | `num_workers` | the cores, at most 16 |
+/// | `normalize` | off |
+/// | `num_workers` | the number of cores, at most 16 |
 /// | `seed` | 42 |
 /// | `device` | [`device::default_device`] |
 /// | `bad_images` | [`BadImages::Fail`] |
-/// | `reading` | [`ReadConfig::new`]: 1 GiB of decoded images are kept in memory |
-/// | `indexing` | [`IndexConfig::new`]: silent, and an unreadable folder is an error |
+/// | `reading` | [`ReadConfig::new`]: keeps 1 GiB of decoded images in memory |
+/// | `indexing` | [`IndexConfig::new`]: silent, an unreadable folder is an error |
 #[derive(Clone, Debug)]
 #[must_use = "nothing is read before `build`"]
 pub struct ImageDataBunchBuilder<S = FromFolder> {
@@ -99,40 +99,40 @@ impl<S: Source> ImageDataBunchBuilder<S> {
         }
     }
 
-    /// The folder of the test images, in the root. They have no labels, whatever their folders.
+    /// The folder of the test images, under the root. They get no labels, even if they are in class folders.
     pub fn test(mut self, folder: impl Into<String>) -> Self {
         self.test = TestFolder::Named(folder.into());
         self
     }
 
-    /// Decides the random split, the order of each epoch and all transforms.
+    /// The seed of the random split, the order of each epoch and all transforms.
     pub fn seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// How much each class counts in the loss; the learner takes them from
+    /// The weight of each class in the loss; the learner takes the weights from
     /// [`ImageDataBunch::class_weights`].
     pub fn class_weights(mut self, weights: ClassWeights) -> Self {
         self.class_weights = weights;
         self
     }
 
-    /// In which order an epoch takes the training images.
+    /// The order in which an epoch takes the training images.
     #[doc(alias("OverSamplingCallback", "WeightedRandomSampler"))]
     pub fn sampler(mut self, sampler: Sampler) -> Self {
         self.sampler = sampler;
         self
     }
 
-    /// The items of a training batch.
+    /// The number of items in a training batch.
     #[doc(alias = "bs")]
     pub fn batch_size(mut self, items: usize) -> Self {
         self.batch_size = items;
         self
     }
 
-    /// The items of a batch that is not for training.
+    /// The number of items in a validation or test batch.
     #[doc(alias = "val_bs")]
     pub fn val_batch_size(mut self, items: usize) -> Self {
         self.val_batch_size = Some(items);
@@ -146,8 +146,8 @@ impl<S: Source> ImageDataBunchBuilder<S> {
     }
 
     /// Sets all resizing options at once, replacing earlier calls of [`size`](Self::size) and
-    /// [`resize_method`](Self::resize_method): also the padding mode, and the multiple that sides are
-    /// rounded to.
+    /// [`resize_method`](Self::resize_method), including the padding mode and the multiple to which sides
+    /// are rounded.
     #[doc(alias = "padding_mode")]
     #[doc(alias = "mult")]
     pub fn resizing(mut self, resizing: Resizing) -> Self {
@@ -155,20 +155,20 @@ impl<S: Source> ImageDataBunchBuilder<S> {
         self
     }
 
-    /// How the size is reached, if not in the way that belongs to it.
+    /// The resize method, if not the default for the size.
     pub fn resize_method(mut self, method: ResizeMethod) -> Self {
         self.resizing.resize_method = Some(method);
         self
     }
 
-    /// What is done to the images, such as [`get_transforms`](crate::get_transforms).
+    /// The item transforms, such as [`get_transforms`](crate::get_transforms).
     #[doc(alias("ds_tfms", "tfms"))]
     pub fn transforms(mut self, transforms: impl Into<Transforms>) -> Self {
         self.transforms = transforms.into();
         self
     }
 
-    /// What is done to training batches as a whole, replacing an earlier call; of several, each batch draws
+    /// The batch transforms of training, replacing an earlier call. If there are several, each batch draws
     /// one.
     #[doc(alias("mixup", "MixUp", "CutMix"))]
     pub fn batch_transforms(mut self, transforms: impl Into<Vec<BatchTransform>>) -> Self {
@@ -176,19 +176,19 @@ impl<S: Source> ImageDataBunchBuilder<S> {
         self
     }
 
-    /// Normalises every batch on its device; not at all with `None`, whatever was said before.
+    /// Normalizes every batch on its device. `None` turns normalization off, replacing an earlier call.
     pub fn normalize(mut self, stats: impl Into<Option<Stats>>) -> Self {
         self.stats = stats.into();
         self
     }
 
-    /// The threads that prepare batches, at most 1024; 0 to do so where they are asked for.
+    /// The number of threads that prepare batches, at most 1024; 0 prepares them in the calling thread.
     pub fn num_workers(mut self, threads: usize) -> Self {
         self.num_workers = Some(threads);
         self
     }
 
-    /// The device that the batches are for.
+    /// The device for which batches are prepared.
     pub fn device(mut self, device: Device) -> Self {
         self.device = Some(device);
         self
@@ -200,14 +200,14 @@ impl<S: Source> ImageDataBunchBuilder<S> {
         self
     }
 
-    /// How files become images: limits, and what is kept of them.
+    /// How files are read: limits, reduction and caching of decoded images.
     pub fn reading(mut self, config: ReadConfig) -> Self {
         self.reading = config;
         self
     }
 
-    /// How folders are read: whom to tell how far it has come, and what to do about one that cannot be
-    /// read. Those of training, validation and test images are told of one after the other.
+    /// Configures indexing: the progress reporter, and what to do about unreadable folders. Progress restarts
+    /// for each part (training, validation, test).
     ///
     /// ```
     /// use vision_data::ImageDataBunch;
@@ -228,14 +228,13 @@ impl<S: Source> ImageDataBunchBuilder<S> {
         self
     }
 
-    /// Checks the options, reads names and labels (not the images), and puts the data together.
+    /// Checks the options, reads names and labels (not the images), and assembles the data.
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] for an option outside its range; the errors of the steps of the
-    /// data block where files, split or labels are not as expected; those
-    /// of [`device::default_device`] if no device was given; and [`Error::Io`] for a disk cache that
-    /// cannot be written.
+    /// [`Error::Option`] for an option outside its range; the errors of the data block steps for invalid
+    /// files, splits or labels; those of [`device::default_device`] if no device was given; and
+    /// [`Error::Io`] if the disk cache cannot be written.
     pub fn build(self) -> Result<ImageDataBunch> {
         self.check()?;
         let device = match self.device {
@@ -248,7 +247,7 @@ impl<S: Source> ImageDataBunchBuilder<S> {
             (TestFolder::Named(name), _) => {
                 lists = lists.add_test_folder_with(name, &self.indexing)?;
             }
-            // Nobody asked for it, so it may be empty.
+            // The default test folder may be empty, because nobody asked for it.
             (TestFolder::Default, Some(folder)) => {
                 let files = lists.test_files(&folder, &self.indexing)?;
                 if !files.is_empty() {

@@ -1,4 +1,4 @@
-//! The images of one part of a set, in order.
+//! The images of one part, in order.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -16,24 +16,24 @@ use crate::image::reader::{ReadConfig, Reader};
 use crate::image_source::ImageContent;
 use crate::labels::targets::{Target, Targets};
 
-/// Which images, and how they are prepared.
+/// Selects images and how they are prepared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum DatasetType {
-    /// The training images in random order with the training transforms; an incomplete last batch
-    /// is dropped.
+    /// The training images in random order with the training transforms. Drops an incomplete last
+    /// batch.
     Train,
     /// The validation images in order.
     Valid,
     /// The test images in order. They have no labels.
     Test,
-    /// The training images in order with the validation transforms, and nothing dropped.
+    /// The training images in order with the validation transforms. Drops nothing.
     Fix,
-    /// The validation images one by one.
+    /// The validation images in batches of one.
     Single,
 }
 
 impl DatasetType {
-    /// A word for messages.
+    /// The name of the part, for messages.
     pub(crate) fn name(self) -> &'static str {
         match self {
             Self::Train | Self::Fix => "training",
@@ -43,14 +43,14 @@ impl DatasetType {
     }
 }
 
-/// Images with their labels, in order. Cloning is cheap.
+/// Labeled images, in order. Cloning is cheap.
 #[derive(Clone)]
 pub struct ImageDataset(Arc<Inner>);
 
 struct Inner {
     files: LabelledFiles,
     classes: Arc<[String]>,
-    /// Decoded images, kept where the reader has room for them.
+    /// The decoded images that the reader's memory limit allows to keep.
     decoded: Vec<OnceLock<Arc<Image>>>,
     reader: Arc<Reader>,
 }
@@ -79,7 +79,7 @@ impl ImageDataset {
         self.0.files.files.len()
     }
 
-    /// Whether there is no image.
+    /// Whether there are no images.
     pub fn is_empty(&self) -> bool {
         self.0.files.files.is_empty()
     }
@@ -88,13 +88,14 @@ impl ImageDataset {
     ///
     /// # Errors
     ///
-    /// [`ImageError::Decode`](crate::ImageError::Decode) with its path, [`DataError::NoSuchItem`](crate::DataError::NoSuchItem).
+    /// [`ImageError::Decode`](crate::ImageError::Decode) with its path,
+    /// [`DataError::NoSuchItem`](crate::DataError::NoSuchItem).
     pub fn image(&self, index: usize) -> Result<Image> {
         self.load(index).map(Arc::unwrap_or_clone)
     }
 
-    /// The position of an item's class in [`classes`](Self::classes); none if the images do not
-    /// have one class each, or there is no such item.
+    /// The position of an item's class in [`classes`](Self::classes); `None` if the images do not
+    /// have exactly one class each, or the item does not exist.
     pub fn label(&self, index: usize) -> Option<usize> {
         match &self.0.files.targets {
             Targets::Category(positions) => positions.get(index).map(|&label| label as usize),
@@ -102,13 +103,13 @@ impl ImageDataset {
         }
     }
 
-    /// The labels of all items, of whatever kind.
+    /// The labels of all items.
     pub fn labels(&self) -> &Targets {
         &self.0.files.targets
     }
 
-    /// The label of an item in words: its class, its classes joined by `;`, or its numbers joined
-    /// by `;`. None if the images have no labels, or there is no such item.
+    /// The label of an item as text: its class, its classes joined by `;`, or its numbers joined
+    /// by `;`. `None` if the images have no labels, or the item does not exist.
     pub fn label_text(&self, index: usize) -> Option<String> {
         let name = |position: usize| self.0.classes[position].clone();
         self.0.files.targets.get(index).map(|label| match label {
@@ -151,17 +152,17 @@ impl ImageDataset {
         self.0.reader.config()
     }
 
-    /// The names of the classes, in the order of the labels.
+    /// The class names, in the order of the label positions.
     pub fn classes(&self) -> &[String] {
         &self.0.classes
     }
 
-    /// Whether the images are files; else they come from an [`ImageSource`](crate::ImageSource).
+    /// Whether the images are files; otherwise they come from an [`ImageSource`](crate::ImageSource).
     pub fn are_files(&self) -> bool {
         self.0.files.source.is_none()
     }
 
-    /// The bytes of an item's file, or what its source has of it.
+    /// The bytes of an item's file, or its content in the source.
     pub(crate) fn content(
         &self,
         index: usize,
@@ -200,7 +201,7 @@ impl ImageDataset {
             && self.0.reader.keep(bytes)
             && slot.set(Arc::clone(&image)).is_err()
         {
-            // Another thread was faster, and has put the same pixels there.
+            // Another thread has already stored the same pixels.
             self.0.reader.forget(bytes);
         }
         Ok(image)

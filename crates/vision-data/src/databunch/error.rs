@@ -1,14 +1,14 @@
-//! What can be wrong with data as a whole.
+//! Errors of a data bunch as a whole.
 
 use std::path::PathBuf;
 
 use vision_base::message::shown;
 
-/// What can be wrong with data as a whole.
+/// An error of a data bunch as a whole.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DataError {
-    /// `normalize_batch` was called on data that is normalized already.
+    /// `normalize_batch` was called on data that is already normalized.
     #[error("the data is normalised already (mean {mean:?}, std {std:?}): normalise only once")]
     AlreadyNormalized {
         /// The mean in use.
@@ -24,10 +24,10 @@ pub enum DataError {
     BatchLargerThanSet {
         /// The batch size.
         batch_size: usize,
-        /// The training images.
+        /// The number of training images.
         items: usize,
     },
-    /// The data has no such images.
+    /// The requested part has no images.
     #[error("the data has no {part} images: {hint}")]
     Empty {
         /// Which images were asked for.
@@ -35,7 +35,7 @@ pub enum DataError {
         /// Why there are none, or what to do.
         hint: &'static str,
     },
-    /// There is no item of that index.
+    /// There is no item with this index.
     #[error("there is no item {index}: the data set has {len} (counted from 0)")]
     NoSuchItem {
         /// The index.
@@ -43,22 +43,22 @@ pub enum DataError {
         /// The number of items.
         len: usize,
     },
-    /// Something that only files have is asked of images that are not files.
+    /// An operation that needs files was requested for images that are not files.
     #[error(
         "these images cannot {action}: they come from a source and not from files (ImageList::from_source), \
          so nothing says where to find them again; write them to a folder first"
     )]
     NotFiles {
-        /// What cannot be done.
+        /// The operation.
         action: &'static str,
     },
-    /// A worker thread of the loader could not be started or has ended early.
+    /// A worker thread of the loader could not be started or ended early.
     #[error("a worker thread of the loader failed: {reason}")]
     Worker {
         /// What happened.
         reason: String,
     },
-    /// A file does not hold a data set, or not all of it fits together.
+    /// A file does not hold a valid data set.
     #[error(
         "{} cannot be loaded as data, at {field}: expected {expected}, found {found}; save the data \
          anew (`ImageDataBunch::save`)",
@@ -67,14 +67,14 @@ pub enum DataError {
     BadFile {
         /// The file.
         path: PathBuf,
-        /// Where in it.
+        /// The invalid field.
         field: String,
-        /// What should be there.
+        /// What the field should hold.
         expected: &'static str,
-        /// What is there.
+        /// What the field holds.
         found: String,
     },
-    /// The folder for the drawn digits holds something else.
+    /// The folder for the synthetic digits holds something else.
     #[error(
         "{} is there already, but does not hold the digits asked for ({expected}): found {}; \
          delete it or choose another folder",
@@ -84,18 +84,18 @@ pub enum DataError {
     NotTheDigits {
         /// The folder.
         path: PathBuf,
-        /// The parameters asked for.
+        /// The requested parameters.
         expected: String,
-        /// The parameters found.
+        /// The parameters of the data in the folder.
         found: String,
     },
-    /// What was given to `untar_data` is neither a URL nor something on this disk.
+    /// The argument of `untar_data` is neither a URL nor a path that exists.
     #[error(
         "{given:?} is no http(s) URL, and there is no such file or folder: expected a `Urls` \
          constant, a URL, a .tgz archive or a folder"
     )]
     NoSuchSource {
-        /// What was given.
+        /// The argument.
         given: String,
     },
 }

@@ -1,4 +1,4 @@
-//! Where a data bunch comes from.
+//! Constructors of data bunches.
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -17,17 +17,17 @@ use crate::transforms::lists::Transforms;
 
 impl ImageDataBunch {
     /// Images in folders named after their classes: `train/CLASS/IMAGE` and `valid/CLASS/IMAGE`, or
-    /// `CLASS/IMAGE` with [`valid_pct`](ImageDataBunchBuilder::valid_pct). At any depth: the class is the
-    /// name of the folder that an image is in, `indoors` of `train/cat/indoors/1.jpg`.
+    /// `CLASS/IMAGE` with [`valid_pct`](ImageDataBunchBuilder::valid_pct). Folders may be nested:
+    /// the class is the name of the innermost folder, `indoors` for `train/cat/indoors/1.jpg`.
     ///
-    /// Files are sorted by path, classes by name; hidden files and what is no image are passed
-    /// over. As with all factories, nothing is read before
+    /// Files are sorted by path, classes by name. Hidden files and files that are not images are
+    /// skipped. Like all factories, this reads nothing before
     /// [`build`](ImageDataBunchBuilder::build).
     pub fn from_folder(path: impl Into<PathBuf>) -> ImageDataBunchBuilder {
         ImageDataBunchBuilder::new(FromFolder::new(path.into()))
     }
 
-    /// Images named in a CSV file with their labels: `labels.csv` in the folder, names in the
+    /// Images listed in a CSV file with their labels. Defaults: `labels.csv` in the folder, names in the
     /// first column, labels in the second, a fifth of the images for validation.
     ///
     /// ```
@@ -50,7 +50,7 @@ impl ImageDataBunch {
         ImageDataBunchBuilder::new(FromCsv::new(path.into()))
     }
 
-    /// As [`from_csv`](Self::from_csv), with a table in memory.
+    /// Like [`from_csv`](Self::from_csv), with a table in memory.
     pub fn from_df(
         path: impl Into<PathBuf>,
         table: impl Into<Arc<Table>>,
@@ -58,10 +58,10 @@ impl ImageDataBunch {
         ImageDataBunchBuilder::new(FromDf::new(path.into(), table.into()))
     }
 
-    /// These images with these labels, a fifth of them for validation. A relative path is one
-    /// under the root, unless it begins with the root itself.
+    /// These images with these labels, a fifth of them for validation. A relative path is relative to
+    /// the root, unless it already begins with the root.
     ///
-    /// The type of the labels decides their kind: see [`Label`].
+    /// The type of the labels decides their kind; see [`Label`].
     pub fn from_lists<P: Into<PathBuf>, L: Into<Label>>(
         path: impl Into<PathBuf>,
         files: impl IntoIterator<Item = P>,
@@ -71,7 +71,7 @@ impl ImageDataBunch {
         ImageDataBunchBuilder::new(FromFiles::with_list(path.into(), all(files), labels))
     }
 
-    /// These images, labelled by a function of their path; else as
+    /// These images, labeled by a function of their path; otherwise like
     /// [`from_lists`](Self::from_lists).
     pub fn from_name_func<P: Into<PathBuf>, L: Into<Label>>(
         path: impl Into<PathBuf>,
@@ -82,8 +82,8 @@ impl ImageDataBunch {
         ImageDataBunchBuilder::new(FromFiles::with_func(path.into(), all(files), label))
     }
 
-    /// These images, labelled by what the first group of a regular expression captures in their
-    /// path; else as [`from_lists`](Self::from_lists).
+    /// These images, labeled with what the first group of a regular expression captures in their path;
+    /// otherwise like [`from_lists`](Self::from_lists).
     ///
     /// ```
     /// # use vision_data::{ImageDataBunch, files::image_files};
@@ -104,10 +104,10 @@ impl ImageDataBunch {
         ImageDataBunchBuilder::new(source)
     }
 
-    /// Data without images, for a learner that is only to predict: classes, size, transforms and
-    /// statistics have to be those it was trained with.
+    /// Data without images, for a learner that only predicts. Classes, size, transforms and statistics
+    /// must be those with which it was trained.
     ///
-    /// `path` is where the learner looks for its files; it is not read.
+    /// `path` is the folder in which the learner looks for its files; it is not read here.
     ///
     /// ```
     /// # use vision_data::{ImageDataBunch, Stats, get_transforms};
@@ -129,13 +129,13 @@ impl ImageDataBunch {
 }
 
 impl LabelLists {
-    /// The options of the data, with transforms such as
+    /// Continues with the builder's options, with transforms such as
     /// [`get_transforms`](crate::get_transforms).
     pub fn transform(self, transforms: impl Into<Transforms>) -> ImageDataBunchBuilder<Self> {
         self.databunch().transforms(transforms)
     }
 
-    /// The options of the data, without transforms.
+    /// Continues with the builder's options, without transforms.
     pub fn databunch(self) -> ImageDataBunchBuilder<Self> {
         ImageDataBunchBuilder::new(self)
     }

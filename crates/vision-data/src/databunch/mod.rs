@@ -1,4 +1,4 @@
-//! Training, validation and test images with everything that turns them into batches.
+//! Training, validation and test images, and everything needed to turn them into batches.
 
 pub(crate) mod builder;
 pub(crate) mod dataset;
@@ -35,10 +35,10 @@ use crate::transforms::lists::Transforms;
 use crate::transforms::resizing::Resizing;
 use crate::transforms::size::{ResizeMethod, Size};
 
-/// Labelled images, split in training and validation, and how they become batches.
+/// Labeled images, split into training and validation, with the options that turn them into batches.
 ///
-/// Cloning is cheap, and nothing in it changes: what an epoch brings is a function of the seed and
-/// the number of the epoch.
+/// Cloning is cheap. The data is immutable: the batches of an epoch depend only on the seed and the
+/// number of the epoch.
 ///
 /// ```
 /// # use vision_data::{DatasetType, ImageDataBunch, Stats};
@@ -63,7 +63,7 @@ pub struct ImageDataBunch {
     /// Reads the images of all parts.
     pub(crate) reader: Arc<Reader>,
     pub(crate) class_weights: Option<Arc<[f32]>>,
-    /// How items are drawn, if not each once.
+    /// How training items are drawn; `None` takes each item once.
     pub(crate) draw: Option<Arc<Draw>>,
     pub(crate) train_pipeline: Arc<Pipeline>,
     pub(crate) valid_pipeline: Arc<Pipeline>,
@@ -85,25 +85,25 @@ impl ImageDataBunch {
         &self.labelled.path
     }
 
-    /// The names of the classes, in the order of the labels; none where labels are numbers.
+    /// The class names, in the order of the label positions; empty if the labels are numbers.
     pub fn classes(&self) -> &[String] {
         &self.labelled.classes
     }
 
-    /// The number of outputs that a model for this data has: of classes, or of the numbers of an
-    /// item.
+    /// The number of outputs that a model for this data needs: the number of classes, or of numbers
+    /// per item.
     pub fn c(&self) -> usize {
         self.labelled.c
     }
 
-    /// The kind of label that the items have.
+    /// The kind of the labels.
     pub fn kind(&self) -> TargetKind {
         self.labelled.kind
     }
 
-    /// How much each class counts in the loss, if weights were asked for: with one class an item
-    /// the weight of the class in the cross-entropy, with several the weight of an item that has
-    /// it (`pos_weight`).
+    /// The weight of each class in the loss, if weights were requested. With one class per item it is
+    /// the weight of the class in the cross-entropy; with several it is the weight of an item that has
+    /// the class (`pos_weight`).
     pub fn class_weights(&self) -> Option<&[f32]> {
         self.class_weights.as_deref()
     }
@@ -113,34 +113,34 @@ impl ImageDataBunch {
         &self.labelled.dropped
     }
 
-    /// The folders that could not be read and were passed over on request:
+    /// The unreadable folders that were skipped on request:
     /// [`ImageDataBunchBuilder::indexing`](crate::ImageDataBunchBuilder::indexing).
     pub fn skipped_folders(&self) -> &[SkippedFolder] {
         &self.labelled.skipped.folders
     }
 
-    /// Pictures in the folders of the data that are in formats which are not read here, and so are not among
-    /// the items: [`UNREAD_EXTENSIONS`](crate::files::UNREAD_EXTENSIONS).
+    /// Images in the data folders that are not among the items because their format is not supported:
+    /// [`UNREAD_EXTENSIONS`](crate::files::UNREAD_EXTENSIONS).
     pub fn unread_files(&self) -> &[PathBuf] {
         &self.labelled.skipped.unread
     }
 
-    /// The device that the batches are for.
+    /// The device for which batches are prepared.
     pub fn device(&self) -> &Device {
         &self.device
     }
 
-    /// What batches are normalised with.
+    /// The statistics with which batches are normalized.
     pub fn stats(&self) -> Option<Stats> {
         self.stats
     }
 
-    /// The items of a training batch.
+    /// The number of items in a training batch.
     pub fn batch_size(&self) -> usize {
         self.batch_size
     }
 
-    /// The items of a batch that is not for training.
+    /// The number of items in a validation or test batch.
     pub fn val_batch_size(&self) -> usize {
         self.val_batch_size
     }
@@ -150,17 +150,17 @@ impl ImageDataBunch {
         self.resizing.size
     }
 
-    /// How the size is reached, if that was given.
+    /// The resize method, if one was given.
     pub fn resize_method(&self) -> Option<ResizeMethod> {
         self.resizing.resize_method
     }
 
-    /// The size, and how it is reached.
+    /// The resizing options.
     pub fn resizing(&self) -> &Resizing {
         &self.resizing
     }
 
-    /// What is done to each image of a part: resizing and transforms.
+    /// The item transforms of a part: resizing and transforms.
     pub fn pipeline(&self, which: DatasetType) -> &Pipeline {
         match which {
             DatasetType::Train => &self.train_pipeline,
@@ -168,17 +168,17 @@ impl ImageDataBunch {
         }
     }
 
-    /// What is done to the images.
+    /// The item transforms.
     pub fn transforms(&self) -> &Transforms {
         &self.transforms
     }
 
-    /// What is done to training batches as a whole.
+    /// The batch transforms of training.
     pub fn batch_transforms(&self) -> &[BatchTransform] {
         &self.batch_transforms
     }
 
-    /// The seed of order and transforms.
+    /// The seed of the order and the transforms.
     pub fn seed(&self) -> u64 {
         self.seed
     }
@@ -198,11 +198,11 @@ impl ImageDataBunch {
         self.labelled.test.as_ref()
     }
 
-    /// The images behind a [`DatasetType`].
+    /// The images that a [`DatasetType`] selects.
     ///
     /// # Errors
     ///
-    /// [`DataError::Empty`](crate::DataError::Empty) if there is no such image.
+    /// [`DataError::Empty`](crate::DataError::Empty) if there are no such images.
     pub fn dataset(&self, which: DatasetType) -> Result<&ImageDataset> {
         let dataset = match which {
             DatasetType::Train | DatasetType::Fix => Some(&self.labelled.train),
@@ -228,27 +228,29 @@ impl ImageDataBunch {
 
     /// The batches of epoch `epoch`; see [`DatasetType`] for their order.
     ///
-    /// The epoch matters for training only, where it decides the order and the transforms.
+    /// The epoch decides the order and the transforms of training; other parts ignore it.
     ///
     /// # Errors
     ///
-    /// [`DataError::Empty`](crate::DataError::Empty) if there are no such images, [`DataError::BatchLargerThanSet`](crate::DataError::BatchLargerThanSet) if the
-    /// training images do not fill one batch, [`DataError::Worker`](crate::DataError::Worker) if no thread can be started.
+    /// [`DataError::Empty`](crate::DataError::Empty) if there are no such images,
+    /// [`DataError::BatchLargerThanSet`](crate::DataError::BatchLargerThanSet) if the training images
+    /// do not fill one batch, [`DataError::Worker`](crate::DataError::Worker) if no thread can be
+    /// started.
     pub fn loader(&self, which: DatasetType, epoch: u64) -> Result<Loader> {
         Loader::new(self.plan(which, epoch)?, self.num_workers)
     }
 
-    /// The positions of the items of an epoch in their data set, in the order in which the batches of
-    /// [`loader`](Self::loader) hold them: without those that an incomplete batch would drop.
+    /// The positions of the items of an epoch in their dataset, in the order of the batches of
+    /// [`loader`](Self::loader). Items that an incomplete batch would drop are left out.
     ///
     /// # Errors
     ///
-    /// As [`loader`](Self::loader), whose threads are not started.
+    /// Like [`loader`](Self::loader), except that no thread is started.
     pub fn order(&self, which: DatasetType, epoch: u64) -> Result<Vec<usize>> {
         Ok(self.plan(which, epoch)?.order)
     }
 
-    /// The number of batches of a whole epoch; 0 where there are no images.
+    /// The number of batches in an epoch; 0 without images.
     pub fn batches(&self, which: DatasetType) -> usize {
         match self.dataset(which) {
             Err(_) => 0,
@@ -261,7 +263,7 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// As [`loader`](Self::loader), and where an image cannot be used.
+    /// Those of [`loader`](Self::loader), and those of an image that cannot be used.
     pub fn one_batch(&self, which: DatasetType) -> Result<Batch> {
         self.first_batch(which, self.batch_size_of(which))
     }
@@ -278,15 +280,15 @@ impl ImageDataBunch {
         })
     }
 
-    /// The same data, normalized with the statistics of its first training batch, as fastai's `normalize()`
-    /// without arguments: of the images before they are mixed
-    /// ([`batch_transforms`](crate::ImageDataBunchBuilder::batch_transforms)). Statistics that are known are
-    /// an option of the builder: [`normalize`](crate::ImageDataBunchBuilder::normalize).
+    /// The same data, normalized with the statistics of its first training batch, like fastai's
+    /// `normalize()` without arguments. The statistics are those of the images before they are mixed
+    /// ([`batch_transforms`](crate::ImageDataBunchBuilder::batch_transforms)). To use known statistics, call
+    /// the builder's [`normalize`](crate::ImageDataBunchBuilder::normalize).
     ///
     /// # Errors
     ///
-    /// [`DataError::AlreadyNormalized`](crate::DataError::AlreadyNormalized) if it is already,
-    /// [`Error::Option`] if all pixels are alike, and those of [`one_batch`](Self::one_batch).
+    /// [`DataError::AlreadyNormalized`](crate::DataError::AlreadyNormalized) if the data is normalized
+    /// already, [`Error::Option`] if all pixels are equal, and those of [`one_batch`](Self::one_batch).
     #[doc(alias = "normalize")]
     pub fn normalize_batch(mut self) -> Result<Self> {
         if let Some(Stats { mean, std }) = self.stats {
@@ -302,11 +304,11 @@ impl ImageDataBunch {
         Ok(self)
     }
 
-    /// Undoes the normalisation of a batch `[batch, 3, height, width]`.
+    /// Undoes the normalization of a batch `[batch, 3, height, width]`.
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] if there are not three channels.
+    /// [`Error::Option`] unless there are three channels.
     pub fn denormalize(&self, images: &Tensor<4>) -> Result<Tensor<4>> {
         match &self.stats {
             Some(stats) => denormalize(images.clone(), stats),
@@ -314,8 +316,8 @@ impl ImageDataBunch {
         }
     }
 
-    /// Reads an image that is not among the items as those are read, by
-    /// [`ReadConfig`](crate::ReadConfig), so that what is predicted of it is what validation would find.
+    /// Reads an image that is not among the items with the same [`ReadConfig`](crate::ReadConfig), so that
+    /// prediction sees it as validation would.
     ///
     /// # Errors
     ///
@@ -324,13 +326,13 @@ impl ImageDataBunch {
         self.reader.read(path.as_ref())
     }
 
-    /// One image as the model expects it: made smaller if all are
-    /// ([`with_short_side`](crate::ReadConfig::with_short_side)), through the validation transforms, on the
-    /// device, normalised; `[1, 3, height, width]`.
+    /// Prepares one image for the model: reduces it if the items are reduced
+    /// ([`with_short_side`](crate::ReadConfig::with_short_side)), applies the validation transforms, moves it
+    /// to the device and normalizes it. Returns `[1, 3, height, width]`.
     ///
     /// # Errors
     ///
-    /// [`TransformError::Failed`](crate::TransformError::Failed) of a transform of your own.
+    /// [`TransformError::Failed`](crate::TransformError::Failed) if a custom transform fails.
     pub fn prepare(&self, image: &Image) -> Result<Tensor<4>> {
         let image = match self.reader.config().short_side() {
             Some(_) => &self.reader.made_small(image.clone()),
@@ -341,14 +343,14 @@ impl ImageDataBunch {
         Ok(images.to_device(&self.device, self.stats.as_ref()))
     }
 
-    /// The same data in another order and with other transforms. The split stays as it is.
+    /// The same data with another seed for order and transforms. The split stays the same.
     pub fn with_seed(mut self, seed: u64) -> Self {
         self.seed = seed;
         self
     }
 
-    /// The same images at another size: for progressive resizing. The split, the order and the
-    /// decoded images that are kept stay as they are.
+    /// The same images at another size, for progressive resizing. Keeps the split, the order and the
+    /// cached decoded images.
     ///
     /// ```
     /// # use vision_data::{DatasetType, ImageDataBunch};
@@ -363,8 +365,8 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] for sides outside 1 to 16384 pixels, and for a larger size than JPEGs are
-    /// reduced for or images made smaller to ([`ReadConfig`](crate::ReadConfig)).
+    /// [`Error::Option`] for sides outside 1 to 16384 pixels, and for a size larger than the one to which
+    /// JPEGs or images are reduced when they are read ([`ReadConfig`](crate::ReadConfig)).
     pub fn with_size(mut self, size: impl Into<Size>) -> Result<Self> {
         let size = size.into();
         self.reader.config().check(Some(size))?;
@@ -420,7 +422,7 @@ impl ImageDataBunch {
                 None => Rng::keyed(Purpose::Order, self.seed, epoch, 0).shuffle(&mut order),
                 Some(draw) => (order, repeats) = draw.order(self.seed, epoch),
             }
-            // An incomplete batch would weigh its items more than others.
+            // The items of an incomplete batch would weigh more than others.
             order.truncate(order.len() / batch_size * batch_size);
         }
         let pipeline = if training {
@@ -448,7 +450,7 @@ impl ImageDataBunch {
     }
 }
 
-/// What was found: classes, and images in each part.
+/// A summary: the classes, and the number of images in each part.
 impl fmt::Display for ImageDataBunch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(

@@ -1,4 +1,4 @@
-//! What happens to an image before a model sees it, when it predicts.
+//! Preprocessing: how images are prepared for validation and prediction.
 
 use serde::{Deserialize, Serialize};
 
@@ -9,27 +9,27 @@ use crate::transforms::resizing::Resizing;
 use crate::transforms::size::{ResizeMethod, Size};
 use crate::transforms::transform::Transform;
 
-/// Everything that decides which numbers a model gets for an image in validation and prediction: two data
+/// Everything that decides the input of a model for an image in validation and prediction. Two data
 /// bunches with the same preprocessing give a model the same input.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Preprocessing {
-    /// The size of all images; none if they keep their own.
+    /// The size of all images; `None` if they keep their own.
     pub size: Option<Size>,
-    /// How the size is reached; none without a size.
+    /// How the size is reached; `None` without a size.
     pub resize_method: Option<ResizeMethod>,
-    /// Sides are rounded to multiples of this.
+    /// The multiple to which sides are rounded.
     pub mult: Option<usize>,
-    /// What is beyond the edges of an image.
+    /// The padding mode.
     pub padding_mode: PaddingMode,
-    /// The transforms of validation.
+    /// The validation transforms.
     pub transforms: Vec<Transform>,
-    /// What images are normalized with.
+    /// The statistics with which images are normalized.
     pub normalize: Option<Stats>,
 }
 
 impl Preprocessing {
-    /// The fields in which another preprocessing differs: each with the value here and the value there.
+    /// The fields that differ in `other`, each with its value in `self` and in `other`.
     pub fn differences(&self, other: &Self) -> Vec<(&'static str, String, String)> {
         let mut differences = Vec::new();
         let mut compare = |field, same: bool, values: [String; 2]| {
@@ -59,13 +59,13 @@ impl Preprocessing {
     }
 }
 
-/// A value as it is written in a file, on one line.
+/// A value as JSON on one line.
 fn text(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_else(|error| error.to_string())
 }
 
 impl ImageDataBunch {
-    /// What happens to an image in validation and prediction.
+    /// How images are prepared for validation and prediction.
     pub fn preprocessing(&self) -> Preprocessing {
         let Resizing {
             size,

@@ -1,9 +1,9 @@
-//! Saving a data bunch, and loading it again.
+//! Saving and loading a data bunch.
 //!
-//! What is saved is one JSON file: the names of the images relative to the root, how they are split and
-//! labelled, and every option that decides what a batch holds. There are no pixels in it, and nothing in
-//! it is run: whatever it says goes through the checks of [`build`](ImageDataBunchBuilder::build). It
-//! appears under its name when it is complete and on the disk, and one that was there before is kept until then.
+//! The file is JSON: the names of the images relative to the root, how they are split and labeled, and
+//! every option that affects a batch. It holds no pixels and no code: everything read from it passes the
+//! checks of [`build`](ImageDataBunchBuilder::build). Saving replaces an earlier file only when the new
+//! one is complete and on the disk.
 
 use std::collections::BTreeMap;
 use std::ffi::OsString;
@@ -39,10 +39,10 @@ use crate::transforms::resizing::Resizing;
 const FORMAT: &str = "vision-data";
 const VERSION: u32 = 1;
 
-/// A model has a row of weights for each.
+/// The limit on classes or numbers per item: a model has a row of weights for each.
 const MOST_OUTPUTS: usize = 1 << 20;
 
-/// What every version of the file has.
+/// The fields that every version of the file has.
 #[derive(Deserialize)]
 struct Header {
     format: String,
@@ -60,7 +60,7 @@ struct Saved {
     class_weights: Option<Vec<f32>>,
     sampler: Sampler,
     batch_size: usize,
-    /// If another one than `batch_size`.
+    /// Set if it differs from `batch_size`.
     #[serde(default)]
     val_batch_size: Option<usize>,
     seed: u64,
@@ -75,7 +75,7 @@ struct Saved {
     test: Option<Part>,
 }
 
-/// Images with their labels, if they have any.
+/// Images with their labels, if any.
 #[derive(Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Part {
@@ -83,7 +83,7 @@ struct Part {
     labels: Option<Labels>,
 }
 
-/// A path under the root with `/` in it, or an absolute one; as bytes where it is not UTF-8.
+/// A path under the root with `/` as separator, or an absolute path; bytes if it is not UTF-8.
 #[derive(Serialize, Deserialize)]
 #[serde(untagged)]
 enum File {
@@ -91,7 +91,7 @@ enum File {
     Bytes(Vec<u8>),
 }
 
-/// A label an item: the position of its class, those of its classes, or its numbers.
+/// One label per item: the position of its class, the positions of its classes, or its numbers.
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum Labels {
@@ -100,7 +100,7 @@ enum Labels {
     Float(Vec<Vec<f32>>),
 }
 
-/// What is wrong with a file, and where in it.
+/// What is invalid in a file, and in which field.
 struct Problem {
     field: String,
     expected: &'static str,
@@ -123,9 +123,9 @@ impl ImageDataBunch {
     /// Saves the data as a JSON file and returns its path: `file` under the root, or `file` itself if
     /// that is absolute.
     ///
-    /// [`load`](Self::load) makes batches of it that are the same bit for bit. What belongs to the
-    /// machine is not in it (device, worker threads, the folder of a disk cache), nor is what was left out
-    /// when the data was put together ([`dropped`](Self::dropped),
+    /// [`load`](Self::load) restores data whose batches are the same bit for bit. The file does not store
+    /// what belongs to the machine (device, worker threads, the folder of a disk cache), nor the records of
+    /// what was left out while the data was built ([`dropped`](Self::dropped),
     /// [`skipped_folders`](Self::skipped_folders)).
     ///
     /// ```
@@ -142,7 +142,7 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] where the file cannot be written; [`DataError::NotFiles`](crate::DataError::NotFiles) for
+    /// [`Error::Io`] if the file cannot be written; [`DataError::NotFiles`](crate::DataError::NotFiles) for
     /// images that are not files.
     pub fn save(&self, file: impl AsRef<Path>) -> Result<PathBuf> {
         let path = self.path().join(file);
@@ -181,11 +181,10 @@ impl ImageDataBunch {
         Ok(path)
     }
 
-    /// What [`save`](Self::save) has written, with images under the root `path`, which may be another
-    /// one than before. `file` is under that root, or absolute.
+    /// Loads what [`save`](Self::save) wrote. The images are under the root `path`, which may differ from
+    /// the root at saving. `file` is relative to that root, or absolute.
     ///
-    /// The options are those that were saved; each can be given anew before
-    /// [`build`](ImageDataBunchBuilder::build).
+    /// Options given before [`build`](ImageDataBunchBuilder::build) override the saved ones.
     ///
     /// ```no_run
     /// use vision_data::ImageDataBunch;
@@ -195,9 +194,10 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] where the file cannot be read; [`DataError::BadFile`](crate::DataError::BadFile) with the field that is not
-    /// as it should be; [`Error::Transform`] for a transform of your own that is not
-    /// [registered](crate::register_transform). `build` looks whether the images are there ([`FilesError::MissingFiles`](crate::FilesError::MissingFiles)), unless
+    /// [`Error::Io`] if the file cannot be read; [`DataError::BadFile`](crate::DataError::BadFile) with
+    /// the invalid field; [`Error::Transform`] for a custom transform that is not
+    /// [registered](crate::register_transform). `build` checks that the images exist
+    /// ([`FilesError::MissingFiles`](crate::FilesError::MissingFiles)), unless
     /// [`no_check`](ImageDataBunchBuilder::no_check) was called.
     #[doc(alias = "load_data")]
     pub fn load(
@@ -247,7 +247,7 @@ fn parsed(json: &[u8]) -> std::result::Result<Saved, Problem> {
         return problem("version", expected, version.to_string());
     }
     serde_json::from_slice(json).or_else(|error| {
-        // Read once more for the name of the field, since to keep track of it takes time.
+        // Read again to find the name of the field; tracking it in the first pass would cost time.
         let mut again = serde_json::Deserializer::from_slice(json);
         let field = match serde_path_to_error::deserialize::<_, Saved>(&mut again) {
             Err(error) if error.path().iter().next().is_some() => shown(error.path().to_string()),
@@ -337,7 +337,7 @@ impl Saved {
 }
 
 impl Part {
-    /// The files under a root with their labels, of the part called `name`.
+    /// The files of the part called `name` under a root, with their labels.
     fn labelled(
         self,
         name: &str,
@@ -359,7 +359,7 @@ impl Part {
         };
         let field = || format!("{name}.labels");
         let targets = match (self.labels, kind) {
-            // Only test images may be without labels.
+            // Only test images may have no labels.
             (None, _) if name == "test" || files.is_empty() => Targets::Empty(files.len()),
             (Some(Labels::Category(positions)), TargetKind::Category) => {
                 match positions
@@ -438,7 +438,7 @@ impl File {
     fn new(root: &Path, path: &Path) -> Result<Self> {
         let inner = match path.strip_prefix(root) {
             Ok(inner) => inner.to_owned(),
-            // Of another root, such as that of a test set: where it is must not depend on this one.
+            // A file under another root, such as that of a test set, must be found from any root.
             Err(_) => absolute(path).map_err(io_error("find", path))?,
         };
         match inner.into_os_string().into_string() {
@@ -463,7 +463,7 @@ impl File {
         None
     }
 
-    /// The path, if this system has such names.
+    /// The path, or `None` if this system cannot represent it.
     fn under(self, root: &Path) -> Option<PathBuf> {
         match self {
             Self::Text(text) => Some(root.join(text)),

@@ -1,4 +1,4 @@
-//! Parts of a set that share no image: else validation would measure what was trained on.
+//! Checks that parts share no image, which would make validation measure training images.
 
 use std::collections::{HashMap, HashSet};
 use std::ffi::OsStr;
@@ -14,8 +14,8 @@ use crate::files::folder_id::Folders;
 use crate::files::index::describe_folder;
 use crate::split::error::SplitError;
 
-/// Refuses images that are in both parts, which have names for messages. A folder that is reached by
-/// several paths, through links, is one folder; a link to a single file is a file of its own.
+/// Rejects images that are in both parts; the part names are for messages. A folder reached by
+/// several paths through symlinks counts as one; a symlink to a single file counts as its own file.
 pub(crate) fn check_apart<'a, P: AsRef<Path> + ?Sized + 'a>(
     (first, ours): (&'static str, impl IntoIterator<Item = &'a P>),
     (second, theirs): (&'static str, impl IntoIterator<Item = &'a P>),
@@ -38,12 +38,12 @@ pub(crate) fn check_apart<'a, P: AsRef<Path> + ?Sized + 'a>(
 /// The number of a folder, and the name of a file in it.
 type Place<'a> = (usize, &'a OsStr);
 
-/// Numbers folders, those that are one with one number.
+/// Numbers folders; all paths to one folder get the same number.
 #[derive(Default)]
 struct Places<'a> {
     by_path: HashMap<&'a OsStr, usize>,
     folders: Folders,
-    /// Files mostly come folder by folder.
+    /// The last folder: consecutive files are mostly in the same one.
     last: Option<(&'a OsStr, usize)>,
 }
 
@@ -64,7 +64,7 @@ impl<'a> Places<'a> {
     fn number(&mut self, folder: &'a Path) -> usize {
         let unknown = usize::MAX - 1 - self.by_path.len();
         let folders = &mut self.folders;
-        // One that is not there is known by its path alone.
+        // A folder that does not exist is identified by its path alone.
         let new = || folders.meet(folder).map_or(unknown, |(number, _)| number);
         *self.by_path.entry(folder.as_os_str()).or_insert_with(new)
     }
@@ -76,7 +76,7 @@ pub(crate) fn part_folder(root: &Path, name: &str, part: &'static str) -> Result
         let mut components = path.components().peekable();
         components.peek().is_some() && components.all(|c| matches!(c, Component::Normal(_)))
     };
-    // "." and "..", and links, are ways to name one folder twice.
+    // ".", ".." and symlinks can name one folder twice.
     if !(inside(Path::new(name)) || Path::new(name).is_absolute()) {
         return Err(Error::Option(OptionError::new(
             "folder of a part",
@@ -106,7 +106,7 @@ pub(crate) fn part_folder(root: &Path, name: &str, part: &'static str) -> Result
     }))
 }
 
-/// Refuses two folders of which one is, or is in, the other, by a link too.
+/// Rejects two folders if one is, or contains, the other, also through symlinks.
 pub(crate) fn check_folders_apart(train: &Path, valid: &Path) -> Result<()> {
     if !overlap(train, valid)? {
         return Ok(());
@@ -122,8 +122,8 @@ pub(crate) fn check_folders_apart(train: &Path, valid: &Path) -> Result<()> {
     )))
 }
 
-/// Those of the others that are neither the folder itself nor in it nor around it: what it has in
-/// common with them it has by links.
+/// The other folders that neither are, contain, nor are inside of the folder: they overlap it only
+/// through symlinks.
 pub(crate) fn apart_from<'a>(
     folder: &Path,
     others: impl Iterator<Item = &'a Path>,
@@ -132,7 +132,7 @@ pub(crate) fn apart_from<'a>(
     others.filter(apart).collect()
 }
 
-/// Whether one folder is the other, or in it.
+/// Whether the folders are the same, or one contains the other.
 fn overlap(a: &Path, b: &Path) -> Result<bool> {
     let real = |folder| fs::canonicalize(folder).map_err(io_error("read the folder", folder));
     let (a, b) = (real(a)?, real(b)?);

@@ -1,4 +1,4 @@
-//! What can be wrong with a folder of images.
+//! Errors of a folder of images.
 
 use std::path::PathBuf;
 
@@ -6,16 +6,16 @@ use vision_base::message::shown;
 
 use crate::image::formats::IMAGE_EXTENSIONS;
 
-/// What can be wrong with a folder of images.
+/// An error of a folder of images.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum FilesError {
-    /// The path is no folder.
+    /// The path is not a folder.
     #[error("{} is not a folder ({found})", shown(path))]
     NotAFolder {
         /// The path, as given.
         path: PathBuf,
-        /// What is there instead.
+        /// What the path leads to.
         found: &'static str,
     },
     /// A part of the set has no folder.
@@ -31,16 +31,16 @@ pub enum FilesError {
         }
     )]
     MissingFolder {
-        /// The root of the set.
+        /// The root of the data set.
         folder: PathBuf,
         /// The folder that is missing.
         name: String,
-        /// Training, validation or test.
+        /// The part: training, validation or test.
         part: &'static str,
-        /// What the root holds, and how to name what may be it: `.valid("val")`.
+        /// What the root holds, and how to name the folder that was probably meant: `.valid("val")`.
         found: String,
     },
-    /// A folder has no image in it, at any depth.
+    /// A folder contains no image at any depth.
     #[error(
         "{} holds no {part} image: expected CLASS/IMAGE in it, as in cat/1.jpg (extensions: {}; \
          hidden files do not count); found {found}",
@@ -50,23 +50,23 @@ pub enum FilesError {
     NoImages {
         /// The folder.
         folder: PathBuf,
-        /// Training, validation, test, or nothing.
+        /// The part: training, validation, test, or empty.
         part: &'static str,
-        /// What it holds.
+        /// What the folder holds.
         found: String,
     },
-    /// Files that are named in a list are not there.
+    /// Files named in a list do not exist.
     #[error(
         "{count} file(s) are not there, the first is {} ({named_by}): check the root, the folder \
          and the suffix",
         shown(first)
     )]
     MissingFiles {
-        /// How many.
+        /// The number of missing files.
         count: usize,
-        /// The first of them.
+        /// The first missing file.
         first: PathBuf,
-        /// The line, row or item that names it.
+        /// The line, row or item that names the first one.
         named_by: String,
     },
 }

@@ -1,10 +1,10 @@
-//! What a folder is, by whatever path it is reached.
+//! Identifies folders, independently of the path.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 use std::{fs, io};
 
-/// Folders that were met, numbered from 0: one that is met by several paths, through links, has one number.
+/// The folders seen so far, numbered from 0. A folder reached by several paths (symlinks) has one number.
 #[derive(Debug, Default)]
 pub(crate) struct Folders {
     met: HashMap<FolderId, Vec<(PathBuf, usize)>>,
@@ -25,7 +25,7 @@ impl Folders {
     }
 }
 
-/// Whether folders of one identity are one. Some file systems of networks give one to several.
+/// Whether folders with the same identity are the same; some network file systems reuse identities.
 fn is_one(a: &Path, b: &Path) -> bool {
     match (fs::canonicalize(a), fs::canonicalize(b)) {
         (Ok(a), Ok(b)) => a == b,
@@ -33,12 +33,12 @@ fn is_one(a: &Path, b: &Path) -> bool {
     }
 }
 
-/// Equal for two paths that lead to one folder, by links too.
+/// Equal for two paths that lead to the same folder, also through symlinks.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 struct FolderId(Id);
 
-/// Device and inode: one look of the system, however deep the folder is. To resolve the path would
-/// take a look at each folder on the way.
+/// Device and inode: one system call, however deep the folder is. Resolving the path would take one
+/// for each parent.
 #[cfg(unix)]
 type Id = (u64, u64);
 #[cfg(not(unix))]
@@ -73,7 +73,7 @@ mod tests {
         let mut folders = Folders::default();
         assert_eq!(folders.meet(&a).unwrap(), (0, true));
         assert_eq!(folders.meet(&a.join("../a")).unwrap(), (0, false));
-        // As where a file system gives both one number.
+        // Simulates a file system that gives both folders the same number.
         let met = folders.met.remove(&FolderId::of(&a).unwrap()).unwrap();
         folders.met.insert(FolderId::of(&b).unwrap(), met);
         assert_eq!(folders.meet(&b).unwrap(), (1, true));

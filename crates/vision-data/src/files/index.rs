@@ -1,4 +1,4 @@
-//! Finding image files in a folder.
+//! Finds image files in folders.
 
 use std::ffi::{OsStr, OsString};
 use std::fs;
@@ -17,14 +17,14 @@ use crate::image::formats::{IMAGE_EXTENSIONS, UNREAD_EXTENSIONS};
 /// What to do about a folder that cannot be read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UnreadableFolders {
-    /// End with an error that names it.
+    /// Fail with an error that names the folder.
     #[default]
     Fail,
-    /// Go on without what is in it; [`Index::skipped`] lists it.
+    /// Skip the folder; [`Index::skipped`] lists it.
     Skip,
 }
 
-/// How to look for files.
+/// The options of [`index`].
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct IndexConfig {
@@ -33,18 +33,18 @@ pub struct IndexConfig {
 }
 
 impl IndexConfig {
-    /// Fails where a folder cannot be read, and reports to nobody.
+    /// Fails on an unreadable folder; reports no progress.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What to do about a folder that cannot be read.
+    /// Sets what to do about a folder that cannot be read.
     pub fn with_unreadable(mut self, unreadable: UnreadableFolders) -> Self {
         self.unreadable = unreadable;
         self
     }
 
-    /// Whom to tell how many files were found, and how long the rest may take.
+    /// Sets the progress reporter for the number of files found and the remaining time. Default: silent.
     pub fn with_progress(mut self, progress: Progress) -> Self {
         self.progress = progress;
         self
@@ -59,16 +59,16 @@ pub struct Index {
     pub files: Vec<PathBuf>,
     /// The folders that could not be read, in order.
     pub skipped: Vec<SkippedFolder>,
-    /// Pictures in formats that are not read ([`UNREAD_EXTENSIONS`]), sorted by path.
+    /// Images in unsupported formats ([`UNREAD_EXTENSIONS`]), sorted by path.
     pub unread: Vec<PathBuf>,
 }
 
-/// What is in folders and not among the files.
+/// What indexing left out.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Skipped {
-    /// Could not be read.
+    /// The unreadable folders.
     pub(crate) folders: Vec<SkippedFolder>,
-    /// Images in other formats.
+    /// Images in unsupported formats.
     pub(crate) unread: Vec<PathBuf>,
 }
 
@@ -85,19 +85,20 @@ impl Skipped {
 pub struct SkippedFolder {
     /// The folder.
     pub path: PathBuf,
-    /// What the system said.
+    /// The error message of the system.
     pub reason: String,
 }
 
-/// All image files in a folder and the folders in it, sorted by path.
+/// All image files in a folder and its subfolders, sorted by path.
 ///
-/// Hidden files and folders (their names begin with a dot) are passed over. Links to folders are
-/// followed, and each folder is read once, so that a loop of links ends. A link that leads nowhere
-/// counts as a file, which cannot be opened later.
+/// Hidden files and folders (names that begin with a dot) are skipped. Symlinks to folders are
+/// followed, and each folder is read once, so that a loop of symlinks ends. A broken symlink counts
+/// as a file; opening it fails later.
 ///
 /// # Errors
 ///
-/// [`FilesError::NotAFolder`](crate::FilesError::NotAFolder) if it is none, [`Error::Io`] with the folder that cannot be read.
+/// [`FilesError::NotAFolder`](crate::FilesError::NotAFolder) if it is not a folder, [`Error::Io`] with
+/// the unreadable folder.
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();
@@ -115,11 +116,11 @@ pub fn image_files(folder: impl AsRef<Path>) -> Result<Vec<PathBuf>> {
     index(folder, &IndexConfig::default()).map(|index| index.files)
 }
 
-/// As [`image_files`], with a choice of what to do about unreadable folders, and with progress.
+/// Like [`image_files`], with a choice of what to do about unreadable folders, and with progress.
 ///
 /// # Errors
 ///
-/// As [`image_files`]; with [`UnreadableFolders::Skip`] only for `folder` itself.
+/// Those of [`image_files`]; with [`UnreadableFolders::Skip`] only for `folder` itself.
 ///
 /// ```
 /// # let folder = tempfile::tempdir().unwrap();
@@ -139,7 +140,7 @@ pub fn index(folder: impl AsRef<Path>, config: &IndexConfig) -> Result<Index> {
     })
 }
 
-/// Whether the extension is that of an image.
+/// Whether the extension is that of a supported image format.
 pub fn is_image_file(path: &Path) -> bool {
     has_extension(path, &IMAGE_EXTENSIONS)
 }
@@ -154,7 +155,7 @@ fn has_extension(path: &Path, extensions: &[&str]) -> bool {
     extension.is_some_and(is)
 }
 
-/// The image files in a folder, and of the folders in it only how many there are.
+/// The image files directly in a folder, and the number of its subfolders.
 pub(crate) fn index_directly(folder: &Path) -> Result<(Index, usize)> {
     check_folder(folder)?;
     let listing = Listing::read(folder, 1.0, &mut Folders::default())?.unwrap_or_default();
@@ -169,7 +170,7 @@ pub(crate) fn index_directly(folder: &Path) -> Result<(Index, usize)> {
     Ok((index, listing.folders))
 }
 
-/// As [`index`], without what is in the folders `outside`, by whatever path one comes there.
+/// Like [`index`], but skips the folders `outside`, by whatever path they are reached.
 pub(crate) fn index_outside<P: AsRef<Path>>(
     folder: &Path,
     outside: &[P],
@@ -181,13 +182,13 @@ pub(crate) fn index_outside<P: AsRef<Path>>(
     let mut seen = Folders::default();
     let tracker = Tracker::new(&config.progress);
     let mut finished = 0.0;
-    // The folders that are being read, one in the other, each with what is left of its entries. In
-    // a folder entries are sorted by name, so that files are met in the order of their paths, and
-    // of two links to one folder always the same one is followed.
+    // The stack of folders being read, each with its remaining entries. Entries are sorted by name, so
+    // that files come in the order of their paths, and of two symlinks to one folder the same one is
+    // always followed.
     let mut open = vec![Listing::read(folder, 1.0, &mut seen)?.unwrap_or_default()];
     let outside = outside.iter().map(AsRef::as_ref);
     for folder in outside {
-        // One that cannot be looked at cannot be come to either.
+        // If it cannot be stat'ed it cannot be reached; ignore the error.
         let _ = seen.meet(folder);
     }
     while let Some(listing) = open.last_mut() {
@@ -229,14 +230,14 @@ pub(crate) fn index_outside<P: AsRef<Path>>(
     Ok((files, skipped))
 }
 
-/// What is left to do of a folder.
+/// The remaining work of a folder.
 #[derive(Default)]
 struct Listing {
     folder: PathBuf,
     entries: std::vec::IntoIter<Entry>,
-    /// Its part of all work, guessed: folders of one folder are taken to be of one size.
+    /// Its estimated share of all work; the subfolders of a folder are assumed to be equally large.
     share: f64,
-    /// How many folders are in it.
+    /// The number of its subfolders.
     folders: usize,
 }
 
@@ -249,12 +250,12 @@ struct Entry {
 enum Kind {
     Folder,
     Image,
-    /// A picture in a format that is not read.
+    /// An image in an unsupported format.
     Unread,
 }
 
 impl Listing {
-    /// The image files and folders in a folder, sorted by name; none if it was seen already.
+    /// The image files and folders in a folder, sorted by name; `None` if it was read before.
     fn read(folder: &Path, share: f64, seen: &mut Folders) -> Result<Option<Self>> {
         let met = seen.meet(folder);
         let (_, is_new) = met.map_err(io_error("read the folder", folder))?;
@@ -272,11 +273,11 @@ impl Listing {
             let kind = entry
                 .file_type()
                 .map_err(|source| io_error("look at", &entry.path())(source))?;
-            // Only a link needs a second look at what it leads to.
+            // Only a symlink needs a second system call, for its target.
             let target = kind.is_symlink().then(|| fs::metadata(entry.path()).ok());
             let target = target.flatten();
             let is_folder = kind.is_dir() || target.as_ref().is_some_and(fs::Metadata::is_dir);
-            // A link to nowhere is a file that cannot be opened; one to a pipe or device is none.
+            // A broken symlink counts as a file that cannot be opened; one to a pipe or device does not.
             let is_file = kind.is_file()
                 || kind.is_symlink() && target.as_ref().is_none_or(fs::Metadata::is_file);
             let path = Path::new(&name);
@@ -298,13 +299,13 @@ impl Listing {
         }))
     }
 
-    /// The part of the work that no folder in it has.
+    /// The share of the work that belongs to the folder itself, not to its subfolders.
     fn own_share(&self) -> f64 {
         if self.folders == 0 { self.share } else { 0.0 }
     }
 }
 
-/// `folder/name`, without the spare memory that `Path::join` may leave: there are millions.
+/// `folder/name`, without the spare capacity that `Path::join` may leave: there are millions.
 fn joined(folder: &Path, name: &OsStr) -> PathBuf {
     let mut path = PathBuf::with_capacity(folder.as_os_str().len() + 1 + name.len());
     path.push(folder);
@@ -312,7 +313,7 @@ fn joined(folder: &Path, name: &OsStr) -> PathBuf {
     path
 }
 
-/// What a folder holds, for an error message: "train/, valid/, labels.csv and 3 more".
+/// The content of a folder, for an error message: "train/, valid/, labels.csv and 3 more".
 pub(crate) fn describe_folder(folder: &Path) -> String {
     const MOST: usize = 8;
     let Ok(entries) = fs::read_dir(folder) else {
@@ -336,7 +337,7 @@ pub(crate) fn describe_folder(folder: &Path) -> String {
     }
 }
 
-/// A relative path is one under the root, unless it begins with the root itself.
+/// Resolves a path relative to the root, unless it already begins with the root.
 pub(crate) fn under(root: &Path, file: PathBuf) -> PathBuf {
     match file.starts_with(root) {
         true => file,

@@ -1,4 +1,4 @@
-//! Files that a user names: read whole, within a limit, and as text.
+//! Reads text files that a user names: whole, with a size limit.
 
 use std::fs::{self, File};
 use std::io::{self, Read as _};
@@ -6,13 +6,13 @@ use std::path::Path;
 
 use crate::error::{Result, io_error};
 
-/// The byte order mark that some editors write before a text in UTF-8.
+/// The byte order mark that some editors write at the start of UTF-8 text.
 pub(crate) const MARK: &str = "\u{feff}";
 
-/// More than any list, table or saved data set takes: two million images take a tenth of a GB.
+/// The size limit. Lists, tables and saved data sets are smaller: two million images take 0.1 GB.
 const MOST_BYTES: u64 = 4 << 30;
 
-/// The bytes of a regular file: a pipe or a device would never end.
+/// The bytes of a regular file. A pipe or a device is rejected: it might never end.
 pub(crate) fn read(file: &Path) -> Result<Vec<u8>> {
     let refuse = |reason: &str| {
         let source = io::Error::new(io::ErrorKind::InvalidInput, reason.to_owned());
@@ -32,8 +32,8 @@ pub(crate) fn read(file: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// The lines of a list in UTF-8 that are not empty, without the spaces around them and without the byte
-/// order mark that some editors write.
+/// The non-empty lines of a UTF-8 list, without surrounding spaces and without the byte order mark
+/// that some editors write.
 pub(crate) fn lines(file: &Path) -> Result<Vec<String>> {
     let text = String::from_utf8(read(file)?).map_err(|_| {
         let reason = "it is not valid UTF-8: save it as UTF-8";
@@ -44,7 +44,7 @@ pub(crate) fn lines(file: &Path) -> Result<Vec<String>> {
     Ok(lines.map(str::to_owned).collect())
 }
 
-/// A text without a byte order mark.
+/// Removes a byte order mark.
 pub(crate) fn without_mark(text: &str) -> &str {
     text.strip_prefix(MARK).unwrap_or(text)
 }

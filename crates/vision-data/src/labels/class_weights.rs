@@ -1,4 +1,4 @@
-//! Classes that have few items: weights for the loss, and a sampler that draws them more often.
+//! Imbalanced classes: weights for the loss, and a sampler that draws rare classes more often.
 
 use std::collections::BTreeMap;
 
@@ -11,31 +11,31 @@ use crate::labels::error::LabelError;
 use crate::labels::targets::Targets;
 use crate::rng::{Purpose, Rng};
 
-/// How much each class counts in the loss.
+/// The weight of each class in the loss.
 ///
-/// With one class an item the weights are those of the cross-entropy's classes; with several they
-/// are those of an item that has the class (PyTorch's `pos_weight`).
+/// With one class per item these are the class weights of the cross-entropy. With several classes
+/// per item each is the weight of an item that has the class (PyTorch's `pos_weight`).
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum ClassWeights {
-    /// All alike.
+    /// All classes weigh the same.
     #[default]
     None,
-    /// By the training items. One class an item: items / (classes · items of the class). Several:
-    /// items without the class / items with it. A class that no item has weighs 1, and so does, of
-    /// several, one that every item has: by the formula it would weigh 0, and since it has no items
-    /// without it either, nothing would be learnt about it.
+    /// Computed from the training items. One class per item: items / (classes · items of the class).
+    /// Several classes per item: items without the class / items with it. A class that no item has
+    /// weighs 1. With several classes per item, so does a class that every item has: the formula would
+    /// give 0, and as no item lacks the class, nothing would be learned about it.
     Auto,
-    /// By name; a class that is not in it weighs 1. Not all that items have may weigh 0.
+    /// Weights by class name; a missing class weighs 1. At least one class with items must not weigh 0.
     Map(BTreeMap<String, f32>),
 }
 
 impl ClassWeights {
-    /// The weights in `map`, by name.
+    /// Weights by class name.
     pub fn map<S: Into<String>>(map: impl IntoIterator<Item = (S, f32)>) -> Self {
         Self::Map(map.into_iter().map(|(name, w)| (name.into(), w)).collect())
     }
 
-    /// One weight a class.
+    /// One weight per class.
     pub(crate) fn resolve(&self, classes: &[String], train: &Targets) -> Result<Option<Vec<f32>>> {
         if *self == Self::None {
             return Ok(None);
@@ -79,7 +79,7 @@ impl ClassWeights {
                 let weight = |name| map.get(name).copied().unwrap_or(1.0);
                 let weights: Vec<f32> = classes.iter().map(weight).collect();
                 let mut counted = weights.iter().zip(&counts).filter(|(_, n)| **n > 0);
-                // The loss would be nothing, or 0 / 0.
+                // All losses would be 0, or 0 / 0.
                 if counts.iter().any(|&n| n > 0) && counted.all(|(weight, _)| *weight == 0.0) {
                     return Err(Error::Option(OptionError::new(
                         "class_weights",
@@ -93,29 +93,29 @@ impl ClassWeights {
     }
 }
 
-/// In which order an epoch takes the training items.
+/// The order in which an epoch takes the training items.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Sampler {
     /// Each item once, in random order.
     #[default]
     Shuffled,
-    /// As many items, drawn with repetition, so that each class is as likely as another. Where an
-    /// item has several classes its rarest decides, and items without any are a class as well. A
-    /// repeated item is transformed in another way each time.
+    /// As many items as there are, drawn with replacement so that every class is equally likely. An
+    /// item with several classes counts for its rarest one; items without any class form a class of
+    /// their own. A repeated item is transformed differently each time.
     Balanced,
 }
 
-/// The sums of the items' weights up to each of them, from which an item is drawn.
+/// The cumulative weights of the items, from which items are drawn.
 #[derive(Clone, Debug)]
 pub(crate) struct Draw(Vec<f64>);
 
 impl Draw {
-    /// Weighs an item by the inverse of the items of its class.
+    /// Weighs each item by the inverse of the number of items of its class.
     pub(crate) fn balanced(classes: usize, train: &Targets) -> Result<Self> {
         let counts = counts(classes, train, "sampler")?;
         let inverse = |class: u32| {
-            // An item has it, so it is at least 1.
+            // The item itself has the class, so the count is at least 1.
             1.0 / counts[class as usize] as f64
         };
         let mut sums = Vec::with_capacity(train.len());
@@ -142,7 +142,7 @@ impl Draw {
         Ok(Self(sums))
     }
 
-    /// As many items as there are, of epoch `epoch`, and how often each was drawn before.
+    /// Draws as many items as there are for `epoch`, each with how often it was drawn before.
     pub(crate) fn order(&self, seed: u64, epoch: u64) -> (Vec<usize>, Vec<u32>) {
         let mut rng = Rng::keyed(Purpose::Sample, seed, epoch, 0);
         let total = self.0.last().copied().unwrap_or(0.0);

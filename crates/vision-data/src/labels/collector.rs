@@ -1,4 +1,4 @@
-//! Labels, collected item by item, and the targets that they become.
+//! Collects labels item by item, and turns them into targets.
 
 use std::collections::{BTreeMap, HashMap};
 use std::ops::Range;
@@ -13,7 +13,7 @@ use crate::labels::names::Names;
 use crate::labels::options::LabelOptions;
 use crate::labels::targets::{MultiLabels, Targets};
 
-/// A label that cannot be used, and what was expected in its place.
+/// A label that cannot be used, and what was expected instead.
 #[derive(Debug)]
 pub(crate) struct Rejected {
     pub(crate) expected: &'static str,
@@ -30,27 +30,27 @@ fn rejected<T>(
     })
 }
 
-/// Numbers in a message.
+/// Formats numbers for a message.
 fn numbers(values: &[f64]) -> String {
     listed(values.iter().map(text))
 }
 
-/// A number as short as it can be told from others of 32 bits.
+/// The shortest text that identifies the number among 32-bit floats.
 fn text(value: &f64) -> String {
     (*value as f32).to_string()
 }
 
-/// Labels of one kind, collected item by item.
+/// Collects labels of one kind, item by item.
 #[derive(Debug)]
 pub(crate) struct Collector<'a> {
     options: &'a LabelOptions,
     kind: Option<TargetKind>,
     names: Names,
-    /// Whether all names are integers, given as such.
+    /// Whether all names were given as integers.
     integers: bool,
-    /// Of one class an item its number in `names`, else those of all items.
+    /// With one class per item, its number in `names` for each item; otherwise those of all items in turn.
     labels: Vec<u32>,
-    /// Of several classes an item, where its labels end.
+    /// With several classes per item, the end of each item's labels in `labels`.
     ends: Vec<u32>,
     columns: usize,
     values: Vec<f32>,
@@ -103,7 +103,7 @@ impl<'a> Collector<'a> {
             Label::Category(name) if name.is_empty() => rejected("a label", "an empty text"),
             Label::Category(name) => Ok(name),
             Label::Int(class) => Ok(class.to_string()),
-            // The user has said that these numbers are classes.
+            // The user declared these numbers to be classes.
             Label::Float(values) if self.options.kind.is_some() && values.len() == 1 => {
                 Ok(values.iter().map(text).collect())
             }
@@ -179,7 +179,7 @@ impl<'a> Collector<'a> {
         self.columns
     }
 
-    /// The numbers of an item's names.
+    /// The numbers of an item's names in `names`.
     pub(crate) fn numbers(&self, item: usize) -> &[u32] {
         match self.kind() {
             TargetKind::Category => &self.labels[item..=item],
@@ -191,7 +191,7 @@ impl<'a> Collector<'a> {
         }
     }
 
-    /// The classes of the first `items` items: sorted as numbers if all labels are integers, else
+    /// The classes of the first `items` items: sorted as numbers if all labels are integers, otherwise
     /// by code point, so that "10" comes before "2".
     pub(crate) fn classes(&self, items: usize) -> Vec<String> {
         let mut used = vec![false; self.names.iter().len()];
@@ -213,7 +213,7 @@ impl<'a> Collector<'a> {
         classes
     }
 
-    /// The labels of the items of a part that have no position, counted; `file` names an item.
+    /// Counts the labels without a position in the items of a part; `file` gives the file of an item.
     pub(crate) fn unknown(
         &self,
         part: &'static str,
@@ -238,7 +238,7 @@ impl<'a> Collector<'a> {
         dropped.collect()
     }
 
-    /// Of each name its position in `classes`.
+    /// The position of each name in `classes`.
     pub(crate) fn positions(&self, classes: &[String]) -> Vec<Option<u32>> {
         let known: HashMap<&str, u32> = classes.iter().map(String::as_str).zip(0..).collect();
         self.names
@@ -251,7 +251,7 @@ impl<'a> Collector<'a> {
         self.names.get(number).expect("numbers are those of names")
     }
 
-    /// The targets of the items `items`, of which each label has a position or is passed over.
+    /// The targets of the items `items`. Each of their labels has a position or is skipped.
     pub(crate) fn targets(
         &self,
         items: &[usize],

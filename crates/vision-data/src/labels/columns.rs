@@ -6,11 +6,11 @@ use crate::labels::kind::TargetKind;
 use crate::labels::options::LabelOptions;
 use crate::table::items::ItemColumn;
 
-/// What a column holds.
+/// The content of a column.
 #[derive(Clone, Copy, Debug)]
 enum Cells {
     Integers,
-    /// Whole numbers, of which one at least has more digits than an `i64`: they name something.
+    /// Integers, at least one of which exceeds an `i64`: they are identifiers.
     LongIntegers,
     Numbers,
     Text,
@@ -20,9 +20,9 @@ enum Cells {
 pub(crate) struct OneColumn<'a> {
     column: &'a ItemColumn<'a>,
     cells: Cells,
-    /// An empty cell is no class.
+    /// Whether an empty cell means no class.
     may_be_empty: bool,
-    /// A line end is between classes.
+    /// Whether a line end separates classes.
     has_lines: bool,
 }
 
@@ -57,14 +57,14 @@ impl<'a> OneColumn<'a> {
                 _ => Cells::Text,
             };
             if matches!(cells, Cells::Text) && options.kind != Some(TargetKind::Float) {
-                // No need to look further, but for cells without a value.
+                // The kind is known; only check the remaining cells for missing values.
                 for item in item..items {
                     column.text(item)?;
                 }
                 break;
             }
         }
-        // "1.0" is a class like another if the user says so, or names it.
+        // "1.0" is a class name if the user asks for classes or lists them.
         let are_names = options.kind == Some(TargetKind::Category)
             || options.kind.is_none() && options.classes.is_some();
         cells = match cells {

@@ -1,4 +1,4 @@
-//! What can be wrong with labels and classes.
+//! Errors of labels and classes.
 
 use std::path::PathBuf;
 
@@ -6,11 +6,11 @@ use vision_base::message::{joined, listed, named, shown};
 
 use crate::labels::kind::{Dropped, TargetKind};
 
-/// What can be wrong with labels and classes.
+/// An error of labels or classes.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum LabelError {
-    /// Images lie where the folders of the classes should be.
+    /// There are images where the class folders should be.
     #[error(
         "{count} image(s) lie directly in {}, for example {}: the label of an image is the name \
          of its folder, so put each in a folder named after its class",
@@ -20,12 +20,12 @@ pub enum LabelError {
     Unlabelled {
         /// The folder.
         folder: PathBuf,
-        /// One of them.
+        /// One of the images.
         example: PathBuf,
-        /// How many there are.
+        /// The number of these images.
         count: usize,
     },
-    /// The name of a folder is no valid UTF-8, so it cannot be the name of a class.
+    /// The name of a folder is not valid UTF-8, so it cannot be the name of a class.
     #[error(
         "the folder {} names a class, but its name is not valid UTF-8: rename it",
         shown(folder)
@@ -34,7 +34,7 @@ pub enum LabelError {
         /// The folder.
         folder: PathBuf,
     },
-    /// There is nothing to tell apart.
+    /// There are too few classes to tell apart.
     #[error(
         "a classifier needs at least two classes, found {}: {} (in {}); expected one folder a \
          class, as in cat/1.jpg and dog/1.jpg, or labels of two kinds",
@@ -45,13 +45,13 @@ pub enum LabelError {
     TooFewClasses {
         /// The folder that was read.
         folder: PathBuf,
-        /// The classes found or given.
+        /// The classes that were found or given.
         classes: Vec<String>,
     },
-    /// The list of classes that was given cannot be used.
+    /// The given list of classes is invalid.
     #[error("bad list of classes: {reason}")]
     BadClasses {
-        /// What is wrong with it.
+        /// Why it is invalid.
         reason: String,
     },
     /// Images have labels that are not among the classes.
@@ -66,14 +66,14 @@ pub enum LabelError {
     UnknownClasses {
         /// The folder of the images.
         folder: PathBuf,
-        /// The labels, the number of items of each, and the first of these.
+        /// The labels, each with its number of items and the first of them.
         unknown: Vec<Dropped>,
         /// The classes: those given, or those of the training images.
         known: Vec<String>,
         /// What to do about it.
         hint: String,
     },
-    /// The label of an item cannot be used.
+    /// The label of an item is invalid.
     #[error(
         "the label of {} cannot be used: expected {expected}, found {found}",
         shown(path)
@@ -81,12 +81,12 @@ pub enum LabelError {
     BadLabel {
         /// The file.
         path: PathBuf,
-        /// What a label is like.
+        /// What was expected.
         expected: &'static str,
-        /// The label.
+        /// The label that was found.
         found: String,
     },
-    /// There is not one label an item.
+    /// There is not exactly one label per item.
     #[error("expected {items} labels, one for each in the list, found {labels}")]
     Count {
         /// The number of items.
@@ -94,15 +94,15 @@ pub enum LabelError {
         /// The number of labels.
         labels: usize,
     },
-    /// A regular expression cannot be used.
+    /// A regular expression is invalid.
     #[error("the pattern \"{pattern}\" cannot be used: {reason}")]
     BadPattern {
         /// The pattern.
         pattern: String,
-        /// What is wrong with it.
+        /// Why it is invalid.
         reason: String,
     },
-    /// A pattern is not found in a path.
+    /// A pattern does not match a path.
     #[error(
         "failed to find \"{pattern}\" in {}: expected a path in which it captures the label; change \
          the pattern, or leave such files out (filter_by_func)",
@@ -114,21 +114,21 @@ pub enum LabelError {
         /// The file.
         path: PathBuf,
     },
-    /// The labels are of another kind than the one asked for.
+    /// The labels are not of the requested kind.
     #[error(
         "the labels are {}, but {} is asked for: choose a loss and metrics for that kind of label",
         found.describe(),
         expected.describe()
     )]
     WrongKind {
-        /// The kind asked for.
+        /// The requested kind.
         expected: TargetKind,
-        /// The kind that the data has.
+        /// The kind of the data.
         found: TargetKind,
     },
 }
 
-/// "2 training and 3 validation".
+/// The numbers of items by part, as in "2 training and 3 validation".
 fn parts(unknown: &[Dropped]) -> String {
     let mut parts: Vec<(&str, usize)> = Vec::new();
     for Dropped { part, items, .. } in unknown {

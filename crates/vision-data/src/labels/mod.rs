@@ -1,4 +1,4 @@
-//! Labels as they are given, and how they become targets.
+//! Labels, and how they become targets.
 
 pub(crate) mod class_weights;
 pub(crate) mod collector;
@@ -9,8 +9,8 @@ pub(crate) mod names;
 pub(crate) mod options;
 pub(crate) mod targets;
 
-/// The label of one item, as a file, a table or a function gives it. Its type decides the kind of
-/// the set, unless [`LabelOptions`](crate::LabelOptions) do.
+/// The label of one item, from a file, a table or a function. Its type decides the kind of the
+/// data set, unless [`LabelOptions`](crate::LabelOptions) sets it.
 ///
 /// ```
 /// use vision_data::Label;
@@ -23,11 +23,11 @@ pub(crate) mod targets;
 pub enum Label {
     /// The name of a class.
     Category(String),
-    /// A class that is a number. If all are, they are sorted as numbers.
+    /// A class that is an integer. If all labels are integers, classes are sorted as numbers.
     Int(i64),
     /// The names of any number of classes.
     Multi(Vec<String>),
-    /// Numbers to be predicted.
+    /// Numbers to predict.
     Float(Vec<f64>),
 }
 

@@ -1,4 +1,4 @@
-//! Names of classes and groups, and where they come from: folders and patterns.
+//! Names of classes and groups, taken from folders and patterns.
 
 use std::borrow::Cow;
 use std::collections::HashMap;
@@ -9,7 +9,7 @@ use regex::Regex;
 use crate::error::{Error, Result};
 use crate::labels::error::LabelError;
 
-/// Names, each stored once and numbered in the order in which they were met.
+/// Interned names: each is stored once and numbered in order of first appearance.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Names {
     names: Vec<String>,
@@ -17,7 +17,7 @@ pub(crate) struct Names {
 }
 
 impl Names {
-    /// The number of a name, a new one if it was not met before.
+    /// The number of a name; a new name gets the next number.
     pub(crate) fn number(&mut self, name: &str) -> u32 {
         if let Some(&number) = self.numbers.get(name) {
             return number;
@@ -37,7 +37,7 @@ impl Names {
     }
 }
 
-/// A regular expression whose first group is looked for in paths.
+/// A regular expression whose first group is searched for in paths.
 #[derive(Debug)]
 pub(crate) struct Pattern(Regex);
 
@@ -58,7 +58,7 @@ impl Pattern {
         Ok(Self(regex))
     }
 
-    /// What the first group captures at the first place where the pattern is found.
+    /// What the first group captures in the first match.
     pub(crate) fn label(&self, path: &Path) -> Result<String> {
         let text = posix(path);
         let captures = self.0.captures(&text);
@@ -73,7 +73,7 @@ impl Pattern {
     }
 }
 
-/// A path with `/` between its parts on every system.
+/// A path with `/` as separator on every system.
 pub(crate) fn posix(path: &Path) -> String {
     let text: Cow<'_, str> = path.to_string_lossy();
     if cfg!(windows) {
@@ -83,7 +83,7 @@ pub(crate) fn posix(path: &Path) -> String {
     }
 }
 
-/// The name of a folder, as the name of a class.
+/// The last component of a folder, as a class name.
 pub(crate) fn folder_name(folder: &Path) -> Result<&str> {
     folder
         .file_name()

@@ -14,11 +14,11 @@ use crate::table::LINE_ENDS;
 /// What to do about a label that is not among the classes.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum UnknownLabels {
-    /// End with an error that counts and lists them.
+    /// Fail with an error that counts and lists them.
     #[default]
     Fail,
-    /// Leave the items out, or only the label where an item has several classes, and keep a
-    /// record: [`ImageDataBunch::dropped`](crate::ImageDataBunch::dropped).
+    /// Leave the items out (an item with several classes loses only the label), and keep a
+    /// record in [`ImageDataBunch::dropped`](crate::ImageDataBunch::dropped).
     Drop,
 }
 
@@ -42,33 +42,33 @@ pub struct LabelOptions {
 }
 
 impl LabelOptions {
-    /// The kind is that of the labels, the classes are those of the training items, and another
-    /// one in validation is an error.
+    /// Infers the kind from the labels and takes the classes from the training items; an unknown
+    /// validation label is an error.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The kind, whatever the labels look like.
+    /// Sets the kind, whatever the labels look like.
     pub fn with_kind(mut self, kind: TargetKind) -> Self {
         self.kind = Some(kind);
         self
     }
 
-    /// The classes and their order.
+    /// Sets the classes and their order.
     pub fn with_classes<S: Into<String>>(mut self, classes: impl IntoIterator<Item = S>) -> Self {
         self.classes = Some(classes.into_iter().map(Into::into).collect());
         self
     }
 
-    /// Each label is a list of classes with this between them. Spaces around a class are not part
-    /// of it, and an empty label is no class.
+    /// Splits each label into several classes at this delimiter. Spaces around a class are removed,
+    /// and an empty label means no class.
     #[doc(alias("label_delim", "sep"))]
     pub fn with_delimiter(mut self, delimiter: impl Into<String>) -> Self {
         self.delimiter = Some(delimiter.into());
         self
     }
 
-    /// Whether the natural logarithm of numbers is what is predicted.
+    /// Whether to predict the natural logarithm of the numbers. Default: `false`.
     pub fn with_log(mut self, log: bool) -> Self {
         self.log = log;
         self
@@ -80,7 +80,7 @@ impl LabelOptions {
         self
     }
 
-    /// What `other` sets, and of the rest what this sets.
+    /// Merges the options: those that `other` sets win.
     pub(crate) fn merged(self, other: Self) -> Self {
         Self {
             kind: other.kind.or(self.kind),
@@ -94,7 +94,7 @@ impl LabelOptions {
         }
     }
 
-    /// Whether a line end is between the classes of an item.
+    /// Whether a line end separates the classes of an item.
     pub(crate) fn has_lines(&self) -> bool {
         let delimiter = self.delimiter.as_deref();
         delimiter.is_some_and(|delimiter| delimiter.contains(LINE_ENDS))
@@ -124,7 +124,7 @@ impl LabelOptions {
     }
 }
 
-/// Checks a list of classes that somebody gave.
+/// Checks a list of classes that a user gave.
 pub(crate) fn check_classes(classes: &[String]) -> Result<()> {
     let bad = |reason| Err(Error::Label(LabelError::BadClasses { reason }));
     if classes.is_empty() {
@@ -142,7 +142,7 @@ pub(crate) fn check_classes(classes: &[String]) -> Result<()> {
     Ok(())
 }
 
-/// A classifier has something to tell apart.
+/// Checks that a classifier has enough classes to tell apart.
 pub(crate) fn check_enough(kind: TargetKind, classes: &[String], folder: &Path) -> Result<()> {
     match kind {
         TargetKind::Category if classes.len() < 2 => Err(Error::Label(LabelError::TooFewClasses {

@@ -1,4 +1,4 @@
-//! What the items of a set are labelled with: a class, several classes, or numbers.
+//! The targets of items: a class, several classes, or numbers.
 
 use burn::tensor::{Device, Int, Tensor, TensorData};
 use vision_base::OptionError;
@@ -7,30 +7,30 @@ use crate::error::{Error, Result};
 use crate::labels::error::LabelError;
 use crate::labels::kind::TargetKind;
 
-/// The labels of some items, in the order of the items.
+/// The labels of a list of items, in the order of the items.
 #[derive(Clone, Debug, PartialEq)]
 pub enum Targets {
-    /// So many items without labels.
+    /// This many items without labels.
     Empty(usize),
-    /// Of each item the position of its class.
+    /// The position of each item's class.
     Category(Vec<u32>),
-    /// Of each item the positions of its classes.
+    /// The positions of each item's classes.
     MultiCategory(MultiLabels),
-    /// Of each item so many numbers.
+    /// The numbers of each item.
     Float {
-        /// The numbers of one item.
+        /// How many numbers each item has.
         columns: usize,
         /// Row-major, `[items, columns]`.
         values: Vec<f32>,
     },
 }
 
-/// The classes of each item, where an item may have any number of them. Only those that it has are
-/// stored: four bytes an item, and four a label.
+/// The classes of each item, which may have any number of them. Storage is sparse: four bytes per
+/// item, and four per label.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct MultiLabels {
     classes: usize,
-    /// Of each item, the end of its positions in `positions`.
+    /// The end of each item's positions in `positions`.
     ends: Vec<u32>,
     positions: Vec<u32>,
 }
@@ -47,7 +47,7 @@ pub enum Target {
 }
 
 impl MultiLabels {
-    /// No item yet, of a set with so many classes.
+    /// An empty list of items for this many classes.
     pub fn new(classes: usize) -> Self {
         Self {
             classes,
@@ -55,11 +55,11 @@ impl MultiLabels {
         }
     }
 
-    /// Adds an item with the classes at these positions; a position given twice counts once.
+    /// Adds an item with the classes at these positions. A repeated position counts once.
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] for a position that is not below the number of classes.
+    /// [`Error::Option`] for a position that is not less than the number of classes.
     pub fn push(&mut self, positions: impl IntoIterator<Item = usize>) -> Result<()> {
         let start = self.positions.len();
         for position in positions {
@@ -76,7 +76,7 @@ impl MultiLabels {
         if let Some(added) = self.positions.get_mut(start..) {
             added.sort_unstable();
         }
-        // Sorted, so that equal ones are neighbours.
+        // Sorting makes equal positions adjacent.
         let mut kept = start;
         for at in start..self.positions.len() {
             if at == start || self.positions[at] != self.positions[kept - 1] {
@@ -89,7 +89,7 @@ impl MultiLabels {
         Ok(())
     }
 
-    /// The number of classes of the set.
+    /// The number of classes of the data set.
     pub fn classes(&self) -> usize {
         self.classes
     }
@@ -99,12 +99,12 @@ impl MultiLabels {
         self.ends.len()
     }
 
-    /// Whether there is no item.
+    /// Whether there are no items.
     pub fn is_empty(&self) -> bool {
         self.ends.is_empty()
     }
 
-    /// The positions of an item's classes, ascending; none beyond the last item.
+    /// The positions of an item's classes, ascending; `None` if the item does not exist.
     pub fn get(&self, item: usize) -> Option<&[u32]> {
         let end = *self.ends.get(item)? as usize;
         let start = match item.checked_sub(1) {
@@ -114,7 +114,7 @@ impl MultiLabels {
         self.positions.get(start..end)
     }
 
-    /// Ones where an item has a class, else zeros; row-major `[items, classes]`.
+    /// Multi-hot labels: 1 where an item has a class, 0 elsewhere; row-major `[items, classes]`.
     pub fn one_hot(&self) -> Vec<f32> {
         let mut rows = vec![0.0; self.len() * self.classes];
         for (item, row) in rows.chunks_exact_mut(self.classes.max(1)).enumerate() {
@@ -127,7 +127,7 @@ impl MultiLabels {
 }
 
 impl Targets {
-    /// The kind of label; none if there are no labels.
+    /// The kind of the labels; `None` without labels.
     pub fn kind(&self) -> Option<TargetKind> {
         match self {
             Self::Empty(_) => None,
@@ -147,12 +147,12 @@ impl Targets {
         }
     }
 
-    /// Whether there is no item.
+    /// Whether there are no items.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The label of one item; none without labels, or beyond the last item.
+    /// The label of one item; `None` without labels, or if the item does not exist.
     ///
     /// ```
     /// use vision_data::{MultiLabels, Target, Targets};
@@ -186,8 +186,8 @@ impl Targets {
         }
     }
 
-    /// The labels of the items at these positions, in this order. A position beyond the last item
-    /// is passed over.
+    /// The labels of the items at these positions, in this order. Positions beyond the last item
+    /// are skipped.
     pub fn select(&self, items: &[usize]) -> Self {
         match self {
             Self::Empty(all) => Self::Empty(items.iter().filter(|&item| item < all).count()),
@@ -220,7 +220,7 @@ impl Targets {
         }
     }
 
-    /// Adds the labels of more items, which are of the same kind: those of the next batch.
+    /// Appends the labels of more items of the same kind, such as those of the next batch.
     ///
     /// ```
     /// use vision_data::Targets;
@@ -233,8 +233,8 @@ impl Targets {
     ///
     /// # Errors
     ///
-    /// [`LabelError::WrongKind`](crate::LabelError::WrongKind) if the labels are of another kind, or of other
-    /// classes or columns.
+    /// [`LabelError::WrongKind`](crate::LabelError::WrongKind) if the kind, the number of classes or
+    /// the number of columns differs.
     pub fn extend(&mut self, more: &Self) -> Result<()> {
         match (&mut *self, more) {
             (Self::Empty(0), more) => self.clone_from(more),
@@ -266,7 +266,7 @@ impl Targets {
         Ok(())
     }
 
-    /// Of each item the position of its class, and 0 where there are no labels.
+    /// The position of each item's class; 0 for items without labels.
     ///
     /// # Errors
     ///
@@ -285,9 +285,9 @@ impl Targets {
         }
     }
 
-    /// The labels as rows of numbers, row-major: of several classes an item `[items, classes]`,
-    /// ones where it has the class; of numbers `[items, columns]`; of one class an item its
-    /// position, `[items, 1]`.
+    /// The labels as rows of numbers, row-major. Several classes per item: `[items, classes]`, 1 where
+    /// the item has the class. Numbers: `[items, columns]`. One class per item: its position,
+    /// `[items, 1]`.
     pub fn rows(&self) -> Vec<f32> {
         match self {
             Self::Empty(items) => vec![0.0; *items],
@@ -297,7 +297,7 @@ impl Targets {
         }
     }
 
-    /// The numbers in a row of [`rows`](Self::rows).
+    /// The length of a row of [`rows`](Self::rows).
     pub fn columns(&self) -> usize {
         match self {
             Self::Empty(_) | Self::Category(_) => 1,
@@ -306,18 +306,18 @@ impl Targets {
         }
     }
 
-    /// The positions of classes on a device: `[items]`.
+    /// The class positions as a tensor on a device: `[items]`.
     ///
     /// # Errors
     ///
-    /// As [`categories`](Self::categories).
+    /// Those of [`categories`](Self::categories).
     pub fn to_int(&self, device: &Device) -> Result<Tensor<1, Int>> {
         let positions: Vec<i64> = self.categories()?.iter().map(|&p| p as i64).collect();
         let shape = [positions.len()];
         Ok(Tensor::from_data(TensorData::new(positions, shape), device))
     }
 
-    /// The [`rows`](Self::rows) on a device: `[items, columns]`.
+    /// The [`rows`](Self::rows) as a tensor on a device: `[items, columns]`.
     pub fn to_float(&self, device: &Device) -> Tensor<2> {
         let shape = [self.len(), self.columns()];
         Tensor::from_data(TensorData::new(self.rows(), shape), device)

@@ -1,14 +1,14 @@
-//! What can be wrong with a split.
+//! Errors of a split.
 
 use std::path::PathBuf;
 
 use vision_base::message::{quoted, shown};
 
-/// What can be wrong with a split.
+/// An error of a split.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum SplitError {
-    /// A list of validation files names some that are not among the items.
+    /// A list of validation files names files that are not among the items.
     #[error(
         "{} names {count} file(s) that are not among the items in {}, the first is {}: \
          expected the name of a file, or its path under that folder",
@@ -17,11 +17,11 @@ pub enum SplitError {
         quoted(first)
     )]
     UnknownFiles {
-        /// The list.
+        /// The file that holds the list.
         list: PathBuf,
-        /// The first of them.
+        /// The first of the unknown files.
         first: String,
-        /// How many.
+        /// The number of unknown files.
         count: usize,
         /// The root of the items.
         folder: PathBuf,
@@ -33,21 +33,21 @@ pub enum SplitError {
         parts[0], parts[1], shown(first)
     )]
     OnBothSides {
-        /// The parts: training, validation, test.
+        /// The two parts: training, validation, test.
         parts: [&'static str; 2],
-        /// The first of them.
+        /// The first shared image.
         first: PathBuf,
-        /// How many there are.
+        /// The number of shared images.
         count: usize,
     },
-    /// A split leaves one side empty.
+    /// A split leaves a part empty.
     #[error("{split} of {items} image(s) leaves no {part} image: {hint}")]
     Empty {
-        /// The split that was asked for.
+        /// The requested split.
         split: String,
-        /// The images there are.
+        /// The number of images.
         items: usize,
-        /// The side that is empty.
+        /// The empty part.
         part: &'static str,
         /// What to do about it.
         hint: &'static str,

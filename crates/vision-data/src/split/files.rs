@@ -1,4 +1,4 @@
-//! Validation items by the names of their files.
+//! Selects validation items by file name.
 
 use std::collections::HashMap;
 use std::fs;
@@ -9,11 +9,11 @@ use crate::labels::names::posix;
 use crate::split::Items;
 use crate::split::error::SplitError;
 
-/// The positions of the files with these names, which come from `file` if they come from one.
+/// The positions of the files with these names; `file` is the list that holds the names, if any.
 pub(super) fn named(list: Items<'_>, names: &[String], file: Option<&Path>) -> Result<Vec<usize>> {
     let root = list.root;
     let absolute = [std::path::absolute(root), fs::canonicalize(root)];
-    // One way to write a path under the root.
+    // Normalize paths under the root to one form.
     let plain = |path: &Path| {
         let mut roots = absolute.iter().flatten();
         let inner = roots.find_map(|root| path.strip_prefix(root).ok());
@@ -22,7 +22,7 @@ pub(super) fn named(list: Items<'_>, names: &[String], file: Option<&Path>) -> R
         format!("./{}", posix(&parts.collect::<PathBuf>()))
     };
     let key = |name: &String| match Path::new(name).components().count() {
-        // In any folder.
+        // The name alone matches in any folder.
         1 => name.clone(),
         _ => plain(Path::new(name)),
     };
@@ -43,7 +43,7 @@ pub(super) fn named(list: Items<'_>, names: &[String], file: Option<&Path>) -> R
             valid.push(position);
         }
     }
-    // In the order of the list, so that the message is the same each time.
+    // Report in the order of the list, so that the message is deterministic.
     let missing: Vec<&String> = names
         .iter()
         .zip(&keys)

@@ -1,4 +1,4 @@
-//! Choosing the validation items.
+//! Splits: how validation items are chosen.
 
 pub(crate) mod error;
 pub(crate) mod files;
@@ -22,11 +22,11 @@ use crate::split::error::SplitError;
 use crate::table::column::Column;
 use crate::table::items::{ItemColumn, Rows};
 
-/// How items are split in training and validation.
+/// How items are split into training and validation.
 ///
-/// fastai's names for them are methods of [`ImageList`](crate::ImageList), such as
-/// [`split_by_rand_pct`](crate::ImageList::split_by_rand_pct). Whatever is random is a function of the
-/// seed and the order of the items.
+/// [`ImageList`](crate::ImageList) has methods with fastai's names, such as
+/// [`split_by_rand_pct`](crate::ImageList::split_by_rand_pct). Random splits depend only on the seed
+/// and the order of the items.
 ///
 /// ```
 /// use vision_data::{By, ImageList, Split};
@@ -42,10 +42,10 @@ use crate::table::items::{ItemColumn, Rows};
 #[non_exhaustive]
 pub enum Split {
     #[doc(alias = "split_none")]
-    /// Everything is for training.
+    /// All items are for training.
     None,
     #[doc(alias = "split_by_folder")]
-    /// By the first folder under the root; what is in neither is left out.
+    /// By the first folder under the root; items in neither folder are left out.
     Folders {
         /// The folder of the training items, such as `train`.
         train: String,
@@ -53,16 +53,16 @@ pub enum Split {
         valid: String,
     },
     #[doc(alias = "split_by_rand_pct")]
-    /// `⌊valid_pct · items⌋` items at random; see [`random_split`](crate::random_split).
+    /// `⌊valid_pct · items⌋` random items; see [`random_split`](crate::random_split).
     Random {
         /// The share of validation, in `[0, 1)`.
         valid_pct: f64,
-        /// Decides the choice.
+        /// The seed of the choice.
         seed: u64,
     },
-    /// The items that fastai v1 chooses for this seed, in its order: it draws with numpy's legacy
-    /// generator (`numpy.random.seed`, `numpy.random.permutation`). fastai has its order of files
-    /// from the system, so that the items are the same where they come from a table or a list.
+    /// The items that fastai v1 chooses for this seed, in the same order. It draws with numpy's legacy
+    /// generator (`numpy.random.seed`, `numpy.random.permutation`). fastai lists files in the order of
+    /// the file system, so the items match only if they come from a table or a list.
     Numpy {
         /// The share of validation, in `[0, 1)`.
         valid_pct: f64,
@@ -70,20 +70,20 @@ pub enum Split {
         seed: u32,
     },
     #[doc(alias = "split_subsets")]
-    /// Parts of the items at random, for a quick trial: `⌊train · items⌋` and `⌊valid · items⌋`.
+    /// Random subsets for a quick trial: `⌊train · items⌋` and `⌊valid · items⌋` items.
     Subsets {
         /// The share of training, in `(0, 1)`.
         train: f64,
-        /// The share of validation, in `(0, 1)`; both together are at most 1.
+        /// The share of validation, in `(0, 1)`; the sum of both shares is at most 1.
         valid: f64,
-        /// Decides the choice.
+        /// The seed of the choice.
         seed: u64,
     },
     #[doc(alias = "split_by_idx")]
-    /// These positions are for validation, the others for training.
+    /// Items at these positions are for validation, the others for training.
     ValidIndices(Vec<usize>),
     #[doc(alias = "split_by_idxs")]
-    /// These positions are for training and those for validation; others are left out.
+    /// Items at the given positions are for training or validation; others are left out.
     Indices {
         /// Positions of training items.
         train: Vec<usize>,
@@ -91,93 +91,93 @@ pub enum Split {
         valid: Vec<usize>,
     },
     #[doc(alias = "split_by_files")]
-    /// The files with these names are for validation: `1.png` in any folder; `cat/1.png` under the
-    /// root, or written with the root before it, or as an absolute path; `./1.png` in the root itself.
+    /// The files with these names are for validation. `1.png` matches in any folder; `cat/1.png` is
+    /// relative to the root, begins with the root, or is absolute; `./1.png` is in the root itself.
     Files(Vec<String>),
     #[doc(alias = "split_by_fname_file")]
-    /// As [`Files`](Self::Files), with the names in a text file, one a line. A relative path is one
-    /// under the root, unless it begins with the root itself.
+    /// Like [`Files`](Self::Files), with the names in a text file, one per line. A relative path to it
+    /// is relative to the root, unless it already begins with the root.
     FilesIn(PathBuf),
     #[doc(alias = "split_by_valid_func")]
-    /// The files of which this is true are for validation.
+    /// The files for which the function returns `true` are for validation.
     Func(PathFn<bool>),
     #[doc(alias = "split_from_df")]
-    /// A column of the table: `true`, `1` or `valid` for validation; `false`, `0` or `train`.
+    /// By a column of the table: `true`, `1` or `valid` for validation; `false`, `0` or `train` for training.
     Column(Column),
-    /// Of each class the same share: `⌊valid_pct · items of the class⌋` or one more, and never all of
-    /// its items. In total as many as [`Random`](Self::Random), or fewer where classes are too small
-    /// to give one more.
+    /// The same share of each class: `⌊valid_pct · items of the class⌋` or one more, but never all of
+    /// its items. The total is that of [`Random`](Self::Random), or less if classes are too small to
+    /// give one more.
     Stratified {
         /// The share of validation, in `[0, 1)`.
         valid_pct: f64,
-        /// Decides the choice.
+        /// The seed of the choice.
         seed: u64,
-        /// What a class is.
+        /// How the class of an item is found.
         by: By,
     },
-    /// Whole groups: no group, such as the pictures of one patient, is on both sides. At most
+    /// Whole groups: no group, such as the images of one patient, is in both parts. At most
     /// `⌊valid_pct · items⌋` items, unless the smallest group is larger: then that group.
     Grouped {
         /// The share of validation, in `[0, 1)`.
         valid_pct: f64,
-        /// Decides the choice.
+        /// The seed of the choice.
         seed: u64,
-        /// What a group is.
+        /// How the group of an item is found.
         by: By,
     },
     /// Fold number `fold` of `folds` is for validation; each item is in one fold.
     Fold {
-        /// Which fold, from 0.
+        /// The index of the fold, from 0.
         fold: usize,
-        /// How many there are.
+        /// The number of folds.
         folds: usize,
-        /// Decides the folds. It has to be the same for all of them.
+        /// The seed of the folds. Use the same seed for all folds.
         seed: u64,
     },
-    /// As [`Fold`](Self::Fold), each fold with the same share of each class.
+    /// Like [`Fold`](Self::Fold), with the same share of each class in every fold.
     StratifiedFold {
-        /// Which fold, from 0.
+        /// The index of the fold, from 0.
         fold: usize,
-        /// How many there are.
+        /// The number of folds.
         folds: usize,
-        /// Decides the folds. It has to be the same for all of them.
+        /// The seed of the folds. Use the same seed for all folds.
         seed: u64,
-        /// What a class is.
+        /// How the class of an item is found.
         by: By,
     },
-    /// As [`Fold`](Self::Fold), each group in one fold as a whole.
+    /// Like [`Fold`](Self::Fold), with each group entirely in one fold.
     GroupedFold {
-        /// Which fold, from 0.
+        /// The index of the fold, from 0.
         fold: usize,
-        /// How many there are.
+        /// The number of folds.
         folds: usize,
-        /// Decides the folds. It has to be the same for all of them.
+        /// The seed of the folds. Use the same seed for all folds.
         seed: u64,
-        /// What a group is.
+        /// How the group of an item is found.
         by: By,
     },
 }
 
-/// What classes or groups are, when items are split before they have labels.
+/// How the class or group of an item is found before items have labels.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub enum By {
-    /// The name of the folder that a file is in.
+    /// The name of the folder that contains the file.
     Folder,
     /// A column of the table.
     Column(Column),
-    /// The first group that a pattern captures in the path.
+    /// What the first group of a pattern captures in the path.
     Pattern(String),
-    /// What this gives for the path.
+    /// The result of a function of the path.
     Func(PathFn<String>),
 }
 
-/// A function of the path of a file.
+/// A function of a file's path.
 #[derive(Clone)]
 pub struct PathFn<T>(Arc<dyn Fn(&Path) -> T + Send + Sync>);
 
 impl<T> PathFn<T> {
-    /// Wraps a function, so that it can be an option.
+    /// Wraps a function for use as an option.
     pub fn new(function: impl Fn(&Path) -> T + Send + Sync + 'static) -> Self {
         Self(Arc::new(function))
     }
@@ -193,16 +193,16 @@ impl<T> fmt::Debug for PathFn<T> {
     }
 }
 
-/// What is split.
+/// The items to split.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Items<'a> {
-    /// Where files are named from.
+    /// The folder to which file names are relative.
     pub(crate) path: &'a Path,
-    /// What the names of the items begin with: the same, or nothing where they are no files.
+    /// The prefix of the item names: the root folder, or nothing if the items are not files.
     pub(crate) root: &'a Path,
     pub(crate) files: &'a [PathBuf],
     pub(crate) are_files: bool,
-    /// The table that they come from.
+    /// The table from which the items come.
     pub(crate) rows: Option<&'a Rows>,
 }
 
@@ -212,7 +212,7 @@ impl<'a> Items<'a> {
     }
 }
 
-/// The positions of both parts.
+/// The positions of the items of both parts.
 #[derive(Clone, Debug)]
 pub(crate) struct Parts {
     pub(crate) train: Vec<usize>,
@@ -220,7 +220,7 @@ pub(crate) struct Parts {
 }
 
 impl Parts {
-    /// Everything but `valid` is for training.
+    /// Uses everything except `valid` for training.
     fn others(items: usize, valid: Vec<usize>) -> Self {
         let mut is_valid = vec![false; items];
         for &position in &valid {
@@ -234,7 +234,7 @@ impl Parts {
 }
 
 impl Split {
-    /// Checks what can be known without the items.
+    /// Checks what does not depend on the items.
     pub(crate) fn check(&self) -> Result<()> {
         match self {
             Self::Random { valid_pct, .. }
@@ -268,7 +268,7 @@ impl Split {
         }
     }
 
-    /// Each fold needs an item, or a group, of its own.
+    /// Checks that each fold can have an item or a group.
     fn check_folds(&self, most: usize, of: &str) -> Result<()> {
         match self {
             Self::Fold { folds, .. }
@@ -286,7 +286,7 @@ impl Split {
         }
     }
 
-    /// A phrase for messages.
+    /// A phrase that describes the split, for messages.
     pub(crate) fn describe(&self) -> String {
         match self {
             Self::None => "no split".to_owned(),
@@ -310,7 +310,7 @@ impl Split {
         }
     }
 
-    /// What to do about an empty side.
+    /// What to do about an empty part.
     fn remedy(&self) -> &'static str {
         match self {
             Self::Subsets { .. } => "raise its share, or use more images",
@@ -331,12 +331,12 @@ impl Split {
                 "groups stay whole, and there have to be two at least: look whether `by` tells them \
                  apart"
             }
-            // Of the others each side has an image where there are two.
+            // With the other splits, two images are enough for both parts.
             _ => "use more images",
         }
     }
 
-    /// Whether nobody asked for validation items.
+    /// Whether the split asks for no validation items.
     fn without_validation(&self) -> bool {
         match self {
             Self::None => true,
@@ -349,7 +349,7 @@ impl Split {
         }
     }
 
-    /// The positions of both parts. Neither is empty, unless no validation was asked for.
+    /// The positions of both parts. Neither is empty, unless no validation was requested.
     pub(crate) fn parts(&self, list: Items<'_>) -> Result<Parts> {
         self.check()?;
         let items = list.files.len();
@@ -471,7 +471,7 @@ impl Split {
 }
 
 impl By {
-    /// Of each item the number of its class or group.
+    /// The number of each item's class or group.
     fn keys(&self, list: Items<'_>) -> Result<Vec<u32>> {
         let mut names = Names::default();
         let items = list.files.iter();
@@ -549,7 +549,7 @@ fn by_column(list: Items<'_>, column: &Column) -> Result<Vec<usize>> {
     Ok(valid)
 }
 
-/// Each position is one of an item, and no item is named twice: on both sides it would be a leak.
+/// Checks that each position exists and occurs once: an item in both parts would be a leak.
 fn check_positions(first: &[usize], second: &[usize], items: usize) -> Result<()> {
     let mut seen = vec![false; items];
     for &index in first.iter().chain(second) {
@@ -569,7 +569,7 @@ fn check_positions(first: &[usize], second: &[usize], items: usize) -> Result<()
 }
 
 pub(crate) fn check_valid_pct(valid_pct: f64) -> Result<()> {
-    // Written so that NaN is refused too.
+    // This form rejects NaN, too.
     if (0.0..1.0).contains(&valid_pct) {
         Ok(())
     } else {

@@ -1,11 +1,11 @@
-//! numpy's legacy generator, as far as fastai's splits need it.
+//! The subset of numpy's legacy generator that fastai's splits need.
 
 use rand_mt::Mt;
 
-/// What `numpy.random.seed(seed); numpy.random.permutation(items)` gives.
+/// The result of `numpy.random.seed(seed); numpy.random.permutation(items)`.
 ///
-/// The seed goes to MT19937's `init_genrand`, and Fisher and Yates draw each position by rejection
-/// under the smallest mask of ones that covers it (numpy's `random_interval`).
+/// The seed goes to MT19937's `init_genrand`. The Fisher-Yates shuffle draws each position by
+/// rejection under the smallest mask of ones that covers it (numpy's `random_interval`).
 pub(super) fn permutation(items: usize, seed: u32) -> Vec<usize> {
     let mut generator = Mt::new(seed);
     let mut order: Vec<usize> = (0..items).collect();
@@ -16,7 +16,7 @@ pub(super) fn permutation(items: usize, seed: u32) -> Vec<usize> {
     order
 }
 
-/// Uniform in `0..=most`.
+/// A uniform integer in `0..=most`.
 fn interval(generator: &mut Mt, most: u64) -> u64 {
     let mask = u64::MAX >> most.leading_zeros().min(63);
     loop {

@@ -1,5 +1,5 @@
-//! Drawing validation items, and dealing items to folds. Keys are the classes or groups of the
-//! items, numbered from 0.
+//! Draws validation items, and deals items to folds. Keys are the classes or groups of the items,
+//! numbered from 0.
 
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, Rng};
@@ -7,15 +7,15 @@ use crate::split::check_valid_pct;
 use crate::split::error::SplitError;
 
 /// The positions of the validation items of a random split: `⌊valid_pct · items⌋` of `0..items`,
-/// sorted. The same numbers for the same seed on every machine.
+/// sorted. The same seed gives the same positions on every machine.
 ///
-/// fastai draws with numpy's generator and keeps the order of its draw; the number of items is
-/// the same, the choice is not. [`Split::Numpy`](crate::split::Split::Numpy) has fastai's.
+/// fastai draws with numpy's generator and keeps the order of the draw. The number of items is the
+/// same here, but not the choice; [`Split::Numpy`](crate::split::Split::Numpy) makes fastai's choice.
 ///
 /// # Errors
 ///
-/// [`Error::Option`] unless `valid_pct` is in `[0, 1)`; [`SplitError::Empty`](crate::SplitError::Empty) if it is not 0
-/// and there are too few items for one of them to go to validation.
+/// [`Error::Option`] unless `valid_pct` is in `[0, 1)`; [`SplitError::Empty`](crate::SplitError::Empty)
+/// if it is not 0 and there are too few items to give one to validation.
 ///
 /// ```
 /// let valid = vision_data::random_split(10, 0.2, 42)?;
@@ -31,7 +31,7 @@ pub fn random_split(items: usize, valid_pct: f64, seed: u64) -> Result<Vec<usize
     Ok(order)
 }
 
-/// The number of validation items, which is not 0 unless that was asked for.
+/// The number of validation items, which is 0 only if that was requested.
 pub(super) fn wanted(items: usize, valid_pct: f64) -> Result<usize> {
     check_valid_pct(valid_pct)?;
     let wanted = (items as f64 * valid_pct) as usize;
@@ -52,9 +52,9 @@ pub(super) fn shuffled(items: usize, seed: u64) -> Vec<usize> {
     order
 }
 
-/// As [`random`], but of each class the same share: `⌊valid_pct · count⌋` items of a class, and
-/// one more of those that lose most by rounding, until the total is that of [`random`] or no class
-/// is left that can give one. No class goes to validation as a whole.
+/// Like [`random`], but with the same share of each class: `⌊valid_pct · count⌋` items of a class,
+/// and one more for the classes that lose most by rounding, until the total is that of [`random`] or
+/// no class can give one more. No class goes to validation entirely.
 pub(super) fn stratified(keys: &[u32], valid_pct: f64, seed: u64) -> Result<Vec<usize>> {
     let wanted = wanted(keys.len(), valid_pct)?;
     let members = members(keys, &shuffled(keys.len(), seed));
@@ -79,8 +79,8 @@ pub(super) fn stratified(keys: &[u32], valid_pct: f64, seed: u64) -> Result<Vec<
     Ok(chosen)
 }
 
-/// Whole groups, in random order, as long as they fit into `⌊valid_pct · items⌋`; if none fits,
-/// the smallest.
+/// Whole groups in random order, as long as they fit into `⌊valid_pct · items⌋`; the smallest group
+/// if none fits.
 pub(super) fn grouped(keys: &[u32], valid_pct: f64, seed: u64) -> Result<Vec<usize>> {
     let wanted = wanted(keys.len(), valid_pct)?;
     if wanted == 0 {
@@ -107,8 +107,8 @@ pub(super) fn grouped(keys: &[u32], valid_pct: f64, seed: u64) -> Result<Vec<usi
     Ok(chosen)
 }
 
-/// Of each item its fold. The sizes of the folds differ by one at most, in total and, with keys,
-/// within each class as well.
+/// The fold of each item. The sizes of the folds differ by at most one, in total and, with keys,
+/// also within each class.
 pub(super) fn folds(items: usize, keys: Option<&[u32]>, folds: usize, seed: u64) -> Vec<usize> {
     let order = shuffled(items, seed);
     let order = match keys {
@@ -116,7 +116,7 @@ pub(super) fn folds(items: usize, keys: Option<&[u32]>, folds: usize, seed: u64)
         None => order,
     };
     let mut fold = vec![0; items];
-    // Dealt like cards, going on with the next fold where a class ends.
+    // Deal like cards, continuing with the next fold where a class ends.
     for (card, item) in order.into_iter().enumerate() {
         if let Some(fold) = fold.get_mut(item) {
             *fold = card % folds;
@@ -125,8 +125,8 @@ pub(super) fn folds(items: usize, keys: Option<&[u32]>, folds: usize, seed: u64)
     fold
 }
 
-/// Of each item its fold, the same for all items of a group: the largest group first, each into
-/// the fold that has fewest items; groups of one size in random order.
+/// The fold of each item, the same for all items of a group. The largest group comes first, and each
+/// goes to the fold with the fewest items; groups of the same size are in random order.
 pub(super) fn grouped_folds(keys: &[u32], folds: usize, seed: u64) -> Vec<usize> {
     let mut groups = members(keys, &(0..keys.len()).collect::<Vec<_>>());
     Rng::keyed(Purpose::Split, seed, 0, 0).shuffle(&mut groups);

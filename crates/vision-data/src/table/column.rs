@@ -1,4 +1,4 @@
-//! Which column of a table.
+//! Selects a column of a table.
 
 use std::fmt;
 

@@ -11,13 +11,13 @@ use crate::files::text::{self, without_mark};
 use crate::table::error::TableError;
 use crate::table::{Table, line_ends};
 
-/// The cells that stand for no value: those of pandas' `read_csv`, on which fastai builds.
+/// The texts that stand for a missing value: those of pandas' `read_csv`, which fastai uses.
 pub const MISSING: [&str; 19] = [
     "", "#N/A", "#N/A N/A", "#NA", "-1.#IND", "-1.#QNAN", "-NaN", "-nan", "1.#IND", "1.#QNAN",
     "<NA>", "N/A", "NA", "NULL", "NaN", "None", "n/a", "nan", "null",
 ];
 
-/// How a CSV file is written.
+/// The format of a CSV file.
 ///
 /// ```
 /// use vision_data::{CsvOptions, Table};
@@ -47,24 +47,24 @@ impl Default for CsvOptions {
 }
 
 impl CsvOptions {
-    /// Commas, a header, and [`MISSING`] for cells without value.
+    /// Commas, a header, and [`MISSING`] as texts for missing values.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// What is between two cells: `b';'`, or `b'\t'`.
+    /// The delimiter between cells, such as `b';'` or `b'\t'`.
     pub fn with_delimiter(mut self, delimiter: u8) -> Self {
         self.delimiter = delimiter;
         self
     }
 
-    /// Whether the first line has the names of the columns. Without, they are "0", "1" and so on.
+    /// Whether the first line is a header. Without one, columns are named "0", "1" and so on.
     pub fn with_header(mut self, header: bool) -> Self {
         self.header = header;
         self
     }
 
-    /// The texts that stand for no value, such as only `""` where `None` is the name of a class.
+    /// The texts that stand for a missing value. Pass only `""` if, for example, `None` is a class name.
     pub fn with_missing<S: Into<String>>(mut self, texts: impl IntoIterator<Item = S>) -> Self {
         self.missing = texts.into_iter().map(Into::into).collect();
         self
@@ -73,14 +73,14 @@ impl CsvOptions {
 
 impl Table {
     /// Reads a CSV file in UTF-8, with or without a byte order mark. Cells in double quotes may
-    /// hold delimiters and line ends; empty lines are passed over.
+    /// contain delimiters and line ends. Empty lines are skipped.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the file cannot be read; [`TableError::Csv`](crate::TableError::Csv) with the line if it is not in
-    /// UTF-8, a line has more or fewer cells than the first, or a quote is not closed;
-    /// [`TableError::Empty`](crate::TableError::Empty) if it has no row; [`Error::Option`] for a delimiter that can be
-    /// none.
+    /// [`Error::Io`] if the file cannot be read; [`TableError::Csv`](crate::TableError::Csv) with the
+    /// line if the file is not UTF-8, a line has more or fewer cells than the first, or a quote is not
+    /// closed; [`TableError::Empty`](crate::TableError::Empty) if there are no rows; [`Error::Option`]
+    /// for an invalid delimiter.
     pub fn read_csv(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Self> {
         let path = path.as_ref();
         if !options.delimiter.is_ascii() || b"\"\r\n".contains(&options.delimiter) {
@@ -144,15 +144,15 @@ fn utf8<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str> {
     Err(bad(path, 1 + line_ends(bytes, at), reason))
 }
 
-/// Whether a record ends in a cell whose quote is not closed. A quote within a cell is a sign like
-/// another.
+/// Whether a record ends in a cell with an unclosed quote. A quote inside of an unquoted cell is an
+/// ordinary character.
 fn ends_in_quotes(record: &[u8], delimiter: u8) -> bool {
     let (mut quoted, mut at_start) = (false, true);
     for &byte in record {
-        // Two quotes in a row leave the cell and enter it again.
+        // A doubled quote leaves the cell and enters it again.
         if byte == b'"' && (quoted || at_start) {
             quoted = !quoted;
-            // After the closing quote only another one is part of the cell.
+            // After the closing quote, only another quote continues the cell.
             at_start = !quoted;
         } else {
             at_start = byte == delimiter && !quoted;
@@ -187,8 +187,8 @@ impl Cells {
     }
 }
 
-/// The records of a file, with the lines on which they begin, which `csv_core` does not know where
-/// lines are empty.
+/// The records of a file with the line on which each begins; `csv_core` loses count of lines
+/// at empty ones.
 struct Records<'a> {
     path: &'a Path,
     rest: &'a [u8],
@@ -208,7 +208,7 @@ impl<'a> Records<'a> {
         }
     }
 
-    /// The line of the next record, which is put into `cells`; none at the end.
+    /// Reads the next record into `cells` and returns its line; `None` at the end.
     fn read(&mut self, cells: &mut Cells) -> Result<Option<u64>> {
         while let [b'\r' | b'\n', rest @ ..] = self.rest {
             self.line += line_ends(self.rest, 1);
@@ -219,7 +219,7 @@ impl<'a> Records<'a> {
         }
         let (line, start) = (self.line, self.rest);
         let (mut filled, mut count) = (0, 0);
-        // As long as they have to be: doubled where they are too short.
+        // Grow on demand: the buffers double if they are too short.
         cells.text.resize(cells.text.capacity().max(64), 0);
         cells.ends.resize(cells.ends.capacity().max(8), 0);
         loop {
@@ -232,7 +232,7 @@ impl<'a> Records<'a> {
             (filled, count) = (filled + written, count + ended);
             match result {
                 ReadRecordResult::Record | ReadRecordResult::End => break,
-                // All of it was given: the next round is told that there is no more.
+                // All input was given; the next call signals the end.
                 ReadRecordResult::InputEmpty => {}
                 ReadRecordResult::OutputFull => cells.text.resize(2 * cells.text.len(), 0),
                 ReadRecordResult::OutputEndsFull => cells.ends.resize(2 * cells.ends.len(), 0),
@@ -240,7 +240,7 @@ impl<'a> Records<'a> {
         }
         cells.ends.truncate(count);
         let length = start.len() - self.rest.len();
-        // The rest of the file is then in one cell, and `csv_core` does not mind.
+        // An unclosed quote puts the rest of the file into one cell, which `csv_core` accepts.
         if self.rest.is_empty() && ends_in_quotes(start, self.delimiter) {
             let reason = "a quote (\") is opened and not closed: expected one before the end";
             return Err(bad(self.path, line, reason.to_owned()));

@@ -1,4 +1,4 @@
-//! What can be wrong with a table.
+//! Errors of a table.
 
 use std::path::PathBuf;
 
@@ -6,25 +6,25 @@ use vision_base::message::{listed, quoted, shown};
 
 use crate::table::column::Column;
 
-/// What can be wrong with a table.
+/// An error of a table.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TableError {
-    /// The table of names and labels is not there.
+    /// The table of names and labels does not exist.
     #[error(
         "there is no table {}: name the CSV file under {} with `.csv_labels(..)`; found {found}",
         shown(file),
         shown(folder)
     )]
     Missing {
-        /// The root of the set.
+        /// The root of the data set.
         folder: PathBuf,
-        /// The file that was looked for.
+        /// The missing file.
         file: PathBuf,
-        /// The CSV files that are there, or what else is.
+        /// The CSV files in the root, or what else it holds.
         found: String,
     },
-    /// A CSV file is damaged or not in UTF-8.
+    /// A CSV file is malformed or not UTF-8.
     #[error("{}, line {line}: {reason}", shown(path))]
     Csv {
         /// The file.
@@ -34,13 +34,13 @@ pub enum TableError {
         /// What is wrong with it.
         reason: String,
     },
-    /// A CSV file has no row.
+    /// A CSV file has no rows.
     #[error("{} has no row of data: expected one for each image", shown(path))]
     Empty {
         /// The file.
         path: PathBuf,
     },
-    /// A row has another number of cells than there are columns.
+    /// A row does not have one cell per column.
     #[error("row {row} has {found} cells, expected {expected}, one a column")]
     RaggedRow {
         /// The row, from 0.
@@ -50,7 +50,7 @@ pub enum TableError {
         /// The number of cells.
         found: usize,
     },
-    /// A table has no such column.
+    /// A table does not have the requested column.
     #[error(
         "{} has no column {column}: its columns are {}{hint}",
         shown(table),
@@ -59,14 +59,14 @@ pub enum TableError {
     NoSuchColumn {
         /// The file, or "the table".
         table: PathBuf,
-        /// The column asked for.
+        /// The requested column.
         column: Column,
         /// The names of the columns.
         known: Vec<String>,
-        /// What seems to be between the cells, if all are in one column; else empty.
+        /// The delimiter that was probably meant, if the table has a single column; otherwise empty.
         hint: String,
     },
-    /// More than one column of a table has the name that is asked for.
+    /// Several columns of a table have the requested name.
     #[error(
         "{} has {} columns called {}, at positions {}: ask for one by its position, as in \
          `.label_col({})`",
@@ -79,21 +79,21 @@ pub enum TableError {
     ColumnTwice {
         /// The file, or "the table".
         table: PathBuf,
-        /// The name asked for.
+        /// The requested name.
         column: String,
-        /// The columns that have it, from 0.
+        /// The positions of the columns with this name, from 0.
         positions: Vec<usize>,
     },
-    /// A column is asked for, but the items do not come from a table.
+    /// A column was requested, but the items do not come from a table.
     #[error(
         "there is no table to take column {column} from: the items have to come from one \
          (ImageList::from_csv or from_df)"
     )]
     NoTable {
-        /// The column asked for.
+        /// The requested column.
         column: Column,
     },
-    /// A cell of a table cannot be used.
+    /// A cell of a table is invalid.
     #[error(
         "{place}, column {}: expected {expected}, found {found}",
         quoted(column)
@@ -105,9 +105,9 @@ pub enum TableError {
         row: usize,
         /// The name of the column.
         column: String,
-        /// What the cell should hold.
+        /// What was expected.
         expected: &'static str,
-        /// What it holds.
+        /// What was found.
         found: String,
     },
 }

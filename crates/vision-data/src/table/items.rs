@@ -1,4 +1,4 @@
-//! The rows of a table that items come from.
+//! The table rows of items.
 
 use std::sync::Arc;
 
@@ -7,14 +7,14 @@ use crate::table::column::Column;
 use crate::table::error::TableError;
 use crate::table::{ColumnOf, Table};
 
-/// The table that items come from, and of each item its row.
+/// The table from which items come, and the row of each item.
 #[derive(Clone, Debug)]
 pub(crate) struct Rows {
     pub(crate) table: Arc<Table>,
     pub(crate) rows: Vec<u32>,
 }
 
-/// A column of the table that items come from.
+/// A column of the table from which items come.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ItemColumn<'a> {
     column: ColumnOf<'a>,

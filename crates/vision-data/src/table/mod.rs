@@ -1,4 +1,4 @@
-//! A table of text, such as a CSV file with names of files and their labels.
+//! A table of text, such as a CSV file with file names and their labels.
 
 pub(crate) mod column;
 pub(crate) mod csv;
@@ -18,10 +18,10 @@ pub(crate) const LINE_ENDS: [char; 2] = ['\n', '\r'];
 const ONE_LINE: &str = "a text on one line (a quote (\") is probably opened there by mistake, and closed in a \
                         later line)";
 
-/// Rows of text in named columns: what pandas' data frame is to fastai.
+/// Rows of text in named columns; the counterpart of the pandas data frame that fastai uses.
 ///
-/// A column is one string and the ends of its cells, so a table takes little more memory than its
-/// text. [`read_csv`](Self::read_csv) reads one from a file.
+/// Each column is stored as one string and the ends of its cells, so a table takes little more memory
+/// than its text. [`read_csv`](Self::read_csv) reads a table from a file.
 ///
 /// ```
 /// use vision_data::Table;
@@ -36,10 +36,10 @@ pub struct Table {
     names: Vec<String>,
     cells: Vec<Cells>,
     rows: usize,
-    /// Of each row the line of its file; empty if it comes from none.
+    /// The line of each row in its file; empty if the table does not come from a file.
     lines: Vec<u32>,
     file: Option<PathBuf>,
-    /// The line of its header.
+    /// The line of the header in the file.
     header: Option<u64>,
 }
 
@@ -48,7 +48,7 @@ pub struct Table {
 struct Cells {
     text: String,
     ends: Vec<usize>,
-    /// The rows, ascending, whose cell has no value.
+    /// The rows whose cell has a missing value, ascending.
     missing: Vec<u32>,
 }
 
@@ -83,11 +83,12 @@ impl Table {
         }
     }
 
-    /// A table of these rows.
+    /// Creates a table from rows.
     ///
     /// # Errors
     ///
-    /// [`TableError::RaggedRow`](crate::TableError::RaggedRow) for a row that has not one cell a column.
+    /// [`TableError::RaggedRow`](crate::TableError::RaggedRow) for a row that does not have one cell
+    /// per column.
     pub fn from_rows<S: Into<String>, R: IntoIterator<Item = T>, T: AsRef<str>>(
         columns: impl IntoIterator<Item = S>,
         rows: impl IntoIterator<Item = R>,
@@ -126,23 +127,23 @@ impl Table {
         self.rows
     }
 
-    /// Whether there is no row.
+    /// Whether there are no rows.
     pub fn is_empty(&self) -> bool {
         self.rows == 0
     }
 
-    /// The text of a cell; none if it has no value, or there is no such row.
+    /// The text of a cell; `None` if the value is missing or the row does not exist.
     ///
     /// # Errors
     ///
-    /// [`TableError::NoSuchColumn`](crate::TableError::NoSuchColumn) with the columns there are; [`TableError::ColumnTwice`](crate::TableError::ColumnTwice) for a name that
-    /// more than one has.
+    /// [`TableError::NoSuchColumn`](crate::TableError::NoSuchColumn) with the existing columns;
+    /// [`TableError::ColumnTwice`](crate::TableError::ColumnTwice) for a name that several columns have.
     pub fn cell(&self, row: usize, column: &Column) -> Result<Option<&str>> {
         let (.., cells) = self.cells(column)?;
         Ok(cells.get(row).filter(|_| !cells.is_missing(row)))
     }
 
-    /// For rows of the file `file`, whose header is on this line.
+    /// An empty table for the rows of `file`; `header` is the line of its header.
     pub(crate) fn of_file(file: &Path, columns: Vec<String>, header: Option<u64>) -> Self {
         Self {
             file: Some(file.to_owned()),
@@ -151,7 +152,7 @@ impl Table {
         }
     }
 
-    /// Adds a row of the file, which has one cell a column.
+    /// Adds a row of the file, which has one cell per column.
     pub(crate) fn push_line<'a>(&mut self, line: u64, row: impl Iterator<Item = (&'a str, bool)>) {
         for (cells, (text, missing)) in self.cells.iter_mut().zip(row) {
             cells.push(text, missing);
@@ -160,7 +161,7 @@ impl Table {
         self.rows += 1;
     }
 
-    /// A column with names of files, labels or the like, of which the header is on one line.
+    /// A column with file names, labels or the like. Its header must be on one line.
     pub(crate) fn column(&self, column: &Column) -> Result<ColumnOf<'_>> {
         let (position, name, cells) = self.cells(column)?;
         if self.has_header() && name.contains(LINE_ENDS) {
@@ -205,7 +206,7 @@ impl Table {
             })
     }
 
-    /// Where all is in one column, and something else than what was said is between the cells.
+    /// If the table has a single column, suggests the delimiter that was probably meant.
     pub(crate) fn delimiter_hint(&self) -> String {
         let ([name], [cells], Some(_)) = (&*self.names, &*self.cells, &self.file) else {
             return String::new();
@@ -222,12 +223,12 @@ impl Table {
         })
     }
 
-    /// Whether the names of the columns are those of a file.
+    /// Whether the column names come from the header of a file.
     pub(crate) fn has_header(&self) -> bool {
         self.header.is_some()
     }
 
-    /// The header cannot be used.
+    /// The error for an invalid header.
     pub(crate) fn bad_header(&self, reason: String) -> Error {
         Error::Table(TableError::Csv {
             path: self.source(),
@@ -236,13 +237,13 @@ impl Table {
         })
     }
 
-    /// The file, or words in its place.
+    /// The file, or a phrase that stands for it.
     fn source(&self) -> PathBuf {
         self.file.clone().unwrap_or_else(|| "the table".into())
     }
 }
 
-/// A column of a table, for messages with the name of it.
+/// A column of a table with its name, for messages.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ColumnOf<'a> {
     table: &'a Table,
@@ -256,14 +257,14 @@ impl<'a> ColumnOf<'a> {
         self.name
     }
 
-    /// The text, even of a cell without value ("NA").
+    /// The text, even if it stands for a missing value ("NA").
     pub(crate) fn raw(&self, row: usize) -> &'a str {
         self.cells
             .get(row)
             .expect("a column has a cell in each row")
     }
 
-    /// The text of a cell that must have a value.
+    /// The text of a cell whose value must not be missing.
     pub(crate) fn value(&self, row: usize) -> Result<&'a str> {
         match self.raw(row) {
             text if text.is_empty() || self.cells.is_missing(row) => Err(self.bad(row, "a value")),
@@ -271,7 +272,7 @@ impl<'a> ColumnOf<'a> {
         }
     }
 
-    /// The same, and in a file on one line.
+    /// Like `value`, but rejects a cell of a file that spans several lines.
     pub(crate) fn text(&self, row: usize) -> Result<&'a str> {
         let text = self.value(row)?;
         if self.table.file.is_some() && text.contains(LINE_ENDS) {
@@ -280,7 +281,7 @@ impl<'a> ColumnOf<'a> {
         Ok(text)
     }
 
-    /// Refuses a file in which a cell of the column is on several lines.
+    /// Rejects a file in which a cell of the column spans several lines.
     pub(crate) fn check_lines(&self) -> Result<()> {
         if self.table.file.is_none() || !self.cells.text.contains(LINE_ENDS) {
             return Ok(());
@@ -303,7 +304,7 @@ impl<'a> ColumnOf<'a> {
         }
     }
 
-    /// The cell cannot be used.
+    /// The error for an invalid cell.
     pub(crate) fn bad(&self, row: usize, expected: &'static str) -> Error {
         let found = match self.raw(row) {
             "" => "nothing".to_owned(),
@@ -323,7 +324,7 @@ impl<'a> ColumnOf<'a> {
     }
 }
 
-/// The line ends among the first `count` bytes: `\n`, `\r\n`, of which the second byte counts, or `\r`.
+/// The number of line ends in the first `count` bytes: `\n`, `\r\n` (counted at its second byte), or `\r`.
 pub(crate) fn line_ends(bytes: &[u8], count: usize) -> u64 {
     let is_end = |&at: &usize| match bytes.get(at) {
         Some(b'\r') => bytes.get(at + 1) != Some(&b'\n'),

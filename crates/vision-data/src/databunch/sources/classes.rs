@@ -14,7 +14,7 @@ use crate::labels::kind::TargetKind;
 use crate::labels::options::{LabelOptions, check_classes, check_enough};
 use crate::labels::targets::Targets;
 
-/// Classes without files, for a learner that is only to predict.
+/// Classes without files, for a learner that only predicts.
 #[derive(Clone, Debug)]
 pub struct FromClasses {
     root: PathBuf,
@@ -74,7 +74,7 @@ impl Source for FromClasses {
 }
 
 impl ImageDataBunchBuilder<FromClasses> {
-    /// Whether an item has one class, which is the default, or several.
+    /// Whether an item has one class (the default) or several.
     pub fn kind(mut self, kind: TargetKind) -> Self {
         self.source.kind = kind;
         self

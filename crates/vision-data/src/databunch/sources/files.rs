@@ -21,7 +21,7 @@ pub struct FromFiles {
     labels: Labels,
 }
 
-/// Where the labels of a list of files come from.
+/// The source of the labels for a list of files.
 #[derive(Clone, Debug)]
 enum Labels {
     List(Vec<Label>),
@@ -86,7 +86,7 @@ impl Unlabelled for FromFiles {
 }
 
 impl ImageDataBunchBuilder<FromFiles> {
-    /// Does not look whether the files are there.
+    /// Does not check that the files exist.
     pub fn no_check(mut self) -> Self {
         self.source.check = false;
         self

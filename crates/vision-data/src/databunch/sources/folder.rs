@@ -1,4 +1,4 @@
-//! A folder of images.
+//! A folder of images as a source.
 
 use std::collections::{BTreeMap, HashSet};
 use std::path::{Path, PathBuf};
@@ -18,7 +18,7 @@ use crate::labels::names::folder_name;
 use crate::labels::options::UnknownLabels;
 use crate::split::Split;
 
-/// A folder that is laid out like ImageNet.
+/// A folder with the layout of ImageNet: one folder per class.
 #[derive(Clone, Debug)]
 pub struct FromFolder {
     reading: Reading,
@@ -53,7 +53,7 @@ impl Source for FromFolder {
         let mut left_out = Vec::new();
         let (list, split) = match self.reading.split(seed) {
             None => {
-                // Naming the classes is choosing among the folders.
+                // Naming the classes selects among the folders.
                 if options.classes.is_some() {
                     options.unknown = UnknownLabels::Drop;
                 }
@@ -103,7 +103,7 @@ impl Unlabelled for FromFolder {
     }
 }
 
-/// The folders that files under `root` are in, of each the number of files and the first.
+/// The folders under `root` that contain the files, each with its number of files and its first file.
 fn folders<'a>(files: &'a [PathBuf], root: &Path) -> BTreeMap<String, (usize, &'a Path)> {
     let mut folders = BTreeMap::new();
     for file in files.iter().filter(|file| file.starts_with(root)) {
@@ -117,7 +117,7 @@ fn folders<'a>(files: &'a [PathBuf], root: &Path) -> BTreeMap<String, (usize, &'
     folders
 }
 
-/// A class that was named but has no folder is a slip of the pen, which would cost the whole class.
+/// Rejects requested classes without a folder: most likely a typo, which would lose the whole class.
 fn check_found(
     classes: &[String],
     found: &BTreeMap<String, (usize, &Path)>,
@@ -137,7 +137,7 @@ fn check_found(
     }
 }
 
-/// The files in folders that are named like one of these classes, and what is left out.
+/// Keeps the files in folders named after one of these classes, and records what is left out.
 fn only_classes(list: ImageList, classes: &[String]) -> Result<(ImageList, Vec<Dropped>)> {
     let found = folders(list.items(), list.path());
     check_found(classes, &found, list.path())?;
@@ -158,19 +158,19 @@ fn only_classes(list: ImageList, classes: &[String]) -> Result<(ImageList, Vec<D
 }
 
 impl ImageDataBunchBuilder<FromFolder> {
-    /// The folder of the training images, in the root.
+    /// The folder of the training images, under the root.
     pub fn train(mut self, folder: impl Into<String>) -> Self {
         self.source.train = folder.into();
         self
     }
 
-    /// The folder of the validation images, in the root.
+    /// The folder of the validation images, under the root.
     pub fn valid(mut self, folder: impl Into<String>) -> Self {
         self.source.valid = folder.into();
         self
     }
 
-    /// Reads no test images: with [`valid_pct`](Self::valid_pct), `test` may then be a class.
+    /// Reads no test images. With [`valid_pct`](Self::valid_pct), `test` may then be a class.
     pub fn no_test(mut self) -> Self {
         self.test = TestFolder::None;
         self

@@ -1,5 +1,5 @@
-//! What the factories of [`ImageDataBunch`](crate::ImageDataBunch) read: each is a short call of
-//! the data block.
+//! The sources that the factories of [`ImageDataBunch`](crate::ImageDataBunch) read. Each one is
+//! a shortcut for the steps of the data block.
 
 pub(crate) mod classes;
 pub(crate) mod files;

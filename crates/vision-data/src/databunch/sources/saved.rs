@@ -1,4 +1,4 @@
-//! Data that was saved.
+//! Saved data as a source.
 
 use std::borrow::Cow;
 use std::ffi::OsStr;
@@ -14,11 +14,11 @@ use crate::files::disjoint::check_apart;
 use crate::files::error::FilesError;
 use crate::files::index::IndexConfig;
 
-/// Data that was saved.
+/// Saved data.
 #[derive(Clone, Debug)]
 pub struct FromSaved {
     lists: LabelLists,
-    /// The file it was saved as.
+    /// The file to load.
     file: PathBuf,
     check: bool,
 }
@@ -79,14 +79,14 @@ impl Source for FromSaved {
 }
 
 impl ImageDataBunchBuilder<FromSaved> {
-    /// Does not look whether the files are there.
+    /// Does not check that the files exist.
     pub fn no_check(mut self) -> Self {
         self.source.check = false;
         self
     }
 }
 
-/// A path without ways back: "valid/../train/1.png" is in the training folder.
+/// A path with `..` resolved: "valid/../train/1.png" is in the training folder.
 fn plain(file: &Path) -> Cow<'_, OsStr> {
     if file.components().all(|part| part != Component::ParentDir) {
         return Cow::Borrowed(file.as_os_str());

@@ -1,4 +1,4 @@
-//! What a builder asks of its source.
+//! The trait of a builder's source.
 
 use std::path::{Path, PathBuf};
 
@@ -8,10 +8,10 @@ use crate::files::index::IndexConfig;
 use crate::labels::options::LabelOptions;
 use crate::split::{Split, check_valid_pct};
 
-/// The share of validation where fastai has it as default.
+/// The default share of validation, as in fastai.
 pub(super) const VALID_PCT: f64 = 0.2;
 
-/// Where a builder has its labelled files from.
+/// A source of labeled files for a builder.
 pub trait Source: Sized {
     /// Checks the options before anything is read.
     #[doc(hidden)]
@@ -19,11 +19,11 @@ pub trait Source: Sized {
         Ok(())
     }
 
-    /// Reads what there is, folders as `indexing` says; random splits go by `seed`.
+    /// Reads files and labels. Folders are read as `indexing` says; random splits use `seed`.
     #[doc(hidden)]
     fn read(self, test: &TestFolder, seed: u64, indexing: &IndexConfig) -> Result<LabelLists>;
 
-    /// The test folder that is used if nobody names one.
+    /// The test folder to use if none is named.
     #[doc(hidden)]
     fn optional_test(&self) -> Option<PathBuf> {
         None
@@ -34,21 +34,21 @@ pub trait Source: Sized {
     fn root(&self) -> &Path;
 }
 
-/// A source whose files are yet to be split and labelled.
+/// A source whose files have yet to be split and labeled.
 pub trait Unlabelled: Source {
-    /// Its options.
+    /// The options of the source.
     #[doc(hidden)]
     fn reading(&mut self) -> &mut Reading;
 }
 
-/// Where to look for the test images.
+/// The folder of the test images.
 #[derive(Clone, Debug)]
 pub enum TestFolder {
-    /// Where the source says: in `test`, if there is such a folder, when a folder is read.
+    /// The default of the source: `test`, if there is such a folder, when a folder is read.
     Default,
-    /// There, and nowhere else.
+    /// This folder.
     Named(String),
-    /// Nowhere: a folder called `test` is one like the others.
+    /// No folder: a folder called `test` is treated like the others.
     None,
 }
 
@@ -77,7 +77,7 @@ impl Reading {
         self.options.check()
     }
 
-    /// The split that was asked for, if any was.
+    /// The requested split, if any.
     pub(super) fn split(&self, seed: u64) -> Option<Split> {
         let random = |valid_pct| Split::Random { valid_pct, seed };
         self.split.clone().or(self.valid_pct.map(random))

@@ -23,7 +23,7 @@ use crate::table::error::TableError;
 
 /// A source that is a table.
 pub trait OfTable: Unlabelled {
-    /// Its columns.
+    /// The columns to use.
     #[doc(hidden)]
     fn table_columns(&mut self) -> &mut TableColumns;
 }
@@ -133,7 +133,7 @@ impl Unlabelled for FromDf {
     }
 }
 
-/// The files in a folder that look like tables; if there is none, whatever it holds.
+/// The files in a folder that look like tables; if there are none, its content.
 fn tables_in(folder: &Path) -> String {
     let entries = fs::read_dir(folder).into_iter().flatten().flatten();
     let names = entries.map(|entry| PathBuf::from(entry.file_name()));
@@ -155,8 +155,8 @@ fn label_from_table(
     reading: Reading,
     seed: u64,
 ) -> Result<LabelLists> {
-    // Before any file is looked for: where columns are read in a wrong way, no file is found. And before
-    // items are split, of which a quote that is closed lines later leaves few.
+    // Check before looking for files: a wrong delimiter would make every file missing. Check before
+    // splitting items, too: an unclosed quote swallows rows.
     for column in &labels {
         let column = table.column(column)?;
         if !reading.options.has_lines() {
@@ -183,13 +183,13 @@ macro_rules! of_table {
 of_table!(FromCsv, FromDf);
 
 impl<S: OfTable> ImageDataBunchBuilder<S> {
-    /// The column with the names of the files: the first, unless another is named.
+    /// The column with the file names. Default: the first.
     pub fn fn_col(mut self, column: impl Into<Column>) -> Self {
         self.source.table_columns().files.column = column.into();
         self
     }
 
-    /// The column with the labels: the second, unless another is named.
+    /// The column with the labels. Default: the second.
     pub fn label_col(mut self, column: impl Into<Column>) -> Self {
         self.source.table_columns().labels = vec![column.into()];
         self
@@ -207,13 +207,13 @@ impl<S: OfTable> ImageDataBunchBuilder<S> {
         self
     }
 
-    /// What is added to each name of a file, such as `.jpg`.
+    /// Appends this to each file name, such as `.jpg`.
     pub fn suffix(mut self, suffix: impl Into<String>) -> Self {
         self.source.table_columns().files.suffix = suffix.into();
         self
     }
 
-    /// Does not look whether the files are there.
+    /// Does not check that the files exist.
     pub fn no_check(mut self) -> Self {
         self.source.table_columns().files.check = false;
         self
@@ -221,13 +221,13 @@ impl<S: OfTable> ImageDataBunchBuilder<S> {
 }
 
 impl ImageDataBunchBuilder<FromCsv> {
-    /// The CSV file, under the root: `labels.csv`, unless another is named.
+    /// The CSV file, relative to the root. Default: `labels.csv`.
     pub fn csv_labels(mut self, file: impl Into<PathBuf>) -> Self {
         self.source.file = file.into();
         self
     }
 
-    /// How the file is written: its delimiter, whether it has a header, what stands for no value.
+    /// The format of the CSV file: its delimiter, whether it has a header, the texts for missing values.
     #[doc(alias = "delimiter")]
     #[doc(alias = "header")]
     pub fn csv_options(mut self, options: CsvOptions) -> Self {

@@ -1,4 +1,4 @@
-//! The options of sources whose files are yet to be split and labelled.
+//! The options of sources whose files have yet to be split and labeled.
 
 use crate::databunch::builder::ImageDataBunchBuilder;
 use crate::databunch::sources::source::Unlabelled;
@@ -6,15 +6,15 @@ use crate::labels::options::LabelOptions;
 use crate::split::Split;
 
 impl<S: Unlabelled> ImageDataBunchBuilder<S> {
-    /// Splits at random: this fraction of the images (rounded down) is for validation, 0 for none.
+    /// Splits at random: this fraction of the images (rounded down) is for validation; 0 for none.
     ///
-    /// From a folder these are all images of the root but those of the test folder.
+    /// With a folder source, all images of the root except the test folder are split.
     pub fn valid_pct(mut self, fraction: f64) -> Self {
         self.source.reading().valid_pct = Some(fraction);
         self
     }
 
-    /// Splits in another way than by a random fraction, such as [`Split::Stratified`].
+    /// Splits in another way than by a random fraction, for example [`Split::Stratified`].
     pub fn split(mut self, split: Split) -> Self {
         self.source.reading().split = Some(split);
         self
@@ -22,22 +22,22 @@ impl<S: Unlabelled> ImageDataBunchBuilder<S> {
 
     /// The classes and their order.
     ///
-    /// From a folder this is a choice: images of other classes are left out. Elsewhere another
-    /// label is an error, unless [`LabelOptions::with_unknown`] says otherwise.
+    /// With a folder source this is a selection: images of other classes are left out. With other
+    /// sources any other label is an error, unless [`LabelOptions::with_unknown`] says otherwise.
     pub fn classes<C: Into<String>>(mut self, classes: impl IntoIterator<Item = C>) -> Self {
         let options = &mut self.source.reading().options;
         *options = options.clone().with_classes(classes);
         self
     }
 
-    /// How the labels are read; what it leaves open stays as it was.
+    /// Sets how labels are read. Options that `options` leaves unset keep their value.
     pub fn label_with(mut self, options: LabelOptions) -> Self {
         let before = &mut self.source.reading().options;
         *before = before.clone().merged(options);
         self
     }
 
-    /// Each label is a list of classes with this between them.
+    /// Splits each label into several classes at this delimiter.
     pub fn label_delim(mut self, delimiter: impl Into<String>) -> Self {
         let options = &mut self.source.reading().options;
         *options = options.clone().with_delimiter(delimiter);

@@ -61,7 +61,7 @@ impl Bounds<u32> {
     }
 }
 
-/// Accepts ranges with two ends; `from..` is not accepted, since it has no upper bound.
+/// Conversions from a number, a pair and `low..=high`. (`from..` has no upper bound.)
 macro_rules! bounds_from {
     ($($number:ty),*) => {$(
         impl From<$number> for Bounds<$number> {

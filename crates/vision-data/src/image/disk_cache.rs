@@ -39,7 +39,8 @@ impl Key {
     /// modification time.
     pub(crate) fn of(path: &Path, metadata: &Metadata, sides: [Option<u32>; 2]) -> Option<Self> {
         let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-        // Two programs may name one file differently, which costs a second entry. Different files never share one.
+        // Two programs may name one file differently, which costs a second entry. Different files never
+        // share one.
         let path = std::path::absolute(path).ok()?;
         let mut hash = Sha256::new();
         hash.update(MAGIC);
@@ -81,7 +82,8 @@ impl DiskCache {
         Ok(())
     }
 
-    /// The path of an entry. Subfolders hold at most a few thousand entries, which is fast on every file system.
+    /// The path of an entry. Subfolders hold at most a few thousand entries, which is fast on every file
+    /// system.
     fn place(&self, key: Key) -> PathBuf {
         let name = key.name();
         let (folder, _) = name.split_at(2);

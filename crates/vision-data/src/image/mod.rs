@@ -26,7 +26,8 @@ use crate::image::size::PixelSize;
 /// An image in memory: rows of red, green and blue, 8 bits each.
 ///
 /// Supported formats are JPEG, PNG, WebP, BMP, GIF (first frame), TIFF and PNM, detected from the
-/// content, not from the extension. The pixels are those of Pillow's `convert("RGB")`, which fastai trains on:
+/// content, not from the extension. The pixels are those of Pillow's `convert("RGB")`, which fastai
+/// trains on:
 ///
 /// * gray is repeated in the three channels, and palettes are resolved;
 /// * alpha is dropped, not blended;
@@ -47,7 +48,8 @@ use crate::image::size::PixelSize;
 /// Three kinds of damaged files are errors here, while Pillow reads what it can: a PNG without its last
 /// chunk (IEND), a PNG with a wrong checksum in its pixels, and a JPEG that ends in zeros instead of an
 /// end marker. They are rejected even if all their pixels are present. The data doctor lists them,
-/// [`BadImages::Skip`](crate::BadImages) trains without them, and Pillow's `Image.open(f).save(g)` repairs one.
+/// [`BadImages::Skip`](crate::BadImages) trains without them, and Pillow's `Image.open(f).save(g)`
+/// repairs one.
 ///
 /// ```
 /// use vision_data::Image;
@@ -65,8 +67,8 @@ impl Image {
     ///
     /// # Errors
     ///
-    /// [`ImageError::Decode`](crate::ImageError::Decode) with the path and the problem: the file is unreadable,
-    /// empty, of an unknown format, truncated, damaged, or too large.
+    /// [`ImageError::Decode`](crate::ImageError::Decode) with the path and the problem: the file is
+    /// unreadable, empty, of an unknown format, truncated, damaged, or too large.
     #[doc(alias = "open_image")]
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_within(path, &Limits::default())

@@ -73,8 +73,8 @@ impl ReadConfig {
     }
 
     /// Sets how many bytes of decoded images all parts of the data together keep in memory, so that later
-    /// epochs need not decode them again. Default: 1 GiB; 0 keeps none. An image takes three bytes per pixel. The
-    /// first images read are kept. The choice does not affect any result.
+    /// epochs need not decode them again. Default: 1 GiB; 0 keeps none. An image takes three bytes per
+    /// pixel. The first images read are kept. The choice does not affect any result.
     pub fn with_memory(mut self, bytes: usize) -> Self {
         self.memory = bytes;
         self
@@ -93,31 +93,34 @@ impl ReadConfig {
         )
     }
 
-    /// Sets whether JPEGs much larger than the size of the data are decoded at 1/2, 1/4 or 1/8. The smallest
-    /// scale is chosen whose shorter side is at least twice the longer side of that size. Off by default, since
-    /// the pixels differ from those of an image decoded in full and then reduced. Has no effect without a size.
-    /// A random crop or a zoom then has fewer pixels to enlarge. For photos of many megapixels, the time is
-    /// halved or better, and memory is 4 to 64 times smaller. To predict, read files with
-    /// [`ImageDataBunch::open`](crate::ImageDataBunch::open), which applies the same reduction.
+    /// Sets whether JPEGs much larger than the size of the data are decoded at 1/2, 1/4 or 1/8. The
+    /// smallest scale is chosen whose shorter side is at least twice the longer side of that size. Off by
+    /// default, since the pixels differ from those of an image decoded in full and then reduced. Has no
+    /// effect without a size. A random crop or a zoom then has fewer pixels to enlarge. For photos of
+    /// many megapixels, the time is halved or better, and memory is 4 to 64 times smaller. To predict,
+    /// read files with [`ImageDataBunch::open`](crate::ImageDataBunch::open), which applies the same
+    /// reduction.
     pub fn with_reduced_jpegs(mut self, reduced: bool) -> Self {
         self.reduced_jpegs = reduced;
         self
     }
 
-    /// Reduces images with a longer shorter side to this shorter side, once, when they are read, with Pillow's
-    /// bilinear filter. (fastai v2 calls this presizing.) Off by default, since it changes the input of all later
-    /// steps. With [`with_disk_cache`](Self::with_disk_cache), large files are read only once. Also applies to
-    /// images to predict. The value must not be below the shorter side of the size.
+    /// Reduces images with a longer shorter side to this shorter side, once, when they are read, with
+    /// Pillow's bilinear filter. (fastai v2 calls this presizing.) Off by default, since it changes the
+    /// input of all later steps. With [`with_disk_cache`](Self::with_disk_cache), large files are read
+    /// only once. Also applies to images to predict. The value must not be below the shorter side of the
+    /// size.
     pub fn with_short_side(mut self, side: u32) -> Self {
         self.short_side = Some(side);
         self
     }
 
-    /// Sets a folder that caches images after decoding and [`with_short_side`](Self::with_short_side), three
-    /// bytes per pixel. It is created if it does not exist. Use it for data sets that do not fit into memory. An
-    /// entry is used as long as its file has the same path, length and modification time. Entries that are
-    /// damaged or of another origin are rewritten. Nothing in the folder is ever deleted. A folder that is not
-    /// writable is an error when the data is built; a folder that becomes full later gets no further entries.
+    /// Sets a folder that caches images after decoding and [`with_short_side`](Self::with_short_side),
+    /// three bytes per pixel. It is created if it does not exist. Use it for data sets that do not fit
+    /// into memory. An entry is used as long as its file has the same path, length and modification time.
+    /// Entries that are damaged or of another origin are rewritten. Nothing in the folder is ever
+    /// deleted. A folder that is not writable is an error when the data is built; a folder that becomes
+    /// full later gets no further entries.
     pub fn with_disk_cache(mut self, folder: impl Into<PathBuf>) -> Self {
         self.disk_cache = Some(folder.into());
         self

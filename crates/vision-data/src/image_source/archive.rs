@@ -10,9 +10,9 @@ use crate::image_source::{ImageContent, ImageSource};
 
 /// The images of a `.zip` or a `.tgz`, which is not unpacked.
 ///
-/// Images are the files with an extension of [`IMAGE_EXTENSIONS`](crate::files::IMAGE_EXTENSIONS), sorted by
-/// name; hidden files are skipped. A `.zip` is read from disk. A `.tgz` can be read only from its beginning, so
-/// its images are kept in memory, in their encoded form.
+/// Images are the files with an extension of [`IMAGE_EXTENSIONS`](crate::files::IMAGE_EXTENSIONS), sorted
+/// by name; hidden files are skipped. A `.zip` is read from disk. A `.tgz` can be read only from its
+/// beginning, so its images are kept in memory, in their encoded form.
 #[derive(Debug)]
 pub struct ArchiveImages {
     contents: Contents,

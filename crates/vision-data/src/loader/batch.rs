@@ -67,7 +67,8 @@ impl Batch {
     ///
     /// # Errors
     ///
-    /// [`LabelError::WrongKind`](crate::LabelError::WrongKind) if items have several classes each, or numbers.
+    /// [`LabelError::WrongKind`](crate::LabelError::WrongKind) if items have several classes each, or
+    /// numbers.
     pub fn targets(&self, device: &Device) -> Result<Tensor<1, Int>> {
         self.labels.to_int(device)
     }

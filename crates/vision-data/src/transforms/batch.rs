@@ -285,9 +285,10 @@ mod tests {
 
     #[test]
     fn the_rectangle_of_cutmix_has_the_mean_area_that_follows_from_its_definition() {
-        // With a side of s (relative to the image) about a uniform center, s - s²/4 of it is inside. For a uniform
-        // area s², the mean is E[(s - s²/4)²] = 1/2 - 1/5 + 1/48. The standard deviation of one area is below 1/2,
-        // that of the mean of 10,000 below 0.005; rounding to whole pixels adds up to 0.002.
+        // With a side of s (relative to the image) about a uniform center, s - s²/4 of it is inside. For
+        // a uniform area s², the mean is E[(s - s²/4)²] = 1/2 - 1/5 + 1/48. The standard deviation of one
+        // area is below 1/2, that of the mean of 10,000 below 0.005; rounding to whole pixels adds up to
+        // 0.002.
         let mut rng = Rng::keyed(Purpose::Mix, 0, 0, 0);
         let areas = (0..10_000).map(|_| {
             let lambda = rng.uniform();

@@ -39,8 +39,9 @@ macro_rules! transforms {
         /// One random change of an image. `p` is the probability that it is applied; each
         /// [`Bounds`](crate::Bounds) is the range of a number that is drawn anew for each item.
         ///
-        /// The parameters are in the structs of [`builtin`](crate::builtin). The constructors have fastai's names
-        /// and defaults, and always apply unless [`with_p`](Self::with_p) changes the probability:
+        /// The parameters are in the structs of [`builtin`](crate::builtin). The constructors have
+        /// fastai's names and defaults, and always apply unless [`with_p`](Self::with_p) changes the
+        /// probability:
         ///
         /// ```
         /// use vision_data::{Transform, builtin::Rotate};
@@ -119,9 +120,9 @@ macro_rules! transforms {
 
 // Add a line here to register a new file of `builtin`.
 transforms! {
-    /// Cuts out a rectangle of random size and shape and resizes it to the size of the data, like torchvision's
-    /// `RandomResizedCrop`: with Pillow's antialiasing bilinear filter, which averages all pixels when it
-    /// reduces an image. For training. Needs a size.
+    /// Cuts out a rectangle of random size and shape and resizes it to the size of the data, like
+    /// torchvision's `RandomResizedCrop`: with Pillow's antialiasing bilinear filter, which averages all
+    /// pixels when it reduces an image. For training. Needs a size.
     RandomResizedCrop,
     /// Resizes the shorter side to the size of the data plus `extra` pixels and cuts out the center, like
     /// torchvision's `Resize` and `CenterCrop`. The counterpart for validation of

@@ -91,7 +91,8 @@ fn grey(pixel: &[u8]) -> u8 {
     ((weighted(0, 19_595) + weighted(1, 38_470) + weighted(2, 7_471) + 0x8000) >> 16) as u8
 }
 
-/// Pillow's `SMOOTH`: each pixel averaged with its eight neighbors, its own weight five. Edge pixels do not change.
+/// Pillow's `SMOOTH`: each pixel averaged with its eight neighbors, its own weight five. Edge pixels do
+/// not change.
 fn smooth(rgb: &[u8], height: usize, width: usize) -> Vec<u8> {
     let mut smooth = rgb.to_vec();
     if height < 3 || width < 3 {

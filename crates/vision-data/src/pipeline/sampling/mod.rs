@@ -164,8 +164,8 @@ mod tests {
 
     #[test]
     fn beyond_the_edge_comes_black_or_the_edge_where_asked_for() {
-        // Pixels at -1, 0 and 1, the last of them white. Halfway between the last pixel and the next position,
-        // the value is half of it with a black rim, and all of it if the edge is repeated.
+        // Pixels at -1, 0 and 1, the last of them white. Halfway between the last pixel and the next
+        // position, the value is half of it with a black rim, and all of it if the edge is repeated.
         let pixels = [[0; 3], [0; 3], [255; 3]].concat();
         let value = |padding, shift: f64| {
             let source = Source {

@@ -172,8 +172,8 @@ fn to_byte(sum: i32) -> u8 {
     (sum >> PRECISION).clamp(0, 255) as u8
 }
 
-/// The weights of a triangle about the center of each result pixel. It is as wide as two result pixels, but at
-/// least as wide as two source pixels.
+/// The weights of a triangle about the center of each result pixel. It is as wide as two result pixels,
+/// but at least as wide as two source pixels.
 fn taps(from: usize, to: usize, start: usize, count: usize) -> Taps {
     let scale = from as f64 / to as f64;
     let support = scale.max(1.0);

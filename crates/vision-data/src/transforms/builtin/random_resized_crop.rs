@@ -157,7 +157,8 @@ mod tests {
         let expected = (moment(2.0) - 0.08 * 0.08) / 2.0 / (moment(1.0) - 0.08);
         let areas = rects.iter().map(|r| (r.height * r.width) as f64 / 1e6);
         let mean = areas.sum::<f64>() / n as f64;
-        // The standard deviation of one is below 1/2, as for any number within [0, 1]; five of 0.5 / sqrt(4000).
+        // The standard deviation of one is below 1/2, as for any number within [0, 1]; five of 0.5 /
+        // sqrt(4000).
         assert!((mean - expected).abs() < 0.04, "{mean}, {expected}");
         for r in &rects {
             let ratio = r.width as f64 / r.height as f64;

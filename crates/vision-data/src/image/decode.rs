@@ -1,4 +1,4 @@
-//! From the bytes of a file to pixels, within limits, whatever the bytes.
+//! Decoding: the bytes of an image file to pixels, within [`Limits`]. Never panics on malformed input.
 
 use std::any::Any;
 use std::fs::{self, File};
@@ -15,11 +15,11 @@ use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
 use crate::image::reduced_jpeg;
 
-/// What to do about a picture whose pixels are of a kind that is not read here.
+/// Advice for pixel formats that are not supported.
 const CONVERT: &str = "convert it to RGB or grey with 8 bits a channel, as PNG for instance";
 
-/// Reads a regular file of limited length: a pipe would never end, and no limit on pixels helps
-/// if the file alone fills the memory.
+/// Reads a regular file of limited length. A pipe would never end, and a limit on pixels does not help
+/// if the file itself fills the memory.
 pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageProblem> {
     let unreadable = |error: io::Error| ImageProblem::Unreadable(error.to_string());
     let metadata = fs::metadata(path).map_err(unreadable)?;
@@ -43,8 +43,8 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImagePro
     decode_to(bytes, limits, None)
 }
 
-/// As [`decode`]. With `side` a JPEG whose shorter side is at least four times as long
-/// comes reduced, to no less than twice that side.
+/// Like [`decode`]. With `side`, a JPEG whose shorter side is at least four times as long is decoded
+/// at a reduced size, with a shorter side of at least twice `side`.
 pub(crate) fn decode_to(
     bytes: &[u8],
     limits: &Limits,
@@ -53,21 +53,21 @@ pub(crate) fn decode_to(
     guarded(|| decode_trusting(bytes, limits, side).and_then(to_rgb8))
 }
 
-/// Decoders have panicked on odd files before (image#2230): that is a bad file, not a bug to take a
-/// training run down with.
+/// Catches panics of a decoder, which have occurred on malformed files (image#2230). They mean a bad
+/// file, and must not stop a training run.
 fn guarded<T>(decode: impl FnOnce() -> Result<T, ImageProblem>) -> Result<T, ImageProblem> {
     catch_unwind(AssertUnwindSafe(decode))
         .unwrap_or_else(|panic| Err(ImageProblem::DecoderPanic(panic_message(&*panic))))
 }
 
-/// What a panic says.
+/// The message of a panic.
 pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
     let text = panic.downcast_ref::<&str>().copied();
     let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
     text.unwrap_or("it panicked").to_owned()
 }
 
-/// The pixels as they are stored, upright.
+/// Decodes the pixels and applies the EXIF orientation.
 fn decode_trusting(
     bytes: &[u8],
     limits: &Limits,
@@ -80,7 +80,7 @@ fn decode_trusting(
         found: beginning(bytes),
     })?;
     if format == ImageFormat::Jpeg && !jpeg_ends(bytes) {
-        // The decoder would fill up the picture with grey.
+        // The decoder would fill the missing rows with gray.
         return Err(ImageProblem::Truncated("no end marker".to_owned()));
     }
     if format == ImageFormat::WebP && !webp_ends(bytes) {
@@ -112,7 +112,7 @@ fn decode_trusting(
             limit: limits.max_bytes,
         });
     }
-    // Damaged EXIF data should not cost a picture.
+    // Damaged EXIF data must not make an image unusable.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let reduced = side
         .filter(|_| format == ImageFormat::Jpeg)
@@ -125,10 +125,10 @@ fn decode_trusting(
     Ok(decoded)
 }
 
-/// The format that the content begins like, if it is read here.
+/// The supported format that the content starts with.
 pub(crate) fn format_of(bytes: &[u8]) -> Option<ImageFormat> {
     let format = image::guess_format(bytes).ok()?;
-    // PNM begins with two characters, as any text may: after them comes white space or a comment.
+    // PNM starts with two characters that any text may start with. White space or a comment must follow.
     let word = |byte: &u8| !(byte.is_ascii_whitespace() || *byte == b'#');
     if format == ImageFormat::Pnm && bytes.get(2).is_some_and(word) {
         return None;
@@ -136,7 +136,7 @@ pub(crate) fn format_of(bytes: &[u8]) -> Option<ImageFormat> {
     Some(format).filter(ImageFormat::reading_enabled)
 }
 
-/// Pillow's `convert("RGB")`: alpha dropped, grey repeated, the upper byte of 16 bits.
+/// Pillow's `convert("RGB")`: drops alpha, repeats gray, keeps the upper byte of 16 bits.
 fn to_rgb8(image: DynamicImage) -> Result<RgbImage, ImageProblem> {
     let (width, height) = (image.width(), image.height());
     let grey = |values: Vec<u8>, step: usize| -> Vec<u8> {
@@ -163,7 +163,7 @@ fn to_rgb8(image: DynamicImage) -> Result<RgbImage, ImageProblem> {
         DynamicImage::ImageRgb16(image) => upper(image.into_raw()),
         DynamicImage::ImageRgba16(image) => opaque(upper(image.into_raw())),
         other => {
-            // The range of floating-point pixels is nobody's guess but their author's.
+            // Only the author knows the range of floating-point pixels.
             return Err(ImageProblem::Unsupported(format!(
                 "{:?} pixels; {CONVERT}",
                 other.color()
@@ -174,9 +174,9 @@ fn to_rgb8(image: DynamicImage) -> Result<RgbImage, ImageProblem> {
         .ok_or_else(|| ImageProblem::Damaged("pixels are missing".to_owned()))
 }
 
-/// Whether the compressed data of a JPEG file ends with its end marker, and not with the file.
+/// Whether the compressed data of a JPEG file ends with an end marker, not just with the end of the file.
 ///
-/// Segments are walked by their lengths, so that the end marker of a thumbnail in the EXIF data
+/// Walks the segments by their lengths, so that the end marker of a thumbnail in the EXIF data
 /// does not count.
 fn jpeg_ends(bytes: &[u8]) -> bool {
     let mut at = 0;
@@ -185,10 +185,10 @@ fn jpeg_ends(bytes: &[u8]) -> bool {
         at = match bytes.get(code) {
             None => return false,
             Some(0xD9) => return true,
-            // After a segment fill bytes of 0xFF may come.
+            // Fill bytes of 0xFF may follow a segment.
             Some(0xFF) => code,
-            // In compressed data 0xFF is followed by 0. Start of image, restart and temporary
-            // markers have no content.
+            // In compressed data, 0 follows 0xFF. The start-of-image, restart and temporary markers have
+            // no content.
             Some(0 | 0x01 | 0xD0..=0xD8) => code + 1,
             Some(_) => match bytes.get(code + 1..code + 3) {
                 Some([high, low]) => code + 1 + usize::from(u16::from_be_bytes([*high, *low])),
@@ -199,7 +199,7 @@ fn jpeg_ends(bytes: &[u8]) -> bool {
     false
 }
 
-/// Whether a WebP file is as long as its RIFF header says, which leaves out the first eight bytes.
+/// Whether a WebP file has the length in its RIFF header, which excludes the first eight bytes.
 fn webp_ends(bytes: &[u8]) -> bool {
     let declared = bytes.get(4..8).and_then(|b| b.try_into().ok());
     declared.is_some_and(|b| u64::from(u32::from_le_bytes(b)) + 8 <= bytes.len() as u64)
@@ -217,7 +217,7 @@ fn problem(error: &ImageError, limits: &Limits) -> ImageProblem {
     };
     match error {
         ImageError::Unsupported(error) => match error.kind() {
-            // Of pixels whose bytes cannot be counted in 64 bits.
+            // The byte count of the pixels does not fit into 64 bits.
             UnsupportedErrorKind::GenericFeature(what) if what.contains("too large") => too_many,
             _ => ImageProblem::Unsupported(format!("{text}; {CONVERT}")),
         },

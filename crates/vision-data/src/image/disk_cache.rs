@@ -1,17 +1,18 @@
-//! Images on disk in the form in which they are needed: decoded, and made smaller if so asked.
+//! Disk cache of decoded images, optionally reduced in size.
 //!
-//! An entry is a file named after the SHA-256 of its key: the path, length and time of change of the
-//! image file, the size asked for, and the version of this format. It holds
+//! The file name of an entry is the SHA-256 of its key: the path, length and modification time of the
+//! image file, the requested size, and the version of this format. An entry contains
 //!
 //! | bytes | |
 //! |---|---|
-//! | 8 | `vdimg\0\0\x02`, the last of them the version |
+//! | 8 | `vdimg\0\0\x02`; the last byte is the version |
 //! | 32 | the key again |
 //! | 4, 4 | width and height, little endian |
 //! | 3 · width · height | red, green and blue, row by row |
-//! | 4 | the CRC-32 of all before |
+//! | 4 | the CRC-32 of all preceding bytes |
 //!
-//! Whatever is not exactly that is passed over and made anew. Entries appear whole, by renaming, so that several programs can share a folder.
+//! Invalid entries are ignored and rewritten. Entries are renamed into place, so they are always complete
+//! and several programs can share a folder.
 
 use std::fs::{self, Metadata};
 use std::io::Write as _;
@@ -26,19 +27,20 @@ use crate::image::limits::Limits;
 
 const MAGIC: &[u8; 8] = b"vdimg\0\0\x02";
 
-/// The bytes before the pixels.
+/// The length of an entry's header.
 const HEADER: usize = MAGIC.len() + 32 + 8;
 
-/// What an entry is of.
+/// The key of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Key([u8; 32]);
 
 impl Key {
-    /// Of an image file, and the sides that it is made smaller to. None where the system does not
-    /// say when it was changed.
+    /// The key of an image file and the sides it is reduced to. `None` if the system does not report a
+    /// modification time.
     pub(crate) fn of(path: &Path, metadata: &Metadata, sides: [Option<u32>; 2]) -> Option<Self> {
         let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
-        // Two programs may name one file differently, which costs an entry; never the reverse.
+        // Two programs may name one file differently, which costs a second entry. Different files never
+        // share one.
         let path = std::path::absolute(path).ok()?;
         let mut hash = Sha256::new();
         hash.update(MAGIC);
@@ -56,7 +58,7 @@ impl Key {
     }
 }
 
-/// A folder of entries.
+/// A folder of cache entries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DiskCache {
     folder: PathBuf,
@@ -67,7 +69,7 @@ impl DiskCache {
         Self { folder }
     }
 
-    /// Makes the folder and writes into it, so that one that cannot be written is known before any
+    /// Creates the folder and writes to it, so that a folder that is not writable is an error before any
     /// image is read.
     ///
     /// # Errors
@@ -80,14 +82,15 @@ impl DiskCache {
         Ok(())
     }
 
-    /// Folders of at most some thousand entries each, which all file systems are fast with.
+    /// The path of an entry. Subfolders hold at most a few thousand entries, which is fast on every file
+    /// system.
     fn place(&self, key: Key) -> PathBuf {
         let name = key.name();
         let (folder, _) = name.split_at(2);
         self.folder.join(folder).join(&name)
     }
 
-    /// The image of an entry, if there is a whole one within the limits.
+    /// The image of an entry, if the entry is valid and within the limits.
     pub(crate) fn get(&self, key: Key, limits: &Limits) -> Option<Image> {
         let place = self.place(key);
         let length = fs::metadata(&place).ok().filter(Metadata::is_file)?.len();
@@ -118,7 +121,7 @@ impl DiskCache {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`](crate::Error::Io) with the folder, where nothing can be written.
+    /// [`Error::Io`](crate::Error::Io) with the folder, if the entry cannot be written.
     pub(crate) fn put(&self, key: Key, image: &Image) -> Result<()> {
         let place = self.place(key);
         let folder = place.parent().expect("an entry is in a folder");
@@ -133,7 +136,7 @@ impl DiskCache {
         }
         file.write_all(&hash.finalize().to_le_bytes())
             .map_err(io_error("write", &place))?;
-        // Not synced: what a crash leaves incomplete does not pass its checksum.
+        // No sync is needed: an entry left incomplete by a crash fails its checksum.
         file.persist(&place)
             .map_err(|error| io_error("write", &place)(error.error))?;
         Ok(())

@@ -1,4 +1,4 @@
-//! What can be wrong with an image.
+//! Image errors.
 
 use std::path::PathBuf;
 
@@ -7,11 +7,11 @@ use vision_base::message::shown;
 use crate::image::problem::ImageProblem;
 use crate::image::size::PixelSize;
 
-/// What can be wrong with an image.
+/// An error about an image.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum ImageError {
-    /// A file that should be a picture cannot be used as one.
+    /// A file that should be an image cannot be decoded.
     #[error("cannot use the image {}: {}", shown(path), shown(problem.to_string()))]
     Decode {
         /// The file, or "bytes in memory".
@@ -19,19 +19,19 @@ pub enum ImageError {
         /// What is wrong with it.
         problem: ImageProblem,
     },
-    /// The number of bytes does not fit the size of the picture.
+    /// The number of bytes does not match the size of the image.
     #[error("an RGB image of {width}x{height} has {expected} bytes, found {found}")]
     PixelCount {
-        /// Pixels in a row.
+        /// Width in pixels.
         width: u32,
-        /// Rows.
+        /// Height in pixels.
         height: u32,
-        /// Three bytes a pixel.
+        /// The expected number of bytes: three per pixel.
         expected: u64,
-        /// The bytes that were given.
+        /// The number of bytes given.
         found: u64,
     },
-    /// Images of different sizes cannot be in one batch.
+    /// The images of a batch have different sizes.
     #[error(
         "images have different sizes: {} is {first_size}, {} is {second_size}; {hint}, so that they \
          fit in one batch",
@@ -47,7 +47,7 @@ pub enum ImageError {
         second: PathBuf,
         /// Its size after the transforms.
         second_size: PixelSize,
-        /// What to do about it.
+        /// How to fix it.
         hint: &'static str,
     },
 }

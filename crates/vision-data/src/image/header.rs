@@ -1,4 +1,4 @@
-//! What the header of a picture says, beyond what training sees of it.
+//! Image headers: properties of a file that training does not use.
 
 use std::fmt;
 use std::io::Cursor;
@@ -10,22 +10,22 @@ use serde::Serialize;
 
 use crate::image::size::PixelSize;
 
-/// How colours are stored in a file.
+/// How colors are stored in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub(crate) enum ColourMode {
-    /// Grey.
+    /// Gray.
     Grey,
-    /// Grey with transparency.
+    /// Gray with transparency.
     GreyAlpha,
-    /// Indices into a list of colours.
+    /// Indices into a palette.
     Palette,
-    /// Red, green, blue, also where a JPEG stores them as brightness and colour differences.
+    /// Red, green and blue, including JPEGs that store brightness and color differences.
     Rgb,
-    /// The same with transparency.
+    /// RGB with transparency.
     RgbAlpha,
-    /// The four inks of print.
+    /// The four inks used in print.
     Cmyk,
     /// Anything else.
     Other,
@@ -45,24 +45,24 @@ impl fmt::Display for ColourMode {
     }
 }
 
-/// What the header of a picture says.
+/// The contents of an image header.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Facts {
     pub(crate) format: ImageFormat,
-    /// As stored, before it is turned upright.
+    /// As stored, before the EXIF orientation is applied.
     pub(crate) size: PixelSize,
     pub(crate) mode: ColourMode,
-    /// Of one channel.
+    /// Bits per channel.
     pub(crate) bits: u8,
-    /// Whether the EXIF data asks for the picture to be turned or mirrored.
+    /// Whether the EXIF data asks to rotate or mirror the image.
     pub(crate) rotated: bool,
     pub(crate) animated: bool,
 }
 
 impl Facts {
-    /// None where the header cannot be read. Nothing is decoded.
+    /// Reads the header without decoding pixels. `None` if it cannot be read.
     pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
-        // As for decoding: a panic in a reader is a bad file.
+        // As in decoding, a panic in a reader means a bad file.
         catch_unwind(AssertUnwindSafe(|| Self::read(bytes))).unwrap_or_default()
     }
 
@@ -116,7 +116,7 @@ fn mode_of(colour: ExtendedColorType) -> (ColourMode, u8) {
     (mode, bits)
 }
 
-/// From the header chunk, which comes first: PNG specification, 11.2.1.
+/// From the header chunk, which is first: PNG specification, 11.2.1.
 fn png_mode(bytes: &[u8]) -> Option<(ColourMode, u8)> {
     let mode = match bytes.get(25)? {
         0 => ColourMode::Grey,
@@ -129,7 +129,7 @@ fn png_mode(bytes: &[u8]) -> Option<(ColourMode, u8)> {
     Some((mode, *bytes.get(24)?))
 }
 
-/// From the frame header (a marker C0 to CF but for C4, C8 and CC): ITU T.81, B.2.2.
+/// From the frame header (a marker from C0 to CF except C4, C8 and CC): ITU T.81, B.2.2.
 fn jpeg_mode(bytes: &[u8]) -> Option<(ColourMode, u8)> {
     let mut at = 2;
     loop {
@@ -155,7 +155,7 @@ fn jpeg_mode(bytes: &[u8]) -> Option<(ColourMode, u8)> {
     }
 }
 
-/// An animation control chunk for more than one frame, which comes before the pixels.
+/// Whether an animation control chunk before the pixels announces more than one frame.
 fn is_apng(bytes: &[u8]) -> bool {
     let mut at = 8usize;
     loop {
@@ -178,13 +178,13 @@ fn is_apng(bytes: &[u8]) -> bool {
     }
 }
 
-/// The frames, up to two: GIF89a, a header of 13 bytes and then blocks.
+/// The number of frames, counted up to two: GIF89a, a header of 13 bytes followed by blocks.
 fn gif_frames(bytes: &[u8]) -> usize {
     let table = |flags: u8| match flags & 0x80 {
         0 => 0,
         _ => 3 << ((flags & 7) + 1),
     };
-    // Of sub-blocks, each has its length before it; a length of 0 ends them.
+    // Each sub-block is preceded by its length; a length of 0 ends the list.
     let after_blocks = |mut at: usize| loop {
         match bytes.get(at) {
             None => return None,
@@ -202,7 +202,7 @@ fn gif_frames(bytes: &[u8]) -> usize {
             Some(0x21) => after_blocks(at + 2),
             Some(0x2C) => {
                 frames += 1;
-                // A descriptor of ten bytes, a table of colours, and the code size.
+                // A descriptor of ten bytes, a color table, and the code size.
                 let flags = bytes.get(at + 9).copied().unwrap_or_default();
                 after_blocks(at + 10 + table(flags) + 1)
             }

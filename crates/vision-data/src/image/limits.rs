@@ -1,14 +1,14 @@
-//! How much an image may ask for.
+//! Limits on the size of images.
 
 use serde::{Deserialize, Serialize};
 
-/// How much one image may ask for. Checked before memory is set aside for its pixels.
+/// The largest image that may be decoded. Checked before memory is allocated for its pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Limits {
-    /// Width times height; 200 million by default.
+    /// Largest width times height. Default: 200 million.
     pub max_pixels: u64,
-    /// The bytes of the file, and of its pixels as they are stored in it; 1 GiB by default.
+    /// Largest size in bytes of the file, and of its pixels as they are stored in it. Default: 1 GiB.
     pub max_bytes: u64,
 }
 

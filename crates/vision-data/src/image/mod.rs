@@ -1,4 +1,4 @@
-//! A decoded picture.
+//! Decoded images.
 
 pub(crate) mod decode;
 pub(crate) mod disk_cache;
@@ -23,32 +23,33 @@ use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
 use crate::image::size::PixelSize;
 
-/// A picture in memory: rows of red, green and blue, 8 bits each.
+/// An image in memory: rows of red, green and blue, 8 bits each.
 ///
-/// JPEG, PNG, WebP, BMP, GIF (its first frame), TIFF and PNM are read; the content decides, not the
-/// extension. The pixels are those of Pillow's `convert("RGB")`, which is what fastai trains on:
+/// Supported formats are JPEG, PNG, WebP, BMP, GIF (first frame), TIFF and PNM, detected from the
+/// content, not from the extension. The pixels are those of Pillow's `convert("RGB")`, which fastai
+/// trains on:
 ///
-/// * grey is repeated in the three channels, palettes are looked up;
+/// * gray is repeated in the three channels, and palettes are resolved;
 /// * alpha is dropped, not blended;
-/// * of 16 bits the upper 8 are kept. (Pillow does so for colour, but rounds in PNM, and for grey cuts
-///   off at 255, which turns most 16-bit pictures white.)
+/// * the upper 8 of 16 bits are kept. (Pillow does the same for color, but rounds in PNM, and clips gray
+/// at 255, which turns most 16-bit images white.)
 ///
-/// JPEGs come within 3 levels of 255 of Pillow's, and within 14 where their colours are stored at half
-/// the size (0.2 to 0.5 on average). Of the latter the last column differs by more, up to 9 in smooth
-/// pictures and 50 in noise, where the width is even and no multiple of 16; and so do pictures of up to 4
-/// pixels across, up to 96. (Noise and gradients of 1 to 224 pixels at quality 85, Pillow 12; the decoder
-/// takes the colour beyond the edge where libjpeg repeats the last one.)
+/// JPEG pixels are within 3 levels of 255 of Pillow's, and within 14 if colors are stored at half the
+/// size (0.2 to 0.5 on average). With such colors, two cases differ by more: the last column, if the width
+/// is even and not a multiple of 16 (up to 9 in smooth images and 50 in noise), and images up to 4 pixels
+/// wide (up to 96). (Measured on noise and gradients of 1 to 224 pixels at quality 85 with Pillow 12. The
+/// decoder reads the color beyond the edge where libjpeg repeats the last one.)
 ///
-/// Unlike fastai, the orientation in a photo's EXIF data is applied: people are upright.
+/// Unlike fastai, the EXIF orientation of a photo is applied.
 ///
-/// A first frame of a GIF that is smaller than the screen of the GIF has black around it, where Pillow has
-/// the background colour.
+/// If the first frame of a GIF is smaller than the screen of the GIF, it is surrounded by black; Pillow
+/// uses the background color.
 ///
-/// Three kinds of damaged files are errors here and none for Pillow, which reads what it can: a PNG
-/// without its last chunk (IEND), or with a wrong checksum in its pixels, and a JPEG without its end marker
-/// that ends in zeros instead. Whether their pixels are all there is not looked at. The data doctor lists
-/// them, [`BadImages::Skip`](crate::BadImages) trains without them, and Pillow's `Image.open(f).save(g)` mends
-/// one.
+/// Three kinds of damaged files are errors here, while Pillow reads what it can: a PNG without its last
+/// chunk (IEND), a PNG with a wrong checksum in its pixels, and a JPEG that ends in zeros instead of an
+/// end marker. They are rejected even if all their pixels are present. The data doctor lists them,
+/// [`BadImages::Skip`](crate::BadImages) trains without them, and Pillow's `Image.open(f).save(g)`
+/// repairs one.
 ///
 /// ```
 /// use vision_data::Image;
@@ -66,14 +67,14 @@ impl Image {
     ///
     /// # Errors
     ///
-    /// [`ImageError::Decode`](crate::ImageError::Decode) with the path and what is wrong: not readable, empty, of an unknown
-    /// format, truncated, damaged, or too large.
+    /// [`ImageError::Decode`](crate::ImageError::Decode) with the path and the problem: the file is
+    /// unreadable, empty, of an unknown format, truncated, damaged, or too large.
     #[doc(alias = "open_image")]
     pub fn open(path: impl AsRef<Path>) -> Result<Self> {
         Self::open_within(path, &Limits::default())
     }
 
-    /// As [`open`](Self::open), within other limits.
+    /// Like [`open`](Self::open), with other limits.
     ///
     /// # Errors
     ///
@@ -82,7 +83,8 @@ impl Image {
         Self::open_reduced(path.as_ref(), limits, None)
     }
 
-    /// As [`open_within`](Self::open_within), large JPEGs reduced to no less than twice `side`.
+    /// Like [`open_within`](Self::open_within), but large JPEGs are reduced to a shorter side of at least
+    /// twice `side`.
     pub(crate) fn open_reduced(path: &Path, limits: &Limits, side: Option<u32>) -> Result<Self> {
         read(path, limits)
             .and_then(|bytes| decode_to(&bytes, limits, side))
@@ -95,20 +97,20 @@ impl Image {
             })
     }
 
-    /// Decodes a whole file that is in memory, within the default [`Limits`].
+    /// Decodes the bytes of a complete image file, within the default [`Limits`].
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open), with "bytes in memory" for a path.
+    /// As [`open`](Self::open), with "bytes in memory" as the path.
     pub fn decode(bytes: &[u8]) -> Result<Self> {
         Self::decode_within(bytes, &Limits::default())
     }
 
-    /// As [`decode`](Self::decode), within other limits.
+    /// Like [`decode`](Self::decode), with other limits.
     ///
     /// # Errors
     ///
-    /// As [`open`](Self::open), with "bytes in memory" for a path.
+    /// As [`open`](Self::open), with "bytes in memory" as the path.
     pub fn decode_within(bytes: &[u8], limits: &Limits) -> Result<Self> {
         decode(bytes, limits).map(Self).map_err(|problem| {
             Error::Image(ImageError::Decode {
@@ -118,12 +120,12 @@ impl Image {
         })
     }
 
-    /// Takes pixels row by row, three bytes (red, green, blue) each.
+    /// Creates an image from pixels, row by row, three bytes (red, green, blue) each.
     ///
     /// # Errors
     ///
-    /// [`ImageError::PixelCount`](crate::ImageError::PixelCount) if there are not `3 · width · height` bytes,
-    /// [`ImageError::Decode`](crate::ImageError::Decode) if there is no pixel at all.
+    /// [`ImageError::PixelCount`](crate::ImageError::PixelCount) unless there are `3 · width · height` bytes,
+    /// [`ImageError::Decode`](crate::ImageError::Decode) if there are no pixels.
     pub fn from_rgb8(width: u32, height: u32, pixels: Vec<u8>) -> Result<Self> {
         if width == 0 || height == 0 {
             return Err(Error::Image(ImageError::Decode {
@@ -133,7 +135,7 @@ impl Image {
         }
         let found = pixels.len() as u64;
         let expected = (u64::from(width) * u64::from(height)).saturating_mul(3);
-        // RgbImage takes a buffer that is too long, so the length is checked here.
+        // RgbImage accepts a buffer that is too long, so the length is checked here.
         (found == expected)
             .then(|| RgbImage::from_raw(width, height, pixels))
             .flatten()
@@ -146,19 +148,19 @@ impl Image {
             }))
     }
 
-    /// Rows of red, green and blue of this height and width.
+    /// An image of this height and width from rows of red, green and blue.
     pub(crate) fn from_pixels((height, width): (usize, usize), pixels: Vec<u8>) -> Self {
         assert_eq!(pixels.len(), 3 * height * width, "three bytes a pixel");
         let image = RgbImage::from_raw(width as u32, height as u32, pixels);
         Self(image.expect("there are as many bytes as the size asks for"))
     }
 
-    /// Pixels in a row.
+    /// Width in pixels.
     pub fn width(&self) -> u32 {
         self.0.width()
     }
 
-    /// Rows.
+    /// Height in pixels.
     pub fn height(&self) -> u32 {
         self.0.height()
     }
@@ -171,22 +173,22 @@ impl Image {
         }
     }
 
-    /// The pixels row by row, three bytes each.
+    /// The pixels, row by row, three bytes (red, green, blue) each.
     pub fn pixels(&self) -> &[u8] {
         self.0.as_raw()
     }
 
-    /// As the type of the `image` crate.
+    /// Borrows the image as the type of the `image` crate.
     pub fn as_rgb_image(&self) -> &RgbImage {
         &self.0
     }
 
-    /// A copy as the type of the `image` crate.
+    /// Copies the image to the type of the `image` crate.
     pub fn to_rgb_image(&self) -> RgbImage {
         self.0.clone()
     }
 
-    /// The type of the `image` crate.
+    /// Converts the image into the type of the `image` crate, without a copy.
     pub fn into_rgb_image(self) -> RgbImage {
         self.0
     }

@@ -1,18 +1,18 @@
-//! What is wrong with an image that cannot be used.
+//! The reasons why an image cannot be used.
 
 use thiserror::Error;
 
-/// What is wrong with an image.
+/// The reason why an image cannot be used.
 #[derive(Clone, Debug, PartialEq, Eq, Error)]
 #[non_exhaustive]
 pub enum ImageProblem {
     /// The file cannot be read.
     #[error("it cannot be read: {0}")]
     Unreadable(String),
-    /// The file has no byte, or the image no pixel.
+    /// The file has no bytes, or the image has no pixels.
     #[error("it is empty")]
     Empty,
-    /// The content begins like no format that is read here.
+    /// The content does not start like any supported format.
     #[error(
         "it begins with {found}, which is none of JPEG, PNG, WebP, BMP, GIF, TIFF and PNM (PBM, PGM, \
          PPM); the content counts, not the extension"
@@ -24,14 +24,14 @@ pub enum ImageProblem {
     /// The image has, or claims to have, too many pixels.
     #[error("it claims {width}x{height} pixels, more than the limit of {limit}")]
     TooManyPixels {
-        /// Pixels in a row.
+        /// Width in pixels.
         width: u32,
-        /// Rows.
+        /// Height in pixels.
         height: u32,
-        /// The limit on their product.
+        /// The limit on width times height.
         limit: u64,
     },
-    /// The file is too long, or its pixels would take too much memory.
+    /// The file is too large, or its pixels would take too much memory.
     #[error("it takes more than the limit of {limit} bytes")]
     TooManyBytes {
         /// The limit.
@@ -40,10 +40,10 @@ pub enum ImageProblem {
     /// The file ends too early.
     #[error("it is truncated: {0}")]
     Truncated(String),
-    /// The format is known, this variety of it is not.
+    /// The format is supported, but this variant of it is not.
     #[error("it is of an unsupported kind: {0}")]
     Unsupported(String),
-    /// The content breaks the rules of its format.
+    /// The content violates the rules of its format.
     #[error("it is damaged: {0}")]
     Damaged(String),
     /// The decoder panicked.

@@ -1,4 +1,4 @@
-//! From the files of a data set to images, and what is kept of them.
+//! Reads the image files of a data set, and caches decoded images.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -14,7 +14,7 @@ use crate::image::limits::Limits;
 use crate::pipeline::sampling::pillow;
 use crate::transforms::size::Size;
 
-/// How files become images, and how many of those are kept.
+/// How files are decoded, and how many images are cached.
 ///
 /// ```
 /// use vision_data::{ImageDataBunch, ReadConfig};
@@ -33,11 +33,11 @@ pub struct ReadConfig {
     limits: Limits,
     memory: usize,
     reduced_jpegs: bool,
-    /// The side that the data was built for, of which reduced JPEGs are no less than twice.
+    /// The side that the data was built for. The shorter side of a reduced JPEG is at least twice this.
     reduced_for: Option<u32>,
     #[serde(rename = "presize")]
     short_side: Option<u32>,
-    // Of this machine; a file from elsewhere is not to say where something is written.
+    // Local to this machine: a file from elsewhere must not decide where data is written.
     #[serde(skip)]
     disk_cache: Option<PathBuf>,
 }
@@ -61,28 +61,28 @@ impl ReadConfig {
         Self::default()
     }
 
-    /// What one picture may ask for.
+    /// Sets the limits per image.
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// What one picture may ask for.
+    /// The limits per image.
     pub fn limits(&self) -> &Limits {
         &self.limits
     }
 
-    /// The bytes of decoded images that all parts of the data together keep in memory, so that
-    /// later epochs need not decode them; 1 GiB by default, 0 for none. A picture takes three bytes
-    /// a pixel, and those that come first are kept. No result depends on which.
+    /// Sets how many bytes of decoded images all parts of the data together keep in memory, so that later
+    /// epochs need not decode them again. Default: 1 GiB; 0 keeps none. An image takes three bytes per
+    /// pixel. The first images read are kept. The choice does not affect any result.
     pub fn with_memory(mut self, bytes: usize) -> Self {
         self.memory = bytes;
         self
     }
 
-    /// The options that change pixels, in words: two of the same words read the same pixels.
+    /// The options that change pixels, in words. Equal words mean equal pixels.
     pub fn pixel_options(&self) -> String {
-        // Pillow's filter: another one made other pixels.
+        // Names Pillow's filter: an earlier filter produced different pixels.
         let presize = match self.short_side {
             None => "None".to_owned(),
             Some(side) => format!("{side} by Pillow's filter"),
@@ -93,49 +93,50 @@ impl ReadConfig {
         )
     }
 
-    /// Whether JPEGs much larger than the size of the data are decoded at 1/2, 1/4 or 1/8, the
-    /// smallest of them that leaves the shorter side at least twice as long as the longer side of
-    /// that size; not by default, since pixels differ from those of a whole picture that is made
-    /// smaller. Means nothing without a size. A random crop or a zoom then finds fewer pixels to
-    /// enlarge. For photos of many megapixels this halves the time or better, and takes 4 to 64
-    /// times less memory. To predict, read files with
-    /// [`ImageDataBunch::open`](crate::ImageDataBunch::open), which does the same.
+    /// Sets whether JPEGs much larger than the size of the data are decoded at 1/2, 1/4 or 1/8. The
+    /// smallest scale is chosen whose shorter side is at least twice the longer side of that size. Off by
+    /// default, since the pixels differ from those of an image decoded in full and then reduced. Has no
+    /// effect without a size. A random crop or a zoom then has fewer pixels to enlarge. For photos of
+    /// many megapixels, the time is halved or better, and memory is 4 to 64 times smaller. To predict,
+    /// read files with [`ImageDataBunch::open`](crate::ImageDataBunch::open), which applies the same
+    /// reduction.
     pub fn with_reduced_jpegs(mut self, reduced: bool) -> Self {
         self.reduced_jpegs = reduced;
         self
     }
 
-    /// Makes images whose shorter side is longer than this smaller, once, when they are read, with Pillow's
-    /// bilinear filter. (fastai v2 calls it presizing.) The pixels of all that follows change, so it is not done by default. With
-    /// [`with_disk_cache`](Self::with_disk_cache) the large files are read once and never again. It is done to
-    /// images that are predicted too. No less than the shorter side of the size.
+    /// Reduces images with a longer shorter side to this shorter side, once, when they are read, with
+    /// Pillow's bilinear filter. (fastai v2 calls this presizing.) Off by default, since it changes the
+    /// input of all later steps. With [`with_disk_cache`](Self::with_disk_cache), large files are read
+    /// only once. Also applies to images to predict. The value must not be below the shorter side of the
+    /// size.
     pub fn with_short_side(mut self, side: u32) -> Self {
         self.short_side = Some(side);
         self
     }
 
-    /// A folder for images as they are after decoding and [`with_short_side`](Self::with_short_side), three
-    /// bytes a pixel; it is made if it is not there. For sets that do not fit into memory: an image is
-    /// taken from here as long as its file has the same path, length and time of change. Entries
-    /// that are damaged or of another origin are made anew. Nothing in it is ever deleted. A folder that
-    /// cannot be written is an error when the data is built; one that is full later gets no further
-    /// entries.
+    /// Sets a folder that caches images after decoding and [`with_short_side`](Self::with_short_side),
+    /// three bytes per pixel. It is created if it does not exist. Use it for data sets that do not fit
+    /// into memory. An entry is used as long as its file has the same path, length and modification time.
+    /// Entries that are damaged or of another origin are rewritten. Nothing in the folder is ever
+    /// deleted. A folder that is not writable is an error when the data is built; a folder that becomes
+    /// full later gets no further entries.
     pub fn with_disk_cache(mut self, folder: impl Into<PathBuf>) -> Self {
         self.disk_cache = Some(folder.into());
         self
     }
 
-    /// The longer side of the size that JPEGs are reduced for, if they are and the data has a size.
+    /// The longer side of the size that JPEGs are reduced for, if reduction is on and the data has a size.
     pub fn reduced_jpegs(&self) -> Option<u32> {
         self.reduced_for.filter(|_| self.reduced_jpegs)
     }
 
-    /// The shorter side that images are made smaller to, if they are.
+    /// The shorter side that images are reduced to, if any.
     pub fn short_side(&self) -> Option<u32> {
         self.short_side
     }
 
-    /// Checks that images keep the pixels that `size` needs.
+    /// Checks that the reduced images keep the pixels that `size` needs.
     pub(crate) fn check(&self, size: Option<Size>) -> Result<()> {
         let least = size.map_or(1, |size| {
             let (height, width) = size.height_width();
@@ -152,23 +153,23 @@ impl ReadConfig {
     }
 }
 
-/// Reads images for the parts of one data set.
+/// Reads the images of all parts of a data set.
 #[derive(Debug)]
 pub(crate) struct Reader {
     config: ReadConfig,
     disk: Option<DiskCache>,
-    /// Whether an image could not be put there.
+    /// Whether writing an entry has failed.
     disk_failed: AtomicBool,
-    /// Bytes of images that are kept.
+    /// Bytes of images kept in memory.
     kept: AtomicUsize,
 }
 
 impl Reader {
-    /// `size` is the one that images are to get.
+    /// `size` is the size that images are resized to.
     pub(crate) fn new(mut config: ReadConfig, size: Option<Size>) -> Self {
         if config.reduced_jpegs {
             let longer = |(height, width): (usize, usize)| height.max(width) as u32;
-            // Saved data may have been built for a larger size than it has.
+            // Saved data may have been built for a larger size than its current one.
             let size = size
                 .map(|size| longer(size.height_width()))
                 .max(config.reduced_for);
@@ -186,7 +187,7 @@ impl Reader {
         &self.config
     }
 
-    /// Checks what can be known before an image is read.
+    /// Checks what can be checked before any image is read.
     pub(crate) fn check(&self) -> Result<()> {
         self.disk.as_ref().map_or(Ok(()), DiskCache::check)
     }
@@ -196,7 +197,7 @@ impl Reader {
         let limits = &self.config.limits;
         let side = self.side();
         let sides = [self.config.short_side, side];
-        // A file that cannot be looked at cannot be opened either, which says why.
+        // If metadata cannot be read, opening the file fails as well, with the reason.
         let entry = self.disk.as_ref().and_then(|disk| {
             let metadata = fs::metadata(path).ok()?;
             Some((disk, Key::of(path, &metadata, sides)?))
@@ -205,8 +206,8 @@ impl Reader {
             return Ok(image);
         }
         let image = self.made_small(Image::open_reduced(path, limits, side)?);
-        // It could be written when the data was built. A disk that is full by now is no reason to end
-        // hours of training, which can do without.
+        // The folder was writable when the data was built. If the disk is full by now, continue without the
+        // cache rather than end hours of training.
         if let Some((disk, key)) = entry
             && !self.disk_failed.load(Ordering::Relaxed)
             && disk.put(key, &image).is_err()
@@ -216,7 +217,7 @@ impl Reader {
         Ok(image)
     }
 
-    /// An image as small as all are made.
+    /// Reduces an image to [`ReadConfig::short_side`].
     pub(crate) fn made_small(&self, image: Image) -> Image {
         match self.config.short_side {
             Some(side) => shrunk(image, side),
@@ -224,7 +225,7 @@ impl Reader {
         }
     }
 
-    /// The side that JPEGs may be reduced to twice of.
+    /// Reduced JPEGs keep a shorter side of at least twice this.
     fn side(&self) -> Option<u32> {
         self.config.reduced_jpegs()
     }
@@ -236,7 +237,7 @@ impl Reader {
             .is_none_or(|side| height.max(width) as u64 <= u64::from(side))
     }
 
-    /// Whether there is room to keep so many bytes more. If so, they are taken into account.
+    /// Reserves memory for this many more bytes; `false` if there is no room.
     pub(crate) fn keep(&self, bytes: usize) -> bool {
         let grown = |kept: usize| {
             let grown = kept.checked_add(bytes)?;
@@ -247,13 +248,13 @@ impl Reader {
             .is_ok()
     }
 
-    /// So many bytes are kept no longer.
+    /// Releases this many bytes.
     pub(crate) fn forget(&self, bytes: usize) {
         self.kept.fetch_sub(bytes, Ordering::Relaxed);
     }
 }
 
-/// An image with a shorter side of at most `side`, the longer one rounded down.
+/// Reduces an image to a shorter side of at most `side`. The longer side is rounded down.
 fn shrunk(image: Image, side: u32) -> Image {
     let (width, height) = (image.width(), image.height());
     let short = width.min(height);
@@ -283,10 +284,10 @@ mod tests {
         let found = reader.read(&fixture("picture.png")).unwrap();
         let expected = Image::open(fixture("picture_64.png")).unwrap();
         assert_eq!(found.size(), expected.size());
-        // From version 13 on Pillow may take rows first, and differ by one.
+        // From version 13 on, Pillow may process rows first, and differ by one.
         let pairs = found.pixels().iter().zip(expected.pixels());
         assert!(pairs.map(|(a, b)| a.abs_diff(*b)).max().unwrap() <= 1);
-        // What is small enough stays as it is.
+        // Images that are small enough are unchanged.
         let reader = Reader::new(ReadConfig::new().with_short_side(131), None);
         let whole = Image::open(fixture("picture.png")).unwrap();
         assert_eq!(reader.read(&fixture("picture.png")).unwrap(), whole);
@@ -301,13 +302,13 @@ mod tests {
         let config = ReadConfig::new().with_disk_cache(folder.path().join("cache"));
         let reader = Reader::new(config.clone().with_short_side(64), None);
         let first = reader.read(&file).unwrap();
-        // As long and as old, but no picture: only the cache knows what it was.
+        // Same length and time, but no image: only the cache knows the previous content.
         let length = fs::metadata(&file).unwrap().len() as usize;
         fs::write(&file, vec![0; length]).unwrap();
         let handle = fs::File::options().write(true).open(&file).unwrap();
         handle.set_modified(changed).unwrap();
         assert_eq!(reader.read(&file).unwrap(), first);
-        // Another size is another entry, and another time another file.
+        // Another size is another entry, and another modification time is another file.
         assert!(Reader::new(config, None).read(&file).is_err());
         handle
             .set_modified(changed + std::time::Duration::from_secs(1))
@@ -323,7 +324,7 @@ mod tests {
         let reader = Reader::new(ReadConfig::new().with_disk_cache(&cache), None);
         let error = reader.check().unwrap_err();
         assert!(error.to_string().contains("no folder"), "{error}");
-        // Later, on a disk that is full by then, images are read all the same.
+        // If the disk becomes full later, images are still read.
         assert!(reader.read(&fixture("picture.png")).is_ok());
     }
 

@@ -1,4 +1,4 @@
-//! JPEG at a fraction of its size, from the low frequencies of each block alone.
+//! Decoding of JPEGs at reduced size, using only the low frequencies of each block.
 
 use image::{DynamicImage, GrayImage, RgbImage};
 use jpeg_decoder::{Decoder, PixelFormat};
@@ -6,16 +6,16 @@ use memchr::memmem;
 
 use crate::image::limits::Limits;
 
-/// The scans of a progressive JPEG, each of which takes time; encoders write ten. The other decoder refuses
-/// more than 100.
+/// The most scans accepted in a progressive JPEG, each of which takes time. Encoders write ten; the other
+/// decoder rejects more than 100.
 const MOST_SCANS: usize = 100;
 
-/// A grey or colour JPEG at 1/2, 1/4 or 1/8 of its size: the smallest that leaves the shorter side
-/// at least twice as long as `side`, so that what is resized to it afterwards still has pixels to
-/// average. None where that is the whole size, and for what the decoder does not take or calls
-/// damaged: the other decoder has the last word on it.
+/// Decodes a gray or color JPEG at 1/2, 1/4 or 1/8 of its size: the smallest scale that leaves the shorter
+/// side at least twice as long as `side`, so that a later resize still has pixels to average. `None` if
+/// that is the full size, and if this decoder does not support the file or finds it damaged: the other
+/// decoder decides.
 pub(super) fn jpeg(bytes: &[u8], side: u32, limits: &Limits) -> Option<DynamicImage> {
-    // Each begins with this marker, which cannot be anywhere else in compressed data.
+    // Each scan begins with this marker, which cannot occur elsewhere in compressed data.
     if memmem::find_iter(bytes, &[0xFF, 0xDA]).count() > MOST_SCANS {
         return None;
     }
@@ -56,8 +56,8 @@ mod tests {
 
     #[test]
     fn reduced_pictures_are_close_to_those_of_libjpeg() {
-        // Mean differences in levels of 255, a little above what was found. libjpeg takes more of the
-        // frequencies of colour where that was sampled more coarsely, this decoder repeats pixels.
+        // Mean differences in levels of 255, slightly above the measured ones. For subsampled colors, libjpeg
+        // uses more of their frequencies, while this decoder repeats pixels.
         let (coarse, full) = ([0.8, 1.6, 3.4], [0.3, 1.1, 1.1]);
         let cases = [
             ("420", coarse),
@@ -110,7 +110,7 @@ mod tests {
             ..Limits::default()
         };
         assert!(jpeg(&whole, 8, &tight).is_none());
-        // The last scan again and again: each would be decoded, and some hundred bytes take seconds.
+        // Repeat the last scan: each would be decoded, and a few hundred bytes would take seconds.
         let progressive = fixture("progressive.jpg");
         let scan = memmem::rfind(&progressive, &[0xFF, 0xDA]).unwrap();
         let (before, scan) = progressive.split_at(scan);

@@ -1,4 +1,4 @@
-//! Width and height of an image.
+//! Image sizes.
 
 use std::fmt;
 
@@ -7,9 +7,9 @@ use serde::Serialize;
 /// The size of an image in pixels, written as `640x480` (width first).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 pub struct PixelSize {
-    /// Pixels in a row.
+    /// Width in pixels.
     pub width: u32,
-    /// Rows.
+    /// Height in pixels.
     pub height: u32,
 }
 

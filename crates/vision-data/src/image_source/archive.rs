@@ -10,9 +10,9 @@ use crate::image_source::{ImageContent, ImageSource};
 
 /// The images of a `.zip` or a `.tgz`, which is not unpacked.
 ///
-/// Images are the files with an extension of [`IMAGE_EXTENSIONS`](crate::files::IMAGE_EXTENSIONS), sorted by
-/// name; hidden files are skipped. A `.zip` stays on the disk. A `.tgz` can be read only from its beginning, so
-/// its images are kept in memory, as they are in the archive, not decoded.
+/// Images are the files with an extension of [`IMAGE_EXTENSIONS`](crate::files::IMAGE_EXTENSIONS), sorted
+/// by name; hidden files are skipped. A `.zip` is read from disk. A `.tgz` can be read only from its
+/// beginning, so its images are kept in memory, in their encoded form.
 #[derive(Debug)]
 pub struct ArchiveImages {
     contents: Contents,
@@ -21,12 +21,12 @@ pub struct ArchiveImages {
 }
 
 impl ArchiveImages {
-    /// The images of an archive of at most 8 GiB in all and 1 GiB a file.
+    /// Opens an archive of at most 8 GiB in total and 1 GiB per file.
     ///
     /// # Errors
     ///
-    /// [`Error::Fetch`](crate::Error::Fetch) with what is wrong with the archive: it cannot be read, is no archive,
-    /// damaged, beyond the limits, or has unsafe names.
+    /// [`Error::Fetch`](crate::Error::Fetch) with the problem: the file cannot be read, is not an archive, is
+    /// damaged, exceeds the limits, or has unsafe names.
     pub fn open(archive: impl AsRef<Path>) -> Result<Self> {
         let limits = Limits::new()
             .with_max_total(8 << 30)
@@ -34,7 +34,7 @@ impl ArchiveImages {
         Self::open_within(archive, &limits)
     }
 
-    /// As [`open`](Self::open), within other limits.
+    /// Like [`open`](Self::open), with other limits.
     ///
     /// # Errors
     ///

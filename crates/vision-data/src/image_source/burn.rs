@@ -1,4 +1,4 @@
-//! Burn data sets: their items as images, and ours as one of theirs.
+//! Burn data sets as image sources, and [`ImageDataset`] as a Burn data set.
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -39,12 +39,12 @@ pub struct BurnImages<D, I> {
 }
 
 impl<D: Dataset<I>, I> BurnImages<D, I> {
-    /// `name` gives the name of an item, written like a path, and `image` its pixels or bytes. All items are
-    /// looked at once, for their names.
+    /// `name` gives the name of an item, written like a path, and `image` its pixels or bytes. Each item is
+    /// read once now, to get its name.
     ///
     /// # Errors
     ///
-    /// That of the data set, where an item cannot be had.
+    /// The error of the data set, if an item cannot be read.
     pub fn new(
         dataset: D,
         name: impl Fn(usize, &I) -> PathBuf,
@@ -79,12 +79,12 @@ impl<D, I> std::fmt::Debug for BurnImages<D, I> {
     }
 }
 
-/// An item of an [`ImageDataset`], as Burn's data loaders get it.
+/// An item of an [`ImageDataset`], as Burn's data loaders receive it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct ImageItem {
     /// The decoded image, before any transform.
     pub image: Image,
-    /// The label; none if the images have no labels.
+    /// The label; `None` if the images have no labels.
     pub label: Option<Target>,
     /// The file, or the name of the image in its source.
     pub path: PathBuf,

@@ -1,4 +1,4 @@
-//! Some of the images of a source.
+//! A selection of the images of a source.
 
 use std::collections::HashMap;
 use std::fmt;
@@ -15,7 +15,7 @@ use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
 use crate::image_source::{ImageContent, ImageSource};
 
-/// Images of a source, by their positions in it.
+/// A selection of the images of a source, by position.
 #[derive(Clone)]
 pub(crate) struct Chosen {
     source: Arc<dyn ImageSource>,
@@ -23,7 +23,7 @@ pub(crate) struct Chosen {
 }
 
 impl Chosen {
-    /// All images, and their names.
+    /// Selects all images, and returns their names.
     pub(crate) fn all(source: Arc<dyn ImageSource>) -> Result<(Self, Vec<PathBuf>)> {
         let bad = |expected, found| {
             let error = OptionError::new("source of images", expected, found);
@@ -44,13 +44,13 @@ impl Chosen {
         Ok((Self { source, positions }, names))
     }
 
-    /// Only those whose flag is set.
+    /// Keeps only the images whose flag is set.
     pub(crate) fn retain(&mut self, kept: &[bool]) {
         let mut flags = kept.iter();
         self.positions.retain(|_| flags.next() == Some(&true));
     }
 
-    /// Those at these places, in this order.
+    /// The images at these positions of the selection, in this order.
     pub(crate) fn at(&self, places: impl IntoIterator<Item = usize>) -> Self {
         Self {
             source: Arc::clone(&self.source),
@@ -61,7 +61,7 @@ impl Chosen {
         }
     }
 
-    /// What the source has of an image.
+    /// The content of an image in the source.
     pub(crate) fn content(
         &self,
         item: usize,
@@ -80,7 +80,7 @@ impl Chosen {
 }
 
 impl ImageContent {
-    /// The pixels; JPEGs reduced to no less than twice `side`.
+    /// Decodes an image; JPEGs are reduced to a shorter side of at least twice `side`.
     pub(crate) fn decode(
         self,
         limits: &Limits,

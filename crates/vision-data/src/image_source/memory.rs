@@ -21,7 +21,7 @@ use crate::image_source::{ImageContent, ImageSource};
 pub struct MemoryImages(Vec<(PathBuf, ImageContent)>);
 
 impl MemoryImages {
-    /// Images with their names.
+    /// Creates a source from names and images.
     pub fn new<N: Into<PathBuf>, C: Into<ImageContent>>(
         images: impl IntoIterator<Item = (N, C)>,
     ) -> Self {

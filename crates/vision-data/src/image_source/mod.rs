@@ -1,4 +1,4 @@
-//! Images that are not files: in memory, in an archive, from a Burn data set, or from a source of your own.
+//! Image sources other than files: memory, archives, Burn data sets, and your own sources.
 
 pub(crate) mod archive;
 #[cfg(feature = "burn-dataset")]
@@ -12,11 +12,11 @@ use std::sync::Arc;
 
 use crate::image::Image;
 
-/// A source of images that are not files.
+/// A source of images other than files.
 ///
-/// [`ImageList::from_source`](crate::ImageList::from_source) makes a list of it, and everything after it is
-/// as with files: splits and labels by name, transforms, seeded order, worker threads, the cache in memory,
-/// limits, and what is done about an image that cannot be decoded.
+/// Pass it to [`ImageList::from_source`](crate::ImageList::from_source). Everything else works as with
+/// files: splits and labels by name, transforms, seeded order, worker threads, the cache in memory,
+/// limits, and the handling of images that cannot be decoded.
 ///
 /// ```
 /// use std::error::Error;
@@ -58,21 +58,21 @@ pub trait ImageSource: Send + Sync {
     /// The number of images.
     fn len(&self) -> usize;
 
-    /// Whether there is no image.
+    /// Whether there are no images.
     fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// The name of an image, written like a path: `train/cat/1.jpg`. Messages have it, and images are split and
-    /// labelled by it, so each image has a name of its own.
+    /// The name of an image, written like a path: `train/cat/1.jpg`. It appears in messages, and splits and
+    /// labels are derived from it, so each name must be unique.
     fn name(&self, item: usize) -> PathBuf;
 
-    /// Reads an image: several threads do so at once, in any order, and again in the next epoch unless the
-    /// image is kept in memory. It has to be the same each time.
+    /// Reads an image. Several threads call this at once, in any order, and again in later epochs unless the
+    /// image is kept in memory. It must return the same image each time.
     ///
     /// # Errors
     ///
-    /// Whatever is wrong. It becomes [`ImageError::Decode`](crate::ImageError::Decode) with the name of the
+    /// Any error. It becomes [`ImageError::Decode`](crate::ImageError::Decode) with the name of the
     /// image.
     fn read(&self, item: usize) -> Result<ImageContent, Box<dyn Error + Send + Sync>>;
 }
@@ -91,12 +91,12 @@ impl<S: ImageSource + ?Sized> ImageSource for Arc<S> {
     }
 }
 
-/// What a source has of an image.
+/// The content of an image in a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ImageContent {
     /// The bytes of an image file, in one of the formats that [`Image`] reads.
     Encoded(Vec<u8>),
-    /// Pixels.
+    /// Decoded pixels.
     Pixels(Image),
 }
 

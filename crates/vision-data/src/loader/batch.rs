@@ -1,4 +1,4 @@
-//! A batch, on the host and on the device.
+//! Batches, on the host and on the device.
 
 use burn::tensor::{Device, Int, Tensor};
 use image::RgbImage;
@@ -12,20 +12,20 @@ use crate::loader::upload::{floats, upload};
 use crate::pipeline::pixels::{Pixels, Planes};
 use crate::transforms::batch::Mixed;
 
-/// The pixels of a batch in the memory of the host, not normalised.
+/// The images of a batch in host memory, not normalized.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HostImages {
     count: usize,
     height: usize,
     width: usize,
-    /// Image by image, of each the planes of red, green and blue.
+    /// Image by image, the planes of red, green and blue.
     pub(crate) planes: Planes,
 }
 
-/// Some items of a data set, ready for a device.
+/// Some items of a data set, ready to be copied to a device.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Batch {
-    /// The pixels.
+    /// The images.
     pub images: HostImages,
     /// The labels of the items.
     pub labels: Targets,
@@ -40,52 +40,53 @@ impl Batch {
         self.indices.len()
     }
 
-    /// Whether there is no item. A loader never hands out such a batch.
+    /// Whether there are no items. A loader never returns such a batch.
     pub fn is_empty(&self) -> bool {
         self.indices.is_empty()
     }
 
-    /// Which items share a picture, if a [`BatchTransform`](crate::BatchTransform) saw to that.
+    /// Which items share an image, if a [`BatchTransform`](crate::BatchTransform) mixed them.
     pub fn mix(&self) -> Option<&Mixed> {
         self.mix.as_ref()
     }
 
-    /// `[batch, channels, height, width]`.
+    /// The shape of the images: `[batch, channels, height, width]`.
     pub fn shape(&self) -> [usize; 4] {
         self.images.shape()
     }
 
-    /// The images on a device: `[batch, 3, height, width]`, in `[0, 1]`, and then normalised there
+    /// Copies the images to a device: `[batch, 3, height, width]`, in `[0, 1]`, then normalized there
     /// if `stats` are given.
     ///
-    /// The tensor takes part in automatic differentiation if the device does.
+    /// The tensor is tracked by automatic differentiation if the device supports it.
     pub fn to_device(&self, device: &Device, stats: Option<&Stats>) -> Tensor<4> {
         self.images.to_device(device, stats)
     }
 
-    /// The position of each item's class on a device: `[batch]`; 0 where there are no labels.
+    /// Copies the class index of each item to a device: `[batch]`; 0 if there are no labels.
     ///
     /// # Errors
     ///
-    /// [`LabelError::WrongKind`](crate::LabelError::WrongKind) if the items have several classes each, or numbers.
+    /// [`LabelError::WrongKind`](crate::LabelError::WrongKind) if items have several classes each, or
+    /// numbers.
     pub fn targets(&self, device: &Device) -> Result<Tensor<1, Int>> {
         self.labels.to_int(device)
     }
 
-    /// The labels on a device as rows: `[batch, classes]`, ones where an item has the class, or
-    /// `[batch, columns]` of numbers. One class an item gives `[batch, 1]`, its position.
+    /// Copies the labels to a device as rows: `[batch, classes]` with ones for the classes of an item, or
+    /// `[batch, columns]` of numbers. With one class per item, `[batch, 1]` of class indices.
     pub fn float_targets(&self, device: &Device) -> Tensor<2> {
         self.labels.to_float(device)
     }
 
-    /// One image as a picture, as the model sees it but not normalised; none beyond the last.
+    /// The image at `position`, as the model sees it but not normalized; `None` beyond the last.
     pub fn picture(&self, position: usize) -> Option<RgbImage> {
         self.images.picture(position)
     }
 }
 
 impl HostImages {
-    /// `[batch, channels, height, width]`.
+    /// The shape: `[batch, channels, height, width]`.
     pub fn shape(&self) -> [usize; 4] {
         [self.count, 3, self.height, self.width]
     }
@@ -112,7 +113,7 @@ impl HostImages {
         }
     }
 
-    /// Puts images of one size together. On failure the position of the first that differs.
+    /// Collects images of one size into a batch. On failure returns the position of the first that differs.
     #[cfg(test)]
     pub(crate) fn collate(items: Vec<Pixels>) -> std::result::Result<Self, usize> {
         let mut collation = Collation::new(items.len());
@@ -138,7 +139,7 @@ impl HostImages {
     }
 }
 
-/// Gathers images of one size, one by one, in memory that is set aside once.
+/// Collects images of one size, one by one, in memory that is allocated once.
 #[derive(Debug)]
 pub(crate) struct Collation {
     capacity: usize,
@@ -146,7 +147,7 @@ pub(crate) struct Collation {
 }
 
 impl Collation {
-    /// Of about so many images.
+    /// `capacity` is the expected number of images.
     pub(crate) fn new(capacity: usize) -> Self {
         Self {
             capacity,
@@ -154,7 +155,7 @@ impl Collation {
         }
     }
 
-    /// Adds one; `Err` with the size of the others if it has another.
+    /// Adds an image; `Err` with the size of the others if its size differs.
     pub(crate) fn push(&mut self, item: Pixels) -> std::result::Result<(), PixelSize> {
         let images = self.images.get_or_insert_with(|| HostImages {
             count: 0,
@@ -172,13 +173,13 @@ impl Collation {
         Ok(())
     }
 
-    /// The images, if there is any.
+    /// The images, if there are any.
     pub(crate) fn finish(self) -> Option<HostImages> {
         self.images
     }
 }
 
-/// Large batches leave their memory to the next.
+/// Returns the memory of large batches for reuse by the next batch.
 impl Drop for HostImages {
     fn drop(&mut self) {
         match &mut self.planes {

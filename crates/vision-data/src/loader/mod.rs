@@ -1,9 +1,9 @@
-//! Batches of one epoch, prepared by worker threads.
+//! Loading: worker threads prepare the batches of an epoch.
 //!
-//! Batch k of an epoch holds what (seed, epoch, k) says, whoever prepares it: with n workers,
-//! worker w prepares batches w, w + n, w + 2n and so on, each into a queue of its own, and the
-//! queues are emptied in turn. So batches arrive in order without being sorted, and at most two
-//! a worker are in memory.
+//! The content of batch k depends only on (seed, epoch, k), not on the thread that prepares it. With n
+//! workers, worker w prepares batches w, w + n, w + 2n and so on, each into its own queue, and the
+//! queues are read in turn. Batches therefore arrive in order without sorting, and at most two
+//! per worker are in memory.
 
 pub(crate) mod batch;
 pub(crate) mod stats;
@@ -30,50 +30,50 @@ use crate::pipeline::pixels::Pixels;
 use crate::rng::{Purpose, Rng};
 use crate::transforms::batch::{self as batch_transforms, BatchTransform};
 
-/// What to do about an image that cannot be decoded.
+/// How to handle an image that cannot be decoded.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum BadImages {
-    /// End with an error that names it.
+    /// Stop with an error that names it.
     #[default]
     Fail,
-    /// Leave it out and go on; [`Loader::skipped`] says which. Its batch is smaller by one. A batch
-    /// that would be empty is left out, and so is, in training, one that would be left with a
-    /// single item, on which batch normalisation cannot work.
+    /// Skip it and continue; [`Loader::skipped`] lists it. Its batch is smaller by one. A batch that would
+    /// be empty is skipped too. So is, in training, a batch that would be left with a single item, on
+    /// which batch normalization cannot work.
     Skip,
 }
 
-/// An image that was left out.
+/// An image that was skipped.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct SkippedImage {
     /// Its position in its data set.
     pub index: usize,
-    /// Its file.
+    /// Its file, or its name in the source.
     pub path: PathBuf,
     /// What is wrong with it.
     pub reason: String,
 }
 
-/// What an epoch consists of.
+/// The contents of an epoch.
 #[derive(Debug)]
 pub(crate) struct Plan {
     pub(crate) dataset: ImageDataset,
     pub(crate) pipeline: Arc<Pipeline>,
     /// Positions in the data set, in the order of the epoch, without a dropped last batch.
     pub(crate) order: Vec<usize>,
-    /// How often an item has been in the order before, so that it is transformed in another way
-    /// each time; empty where each item comes once.
+    /// How often each item occurred earlier in the order, so that it is transformed differently
+    /// each time; empty if each item occurs once.
     pub(crate) repeats: Vec<u32>,
     pub(crate) batch_size: usize,
     pub(crate) seed: u64,
     pub(crate) epoch: u64,
     pub(crate) training: bool,
     pub(crate) bad_images: BadImages,
-    /// Empty but in training.
+    /// Empty outside training.
     pub(crate) batch_transforms: Arc<[BatchTransform]>,
 }
 
-/// One batch, if there is anything left of it, and what was left out.
+/// One batch, if any items are left in it, and the skipped images.
 #[derive(Debug)]
 struct Prepared {
     batch: Option<Batch>,
@@ -85,7 +85,7 @@ impl Plan {
         self.order.len().div_ceil(self.batch_size.max(1))
     }
 
-    /// Prepares batch `number`; `None` if `stop` is set meanwhile.
+    /// Prepares batch `number`; `None` if `stop` is set in the meantime.
     fn prepare(&self, number: usize, stop: &AtomicBool) -> Option<Result<Prepared>> {
         let mut images = Collation::new(self.batch_size.min(self.order.len()));
         let mut indices = Vec::with_capacity(self.batch_size.min(self.order.len()));
@@ -117,7 +117,7 @@ impl Plan {
                 Err(error) => return Some(Err(error)),
             }
         }
-        // Smaller than it should be, and too small to be of use.
+        // A single item is left of a larger batch: too small to train on.
         let useless = self.training && indices.len() == 1 && !skipped.is_empty();
         let images = images.finish().filter(|_| !useless);
         let batch = images.map(|mut images| {
@@ -133,7 +133,7 @@ impl Plan {
         Some(Ok(Prepared { batch, skipped }))
     }
 
-    /// The item `index`, which is at `place` in the order.
+    /// Prepares item `index`, at `place` in the order.
     fn item(&self, index: usize, place: usize) -> Result<Pixels> {
         let image = self.dataset.load(index)?;
         let repeat = self.repeats.get(place).copied().unwrap_or(0) as usize;
@@ -160,9 +160,9 @@ impl Plan {
     }
 }
 
-/// The batches of one epoch in order: an iterator of `Result<Batch>`, which ends after an error.
+/// The batches of one epoch in order: an iterator over `Result<Batch>`, which ends after an error.
 ///
-/// Dropping it, at any time, ends its threads.
+/// Dropping it ends its threads.
 pub struct Loader {
     plan: Arc<Plan>,
     next: usize,
@@ -178,7 +178,7 @@ struct Worker {
 }
 
 impl Loader {
-    /// Starts up to `num_workers` threads; with 0 the work is done by whoever asks for a batch.
+    /// Starts up to `num_workers` threads; with 0, the calling thread does the work.
     pub(crate) fn new(plan: Plan, num_workers: usize) -> Result<Self> {
         let num_workers = num_workers.min(plan.batches());
         let mut loader = Self {
@@ -196,7 +196,7 @@ impl Loader {
                 .name(format!("vision-loader-{first}"))
                 .spawn(move || {
                     for number in (first..plan.batches()).step_by(num_workers) {
-                        // Nobody listens any more, or told us to stop.
+                        // The receiver is gone, or the loader was stopped.
                         let Some(batch) = plan.prepare(number, &stop) else {
                             return;
                         };
@@ -216,19 +216,18 @@ impl Loader {
         Ok(loader)
     }
 
-    /// The number of batches of the whole epoch, if no image is left out.
+    /// The number of batches in the whole epoch, if no images are skipped.
     pub fn batches(&self) -> usize {
         self.plan.batches()
     }
 
-    /// The images left out so far, under [`BadImages::Skip`].
+    /// The images skipped so far, under [`BadImages::Skip`].
     pub fn skipped(&self) -> &[SkippedImage] {
         &self.skipped
     }
 
-    /// How long [`next`](Iterator::next) has taken so far, all calls together: the time in which
-    /// there was no batch yet, and nothing to train on. Without worker threads that is all the
-    /// work.
+    /// The total time spent in [`next`](Iterator::next) so far, during which training had to wait for a
+    /// batch. Without worker threads, this includes all the work.
     pub fn waited(&self) -> Duration {
         self.waited
     }
@@ -246,14 +245,14 @@ impl Loader {
         worker.queue.recv().unwrap_or_else(|_| Err(died()))
     }
 
-    /// Ends the threads and waits for them: no more than the image each is at.
+    /// Ends the threads and waits for them. Each finishes at most its current image.
     fn finish(&mut self) {
         self.next = self.plan.batches();
         self.stop.store(true, Ordering::Relaxed);
-        // All queues are closed before any thread is waited for, since a full one blocks its thread.
+        // Close all queues before joining any thread, since a full queue blocks its thread.
         let threads: Vec<JoinHandle<()>> = self.workers.drain(..).map(|w| w.thread).collect();
         for thread in threads {
-            // A panic in it has been reported as an early end.
+            // A panic of the thread has already been reported as an early end.
             let _ = thread.join();
         }
     }
@@ -291,7 +290,7 @@ impl Iterator for Loader {
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {
-        // An error or a skipped batch may end it earlier.
+        // An error or a skipped batch may end the epoch earlier.
         (0, Some(self.plan.batches() - self.next))
     }
 }

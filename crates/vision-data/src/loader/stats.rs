@@ -1,4 +1,4 @@
-//! Means and standard deviations of the three channels.
+//! Channel statistics for normalization.
 
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
@@ -8,7 +8,7 @@ use crate::error::{Error, Result};
 
 /// The mean and standard deviation of each channel (red, green, blue) of pixels in `[0, 1]`.
 ///
-/// Normalising is `(x - mean) / std`, channel by channel.
+/// Normalization is `(x - mean) / std`, per channel.
 ///
 /// ```
 /// use vision_data::Stats;
@@ -20,35 +20,35 @@ use crate::error::{Error, Result};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Stats {
-    /// The means.
+    /// The mean of each channel.
     pub mean: [f32; 3],
-    /// The standard deviations.
+    /// The standard deviation of each channel.
     pub std: [f32; 3],
 }
 
 impl Stats {
-    /// Of ImageNet, which is what pretrained weights expect.
+    /// The statistics of ImageNet, which pretrained weights expect.
     #[doc(alias = "imagenet_stats")]
     pub const IMAGENET: Self = Self {
         mean: [0.485, 0.456, 0.406],
         std: [0.229, 0.224, 0.225],
     };
-    /// Of CIFAR-10.
+    /// The statistics of CIFAR-10.
     pub const CIFAR: Self = Self {
         mean: [0.491, 0.482, 0.447],
         std: [0.247, 0.243, 0.261],
     };
-    /// Of MNIST, the same on all three channels.
+    /// The statistics of MNIST, the same for all three channels.
     pub const MNIST: Self = Self {
         mean: [0.131; 3],
         std: [0.308; 3],
     };
 
-    /// Checks that normalising with these can be undone.
+    /// Checks that normalization can be inverted.
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] unless every mean is finite and every deviation finite and above zero.
+    /// [`Error::Option`] unless all values are finite and all standard deviations are above zero.
     pub fn check(&self) -> Result<()> {
         let usable = |value: &f32| value.is_finite() && *value > 0.0;
         if self.mean.iter().all(|mean| mean.is_finite()) && self.std.iter().all(usable) {
@@ -61,8 +61,8 @@ impl Stats {
         )))
     }
 
-    /// The mean and the unbiased standard deviation of planar pixels: `planes` holds all of red,
-    /// green and blue of one image after another.
+    /// The mean and the unbiased standard deviation of planar pixels: `planes` holds the red, green
+    /// and blue planes of one image after another.
     pub(crate) fn of_planes(planes: &[f32], plane: usize) -> Self {
         let channel = |c: usize| {
             planes
@@ -87,17 +87,17 @@ impl Stats {
     }
 }
 
-/// `(x - mean) / std` of each channel; `images` is `[batch, 3, height, width]`.
+/// Computes `(x - mean) / std` per channel; `images` is `[batch, 3, height, width]`.
 pub(crate) fn normalize(images: Tensor<4>, stats: &Stats) -> Tensor<4> {
     let device = images.device();
     (images - channels(stats.mean, &device)) / channels(stats.std, &device)
 }
 
-/// `x · std + mean` of each channel.
+/// Computes `x · std + mean` per channel.
 ///
 /// # Errors
 ///
-/// [`Error::Option`] if there are not three channels.
+/// [`Error::Option`] unless there are three channels.
 pub(crate) fn denormalize(images: Tensor<4>, stats: &Stats) -> Result<Tensor<4>> {
     let shape = images.dims();
     if shape[1] != 3 {

@@ -1,8 +1,8 @@
-//! From the pixels of a batch in the memory of the host to a tensor.
+//! Upload of a batch from host memory to a tensor.
 //!
-//! What can be bytes stays bytes until it is on the device, a quarter of the way. There one pass
-//! divides by 255 and normalises. On the CPU, host and device are one, and that pass is a loop over
-//! the planes here.
+//! Bytes are uploaded as bytes where possible, a quarter of the data. On the device, one pass divides
+//! by 255 and normalizes. On the CPU, host and device are the same, and that pass is a loop over the
+//! planes here.
 
 use burn::tensor::{Device, Int, Tensor, TensorData, s};
 use pulp::Arch;
@@ -13,7 +13,7 @@ use crate::device;
 use crate::loader::stats::{Stats, normalize};
 use crate::pipeline::pixels::{Planes, to_unit};
 
-/// `[batch, 3, height, width]`, from planes of red, green and blue, image by image.
+/// Creates a `[batch, 3, height, width]` tensor from planes of red, green and blue, image by image.
 pub(crate) fn upload(
     planes: &Planes,
     shape: [usize; 4],
@@ -34,9 +34,9 @@ pub(crate) fn upload(
     }
 }
 
-/// All values: bytes divided by 255, and then normalised if there is something to normalise with.
-/// The steps are those of tensors, one by one, so the bits are as well. The memory is recycled: at
-/// 224 pixels a batch of 64 is 38 MB, and the first writing to fresh pages costs more than all else.
+/// All values as floats: bytes divided by 255, then normalized if `stats` are given. The operations are
+/// those of tensors, one by one, so the results are bit-identical. Memory is reused: a batch of 64 at
+/// 224 pixels is 38 MB, and the first write to fresh pages costs more than everything else.
 pub(crate) fn floats(planes: &Planes, plane: usize, stats: Option<&Stats>) -> Buffer {
     match planes {
         Planes::Bytes(bytes) => fill(bytes, plane, stats, to_unit),
@@ -72,8 +72,8 @@ fn fill<T: Copy>(
     all
 }
 
-/// Four bytes travel in one whole number, since not every device has smaller ones, and are taken
-/// apart there.
+/// Packs four bytes into one integer, since not every device supports smaller integers, and unpacks
+/// them on the device.
 fn bytes_on_device(bytes: &[u8], shape: [usize; 4], device: &Device) -> Tensor<4> {
     let words: Vec<i32> = bytes
         .chunks(4)
@@ -88,7 +88,7 @@ fn bytes_on_device(bytes: &[u8], shape: [usize; 4], device: &Device) -> Tensor<4
     let count = words.len();
     let words = Tensor::<1, Int>::from_data(TensorData::new(words, [count]), device);
     let apart = [0, 8, 16, 24].map(|shift| {
-        // The sign comes along from the left, and is cut off with the rest.
+        // The right shift fills with the sign bit, which the mask removes.
         let byte = words.clone().bitwise_right_shift_scalar(shift);
         byte.bitwise_and_scalar(0xFF)
     });
@@ -109,7 +109,7 @@ mod tests {
     #[test]
     fn bytes_taken_apart_on_a_device_are_the_values_of_the_loop_on_the_host() {
         let device = device::parse("cpu").unwrap();
-        // A length that is no multiple of four, and every value of a byte.
+        // A length that is not a multiple of four, and every value of a byte.
         let shape = [1, 3, 9, 13];
         let bytes: Vec<u8> = (0..3 * 9 * 13).map(|i| (i * 7 % 256) as u8).collect();
         let stats = Stats::IMAGENET;

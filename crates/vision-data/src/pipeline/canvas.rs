@@ -1,4 +1,4 @@
-//! An image on its way through the steps of a draw.
+//! The canvas: collects the steps of a draw and renders them in one pass.
 
 use std::borrow::Cow;
 
@@ -16,25 +16,25 @@ use crate::pipeline::window::Window;
 use crate::rng::Rng;
 use crate::transforms::resizing::Resizing;
 
-/// Steps are gathered, and done in one pass over the pixels that are seen after the last of them: of
-/// a thin image, resized until its short side fits, that is one in thousands.
+/// Collects steps, and computes only the pixels visible after the last of them, in one pass: for a thin
+/// image, resized until its short side fits, that is one pixel in thousands.
 ///
-/// A step that has to see whole 8-bit pixels ([`edit`](Self::edit)) ends what was gathered, and so does a move
-/// of coordinates after one of whole pixels.
+/// A step that needs whole 8-bit pixels ([`edit`](Self::edit)) renders everything collected so far. So does a
+/// move of coordinates after a move of whole pixels.
 #[derive(Debug)]
 pub(crate) struct Canvas<'a> {
     image: Cow<'a, Image>,
     resizing: &'a Resizing,
     /// Height and width to crop to, if the data is cropped.
     target: Option<(usize, usize)>,
-    /// Resizing, and what comes after it.
+    /// The resize and the moves that follow it.
     moves: Moves,
     lighting: Option<Lighting>,
     layers: Vec<Layer<'a>>,
 }
 
 impl<'a> Canvas<'a> {
-    /// An image that is to be resized.
+    /// Starts with an image that is to be resized.
     pub(crate) fn new(image: Cow<'a, Image>, resizing: &'a Resizing) -> Self {
         let source = height_width(&image);
         let crops = resizing.method().crops();
@@ -48,7 +48,7 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// Changes the image before it is resized, and before anything else was done.
+    /// Edits the image before it is resized. Must precede all other steps.
     pub(crate) fn edit_source<E>(
         &mut self,
         change: impl FnOnce(Image) -> Result<Image, E>,
@@ -58,7 +58,7 @@ impl<'a> Canvas<'a> {
         Ok(())
     }
 
-    /// Cuts out a part and resizes it as Pillow does, before anything else was done. `part` chooses it by
+    /// Cuts out a part and resizes it like Pillow. Must precede all other steps. `part` chooses the part from
     /// the sizes of the image and of the data.
     pub(crate) fn resize_part(
         &mut self,
@@ -70,7 +70,7 @@ impl<'a> Canvas<'a> {
         *self = Self::new(Cow::Owned(image), self.resizing);
     }
 
-    /// Moves, cuts and adds whole pixels.
+    /// Moves, crops and pads whole pixels.
     pub(crate) fn window(&mut self, change: impl Fn(&mut Window)) {
         change(&mut self.moves.window);
         for layer in &mut self.layers {
@@ -78,28 +78,28 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// Cuts or fills up to a size; `row` and `col` say which part stays.
+    /// Crops or pads to a size; `row` and `col` give the position of the crop.
     pub(crate) fn crop(&mut self, size: (usize, usize), row: f64, col: f64) {
         let padding = self.resizing.padding_mode;
         self.window(|window| window.crop_pad(size, row, col, padding));
     }
 
-    /// As [`crop`](Self::crop), to the size of the data; nothing if that is reached in another way.
+    /// Like [`crop`](Self::crop), to the size of the data; does nothing if the resize method does not crop.
     pub(crate) fn crop_to_target(&mut self, row: f64, col: f64) {
         if let Some(target) = self.target {
             self.crop(target, row, col);
         }
     }
 
-    /// Moves coordinates by a map that may depend on height and width.
+    /// Moves coordinates by a map, which may depend on height and width.
     pub(crate) fn warp(&mut self, map: impl FnOnce(usize, usize) -> Map) {
         self.finish_whole_pixels();
         let (height, width) = self.moves.grid;
         self.moves.warp(&map(height, width));
     }
 
-    /// Moves coordinates by an affine map, after all warps; angles stay what they are on an image that is
-    /// not square.
+    /// Moves coordinates by an affine map, after all warps. Angles are preserved on images that are not
+    /// square.
     pub(crate) fn affine(&mut self, map: &Map) {
         self.finish_whole_pixels();
         self.moves.affine(map);
@@ -111,19 +111,19 @@ impl<'a> Canvas<'a> {
         self.moves.jitter(magnitude, rng);
     }
 
-    /// Changes the light of the image itself, and not of what is painted on it or added around it.
+    /// Changes the brightness or contrast of the image itself, but not of paint or padding.
     pub(crate) fn light(&mut self, change: Lighting) {
         let lighting = self.lighting.get_or_insert_default();
         lighting.factor *= change.factor;
         lighting.offset = lighting.offset * change.factor + change.offset;
     }
 
-    /// Paints on what is seen up to now.
+    /// Paints on the pixels visible at this point.
     pub(crate) fn paint(&mut self, paint: &'a dyn Paint) {
         self.layers.push(Layer::new(paint, self.moves.size()));
     }
 
-    /// Changes the image as it is after all that was done, rounded to 8 bits.
+    /// Renders the collected steps, rounds to 8 bits and edits the image.
     pub(crate) fn edit<E>(
         &mut self,
         change: impl FnOnce(Image) -> Result<Image, E>,
@@ -134,20 +134,20 @@ impl<'a> Canvas<'a> {
         Ok(())
     }
 
-    /// The image, of which nothing is left here: one that was made on the way is not copied.
+    /// Takes the image out. An intermediate image is not copied.
     fn take(&mut self) -> Image {
         let nothing = Image::from_pixels((0, 0), Vec::new());
         std::mem::replace(&mut self.image, Cow::Owned(nothing)).into_owned()
     }
 
-    /// What moves coordinates comes before what moves whole pixels.
+    /// Renders pending moves of whole pixels, since moves of coordinates must come before them.
     fn finish_whole_pixels(&mut self) {
         if !self.moves.window.is_whole() || !self.layers.is_empty() {
             self.flatten();
         }
     }
 
-    /// Does all that was gathered.
+    /// Renders all collected steps.
     fn flatten(&mut self) {
         if self.is_moved_only() {
             if !self.moves.window.is_whole() {
@@ -161,7 +161,7 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// Goes on with an image that is not resized any more.
+    /// Continues with an image that is not resized any more.
     fn set(&mut self, image: Image) {
         self.moves = Moves::new(height_width(&image));
         self.image = Cow::Owned(image);
@@ -169,7 +169,7 @@ impl<'a> Canvas<'a> {
         self.layers.clear();
     }
 
-    /// Whether all pixels are still those of the image, if in other places.
+    /// Whether all pixels still have the values of the image, possibly at other positions.
     fn is_moved_only(&self) -> bool {
         self.moves.is_identity()
             && self.moves.grid == height_width(&self.image)
@@ -177,7 +177,7 @@ impl<'a> Canvas<'a> {
             && self.layers.is_empty()
     }
 
-    /// The result.
+    /// Renders the result.
     pub(crate) fn pixels(&self) -> Pixels {
         let (height, width) = self.moves.size();
         let window = &self.moves.window;
@@ -199,7 +199,7 @@ impl<'a> Canvas<'a> {
         }
     }
 
-    /// What is seen of the image, sampled and lighted.
+    /// The visible pixels, sampled and with brightness and contrast applied.
     fn seen(&self) -> Planes {
         let image = &*self.image;
         let (rows, cols) = (
@@ -245,7 +245,7 @@ fn height_width(image: &Image) -> (usize, usize) {
     (image.height() as usize, image.width() as usize)
 }
 
-/// What a window shows of an image.
+/// The pixels of an image visible in a window.
 fn moved(image: &Image, window: &Window) -> Image {
     let taken = taken(image, &window.image_rows(), &window.image_cols());
     let (pixels, _) = taken.as_chunks::<3>();
@@ -253,7 +253,7 @@ fn moved(image: &Image, window: &Window) -> Image {
     Image::from_pixels((window.height(), window.width()), pixels.into_flattened())
 }
 
-/// Rows and columns of an image, as rows of red, green and blue.
+/// The given rows and columns of an image, as rows of red, green and blue.
 fn taken<'a>(image: &'a Image, rows: &[usize], cols: &[usize]) -> Cow<'a, [u8]> {
     let (height, width) = height_width(image);
     if rows.iter().copied().eq(0..height) && cols.iter().copied().eq(0..width) {
@@ -288,7 +288,7 @@ mod tests {
     use crate::transforms::size::{ResizeMethod, Size};
     use crate::transforms::transform::Transform;
 
-    /// An image as planes of which all is there, and on which each step is done at once.
+    /// A reference: full planes to which each step is applied immediately.
     struct Whole {
         size: (usize, usize),
         planes: Vec<f32>,
@@ -302,7 +302,7 @@ mod tests {
             }
         }
 
-        /// Does one step at once; `window` is what it does if it is no paint.
+        /// Applies one step immediately; `window` is its effect unless it is a paint.
         fn add(&mut self, step: &dyn Any, window: &Window) {
             let (height, width) = self.size;
             let plane = height * width;
@@ -323,7 +323,7 @@ mod tests {
                 }
                 (_, Some(Holes(holes))) => {
                     for &(row, col, length) in holes {
-                        // A pixel is in the hole unless its centre is beyond half of the length.
+                        // A pixel is in the hole if its center is within half of the length.
                         let inside = |i: usize, part: f64, n: usize| {
                             let (centre, half) = ((part * n as f64).floor(), length as f64 / 2.0);
                             let first = (centre - half).max(0.0).trunc();
@@ -382,10 +382,10 @@ mod tests {
         let mut rng = Rng::keyed(Purpose::Augment, 5, 0, 0);
         let mut painted = 0;
         for round in 0..3_000 {
-            // Half of the pool, in the order of its last places.
+            // Half of the pool, in the order of its last positions.
             let mut transforms: Vec<Transform> = Vec::new();
             for i in rng.order(pool.len()).into_iter().take(7) {
-                // Padding that comes before moves makes an image of its own.
+                // Padding before moves creates an intermediate image.
                 let pads = matches!(pool[i], Transform::Pad(_));
                 if !(pads && round % 2 == 0 || round % 2 == 1 && i == 2) {
                     transforms.push(pool[i].clone().with_p(0.7));
@@ -424,7 +424,7 @@ mod tests {
             let applied = before.iter().all(|step| step.apply(&mut canvas).is_ok());
             let mut whole = Whole::of(canvas.pixels());
             for step in after {
-                // What it does to whole pixels alone.
+                // Its effect on whole pixels alone.
                 let mut alone = Canvas::new(Cow::Borrowed(&image), &resizing);
                 let (height, width) = whole.size;
                 alone.set(Image::from_pixels(whole.size, vec![0; 3 * height * width]));

@@ -1,4 +1,4 @@
-//! A part of an image that is resized before anything else happens.
+//! Parts of an image, cut out and resized before all other steps.
 
 /// A rectangle of pixels.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -9,13 +9,13 @@ pub(crate) struct Rect {
     pub(crate) width: usize,
 }
 
-/// A part of an image that is resized, and what is kept of the result.
+/// A part of an image to resize, and the window of the result to keep.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Part {
     pub(crate) source: Rect,
     /// Height and width that `source` is resized to.
     pub(crate) size: (usize, usize),
-    /// What is kept.
+    /// The window of the resized part to keep.
     pub(crate) window: Rect,
 }
 
@@ -31,7 +31,7 @@ impl Rect {
 }
 
 impl Part {
-    /// All of an image of height and width `source`, resized to `size`.
+    /// The whole of an image of height and width `source`, resized to `size`.
     pub(crate) fn whole(source: (usize, usize), size: (usize, usize)) -> Self {
         Self {
             source: Rect::whole(source),

@@ -1,4 +1,4 @@
-//! What happens to one item: the transforms with all their numbers drawn.
+//! The random draw for one item: the transforms with all their numbers drawn.
 
 use std::sync::Arc;
 
@@ -6,25 +6,25 @@ use crate::pipeline::step::Step;
 use crate::rng::Rng;
 use crate::transforms::transform::Transform;
 
-/// What was drawn for one item: a [`Pipeline`](crate::Pipeline) does the same to every image it is applied to
-/// with it.
+/// The random draw for one item. A [`Pipeline`](crate::Pipeline) applies it in the same way to
+/// every image.
 #[derive(Clone, Debug)]
 pub struct Draw {
     /// In the order in which they are applied.
     pub(crate) steps: Vec<Drawn>,
 }
 
-/// A transform that does happen.
+/// A transform that is applied, with its numbers drawn.
 #[derive(Clone, Debug)]
 pub(crate) struct Drawn {
-    /// The place of the transform among those of the pipeline.
+    /// The index of the transform in the pipeline.
     pub(crate) transform: usize,
     pub(crate) order: i8,
     pub(crate) step: Arc<dyn Step>,
 }
 
 impl Draw {
-    /// Draws for each of `transforms` in turn.
+    /// Draws each of `transforms` in order.
     pub(crate) fn new(transforms: &[Transform], rng: &mut Rng) -> Self {
         let mut steps = Vec::with_capacity(transforms.len());
         for (number, transform) in transforms.iter().enumerate() {
@@ -40,7 +40,7 @@ impl Draw {
         Self { steps }
     }
 
-    /// Without what was drawn for the transforms from number `len` on.
+    /// The draw without the transforms from index `len` on.
     pub(crate) fn first(&self, len: usize) -> Self {
         let steps = self.steps.iter().filter(|drawn| drawn.transform < len);
         Self {
@@ -48,7 +48,7 @@ impl Draw {
         }
     }
 
-    /// Whether the place of the crop was drawn.
+    /// Whether the position of the crop was drawn.
     pub(crate) fn crops(&self) -> bool {
         self.steps.iter().any(|drawn| drawn.step.crops())
     }
@@ -74,7 +74,7 @@ mod tests {
             .collect()
     }
 
-    /// Those steps of some draws that are of one type.
+    /// The steps of one type in some draws.
     fn steps<T: 'static>(draws: &[Draw]) -> Vec<&T> {
         let steps = draws.iter().flat_map(|draw| &draw.steps);
         steps
@@ -82,7 +82,7 @@ mod tests {
             .collect()
     }
 
-    /// Binomial counts are within five deviations of their mean.
+    /// Whether a binomial count is within five standard deviations of its mean.
     fn about(count: usize, n: usize, p: f64) -> bool {
         let (mean, n) = (n as f64 * p, n as f64);
         (count as f64 - mean).abs() <= 5.0 * (n * p * (1.0 - p)).sqrt()
@@ -92,14 +92,14 @@ mod tests {
     fn each_default_transform_happens_with_its_probability_and_on_its_own() {
         let transforms = get_transforms().train;
         let n = 4_000;
-        // Each of them alone, by how many of its draws have a step.
+        // Each transform alone: count the draws with a step.
         for transform in &transforms {
             let p = transform.p();
             let drawn = draws(std::slice::from_ref(transform), n);
             let count = drawn.iter().filter(|draw| draw.steps.len() == 1).count();
             assert!(about(count, n as usize, p), "{transform:?}: {count}");
         }
-        // Together: a flip and a warp in half of three quarters.
+        // Together: a flip in half and a warp in three quarters.
         let drawn = draws(&transforms, n);
         let has = |draw: &Draw| {
             let one = std::slice::from_ref(draw);
@@ -107,12 +107,12 @@ mod tests {
         };
         let both = drawn.iter().filter(|draw| has(draw));
         assert!(about(both.count(), n as usize, 0.5 * 0.75));
-        // And none of the six in 1/2 · (1/4)^5, so that only the crop is left.
+        // None of the six in 1/2 · (1/4)^5, which leaves only the crop.
         let none = drawn.iter().filter(|draw| draw.steps.len() == 1).count();
         assert!(about(none, n as usize, 0.5 * 0.25_f64.powi(5)), "{none}");
     }
 
-    /// Whether numbers are uniform in `low..high`: each tenth of it has its share.
+    /// Whether numbers are uniform in `low..high`: each tenth of the range has its share.
     fn uniform(numbers: &[f64], low: f64, high: f64) -> bool {
         let tenth = |x: &f64| ((x - low) / (high - low) * 10.0).floor() as i64;
         let count = |i| numbers.iter().filter(|x| tenth(x) == i).count();
@@ -139,7 +139,7 @@ mod tests {
 
     #[test]
     fn the_four_magnitudes_of_a_warp_are_drawn_one_by_one() {
-        // A corner (1, 1) shows (1 + m2, 1 + m0) of the result, the corner (-1, -1) (-1 - m3, -1 - m1).
+        // Corner (1, 1) shows (1 + m2, 1 + m0) of the result, corner (-1, -1) shows (-1 - m3, -1 - m1).
         let drawn = draws(&[Transform::symmetric_warp([-0.2, 0.2])], 5_000);
         let signs = steps::<Warp>(&drawn).into_iter().map(|Warp(map)| {
             let ((x, _), (_, v)) = (map.apply(1.0, 1.0), map.apply(1.0, -1.0));

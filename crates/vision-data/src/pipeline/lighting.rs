@@ -1,9 +1,9 @@
 //! Brightness and contrast, on the logits of pixels.
 //!
-//! fastai computes `sigmoid(factor · logit(p) + offset)`. With the odds `q = (1 - p) / p` that is
-//! `1 / (1 + exp(-offset) · q^factor)`, one logarithm and one exponential, here from polynomials in
-//! single precision: the same bits on every machine, within 5e-7 of the exact value, and in loops
-//! that the compiler turns into vectors.
+//! fastai computes `sigmoid(factor · logit(p) + offset)`. With the odds `q = (1 - p) / p` this is
+//! `1 / (1 + exp(-offset) · q^factor)`: one logarithm and one exponential. Both are polynomials in
+//! single precision here, within 5e-7 of the exact value. They give the same bits on every machine, in
+//! loops that the compiler vectorizes.
 
 use pulp::Arch;
 
@@ -25,10 +25,10 @@ impl Default for Lighting {
 }
 
 impl Lighting {
-    /// Changes values in `[0, 1]`.
+    /// Applies the change to values in `[0, 1]`.
     pub(crate) fn apply(self, values: &mut [f32]) {
         let factor = self.factor as f32;
-        // In powers of two, so that one exponential does both.
+        // In powers of two, so that a single exponential is enough.
         let shift = (-self.offset * std::f64::consts::LOG2_E) as f32;
         Arch::new().dispatch(|| {
             for value in values {
@@ -38,7 +38,7 @@ impl Lighting {
         });
     }
 
-    /// What becomes of each of the 256 values of a byte.
+    /// The result for each of the 256 values of a byte.
     pub(crate) fn table(self) -> [f32; 256] {
         let mut table = std::array::from_fn(|i| i as f32 / 255.0);
         self.apply(&mut table);
@@ -47,11 +47,11 @@ impl Lighting {
 }
 
 /// The binary logarithm of a positive, normal number. The mantissa is brought to
-/// `[1/√2, √2)`, where `ln m = 2 artanh((m - 1) / (m + 1))`, and five terms of that series leave
-/// out less than 1e-9.
+/// `[1/√2, √2)`, where `ln m = 2 artanh((m - 1) / (m + 1))`; five terms of that series have
+/// an error below 1e-9.
 #[inline(always)]
 fn log2(x: f32) -> f32 {
-    // The bits of 1/√2: taking them off carries into the exponent where the mantissa is beyond √2.
+    // The bits of 1/√2. Subtracting them carries into the exponent if the mantissa is above √2.
     const MIDDLE: u32 = 0x3F35_04F3;
     let bits = x.to_bits().wrapping_sub(MIDDLE);
     let exponent = (bits as i32) >> 23;
@@ -62,11 +62,11 @@ fn log2(x: f32) -> f32 {
     exponent as f32 + (2.0 * std::f32::consts::LOG2_E) * s * series
 }
 
-/// Two to the power of a number, which is kept within ±120. The fraction within ±1/2 goes through
-/// the series of `exp`, of which what is left out is below 6e-9.
+/// Two to the power of a number, which is clamped to ±120. The fraction, within ±1/2, is computed with
+/// the series of `exp`, truncated with an error below 6e-9.
 #[inline(always)]
 fn exp2(x: f32) -> f32 {
-    // Adding and subtracting it rounds to a whole number, which the low bits of the sum hold.
+    // Adding and subtracting it rounds to an integer, which is in the low bits of the sum.
     const ROUND: f32 = 12_582_912.0;
     let x = x.clamp(-120.0, 120.0);
     let rounded = x + ROUND;
@@ -101,7 +101,7 @@ mod tests {
                 let mut after = before.clone();
                 lighting.apply(&mut after);
                 for (&p, &found) in before.iter().zip(&after) {
-                    // A factor of 1000 magnifies the rounding of the logit as well.
+                    // A factor of 1000 also magnifies the rounding error of the logit.
                     let scale = factor.max(1.0);
                     worst = worst.max((f64::from(found) - exact(p, lighting)).abs() / scale);
                 }

@@ -1,4 +1,4 @@
-//! From a decoded image to the pixels of a batch: resizing, transforms, cropping, in one pass.
+//! The pipeline: turns a decoded image into the pixels of a batch by resizing, transforms and cropping.
 
 pub(crate) mod canvas;
 pub(crate) mod crop;
@@ -31,13 +31,13 @@ use crate::transforms::resizing::Resizing;
 use crate::transforms::size::ResizeMethod;
 use crate::transforms::transform::Transform;
 
-/// On each side.
+/// The most padding on each side.
 const MOST_PADDING: u64 = 2048;
 
-/// What is done to each item of a data set: the transforms of one of its parts, and the size.
+/// The processing of each item of a data set: the transforms of one of its parts, and the size.
 ///
-/// A [`Draw`] is what it does to one item. The same draw can be applied to another image, such as one that
-/// is the item's target, of another size if need be:
+/// A [`Draw`] holds the random numbers for one item. The same draw can be applied to another image, such
+/// as the target of the item, even at another size:
 ///
 /// ```
 /// use vision_data::{Image, Pipeline, Resizing, get_transforms};
@@ -61,18 +61,18 @@ pub struct Pipeline {
 }
 
 impl Pipeline {
-    /// `transforms` are brought in the order of [`Transform`].
+    /// Creates a pipeline. `transforms` are sorted into the order of [`Transform`].
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] for a number out of range, and for a transform that needs a size where
-    /// there is none.
+    /// [`Error::Option`] for a number out of range, and for a transform that needs a size if there is
+    /// none.
     pub fn new(transforms: &[Transform], resizing: Resizing) -> Result<Self> {
         resizing.check()?;
         transforms.iter().try_for_each(Transform::check)?;
         let mut transforms = transforms.to_vec();
         transforms.sort_by_key(|transform| transform.kind().order());
-        // Each is within its bounds; where an image is moved too, all that they add is made.
+        // Each is within its bounds. Padding before a move is rendered in full, so the sum is limited too.
         let padding = transforms
             .iter()
             .map(|transform| u64::from(transform.kind().padding()));
@@ -98,7 +98,7 @@ impl Pipeline {
         })
     }
 
-    /// Refuses transforms that leave the size when they turn an image: such images fit in no batch.
+    /// Rejects transforms that may swap height and width of the result: such images do not fit in a batch.
     pub(crate) fn check_shape(&self) -> Result<()> {
         let Some(size) = self.resizing.size else {
             return Ok(());
@@ -119,7 +119,7 @@ impl Pipeline {
         }
     }
 
-    /// What to do where images come out in different sizes.
+    /// Advice if images come out in different sizes.
     pub(crate) fn sizes_hint(&self) -> &'static str {
         match self.resizing.size {
             None => "pass a `size` (for example `.size(224)`)",
@@ -131,7 +131,7 @@ impl Pipeline {
         }
     }
 
-    /// The same transforms and another size.
+    /// The same transforms with another size.
     ///
     /// # Errors
     ///
@@ -152,33 +152,33 @@ impl Pipeline {
         &self.transforms
     }
 
-    /// The size, and how it is reached.
+    /// The size, and the resize method.
     pub fn resizing(&self) -> &Resizing {
         &self.resizing
     }
 
-    /// What happens to item `index` in epoch `epoch`: for the same three numbers always the same.
+    /// The draw for item `index` in epoch `epoch`. It depends only on the three numbers.
     pub fn draw(&self, seed: u64, epoch: u64, index: u64) -> Draw {
         let mut rng = Rng::keyed(Purpose::Augment, seed, epoch, index);
         Draw::new(&self.transforms, &mut rng)
     }
 
-    /// An image after `draw`, as a batch of one.
+    /// Applies `draw` to an image, and returns a batch of one.
     ///
     /// # Errors
     ///
-    /// [`TransformError::Failed`](crate::TransformError::Failed) of a transform of your own.
+    /// [`TransformError::Failed`](crate::TransformError::Failed) if a custom transform fails.
     pub fn image(&self, image: &Image, draw: &Draw) -> Result<HostImages> {
         self.run_on(image, draw, Path::new("an image in memory"))
     }
 
-    /// As [`image`](Self::image), of the file `path`.
+    /// Like [`image`](Self::image), for the file `path`.
     pub(crate) fn run_on(&self, image: &Image, draw: &Draw, path: &Path) -> Result<HostImages> {
         let pixels = self.run(image, draw).map_err(|failed| failed.on(path))?;
         Ok(HostImages::single(pixels))
     }
 
-    /// The pixels of `image`, with what `rng` draws.
+    /// Draws from `rng` and applies the draw to `image`.
     pub(crate) fn apply(
         &self,
         image: &Image,
@@ -204,7 +204,7 @@ impl Pipeline {
     }
 }
 
-/// The transform after which height and width may be swapped in the end, if there is one. Transforms are in
+/// The transform, if any, after which height and width of the result may be swapped. `transforms` are in
 /// the order of application.
 fn swaps_sides(transforms: &[Transform]) -> Option<&Transform> {
     transforms

@@ -1,30 +1,30 @@
-//! All that moves pixels, gathered until the image is sampled once.
+//! Moves of pixels, collected until the image is sampled once.
 
 use crate::pipeline::sampling::grid::position;
 use crate::pipeline::sampling::projective::Map;
 use crate::pipeline::window::Window;
 use crate::rng::Rng;
 
-/// A grid over an image of the size to resize to, how its points are moved, and which of them are
-/// seen.
+/// A grid over an image of the size to resize to, the moves of its points, and the visible
+/// points.
 #[derive(Debug)]
 pub(crate) struct Moves {
     /// Height and width of the grid.
     pub(crate) grid: (usize, usize),
-    /// Moves of coordinates between jitters: one more than there are of them.
+    /// Moves of coordinates between jitters: one more than the number of jitters.
     warps: Vec<Map>,
     jitters: Vec<(f64, Rng)>,
-    /// After the warps; to be scaled for the aspect ratio of the grid.
+    /// Applied after the warps; scaled later for the aspect ratio of the grid.
     affine: Map,
     pub(crate) window: Window,
 }
 
-/// Where the points of the grid come from.
+/// The source positions of the grid's points.
 #[derive(Debug)]
 pub(crate) enum Places {
-    /// By a map of the plane.
+    /// Given by a map of the plane.
     Map(Map),
-    /// One by one: those that are seen, row by row. The map is what they are without jitter.
+    /// Listed one by one: the visible points, row by row. The map gives them without jitter.
     Points(Vec<(f64, f64)>, Map),
 }
 
@@ -58,7 +58,7 @@ impl Moves {
         self.jitters.is_empty() && self.map() == Map::IDENTITY
     }
 
-    /// The places, in the source, of the grid's points in `rows` and `cols`.
+    /// The source positions of the grid's points in `rows` and `cols`.
     pub(crate) fn places(&self, rows: &[usize], cols: &[usize]) -> Places {
         let (height, width) = self.grid;
         let map = self.map();
@@ -92,20 +92,20 @@ impl Moves {
         Places::Points(points, map)
     }
 
-    /// Scaled for the aspect ratio of the grid.
+    /// The affine map, scaled for the aspect ratio of the grid.
     fn scaled_affine(&self) -> Map {
         let (height, width) = self.grid;
         self.affine.for_aspect(height as f64, width as f64)
     }
 
-    /// From the grid to the source, without jitters.
+    /// The map from the grid to the source, without jitters.
     fn map(&self) -> Map {
         let warps = self.warps.iter();
         let warp = warps.fold(Map::IDENTITY, |all, warp| warp.after(&all));
         self.scaled_affine().after(&warp)
     }
 
-    /// Height and width of what is seen.
+    /// Height and width of the visible part.
     pub(crate) fn size(&self) -> (usize, usize) {
         (self.window.height(), self.window.width())
     }

@@ -1,4 +1,4 @@
-//! Pixels by channel: what an image becomes on its way into a batch.
+//! Pixels by channel: the form in which images are put into a batch.
 
 use pulp::Arch;
 use vision_kernels::buffers;
@@ -13,7 +13,7 @@ pub(crate) struct Pixels {
     pub(crate) planes: Planes,
 }
 
-/// Bytes as long as pixels are only moved: a quarter of the memory.
+/// Bytes while pixels are only moved, which takes a quarter of the memory; otherwise floats.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) enum Planes {
     /// 0 to 255.
@@ -22,18 +22,18 @@ pub(crate) enum Planes {
     Floats(Vec<f32>),
 }
 
-/// A byte as PyTorch makes it a float: divided, not multiplied by the rounded inverse.
+/// Converts a byte to a float like PyTorch: divided by 255, not multiplied by the rounded inverse.
 pub(crate) fn to_unit(byte: u8) -> f32 {
     f32::from(byte) / 255.0
 }
 
-/// The nearest byte; a value outside of `[0, 1]` is clamped.
+/// The nearest byte; values outside `[0, 1]` are clamped.
 pub(crate) fn to_byte(unit: f32) -> u8 {
     (unit.clamp(0.0, 1.0) * 255.0).round() as u8
 }
 
 impl Pixels {
-    /// Rows of red, green and blue, rounded to 8 bits.
+    /// Converts to rows of red, green and blue, rounded to 8 bits.
     pub(crate) fn into_rgb(self) -> Vec<u8> {
         let plane = self.height * self.width;
         match self.planes {
@@ -51,7 +51,7 @@ impl Pixels {
 }
 
 impl Planes {
-    /// Of rows of red, green and blue.
+    /// Creates planes from rows of red, green and blue.
     pub(crate) fn of_rgb(rgb: &[u8]) -> Self {
         let (pixels, _) = rgb.as_chunks::<3>();
         let mut planes = vec![0; 3 * pixels.len()];
@@ -65,7 +65,7 @@ impl Planes {
         Self::Bytes(planes)
     }
 
-    /// The pixels of image number `image`, of `plane` pixels, as rows of red, green and blue; none
+    /// The pixels of image number `image`, with `plane` pixels, as rows of red, green and blue; `None`
     /// beyond the last image.
     pub(crate) fn rgb(&self, image: usize, plane: usize) -> Option<Vec<u8>> {
         let start = image.checked_mul(3 * plane)?;
@@ -84,8 +84,8 @@ impl Planes {
         }
     }
 
-    /// Adds the planes of an image, in memory for `capacity` values. One image that needed no
-    /// resizing does not make the others any coarser: all are floats as soon as one is.
+    /// Appends the planes of an image, in memory for `capacity` values. As soon as one image has floats, all
+    /// become floats, so that no image loses precision.
     pub(crate) fn append(&mut self, more: Self, capacity: usize) {
         match (&mut *self, more) {
             (Self::Bytes(all), Self::Bytes(more)) => {
@@ -108,7 +108,7 @@ impl Planes {
     }
 }
 
-/// Planes of red, green and blue of `plane` values each as rows of red, green and blue.
+/// Converts planes of red, green and blue of `plane` values each to rows of red, green and blue.
 fn interleaved<T: Copy>(planes: &[T], plane: usize, byte: impl Fn(T) -> u8) -> Vec<u8> {
     let (reds, rest) = planes.split_at(plane);
     let (greens, blues) = rest.split_at(plane);

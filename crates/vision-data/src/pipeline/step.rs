@@ -9,16 +9,16 @@ use crate::pipeline::canvas::Canvas;
 use crate::transforms::error::TransformError;
 use crate::transforms::resizing::Resizing;
 
-/// What one transform does to one item. (`Any` is for tests, which look at what was drawn.)
+/// The effect of one transform on one item. (`Any` lets tests inspect the drawn numbers.)
 pub(crate) trait Step: Any + fmt::Debug + Send + Sync {
-    /// Does it. The canvas gathers as much as it can before it touches a pixel.
+    /// Applies the step. The canvas collects steps as long as possible before it computes pixels.
     ///
     /// # Errors
     ///
-    /// None of a built-in transform.
+    /// Built-in transforms never fail.
     fn apply<'a>(&'a self, canvas: &mut Canvas<'a>) -> Result<(), Failed>;
 
-    /// The numbers, in words, for an image of height and width `source`; empty if there are none.
+    /// The drawn numbers in words, for an image of height and width `source`; empty if there are none.
     fn words(&self, source: (usize, usize), resizing: &Resizing) -> String;
 
     /// Whether it crops to the size of the data.
@@ -27,7 +27,7 @@ pub(crate) trait Step: Any + fmt::Debug + Send + Sync {
     }
 }
 
-/// A transform that failed, on an image that only the caller knows by name.
+/// The failure of a transform, before the name of the image is known.
 #[derive(Debug)]
 pub(crate) struct Failed {
     pub(crate) transform: String,
@@ -35,7 +35,7 @@ pub(crate) struct Failed {
 }
 
 impl Failed {
-    /// With the file of the image, or a word for one in memory.
+    /// Adds the file of the image, or a name for an image in memory.
     pub(crate) fn on(self, image: &Path) -> TransformError {
         TransformError::Failed {
             transform: self.transform,

@@ -1,4 +1,4 @@
-//! Maps of the plane as steps, and in words.
+//! Maps of the plane as steps, and their descriptions.
 
 use crate::pipeline::canvas::Canvas;
 use crate::pipeline::sampling::projective::Map;
@@ -15,7 +15,7 @@ impl Step for Warp {
         Ok(())
     }
 
-    /// Where the corners go, by the coordinates that run from -1 to 1.
+    /// Where the corners move, in coordinates from -1 to 1.
     fn words(&self, _: (usize, usize), _: &Resizing) -> String {
         let back = self.0.inverse();
         let corner = |name, x, y| {
@@ -32,7 +32,7 @@ impl Step for Warp {
     }
 }
 
-/// Which part of the image a map without turns shows.
+/// Describes the part of the image that a map without rotation shows.
 pub(crate) fn shown(map: &Map) -> String {
     let percent = |(coordinate, _): (f64, f64)| 50.0 * (coordinate + 1.0);
     let swapped = |(x, y)| (y, x);

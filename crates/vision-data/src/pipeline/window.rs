@@ -1,11 +1,11 @@
-//! Which pixels of an image are seen, and where: crops, flips and padding by whole pixels.
+//! Windows: the visible pixels of an image after crops, flips and padding of whole pixels.
 
 use std::ops::Range;
 
 use crate::transforms::padding::PaddingMode;
 use crate::transforms::size::Cut;
 
-/// Rows and columns of an image in a new order. Where there is none, black is seen.
+/// A rearrangement of the rows and columns of an image, with black padding.
 #[derive(Clone, Debug)]
 pub(crate) struct Window {
     rows: Axis,
@@ -14,19 +14,19 @@ pub(crate) struct Window {
     swapped: bool,
 }
 
-/// The places of one axis. They are worked out where they are looked at: a very long image has
-/// millions that never are.
+/// The indices of one axis. They are computed on demand: a very long image has millions that are never
+/// used.
 #[derive(Clone, Debug)]
 struct Axis {
     len: usize,
-    /// From first to last.
+    /// The operations, first to last.
     steps: Vec<Take>,
 }
 
-/// What happens to an axis.
+/// An operation on an axis.
 #[derive(Clone, Copy, Debug)]
 enum Take {
-    /// Its last place becomes the first; this was the last.
+    /// Reverses the axis; the field is its last index.
     Backwards(usize),
     Cut(Cut),
 }
@@ -64,12 +64,12 @@ impl Axis {
         (0..self.len).map(|i| self.get(i))
     }
 
-    /// The places that are not black.
+    /// The indices that are not black.
     fn seen(&self) -> Vec<usize> {
         self.places().flatten().collect()
     }
 
-    /// Where the places `of` are seen.
+    /// Where the indices `of` are visible.
     fn seen_at(&self, of: &Range<usize>) -> Vec<usize> {
         let places = self.places().enumerate();
         let there = places.filter(|(_, place)| place.is_some_and(|place| of.contains(&place)));
@@ -78,7 +78,7 @@ impl Axis {
 }
 
 impl Window {
-    /// The whole of an image.
+    /// Shows the whole image.
     pub(crate) fn whole(height: usize, width: usize) -> Self {
         Self {
             rows: Axis::whole(height),
@@ -87,7 +87,7 @@ impl Window {
         }
     }
 
-    /// Whether it shows all pixels in their places.
+    /// Whether all pixels are shown at their original positions.
     pub(crate) fn is_whole(&self) -> bool {
         self.rows.steps.is_empty() && self.cols.steps.is_empty() && !self.swapped
     }
@@ -104,7 +104,7 @@ impl Window {
         self.cols.reverse();
     }
 
-    /// Bit 0 of `k` mirrors top and bottom, bit 1 left and right, bit 2 then swaps both axes.
+    /// Bit 0 of `k` mirrors top and bottom, bit 1 left and right, then bit 2 swaps both axes.
     pub(crate) fn dihedral(&mut self, k: u32) {
         if k & 1 != 0 {
             self.rows.reverse();
@@ -118,7 +118,7 @@ impl Window {
         }
     }
 
-    /// Cuts or fills up to a size; `row` and `col` say what part stays.
+    /// Crops or pads to a size; `row` and `col` give the position of the crop.
     pub(crate) fn crop_pad(
         &mut self,
         (height, width): (usize, usize),
@@ -135,7 +135,7 @@ impl Window {
         }
     }
 
-    /// Adds pixels on all sides.
+    /// Pads all sides.
     pub(crate) fn pad(&mut self, pixels: usize, padding: PaddingMode) {
         for axis in [&mut self.rows, &mut self.cols] {
             let cut = Cut::around(axis.len, pixels, padding);
@@ -143,17 +143,17 @@ impl Window {
         }
     }
 
-    /// The rows of the image that are seen, in the order of [`arrange`](Self::arrange).
+    /// The visible rows of the image, in the order that [`arrange`](Self::arrange) expects.
     pub(crate) fn image_rows(&self) -> Vec<usize> {
         if self.swapped { &self.cols } else { &self.rows }.seen()
     }
 
-    /// The columns of the image that are seen.
+    /// The visible columns of the image.
     pub(crate) fn image_cols(&self) -> Vec<usize> {
         if self.swapped { &self.rows } else { &self.cols }.seen()
     }
 
-    /// Where, in what is seen, these rows and columns of the image are: its rows and columns.
+    /// The visible rows and columns at which these rows and columns of the image are shown.
     pub(crate) fn seen_at(
         &self,
         rows: &Range<usize>,
@@ -167,8 +167,8 @@ impl Window {
         (self.rows.seen_at(down), self.cols.seen_at(across))
     }
 
-    /// Puts `channels` planes of the pixels of [`image_rows`](Self::image_rows) and
-    /// [`image_cols`](Self::image_cols) where they are seen.
+    /// Arranges `channels` planes of the pixels of [`image_rows`](Self::image_rows) and
+    /// [`image_cols`](Self::image_cols) as they are visible.
     pub(crate) fn arrange<T: Copy + Default>(&self, planes: Vec<T>, channels: usize) -> Vec<T> {
         let black = |axis: &Axis| axis.places().any(|place| place.is_none());
         if !self.swapped && !black(&self.rows) && !black(&self.cols) {
@@ -199,7 +199,7 @@ impl Window {
 mod tests {
     use super::*;
 
-    /// What is seen of an image of 2 by 3 pixels, numbered from 1.
+    /// The visible pixels of an image of 2 by 3 pixels, numbered from 1.
     fn seen(window: &Window) -> Vec<u8> {
         let image = [[1, 2, 3], [4, 5, 6]];
         let cols = window.image_cols();

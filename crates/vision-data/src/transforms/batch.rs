@@ -1,6 +1,6 @@
 //! MixUp and CutMix: training on two items at once.
 //!
-//! Both change the pictures of a training batch and note in [`Mixed`] what they did. The loss of
+//! Both change the images of a training batch and record the mix in [`Mixed`]. The loss of
 //! item `i` is then `lambda[i] · L(target[i]) + (1 - lambda[i]) · L(target[partner[i]])`.
 
 use rand_distr::{Beta, Distribution as _};
@@ -12,9 +12,9 @@ use crate::loader::batch::HostImages;
 use crate::pipeline::pixels::Planes;
 use crate::rng::Rng;
 
-/// What a whole training batch may go through. Of several given, each batch draws one.
+/// A transform of a whole training batch. If several are given, each batch draws one.
 ///
-/// What it draws is a function of the seed, the epoch and the number of the batch.
+/// The draw depends only on the seed, the epoch and the number of the batch.
 ///
 /// ```
 /// use vision_data::{BatchTransform, ImageDataBunch};
@@ -34,58 +34,58 @@ use crate::rng::Rng;
 #[serde(rename_all = "snake_case", deny_unknown_fields)]
 #[non_exhaustive]
 pub enum BatchTransform {
-    /// Lays another picture of the batch over each one (Zhang et al., <https://arxiv.org/abs/1710.09412>).
+    /// Blends each image with another image of the batch (Zhang et al., <https://arxiv.org/abs/1710.09412>).
     ///
-    /// As in fastai: each item has a lambda of its own from Beta(alpha, alpha), or 1 less it if
-    /// that is larger, so that the item itself always weighs more than its partner.
+    /// As in fastai, each item draws its own lambda from Beta(alpha, alpha) and uses the larger of lambda
+    /// and 1 - lambda, so that the item itself weighs at least as much as its partner.
     MixUp {
-        /// Of the beta distribution; above zero. Small: mostly one picture.
+        /// The parameter of the beta distribution, above zero. With a small value, one image dominates.
         alpha: f64,
         /// Probability.
         p: f64,
     },
-    /// Puts a rectangle of another picture of the batch into each one (Yun et al.,
+    /// Pastes a rectangle of another image of the batch into each image (Yun et al.,
     /// <https://arxiv.org/abs/1905.04899>).
     ///
-    /// As in fastai: one rectangle a batch, of the part 1 - lambda of the area with lambda from
-    /// Beta(alpha, alpha), about a uniform centre; what lies outside the picture is cut off, and
-    /// [`Mixed::lambda`] is the part that is left of the item itself.
+    /// As in fastai, each batch draws one rectangle with a uniform center. Its area is 1 - lambda of the
+    /// image, with lambda from Beta(alpha, alpha). The rectangle is clipped to the image, and
+    /// [`Mixed::lambda`] is the fraction of the area left to the item itself.
     CutMix {
-        /// Of the beta distribution; above zero. 1: every size is as likely.
+        /// The parameter of the beta distribution, above zero. With 1, lambda is uniform.
         alpha: f64,
         /// Probability.
         p: f64,
     },
 }
 
-/// Which items of a batch share a picture.
+/// Which items of a batch share an image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Mixed {
-    /// Of each item the position, in the batch, of the other one in its picture.
+    /// For each item, the position in the batch of the other item in its image.
     pub partner: Vec<usize>,
-    /// Of each item the weight of itself, in `[0, 1]`; its partner weighs the rest.
+    /// For each item, its own weight in `[0, 1]`; its partner has the remaining weight.
     pub lambda: Vec<f32>,
 }
 
 impl BatchTransform {
-    /// [`MixUp`](Self::MixUp) of every batch; fastai's alpha is 0.4.
+    /// [`MixUp`](Self::MixUp) for every batch; fastai's alpha is 0.4.
     pub fn mixup(alpha: f64) -> Self {
         Self::MixUp { alpha, p: 1.0 }
     }
 
-    /// [`CutMix`](Self::CutMix) of every batch; fastai's alpha is 1.
+    /// [`CutMix`](Self::CutMix) for every batch; fastai's alpha is 1.
     pub fn cutmix(alpha: f64) -> Self {
         Self::CutMix { alpha, p: 1.0 }
     }
 
-    /// The same for a part of the batches only.
+    /// Sets the probability that a batch is mixed.
     pub fn with_p(mut self, probability: f64) -> Self {
         let (Self::MixUp { p, .. } | Self::CutMix { p, .. }) = &mut self;
         *p = probability;
         self
     }
 
-    /// Checks that alpha is a finite number above zero, and the probability one.
+    /// Checks that alpha is finite and above zero, and that the probability is valid.
     ///
     /// # Errors
     ///
@@ -104,7 +104,7 @@ impl BatchTransform {
 }
 
 impl Mixed {
-    /// Which other item is in the picture of this one, and how much it itself counts.
+    /// The other item in the image of this one, and the weight of this one.
     pub(crate) fn of(&self, position: usize) -> Option<(usize, f32)> {
         let partner = *self.partner.get(position)?;
         let lambda = *self.lambda.get(position)?;
@@ -112,7 +112,7 @@ impl Mixed {
     }
 }
 
-/// Draws one of `choices`, whether it happens, and how; changes the pictures and says what it did.
+/// Draws one of `choices`, whether it applies, and its numbers; changes the images and returns the mix.
 pub(crate) fn apply(
     choices: &[BatchTransform],
     images: &mut HostImages,
@@ -191,7 +191,7 @@ fn paste_into<T: Copy>(
     }
 }
 
-/// A rectangle of pixels; the ends are not part of it.
+/// A rectangle of pixels; the ends are exclusive.
 #[derive(Debug)]
 struct Hole {
     top: usize,
@@ -201,7 +201,7 @@ struct Hole {
 }
 
 impl Hole {
-    /// fastai's rectangle, which leaves the part `lambda` of the area if it is inside as a whole.
+    /// fastai's rectangle, which leaves `lambda` of the area uncovered if it lies entirely inside.
     fn draw(height: usize, width: usize, lambda: f64, rng: &mut Rng) -> Self {
         let side = (1.0 - lambda).sqrt();
         let mut span = |n: usize| {
@@ -230,7 +230,7 @@ mod tests {
     use crate::pipeline::pixels::Pixels;
     use crate::rng::Purpose;
 
-    /// Pictures of one colour each: of item i all pixels are i / 10.
+    /// Images of one color each: all pixels of item i are i / 10.
     fn plain(items: usize, height: usize, width: usize) -> HostImages {
         let pixels = |i| Pixels {
             height,
@@ -285,9 +285,10 @@ mod tests {
 
     #[test]
     fn the_rectangle_of_cutmix_has_the_mean_area_that_follows_from_its_definition() {
-        // A side of the part s about a uniform centre keeps s - s²/4 of it inside. For a uniform area
-        // s² the mean is E[(s - s²/4)²] = 1/2 - 1/5 + 1/48. The deviation of one area is below 1/2,
-        // that of the mean of 10,000 below 0.005; whole pixels take up to 0.002.
+        // With a side of s (relative to the image) about a uniform center, s - s²/4 of it is inside. For
+        // a uniform area s², the mean is E[(s - s²/4)²] = 1/2 - 1/5 + 1/48. The standard deviation of one
+        // area is below 1/2, that of the mean of 10,000 below 0.005; rounding to whole pixels adds up to
+        // 0.002.
         let mut rng = Rng::keyed(Purpose::Mix, 0, 0, 0);
         let areas = (0..10_000).map(|_| {
             let lambda = rng.uniform();
@@ -300,7 +301,7 @@ mod tests {
     #[test]
     fn lambda_has_the_moments_of_the_beta_distribution() {
         // max(b, 1 - b) = 1/2 + |b - 1/2|. For alpha = 1: uniform in [1/2, 1], mean 3/4, variance 1/48.
-        // For any alpha E[(lambda - 1/2)²] is the variance of beta, 1 / (4 (2 alpha + 1)).
+        // For any alpha, E[(lambda - 1/2)²] is the variance of beta, 1 / (4 (2 alpha + 1)).
         for alpha in [0.2, 0.4, 1.0, 3.0] {
             let squares: Vec<f64> = (0..2_000)
                 .filter_map(|number| mixed(BatchTransform::mixup(alpha), number, (1, 1)).1)
@@ -310,7 +311,7 @@ mod tests {
             assert_eq!(squares.len(), 16_000);
             let mean = squares.iter().sum::<f64>() / squares.len() as f64;
             let expected = 0.25 / (2.0 * alpha + 1.0);
-            // The deviation of one square is below 1/8 (it lies in [0, 1/4]), so that of the mean of
+            // The standard deviation of one square is below 1/8 (it lies in [0, 1/4]), so that of the mean of
             // 16,000 is below 0.001.
             assert!(
                 (mean - expected).abs() < 0.004,
@@ -325,7 +326,7 @@ mod tests {
         let count = (0..2_000)
             .filter(|&number| mixed(choice, number, (1, 1)).1.is_some())
             .count();
-        // 600 with a deviation of sqrt(2000 · 0.3 · 0.7) = 20.5; five of them.
+        // 600 with a standard deviation of sqrt(2000 · 0.3 · 0.7) = 20.5; allow five of them.
         assert!((500..700).contains(&count), "{count}");
     }
 

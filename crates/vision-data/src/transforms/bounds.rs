@@ -1,4 +1,4 @@
-//! The range of a random number.
+//! Ranges of random numbers.
 
 use std::fmt;
 use std::ops::RangeInclusive;
@@ -7,9 +7,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::rng::Rng;
 
-/// The bounds of a random number, both of them part of the range. One number alone fixes it.
+/// The inclusive range of a random number. A single number means a fixed value.
 ///
-/// Written down it is a list of two numbers.
+/// Serialized as a list of two numbers.
 ///
 /// ```
 /// use vision_data::Bounds;
@@ -32,7 +32,7 @@ impl<T: Copy + PartialOrd> Bounds<T> {
         self.0[1]
     }
 
-    /// Whether the bounds are in order and lie within others. Of what is no number, nothing is true.
+    /// Whether the bounds are in order and within other bounds. `false` for NaN.
     pub(crate) fn within(&self, low: T, high: T) -> bool {
         low <= self.low() && self.low() <= self.high() && self.high() <= high
     }
@@ -42,26 +42,26 @@ impl Bounds {
     pub(crate) const PART: Self = Self([0.0, 1.0]);
     pub(crate) const MIDDLE: Self = Self([0.5, 0.5]);
 
-    /// Uniform.
+    /// Draws uniformly.
     pub(crate) fn draw(&self, rng: &mut Rng) -> f64 {
         rng.between(self.low(), self.high())
     }
 
-    /// Uniform in the logarithm.
+    /// Draws with a uniform logarithm.
     pub(crate) fn draw_log(&self, rng: &mut Rng) -> f64 {
         rng.between(self.low().ln(), self.high().ln()).exp()
     }
 }
 
 impl Bounds<u32> {
-    /// Uniform.
+    /// Draws uniformly.
     pub(crate) fn draw(&self, rng: &mut Rng) -> u32 {
         let numbers = self.high().saturating_sub(self.low()) as usize + 1;
         self.low() + rng.below(numbers) as u32
     }
 }
 
-/// `from..` has no meaning in itself; these are the ways to write a range.
+/// Conversions from a number, a pair and `low..=high`. (`from..` has no upper bound.)
 macro_rules! bounds_from {
     ($($number:ty),*) => {$(
         impl From<$number> for Bounds<$number> {

@@ -3,15 +3,15 @@
 use crate::transforms::lists::Transforms;
 use crate::transforms::transform::Transform;
 
-/// fastai's default transforms: [`TransformConfig::new`], as they are.
+/// fastai's default transforms: those of an unchanged [`TransformConfig::new`].
 pub fn get_transforms() -> Transforms {
     TransformConfig::new().into()
 }
 
 /// The arguments of fastai's `get_transforms`.
 ///
-/// In training: a random crop, a flip, a perspective warp, a rotation, a zoom, and changes of
-/// brightness and contrast. Otherwise: a centre crop.
+/// For training: a random crop, a flip, a perspective warp, a rotation, a zoom, and changes of
+/// brightness and contrast. Otherwise: a center crop.
 ///
 /// ```
 /// use vision_data::{TransformConfig, Transforms, get_transforms};
@@ -55,64 +55,64 @@ impl TransformConfig {
         Self::default()
     }
 
-    /// Whether to flip at all; true by default.
+    /// Whether to flip at all. Default: true.
     #[doc(alias = "do_flip")]
     pub fn with_do_flip(mut self, do_flip: bool) -> Self {
         self.do_flip = do_flip;
         self
     }
 
-    /// Whether to flip vertically and turn by 90 degrees too; false by default.
+    /// Whether to also flip vertically and rotate by 90 degrees. Default: false.
     #[doc(alias = "flip_vert")]
     pub fn with_flip_vert(mut self, flip_vert: bool) -> Self {
         self.flip_vert = flip_vert;
         self
     }
 
-    /// The largest rotation in degrees, either way; 10 by default, 0 for none.
+    /// Sets the largest rotation in degrees, in both directions. Default: 10; 0 for none.
     #[doc(alias = "max_rotate")]
     pub fn with_max_rotate(mut self, degrees: f64) -> Self {
         self.max_rotate = degrees;
         self
     }
 
-    /// The largest zoom; 1.1 by default, 1 for none. Less than 1 is refused when the data is built. (fastai
-    /// zooms not at all then; images are made smaller with [`Transform::zoom`].)
+    /// Sets the largest zoom. Default: 1.1; 1 for none. A value below 1 is an error when the data is built.
+    /// (fastai then does not zoom at all; use [`Transform::zoom`] to zoom out.)
     #[doc(alias = "max_zoom")]
     pub fn with_max_zoom(mut self, scale: f64) -> Self {
         self.max_zoom = scale;
         self
     }
 
-    /// The largest change of brightness and contrast, below 1; 0.2 by default, 0 for none.
+    /// Sets the largest change of brightness and contrast, below 1. Default: 0.2; 0 for none.
     #[doc(alias = "max_lighting")]
     pub fn with_max_lighting(mut self, change: f64) -> Self {
         self.max_lighting = change;
         self
     }
 
-    /// The largest magnitude of the warp, up to 0.5; 0.2 by default, 0 for none.
+    /// Sets the largest magnitude of the warp, up to 0.5. Default: 0.2; 0 for none.
     #[doc(alias = "max_warp")]
     pub fn with_max_warp(mut self, magnitude: f64) -> Self {
         self.max_warp = magnitude;
         self
     }
 
-    /// The probability of each of warp, rotation and zoom; 0.75 by default.
+    /// Sets the probability of each of warp, rotation and zoom. Default: 0.75.
     #[doc(alias = "p_affine")]
     pub fn with_p_affine(mut self, p: f64) -> Self {
         self.p_affine = p;
         self
     }
 
-    /// The probability of each of brightness and contrast; 0.75 by default.
+    /// Sets the probability of each of brightness and contrast. Default: 0.75.
     #[doc(alias = "p_lighting")]
     pub fn with_p_lighting(mut self, p: f64) -> Self {
         self.p_lighting = p;
         self
     }
 
-    /// Further transforms for training; none by default.
+    /// Adds further transforms for training. Default: none.
     #[doc(alias = "xtra_tfms")]
     pub fn with_xtra_tfms(mut self, transforms: impl IntoIterator<Item = Transform>) -> Self {
         self.xtra_tfms = transforms.into_iter().collect();
@@ -142,7 +142,7 @@ impl From<TransformConfig> for Transforms {
         let affine = [
             (max_warp != 0.0).then(|| Transform::symmetric_warp(in_order(-max_warp, max_warp))),
             (max_rotate != 0.0).then(|| Transform::rotate(in_order(-max_rotate, max_rotate))),
-            // Below 1 the bounds are not in order, which is refused later.
+            // A maximum below 1 puts the bounds out of order, which is an error later.
             (max_zoom != 1.0).then(|| Transform::rand_zoom([1.0, max_zoom])),
         ];
         train.extend(affine.into_iter().flatten().map(|t| t.with_p(p_affine)));
@@ -160,7 +160,7 @@ impl From<TransformConfig> for Transforms {
     }
 }
 
-/// fastai draws between two numbers whatever their order, so that -10 degrees are as good as 10.
+/// fastai draws between two numbers in any order, so -10 degrees is equivalent to 10.
 fn in_order(a: f64, b: f64) -> [f64; 2] {
     if b < a { [b, a] } else { [a, b] }
 }

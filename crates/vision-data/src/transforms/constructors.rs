@@ -1,4 +1,4 @@
-//! Short ways to write the built-in transforms, with fastai's names and defaults.
+//! Constructors of the built-in transforms, with fastai's names and defaults.
 
 use crate::transforms::bounds::Bounds;
 use crate::transforms::builtin::brightness::Brightness;
@@ -27,7 +27,7 @@ use crate::transforms::size::Size;
 use crate::transforms::transform::Transform;
 
 impl Transform {
-    /// fastai's `rand_crop`: [`CropPad`](Self::CropPad) anywhere.
+    /// fastai's `rand_crop`: [`CropPad`](Self::CropPad) at a random position.
     pub fn rand_crop() -> Self {
         Self::CropPad(CropPad {
             row: Bounds::PART,
@@ -35,7 +35,7 @@ impl Transform {
         })
     }
 
-    /// fastai's `crop_pad`: [`CropPad`](Self::CropPad) in the middle.
+    /// fastai's `crop_pad`: [`CropPad`](Self::CropPad) at the center.
     pub fn crop_pad() -> Self {
         Self::CropPad(CropPad {
             row: Bounds::MIDDLE,
@@ -43,7 +43,7 @@ impl Transform {
         })
     }
 
-    /// fastai's `crop`: [`Crop`](Self::Crop) in the middle.
+    /// fastai's `crop`: [`Crop`](Self::Crop) at the center.
     pub fn crop(size: impl Into<Size>) -> Self {
         Self::Crop(Crop {
             size: size.into(),
@@ -67,7 +67,7 @@ impl Transform {
         Self::FlipAffine(FlipAffine { p: 1.0 })
     }
 
-    /// [`Dihedral`](Self::Dihedral), each symmetry as likely.
+    /// [`Dihedral`](Self::Dihedral), all symmetries equally likely.
     pub fn dihedral() -> Self {
         Self::Dihedral(Dihedral {
             k: (0..=7).into(),
@@ -75,7 +75,7 @@ impl Transform {
         })
     }
 
-    /// [`DihedralAffine`](Self::DihedralAffine), each symmetry as likely.
+    /// [`DihedralAffine`](Self::DihedralAffine), all symmetries equally likely.
     pub fn dihedral_affine() -> Self {
         Self::DihedralAffine(DihedralAffine {
             k: (0..=7).into(),
@@ -133,7 +133,7 @@ impl Transform {
         })
     }
 
-    /// fastai's `zoom`: [`Zoom`](Self::Zoom) of the middle.
+    /// fastai's `zoom`: [`Zoom`](Self::Zoom) at the center.
     pub fn zoom(scale: impl Into<Bounds>) -> Self {
         Self::Zoom(Zoom {
             scale: scale.into(),
@@ -143,7 +143,7 @@ impl Transform {
         })
     }
 
-    /// fastai's `rand_zoom`: [`Zoom`](Self::Zoom) of any part.
+    /// fastai's `rand_zoom`: [`Zoom`](Self::Zoom) at a random position.
     pub fn rand_zoom(scale: impl Into<Bounds>) -> Self {
         Self::Zoom(Zoom {
             scale: scale.into(),
@@ -153,7 +153,7 @@ impl Transform {
         })
     }
 
-    /// [`Squish`](Self::Squish) of the middle.
+    /// [`Squish`](Self::Squish) at the center.
     pub fn squish(scale: impl Into<Bounds>) -> Self {
         Self::Squish(Squish {
             scale: scale.into(),
@@ -180,7 +180,7 @@ impl Transform {
     }
 
     /// [`RgbRandomize`](Self::RgbRandomize) of any channel, with fastai's threshold of 0.3. (fastai
-    /// never chooses blue, by an oversight.)
+    /// never chooses blue, because of a bug.)
     pub fn rgb_randomize() -> Self {
         Self::RgbRandomize(RgbRandomize {
             channel: (0..=2).into(),

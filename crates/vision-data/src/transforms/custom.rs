@@ -1,4 +1,4 @@
-//! Transforms of the user's own.
+//! Custom transforms.
 
 use std::any::TypeId;
 use std::collections::BTreeMap;
@@ -21,13 +21,13 @@ use crate::transforms::error::TransformError;
 use crate::transforms::kind::{Kind, order};
 use crate::transforms::resizing::Resizing;
 
-/// Whatever your transform calls an error.
+/// The error type of custom transforms.
 type BoxError = Box<dyn Error + Send + Sync>;
 
-/// A transform of your own: what it does to one image.
+/// A custom transform of one image.
 ///
-/// Its fields are its settings. They are saved with the data under its [`NAME`](Self::NAME), and read again by
-/// a program that has [registered](register_transform) the type.
+/// The fields of the type are its settings. They are saved with the data under its [`NAME`](Self::NAME), and
+/// loaded by programs that have [registered](register_transform) the type.
 ///
 /// ```
 /// use serde::{Deserialize, Serialize};
@@ -60,40 +60,40 @@ type BoxError = Box<dyn Error + Send + Sync>;
 /// assert_eq!(transform.name(), "solarize");
 /// ```
 pub trait ItemTransform: fmt::Debug + Serialize + DeserializeOwned + Send + Sync + 'static {
-    /// Its name in saved data, in messages and in `summary`. No two types have the same.
+    /// Its unique name in saved data, in messages and in `summary`.
     const NAME: &'static str;
 
-    /// What it does to an image.
+    /// Transforms an image.
     ///
-    /// Draw all random numbers from `rng`, which depends on (seed, epoch, index) alone: then batches are the
-    /// same whatever the number of worker threads. It may return an image of another size. A panic is an
+    /// Draw all random numbers from `rng`, which depends only on (seed, epoch, index): batches are then the
+    /// same for any number of worker threads. The result may have another size. A panic counts as an
     /// error.
     ///
     /// # Errors
     ///
-    /// Any. It ends the epoch with [`TransformError::Failed`], which names the transform and the file.
+    /// Any error. It ends the epoch with [`TransformError::Failed`], which names the transform and the file.
     fn apply(&self, image: Image, rng: &mut TransformRng) -> std::result::Result<Image, BoxError>;
 
-    /// Its place in the order of application, among those that [`Transform`](crate::Transform) lists.
+    /// Its position in the order of application, which [`Transform`](crate::Transform) lists.
     ///
-    /// By default 100: after everything else, on images of their final size, which is fastest. Below 99 it sees
-    /// an image before the crop, and costs one more resampling if it comes after a move and before
-    /// another. Below -10 it sees the image as it is in the file, before it is resized.
+    /// Default: 100, after everything else, on images of their final size, which is fastest. Below 99, it
+    /// receives the image before the crop; between two transforms that move pixels, it costs one more
+    /// resampling. Below -10, it receives the original image, before it is resized.
     fn order(&self) -> i8 {
         order::FINISHED
     }
 
-    /// Checks the settings, before any work begins.
+    /// Checks the settings, before any image is processed.
     ///
     /// # Errors
     ///
-    /// Any: `build` and `load` end with [`TransformError::Settings`].
+    /// Any error: `build` and `load` fail with [`TransformError::Settings`].
     fn check(&self) -> std::result::Result<(), BoxError> {
         Ok(())
     }
 }
 
-/// The random numbers of one transform on one item.
+/// The random numbers of one transform for one item.
 #[derive(Clone, Debug)]
 pub struct TransformRng(Rng);
 
@@ -114,7 +114,7 @@ impl TransformRng {
     }
 }
 
-/// A transform of the user's own, with its name, settings and probability.
+/// A custom transform with its name, settings and probability.
 #[derive(Clone, Serialize, Deserialize)]
 #[serde(from = "Written", into = "Written")]
 pub struct Custom {
@@ -122,7 +122,7 @@ pub struct Custom {
     state: State,
 }
 
-/// As it is saved.
+/// The serialized form.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Written {
@@ -135,11 +135,11 @@ struct Written {
 enum State {
     Ready(Arc<dyn Object>),
     NotRegistered,
-    /// The settings cannot be written or read.
+    /// The settings cannot be serialized or deserialized.
     Unusable(String),
 }
 
-/// [`ItemTransform`] without its types.
+/// Object-safe form of [`ItemTransform`].
 trait Object: fmt::Debug + Send + Sync {
     fn apply(&self, image: Image, rng: &mut TransformRng) -> std::result::Result<Image, BoxError>;
     fn order(&self) -> i8;
@@ -162,11 +162,11 @@ impl<T: ItemTransform> Object for T {
 
 type Read = fn(&Value) -> std::result::Result<Arc<dyn Object>, serde_json::Error>;
 
-/// The types that saved data may name.
+/// The registered types, by name.
 static REGISTERED: RwLock<BTreeMap<&'static str, (TypeId, Read)>> = RwLock::new(BTreeMap::new());
 
-/// Makes a transform of your own known by its name, so that saved data that has it can be loaded. To do so
-/// twice does no harm.
+/// Registers a custom transform under its name, so that saved data that contains it can be loaded.
+/// Registering a type twice is allowed.
 ///
 /// # Errors
 ///
@@ -206,17 +206,17 @@ impl Custom {
         }
     }
 
-    /// Its name.
+    /// The name of the transform.
     pub fn name(&self) -> &str {
         &self.written.name
     }
 
-    /// Its settings, as they are saved.
+    /// The settings, as they are saved.
     pub fn settings(&self) -> &Value {
         &self.written.settings
     }
 
-    /// Checks that there is a usable transform behind the name.
+    /// Checks that the name is registered and the settings are usable.
     pub(crate) fn usable(&self) -> std::result::Result<(), TransformError> {
         let name = self.written.name.clone();
         let reason = match &self.state {
@@ -300,7 +300,7 @@ impl Kind for Custom {
     }
 }
 
-/// One that happens.
+/// A drawn custom transform.
 #[derive(Debug)]
 struct Chosen {
     name: String,

@@ -1,15 +1,15 @@
-//! What can be wrong with transforms.
+//! Transform errors.
 
 use std::error::Error;
 use std::path::PathBuf;
 
 use vision_base::message::shown;
 
-/// What can be wrong with transforms.
+/// An error about a transform.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum TransformError {
-    /// Saved data has a transform that this program does not know.
+    /// Saved data contains a transform that is not registered in this program.
     #[error(
         "the transform {name:?} is not registered: call `register_transform::<T>()` with its type \
          before the data is loaded, or give other `.transforms(..)` (registered: {registered:?})"
@@ -17,36 +17,36 @@ pub enum TransformError {
     NotRegistered {
         /// The name under which it was saved.
         name: String,
-        /// The names that are known.
+        /// The registered names.
         registered: Vec<String>,
     },
-    /// The settings of a transform cannot be written, read or used.
+    /// The settings of a transform cannot be serialized, deserialized or used.
     #[error(
         "the settings of the transform {name:?} cannot be used: {}",
         shown(reason)
     )]
     Settings {
-        /// The transform.
+        /// The name of the transform.
         name: String,
-        /// What is wrong.
+        /// The problem.
         reason: String,
     },
-    /// Two types of one name, or a name that is empty.
+    /// The name is empty, or another type is registered under it.
     #[error("the transform {name:?} cannot be registered: {reason}")]
     Name {
         /// The name.
         name: &'static str,
-        /// What is wrong with it.
+        /// The problem with the name.
         reason: &'static str,
     },
     /// A transform failed on an image.
     #[error("the transform {transform:?} failed on {}: {}", shown(image), shown(source.to_string()))]
     Failed {
-        /// The transform.
+        /// The name of the transform.
         transform: String,
         /// The file, or "an image in memory".
         image: PathBuf,
-        /// Its error. A panic is one too.
+        /// The error of the transform, or its panic.
         source: Box<dyn Error + Send + Sync>,
     },
 }

@@ -1,11 +1,11 @@
-//! The transforms of a data set.
+//! Lists of transforms for training and for evaluation.
 
 use serde::{Deserialize, Serialize};
 
 use crate::error::Result;
 use crate::transforms::transform::Transform;
 
-/// The transforms of the training images, and those of all others.
+/// The transforms of the training images, and those of all other images.
 #[derive(Clone, Debug, Default, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Transforms {
@@ -16,7 +16,7 @@ pub struct Transforms {
 }
 
 impl Transforms {
-    /// Checks that transforms of the user's own are known.
+    /// Checks that custom transforms are registered and usable.
     pub(crate) fn usable(&self) -> Result<()> {
         for transform in self.train.iter().chain(&self.valid) {
             if let Transform::Custom(custom) = transform {
@@ -39,7 +39,7 @@ impl Transforms {
     }
 }
 
-/// fastai's pair of lists: for training, and for all others.
+/// fastai's pair of lists: for training, and for everything else.
 impl From<(Vec<Transform>, Vec<Transform>)> for Transforms {
     fn from((train, valid): (Vec<Transform>, Vec<Transform>)) -> Self {
         Self { train, valid }

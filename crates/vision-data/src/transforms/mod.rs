@@ -1,11 +1,11 @@
-//! What is done to an image besides resizing, as data.
+//! Image transforms, described as data.
 //!
-//! A list of [`Transform`]s says what may happen to an image, how likely it is and within which
-//! bounds. What does happen to one image is drawn from (seed, epoch, index) alone. All moves of
-//! pixels are composed into one map, so that an image is resampled once, however long the list.
+//! A list of [`Transform`]s defines what may happen to an image, with which probability and within which
+//! bounds. The actual draw for an image depends only on (seed, epoch, index). All moves of pixels are
+//! composed into one map, so that an image is resampled once, however long the list.
 //!
-//! Written down as JSON, [`Transforms`] come back the same. What is misspelt is refused, and what is
-//! out of bounds when the data is built:
+//! [`Transforms`] can be serialized to JSON and back without loss. Misspelled names are errors when
+//! deserializing, and numbers out of range when the data is built:
 //!
 //! ```
 //! use vision_data::{Transforms, get_transforms};

@@ -1,33 +1,32 @@
-//! What is beyond the edge of an image.
+//! Padding modes.
 
 use serde::{Deserialize, Serialize};
 
-/// What is seen where a transform looks beyond the edge of an image, and what fills up an image
-/// that is too small.
+/// How pixels beyond the edge of an image are filled, in transforms that sample there and in the padding
+/// of images that are too small.
 ///
-/// The names are fastai's and PyTorch's.
+/// The names are those of fastai and PyTorch.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PaddingMode {
     /// Black.
     Zeros,
-    /// The pixel at the edge, again and again.
+    /// Repeats the pixel at the edge.
     Border,
-    /// The image in a mirror, without repeating the edge, and in the mirror of the mirror where one
-    /// is not enough. fastai's default.
+    /// Mirrors the image without repeating the edge, as often as needed. fastai's default.
     #[default]
     Reflection,
 }
 
 impl PaddingMode {
-    /// The pixel of an axis of `n` that is seen at place `i`; none where it is black.
+    /// The index of the pixel shown at `i` on an axis of `n` pixels; `None` where it is black.
     pub(crate) fn index(self, i: i64, n: usize) -> Option<usize> {
         let last = n as i64 - 1;
         match self {
             _ if (0..=last).contains(&i) => Some(i as usize),
             Self::Zeros => None,
             Self::Border => Some(i.clamp(0, last.max(0)) as usize),
-            // One pixel has nothing to mirror but itself.
+            // A single pixel can only mirror itself.
             Self::Reflection if last < 1 => Some(0),
             Self::Reflection => {
                 let i = i.rem_euclid(2 * last);

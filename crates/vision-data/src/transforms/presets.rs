@@ -1,4 +1,4 @@
-//! Transforms that belong together.
+//! Presets: transforms that are used together.
 
 use crate::transforms::bounds::Bounds;
 use crate::transforms::builtin::crop::Crop;
@@ -10,10 +10,10 @@ use crate::transforms::padding::PaddingMode;
 use crate::transforms::size::Size;
 use crate::transforms::transform::Transform;
 
-/// fastai's `rand_pad`: pads all sides by `pixels`, and cuts out `size` anywhere.
+/// fastai's `rand_pad`: pads all sides by `pixels`, and crops to `size` at a random position.
 ///
-/// It changes the size of what it is applied to, so the validation images need a `size` too if theirs
-/// is another.
+/// It changes the size of the training images. If validation images have another size, the data needs a
+/// `size` too.
 ///
 /// ```
 /// use vision_data::presets::rand_pad;
@@ -33,8 +33,8 @@ pub fn rand_pad(pixels: u32, size: impl Into<Size>, mode: PaddingMode) -> Vec<Tr
     ]
 }
 
-/// fastai's `zoom_crop`: zooms with probability `p` and crops, both in the middle, or anywhere if
-/// `random`.
+/// fastai's `zoom_crop`: zooms with probability `p` and crops, both at the center, or at random positions
+/// if `random`.
 pub fn zoom_crop(scale: impl Into<Bounds>, random: bool, p: f64) -> Vec<Transform> {
     if random {
         vec![
@@ -46,8 +46,8 @@ pub fn zoom_crop(scale: impl Into<Bounds>, random: bool, p: f64) -> Vec<Transfor
     }
 }
 
-/// fastai's `rand_resize_crop`: zooms into 1 / `max_scale` of the area or more, with an aspect ratio
-/// within `ratios`, and cuts out `size`; all in one resampling. fastai's defaults are 2 and
+/// fastai's `rand_resize_crop`: shows at least 1 / `max_scale` of the area, with an aspect ratio
+/// within `ratios`, and crops to `size`, in one resampling. fastai's defaults are 2 and
 /// `[0.75, 1.33]`.
 pub fn rand_resize_crop(
     size: impl Into<Size>,
@@ -67,7 +67,7 @@ pub fn rand_resize_crop(
 }
 
 /// torchvision's pair for ImageNet, with its defaults: [`RandomResizedCrop`] of at least 8 % of the area
-/// for training, [`ResizeCenterCrop`] otherwise. fastai v1 calls it `presize`. The data needs a `size`.
+/// for training, [`ResizeCenterCrop`] otherwise. fastai v1 calls it `presize`. Needs a `size`.
 #[doc(alias = "presize")]
 pub fn random_resized_crop() -> Transforms {
     Transforms {

@@ -1,4 +1,4 @@
-//! How images reach the size that they are to have.
+//! Resizing options.
 
 use serde::{Deserialize, Serialize};
 use vision_base::OptionError;
@@ -7,7 +7,7 @@ use crate::error::{Error, Result};
 use crate::transforms::padding::PaddingMode;
 use crate::transforms::size::{ResizeMethod, Size};
 
-/// The size of all images, and how it is reached.
+/// The size of all images, and how images are resized to it.
 ///
 /// ```
 /// use vision_data::{PaddingMode, Resizing, Size};
@@ -22,19 +22,19 @@ use crate::transforms::size::{ResizeMethod, Size};
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields, default)]
 pub struct Resizing {
-    /// The size; none leaves images as they are.
+    /// The size. `None` keeps the size of each image.
     pub size: Option<Size>,
-    /// If not the method that belongs to the size: [`Size::default_method`].
+    /// The resize method. Default: that of the size, [`Size::default_method`].
     pub resize_method: Option<ResizeMethod>,
     /// Rounds height and width to the nearest multiple of this (never to 0), for networks that
-    /// need it.
+    /// require it.
     pub mult: Option<usize>,
-    /// What is beyond the edges, for padding and for everything that moves pixels.
+    /// The pixels beyond the edges, in padding and in transforms that move pixels.
     pub padding_mode: PaddingMode,
 }
 
 impl Resizing {
-    /// Checks the sizes.
+    /// Checks the options.
     ///
     /// # Errors
     ///
@@ -49,8 +49,8 @@ impl Resizing {
         }
     }
 
-    /// Height and width that all images get: those of the size, rounded to multiples of `mult`. None without
-    /// a size, and a transform that crops to a size of its own goes its own way.
+    /// Height and width of all images: those of the size, rounded to multiples of `mult`. `None` without
+    /// a size. [`Transform::Crop`](crate::Transform::Crop) ignores it.
     pub fn height_width(&self) -> Option<(usize, usize)> {
         self.size.map(|size| self.target(size.height_width()))
     }
@@ -60,7 +60,7 @@ impl Resizing {
         self.resize_method.unwrap_or(default)
     }
 
-    /// Height and width to crop to, of an image of size `source`.
+    /// Height and width to crop or pad to, for an image of size `source`.
     pub(crate) fn target(&self, source: (usize, usize)) -> (usize, usize) {
         let (height, width) = self.size.map_or(source, Size::height_width);
         let round = |side: usize| match self.mult {
@@ -70,7 +70,7 @@ impl Resizing {
         (round(height), round(width))
     }
 
-    /// Height and width to resize to, before `target` is cut out of it or it is filled up.
+    /// Height and width to resize to, before cropping or padding to `target`.
     pub(crate) fn resized(&self, source: (usize, usize)) -> (usize, usize) {
         match self.size {
             Some(_) => self.method().resized(source, self.target(source)),

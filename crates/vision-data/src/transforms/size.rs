@@ -1,4 +1,4 @@
-//! Sizes, and the ways to reach them.
+//! Image sizes, and resize methods.
 
 use std::fmt;
 
@@ -9,10 +9,9 @@ use vision_base::OptionError;
 use crate::error::Error;
 use crate::transforms::padding::PaddingMode;
 
-/// The size that every image gets. Made from a number (`224`) or `(height, width)`.
+/// The size of every image. Created from a number (`224`) or `(height, width)`.
 ///
-/// Which of the two was written decides how the size is reached, unless a [`ResizeMethod`] is
-/// given too: a number crops, a pair squishes.
+/// The form decides the default [`ResizeMethod`]: a number crops, a pair squishes.
 ///
 /// ```
 /// use vision_data::{ResizeMethod, Size};
@@ -23,7 +22,7 @@ use crate::transforms::padding::PaddingMode;
 /// assert_eq!(Size::from((14, 20)).default_method(), ResizeMethod::Squish);
 /// ```
 ///
-/// A text is no size:
+/// A string is not a size:
 ///
 /// ```compile_fail,E0277
 /// # use vision_data::ImageDataBunch;
@@ -32,14 +31,14 @@ use crate::transforms::padding::PaddingMode;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(untagged)]
 pub enum Size {
-    /// As high as wide.
+    /// A square.
     Square(usize),
     /// Height and width.
     Exact(usize, usize),
 }
 
 impl Size {
-    /// The largest side that is accepted. A typing error should not ask for terabytes.
+    /// The largest allowed side. Guards against typos that would take terabytes.
     pub const MAX_SIDE: usize = 1 << 14;
 
     /// Height and width in pixels.
@@ -50,7 +49,7 @@ impl Size {
         }
     }
 
-    /// How the size is reached if nobody says.
+    /// The resize method if none is given.
     pub fn default_method(self) -> ResizeMethod {
         match self {
             Self::Square(_) => ResizeMethod::Crop,
@@ -58,7 +57,7 @@ impl Size {
         }
     }
 
-    /// Whether both sides are within 1 to [`MAX_SIDE`](Self::MAX_SIDE).
+    /// Whether both sides are from 1 to [`MAX_SIDE`](Self::MAX_SIDE).
     pub(crate) fn is_valid(self) -> bool {
         let (height, width) = self.height_width();
         let sides = 1..=Self::MAX_SIDE;
@@ -78,7 +77,7 @@ impl Size {
     }
 }
 
-/// Written by hand, because of an untagged enum serde does not say what was expected and found.
+/// Written by hand, because serde's errors for an untagged enum do not tell what was expected and found.
 impl<'de> Deserialize<'de> for Size {
     fn deserialize<D: Deserializer<'de>>(from: D) -> Result<Self, D::Error> {
         from.deserialize_any(SizeVisitor)
@@ -130,24 +129,24 @@ impl From<(usize, usize)> for Size {
     }
 }
 
-/// How an image reaches a size of another aspect ratio.
+/// How an image is resized to a size with another aspect ratio.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum ResizeMethod {
-    /// Keeps the ratio: resized until the shorter side fits, the rest of the longer is cut off.
+    /// Keeps the aspect ratio: resizes until the shorter side fits, and crops the longer side.
     Crop,
-    /// Keeps the ratio: resized until the longer side fits, the shorter is filled up with the
-    /// reflected image.
+    /// Keeps the aspect ratio: resizes until the longer side fits, and pads the shorter side, by default
+    /// with the reflected image.
     Pad,
-    /// Gives up the ratio.
+    /// Does not keep the aspect ratio.
     Squish,
-    /// Leaves the image as it is: the transforms see to its size, such as
+    /// Does not resize: transforms determine the size, such as
     /// [`rand_pad`](crate::presets::rand_pad).
     No,
 }
 
 impl ResizeMethod {
-    /// Whether what is left over or missing after resizing is cropped or padded.
+    /// Whether the image is cropped or padded after resizing.
     pub(crate) fn crops(self) -> bool {
         matches!(self, Self::Crop | Self::Pad)
     }
@@ -162,8 +161,8 @@ impl ResizeMethod {
             Self::Crop => rows.min(columns),
             Self::Pad => rows.max(columns),
         };
-        // Python's rounding, half to even. A very long image padded to a square would have no
-        // row left, which fastai does not survive.
+        // Python's rounding, half to even. A very long image padded to a square would have no row left;
+        // fastai fails there.
         let side = |length: f64| ((length / ratio).round_ties_even() as usize).max(1);
         (side(height), side(width))
     }
@@ -173,14 +172,14 @@ impl ResizeMethod {
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Cut {
     have: usize,
-    /// The place of the first pixel that is taken; below 0 it is one that is filled up.
+    /// The index of the first pixel taken; negative indices are padding.
     first: i64,
     padding: PaddingMode,
 }
 
 impl Cut {
-    /// Of `have` pixels, `want` are taken. What is missing is filled up on both sides. `part` in
-    /// `[0, 1]` says which part to keep.
+    /// Takes `want` of `have` pixels. Missing pixels are padded on both sides. `part` in `[0, 1]`
+    /// is the position of the pixels kept.
     pub(crate) fn new(have: usize, want: usize, part: f64, padding: PaddingMode) -> Self {
         let (pad, spare) = if have == want {
             (0, 0)
@@ -188,7 +187,7 @@ impl Cut {
             let pad = (want + 1).saturating_sub(have) / 2;
             (pad, (have + 2 * pad + 1).saturating_sub(want))
         };
-        // A part of 1 is the last position, not one beyond.
+        // A part of 1 is the last position, not one past it.
         let start = (spare as f64 * part.min(1.0 - 1e-7)) as i64;
         Self {
             have,
@@ -197,7 +196,7 @@ impl Cut {
         }
     }
 
-    /// All pixels, and `pixels` more on both sides.
+    /// Takes all pixels, and `pixels` more on both sides.
     pub(crate) fn around(have: usize, pixels: usize, padding: PaddingMode) -> Self {
         Self {
             have,
@@ -206,7 +205,7 @@ impl Cut {
         }
     }
 
-    /// Of the i-th pixel that is taken the place; none where it is black.
+    /// The index of the i-th pixel taken; `None` where it is black.
     pub(crate) fn place(&self, i: usize) -> Option<usize> {
         self.padding.index(self.first + i as i64, self.have)
     }
@@ -216,7 +215,7 @@ impl Cut {
 mod tests {
     use super::*;
 
-    /// With reflection, where every pixel has a place in the image.
+    /// With reflection, where every index is a pixel of the image.
     fn reflected(have: usize, want: usize, part: f64) -> Vec<usize> {
         let cut = Cut::new(have, want, part, PaddingMode::Reflection);
         (0..want).filter_map(|i| cut.place(i)).collect()
@@ -227,7 +226,7 @@ mod tests {
         assert_eq!(ResizeMethod::Crop.resized((100, 200), (50, 50)), (50, 100));
         assert_eq!(reflected(100, 50, 0.5).first(), Some(&25));
         assert_eq!(ResizeMethod::Pad.resized((100, 200), (50, 50)), (25, 50));
-        // 13 rows of padding on both sides, and the crop begins at row 1: 12 of them are used.
+        // 13 rows of padding on both sides, and the crop starts at row 1: 12 of them are used.
         let rows = reflected(25, 50, 0.5);
         assert_eq!((rows[0], rows[11], rows[12], rows[49]), (12, 1, 0, 12 - 1));
         assert_eq!(ResizeMethod::Squish.resized((100, 200), (50, 50)), (50, 50));
@@ -262,7 +261,7 @@ mod tests {
             let cut = Cut::new(2, 5, 0.5, padding);
             (0..5).map(|i| cut.place(i)).collect()
         };
-        // A pad of (5 - 2 + 1) / 2 = 2 on both sides makes 6; 2 · 0.5 = 1 is where the crop begins.
+        // A pad of (5 - 2 + 1) / 2 = 2 on both sides makes 6; the crop starts at 2 · 0.5 = 1.
         assert_eq!(
             places(PaddingMode::Border),
             [0, 0, 1, 1, 1].map(Some).to_vec()

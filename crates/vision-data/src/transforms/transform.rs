@@ -1,4 +1,4 @@
-//! One change of an image, as data.
+//! The type [`Transform`]: one change of an image, described as data.
 
 use std::fmt;
 
@@ -33,14 +33,15 @@ use crate::transforms::builtin::zoom_squish::ZoomSquish;
 use crate::transforms::custom::{Custom, ItemTransform};
 use crate::transforms::kind::Kind;
 
-/// Makes the enum, and its way to the [`Kind`] of each variant.
+/// Defines the enum, and its mapping to the [`Kind`] of each variant.
 macro_rules! transforms {
     ($($(#[$doc:meta])* $name:ident,)*) => {
-        /// One random change of an image. `p` is the probability that it happens; each
-        /// [`Bounds`](crate::Bounds) is the range of a number that is drawn anew every time.
+        /// One random change of an image. `p` is the probability that it is applied; each
+        /// [`Bounds`](crate::Bounds) is the range of a number that is drawn anew for each item.
         ///
-        /// The numbers are in the structs of [`builtin`](crate::builtin). The functions have fastai's names and
-        /// defaults, and happen always unless [`with_p`](Self::with_p) says otherwise:
+        /// The parameters are in the structs of [`builtin`](crate::builtin). The constructors have
+        /// fastai's names and defaults, and always apply unless [`with_p`](Self::with_p) changes the
+        /// probability:
         ///
         /// ```
         /// use vision_data::{Transform, builtin::Rotate};
@@ -49,33 +50,33 @@ macro_rules! transforms {
         /// assert_eq!(turn, Transform::Rotate(Rotate { degrees: [-30.0, 30.0].into(), p: 0.75 }));
         /// ```
         ///
-        /// In whatever order they are listed, they are applied in the order of fastai:
+        /// Transforms are applied in fastai's order, whatever their order in a list:
         ///
         /// | order | transforms |
         /// |---|---|
         /// | -20 | `RandomResizedCrop`, `ResizeCenterCrop` |
         /// | -10 | `Pad` |
-        /// | 4 | moves of coordinates: the warps, `Tilt`, `Skew`, `Jitter`, `ZoomSquish` |
-        /// | 5 | affine moves: `Rotate`, `Zoom`, `Squish`, `FlipAffine`, `DihedralAffine` |
+        /// | 4 | coordinates: the warps, `Tilt`, `Skew`, `Jitter`, `ZoomSquish` |
+        /// | 5 | affine: `Rotate`, `Zoom`, `Squish`, `FlipAffine`, `DihedralAffine` |
         /// | 8 | `Brightness`, `Contrast` |
         /// | 10 | pixels: `FlipLr`, `Dihedral`, `Crop`, `RgbRandomize` |
         /// | 20 | `Cutout` |
         /// | 99 | `CropPad` |
-        /// | 100 | `RandAugment`, `TrivialAugment`; your own, unless they say otherwise |
+        /// | 100 | `RandAugment`, `TrivialAugment`; custom transforms by default |
         ///
-        /// A magnitude is in coordinates that run from -1 to 1 across the image. Parts (`row`, `col`)
-        /// run from 0 (top, left) to 1 (bottom, right).
+        /// Magnitudes are in coordinates from -1 to 1 across the image. Positions (`row`, `col`) run from 0
+        /// (top, left) to 1 (bottom, right).
         #[derive(Clone, PartialEq, Serialize, Deserialize)]
         #[serde(rename_all = "snake_case")]
         #[non_exhaustive]
         pub enum Transform {
             $($(#[$doc])* $name($name),)*
-            /// A transform of your own: an [`ItemTransform`].
+            /// A custom transform: an [`ItemTransform`].
             Custom(Custom),
         }
 
         impl Transform {
-            /// What it is called: the name of its variant, or that of your own.
+            /// Its name: that of the variant, or of the custom transform.
             pub fn name(&self) -> &str {
                 match self {
                     $(Self::$name(_) => stringify!($name),)*
@@ -117,42 +118,42 @@ macro_rules! transforms {
     };
 }
 
-// The line that makes a new file of `builtin` a transform.
+// Add a line here to register a new file of `builtin`.
 transforms! {
-    /// Cuts out a part of random size and shape and resizes it to the size of the data, as torchvision's
-    /// `RandomResizedCrop` does: with Pillow's bilinear filter, which weighs all
-    /// pixels that it makes smaller. For training. Needs a size.
+    /// Cuts out a rectangle of random size and shape and resizes it to the size of the data, like
+    /// torchvision's `RandomResizedCrop`: with Pillow's antialiasing bilinear filter, which averages all
+    /// pixels when it reduces an image. For training. Needs a size.
     RandomResizedCrop,
-    /// Resizes until the shorter side has `extra` pixels more than the size of the data, and cuts out the center,
-    /// as torchvision's `Resize` and `CenterCrop` do: what goes with
-    /// [`RandomResizedCrop`](crate::builtin::RandomResizedCrop) when validating. Needs a size.
+    /// Resizes the shorter side to the size of the data plus `extra` pixels and cuts out the center, like
+    /// torchvision's `Resize` and `CenterCrop`. The counterpart for validation of
+    /// [`RandomResizedCrop`](crate::builtin::RandomResizedCrop). Needs a size.
     ResizeCenterCrop,
-    /// Adds pixels on all four sides. Where the image is moved too, the padded image is rounded to 8 bits first.
+    /// Pads all four sides. If the image is also moved, the padded image is rounded to 8 bits first.
     Pad,
-    /// A perspective warp that keeps opposite sides alike, by a magnitude for each of four sides.
+    /// A perspective warp that changes opposite sides symmetrically, by a magnitude for each of four sides.
     SymmetricWarp,
-    /// A perspective warp that moves the four corners in x and y by eight magnitudes.
+    /// A perspective warp that moves each of the four corners in x and y.
     PerspectiveWarp,
     /// Tilts the image plane: one side grows or shrinks.
     Tilt,
     /// Moves one corner in x or y.
     Skew,
-    /// Takes each pixel from a random place nearby.
+    /// Samples each pixel from a random position nearby.
     Jitter,
-    /// Zooms and changes the aspect ratio, within the image; part of fastai's
-    /// [`rand_resize_crop`](crate::presets::rand_resize_crop). Eight pairs of scale and squish are
-    /// tried; if none of them fits, the largest centered square is taken.
+    /// Zooms and changes the aspect ratio, within the image; used by fastai's
+    /// [`rand_resize_crop`](crate::presets::rand_resize_crop). Tries eight pairs of scale and squish; if
+    /// none fits, uses the largest centered square.
     ZoomSquish,
-    /// Turns about the center; positive angles are counter-clockwise.
+    /// Rotates about the center; positive angles are counter-clockwise.
     Rotate,
-    /// Enlarges.
+    /// Zooms in, or out with a factor below 1.
     Zoom,
-    /// Stretches one axis: below 1 the columns (a half shows half of them), above 1 the rows.
+    /// Stretches one axis: a factor below 1 stretches columns (0.5 shows half of them), above 1 rows.
     Squish,
-    /// Mirrors left and right, as part of the one resampling.
+    /// Mirrors left and right, as part of the single resampling.
     FlipAffine,
-    /// One of the eight symmetries of the square, as part of the one resampling: an image that is
-    /// not square keeps its shape.
+    /// One of the eight symmetries of the square, as part of the single resampling. The height and width
+    /// of the image do not change.
     DihedralAffine,
     /// Adds `logit(change)` to the logits of the pixels.
     Brightness,
@@ -160,51 +161,51 @@ transforms! {
     Contrast,
     /// Mirrors left and right, pixel by pixel.
     FlipLr,
-    /// One of the eight symmetries of the square, pixel by pixel. The image may come out with height
-    /// and width swapped, so it has to be cropped after it, or be square.
+    /// One of the eight symmetries of the square, pixel by pixel. Height and width may be swapped, so the
+    /// image must be square or be cropped afterwards.
     Dihedral,
-    /// Cuts out a part of a size of its own, whatever the resize method.
+    /// Crops to its own size, whatever the resize method.
     Crop,
-    /// Fills one channel with noise.
+    /// Replaces one channel with noise.
     RgbRandomize,
     /// Puts black squares on the image.
     Cutout,
-    /// Cuts or fills up to the size of the data. Only with [`Crop`] and [`Pad`].
+    /// Crops or pads to the size of the data. Only with the methods [`Crop`] and [`Pad`].
     ///
     /// [`Crop`]: crate::ResizeMethod::Crop
     /// [`Pad`]: crate::ResizeMethod::Pad
     CropPad,
-    /// Some of fourteen operations on 8-bit pixels, one after another and all of one strength, as
+    /// Applies some of fourteen operations on 8-bit pixels in sequence, all of the same strength, like
     /// torchvision's `RandAugment` (Cubuk et al., <https://arxiv.org/abs/1909.13719>).
     RandAugment,
-    /// One of fourteen operations on 8-bit pixels, of random strength, as torchvision's
+    /// Applies one of fourteen operations on 8-bit pixels, of random strength, like torchvision's
     /// `TrivialAugmentWide` (Müller and Hutter, <https://arxiv.org/abs/2103.10158>).
     TrivialAugment,
 }
 
 impl Transform {
-    /// A transform of your own.
+    /// Creates a custom transform.
     pub fn custom(transform: impl ItemTransform) -> Self {
         Self::Custom(Custom::new(transform))
     }
 
-    /// The same with another probability. What has none, because sizes depend on it or because it
-    /// is random in itself, stays as it is.
+    /// Changes the probability. Transforms without one, because the size depends on them or because they
+    /// are random in themselves, are unchanged.
     pub fn with_p(mut self, probability: f64) -> Self {
         self.kind_mut().set_p(probability);
         self
     }
 
-    /// The probability that it happens.
+    /// The probability that it is applied.
     pub fn p(&self) -> f64 {
         self.kind().p()
     }
 
-    /// Checks that all numbers are within their ranges, and that your own transforms are usable.
+    /// Checks that all numbers are in range, and that custom transforms are usable.
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] that names the field, [`Error::Transform`] for one of your own.
+    /// [`Error::Option`] that names the field, [`Error::Transform`] for a custom transform.
     pub fn check(&self) -> Result<()> {
         if let Self::Custom(custom) = self {
             custom.usable()?;
@@ -212,7 +213,7 @@ impl Transform {
         let kind = self.kind();
         let checked = match (0.0..=1.0).contains(&kind.p()) {
             true => kind.check(),
-            // Where `get_transforms` makes such a transform, its argument is named: it is what was given.
+            // Also names the argument of `get_transforms`, if that creates this transform.
             false => Err(kind.p_expected()),
         };
         checked.map_err(|expected| {

@@ -1,9 +1,9 @@
-//! Pillow's affine transform of pixels with the nearest neighbour, black beyond the edge.
+//! Pillow's affine transform with nearest-neighbor sampling, black beyond the edge.
 
-/// From the centre of a pixel of the result, (x, y), to the source: `(a·x + b·y + c, d·x + e·y + f)`.
+/// Maps the center of a pixel of the result, (x, y), to the source: `(a·x + b·y + c, d·x + e·y + f)`.
 pub(crate) type Matrix = [f64; 6];
 
-/// Pillow computes in fixed point with 16 bits behind the point, and so does this.
+/// Samples in fixed point with 16 fractional bits, like Pillow.
 pub(crate) fn nearest(
     rgb: &[u8],
     height: usize,
@@ -29,9 +29,9 @@ pub(crate) fn nearest(
     moved
 }
 
-/// Counter-clockwise about the centre, as Pillow's `rotate`.
+/// A counter-clockwise rotation about the center, like Pillow's `rotate`.
 pub(crate) fn rotation(degrees: f64, height: usize, width: usize) -> Matrix {
-    // To 15 digits, so that a right angle is one.
+    // Rounded to 15 digits, so that right angles are exact.
     let round = |x: f64| (x * 1e15).round() / 1e15;
     let angle = -degrees.rem_euclid(360.0).to_radians();
     let (sin, cos) = (round(angle.sin()), round(angle.cos()));

@@ -1,4 +1,4 @@
-//! The operations of RandAugment and TrivialAugment, on the 8-bit pixels of Pillow.
+//! The operations of RandAugment and TrivialAugment, on 8-bit pixels like Pillow's.
 
 pub(crate) mod affine;
 pub(crate) mod operation;

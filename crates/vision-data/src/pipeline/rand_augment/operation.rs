@@ -1,4 +1,4 @@
-//! Which operation, and how strong.
+//! The operations and their strengths.
 
 use crate::image::Image;
 use crate::pipeline::canvas::Canvas;
@@ -8,7 +8,7 @@ use crate::pipeline::step::{Failed, Step};
 use crate::rng::Rng;
 use crate::transforms::resizing::Resizing;
 
-/// torchvision's fourteen, in its order.
+/// The fourteen operations of torchvision, in its order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Kind {
     Identity,
@@ -44,14 +44,14 @@ const KINDS: [Kind; 14] = [
     Kind::Equalize,
 ];
 
-/// How far the strengths reach.
+/// The range of the strengths.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Space {
     Rand,
     Trivial,
 }
 
-/// One operation with all that was drawn for it.
+/// One operation with all its numbers drawn.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Operation {
     pub(crate) kind: Kind,
@@ -61,7 +61,7 @@ pub(crate) struct Operation {
     pub(crate) negative: bool,
 }
 
-/// Operations that are done one after the other.
+/// Operations that are applied in sequence.
 #[derive(Debug)]
 pub(crate) struct Operations(pub(crate) Vec<Operation>);
 
@@ -86,14 +86,14 @@ impl Step for Operations {
     }
 }
 
-/// `ops` operations of the strength `bin`.
+/// Draws `ops` operations of strength `bin`.
 pub(crate) fn rand_augment(ops: u32, bin: u32, bins: u32, rng: &mut Rng) -> Vec<Operation> {
     (0..ops)
         .map(|_| Operation::draw(Space::Rand, |_| bin, bins, rng))
         .collect()
 }
 
-/// One operation of any strength.
+/// Draws one operation of random strength.
 pub(crate) fn trivial_augment(bins: u32, rng: &mut Rng) -> Operation {
     let any = |rng: &mut Rng| rng.below(bins as usize) as u32;
     Operation::draw(Space::Trivial, any, bins, rng)
@@ -111,7 +111,7 @@ impl Operation {
         }
     }
 
-    /// In pixels, degrees, shades or bits, for an image of this size.
+    /// The strength in pixels, degrees, levels or bits, for an image of this size.
     pub(crate) fn magnitude(&self, height: usize, width: usize) -> f64 {
         let trivial = self.space == Space::Trivial;
         let either = |rand: f64, wide: f64| if trivial { wide } else { rand };
@@ -133,7 +133,7 @@ impl Operation {
         if self.negative { -magnitude } else { magnitude }
     }
 
-    /// Changes rows of red, green and blue.
+    /// Applies the operation to rows of red, green and blue.
     pub(crate) fn apply(&self, rgb: Vec<u8>, height: usize, width: usize) -> Vec<u8> {
         let magnitude = self.magnitude(height, width);
         let factor = (1.0 + magnitude) as f32;
@@ -158,7 +158,7 @@ impl Operation {
         }
     }
 
-    /// How it moves pixels, if it does.
+    /// The matrix of an operation that moves pixels, otherwise `None`.
     fn matrix(&self, height: usize, width: usize) -> Option<Matrix> {
         let m = self.magnitude(height, width);
         Some(match self.kind {
@@ -172,8 +172,8 @@ impl Operation {
     }
 }
 
-/// Number `i` of `steps` from `start` to `end`, with the rounding of `torch.linspace`, so that what is
-/// cut off to whole pixels is the same.
+/// Number `i` of `steps` from `start` to `end`, rounded like `torch.linspace`, so that truncation to
+/// whole pixels gives the same result.
 fn linspace(start: f32, end: f32, steps: u32, i: u32) -> f32 {
     let step = (end - start) / (steps - 1) as f32;
     if i < steps / 2 {
@@ -198,7 +198,7 @@ mod tests {
         sum.iter().map(|byte| format!("{byte:02x}")).collect()
     }
 
-    /// The picture that `scripts/make_transform_fixtures.py` draws by the same rule.
+    /// The image that `scripts/make_transform_fixtures.py` draws by the same rule.
     fn picture(height: usize, width: usize) -> Vec<u8> {
         let shade = |x: usize, y: usize, c: usize| (x * 23 + y * 41 + c * 67 + x * y * 5) % 256;
         (0..height)
@@ -245,7 +245,7 @@ mod tests {
         let drawn: Vec<Operation> = (0..14_000).map(|_| trivial_augment(31, &mut rng)).collect();
         let count =
             |which: &dyn Fn(&Operation) -> bool| drawn.iter().filter(|op| which(op)).count();
-        // Binomial counts, each within five deviations: 1000 ± 5 · 30.5 of each operation,
+        // Binomial counts, each within five standard deviations: 1000 ± 5 · 30.5 of each operation,
         // 451.6 ± 5 · 20.9 of each strength, 7000 ± 5 · 59.2 of each sign.
         for kind in KINDS {
             assert!(

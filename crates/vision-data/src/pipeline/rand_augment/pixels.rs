@@ -1,24 +1,24 @@
 //! Pillow's `ImageEnhance` and `ImageOps` on rows of red, green and blue.
 
-/// Towards black by a factor below 1, away from it above.
+/// Blends with black: darker for a factor below 1, brighter above.
 pub(crate) fn brightness(rgb: Vec<u8>, factor: f32) -> Vec<u8> {
     blend(rgb, factor, |_| 0)
 }
 
-/// Towards grey, or away from it.
+/// Blends with gray: less saturated for a factor below 1, more above.
 pub(crate) fn color(rgb: Vec<u8>, factor: f32) -> Vec<u8> {
     let greys: Vec<u8> = rgb.chunks_exact(3).map(grey).collect();
     blend(rgb, factor, |i| greys[i / 3])
 }
 
-/// Towards the mean grey, or away from it.
+/// Blends with the mean gray: less contrast for a factor below 1, more above.
 pub(crate) fn contrast(rgb: Vec<u8>, factor: f32) -> Vec<u8> {
     let sum: u64 = rgb.chunks_exact(3).map(|p| u64::from(grey(p))).sum();
     let mean = (sum as f64 / (rgb.len() / 3).max(1) as f64 + 0.5) as u8;
     blend(rgb, factor, |_| mean)
 }
 
-/// Towards the smoothed image, or away from it.
+/// Blends with the smoothed image: blurs for a factor below 1, sharpens above.
 pub(crate) fn sharpness(rgb: Vec<u8>, height: usize, width: usize, factor: f32) -> Vec<u8> {
     let smooth = smooth(&rgb, height, width);
     blend(rgb, factor, |i| smooth[i])
@@ -30,7 +30,7 @@ pub(crate) fn posterize(rgb: Vec<u8>, bits: u32) -> Vec<u8> {
     look_up(rgb, [std::array::from_fn(|i| i as u8 & mask); 3])
 }
 
-/// Inverts what is not below `threshold`.
+/// Inverts values at or above `threshold`.
 pub(crate) fn solarize(rgb: Vec<u8>, threshold: f64) -> Vec<u8> {
     let invert = |i: usize| {
         if (i as f64) < threshold {
@@ -42,7 +42,7 @@ pub(crate) fn solarize(rgb: Vec<u8>, threshold: f64) -> Vec<u8> {
     look_up(rgb, [std::array::from_fn(invert); 3])
 }
 
-/// Stretches each channel to all shades.
+/// Stretches each channel to the full range.
 pub(crate) fn auto_contrast(rgb: Vec<u8>) -> Vec<u8> {
     let tables = histograms(&rgb).map(|counts| {
         let low = counts.iter().position(|&n| n > 0).unwrap_or(0);
@@ -52,13 +52,13 @@ pub(crate) fn auto_contrast(rgb: Vec<u8>) -> Vec<u8> {
         }
         let scale = 255.0 / (high - low) as f64;
         let offset = -(low as f64) * scale;
-        // The conversion cuts off what is behind the point, and beyond 0 and 255.
+        // The conversion truncates the fraction, and clips at 0 and 255.
         std::array::from_fn(|i| (i as f64 * scale + offset) as u8)
     });
     look_up(rgb, tables)
 }
 
-/// Makes all shades of each channel as frequent.
+/// Equalizes the histogram of each channel.
 pub(crate) fn equalize(rgb: Vec<u8>) -> Vec<u8> {
     let tables = histograms(&rgb).map(|counts| {
         let last = counts.iter().rev().find(|&&n| n > 0).copied().unwrap_or(0);
@@ -76,7 +76,7 @@ pub(crate) fn equalize(rgb: Vec<u8>) -> Vec<u8> {
     look_up(rgb, tables)
 }
 
-/// `other + factor · (own - other)`, cut off to whole numbers.
+/// `other + factor · (own - other)`, truncated to integers.
 fn blend(mut rgb: Vec<u8>, factor: f32, other: impl Fn(usize) -> u8) -> Vec<u8> {
     for (i, own) in rgb.iter_mut().enumerate() {
         let other = f32::from(other(i));
@@ -85,13 +85,14 @@ fn blend(mut rgb: Vec<u8>, factor: f32, other: impl Fn(usize) -> u8) -> Vec<u8> 
     rgb
 }
 
-/// Pillow's conversion to grey: ITU-R 601-2 in fixed point.
+/// Pillow's conversion to gray: ITU-R 601-2 in fixed point.
 fn grey(pixel: &[u8]) -> u8 {
     let weighted = |i: usize, weight: u32| u32::from(pixel[i]) * weight;
     ((weighted(0, 19_595) + weighted(1, 38_470) + weighted(2, 7_471) + 0x8000) >> 16) as u8
 }
 
-/// Pillow's `SMOOTH`: each pixel with its eight neighbours, itself five times. The rim stays.
+/// Pillow's `SMOOTH`: each pixel averaged with its eight neighbors, its own weight five. Edge pixels do
+/// not change.
 fn smooth(rgb: &[u8], height: usize, width: usize) -> Vec<u8> {
     let mut smooth = rgb.to_vec();
     if height < 3 || width < 3 {
@@ -103,7 +104,7 @@ fn smooth(rgb: &[u8], height: usize, width: usize) -> Vec<u8> {
             let three =
                 |i: usize| u32::from(rgb[i - 3]) + u32::from(rgb[i]) + u32::from(rgb[i + 3]);
             let sum = three(i - line) + three(i) + three(i + line) + 4 * u32::from(rgb[i]);
-            // To the nearest; with 13 there is no half.
+            // Rounded to nearest; with 13 there are no ties.
             smooth[i] = ((2 * sum + 13) / 26) as u8;
         }
     }

@@ -1,22 +1,22 @@
-//! The inner loop of sampling: four neighbours of each pixel, weighed.
+//! The inner loop of bilinear sampling: a weighted sum of four neighbors per pixel.
 //!
-//! Pixels are made in groups of [`LANES`]: where each comes from, then what is there, then the
-//! weighing. The first and the last step are loops over arrays without a branch, which the compiler
-//! turns into vectors of whatever the machine has; no step is rounded differently for it, so the
-//! bits are the same on every machine.
+//! Pixels are computed in groups of [`LANES`]: first their source positions, then the neighbors, then the
+//! weighted sums. The first and the last step are loops over arrays without branches, which the compiler
+//! vectorizes for each instruction set. Rounding does not depend on it, so the bits are the same on
+//! every machine.
 
 use pulp::Arch;
 
 use crate::pipeline::sampling::grid::{Grid, Source, position};
 use crate::transforms::padding::PaddingMode;
 
-/// The pixels that are made together.
+/// The number of pixels computed together.
 const LANES: usize = 16;
 
-/// What a source is made of.
+/// A value type of source pixels.
 pub(crate) trait Value: Copy + Default {
-    /// The three values at each place, and the three after them. What lies beyond the end of
-    /// `pixels` is zero: it is only asked for where its weight is.
+    /// The three values at each place, and the next three. Values beyond the end of `pixels` are zero:
+    /// they are only read with a weight of zero.
     fn gather(pixels: &[Self], places: &[u64; LANES]) -> [[[f32; LANES]; 3]; 2];
 }
 
@@ -25,7 +25,7 @@ impl Value for u8 {
     fn gather(pixels: &[Self], places: &[u64; LANES]) -> [[[f32; LANES]; 3]; 2] {
         let mut words = [[0_u32; LANES]; 2];
         for (i, &place) in places.iter().enumerate() {
-            // Eight bytes at once, of which six are wanted.
+            // Reads eight bytes at once, of which six are used.
             let rest = pixels.get(place as usize..).unwrap_or_default();
             let word = match rest.first_chunk() {
                 Some(&bytes) => u64::from_le_bytes(bytes),
@@ -78,15 +78,15 @@ impl Value for f32 {
 /// One axis of a source.
 #[derive(Clone, Copy)]
 struct Axis {
-    /// Of the last pixel, without a rim.
+    /// The index of the last pixel, without the rim.
     last: f64,
-    /// Black pixels before the first and after the last.
+    /// The number of black pixels before the first and after the last.
     rim: f64,
     reflects: bool,
 }
 
 impl Axis {
-    /// Of `n` pixels, with [`PaddingMode::Zeros`] the first and the last of them the rim.
+    /// An axis of `n` pixels. With [`PaddingMode::Zeros`] the first and the last of them are the rim.
     fn new(n: usize, padding: PaddingMode) -> Self {
         let rim = if padding == PaddingMode::Zeros {
             1.0
@@ -100,20 +100,20 @@ impl Axis {
         }
     }
 
-    /// From a coordinate (-1 to 1, and beyond) to a place from 0 to the last pixel. What is no
-    /// number, since a map may reach infinity, goes to the first.
+    /// Maps a coordinate (-1 to 1, and beyond) to a position from 0 to the last pixel. NaN, which a map that
+    /// reaches infinity may produce, becomes the first pixel.
     #[inline(always)]
     fn place(self, coordinate: f64) -> f64 {
         let at = (coordinate + 1.0) / 2.0 * self.last;
         let at = if self.reflects {
-            // Within the image this takes away nothing, and leaves the smaller of two.
+            // Within the image this subtracts nothing, and keeps the smaller of the two.
             let period = 2.0 * self.last;
             let at = at - period * (at / period).floor();
             at.min(period - at)
         } else {
             at
         };
-        // In this order, since the larger of a number and none is the number.
+        // In this order, since the maximum of a number and NaN is the number.
         at.max(-self.rim).min(self.last + self.rim) + self.rim
     }
 }
@@ -122,7 +122,7 @@ impl Axis {
 pub(crate) fn bilinear<T: Value>(image: Source<'_, T>, grid: &Grid<'_>) -> Vec<f32> {
     let mut planes = vec![0.0; 3 * grid.rows.len() * grid.cols.len()];
     let mut xs: Vec<f64> = grid.cols.iter().map(|&i| position(i, grid.width)).collect();
-    // A last, incomplete group is made in whole and thrown away in part.
+    // The last group is computed in full and then truncated.
     xs.resize(grid.cols.len().next_multiple_of(LANES), 0.0);
     Arch::new().dispatch(Sampling {
         image,
@@ -133,11 +133,11 @@ pub(crate) fn bilinear<T: Value>(image: Source<'_, T>, grid: &Grid<'_>) -> Vec<f
     planes
 }
 
-/// The work, as a type, so that all of it is compiled anew for each instruction set.
+/// The computation, as a type, so that it is compiled for each instruction set.
 struct Sampling<'a, T> {
     image: Source<'a, T>,
     grid: &'a Grid<'a>,
-    /// The coordinates of the columns, in whole groups.
+    /// The coordinates of the columns, padded to whole groups.
     xs: &'a [f64],
     planes: &'a mut [f32],
 }
@@ -201,8 +201,8 @@ impl<T: Value> pulp::NullaryFnOnce for Sampling<'_, T> {
     }
 }
 
-/// A whole number that is not negative, as one: its bits, once it is so large that the last of them
-/// counts ones. Unlike a cast it needs no branch.
+/// Converts an integral, non-negative float to an integer through its bits, after adding a constant that
+/// makes its lowest bit count ones. Unlike a cast, it needs no branch.
 #[inline(always)]
 fn whole(x: f64) -> u64 {
     (x + 4_503_599_627_370_496.0).to_bits() & ((1 << 52) - 1)
@@ -232,15 +232,15 @@ mod tests {
 
     #[test]
     fn beyond_the_edge_comes_the_reflection_without_repeating_it() {
-        // Three pixels at -1, 0, 1: 1.5 is as far beyond the last as 0.5 is before it.
+        // Three pixels at -1, 0, 1: 1.5 is as far after the last pixel as 0.5 is before it.
         let axis = Axis::new(3, PaddingMode::Reflection);
         assert_eq!(axis.place(1.5), axis.place(0.5));
         assert_eq!(axis.place(-1.5), axis.place(-0.5));
         assert_eq!(axis.place(4.5), axis.place(0.5));
     }
 
-    /// One pixel by the formula, in double precision: the mean of the four pixels around a place,
-    /// weighed by how near they are, where beyond the edge comes what `padding` says.
+    /// One pixel by the formula, in double precision: the mean of the four pixels around a position,
+    /// weighted by proximity, with `padding` beyond the edge.
     fn exact(image: Source<'_, u8>, (x, y): (f64, f64), c: usize, padding: PaddingMode) -> f64 {
         let place = |coordinate: f64, n: usize| (coordinate + 1.0) / 2.0 * (n - 1) as f64;
         let (x, y) = (place(x, image.width), place(y, image.height));
@@ -265,7 +265,7 @@ mod tests {
 
     #[test]
     fn every_size_and_padding_gives_the_weighted_mean_of_four_neighbours() {
-        // Sizes below, at and above a group of lanes, and sources of a single row or column.
+        // Sizes below, equal to and above a group of lanes, and sources of a single row or column.
         for (height, width) in [(1, 1), (1, 7), (6, 1), (2, 2), (5, 9), (33, 21)] {
             let pixels: Vec<u8> = (0..3 * height * width)
                 .map(|i| (i * 67 % 251) as u8)

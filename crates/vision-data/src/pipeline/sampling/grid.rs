@@ -1,9 +1,9 @@
-//! What is sampled, and where.
+//! The input of sampling: a source image and a grid of points.
 
 use crate::pipeline::sampling::projective::Map;
 use crate::transforms::padding::PaddingMode;
 
-/// Pixels of red, green and blue, row by row; bytes of an image or floats of a shrunk one.
+/// Pixels of red, green and blue, row by row; bytes of an image or floats of a reduced image.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Source<'a, T> {
     pub(crate) pixels: &'a [T],
@@ -11,21 +11,21 @@ pub(crate) struct Source<'a, T> {
     pub(crate) width: usize,
 }
 
-/// Which pixels of which grid are wanted, and where they come from.
+/// The requested pixels of a grid, and where they come from.
 #[derive(Debug)]
 pub(crate) struct Grid<'a> {
     /// The size of the whole grid.
     pub(crate) height: usize,
     pub(crate) width: usize,
-    /// The rows and columns of it that are wanted.
+    /// The requested rows and columns.
     pub(crate) rows: &'a [usize],
     pub(crate) cols: &'a [usize],
     pub(crate) map: Map,
-    /// What is beyond the edges of the source.
+    /// The pixels beyond the edges of the source.
     pub(crate) padding: PaddingMode,
 }
 
-/// The coordinate of the i-th of n pixels; of one pixel it is -1, as PyTorch has it.
+/// The coordinate of pixel i of n; -1 for a single pixel, as in PyTorch.
 pub(crate) fn position(i: usize, n: usize) -> f64 {
     if n < 2 {
         -1.0

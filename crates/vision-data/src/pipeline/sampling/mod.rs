@@ -1,5 +1,5 @@
-//! Bilinear sampling as fastai does it: PyTorch's `grid_sample(align_corners=True)` with
-//! any padding mode, after shrinking by areas where one source pixel in several would be looked at.
+//! Bilinear sampling like fastai's: PyTorch's `grid_sample(align_corners=True)` with any padding mode,
+//! after area reduction if sampling would skip source pixels.
 
 pub(crate) mod bilinear;
 pub(crate) mod grid;
@@ -33,8 +33,8 @@ pub(crate) fn sample(image: Source<'_, u8>, grid: &Grid<'_>) -> Vec<f32> {
     }
 }
 
-/// Where black is beyond the edge, a black rim is put around the image, so that the inner loop
-/// need not ask which of its neighbours are there.
+/// With black beyond the edge, adds a black rim to the image, so that the inner loop need not check which
+/// neighbors exist.
 fn padded<T: Value>(image: Source<'_, T>, grid: &Grid<'_>) -> Vec<f32> {
     if grid.padding != PaddingMode::Zeros {
         return bilinear(image, grid);
@@ -53,8 +53,8 @@ fn padded<T: Value>(image: Source<'_, T>, grid: &Grid<'_>) -> Vec<f32> {
     bilinear(image, grid)
 }
 
-/// The size to shrink to before sampling. fastai does so when it makes an image more than two
-/// times smaller, unless the map zooms in as far.
+/// The size to reduce to before sampling. Like fastai, reduces if the image gets more than two times
+/// smaller, unless the map zooms in by as much.
 pub(crate) fn shrunk_size(
     height: usize,
     width: usize,
@@ -164,8 +164,8 @@ mod tests {
 
     #[test]
     fn beyond_the_edge_comes_black_or_the_edge_where_asked_for() {
-        // Pixels at -1, 0 and 1, the last of them white. Halfway between the last and the next place
-        // there is half of it with a black rim, and all of it where the edge goes on.
+        // Pixels at -1, 0 and 1, the last of them white. Halfway between the last pixel and the next
+        // position, the value is half of it with a black rim, and all of it if the edge is repeated.
         let pixels = [[0; 3], [0; 3], [255; 3]].concat();
         let value = |padding, shift: f64| {
             let source = Source {

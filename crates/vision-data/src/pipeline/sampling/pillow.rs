@@ -1,11 +1,11 @@
-//! Pillow's bilinear resizing of 8-bit images, to the bit: each pixel of the result is a weighted mean
-//! of all those that it covers, columns first and then rows, rounded to 8 bits after each. (From version
-//! 13 on Pillow takes rows first where that is less work, and may differ from this by 1 of 255.)
+//! Pillow's bilinear resizing of 8-bit images, bit-exact: each pixel of the result is a weighted mean
+//! of all pixels it covers, columns first and then rows, rounded to 8 bits after each pass. (From version
+//! 13 on, Pillow processes rows first if that is less work, and may differ by 1 of 255.)
 //!
-//! Both passes are weighted means of blocks of [`BLOCK`] bytes: loops over arrays without a branch,
-//! which the compiler turns into vectors of whatever the machine has, and whole numbers add up to the
-//! same in all of them. The second pass takes its blocks from the rows as they are. The first, whose
-//! neighbours are weighed differently, takes them across [`ROWS`] rows.
+//! Both passes compute weighted means of blocks of [`BLOCK`] bytes: loops over arrays without branches,
+//! which the compiler vectorizes for each instruction set. They use integers, so the sums are the same in
+//! all of them. The second pass takes its blocks directly from rows. In the first pass neighbors have
+//! different weights, so it takes its blocks across [`ROWS`] rows.
 
 use std::ops::Range;
 
@@ -14,35 +14,35 @@ use pulp::Arch;
 use crate::image::Image;
 use crate::pipeline::crop::Part;
 
-/// Bits behind the point of a weight.
+/// Fractional bits of a weight.
 const PRECISION: u32 = 32 - 8 - 2;
 
-/// Where each sum begins, so that cutting off the bits behind the point rounds.
+/// The start value of each sum, so that truncating the fractional bits rounds.
 const HALF: i32 = 1 << (PRECISION - 1);
 
-/// As many bytes as are weighed at once: few enough for their sums to stay in registers.
+/// The number of bytes computed at once: few enough to keep their sums in registers.
 const BLOCK: usize = 32;
 
-/// The rows that the first pass takes at once, with four bytes a pixel.
+/// The number of rows that the first pass processes at once, with four bytes per pixel.
 const ROWS: usize = BLOCK / 4;
 
 type Block = [u8; BLOCK];
 
-/// What the pixels of one axis of the result are made of.
+/// The source pixels and weights for one axis of the result.
 struct Taps {
-    /// The pixels of the source that are needed at all.
+    /// The source pixels that are used.
     span: Range<usize>,
-    /// The first pixel of each, counted from the first of `span`.
+    /// For each result pixel its first source pixel, counted from the start of `span`.
     firsts: Vec<usize>,
-    /// How many pixels each is made of: as many as the one that takes most, since a loop that is
-    /// not always as long is mispredicted again and again.
+    /// The number of source pixels per result pixel: the maximum for all, since loops of varying length
+    /// are often mispredicted.
     count: usize,
-    /// `count` for each; 0 for what it does not cover.
+    /// `count` weights per result pixel; 0 for source pixels it does not cover.
     weights: Vec<i32>,
 }
 
 impl Taps {
-    /// The first pixel of each, and the weights from there on.
+    /// The first source pixel and the weights of a result pixel.
     #[inline(always)]
     fn iter(&self) -> impl Iterator<Item = (usize, &[i32])> {
         let weights = self.weights.chunks_exact(self.count);
@@ -50,7 +50,7 @@ impl Taps {
     }
 }
 
-/// A part of `image`, resized.
+/// Resizes a part of `image`.
 pub(crate) fn resize(image: &Image, part: &Part) -> Image {
     let Part {
         source,
@@ -75,15 +75,15 @@ pub(crate) fn resize(image: &Image, part: &Part) -> Image {
     Image::from_pixels((window.height, window.width), pixels)
 }
 
-/// All of `image`, resized to a height and width.
+/// Resizes `image` to a height and width.
 pub(crate) fn resized(image: &Image, size: (usize, usize)) -> Image {
     let source = (image.height() as usize, image.width() as usize);
     resize(image, &Part::whole(source, size))
 }
 
-/// The work, as a type, so that all of it is compiled anew for each instruction set.
+/// The computation, as a type, so that it is compiled for each instruction set.
 struct Passes<'a> {
-    /// The pixels that are needed of each row that is.
+    /// The used pixels of each used row.
     lines: &'a [&'a [u8]],
     columns: &'a Taps,
     rows: &'a Taps,
@@ -96,7 +96,7 @@ impl pulp::NullaryFnOnce for Passes<'_> {
     fn call(self) -> Vec<u8> {
         let Self { columns, rows, .. } = self;
         let line = 3 * columns.firsts.len();
-        // Whole blocks a row, and a multiple of rows: what is too much is never looked at.
+        // Whole blocks per row, and a multiple of rows: the excess is never read.
         let blocks = line.div_ceil(BLOCK);
         let mut narrow = vec![[0; BLOCK]; blocks * self.lines.len().next_multiple_of(ROWS)];
         let mut before = vec![[[0; BLOCK]; 4]; columns.span.len().div_ceil(4)];
@@ -126,8 +126,8 @@ impl pulp::NullaryFnOnce for Passes<'_> {
     }
 }
 
-/// Puts the pixels of a row into their blocks, four of them as three words, which is faster than byte by
-/// byte. The fourth byte of a pixel there has no meaning.
+/// Copies the pixels of a row into their blocks, four of them as three words, which is faster than byte by
+/// byte. The fourth byte of a pixel in a block has no meaning.
 #[inline(always)]
 fn to_blocks(line: &[u8], blocks: &mut [[Block; 4]], place: usize) {
     let (whole, rest) = line.as_chunks::<12>();
@@ -142,7 +142,7 @@ fn to_blocks(line: &[u8], blocks: &mut [[Block; 4]], place: usize) {
     }
 }
 
-/// The other way round, to a row that may be longer.
+/// Copies blocks back to a row, which may be longer.
 #[inline(always)]
 fn from_blocks(blocks: &[Block], place: usize, line: &mut [u8]) {
     for (pixel, block) in line.as_chunks_mut().0.iter_mut().zip(blocks) {
@@ -172,12 +172,12 @@ fn to_byte(sum: i32) -> u8 {
     (sum >> PRECISION).clamp(0, 255) as u8
 }
 
-/// A triangle about the centre of each pixel of the result, as wide as two of them, but no narrower
-/// than two of the source.
+/// The weights of a triangle about the center of each result pixel. It is as wide as two result pixels,
+/// but at least as wide as two source pixels.
 fn taps(from: usize, to: usize, start: usize, count: usize) -> Taps {
     let scale = from as f64 / to as f64;
     let support = scale.max(1.0);
-    // Multiplied by and not divided, for Pillow's last bit.
+    // Multiply instead of dividing, to match Pillow's last bit.
     let narrowing = 1.0 / support;
     let of = |i: usize| {
         let centre = (i as f64 + 0.5) * scale;
@@ -195,7 +195,7 @@ fn taps(from: usize, to: usize, start: usize, count: usize) -> Taps {
 
     let count = each.iter().map(|(_, some)| some.len()).max();
     let count = count.expect("at least one pixel is kept");
-    // The last ones begin earlier than they need to, so that `count` pixels are there.
+    // The last ones start earlier than necessary, so that `count` pixels are available.
     let begins: Vec<usize> = each
         .iter()
         .map(|(first, _)| (*first).min(from - count))
@@ -229,7 +229,7 @@ mod tests {
     use crate::transforms::builtin::random_resized_crop::{Attempts, RandomResizedCrop};
     use crate::transforms::builtin::resize_center_crop::ResizeCenterCrop;
 
-    /// The picture that `scripts/make_transform_fixtures.py` draws by the same rule.
+    /// The image that `scripts/make_transform_fixtures.py` draws by the same rule.
     fn picture(height: usize, width: usize) -> Image {
         let shade =
             |x: usize, y: usize, c: usize| ((x * 23 + y * 41 + c * 67 + x * y * 5) % 256) as u8;
@@ -304,7 +304,7 @@ mod tests {
         u8::try_from((sum + (1 << 21)) >> 22).unwrap()
     }
 
-    /// The whole of `source` by the formula, columns first, and of it the window.
+    /// All of `source` by the formula, columns first, then cropped to the window.
     fn exact(image: &Image, part: &Part) -> Vec<u8> {
         let Rect {
             top,
@@ -333,7 +333,7 @@ mod tests {
         pixels
     }
 
-    /// A length, and where a shorter one begins in it: often at its beginning or its end.
+    /// A length, and a shorter stretch within it: often at its start or its end.
     fn stretch(most: usize) -> impl Strategy<Value = (usize, usize, usize)> {
         (1..=most, 0.0..1.0, -0.3..1.3).prop_map(|(all, share, place): (usize, f64, f64)| {
             let length = 1 + (share * all as f64) as usize;

@@ -1,10 +1,10 @@
-//! Bilinear sampling at points that follow no map, as jitter leaves them. Rare, and so simple.
+//! Bilinear sampling at arbitrary points, which jitter requires. Rarely used, and therefore simple.
 
 use crate::pipeline::sampling::grid::{Grid, Source};
 use crate::pipeline::sampling::{shrink, shrunk_size};
 
-/// Samples `image` at `points` into planes of red, green and blue, in `[0, 1]`. Without jitter the points
-/// would be those of `grid`.
+/// Samples `image` at `points` into planes of red, green and blue, in `[0, 1]`. `grid` gives the
+/// points without jitter.
 pub(crate) fn sample_points(
     image: Source<'_, u8>,
     grid: &Grid<'_>,
@@ -33,7 +33,7 @@ pub(crate) fn sample_points(
         planes.extend(points.iter().map(|&(x, y)| {
             let (x, y) = (place(x, width), place(y, height));
             let (left, top) = (x.floor(), y.floor());
-            // A map may reach infinity, from which nothing can be taken away.
+            // A map may reach infinity, and infinity minus infinity is NaN.
             let (right, below) = (((x - left) as f32).max(0.0), ((y - top) as f32).max(0.0));
             let across = |row: f64| {
                 let seen = |col: f64| value(row, col, channel).unwrap_or(0.0);

@@ -1,7 +1,7 @@
-//! Where each pixel of a result comes from, as one matrix.
+//! Projective maps: the source position of each pixel of the result, as one matrix.
 //!
-//! Coordinates run from -1 (the centre of the first pixel) to 1 (the centre of the last) on both
-//! axes, x to the right and y down. A [`Map`] takes a point of the result to a point of the source.
+//! Coordinates run from -1 (the center of the first pixel) to 1 (the center of the last) on both
+//! axes, x to the right and y down. A [`Map`] maps a point of the result to a point of the source.
 
 /// A projective map of the plane, in homogeneous coordinates.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -10,7 +10,7 @@ pub(crate) struct Map(pub(crate) [[f64; 3]; 3]);
 impl Map {
     pub(crate) const IDENTITY: Self = Self([[1.0, 0.0, 0.0], [0.0, 1.0, 0.0], [0.0, 0.0, 1.0]]);
 
-    /// First `other`, then `self`.
+    /// The composition: first `other`, then `self`.
     pub(crate) fn after(&self, other: &Self) -> Self {
         let mut product = [[0.0; 3]; 3];
         for (row, left) in product.iter_mut().zip(&self.0) {
@@ -30,8 +30,8 @@ impl Map {
         (u / w, v / w)
     }
 
-    /// The way back, by the adjugate: a factor does not matter here. What cannot be undone leads to
-    /// places that are no numbers.
+    /// The inverse, up to a factor, which does not matter here; computed as the adjugate. A map that is not
+    /// invertible gives NaN.
     pub(crate) fn inverse(&self) -> Self {
         let m = &self.0;
         let minor = |row: usize, col: usize| {
@@ -42,18 +42,18 @@ impl Map {
         Self([0, 1, 2].map(|row| [0, 1, 2].map(|col| minor(col, row))))
     }
 
-    /// Shows the part `w` of the width and `h` of the height about (x, y).
+    /// Shows a fraction `w` of the width and `h` of the height about (x, y).
     pub(crate) fn stretch(w: f64, h: f64, x: f64, y: f64) -> Self {
         Self([[w, 0.0, x], [0.0, h, y], [0.0, 0.0, 1.0]])
     }
 
-    /// fastai's zoom by `scale`; `row` and `col` in `[0, 1]` say what stays in place.
+    /// fastai's zoom by `scale`; `row` and `col` in `[0, 1]` give the fixed point.
     pub(crate) fn zoom(scale: f64, row: f64, col: f64) -> Self {
         let shift = |part: f64| (1.0 - 1.0 / scale) * (2.0 * part - 1.0);
         Self::stretch(1.0 / scale, 1.0 / scale, shift(col), shift(row))
     }
 
-    /// fastai's squish: below 1 of the columns, above 1 of the rows.
+    /// fastai's squish: a scale below 1 stretches columns, above 1 rows.
     pub(crate) fn squish(scale: f64, row: f64, col: f64) -> Self {
         if scale <= 1.0 {
             Self::stretch(scale, 1.0, (1.0 - scale) * (2.0 * col - 1.0), 0.0)
@@ -63,7 +63,7 @@ impl Map {
         }
     }
 
-    /// A rotation; positive angles turn the picture counter-clockwise.
+    /// A rotation; positive angles are counter-clockwise.
     pub(crate) fn rotate(degrees: f64) -> Self {
         let (sin, cos) = degrees.to_radians().sin_cos();
         Self([[cos, -sin, 0.0], [sin, cos, 0.0], [0.0, 0.0, 1.0]])
@@ -92,7 +92,7 @@ impl Map {
         ])
     }
 
-    /// fastai's `perspective_warp`: the corners go by `m` in x, y, x, y, ..
+    /// fastai's `perspective_warp`: moves the corners by `m` in x, y, x, y, ..
     pub(crate) fn perspective_warp(m: [f64; 8]) -> Self {
         let mut targets = Self::CORNERS;
         for ((x, y), by) in targets.iter_mut().zip(m.chunks_exact(2)) {
@@ -102,7 +102,7 @@ impl Map {
         Self::warp(targets)
     }
 
-    /// fastai's `tilt`: both ends of one side (0 right, 1 left, 2 bottom, 3 top) go apart by `m` each.
+    /// fastai's `tilt`: moves both ends of one side (0 right, 1 left, 2 bottom, 3 top) apart by `m` each.
     pub(crate) fn tilt(direction: u32, m: f64) -> Self {
         let mut by = [0.0; 8];
         let (first, second) = match direction {
@@ -116,7 +116,7 @@ impl Map {
         Self::perspective_warp(by)
     }
 
-    /// fastai's `skew`: one corner goes outward by `m` in x or y.
+    /// fastai's `skew`: moves one corner outward by `m` in x or y.
     pub(crate) fn skew(direction: u32, m: f64) -> Self {
         let outward = [-1.0, -1.0, -1.0, 1.0, 1.0, -1.0, 1.0, 1.0];
         let mut by = [0.0; 8];
@@ -135,16 +135,16 @@ impl Map {
         Self::through(targets, Self::CORNERS)
     }
 
-    /// An affine map that is meant for pixels, for an image of this height and width: angles stay
-    /// right angles where the image is not square.
+    /// Adapts an affine map of pixels to an image of this height and width: right angles are preserved
+    /// if the image is not square.
     pub(crate) fn for_aspect(mut self, height: f64, width: f64) -> Self {
         self.0[0][1] *= height / width;
         self.0[1][0] *= width / height;
         self
     }
 
-    /// The projective map that takes each of four points to its partner. Points that do not allow
-    /// for one (three in a line) give the identity.
+    /// The projective map that maps each of four points to its counterpart. Degenerate points (three on a
+    /// line) give the identity.
     fn through(from: [(f64, f64); 4], to: [(f64, f64); 4]) -> Self {
         // Eight unknowns and, in the last column, the right-hand side.
         let mut rows = [[0.0; 9]; 8];
@@ -152,7 +152,7 @@ impl Map {
             pair[0] = [x, y, 1.0, 0.0, 0.0, 0.0, -u * x, -u * y, u];
             pair[1] = [0.0, 0.0, 0.0, x, y, 1.0, -v * x, -v * y, v];
         }
-        // Gauss and Jordan, with the largest pivot of each column.
+        // Gauss-Jordan elimination with partial pivoting.
         for column in 0..8 {
             let size = |row: &usize| rows[*row][column].abs();
             let pivot = (column..8).max_by(|a, b| size(a).total_cmp(&size(b)));

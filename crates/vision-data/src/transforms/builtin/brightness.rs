@@ -43,7 +43,7 @@ impl Kind for Brightness {
     }
 }
 
-/// One that happens.
+/// A drawn change of brightness.
 #[derive(Debug)]
 pub(crate) struct Brightened {
     pub(crate) change: f64,

@@ -43,7 +43,7 @@ impl Kind for Contrast {
     }
 }
 
-/// One that happens.
+/// A drawn change of contrast.
 #[derive(Debug)]
 pub(crate) struct Contrasted {
     pub(crate) scale: f64,

@@ -1,4 +1,4 @@
-//! A crop to a size of its own.
+//! A crop to a fixed size.
 
 use std::sync::Arc;
 
@@ -12,11 +12,11 @@ use crate::transforms::kind::{Kind, Shape, order, places, rules};
 use crate::transforms::resizing::Resizing;
 use crate::transforms::size::Size;
 
-/// Cuts out a part of a size of its own, whatever the resize method.
+/// Crops to its own size, whatever the resize method.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Crop {
-    /// Height and width. An image that is smaller is filled up.
+    /// Height and width. A smaller image is padded.
     pub size: Size,
     /// Where to cut from top (0) to bottom (1).
     pub row: Bounds,
@@ -47,7 +47,7 @@ impl Kind for Crop {
     }
 }
 
-/// One that happens.
+/// A drawn crop.
 #[derive(Debug)]
 struct Cropped {
     size: Size,

@@ -11,7 +11,7 @@ use crate::transforms::bounds::Bounds;
 use crate::transforms::kind::{Kind, order, places, rules};
 use crate::transforms::resizing::Resizing;
 
-/// Cuts or fills up to the size of the data. Only with [`Crop`] and [`Pad`].
+/// Crops or pads to the size of the data. Only with the methods [`Crop`] and [`Pad`].
 ///
 /// [`Crop`]: crate::ResizeMethod::Crop
 /// [`Pad`]: crate::ResizeMethod::Pad
@@ -41,7 +41,7 @@ impl Kind for CropPad {
     }
 }
 
-/// One that happens.
+/// A drawn crop.
 #[derive(Debug)]
 struct Placed {
     row: f64,

@@ -17,9 +17,9 @@ use crate::transforms::size::Size;
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Cutout {
-    /// How many.
+    /// The number of squares.
     pub holes: Bounds<u32>,
-    /// The side in pixels. Their centers are anywhere, so they may reach beyond the edge.
+    /// The side in pixels. The centers are anywhere in the image, so squares may extend beyond the edge.
     pub length: Bounds<u32>,
     /// Probability.
     pub p: f64,
@@ -33,7 +33,7 @@ impl Kind for Cutout {
     probability!();
 
     fn check(&self) -> Result<(), &'static str> {
-        // A typing error should not ask for hours.
+        // Guard against typos that would take hours.
         let most = Size::MAX_SIDE as u32;
         rules([
             (
@@ -54,7 +54,7 @@ impl Kind for Cutout {
     }
 }
 
-/// Row and column of the center of each hole as parts of the image, and its side in pixels.
+/// For each hole, row and column of its center relative to the image (0 to 1), and its side in pixels.
 #[derive(Debug)]
 pub(crate) struct Holes(pub(crate) Vec<(f64, f64, u32)>);
 
@@ -88,7 +88,7 @@ impl Paint for Holes {
     }
 }
 
-/// The rows and columns of what is seen that a hole makes black: a square about its center.
+/// The visible rows and columns that a hole makes black: a square about its center.
 fn black((row, col, length): (f64, f64, u32), layer: &Layer<'_>) -> (Vec<usize>, Vec<usize>) {
     let span = |part: f64, n: usize| {
         let center = (part * n as f64).floor();

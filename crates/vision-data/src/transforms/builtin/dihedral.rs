@@ -11,8 +11,8 @@ use crate::transforms::bounds::Bounds;
 use crate::transforms::kind::{Kind, Shape, order, probability, rules};
 use crate::transforms::resizing::Resizing;
 
-/// One of the eight symmetries of the square, pixel by pixel. The image may come out with height
-/// and width swapped, so it has to be cropped after it, or be square.
+/// One of the eight symmetries of the square, pixel by pixel. Height and width may be swapped, so the
+/// image must be square or be cropped afterwards.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Dihedral {
@@ -45,7 +45,7 @@ impl Kind for Dihedral {
     }
 }
 
-/// The symmetry that happens.
+/// The drawn symmetry.
 #[derive(Debug)]
 pub(crate) struct Turned(pub(crate) u32);
 

@@ -12,8 +12,8 @@ use crate::transforms::bounds::Bounds;
 use crate::transforms::kind::{Kind, order, probability, rules};
 use crate::transforms::resizing::Resizing;
 
-/// One of the eight symmetries of the square, as part of the one resampling: an image that is
-/// not square keeps its shape.
+/// One of the eight symmetries of the square, as part of the single resampling. The height and width
+/// of the image do not change.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct DihedralAffine {
@@ -39,7 +39,7 @@ impl Kind for DihedralAffine {
     }
 }
 
-/// The symmetry that happens.
+/// The drawn symmetry.
 #[derive(Debug)]
 struct Turned(u32);
 

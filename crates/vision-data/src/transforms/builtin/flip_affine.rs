@@ -1,4 +1,4 @@
-//! A mirror image, as part of the resampling.
+//! A horizontal flip, as part of the resampling.
 
 use std::sync::Arc;
 
@@ -11,7 +11,7 @@ use crate::rng::Rng;
 use crate::transforms::kind::{Kind, order, probability};
 use crate::transforms::resizing::Resizing;
 
-/// Mirrors left and right, as part of the one resampling.
+/// Mirrors left and right, as part of the single resampling.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct FlipAffine {

@@ -1,4 +1,4 @@
-//! A mirror image.
+//! A horizontal flip.
 
 use std::sync::Arc;
 

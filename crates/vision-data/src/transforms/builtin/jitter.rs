@@ -11,11 +11,11 @@ use crate::transforms::bounds::Bounds;
 use crate::transforms::kind::{Kind, order, probability, rules};
 use crate::transforms::resizing::Resizing;
 
-/// Takes each pixel from a random place nearby.
+/// Samples each pixel from a random position nearby.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Jitter {
-    /// The largest distance in x and in y, within 0 and 1.
+    /// The largest distance in x and in y, from 0 to 1.
     pub magnitude: Bounds,
     /// Probability.
     pub p: f64,
@@ -43,7 +43,7 @@ impl Kind for Jitter {
     }
 }
 
-/// One that happens.
+/// A drawn jitter.
 #[derive(Debug)]
 struct Jittered {
     magnitude: f64,

@@ -1,4 +1,4 @@
-//! The built-in transforms, each with its numbers, what they may be, how they are drawn and what they do.
+//! The built-in transforms. Each file defines the parameters, their ranges, the random draw and the effect.
 
 pub(crate) mod brightness;
 pub(crate) mod contrast;

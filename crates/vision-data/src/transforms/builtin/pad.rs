@@ -12,13 +12,13 @@ use crate::transforms::padding::PaddingMode;
 use crate::transforms::resizing::Resizing;
 use crate::transforms::size::Size;
 
-/// Adds pixels on all four sides. Where the image is moved too, the padded image is rounded to 8 bits first.
+/// Pads all four sides. If the image is also moved, the padded image is rounded to 8 bits first.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Pad {
-    /// On each side.
+    /// Pixels on each side.
     pub pixels: u32,
-    /// What they are.
+    /// How the added pixels are filled.
     pub mode: PaddingMode,
 }
 
@@ -32,7 +32,7 @@ impl Kind for Pad {
     }
 
     fn check(&self) -> Result<(), &'static str> {
-        // A typing error should not ask for terabytes.
+        // Guard against typos that would take terabytes.
         let most = Size::MAX_SIDE as u32;
         rules([(self.pixels <= most, "`pixels` up to 16384")])
     }

@@ -11,12 +11,12 @@ use crate::rng::Rng;
 use crate::transforms::bounds::Bounds;
 use crate::transforms::kind::{Kind, magnitudes, order, probability, rules};
 
-/// A perspective warp that moves the four corners in x and y by eight magnitudes.
+/// A perspective warp that moves each of the four corners in x and y.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct PerspectiveWarp {
-    /// Within -0.5 and 0.5: x and y of the corners at the upper left, lower left, upper right
-    /// and lower right.
+    /// Eight magnitudes from -0.5 to 0.5: x and y of the upper left, lower left, upper right
+    /// and lower right corners.
     pub magnitude: [Bounds; 8],
     /// Probability.
     pub p: f64,

@@ -9,16 +9,16 @@ use crate::pipeline::step::Step;
 use crate::rng::Rng;
 use crate::transforms::kind::{Kind, order, rules};
 
-/// Some of fourteen operations on 8-bit pixels, one after another and all of one strength, as
+/// Applies some of fourteen operations on 8-bit pixels in sequence, all of the same strength, like
 /// torchvision's `RandAugment` (Cubuk et al., <https://arxiv.org/abs/1909.13719>).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RandAugment {
-    /// How many operations.
+    /// The number of operations.
     pub ops: u32,
-    /// Their strength: one of the bins, counted from 0.
+    /// Their strength: a bin, counted from 0.
     pub magnitude: u32,
-    /// How many bins the strengths are divided into, at least 2.
+    /// The number of bins that the range of strengths is divided into, at least 2.
     pub bins: u32,
 }
 

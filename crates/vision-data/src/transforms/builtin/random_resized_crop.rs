@@ -1,4 +1,4 @@
-//! A random part, resized.
+//! A random crop, resized.
 
 use std::sync::Arc;
 
@@ -12,15 +12,15 @@ use crate::transforms::bounds::Bounds;
 use crate::transforms::kind::{Kind, order, rules};
 use crate::transforms::resizing::Resizing;
 
-/// Cuts out a part of random size and shape and resizes it to the size of the data, as torchvision's
-/// `RandomResizedCrop` does: with Pillow's bilinear filter, which weighs all
-/// pixels that it makes smaller. For training. Needs a size.
+/// Cuts out a rectangle of random size and shape and resizes it to the size of the data, like torchvision's
+/// `RandomResizedCrop`: with Pillow's antialiasing bilinear filter, which averages all pixels when it
+/// reduces an image. For training. Needs a size.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RandomResizedCrop {
-    /// Bounds of the part of the area, within 0 (excluded) and 1.
+    /// Bounds of the area of the crop relative to the image, from 0 (exclusive) to 1.
     pub scale: Bounds,
-    /// Bounds of width over height; its logarithm is uniform.
+    /// Bounds of the aspect ratio (width / height); its logarithm is uniform.
     pub ratio: Bounds,
 }
 
@@ -51,12 +51,12 @@ impl Kind for RandomResizedCrop {
     }
 }
 
-/// The ten attempts of one that happens.
+/// A drawn crop: ten attempts.
 #[derive(Debug)]
 pub(crate) struct Attempts {
-    /// Part of the area, and width over height.
+    /// Relative area and aspect ratio of each attempt.
     tries: [(f64, f64); 10],
-    /// Where it is, as parts of what there is to spare.
+    /// The position, as a fraction of the free space.
     row: f64,
     col: f64,
     ratio: Bounds,
@@ -84,7 +84,7 @@ impl Attempts {
         }
     }
 
-    /// Of an image of height and width `source`, to make one of `target`.
+    /// The crop of an image of height and width `source`, resized to `target`.
     pub(crate) fn part(&self, source: (usize, usize), target: (usize, usize)) -> Part {
         Part {
             source: self.rect(source),
@@ -93,7 +93,7 @@ impl Attempts {
         }
     }
 
-    /// The first attempt that fits; otherwise the largest part in the middle whose shape is allowed.
+    /// The first attempt that fits; otherwise the largest centered rectangle of an allowed aspect ratio.
     fn rect(&self, (height, width): (usize, usize)) -> Rect {
         let (h, w) = (height as f64, width as f64);
         for (part, ratio) in self.tries {
@@ -149,15 +149,16 @@ mod tests {
     fn areas_and_places_of_random_parts_follow_from_torchvisions_definition() {
         let n = 4_000;
         let rects = rects([0.08, 1.0], (1_000, 1_000), n);
-        // An area A of ratio exp(u), with u uniform within ±L, L = ln(4/3), fits if A <= exp(-|u|).
-        // Of those that do the mean is E[exp(-2|u|) - 0.08²] / 2 / E[exp(-|u|) - 0.08], where
+        // A relative area A with ratio exp(u), u uniform within ±L, L = ln(4/3), fits if A <= exp(-|u|).
+        // The mean of those that fit is E[exp(-2|u|) - 0.08²] / 2 / E[exp(-|u|) - 0.08], where
         // E[exp(-k|u|)] = (1 - exp(-kL)) / (kL).
         let log = (4.0_f64 / 3.0).ln();
         let moment = |k: f64| (1.0 - (-k * log).exp()) / (k * log);
         let expected = (moment(2.0) - 0.08 * 0.08) / 2.0 / (moment(1.0) - 0.08);
         let areas = rects.iter().map(|r| (r.height * r.width) as f64 / 1e6);
         let mean = areas.sum::<f64>() / n as f64;
-        // The deviation of one is below that of numbers within [0, 1], 1/2; five of 0.5 / sqrt(4000).
+        // The standard deviation of one is below 1/2, as for any number within [0, 1]; five of 0.5 /
+        // sqrt(4000).
         assert!((mean - expected).abs() < 0.04, "{mean}, {expected}");
         for r in &rects {
             let ratio = r.width as f64 / r.height as f64;
@@ -174,7 +175,7 @@ mod tests {
 
     #[test]
     fn where_no_attempt_fits_the_middle_is_taken_as_torchvision_does() {
-        // A tenth as high as wide: height 10, width round(10 · 4/3) = 13, left (100 - 13) // 2.
+        // Height is a tenth of width: height 10, width round(10 · 4/3) = 13, left (100 - 13) // 2.
         let wide = Rect {
             top: 0,
             left: 43,
@@ -182,7 +183,7 @@ mod tests {
             width: 13,
         };
         assert_eq!(rects([1.0, 1.0], (10, 100), 3), [wide; 3]);
-        // The other way round: round(10 / 0.75) = 13.
+        // The reverse: round(10 / 0.75) = 13.
         let high = Rect {
             top: 43,
             left: 0,

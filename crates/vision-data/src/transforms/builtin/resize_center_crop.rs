@@ -1,4 +1,4 @@
-//! The middle, resized.
+//! A resize and center crop.
 
 use std::sync::Arc;
 
@@ -12,13 +12,13 @@ use crate::transforms::kind::{Kind, order, rules};
 use crate::transforms::resizing::Resizing;
 use crate::transforms::size::Size;
 
-/// Resizes until the shorter side has `extra` pixels more than the size of the data, and cuts out the center,
-/// as torchvision's `Resize` and `CenterCrop` do: what goes with
-/// [`RandomResizedCrop`](crate::builtin::RandomResizedCrop) when validating. Needs a size.
+/// Resizes the shorter side to the size of the data plus `extra` pixels and cuts out the center, like
+/// torchvision's `Resize` and `CenterCrop`. The counterpart for validation of
+/// [`RandomResizedCrop`](crate::builtin::RandomResizedCrop). Needs a size.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ResizeCenterCrop {
-    /// Pixels; 32 in fastai's `presize`.
+    /// Extra pixels; 32 in fastai's `presize`.
     pub extra: u32,
 }
 
@@ -54,7 +54,7 @@ impl Step for ResizeCenterCrop {
 }
 
 impl ResizeCenterCrop {
-    /// Of an image of height and width `source`, to make one of `target`.
+    /// The crop of an image of height and width `source`, resized to `target`.
     pub(crate) fn part(&self, source: (usize, usize), target: (usize, usize)) -> Part {
         let size = enlarged(source, target, self.extra as usize);
         let middle =
@@ -71,8 +71,9 @@ impl ResizeCenterCrop {
     }
 }
 
-/// torchvision's `Resize`: of a square, the shorter side is that of `target` and `extra` pixels, and the
-/// longer one keeps the ratio, cut off to whole pixels. A size of two sides is squished to.
+/// torchvision's `Resize`. For a square target, the shorter side becomes that of `target` plus `extra`
+/// pixels, and the longer side keeps the aspect ratio, truncated to whole pixels. For a target that is not
+/// square, the image is squished.
 fn enlarged(
     (height, width): (usize, usize),
     target: (usize, usize),

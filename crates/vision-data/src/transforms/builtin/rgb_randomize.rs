@@ -12,13 +12,13 @@ use crate::transforms::bounds::Bounds;
 use crate::transforms::kind::{Kind, order, probability, rules};
 use crate::transforms::resizing::Resizing;
 
-/// Fills one channel with noise.
+/// Replaces one channel with noise.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct RgbRandomize {
-    /// Which: 0 red, 1 green, 2 blue.
+    /// The channel: 0 red, 1 green, 2 blue.
     pub channel: Bounds<u32>,
-    /// The brightest noise is drawn between 0 and this, which is within 0 and 1.
+    /// The largest noise value is drawn between 0 and this, which is from 0 to 1.
     pub thresh: f64,
     /// Probability.
     pub p: f64,
@@ -50,7 +50,7 @@ impl Kind for RgbRandomize {
     }
 }
 
-/// The noise of one that happens.
+/// Drawn noise.
 #[derive(Debug)]
 pub(crate) struct Noise {
     pub(crate) channel: u32,
@@ -73,14 +73,14 @@ impl Paint for Noise {
     fn put_on(&self, planes: &mut [f32], layer: &Layer<'_>) {
         let window = &layer.window;
         let plane = window.height() * window.width();
-        // Where black is seen, it is black on every layer below too.
+        // Pixels that show black here are black on every lower layer too.
         let noise = window.arrange(self.seen(layer), 1);
         planes[self.channel as usize * plane..][..plane].copy_from_slice(&noise);
     }
 }
 
 impl Noise {
-    /// The part that is seen of noise that was drawn row by row.
+    /// The visible pixels of noise that is drawn row by row.
     fn seen(&self, layer: &Layer<'_>) -> Vec<f32> {
         let (rows, cols) = (layer.window.image_rows(), layer.window.image_cols());
         let first = cols.iter().min().copied().unwrap_or(0);

@@ -12,7 +12,7 @@ use crate::transforms::bounds::Bounds;
 use crate::transforms::kind::{Kind, order, probability, rules};
 use crate::transforms::resizing::Resizing;
 
-/// Turns about the center; positive angles are counter-clockwise.
+/// Rotates about the center; positive angles are counter-clockwise.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Rotate {
@@ -43,7 +43,7 @@ impl Kind for Rotate {
     }
 }
 
-/// One that happens.
+/// A drawn rotation.
 #[derive(Debug)]
 pub(crate) struct Rotated {
     pub(crate) degrees: f64,

@@ -15,10 +15,10 @@ use crate::transforms::kind::{Kind, magnitudes, order, probability, rules};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Skew {
-    /// Which, from 0 to 7: upper left in x and in y, lower left in x and in y, upper right in x
-    /// and in y, lower right in x and in y.
+    /// The corner and axis, from 0 to 7: upper left in x, in y, lower left in x, in y, upper right in x,
+    /// in y, lower right in x, in y.
     pub direction: Bounds<u32>,
-    /// Within -0.5 and 0.5.
+    /// Bounds from -0.5 to 0.5.
     pub magnitude: Bounds,
     /// Probability.
     pub p: f64,

@@ -13,15 +13,15 @@ use crate::transforms::bounds::Bounds;
 use crate::transforms::kind::{Kind, order, places, probability, rules};
 use crate::transforms::resizing::Resizing;
 
-/// Stretches one axis: below 1 the columns (a half shows half of them), above 1 the rows.
+/// Stretches one axis: a factor below 1 stretches columns (0.5 shows half of them), above 1 rows.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Squish {
     /// Bounds of the factor, above zero.
     pub scale: Bounds,
-    /// Which part of the rows stays, from top (0) to bottom (1).
+    /// The vertical position of the visible rows, from top (0) to bottom (1).
     pub row: Bounds,
-    /// Which part of the columns stays, from left (0) to right (1).
+    /// The horizontal position of the visible columns, from left (0) to right (1).
     pub col: Bounds,
     /// Probability.
     pub p: f64,
@@ -53,7 +53,7 @@ impl Kind for Squish {
     }
 }
 
-/// One that happens.
+/// A drawn squish.
 #[derive(Debug)]
 struct Squished {
     scale: f64,

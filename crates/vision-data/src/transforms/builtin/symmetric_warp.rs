@@ -11,11 +11,11 @@ use crate::rng::Rng;
 use crate::transforms::bounds::Bounds;
 use crate::transforms::kind::{Kind, order, probability, rules};
 
-/// A perspective warp that keeps opposite sides alike, by a magnitude for each of four sides.
+/// A perspective warp that changes opposite sides symmetrically, by a magnitude for each of four sides.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct SymmetricWarp {
-    /// Within -0.5 and 0.5.
+    /// Four magnitudes from -0.5 to 0.5.
     pub magnitude: [Bounds; 4],
     /// Probability.
     pub p: f64,

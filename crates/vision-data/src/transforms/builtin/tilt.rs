@@ -15,9 +15,9 @@ use crate::transforms::kind::{Kind, magnitudes, order, probability, rules};
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Tilt {
-    /// Which side: 0 right, 1 left, 2 bottom, 3 top.
+    /// The side: 0 right, 1 left, 2 bottom, 3 top.
     pub direction: Bounds<u32>,
-    /// Within -0.5 and 0.5.
+    /// Bounds from -0.5 to 0.5.
     pub magnitude: Bounds,
     /// Probability.
     pub p: f64,

@@ -9,12 +9,12 @@ use crate::pipeline::step::Step;
 use crate::rng::Rng;
 use crate::transforms::kind::{Kind, order, rules};
 
-/// One of fourteen operations on 8-bit pixels, of random strength, as torchvision's
+/// Applies one of fourteen operations on 8-bit pixels, of random strength, like torchvision's
 /// `TrivialAugmentWide` (Müller and Hutter, <https://arxiv.org/abs/2103.10158>).
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct TrivialAugment {
-    /// How many bins the strengths are divided into, at least 2.
+    /// The number of bins that the range of strengths is divided into, at least 2.
     pub bins: u32,
 }
 

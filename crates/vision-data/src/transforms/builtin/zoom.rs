@@ -13,15 +13,15 @@ use crate::transforms::bounds::Bounds;
 use crate::transforms::kind::{Kind, order, places, probability, rules};
 use crate::transforms::resizing::Resizing;
 
-/// Enlarges.
+/// Zooms in, or out with a factor below 1.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Zoom {
     /// Bounds of the factor, above zero; 2 shows half of the height and width.
     pub scale: Bounds,
-    /// Which part stays, from top (0) to bottom (1).
+    /// The vertical position of the visible part, from top (0) to bottom (1).
     pub row: Bounds,
-    /// Which part stays, from left (0) to right (1).
+    /// The horizontal position of the visible part, from left (0) to right (1).
     pub col: Bounds,
     /// Probability.
     pub p: f64,
@@ -53,7 +53,7 @@ impl Kind for Zoom {
     }
 }
 
-/// One that happens.
+/// A drawn zoom.
 #[derive(Debug)]
 struct Zoomed {
     scale: f64,

@@ -13,19 +13,19 @@ use crate::transforms::bounds::Bounds;
 use crate::transforms::kind::{Kind, order, places, probability, rules};
 use crate::transforms::resizing::Resizing;
 
-/// Zooms and changes the aspect ratio, within the image; part of fastai's
-/// [`rand_resize_crop`](crate::presets::rand_resize_crop). Eight pairs of scale and squish are
-/// tried; if none of them fits, the largest centered square is taken.
+/// Zooms and changes the aspect ratio, within the image; used by fastai's
+/// [`rand_resize_crop`](crate::presets::rand_resize_crop). Tries eight pairs of scale and squish; if
+/// none fits, uses the largest centered square.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ZoomSquish {
-    /// The image's area over the area shown, at least 1.
+    /// Area of the image divided by the visible area, at least 1.
     pub scale: Bounds,
-    /// Width over height of what is shown, or height over width, each as likely.
+    /// Aspect ratio of the visible part: width / height or height / width, equally likely.
     pub squish: Bounds,
-    /// Which part stays, from top (0) to bottom (1).
+    /// The vertical position of the visible part, from top (0) to bottom (1).
     pub row: Bounds,
-    /// Which part stays, from left (0) to right (1).
+    /// The horizontal position of the visible part, from left (0) to right (1).
     pub col: Bounds,
     /// Probability.
     pub p: f64,
@@ -67,17 +67,17 @@ impl Kind for ZoomSquish {
     }
 }
 
-/// The eight attempts of one that happens.
+/// A drawn zoom: eight attempts.
 #[derive(Debug)]
 struct ZoomSquished {
-    /// Scale, squish, and whether the squish is turned round.
+    /// Scale, squish, and whether the squish is inverted.
     tries: [(f64, f64, bool); 8],
     row: f64,
     col: f64,
 }
 
 impl ZoomSquished {
-    /// On a grid of this size.
+    /// The map for a grid of this size.
     fn map(&self, height: usize, width: usize) -> Map {
         for (scale, squish, inverted) in self.tries {
             let (side, squish) = (1.0 / scale.sqrt(), squish.sqrt());

@@ -49,7 +49,7 @@
 //! | `table` | names and labels in a CSV file or in memory | [`Table`], [`CsvOptions`] |
 //! | `labels` | labels as given, and as targets | [`Label`], [`LabelOptions`], [`Targets`], [`ClassWeights`] |
 //! | `split` | which items are used for validation | [`Split`], [`By`] |
-//! | `data_block` | fastai's data block: from files to labelled, split items | [`ImageList`], [`SplitList`], [`LabelLists`] |
+//! | `data_block` | fastai's data block: from files to labeled, split items | [`ImageList`], [`SplitList`], [`LabelLists`] |
 //! | `databunch` | the data bunch, its options, saving and loading | [`ImageDataBunch`], [`ImageDataBunchBuilder`], [`sources`] |
 //! | `image_source` | images that are not files | [`ImageSource`], [`MemoryImages`], [`ArchiveImages`] |
 //! | `image` | decoding under limits, caching | [`Image`], [`ReadConfig`], [`Limits`] |

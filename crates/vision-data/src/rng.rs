@@ -67,7 +67,7 @@ impl Rng {
         if n == 0 {
             return 0;
         }
-        // Numbers beyond the last whole multiple of n would favour the small remainders.
+        // Numbers beyond the last whole multiple of n would favor the small remainders.
         let excess = (u64::MAX % n + 1) % n;
         loop {
             let x = self.0.next_u64();

@@ -82,7 +82,8 @@ impl Dataset {
     ///
     /// # Errors
     ///
-    /// [`vision_fetch::Error::BadUrl`] if the URL names no file, [`vision_fetch::Error::NoHome`] if there is no cache folder.
+    /// [`vision_fetch::Error::BadUrl`] if the URL names no file, [`vision_fetch::Error::NoHome`] if
+    /// there is no cache folder.
     ///
     /// ```
     /// use vision_data::datasets::Urls;

@@ -217,7 +217,9 @@ pub fn urls_in_file(file: impl AsRef<Path>) -> Result<Vec<String>> {
 ///
 /// # Errors
 ///
-/// [`Error::Option`] for zero workers; [`vision_fetch::Error::AlreadyExists`] if one of the files exists and [`with_resume`](ImagesConfig::with_resume) is off; [`Error::Io`] if the folder cannot be created.
+/// [`Error::Option`] for zero workers; [`vision_fetch::Error::AlreadyExists`] if one of the files
+/// exists and [`with_resume`](ImagesConfig::with_resume) is off; [`Error::Io`] if the folder cannot
+/// be created.
 pub fn download_images<U: Into<String>>(
     urls: impl IntoIterator<Item = U>,
     dest: impl AsRef<Path>,

@@ -57,7 +57,8 @@ const BACKENDS: [(&str, bool); 5] = [
 ///
 /// # Errors
 ///
-/// [`DeviceError::Unknown`] for a name that is not in the table, [`DeviceError::NotCompiled`] if its cargo feature is off, [`DeviceError::Missing`] if the machine lacks the device.
+/// [`DeviceError::Unknown`] for a name that is not in the table, [`DeviceError::NotCompiled`] if
+/// its cargo feature is off, [`DeviceError::Missing`] if the machine lacks the device.
 ///
 /// ```
 /// # use vision_data::device;

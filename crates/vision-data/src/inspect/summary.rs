@@ -76,7 +76,9 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// [`DataError::Empty`](crate::DataError::Empty) if the part has no items, [`DataError::NoSuchItem`](crate::DataError::NoSuchItem) for an index out of range, and [`ImageError::Decode`](crate::ImageError::Decode) if the image cannot be decoded.
+    /// [`DataError::Empty`](crate::DataError::Empty) if the part has no items,
+    /// [`DataError::NoSuchItem`](crate::DataError::NoSuchItem) for an index out of range, and
+    /// [`ImageError::Decode`](crate::ImageError::Decode) if the image cannot be decoded.
     pub fn summary(&self, part: DatasetType, index: usize) -> Result<Summary> {
         let dataset = self.dataset(part)?;
         let path = dataset.path(index)?.to_owned();

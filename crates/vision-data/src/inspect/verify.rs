@@ -225,7 +225,11 @@ impl fmt::Display for VerifyReport {
 ///
 /// # Errors
 ///
-/// [`Error::Option`] for an invalid setting, or a destination inside the folder (also through a symlink); [`FilesError::NotAFolder`](crate::FilesError::NotAFolder); [`vision_fetch::Error::AlreadyExists`] if a copy would replace another file, unless the call [resumes](VerifyConfig::with_resume) an earlier one; and [`Error::Io`] if the folder cannot be read or an image cannot be written. An image that cannot be decoded is in the report.
+/// [`Error::Option`] for an invalid setting, or a destination inside the folder (also through a
+/// symlink); [`FilesError::NotAFolder`](crate::FilesError::NotAFolder);
+/// [`vision_fetch::Error::AlreadyExists`] if a copy would replace another file, unless the call
+/// [resumes](VerifyConfig::with_resume) an earlier one; and [`Error::Io`] if the folder cannot be
+/// read or an image cannot be written. An image that cannot be decoded is in the report.
 pub fn verify_images(folder: impl AsRef<Path>, config: &VerifyConfig) -> Result<VerifyReport> {
     let folder = folder.as_ref();
     crate::files::index::check_folder(folder)?;

@@ -61,7 +61,11 @@ impl WeightsFile {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the file cannot be opened, [`Error::NotWeights`] if it is not a weights file, [`Error::BadWeights`] if it is damaged, [`Error::UnsafeWeights`] if its pickle names a dangerous function, [`Error::WeightsTooLarge`] beyond [`MAX_FILE_BYTES`](super::MAX_FILE_BYTES), [`Error::Shard`] if an index names a file that is missing, in another folder, or lacks its tensors.
+    /// [`Error::Io`] if the file cannot be opened, [`Error::NotWeights`] if it is not a weights
+    /// file, [`Error::BadWeights`] if it is damaged, [`Error::UnsafeWeights`] if its pickle names a
+    /// dangerous function, [`Error::WeightsTooLarge`] beyond
+    /// [`MAX_FILE_BYTES`](super::MAX_FILE_BYTES), [`Error::Shard`] if an index names a file that is
+    /// missing, in another folder, or lacks its tensors.
     pub fn open(source: impl Into<WeightsSource>) -> Result<Self> {
         let source = source.into();
         let path = &source.path;
@@ -122,7 +126,8 @@ impl WeightsFile {
     ///
     /// # Errors
     ///
-    /// [`Error::SeveralSets`] if several sets fit equally well, and [`Error::NoSuchSet`] if the file lacks the set that the [`WeightsSource`] selects.
+    /// [`Error::SeveralSets`] if several sets fit equally well, and [`Error::NoSuchSet`] if the
+    /// file lacks the set that the [`WeightsSource`] selects.
     pub fn matched(&self, wanted: &Wanted) -> Result<Self> {
         let Some(chosen) = choice::choose(&self.source, &self.tensors, wanted)? else {
             return Ok(self.clone());
@@ -211,7 +216,8 @@ impl WeightsFile {
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchTensor`], [`Error::TensorType`] if the values are not floating-point numbers, and [`Error::BadWeights`] or [`Error::Io`] if they cannot be read.
+    /// [`Error::NoSuchTensor`], [`Error::TensorType`] if the values are not floating-point numbers,
+    /// and [`Error::BadWeights`] or [`Error::Io`] if they cannot be read.
     pub fn read_f32(&self, name: &str) -> Result<Vec<f32>> {
         let tensor = self.tensors.get(name).ok_or_else(|| Error::NoSuchTensor {
             path: self.source.path.clone(),

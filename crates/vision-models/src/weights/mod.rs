@@ -34,7 +34,9 @@
 //!
 //! # Overview
 //!
-//! [`WeightsSource`] selects a file and a set of weights in it, [`WeightsFile`] opens and reads it, [`load_into`] fills a module, [`load_layers`] fills a backbone from an ONNX file that may have lost the names, and [`LoadReport`] lists the results. [`write_safetensors`] writes.
+//! [`WeightsSource`] selects a file and a set of weights in it, [`WeightsFile`] opens and reads it,
+//! [`load_into`] fills a module, [`load_layers`] fills a backbone from an ONNX file that may have
+//! lost the names, and [`LoadReport`] lists the results. [`write_safetensors`] writes.
 
 mod choice;
 mod contents;

@@ -113,7 +113,8 @@ fn stored(file: &Arc<Mutex<File>>, start: u64, info: &TensorInfo) -> Stored {
 ///
 /// # Errors
 ///
-/// [`Error::WriteWeights`] if a name occurs twice or is reserved, or the number of values does not match the shape, and [`Error::Io`] if the file cannot be written.
+/// [`Error::WriteWeights`] if a name occurs twice or is reserved, or the number of values does not
+/// match the shape, and [`Error::Io`] if the file cannot be written.
 pub fn write_safetensors(
     path: impl AsRef<Path>,
     tensors: &[NamedTensor],

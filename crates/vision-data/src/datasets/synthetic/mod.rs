@@ -35,7 +35,8 @@ const MOST_PER_CLASS: usize = 100_000;
 ///
 /// # Errors
 ///
-/// [`DataError::NotTheDigits`] if `dest` holds something else (nothing is overwritten), [`Error::Option`] for a number outside 1 to 100,000, [`Error::Io`] if writing fails.
+/// [`DataError::NotTheDigits`] if `dest` holds something else (nothing is overwritten),
+/// [`Error::Option`] for a number outside 1 to 100,000, [`Error::Io`] if writing fails.
 ///
 /// ```
 /// # use vision_data::datasets::synthetic;

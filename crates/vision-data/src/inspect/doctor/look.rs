@@ -30,7 +30,7 @@ const LOW: usize = 8;
 #[derive(Clone, Debug)]
 pub(super) struct Look {
     pub(super) hash: u64,
-    /// Grey values.
+    /// Gray values.
     small: Box<[u8; SMALL * SMALL]>,
     /// Their sum, and the root of the sum of their squared deviations.
     sum: f32,

@@ -157,7 +157,8 @@ impl Doctor {
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] for a setting outside its range, [`FilesError::NotAFolder`](crate::FilesError::NotAFolder), and
+    /// [`Error::Option`] for a setting outside its range,
+    /// [`FilesError::NotAFolder`](crate::FilesError::NotAFolder), and
     /// [`Error::Io`] if `folder` itself cannot be read.
     pub fn examine_folder(&self, folder: impl AsRef<Path>) -> Result<Report> {
         self.check()?;

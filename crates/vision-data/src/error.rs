@@ -1,4 +1,4 @@
-//! The error of this crate: one variant for each room.
+//! The error of this crate: one variant per module.
 
 use std::io;
 use std::path::Path;
@@ -14,44 +14,44 @@ use crate::split::error::SplitError;
 use crate::table::error::TableError;
 use crate::transforms::error::TransformError;
 
-/// What can go wrong in this crate.
+/// The errors of this crate.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The operating system refused something.
+    /// An I/O error.
     #[error(transparent)]
     Io(#[from] IoError),
     /// An option is outside its range.
     #[error(transparent)]
     Option(#[from] OptionError),
-    /// Downloads and archives.
+    /// A download or an archive failed.
     #[error(transparent)]
     Fetch(#[from] vision_fetch::Error),
-    /// Figures.
+    /// A figure could not be made.
     #[error(transparent)]
     Figure(#[from] vision_figure::Error),
-    /// Something is wrong with the name of a device.
+    /// Invalid device name.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// Something is wrong with an image.
+    /// Invalid image.
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// Something is wrong with a folder of images.
+    /// Invalid folder of images.
     #[error(transparent)]
     Files(#[from] FilesError),
-    /// Something is wrong with labels and classes.
+    /// Invalid labels or classes.
     #[error(transparent)]
     Label(#[from] LabelError),
-    /// Something is wrong with a table.
+    /// Invalid table.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// Something is wrong with a split.
+    /// Invalid split.
     #[error(transparent)]
     Split(#[from] SplitError),
-    /// Something is wrong with a transform.
+    /// Invalid transform.
     #[error(transparent)]
     Transform(#[from] TransformError),
-    /// Something is wrong with data as a whole.
+    /// The data as a whole is invalid.
     #[error(transparent)]
     Data(#[from] DataError),
 }
@@ -59,7 +59,7 @@ pub enum Error {
 /// A result with this crate's [`Error`].
 pub type Result<T> = std::result::Result<T, Error>;
 
-/// As [`vision_base::io_error`], with this crate's error.
+/// Same as [`vision_base::io_error`], with this crate's error.
 pub(crate) fn io_error<'a>(
     action: &'static str,
     path: &'a Path,

@@ -1,9 +1,9 @@
-//! From a folder of pictures to batches on a device.
+//! Image data: from a folder of images to batches on a device.
 //!
-//! What fastai v1 calls a data bunch: labelled images, split in training and validation, resized,
-//! transformed, put together and normalised. This crate knows nothing of models.
+//! The central type is fastai v1's data bunch: labeled images, split into training and validation,
+//! resized, transformed, batched and normalized. This crate does not depend on models.
 //!
-//! # Pattern of use
+//! # Usage
 //!
 //! ```
 //! use vision_data::{DatasetType, Image, ImageDataBunch, Stats};
@@ -30,37 +30,37 @@
 //! # Ok::<(), vision_data::Error>(())
 //! ```
 //!
-//! # Promises
+//! # Guarantees
 //!
-//! * **Repeatable**: order, transforms and the content of each batch are a function of
-//!   (seed, epoch, index) alone, whatever the number of worker threads.
-//! * **fastai's numbers**: sizes, resizing and transforms follow fastai v1, and pixels are those of
-//!   Pillow. Differences are listed at [`Image`] and [`random_split`].
-//! * **Nothing panics**: files are data. Whatever is in a folder, a picture or an archive ends in an
-//!   [`Error`] that names the file and the reason.
+//! * **Reproducible**: order, transforms and the content of each batch are a function of (seed,
+//!   epoch, index) alone, whatever the number of worker threads.
+//! * **fastai's numbers**: sizes, resizing and transforms follow fastai v1, and pixels equal
+//!   Pillow's. [`Image`] and [`random_split`] list the differences.
+//! * **No panics on bad input**: whatever a folder, an image or an archive contains, the result is
+//!   an [`Error`] that names the file and the reason.
 //!
-//! # Map
+//! # Modules
 //!
-//! An image goes through the rooms in this order:
+//! An image passes through the modules in this order:
 //!
-//! | room | | public names |
+//! | module | | public names |
 //! |---|---|---|
 //! | [`files`] | finding image files | [`image_files`](files::image_files) |
 //! | `table` | names and labels in a CSV file or in memory | [`Table`], [`CsvOptions`] |
 //! | `labels` | labels as given, and as targets | [`Label`], [`LabelOptions`], [`Targets`], [`ClassWeights`] |
-//! | `split` | which items are for validation | [`Split`], [`By`] |
-//! | `data_block` | fastai's data block: from files to labelled, split items | [`ImageList`], [`SplitList`], [`LabelLists`] |
-//! | `databunch` | everything together, its options, saving and loading | [`ImageDataBunch`], [`ImageDataBunchBuilder`], [`sources`] |
+//! | `split` | which items are used for validation | [`Split`], [`By`] |
+//! | `data_block` | fastai's data block: from files to labeled, split items | [`ImageList`], [`SplitList`], [`LabelLists`] |
+//! | `databunch` | the data bunch, its options, saving and loading | [`ImageDataBunch`], [`ImageDataBunchBuilder`], [`sources`] |
 //! | `image_source` | images that are not files | [`ImageSource`], [`MemoryImages`], [`ArchiveImages`] |
-//! | `image` | decoding under limits, what is kept of it | [`Image`], [`ReadConfig`], [`Limits`] |
-//! | `transforms` | sizes, augmentation, as data | [`Transform`], [`get_transforms`], [`presets`], [`Resizing`], [`BatchTransform`] |
-//! | `pipeline` | one draw of the transforms, applied | [`Pipeline`], [`Draw`] |
+//! | `image` | decoding under limits, caching | [`Image`], [`ReadConfig`], [`Limits`] |
+//! | `transforms` | sizes and augmentation, as data | [`Transform`], [`get_transforms`], [`presets`], [`Resizing`], [`BatchTransform`] |
+//! | `pipeline` | drawing and applying transforms | [`Pipeline`], [`Draw`] |
 //! | `loader` | worker threads, batches, normalizing | [`Loader`], [`Batch`], [`Stats`] |
-//! | [`inspect`] | looking at data: the doctor, descriptions, summaries | [`Doctor`](inspect::doctor::Doctor) |
-//! | [`datasets`] | `untar_data`, drawn digits | [`untar_data`](datasets::untar_data), [`Urls`](datasets::Urls) |
-//! | [`device`] | which device computes: the one place that names backends | |
+//! | [`inspect`] | inspecting data: the doctor, descriptions, summaries | [`Doctor`](inspect::doctor::Doctor) |
+//! | [`datasets`] | `untar_data`, synthetic digits | [`untar_data`](datasets::untar_data), [`Urls`](datasets::Urls) |
+//! | [`device`] | choosing a device: the only module that names backends | |
 
-// A line that cannot be written must not end a program: `vision_base::console` prints.
+// A failed write to stdout must not end a program, so print through `vision_base::console`.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod data_block;

@@ -1,16 +1,16 @@
-//! Random numbers that depend on a key and on nothing else.
+//! Random numbers that depend only on a key.
 //!
-//! Each decision draws from a generator of its own, keyed by what it is for and by (seed, epoch,
-//! index). Nothing is drawn from a shared stream, so threads cannot change a result, and an epoch
-//! can be repeated without running the ones before it.
+//! Each decision uses its own generator, keyed by its purpose and by (seed, epoch, index). There is
+//! no shared stream, so threads cannot change a result, and an epoch can be repeated without
+//! running the earlier ones.
 
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng as _, SeedableRng as _};
 
-/// What the numbers are for. Two purposes never see the same numbers.
+/// The purpose of the numbers. Two purposes never share numbers.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Purpose {
-    /// Which items go to the validation set.
+    /// Which items go to validation.
     Split = 1,
     /// The order of the training items in an epoch.
     Order = 2,
@@ -18,9 +18,9 @@ pub(crate) enum Purpose {
     Augment = 3,
     /// The drawing of one digit.
     Digit = 4,
-    /// What a training batch goes through as a whole.
+    /// The batch transforms of a training batch.
     Mix = 5,
-    /// Which items a weighted epoch takes.
+    /// Which items a weighted epoch draws.
     Sample = 6,
 }
 
@@ -43,9 +43,9 @@ impl Rng {
         (self.0.next_u64() >> 11) as f64 * (1.0 / (1_u64 << 53) as f64)
     }
 
-    /// Passes over as many numbers as that many calls of [`uniform`](Self::uniform) would draw.
+    /// Skips as many numbers as `numbers` calls of [`uniform`](Self::uniform) would draw.
     pub(crate) fn skip(&mut self, numbers: u64) {
-        // Each takes two words of 32 bits.
+        // Each call takes two 32-bit words.
         let at = self.0.get_word_pos().wrapping_add(2 * u128::from(numbers));
         self.0.set_word_pos(at);
     }
@@ -55,7 +55,7 @@ impl Rng {
         low + (high - low) * self.uniform()
     }
 
-    /// Roughly normal with mean 0 and variance 1, from additions alone, so that the bits do not
+    /// Roughly normal with mean 0 and variance 1. Uses only additions, so that the bits do not
     /// depend on a platform's `ln` and `cos`.
     pub(crate) fn bell(&mut self) -> f64 {
         (0..12).map(|_| self.uniform()).sum::<f64>() - 6.0
@@ -67,7 +67,7 @@ impl Rng {
         if n == 0 {
             return 0;
         }
-        // Numbers beyond the last whole multiple of n would favour the small remainders.
+        // Numbers beyond the last whole multiple of n would favor the small remainders.
         let excess = (u64::MAX % n + 1) % n;
         loop {
             let x = self.0.next_u64();
@@ -84,7 +84,7 @@ impl Rng {
         order
     }
 
-    /// A generator of its own for a part of the work that draws many numbers.
+    /// A separate generator for a part of the work that draws many numbers.
     pub(crate) fn split(&mut self) -> Self {
         let mut key = [0; 32];
         for bytes in key.chunks_exact_mut(8) {
@@ -93,12 +93,12 @@ impl Rng {
         Self(ChaCha8Rng::from_seed(key))
     }
 
-    /// For distributions of other crates.
+    /// The underlying generator, for distributions of other crates.
     pub(crate) fn source(&mut self) -> &mut ChaCha8Rng {
         &mut self.0
     }
 
-    /// Fisher and Yates: every order is equally likely.
+    /// Fisher-Yates shuffle: every order is equally likely.
     pub(crate) fn shuffle<T>(&mut self, items: &mut [T]) {
         for last in (1..items.len()).rev() {
             let other = self.below(last + 1);

@@ -1,4 +1,4 @@
-//! Where a data set is, and what it is called.
+//! The location and name of a dataset.
 
 use std::borrow::Cow;
 use std::path::PathBuf;
@@ -7,7 +7,7 @@ use vision_fetch::cache;
 
 use crate::error::Result;
 
-/// An archive on the network that holds a data set.
+/// An archive on the network that contains a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]
 pub struct Dataset {
@@ -17,7 +17,7 @@ pub struct Dataset {
 }
 
 impl Dataset {
-    /// The data set at `url`, a `.tgz` archive (http or https).
+    /// The dataset at `url`, a `.tgz` archive (http or https).
     pub fn new(url: impl Into<String>) -> Self {
         Self {
             url: Cow::Owned(url.into()),
@@ -34,34 +34,34 @@ impl Dataset {
         }
     }
 
-    /// The length that the archive must have, in bytes.
+    /// Requires the archive to have this length, in bytes.
     pub fn with_size(mut self, bytes: u64) -> Self {
         self.size = Some(bytes);
         self
     }
 
-    /// The SHA-256 that the archive must have: 64 hexadecimal digits, or a beginning of at least 8.
+    /// Requires this SHA-256 of the archive: 64 hexadecimal digits, or a prefix of at least 8.
     pub fn with_sha256(mut self, digits: impl Into<String>) -> Self {
         self.sha256 = Some(Cow::Owned(digits.into()));
         self
     }
 
-    /// Where the archive is.
+    /// The URL of the archive.
     pub fn url(&self) -> &str {
         &self.url
     }
 
-    /// Length of the archive in bytes, if known.
+    /// The length of the archive in bytes, if known.
     pub fn size(&self) -> Option<u64> {
         self.size
     }
 
-    /// SHA-256 of the archive, or its beginning, if known.
+    /// The SHA-256 of the archive, or its prefix, if known.
     pub fn sha256(&self) -> Option<&str> {
         self.sha256.as_deref()
     }
 
-    /// The name of the data set and of its folder: the URL's last segment without `.tgz`.
+    /// The name of the dataset and of its folder: the URL's last segment without `.tgz`.
     ///
     /// # Errors
     ///
@@ -78,11 +78,12 @@ impl Dataset {
         Ok(name)
     }
 
-    /// The folder of this data set in the cache, if it is there. Needs no network.
+    /// The folder of this dataset in the cache, if it is there. Needs no network.
     ///
     /// # Errors
     ///
-    /// [`vision_fetch::Error::BadUrl`], and [`vision_fetch::Error::NoHome`] if there is no cache.
+    /// [`vision_fetch::Error::BadUrl`] if the URL names no file, [`vision_fetch::Error::NoHome`] if
+    /// there is no cache folder.
     ///
     /// ```
     /// use vision_data::datasets::Urls;

@@ -1,4 +1,4 @@
-//! Many images from a list of URLs.
+//! Downloading many images from a list of URLs.
 
 use std::path::{Path, PathBuf};
 use std::time::Duration;
@@ -20,11 +20,11 @@ use crate::image::error::ImageError;
 use crate::image::limits::Limits;
 use crate::inspect::doctor::recoverable;
 
-/// In the destination, for files that are not yet known to be images. Hidden, so that nobody takes
-/// what is in it for one.
+/// The subfolder of the destination for files that are not yet known to be images. Hidden, so that
+/// its content is not mistaken for images.
 const WORK: &str = ".download";
 
-/// What images are called whose URL has no extension of one.
+/// The extensions for URLs that have no image extension.
 const EXTENSIONS: [(ImageFormat, &str); 7] = [
     (ImageFormat::Jpeg, "jpg"),
     (ImageFormat::Png, "png"),
@@ -63,100 +63,101 @@ impl Default for ImagesConfig {
 }
 
 impl ImagesConfig {
-    /// The defaults, each named at its method.
+    /// The defaults, listed at each method.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// How many URLs of the list to fetch, from its beginning (1000).
+    /// How many URLs to download, from the beginning of the list. Default: 1000.
     pub fn with_max_images(mut self, images: usize) -> Self {
         self.max_images = images;
         self
     }
 
-    /// How many to fetch at a time (8).
+    /// The number of concurrent downloads. Default: 8.
     pub fn with_workers(mut self, workers: usize) -> Self {
         self.workers = workers;
         self
     }
 
-    /// Whether the destination may hold images of an earlier call with the same list, which are
-    /// kept (no: they are an error).
+    /// Whether to keep images from an earlier call with the same list. Default: no; existing files
+    /// are an error.
     pub fn with_resume(mut self, resume: bool) -> Self {
         self.resume = resume;
         self
     }
 
-    /// Limits, retries and mirror of each download ([`Options::new`] with at most 64 MiB and 60 s).
+    /// Limits, retries and mirror of each download. Default: [`Options::new`] with at most 64 MiB
+    /// and 60 s.
     pub fn with_options(mut self, options: Options) -> Self {
         self.options = options;
         self
     }
 
-    /// The limits within which images are decoded, to see that they are images.
+    /// The limits for decoding each file, which checks that it is an image.
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Whom to tell how far it has come (nobody).
+    /// Progress reporter. Default: silent.
     pub fn with_progress(mut self, progress: Progress) -> Self {
         self.progress = progress;
         self
     }
 }
 
-/// What became of each URL.
+/// The outcome for each URL.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ImagesReport {
-    /// In the order of the list.
+    /// The outcomes, in the order of the list.
     pub images: Vec<ImageResult>,
-    /// The URLs that were left out, beyond the number of images that was asked for.
+    /// The number of URLs beyond the requested number of images, which were not downloaded.
     pub left_out: usize,
 }
 
-/// What became of a URL.
+/// The outcome for one URL.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ImageResult {
     /// The URL.
     pub url: String,
-    /// Where its image is, or would be.
+    /// The path of its image, existing or not.
     #[serde(flatten, serialize_with = "recoverable")]
     pub path: PathBuf,
-    /// What became of it.
+    /// The outcome.
     pub outcome: ImageOutcome,
 }
 
-/// How a download ended.
+/// The outcome of one download.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
 pub enum ImageOutcome {
-    /// The image is there.
+    /// The image was downloaded.
     Downloaded {
-        /// Its length.
+        /// Its length in bytes.
         bytes: u64,
     },
-    /// It was there already.
+    /// The image was there already.
     Kept,
-    /// There is no file.
+    /// The image could not be downloaded.
     Failed {
-        /// Why.
+        /// The reason.
         reason: String,
     },
 }
 
 impl ImagesReport {
-    /// The URLs that gave no image.
+    /// The URLs that failed.
     pub fn failed(&self) -> impl Iterator<Item = &ImageResult> {
         let failed = |image: &&ImageResult| matches!(image.outcome, ImageOutcome::Failed { .. });
         self.images.iter().filter(failed)
     }
 }
 
-/// A line with the numbers, and one for each failure; then what to do about these.
+/// A line with the counts, one line per failure, and advice about the failures.
 impl fmt::Display for ImagesReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let kept = |image: &&ImageResult| image.outcome == ImageOutcome::Kept;
@@ -187,21 +188,23 @@ impl fmt::Display for ImagesReport {
     }
 }
 
-/// The URLs of a text file, one a line. Blank lines are passed over.
+/// Reads URLs from a text file, one per line. Blank lines are skipped.
 ///
 /// # Errors
 ///
-/// [`Error::Io`] if it cannot be read, is not UTF-8, or is longer than 256 MiB.
+/// [`Error::Io`] if the file cannot be read, is not UTF-8, or is longer than 256 MiB.
 pub fn urls_in_file(file: impl AsRef<Path>) -> Result<Vec<String>> {
     text::lines(file.as_ref())
 }
 
-/// Downloads images to a folder: `00000000.jpg`, `00000001.png` and so on, numbered by their place
-/// in the list.
+/// Downloads images to a folder: `00000000.jpg`, `00000001.png` and so on, numbered by their
+/// position in the list.
 ///
-/// fastai's `download_images`. The extension is that of the URL; if it has none of an image, it is that
-/// of the content, where fastai has `.jpg` (and so has the report for a URL that fails). A file under its final name is whole, and was decoded to see that it is an image; what is
-/// none is thrown away, and the reason is in the report. No URL that fails ends the others.
+/// This is fastai's `download_images`. The extension is that of the URL. If the URL has no image
+/// extension, the content decides it, where fastai uses `.jpg` (as the report does for a URL that
+/// fails). A file under its final name is complete and was decoded to check that it is an image;
+/// other files are discarded, with the reason in the report. A URL that fails does not stop the
+/// others.
 ///
 /// ```no_run
 /// use vision_data::datasets::{ImagesConfig, download_images, urls_in_file};
@@ -214,9 +217,9 @@ pub fn urls_in_file(file: impl AsRef<Path>) -> Result<Vec<String>> {
 ///
 /// # Errors
 ///
-/// [`Error::Option`] for no workers; [`vision_fetch::Error::AlreadyExists`] if one of the files is there and
-/// [`with_resume`](ImagesConfig::with_resume) was not asked for; [`Error::Io`] if the folder cannot
-/// be made.
+/// [`Error::Option`] for zero workers; [`vision_fetch::Error::AlreadyExists`] if one of the files
+/// exists and [`with_resume`](ImagesConfig::with_resume) is off; [`Error::Io`] if the folder cannot
+/// be created.
 pub fn download_images<U: Into<String>>(
     urls: impl IntoIterator<Item = U>,
     dest: impl AsRef<Path>,
@@ -233,7 +236,7 @@ pub fn download_images<U: Into<String>>(
     let mut urls: Vec<String> = urls.into_iter().map(Into::into).collect();
     let left_out = urls.len().saturating_sub(config.max_images);
     urls.truncate(config.max_images);
-    // The report has them as they were given.
+    // The report shows the URLs as given.
     let sent: Vec<String> = urls.iter().map(|url| escaped(url)).collect();
     let found: Vec<Option<PathBuf>> = sent
         .iter()
@@ -269,14 +272,14 @@ pub fn download_images<U: Into<String>>(
         .collect();
     let report = ImagesReport { images, left_out };
     if report.failed().next().is_none() {
-        // Else the parts of downloads that broke off are there for another call.
+        // Otherwise keep partial downloads for another call.
         clean(&work);
     }
     Ok(report)
 }
 
-/// A URL as a browser sends it: spaces and what is not ASCII in its path as `%20` and the like, and none
-/// around it.
+/// A URL as a browser sends it: trimmed, with spaces and non-ASCII characters in its path
+/// percent-encoded (`%20`).
 fn escaped(url: &str) -> String {
     let url = url.trim();
     let host = url.find("://").map_or(0, |at| at + 3);
@@ -292,7 +295,7 @@ fn escaped(url: &str) -> String {
     escaped
 }
 
-/// Removes what downloads leave behind, and the folder if nothing else is in it.
+/// Removes temporary files of downloads, and the folder if it is then empty.
 fn clean(work: &Path) {
     let ours = |name: &str| {
         let name = name.trim_start_matches('.');
@@ -306,7 +309,7 @@ fn clean(work: &Path) {
     let _ = fs::remove_dir(work);
 }
 
-/// The image and its length.
+/// Downloads one image; returns it and its length.
 fn bring(
     place: usize,
     url: &str,
@@ -315,7 +318,7 @@ fn bring(
     config: &ImagesConfig,
 ) -> Result<(PathBuf, u64)> {
     let file = work.join(name(place, url, None));
-    // What an earlier call left here may be of another list.
+    // Files from an earlier call may belong to another list.
     let options = config
         .options
         .clone()
@@ -343,8 +346,8 @@ fn bring(
     Ok((path, fetched.bytes))
 }
 
-/// What the image of a URL is called: by the extension of the URL, else by the format, else by the first of
-/// `EXTENSIONS`.
+/// The file name for the image of a URL. The extension comes from the URL, else from the format,
+/// else it is the first of `EXTENSIONS`.
 fn name(place: usize, url: &str, format: Option<ImageFormat>) -> String {
     let position = EXTENSIONS
         .iter()
@@ -357,7 +360,8 @@ fn name(place: usize, url: &str, format: Option<ImageFormat>) -> String {
     }
 }
 
-/// What the image of a URL may be called: by the extension of the URL, or by each of `EXTENSIONS`.
+/// The possible file names for the image of a URL: with the URL's extension, or with each of
+/// `EXTENSIONS`.
 fn names(place: usize, url: &str) -> impl Iterator<Item = String> {
     let own = extension(url);
     let others = EXTENSIONS.iter().map(|(_, extension)| *extension);
@@ -366,7 +370,7 @@ fn names(place: usize, url: &str) -> impl Iterator<Item = String> {
     all.map(move |extension| format!("{place:08}.{extension}"))
 }
 
-/// The extension that the path of a URL ends with, if it is that of an image.
+/// The extension of the URL's path, if it is an image extension.
 fn extension(url: &str) -> Option<&str> {
     let path = url.split(['?', '#']).next().unwrap_or(url);
     let after_scheme = path.split_once("://").map_or(path, |(_, rest)| rest);
@@ -376,8 +380,8 @@ fn extension(url: &str) -> Option<&str> {
     is_image_file(Path::new(name)).then_some(extension)
 }
 
-/// Why there is no image, and what to do about it. The errors of a download know of one file that has to
-/// be had, from a mirror for instance; here it is one line of many.
+/// Why there is no image, and what to do about it. The download errors assume a single required
+/// file, for instance from a mirror; here it is one of many.
 fn reason(error: &Error) -> String {
     let Error::Fetch(error) = error else {
         return error.to_string();
@@ -428,7 +432,7 @@ mod tests {
 
     #[test]
     fn a_url_is_sent_as_a_browser_sends_it() {
-        // As `urllib.parse.quote(path, safe="/:?#[]@!$&'()*+,;=%")` of Python.
+        // Same as Python's `urllib.parse.quote(path, safe="/:?#[]@!$&'()*+,;=%")`.
         for (url, expected) in [
             (" http://host/a b.png\t", "http://host/a%20b.png"),
             (

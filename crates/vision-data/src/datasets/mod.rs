@@ -1,4 +1,4 @@
-//! fastai's data sets by name, and [`untar_data`], which brings one to this disk.
+//! fastai's datasets by name, and [`untar_data`], which downloads and extracts them.
 //!
 //! ```no_run
 //! use vision_data::datasets::{Urls, untar_data};
@@ -8,10 +8,10 @@
 //! ```
 //!
 //! Locations and sizes are those of fastai 2.8 (`fastai/data/external.py`, `download_checks.py`),
-//! whose sizes equal fastai v1's for every set that both list. What is verified is the size: fastai
-//! publishes the MD5 of the first MiB only, and a SHA-256 is given here only where the original
-//! bytes were seen, which so far is nowhere. Everything comes over https, unlike in fastai v1, and
-//! [`Dataset::with_sha256`] pins what you have seen yourself.
+//! whose sizes equal fastai v1's for every dataset that both list. Only the size is verified:
+//! fastai publishes just the MD5 of the first MiB, and a SHA-256 is given here only if we have seen
+//! the original bytes, which is not yet the case for any dataset. All downloads use https, unlike
+//! in fastai v1, and [`Dataset::with_sha256`] pins a hash that you know.
 
 pub(crate) mod dataset;
 pub(crate) mod download_images;
@@ -34,7 +34,7 @@ pub use crate::datasets::source::Source;
 pub use crate::datasets::urls::Urls;
 use crate::error::{Error, Result};
 
-/// How to bring a data set to this disk.
+/// How to download and extract a dataset.
 #[derive(Clone, Debug, Default)]
 #[must_use]
 pub struct UntarConfig {
@@ -46,70 +46,69 @@ pub struct UntarConfig {
 }
 
 impl UntarConfig {
-    /// The defaults, each named at its method.
+    /// The defaults, listed at each method.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The folder that gets the data set's own folder ([`cache::data_dir`]).
+    /// The parent of the dataset's folder. Default: [`cache::data_dir`].
     pub fn with_dest(mut self, folder: impl Into<PathBuf>) -> Self {
         self.dest = Some(folder.into());
         self
     }
 
-    /// The folder that keeps the archive ([`cache::archive_dir`]).
+    /// The folder for the archive. Default: [`cache::archive_dir`].
     pub fn with_archive_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.archive_dir = Some(folder.into());
         self
     }
 
-    /// Whether to download and extract again, replacing archive and data (no).
+    /// Whether to download and extract again, replacing archive and data. Default: no.
     pub fn with_force(mut self, force: bool) -> Self {
         self.force = force;
         self
     }
 
-    /// Takes the archive from this folder or base URL, whatever `VISION_MIRROR` says.
+    /// Takes the archive from this folder or base URL, overriding `VISION_MIRROR`.
     pub fn with_mirror(mut self, folder_or_base_url: impl Into<String>) -> Self {
         self.download = self.download.with_mirror(folder_or_base_url);
         self
     }
 
-    /// What the archive may hold at most.
+    /// The limits for the content of the archive.
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Everything else about the download; its mirror takes the place of one given before.
+    /// All other download options; their mirror replaces one set earlier.
     pub fn with_download(mut self, options: Options) -> Self {
         self.download = options;
         self
     }
 }
 
-/// Brings a data set to this disk and returns its folder: downloads the archive into the cache
-/// unless it is there, verifies and extracts it, unless that has been done.
+/// Downloads and extracts a dataset, and returns its folder. The archive is downloaded into the
+/// cache and verified, and extracted; steps that are already done are skipped.
 ///
-/// `source` is a constant of [`Urls`], a [`Dataset`], a URL, or a path: a local `.tgz` is extracted
-/// whatever its size, into a folder `local-<SHA-256>/NAME` of the cache, and a local folder is
-/// returned as it is. A folder that has the data set's name was extracted to the end, see
-/// [`archive`]. Two URLs with the same last segment share a folder; keep them apart with
-/// [`UntarConfig::with_dest`].
+/// `source` is a constant of [`Urls`], a [`Dataset`], a URL, or a path. A local `.tgz` is extracted
+/// whatever its size, into a folder `local-<SHA-256>/NAME` of the cache; a local folder is returned
+/// unchanged. A folder with the dataset's name is always complete, see [`archive`]. Two URLs with
+/// the same last segment share a folder; use [`UntarConfig::with_dest`] to keep them apart.
 ///
 /// # Errors
 ///
-/// Those of [`Download::fetch`] and [`archive::extract_tgz`]; [`vision_fetch::Error::NoHome`];
-/// [`DataError::NoSuchSource`] for a path that is not there.
+/// The errors of [`Download::fetch`] and [`archive::extract_tgz`]; [`vision_fetch::Error::NoHome`];
+/// [`DataError::NoSuchSource`] for a path that does not exist.
 pub fn untar_data(source: impl Into<Source>) -> Result<PathBuf> {
     untar_data_with(source, &UntarConfig::default())
 }
 
-/// [`untar_data`] with other folders, another mirror, or by force.
+/// [`untar_data`] with options: folders, mirror, limits, or a forced download.
 ///
 /// # Errors
 ///
-/// As [`untar_data`].
+/// Same as [`untar_data`].
 ///
 /// ```no_run
 /// use vision_data::datasets::{UntarConfig, untar_data_with};
@@ -161,7 +160,7 @@ fn local(path: PathBuf, config: &UntarConfig) -> Result<PathBuf> {
         return Err(missing());
     }
     let name = path.file_name().ok_or_else(missing)?.to_string_lossy();
-    // By content, so that another archive of the same name is never mistaken for this one.
+    // By content, so that another archive with the same name is never mistaken for this one.
     let digits = vision_fetch::sha256_of(&path)?;
     let digits = &digits[..12];
     let folder = dest(config)?

@@ -1,10 +1,10 @@
-//! What `untar_data` can be given.
+//! The argument of `untar_data`.
 
 use std::path::{Path, PathBuf};
 
 use crate::datasets::dataset::Dataset;
 
-/// What [`untar_data`](crate::datasets::untar_data) takes: a data set of the network, or something on this disk.
+/// The source of a dataset for [`untar_data`](crate::datasets::untar_data): remote or local.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Source {
@@ -37,14 +37,14 @@ impl From<&str> for Source {
     }
 }
 
-/// As from `&str`.
+/// Same as from `&str`.
 impl From<String> for Source {
     fn from(text: String) -> Self {
         Self::from(text.as_str())
     }
 }
 
-/// As from `&str`.
+/// Same as from `&str`.
 impl From<&String> for Source {
     fn from(text: &String) -> Self {
         Self::from(text.as_str())

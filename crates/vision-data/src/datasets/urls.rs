@@ -1,8 +1,8 @@
-//! The table of fastai's data sets.
+//! The table of fastai's datasets.
 
 use crate::datasets::dataset::Dataset;
 
-/// fastai's image data sets.
+/// fastai's image datasets.
 #[doc(alias = "URLs")]
 #[derive(Debug)]
 #[non_exhaustive]
@@ -19,7 +19,7 @@ macro_rules! urls {
                 );
             )*
 
-            /// Every data set with the name of its constant.
+            /// All datasets with the names of their constants.
             pub const ALL: &'static [(&'static str, Dataset)] =
                 &[$((stringify!($name), Urls::$name)),*];
         }
@@ -41,9 +41,9 @@ urls! {
     CIFAR_100 = "imageclas/cifar100", 169_168_619;
     /// Oxford-IIIT Pet: 37 breeds of cats and dogs.
     PETS = "imageclas/oxford-iiit-pet", 811_706_944;
-    /// Satellite images of the Amazon with several labels each, a sample.
+    /// A sample of satellite images of the Amazon with several labels each.
     PLANET_SAMPLE = "sample/planet_sample", 15_523_994;
-    /// The same, fewer.
+    /// A smaller sample of the same.
     PLANET_TINY = "sample/planet_tiny", 997_569;
     /// Ten easy classes of ImageNet, full size.
     IMAGENETTE = "imageclas/imagenette2", 1_557_161_267;

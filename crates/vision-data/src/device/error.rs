@@ -1,4 +1,4 @@
-//! What can be wrong with the name of a device.
+//! Errors about device names.
 
 /// Names separated by commas, or `otherwise` when there are none.
 fn list(names: &[&str], otherwise: &str) -> String {
@@ -9,7 +9,7 @@ fn list(names: &[&str], otherwise: &str) -> String {
     }
 }
 
-/// What can be wrong with the name of a device.
+/// Errors about device names.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum DeviceError {
@@ -21,7 +21,7 @@ pub enum DeviceError {
     Unknown {
         /// The name, as given.
         name: String,
-        /// What is wrong with it, and where it came from.
+        /// What is wrong with it, and where the name came from.
         reason: String,
         /// The names that this build understands.
         compiled: Vec<&'static str>,
@@ -35,12 +35,12 @@ pub enum DeviceError {
     NotCompiled {
         /// The name, as given.
         name: String,
-        /// The feature that brings it.
+        /// The cargo feature that enables it.
         feature: &'static str,
         /// The names that this build understands.
         compiled: Vec<&'static str>,
     },
-    /// The device is compiled in, but this machine has none, or not as many.
+    /// The device is compiled in, but this machine has none, or too few.
     #[error(
         "there is no device {name:?} on this machine: {found} found; check the driver, name \
          another index, or use \"flex\" (the CPU)"
@@ -48,7 +48,7 @@ pub enum DeviceError {
     Missing {
         /// The name, as given.
         name: String,
-        /// How many of the kind were found.
+        /// The number of devices of this kind that were found.
         found: usize,
     },
 }

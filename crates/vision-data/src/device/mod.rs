@@ -1,19 +1,19 @@
-//! Which device computes: the one place in this workspace that names Burn's backends.
+//! Choosing a device: the only place in this workspace that names Burn's backends.
 //!
-//! Everything else takes a [`Device`] and passes it on. Which devices a program knows is settled
-//! when it is built, by the cargo features `flex` (the CPU, on by default), `wgpu`, `vulkan`,
-//! `metal` and `cuda`; which one it uses, at run time, by name:
+//! All other code takes a [`Device`] and passes it on. The cargo features `flex` (the CPU, on by
+//! default), `wgpu`, `vulkan`, `metal` and `cuda` decide at build time which devices a program
+//! supports. At run time, a name chooses one:
 //!
 //! | name | device |
 //! |---|---|
 //! | `default` | `$BURN_DEVICE` if set, else the first GPU of a compiled-in feature, else the CPU |
 //! | `cpu`, `flex` | the CPU, through Burn's Flex backend |
 //! | `cuda`, `cuda:1` | an NVIDIA GPU, the first or by CUDA's index |
-//! | `wgpu`, `wgpu:1` | the adapter that wgpu likes best, or by position in its list |
+//! | `wgpu`, `wgpu:1` | the adapter that wgpu prefers, or by index in its list |
 //! | `vulkan`, `metal` (`:N`) | as `wgpu`, pinned to that graphics API |
 //!
-//! `Device::default()` of Burn itself panics where `BURN_DEVICE` is not to its liking and takes
-//! a GPU for granted when its feature is on; [`default_device`] does neither.
+//! Burn's own `Device::default()` panics on an invalid `BURN_DEVICE` and assumes that a GPU exists
+//! if its feature is on; [`default_device`] does neither.
 
 pub(crate) mod error;
 
@@ -37,28 +37,28 @@ use crate::error::{Error, Result};
 /// The environment variable that names the default device. Burn reads it too.
 pub const DEVICE_VARIABLE: &str = "BURN_DEVICE";
 
-/// Names (which are also the cargo features), the one to prefer first, and whether this build has it.
+/// Names (also the cargo features), in order of preference, and whether this build has them.
 const BACKENDS: [(&str, bool); 5] = [
     ("cuda", cfg!(feature = "cuda")),
     ("metal", cfg!(feature = "metal")),
     ("vulkan", cfg!(feature = "vulkan")),
     (
         "wgpu",
-        // Burn's features `vulkan` and `metal` bring `wgpu` along.
+        // Burn's features `vulkan` and `metal` enable `wgpu` too.
         cfg!(any(feature = "wgpu", feature = "vulkan", feature = "metal")),
     ),
     ("flex", cfg!(feature = "flex")),
 ];
 
-/// The device of that name; see the table of this module. Case does not matter.
+/// Returns the device with this name; see the table of this module. Case does not matter.
 ///
-/// A GPU is looked for, not opened, so this is cheap for the CPU and takes some milliseconds
+/// The GPU is looked up but not opened, so this is cheap for the CPU and takes a few milliseconds
 /// otherwise. It never panics.
 ///
 /// # Errors
 ///
-/// [`DeviceError::Unknown`] for a name that is not in the table, [`DeviceError::NotCompiled`] for
-/// one whose cargo feature is off, [`DeviceError::Missing`] where the machine lacks it.
+/// [`DeviceError::Unknown`] for a name that is not in the table, [`DeviceError::NotCompiled`] if
+/// its cargo feature is off, [`DeviceError::Missing`] if the machine lacks the device.
 ///
 /// ```
 /// # use vision_data::device;
@@ -105,16 +105,17 @@ pub fn parse(name: &str) -> Result<Device> {
     })
 }
 
-/// The device to use when nobody names one.
+/// The device to use when none is named.
 ///
 /// `$BURN_DEVICE` if it is set: a plain name, without an index, since Burn reads the variable too
-/// and panics at anything else. Otherwise the first of CUDA, Metal, Vulkan and wgpu that is
-/// compiled in and present on this machine (a software rasteriser does not count), otherwise the
+/// and panics on anything else. Otherwise the first of CUDA, Metal, Vulkan and wgpu that is
+/// compiled in and present on this machine (a software rasterizer does not count), otherwise the
 /// CPU.
 ///
 /// # Errors
 ///
-/// As [`parse`] for what the variable says, [`DeviceError::Unknown`] if no backend is compiled in.
+/// The errors of [`parse`] for the variable's value, [`DeviceError::Unknown`] if no backend is
+/// compiled in.
 ///
 /// ```
 /// # use vision_data::device;
@@ -125,7 +126,7 @@ pub fn default_device() -> Result<Device> {
     default_from(env::var_os(DEVICE_VARIABLE))
 }
 
-/// The names that this build understands, the one to prefer first.
+/// The names that this build understands, in order of preference.
 pub fn compiled() -> Vec<&'static str> {
     BACKENDS
         .iter()
@@ -134,7 +135,7 @@ pub fn compiled() -> Vec<&'static str> {
         .collect()
 }
 
-/// A short name for people: "flex (CPU)", "cuda:0", "wgpu (DefaultDevice)".
+/// A short display name: "flex (CPU)", "cuda:0", "wgpu (DefaultDevice)".
 pub fn describe(device: &Device) -> String {
     let plain = device.clone().without_autodiff();
     #[cfg(feature = "flex")]
@@ -162,7 +163,7 @@ pub fn describe(device: &Device) -> String {
     format!("{:?}", plain.as_dispatch())
 }
 
-/// Whether the device computes in the memory of the host.
+/// Whether the device computes in host memory.
 pub(crate) fn is_cpu(device: &Device) -> bool {
     let plain = device.clone().without_autodiff();
     find("flex").is_some_and(|found| found.all.contains(&plain))
@@ -198,13 +199,13 @@ fn unknown(name: &str, reason: &str) -> Error {
     })
 }
 
-/// What one backend offers on this machine.
+/// The devices of one backend on this machine.
 struct Found {
-    /// The device of the name without an index. Means nothing if `all` is empty.
+    /// The device for a name without an index. Meaningless if `all` is empty.
     preferred: Device,
-    /// The devices by index.
+    /// The devices, by index.
     all: Vec<Device>,
-    /// Whether the default may be taken from here.
+    /// Whether the default device may be one of these.
     worthwhile: bool,
 }
 
@@ -234,7 +235,7 @@ impl Found {
     }
 }
 
-/// Looks for devices; `None` if the backend is not compiled in.
+/// Looks for the devices of a backend; `None` if it is not compiled in.
 fn find(backend: &str) -> Option<Found> {
     match backend {
         #[cfg(feature = "flex")]
@@ -333,7 +334,8 @@ mod tests {
         assert_eq!(default_from(Some("Flex".into())).unwrap(), Device::flex());
         assert!(default_from(Some(OsString::new())).is_ok());
         assert!(default_from(None).is_ok());
-        // What Burn itself would panic at, including an index and `cpu`, which it takes for another backend.
+        // Burn itself would panic on these, including an index, and `cpu`, which it takes for
+        // another backend.
         for name in ["abacus", "cpu", "cuda:0", "default"] {
             assert!(matches!(
                 default_from(Some(name.into())),

@@ -1,4 +1,4 @@
-//! What a data set consists of: counts, sizes, colours, means.
+//! Dataset statistics: counts, sizes, colors, means.
 
 use std::collections::{BTreeMap, HashMap};
 use std::fmt;
@@ -19,58 +19,58 @@ use crate::inspect::verify::UnreadableImage;
 use crate::labels::targets::Target;
 use crate::loader::stats::Stats;
 
-/// How many of many things are named.
+/// The maximum length of lists in a description.
 const MOST: usize = 10;
 
-/// What a data set consists of.
+/// Statistics of a dataset.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Description {
     /// The folder of the data.
     #[serde(serialize_with = "lossy")]
     pub root: PathBuf,
-    /// The names of the classes; none where labels are numbers.
+    /// The names of the classes; empty if labels are numbers.
     pub classes: Vec<String>,
     /// Training, validation and, if there are any, test images.
     pub parts: Vec<PartDescription>,
 }
 
-/// What a part of a data set consists of. Sizes are in pixels, as decoded and turned upright.
+/// Statistics of one part. Sizes are in pixels, after decoding and applying the EXIF orientation.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct PartDescription {
-    /// Which part.
+    /// The part.
     pub split: Split,
-    /// The items, readable or not.
+    /// The number of items, readable or not.
     pub items: usize,
-    /// Of each class the items that have it; empty where labels are numbers, or there are none.
+    /// The number of items with each class; empty if labels are numbers, or there are none.
     pub class_counts: Vec<usize>,
-    /// The length of all files, or of the pixels where those are not encoded.
+    /// The total length of all files, or of the pixels of images that are not encoded.
     pub bytes: u64,
-    /// The formats and how many images have each: `image/jpeg`.
+    /// The number of images per format: `image/jpeg`.
     pub formats: BTreeMap<String, usize>,
-    /// How colours are stored, and in how many images: `RGB, 8 bits`.
+    /// The number of images per color mode: `RGB, 8 bits`.
     pub modes: BTreeMap<String, usize>,
-    /// The least and the greatest width.
+    /// The smallest and the largest width.
     pub widths: [u32; 2],
-    /// The least and the greatest height.
+    /// The smallest and the largest height.
     pub heights: [u32; 2],
     /// The number of different sizes.
     pub different_sizes: usize,
     /// The ten most common sizes, each with its number of images.
     pub common_sizes: Vec<(PixelSize, usize)>,
-    /// The mean of each channel over all pixels, in `[0, 1]`: an image counts by its pixels.
+    /// The mean of each channel over all pixels, in `[0, 1]`: images are weighted by their pixels.
     pub mean: [f64; 3],
-    /// The standard deviation (of the population) of each channel over all pixels.
+    /// The (population) standard deviation of each channel over all pixels.
     pub std: [f64; 3],
-    /// The images that cannot be decoded.
+    /// The number of images that cannot be decoded.
     pub unreadable: usize,
-    /// The first ten of them.
+    /// The first ten images that cannot be decoded.
     pub unreadable_files: Vec<UnreadableImage>,
 }
 
 impl PartDescription {
-    /// What to normalise with: the mean and the standard deviation of the pixels.
+    /// Statistics for normalization: the mean and the standard deviation of the pixels.
     pub fn stats(&self) -> Stats {
         Stats {
             mean: self.mean.map(|value| value as f32),
@@ -79,7 +79,7 @@ impl PartDescription {
     }
 }
 
-/// What one thread has seen. It does not grow with the number of images, but for different sizes.
+/// The statistics of one thread. Memory grows only with the number of different sizes.
 #[derive(Default)]
 struct Seen {
     bytes: u64,
@@ -87,19 +87,20 @@ struct Seen {
     modes: BTreeMap<String, usize>,
     sizes: HashMap<(u32, u32), usize>,
     pixels: u128,
-    /// Of the values 0 to 255: whole numbers, so that no order of adding changes them.
+    /// Sums of the values 0 to 255. They are integers, so that the order of additions does not
+    /// matter.
     sums: [u128; 3],
     squares: [u128; 3],
     unreadable: usize,
-    /// Positions, with what is wrong.
+    /// Positions, with the reason for each failure.
     files: Vec<(usize, String)>,
 }
 
 impl ImageDataBunch {
-    /// Reads all images, and says what they are: counts, sizes, colours, means and deviations.
+    /// Reads all images and computes counts, sizes, colors, means and standard deviations.
     ///
-    /// All cores work, and memory does not grow with the number of images. An image that cannot be
-    /// decoded is counted and named.
+    /// Uses all cores; memory does not grow with the number of images. Images that cannot be
+    /// decoded are counted and named.
     ///
     /// ```
     /// # use vision_data::{ImageDataBunch};
@@ -117,8 +118,8 @@ impl ImageDataBunch {
         self.describe_with(&Progress::silent())
     }
 
-    /// As [`describe`](Self::describe), telling somebody how far it has come. Each part is told of
-    /// by itself.
+    /// Same as [`describe`](Self::describe), with a progress reporter. Progress restarts for each
+    /// part.
     pub fn describe_with(&self, progress: &Progress) -> Description {
         let parts = [
             (Split::Train, Some(self.train_ds())),
@@ -153,7 +154,7 @@ fn describe(split: Split, dataset: &ImageDataset, progress: &Progress) -> PartDe
         .iter()
         .map(|(&size, &count)| (size, count))
         .collect();
-    // The most common first; of those as common the smaller.
+    // The most common first; of equally common ones the smaller first.
     sizes.sort_unstable_by_key(|&((width, height), count)| {
         (std::cmp::Reverse(count), width, height)
     });
@@ -238,7 +239,7 @@ impl Seen {
             Err(problem) => {
                 self.unreadable += 1;
                 self.files.push((item, problem.to_string()));
-                // The first ones of all threads are among the first ones of each.
+                // The first failures overall are among the first failures of each thread.
                 if self.files.len() > 2 * MOST {
                     self.files.sort_unstable();
                     self.files.truncate(MOST);
@@ -254,7 +255,7 @@ impl Seen {
         }
         *self.sizes.entry(image.dimensions()).or_default() += 1;
         self.pixels += u128::from(image.width()) * u128::from(image.height());
-        // An image has at most 2^32 pixels, and a square 2^16.
+        // An image has at most 2^32 pixels, and a square is at most 2^16.
         let (mut sums, mut squares) = ([0_u64; 3], [0_u64; 3]);
         for pixel in image.as_raw().chunks_exact(3) {
             for (channel, &value) in pixel.iter().enumerate() {
@@ -300,7 +301,7 @@ impl Description {
     }
 }
 
-/// Tables: a line for each part, and one for each class.
+/// Tables: one line per part, and one per class.
 impl fmt::Display for Description {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
@@ -314,7 +315,7 @@ impl fmt::Display for Description {
             false => format!("{least}-{most}"),
         };
         for part in &self.parts {
-            // Of nothing there is no mean.
+            // Without any image there is no mean.
             let seen = |text: String| match part.items > part.unreadable {
                 true => text,
                 false => "-".to_owned(),

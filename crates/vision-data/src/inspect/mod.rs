@@ -1,4 +1,4 @@
-//! Looking at data before training: the doctor, descriptions, summaries, contact sheets.
+//! Inspecting data before training: the doctor, descriptions, summaries, contact sheets.
 
 mod describe;
 pub mod doctor;

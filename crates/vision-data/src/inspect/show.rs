@@ -1,4 +1,4 @@
-//! Looking at a batch.
+//! Showing a batch.
 
 use vision_base::OptionError;
 use vision_figure::{Figure, ImageGrid};
@@ -8,20 +8,20 @@ use crate::databunch::dataset::DatasetType;
 use crate::error::{Error, Result};
 
 impl ImageDataBunch {
-    /// A square of up to `rows` by `rows` images of the first training batch, each titled with its
+    /// A grid of up to `rows` by `rows` images of the first training batch, each titled with its
     /// label. See [`show_batch_with`](Self::show_batch_with).
     ///
     /// # Errors
     ///
-    /// As [`show_batch_with`](Self::show_batch_with).
+    /// Same as [`show_batch_with`](Self::show_batch_with).
     pub fn show_batch(&self, rows: usize) -> Result<Figure> {
         self.show_batch_with(rows, DatasetType::Train)
     }
 
-    /// A square of up to `rows` by `rows` images of the first batch of a part: as the model sees
-    /// them, after their transforms, but not normalised. Small images are enlarged. Each is titled
-    /// with its label: a class, classes, or numbers. One that is mixed with another has both labels and
-    /// how much each counts, as in "3 0.72 + 7 0.28".
+    /// A grid of up to `rows` by `rows` images of the first batch of a part, as the model sees them
+    /// after the transforms, but not normalized. Small images are enlarged. Each is titled with its
+    /// label: a class, classes, or numbers. A mixed image has both labels and their weights, as in
+    /// "3 0.72 + 7 0.28".
     ///
     /// ```
     /// # use vision_data::{DatasetType, ImageDataBunch};
@@ -36,8 +36,8 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// As [`one_batch`](Self::one_batch), but for a training set that is smaller than a batch, which is
-    /// shown whole; and [`Error::Option`] if `rows` is 0.
+    /// The errors of [`one_batch`](Self::one_batch), except that a training set smaller than a
+    /// batch is shown as a whole; and [`Error::Option`] if `rows` is 0.
     pub fn show_batch_with(&self, rows: usize, part: DatasetType) -> Result<Figure> {
         if rows == 0 {
             return Err(Error::Option(OptionError::new(
@@ -47,7 +47,7 @@ impl ImageDataBunch {
             )));
         }
         let dataset = self.dataset(part)?;
-        // A set that does not fill a batch can be looked at all the same.
+        // A dataset that does not fill a batch can be shown too.
         let batch_size = self.batch_size_of(part).min(dataset.len());
         let batch = self.first_batch(part, batch_size)?;
         let mut grid = ImageGrid::new();

@@ -1,4 +1,4 @@
-//! What happens to one item, step by step.
+//! Showing the steps from the file of one item to the batch.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -20,42 +20,43 @@ use crate::pipeline::step::Step;
 use crate::transforms::batch::BatchTransform;
 use crate::transforms::transform::Transform;
 
-/// What happens to one item from its file to the batch, with a picture of each step.
+/// The steps of one item from its file to the batch, with an image of each step.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct Summary {
     /// The file.
     pub path: PathBuf,
-    /// The label in words; none if it has none.
+    /// The label in words, if there is one.
     pub label: Option<String>,
-    /// In order.
+    /// The steps, in order.
     pub steps: Vec<SummaryStep>,
-    /// What may be done to the batch that the item comes to, with other items of it: one of these a batch.
-    /// Empty but in training.
+    /// Batch transforms (MixUp, CutMix) that may apply; each batch draws one. Empty outside
+    /// training.
     pub batch_transforms: Vec<BatchTransform>,
 }
 
-/// One step, and what it leads to.
+/// One step and its result.
 #[derive(Clone, Debug)]
 #[non_exhaustive]
 pub struct SummaryStep {
-    /// A word or two.
+    /// A short name.
     pub name: String,
-    /// What it does, with its numbers.
+    /// What the step does, with its numbers.
     pub text: String,
-    /// The image after it. What is normalised is shown from its least value (black) to its greatest.
+    /// The image after the step. Normalized values are scaled from the smallest (black) to the
+    /// largest.
     pub picture: RgbImage,
 }
 
 impl ImageDataBunch {
-    /// What happens to an item of a part in the first epoch: decoding, resizing, one transform after
-    /// the other, normalising.
+    /// Shows the steps of an item of a part in the first epoch: decoding, resizing, each transform,
+    /// and normalization.
     ///
-    /// The transforms are drawn as the loader draws them for this item, and each step has all before
-    /// it, so that the last before normalising is the image that comes to the batch. The text of a step has
-    /// what was drawn for this item, and the transform with its ranges; one that does not happen to this
-    /// item says so, and changes nothing. Where batches are mixed (MixUp, CutMix), that is said, and
-    /// [`show_batch`](Self::show_batch) shows it.
+    /// The transforms use the same random draw as the loader for this item. Steps are cumulative,
+    /// so the last image before normalization is the one in the batch. The text of a step gives the
+    /// drawn numbers and the ranges of the transform; a transform that does not happen for this
+    /// item says so, and changes nothing. If batches are mixed (MixUp, CutMix), the summary says
+    /// so, and [`show_batch`](Self::show_batch) shows it.
     ///
     /// ```
     /// # use vision_data::{DatasetType, ImageDataBunch, get_transforms};
@@ -75,8 +76,9 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// [`DataError::Empty`](crate::DataError::Empty), [`DataError::NoSuchItem`](crate::DataError::NoSuchItem), and [`ImageError::Decode`](crate::ImageError::Decode) if it cannot be
-    /// decoded.
+    /// [`DataError::Empty`](crate::DataError::Empty) if the part has no items,
+    /// [`DataError::NoSuchItem`](crate::DataError::NoSuchItem) for an index out of range, and
+    /// [`ImageError::Decode`](crate::ImageError::Decode) if the image cannot be decoded.
     pub fn summary(&self, part: DatasetType, index: usize) -> Result<Summary> {
         let dataset = self.dataset(part)?;
         let path = dataset.path(index)?.to_owned();
@@ -131,7 +133,7 @@ impl ImageDataBunch {
 }
 
 impl ImageDataBunch {
-    /// A transform's name, what was drawn for it, and from which ranges.
+    /// A transform's name, what was drawn for it, and its ranges.
     fn happens(
         &self,
         transform: &Transform,
@@ -201,7 +203,8 @@ fn resized(data: &ImageDataBunch, picture: &RgbImage) -> (String, String) {
     (format!("resized, {size}"), text)
 }
 
-/// Values less the mean, divided by the deviation, as greys from the least to the greatest.
+/// Subtracts the mean, divides by the standard deviation, and scales to gray from smallest to
+/// largest.
 fn normalised(stats: &Stats, picture: &RgbImage) -> SummaryStep {
     let value = |channel: usize, byte: u8| {
         (f32::from(byte) / 255.0 - stats.mean[channel]) / stats.std[channel]
@@ -229,11 +232,11 @@ fn normalised(stats: &Stats, picture: &RgbImage) -> SummaryStep {
 }
 
 impl Summary {
-    /// The pictures of all steps, titled with their names.
+    /// The images of all steps, titled with their names.
     ///
     /// # Errors
     ///
-    /// [`Error::Figure`] if all steps were taken out.
+    /// [`Error::Figure`] if there are no steps.
     pub fn plot(&self) -> Result<Figure> {
         let mut grid = ImageGrid::new();
         for step in &self.steps {
@@ -243,7 +246,7 @@ impl Summary {
     }
 }
 
-/// The file and the label, a line for each step, and whether batches are mixed.
+/// The file and the label, one line per step, and whether batches are mixed.
 impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = printable(&self.path.to_string_lossy());

@@ -1,4 +1,4 @@
-//! Checking a folder of images, and writing smaller copies of the large ones.
+//! Checking a folder of images, and writing smaller copies of large ones.
 
 use std::collections::BTreeSet;
 use std::io::Cursor;
@@ -22,7 +22,7 @@ use crate::image::limits::Limits;
 use crate::inspect::doctor::recoverable;
 use crate::pipeline::sampling::pillow;
 
-/// What is to be done about images that are large, or not RGB.
+/// Options of [`verify_images`].
 #[derive(Clone, Debug)]
 #[must_use]
 pub struct VerifyConfig {
@@ -50,51 +50,52 @@ impl Default for VerifyConfig {
 }
 
 impl VerifyConfig {
-    /// Only checks.
+    /// Only checks, writes nothing.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Where to write images that are too large or not RGB with 8 bits (nowhere): under their own
-    /// names, in the format of their extension. A folder outside of the one that is checked; if it is
-    /// relative, under the folder that the program runs in, as any other path (fastai puts it under the
-    /// one that is checked).
+    /// Where to write images that are too large or not 8-bit RGB, under their own names, in the
+    /// format of their extension. Default: nowhere. The folder must be outside the one that is
+    /// checked. Like any path, it is relative to the working directory (in fastai, to the checked
+    /// folder).
     pub fn with_dest(mut self, folder: impl Into<PathBuf>) -> Self {
         self.dest = Some(folder.into());
         self
     }
 
-    /// The longer side of the images that are written (as it is). Smaller images are not enlarged.
+    /// The longer side of the images that are written. Default: unchanged. Smaller images are not
+    /// enlarged.
     pub fn with_max_size(mut self, pixels: u32) -> Self {
         self.max_size = Some(pixels);
         self
     }
 
-    /// Whether to go into folders (no). They are made in the destination as well.
+    /// Whether to recurse into subfolders, which are also created in the destination. Default: no.
     pub fn with_recurse(mut self, recurse: bool) -> Self {
         self.recurse = recurse;
         self
     }
 
-    /// Whether to leave out images that are in the destination already (no: they are written anew).
+    /// Whether to skip images that are in the destination already. Default: no.
     pub fn with_resume(mut self, resume: bool) -> Self {
         self.resume = resume;
         self
     }
 
-    /// The quality of JPEG files, 1 to 100 (75, as Pillow).
+    /// The quality of JPEG files, 1 to 100. Default: 75, as in Pillow.
     pub fn with_quality(mut self, quality: u8) -> Self {
         self.quality = quality;
         self
     }
 
-    /// The limits within which images are decoded.
+    /// The limits for decoding images.
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = limits;
         self
     }
 
-    /// Whom to tell how far it has come (nobody).
+    /// Progress reporter. Default: silent.
     pub fn with_progress(mut self, progress: Progress) -> Self {
         self.progress = progress;
         self
@@ -115,7 +116,8 @@ impl VerifyConfig {
                 bad("dest", expected, "none".to_owned())
             }
             Some(dest) => {
-                // Before it is made: nothing is left behind of what is refused.
+                // Check before the folder is created, so that a rejected call leaves nothing
+                // behind.
                 check_outside(dest, folder)?;
                 fs::create_dir_all(dest).map_err(io_error("create the folder", dest))
             }
@@ -124,25 +126,25 @@ impl VerifyConfig {
     }
 }
 
-/// What was seen and written.
+/// The result of [`verify_images`].
 #[derive(Clone, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct VerifyReport {
-    /// The images that were looked at.
+    /// The number of images that were checked.
     pub checked: usize,
-    /// Those that needed nothing; they are not copied.
+    /// The number of images that needed no change; they are not copied.
     pub fine: usize,
-    /// Those that were in the destination already.
+    /// The number of images that were in the destination already.
     pub resumed: usize,
     /// The files that were written, sorted.
     #[serde(serialize_with = "all_lossy")]
     pub written: Vec<PathBuf>,
-    /// Those that cannot be decoded, sorted by path. They are where they were.
+    /// Images that cannot be decoded, sorted by path. They are left in place.
     pub unreadable: Vec<UnreadableImage>,
-    /// Pictures in formats that are not read here, and were not looked at, sorted.
+    /// Images in unsupported formats, which were not checked, sorted.
     #[serde(serialize_with = "all_lossy")]
     pub unread: Vec<PathBuf>,
-    /// The folders in the folder, which were not looked into without
+    /// The number of subfolders, which are skipped without
     /// [`with_recurse`](VerifyConfig::with_recurse).
     pub folders: usize,
 }
@@ -151,11 +153,11 @@ pub struct VerifyReport {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct UnreadableImage {
-    /// The file. In JSON what is not UTF-8 in it is replaced, and `path_bytes` has all of it, with such
-    /// bytes as `\xNN`.
+    /// The file. In JSON, bytes that are not UTF-8 are replaced, and `path_bytes` has the full
+    /// path, with such bytes as `\xNN`.
     #[serde(flatten, serialize_with = "recoverable")]
     pub path: PathBuf,
-    /// What is wrong with it.
+    /// The reason.
     pub reason: String,
 }
 
@@ -166,7 +168,7 @@ fn all_lossy<S: serde::Serializer>(
     to.collect_seq(paths.iter().map(|path| path.to_string_lossy()))
 }
 
-/// A line with the numbers, and one for each file that cannot be decoded.
+/// A line with the counts, and one for each file that cannot be decoded.
 impl fmt::Display for VerifyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
@@ -200,12 +202,14 @@ impl fmt::Display for VerifyReport {
     }
 }
 
-/// Decodes each image of a folder, and writes those that are too large or not RGB to another one.
+/// Decodes each image of a folder, and writes copies of those that are too large or not RGB to
+/// another folder.
 ///
-/// fastai's `verify_images`, which by default deletes what it cannot read and overwrites what it
-/// resizes: here no image of the folder is changed. Sizes are fastai's: the longer side becomes
-/// `max_size`, the other is cut to whole pixels (27.9 becomes 27, but at least 1); pixels are those of
-/// Pillow's bilinear filter. What a photo's EXIF data asks for is done, and not written again.
+/// This is fastai's `verify_images`, which by default deletes what it cannot read and overwrites
+/// what it resizes: here no image of the folder is changed. Sizes are fastai's: the longer side
+/// becomes `max_size`, the other is truncated to whole pixels (27.9 becomes 27, but at least 1).
+/// Pixels are those of Pillow's bilinear filter. The EXIF orientation is applied, and not written
+/// to the copy.
 ///
 /// ```
 /// use vision_data::inspect::{VerifyConfig, verify_images};
@@ -221,10 +225,11 @@ impl fmt::Display for VerifyReport {
 ///
 /// # Errors
 ///
-/// [`Error::Option`] for a setting that makes no sense and for a destination that is in the folder, by
-/// a link too; [`FilesError::NotAFolder`](crate::FilesError::NotAFolder); [`vision_fetch::Error::AlreadyExists`] where another file is in the place of a copy,
-/// unless the call [resumes](VerifyConfig::with_resume) an earlier one; and [`Error::Io`] where the folder cannot be read or an image not be written. An image that cannot be decoded is
-/// in the report.
+/// [`Error::Option`] for an invalid setting, or a destination inside the folder (also through a
+/// symlink); [`FilesError::NotAFolder`](crate::FilesError::NotAFolder);
+/// [`vision_fetch::Error::AlreadyExists`] if a copy would replace another file, unless the call
+/// [resumes](VerifyConfig::with_resume) an earlier one; and [`Error::Io`] if the folder cannot be
+/// read or an image cannot be written. An image that cannot be decoded is in the report.
 pub fn verify_images(folder: impl AsRef<Path>, config: &VerifyConfig) -> Result<VerifyReport> {
     let folder = folder.as_ref();
     crate::files::index::check_folder(folder)?;
@@ -240,7 +245,7 @@ pub fn verify_images(folder: impl AsRef<Path>, config: &VerifyConfig) -> Result<
             .filter_map(|file| target(folder, file, dest).parent().map(Path::to_owned))
             .collect();
         for inner in folders {
-            // A link may lead back.
+            // A symlink may lead back.
             check_outside(&inner, folder)?;
             fs::create_dir_all(&inner).map_err(io_error("create the folder", &inner))?;
         }
@@ -276,7 +281,7 @@ enum Outcome {
     Unreadable(String),
 }
 
-/// Refuses a destination in the folder that is checked. The destination need not be there yet.
+/// Rejects a destination inside the folder that is checked. The destination need not exist yet.
 fn check_outside(dest: &Path, folder: &Path) -> Result<()> {
     let real = |path: &Path| fs::canonicalize(path).map_err(io_error("open", path));
     let whole = absolute(dest).map_err(io_error("open", dest))?;
@@ -291,7 +296,7 @@ fn check_outside(dest: &Path, folder: &Path) -> Result<()> {
     )))
 }
 
-/// Where the copy of a file goes.
+/// The path of the copy of a file.
 fn target(folder: &Path, file: &Path, dest: &Path) -> PathBuf {
     dest.join(file.strip_prefix(folder).unwrap_or(file))
 }
@@ -339,7 +344,7 @@ fn encode(image: RgbImage, path: &Path, quality: u8) -> Result<Vec<u8>> {
         ImageFormat::Jpeg => {
             image.write_with_encoder(JpegEncoder::new_with_quality(&mut bytes, quality))
         }
-        // Left to itself the encoder would write PAM, which few programs read.
+        // By default the encoder would write PAM, which few programs read.
         ImageFormat::Pnm => {
             let pixmap = PnmSubtype::Pixmap(SampleEncoding::Binary);
             image.write_with_encoder(PnmEncoder::new(&mut bytes).with_subtype(pixmap))

@@ -1,9 +1,9 @@
-//! Where in a file a model's weights are.
+//! Finding a model's weights in a file.
 //!
-//! A file is a list of named tensors, whose names begin with whatever the program that wrote it had around the
-//! model: keys of dicts, attributes, wrappers (`state_dict.model._orig_mod.conv1.weight`). All of that is one
-//! prefix. It is found by looking for the model's names at the end of the file's, in each of the forms that
-//! programs give them.
+//! A file is a list of named tensors. The names begin with whatever the writing program put around
+//! the model: keys of dicts, attributes, wrappers (`state_dict.model._orig_mod.conv1.weight`). All
+//! of that is one prefix. It is found by matching the model's names, in each known naming scheme,
+//! with the ends of the file's names.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -12,7 +12,7 @@ use super::names::Form;
 use super::source::WeightsSource;
 use crate::{Error, Result};
 
-/// The names and shapes of a model, in its own form and in those of other programs.
+/// The names and shapes of a model, in its own naming scheme and those of other programs.
 #[derive(Clone, Debug)]
 pub struct Wanted {
     pub(super) names: Vec<String>,
@@ -22,8 +22,8 @@ pub struct Wanted {
 }
 
 impl Wanted {
-    /// A model with these parameters and buffers. Other names of torchvision's models are known: those of its
-    /// hosted DenseNets, and timm's.
+    /// A model with these parameters and buffers. Also recognizes other names of torchvision's
+    /// models: those of its hosted DenseNets, and timm's.
     pub fn new<'a>(entries: impl IntoIterator<Item = (&'a str, &'a [usize])>) -> Self {
         let (names, shapes): (Vec<String>, Vec<Vec<usize>>) = entries
             .into_iter()
@@ -37,43 +37,45 @@ impl Wanted {
         }
     }
 
-    /// The model's names, in its order.
+    /// The model's names, in order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         self.names.iter().map(String::as_str)
     }
 
-    /// Also knows the model by the positions of its direct children, as fastai and `nn.Sequential(*children)`
-    /// name them: `4.0.conv1.weight` is `layer1.0.conv1.weight` where the child at position 4 is `layer1`.
+    /// Also recognizes names by the positions of the direct children, as in fastai and
+    /// `nn.Sequential(*children)`: `4.0.conv1.weight` is `layer1.0.conv1.weight` if the child at
+    /// position 4 is `layer1`.
     pub fn with_children(mut self, children: &[&str]) -> Self {
         self.forms.push(Form::by_position(&self.names, children));
         self
     }
 
-    /// Also knows a classifier whose body is `0` with the names that the body has in timm, as fastai 2 makes it
-    /// (`0.model.conv1.weight`), where these are the body's children in torchvision.
+    /// Also recognizes a classifier whose body is child `0` and uses timm's names, as in fastai 2
+    /// (`0.model.conv1.weight`), if `children` are the body's children in torchvision.
     pub fn with_body(mut self, children: &[&str]) -> Self {
         self.forms.push(Form::fastai_of_timm(&self.names, children));
         self
     }
 }
 
-/// One set of weights in a file.
+/// A set of weights in a file.
 #[derive(Clone)]
 struct Set {
     prefix: String,
     form: usize,
-    /// How many of the model's names it has, and how many of them in the model's shape.
+    /// How many of the model's names it has, and how many of those have the model's shape.
     names: usize,
     shapes: usize,
 }
 
-/// The tensors under the model's names, with what was done to find them.
+/// The tensors under the model's names, with notes on how they were found.
 pub(super) struct Chosen {
     pub(super) tensors: BTreeMap<String, Stored>,
     pub(super) notes: Vec<String>,
 }
 
-/// Looks for a model's weights among a file's tensors. None if there are none of its names at all.
+/// Looks for a model's weights among a file's tensors. None if the file has none of the model's
+/// names.
 pub(super) fn choose(
     source: &WeightsSource,
     tensors: &BTreeMap<String, Stored>,
@@ -91,7 +93,7 @@ pub(super) fn choose(
         given: given.to_owned(),
         found,
     };
-    // Some names of the optimizer's and of a part of the model are found too.
+    // Some names may also match inside an optimizer or a part of the model.
     let most = sets.first().map_or(0, |set| set.names);
     let plausible = |set: &Set| 2 * set.names > most;
     if let Some(key) = &source.key {
@@ -105,7 +107,7 @@ pub(super) fn choose(
     if let Some(prefix) = &source.prefix {
         let all = known(&sets);
         let prefix = prefix.trim_end_matches('.');
-        // The whole of it before that behind a key.
+        // Compare the whole prefix first, then the prefix behind a key.
         let is_it = |set: &Set| set.prefix.trim_end_matches('.') == prefix;
         let whole = sets.iter().any(is_it);
         sets.retain(|set| is_it(set) || !whole && is_behind_key(&set.prefix, prefix));
@@ -127,7 +129,7 @@ pub(super) fn choose(
     let equals: Vec<&Set> = sets.iter().filter(equal).collect();
     let free = source.prefix.is_none() && !source.averaged;
     let is_plain = |set: &&&Set| !free || !is_averaged(&set.prefix);
-    // The model's names as they are, or the plain set before an averaged one.
+    // Prefer the model's own names without a prefix, or the plain set over an averaged one.
     let bare = equals.iter().find(|set| set.prefix.is_empty());
     let plain: Vec<&&Set> = equals.iter().filter(is_plain).collect();
     let (chosen, others): (&Set, &[&&Set]) = match (bare, &plain[..]) {
@@ -155,7 +157,7 @@ pub(super) fn choose(
     Ok(Some(take(tensors, wanted, chosen, &averaged)))
 }
 
-/// Every prefix behind which names of the model are, the most and best fitting first.
+/// All prefixes of the model's names, the most complete and best fitting first.
 fn sets(tensors: &BTreeMap<String, Stored>, wanted: &Wanted) -> Vec<Set> {
     let forms: Vec<HashMap<&str, usize>> = wanted
         .forms
@@ -194,7 +196,7 @@ fn sets(tensors: &BTreeMap<String, Stored>, wanted: &Wanted) -> Vec<Set> {
         let order = (key(b), a.form, &a.prefix);
         order.cmp(&(key(a), b.form, &b.prefix))
     });
-    // A form counts only where it finds more than the forms before it.
+    // A naming scheme only counts if it finds more than the earlier ones.
     let mut seen = HashSet::new();
     sets.retain(|set| seen.insert(set.prefix.clone()));
     sets
@@ -254,7 +256,7 @@ fn take(
     }
 }
 
-/// Whether two sets are the same tensors under two names.
+/// Whether two sets are the same tensors under different names.
 fn same(tensors: &BTreeMap<String, Stored>, wanted: &Wanted, one: &Set, other: &Set) -> bool {
     let get = |set: &Set, i: usize| {
         let name = format!("{}{}", set.prefix, wanted.forms[set.form].names[i]);
@@ -267,7 +269,7 @@ fn same(tensors: &BTreeMap<String, Stored>, wanted: &Wanted, one: &Set, other: &
     })
 }
 
-/// Whether a prefix begins with a key, or a key of a key.
+/// Whether a prefix begins with a key or a path of keys.
 fn has_key(prefix: &str, key: &str) -> bool {
     key.is_empty()
         || prefix
@@ -275,18 +277,18 @@ fn has_key(prefix: &str, key: &str) -> bool {
             .is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// Whether a prefix is the one that was given, behind a key.
+/// Whether a prefix equals the given one behind a key.
 fn is_behind_key(prefix: &str, given: &str) -> bool {
     let key = prefix.trim_end_matches('.').strip_suffix(given);
     key.is_some_and(|key| key.ends_with('.'))
 }
 
-/// What trains the weights is no weights; Adam's moments have the names of the parameters.
+/// Optimizer state is not a set of weights, but Adam's moments have the names of the parameters.
 fn is_optimizer(prefix: &str) -> bool {
     prefix.split('.').any(|part| part.starts_with("optim"))
 }
 
-/// Whether the names of a prefix say that the weights are a mean over training.
+/// Whether a prefix indicates weights averaged over training.
 fn is_averaged(prefix: &str) -> bool {
     const WORDS: [&str; 5] = ["ema", "swa", "averaged", "average", "avg"];
     // MoCo and BYOL.
@@ -301,7 +303,7 @@ fn is_averaged(prefix: &str) -> bool {
         .any(|part| PARTS.contains(&part) || part.split('_').any(|word| WORDS.contains(&word)))
 }
 
-/// A mean too, but the one that a user of DINO's wants: neither is taken without a word.
+/// Also an average, but in DINO the one that users want, so neither is chosen silently.
 fn is_teacher(prefix: &str) -> bool {
     prefix.split('.').any(|part| part == "teacher")
 }

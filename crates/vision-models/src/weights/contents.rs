@@ -1,4 +1,4 @@
-//! What the readers of the formats have in common: what they find in a file, and how they refuse one.
+//! Shared by the format readers: the content of a file, and errors.
 
 use std::collections::BTreeMap;
 use std::fs::{self, File};
@@ -24,20 +24,20 @@ pub(super) struct Stored {
     pub(super) shape: Vec<usize>,
     pub(super) dtype: Dtype,
     pub(super) read: ReadBytes,
-    /// Where it lies, for a file that may have the same values under two names.
+    /// Its location, since a file may have the same values under two names.
     pub(super) place: Option<(Arc<str>, u64)>,
 }
 
-/// What a format's reader finds in a file.
+/// The content of a file, as found by the reader of its format.
 #[derive(Default)]
 pub(super) struct Contents {
     pub(super) tensors: BTreeMap<String, Stored>,
     pub(super) metadata: BTreeMap<String, String>,
-    /// What a person should know of how the tensors were found.
+    /// Notes for the user on how the tensors were found.
     pub(super) notes: Vec<String>,
-    /// What holds values that cannot be read: where it is, and its class.
+    /// Objects whose values cannot be read: location and class.
     pub(super) foreign: Vec<(String, String)>,
-    /// How the tensors are used; only ONNX says.
+    /// How the tensors are used; only for ONNX.
     pub(super) graph: Option<Graph>,
 }
 
@@ -71,13 +71,14 @@ impl Dtype {
     }
 }
 
-/// The nodes of a file, in an order in which each comes after those that it needs.
+/// The nodes of a graph, in topological order.
 #[derive(Debug, Default)]
 pub(super) struct Graph {
     pub(super) nodes: Vec<Node>,
 }
 
-/// Opens a file and tells its size. A named pipe would wait for a writer, a device may never end.
+/// Opens a file and returns its size. Only regular files: a named pipe would wait for a writer, a
+/// device may never end.
 pub(super) fn open_regular(path: &Path) -> Result<(File, u64)> {
     let metadata = fs::metadata(path).map_err(|source| io_error(path, source))?;
     if metadata.is_dir() {
@@ -98,7 +99,7 @@ pub(super) fn open_regular(path: &Path) -> Result<(File, u64)> {
     Ok((file, len))
 }
 
-/// What a folder holds that can be opened instead.
+/// Lists what could be opened instead of a folder.
 fn describe_folder(path: &Path) -> String {
     let names = fs::read_dir(path).into_iter().flatten().flatten();
     let mut names: Vec<String> = names
@@ -136,7 +137,7 @@ fn describe_folder(path: &Path) -> String {
     }
 }
 
-/// Runs foreign code on foreign data: should it panic, that is one more way for a file to be bad.
+/// Runs third-party code on untrusted data; a panic becomes an error about the file.
 pub(super) fn catch<T>(path: &Path, f: impl FnOnce() -> T) -> Result<T> {
     catch_unwind(AssertUnwindSafe(f)).map_err(|_| bad(path, "its reader gave up on it"))
 }
@@ -148,8 +149,8 @@ pub(super) fn bad(path: &Path, reason: impl Into<String>) -> Error {
     }
 }
 
-/// A reason may quote the file, which is as long as its author likes, and may hold what a terminal takes for a
-/// command.
+/// Shortens and escapes a reason. It may quote the file, so it can be very long, or contain
+/// terminal control sequences.
 fn shortened(reason: impl AsRef<str>) -> String {
     let mut reason = vision_base::message::shown(reason.as_ref());
     if let Some((end, _)) = reason.char_indices().nth(400) {
@@ -159,7 +160,7 @@ fn shortened(reason: impl AsRef<str>) -> String {
     reason
 }
 
-/// A failed read: the system's fault if it gave an error number, or else the file's.
+/// A read error: an I/O error if the system gave an error number, otherwise a bad file.
 pub(super) fn read_error(path: &Path, source: io::Error) -> Error {
     match source.raw_os_error() {
         None => bad(path, source.to_string()),

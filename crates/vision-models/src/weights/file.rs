@@ -17,29 +17,30 @@ use super::source::WeightsSource;
 use super::{onnx, pth};
 use crate::{Error, Result};
 
-/// What kind of file it is, found out from its content.
+/// The format of a weights file, detected from its content.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Format {
-    /// What `torch.save` writes, in any of its versions.
+    /// Written by any version of `torch.save`.
     Pytorch,
-    /// safetensors, in one file or, with an index, in several.
+    /// safetensors, in one file or in several with an index.
     Safetensors,
-    /// ONNX: the initialisers of its graph.
+    /// ONNX: the initializers of its graph.
     Onnx,
 }
 
-/// The named tensors of a weights file, whose values are read when they are asked for.
+/// The named tensors of a weights file. Values are read on demand.
 ///
-/// Names are those of the file, with everything that it has around the model: `state_dict.module.conv1.weight` if
-/// a training program saved a dict with a key `state_dict`, of a model in `DataParallel`. [`matched`](Self::matched)
-/// finds the model in it, and [`load_into`](super::load_into) does so by itself.
+/// Names are those of the file, with everything around the model: `state_dict.module.conv1.weight`
+/// if a training program saved a dict with a key `state_dict`, of a model in `DataParallel`.
+/// [`matched`](Self::matched) finds the model in it; [`load_into`](super::load_into) calls it
+/// automatically.
 ///
-/// safetensors in several files open by their index, `model.safetensors.index.json`. The files that it
-/// names must lie in its own folder.
+/// To open safetensors in several files, open their index, `model.safetensors.index.json`. The
+/// files that it names must be in the same folder.
 ///
-/// Tensors that are not floating point, such as a batch normalisation's `num_batches_tracked`, are no
-/// weights: they are listed by [`skipped`](Self::skipped) and nowhere else.
+/// Tensors that are not floating point, such as a batch norm's `num_batches_tracked`, are not
+/// weights: only [`skipped`](Self::skipped) lists them.
 #[derive(Clone)]
 pub struct WeightsFile {
     source: WeightsSource,
@@ -48,22 +49,23 @@ pub struct WeightsFile {
     metadata: BTreeMap<String, String>,
     notes: Vec<String>,
     graph: Option<Arc<Graph>>,
-    /// What holds values that are not read: where it is, and its class.
+    /// Objects whose values are not read: location and class.
     foreign: Vec<(String, String)>,
 }
 
 impl WeightsFile {
     /// Opens a file, reads its list of tensors and checks it against the file's size.
     ///
-    /// The format is told by the content, not by the extension. A [`WeightsSource`] says which of several sets of
-    /// weights is meant.
+    /// The format is detected from the content, not the extension. A [`WeightsSource`] can select
+    /// one of several sets of weights.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the file cannot be opened, [`Error::NotWeights`] if it is something else,
-    /// [`Error::BadWeights`] if it is damaged, [`Error::UnsafeWeights`] if its pickle names a dangerous
-    /// function, [`Error::WeightsTooLarge`] beyond [`MAX_FILE_BYTES`](super::MAX_FILE_BYTES), [`Error::Shard`] if an index names
-    /// a file that is missing, elsewhere, or does not hold what it should.
+    /// [`Error::Io`] if the file cannot be opened, [`Error::NotWeights`] if it is not a weights
+    /// file, [`Error::BadWeights`] if it is damaged, [`Error::UnsafeWeights`] if its pickle names a
+    /// dangerous function, [`Error::WeightsTooLarge`] beyond
+    /// [`MAX_FILE_BYTES`](super::MAX_FILE_BYTES), [`Error::Shard`] if an index names a file that is
+    /// missing, in another folder, or lacks its tensors.
     pub fn open(source: impl Into<WeightsSource>) -> Result<Self> {
         let source = source.into();
         let path = &source.path;
@@ -116,15 +118,16 @@ impl WeightsFile {
         })
     }
 
-    /// The file as one of a model alone: its tensors under the model's names, with what surrounds them left out.
+    /// Reduces the file to one model: its tensors under the model's names, without everything
+    /// around it.
     ///
-    /// The one prefix, of any number of parts, behind which the most of the model's names lie is taken;
-    /// [`notes`](Self::notes) name it. A file that has none of them stays as it is.
+    /// Selects the prefix (of any length) behind which the most of the model's names are;
+    /// [`notes`](Self::notes) report it. A file that has none of the names is returned unchanged.
     ///
     /// # Errors
     ///
-    /// [`Error::SeveralSets`] if there are several that fit alike, and [`Error::NoSuchSet`] if there is none as the
-    /// [`WeightsSource`] asks for.
+    /// [`Error::SeveralSets`] if several sets fit equally well, and [`Error::NoSuchSet`] if the
+    /// file lacks the set that the [`WeightsSource`] selects.
     pub fn matched(&self, wanted: &Wanted) -> Result<Self> {
         let Some(chosen) = choice::choose(&self.source, &self.tensors, wanted)? else {
             return Ok(self.clone());
@@ -144,77 +147,77 @@ impl WeightsFile {
         })
     }
 
-    /// Where the file is.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.source.path
     }
 
-    /// The kind of file.
+    /// The format of the file.
     pub fn format(&self) -> Format {
         self.format
     }
 
-    /// The number of floating point tensors.
+    /// The number of floating-point tensors.
     pub fn len(&self) -> usize {
         self.names().count()
     }
 
-    /// Always false: a file without a floating point tensor does not open.
+    /// Always false: a file without floating-point tensors cannot be opened.
     pub fn is_empty(&self) -> bool {
         self.len() == 0
     }
 
-    /// Names of the floating point tensors, in alphabetical order.
+    /// The names of the floating-point tensors, in alphabetical order.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let floats = self.tensors.iter().filter(|(_, t)| t.dtype.is_float());
         floats.map(|(name, _)| name.as_str())
     }
 
-    /// Names of the other tensors (`num_batches_tracked`), in alphabetical order.
+    /// The names of the other tensors (`num_batches_tracked`), in alphabetical order.
     pub fn skipped(&self) -> impl Iterator<Item = &str> {
         let others = self.tensors.iter().filter(|(_, t)| !t.dtype.is_float());
         others.map(|(name, _)| name.as_str())
     }
 
-    /// Whether there is a floating point tensor of that name.
+    /// Whether there is a floating-point tensor with this name.
     pub fn contains(&self, name: &str) -> bool {
         self.shape(name).is_some()
     }
 
-    /// The size of each dimension of a floating point tensor.
+    /// The shape of a floating-point tensor.
     pub fn shape(&self, name: &str) -> Option<&[usize]> {
         let tensor = self.tensors.get(name)?;
         tensor.dtype.is_float().then_some(&tensor.shape)
     }
 
-    /// Why it may not fit any model, if that can be told.
+    /// The reason why the file may not fit any model, if known.
     pub(super) fn changed(&self) -> Option<&'static str> {
         onnx::changed(self.graph()?)
     }
 
-    /// How the tensors are used, which only an ONNX file says.
+    /// How the tensors are used; only for ONNX files.
     pub(super) fn graph(&self) -> Option<&Graph> {
         self.graph.as_deref()
     }
 
-    /// A text that the file carries beside its tensors; safetensors and ONNX files do.
+    /// A metadata text of the file; safetensors and ONNX files have them.
     pub fn metadata(&self, key: &str) -> Option<&str> {
         self.metadata.get(key).map(String::as_str)
     }
 
-    /// What was done to find the tensors: the key that they lay under, a prefix that was dropped, shards.
+    /// Notes on how the tensors were found: the key that contained them, a dropped prefix, shards.
     pub fn notes(&self) -> &[String] {
         &self.notes
     }
 
     /// Reads a tensor's values in row-major order.
     ///
-    /// 16-bit numbers convert exactly; 64-bit numbers are rounded to the nearest, as PyTorch does.
+    /// 16-bit numbers are converted exactly; 64-bit numbers are rounded to nearest, as in PyTorch.
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchTensor`], [`Error::TensorType`] if the values are no floating point numbers, and
-    /// [`Error::BadWeights`] or [`Error::Io`] if they cannot be read.
+    /// [`Error::NoSuchTensor`], [`Error::TensorType`] if the values are not floating-point numbers,
+    /// and [`Error::BadWeights`] or [`Error::Io`] if they cannot be read.
     pub fn read_f32(&self, name: &str) -> Result<Vec<f32>> {
         let tensor = self.tensors.get(name).ok_or_else(|| Error::NoSuchTensor {
             path: self.source.path.clone(),
@@ -252,7 +255,7 @@ impl fmt::Debug for WeightsFile {
     }
 }
 
-/// What a file that is no weights file seems to be.
+/// A guess at the type of a file that is not a weights file.
 fn describe(head: &[u8]) -> &'static str {
     let text = str::from_utf8(head).map(str::trim_start);
     match text {

@@ -12,32 +12,31 @@
 //! # Ok::<(), vision_models::Error>(())
 //! ```
 //!
-//! # Safety of files
+//! # File safety
 //!
-//! A file is data. The pickle inside a PyTorch file is read without calling anything; a file whose pickle names
-//! a function that acts on the machine (`os.system`) is refused on top of that. Whatever a file says about itself is checked before memory is set aside for it, within
-//! these limits:
+//! The content of a file is untrusted. The pickle inside a PyTorch file is read without calling
+//! anything; in addition, a file whose pickle names a dangerous function (`os.system`) is rejected.
+//! Sizes that a file declares are checked before memory is allocated, against these limits:
 //!
-//! | | at most |
+//! | | limit |
 //! |---|---|
 //! | a file | [`MAX_FILE_BYTES`] |
-//! | a tensor | the size of its file, or 1 MiB if that is more |
+//! | a tensor | the size of its file, or 1 MiB if that is larger |
 //! | the pickles of a file | 1 million operations, 64 MiB, 100 levels |
-//! | what a compressed archive unpacks to | 64 MiB, or 8 times the file if that is more |
+//! | the unpacked size of a compressed archive | 64 MiB, or 8 times the file if that is larger |
 //! | the header of a safetensors file, or an index | 4 MiB |
-//! | the files that an index names | 256 |
+//! | the files named by an index | 256 |
 //! | the graph of an ONNX file | 100,000 nodes and tensors, 64 MiB of names |
 //!
-//! External data of an ONNX file is read from the file's own folder and nowhere else.
+//! External data of an ONNX file is only read from the file's own folder. Entries of a PyTorch zip
+//! archive must not overlap. An index of several safetensors files may only name files in its own
+//! folder.
 //!
-//! Entries of a PyTorch zip archive must not overlap.
-//! An index of several safetensors files may name files of its own folder only.
+//! # Overview
 //!
-//! # Map
-//!
-//! [`WeightsSource`] names a file and the weights in it, [`WeightsFile`] opens and reads, [`load_into`] fills a module, [`load_layers`] a backbone whose ONNX file
-//! may have lost the names, [`LoadReport`] says how that went;
-//! [`write_safetensors`] writes.
+//! [`WeightsSource`] selects a file and a set of weights in it, [`WeightsFile`] opens and reads it,
+//! [`load_into`] fills a module, [`load_layers`] fills a backbone from an ONNX file that may have
+//! lost the names, and [`LoadReport`] lists the results. [`write_safetensors`] writes.
 
 mod choice;
 mod contents;
@@ -69,14 +68,14 @@ use crate::state::{self, Entry};
 
 /// Fills a module with the tensors of a file that have its names and shapes.
 ///
-/// What the file lacks, or has in another shape, stays as it is and is in the report. Values are read one
-/// tensor at a time. Running statistics are shared by the clones of a module, so a clone would see new
-/// ones (see [`state::assign`]).
+/// Parameters that are missing in the file, or have another shape, keep their values and are in the
+/// report. Values are read one tensor at a time. Running statistics are shared by the clones of a
+/// module, so a clone would see new ones (see [`state::assign`]).
 ///
 /// # Errors
 ///
-/// As [`WeightsFile::matched`], or if a tensor cannot be read, which a file whose checksums are wrong shows only
-/// now.
+/// The errors of [`WeightsFile::matched`]; also if a tensor cannot be read, since wrong checksums
+/// only show up now.
 pub fn load_into<M: Module>(module: M, file: &WeightsFile) -> Result<(M, LoadReport)> {
     let modules = state::starts(&module);
     let children: Vec<&str> = modules
@@ -104,15 +103,15 @@ fn fill<M: Module>(module: M, file: &WeightsFile, report: LoadReport) -> Result<
     }
 }
 
-/// Fills a backbone as [`load_into`] does, and goes by the graph where an ONNX file has lost the names.
+/// Same as [`load_into`] for a backbone, but uses the graph if an ONNX file has lost the names.
 ///
-/// Exporters fold batch norms into convolutions and rename what they changed. The graph still says which
-/// layer is which, by kind, shape and the layers that feed it. A folded batch norm becomes one that adds the
-/// convolution's bias and nothing else; [`LoadReport::folded`] lists them.
+/// Exporters fold batch norms into convolutions and rename what they changed. The graph still
+/// identifies each layer by its kind, its shape and the layers that feed it. A folded batch norm
+/// becomes one that only adds the convolution's bias; [`LoadReport::folded`] lists them.
 ///
 /// # Errors
 ///
-/// As [`load_into`].
+/// Same as [`load_into`].
 pub fn load_layers(model: Sequential, file: &WeightsFile) -> Result<(Sequential, LoadReport)> {
     let (fit, matched, report) = plan(&model, file)?;
     let Some(fit) = fit else {
@@ -133,11 +132,11 @@ pub fn load_layers(model: Sequential, file: &WeightsFile) -> Result<(Sequential,
     }
 }
 
-/// What [`load_layers`] would report. No value is read.
+/// What [`load_layers`] would report, without reading any values.
 ///
 /// # Errors
 ///
-/// As [`WeightsFile::matched`].
+/// Same as [`WeightsFile::matched`].
 pub fn compare_layers(model: &Sequential, file: &WeightsFile) -> Result<LoadReport> {
     Ok(plan(model, file)?.2)
 }
@@ -146,7 +145,8 @@ fn wanted(entries: &[Entry]) -> Wanted {
     Wanted::new(entries.iter().map(|e| (e.name.as_str(), &e.shape[..])))
 }
 
-/// How to load: by the graph, if it has more than the names do. The file comes back under the model's names.
+/// Chooses how to load: by the graph if that finds more than the names do. Returns the file with
+/// the model's names.
 fn plan(
     model: &Sequential,
     file: &WeightsFile,
@@ -155,8 +155,8 @@ fn plan(
     let wanted = wanted(&state::entries(model)).with_children(&children);
     let matched = file.matched(&wanted)?;
     let by_name = LoadReport::compare(&matched, &wanted);
-    // A graph also has what names do not say, such as another epsilon. It decides where it finds more, and where the
-    // file's names are not the model's own but were found behind a prefix.
+    // A graph also has information that names lack, such as a different epsilon. It wins if it
+    // finds more, or if the file's names are not the model's own but were found behind a prefix.
     let own_names = wanted.names().all(|name| file.contains(name));
     let fit = match by_name.missing[..] {
         [] if own_names => None,

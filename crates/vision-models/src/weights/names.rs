@@ -1,17 +1,17 @@
-//! The names that programs give a model's tensors.
+//! Naming schemes for a model's tensors.
 
-/// The names of a model in another program, in the model's order.
+/// A naming scheme: the names of a model in another program, in the model's order.
 #[derive(Clone, Debug)]
 pub(super) struct Form {
     pub(super) names: Vec<String>,
-    /// What to say of it in a report.
+    /// The note for the report.
     pub(super) note: Option<&'static str>,
-    /// Whether a matrix may be there as a convolution over the whole map.
+    /// Whether a matrix may be stored as a convolution over the whole feature map.
     reshapes: bool,
 }
 
 impl Form {
-    /// The model's own names, and those that models of torchvision have elsewhere.
+    /// The model's own names, and the other names of torchvision's models.
     pub(super) fn of_torchvision(names: &[String]) -> Vec<Self> {
         let mut forms = vec![Self {
             names: names.to_vec(),
@@ -40,7 +40,7 @@ impl Form {
         forms
     }
 
-    /// `layer1.0.conv1.weight` as `4.0.conv1.weight`, where child 4 is `layer1`.
+    /// `layer1.0.conv1.weight` becomes `4.0.conv1.weight`, where child 4 is `layer1`.
     pub(super) fn by_position(names: &[String], children: &[&str]) -> Self {
         let rename = |name: &String| {
             let (child, rest) = name.split_once('.')?;
@@ -57,7 +57,7 @@ impl Form {
         }
     }
 
-    /// `0.4.0.conv1.weight` as `0.model.layer1.0.conv1.weight`, where child 4 is `layer1`.
+    /// `0.4.0.conv1.weight` becomes `0.model.layer1.0.conv1.weight`, where child 4 is `layer1`.
     pub(super) fn fastai_of_timm(names: &[String], children: &[&str]) -> Self {
         let rename = |name: &String| {
             let (position, rest) = name.strip_prefix("0.")?.split_once('.')?;
@@ -83,8 +83,8 @@ impl Form {
     }
 }
 
-/// `..denselayer1.norm1.weight` as `..denselayer1.norm.1.weight`: the files that torchvision hosts are older
-/// than its modules.
+/// `..denselayer1.norm1.weight` becomes `..denselayer1.norm.1.weight`: the files that torchvision
+/// hosts are older than its modules.
 fn hosted_densenet(name: &str) -> Option<String> {
     let (head, rest) = name.split_once(".denselayer")?;
     let mut parts = rest.split('.');
@@ -95,10 +95,10 @@ fn hosted_densenet(name: &str) -> Option<String> {
         .then(|| format!("{head}.denselayer{layer}.{kind}.{number}.{last}"))
 }
 
-/// timm's name of a parameter of torchvision's VGGs and MobileNet V2. Its ResNets and DenseNets have torchvision's
-/// names, and it has no AlexNet or SqueezeNet.
+/// timm's name of a parameter of torchvision's VGGs and MobileNet V2. timm's ResNets and DenseNets
+/// use torchvision's names, and it has no AlexNet or SqueezeNet.
 fn timm(name: &str) -> Option<String> {
-    // Blocks of MobileNet V2's stages, whose features are numbered from 1.
+    // The number of blocks in each stage of MobileNet V2, whose features are numbered from 1.
     const STAGES: [usize; 7] = [1, 2, 3, 4, 3, 3, 1];
     let parts: Vec<&str> = name.split('.').collect();
     let layer = match parts[..] {
@@ -133,9 +133,9 @@ fn timm(name: &str) -> Option<String> {
     Some(format!("{layer}.{}", parts.last()?))
 }
 
-/// The most similar name, if one is similar at all.
+/// The most similar name, if any is similar enough.
 pub(super) fn nearest<'a>(name: &str, among: impl Iterator<Item = &'a str>) -> Option<String> {
-    // A file can have any number of names, of any length; a hint is not worth more than this.
+    // A file can have any number of names of any length, so limit the work for a hint.
     const CANDIDATES: usize = 4096;
     const LONGEST: usize = 200;
     const SIMILAR: f64 = 0.6;

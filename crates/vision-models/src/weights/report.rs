@@ -1,4 +1,4 @@
-//! What fits and what does not.
+//! The load report: which tensors fit and which do not.
 
 use std::collections::BTreeSet;
 use std::fmt;
@@ -12,41 +12,40 @@ use super::names::nearest;
 use crate::error::first_few;
 use crate::{Error, Result};
 
-/// How a file's tensors and a model's parameters go together.
+/// How a file's tensors match a model's parameters.
 ///
-/// It prints as a line with the number of tensors loaded, how they were found, and the first names of what
-/// does not fit.
+/// It prints as a line with the number of loaded tensors, how they were found, and the first names
+/// that do not fit.
 #[derive(Clone, Default, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct LoadReport {
     /// The file.
     pub file: PathBuf,
-    /// Parameters and buffers that the file has, in the model's order.
+    /// Parameters and buffers found in the file, in the model's order.
     pub loaded: Vec<String>,
-    /// Those that it lacks.
+    /// Parameters and buffers missing in the file.
     pub missing: Vec<String>,
-    /// Those that it has in another shape.
+    /// Parameters and buffers that have another shape in the file.
     pub mismatched: Vec<Mismatch>,
-    /// Tensors of the file that the model has no place for.
+    /// Tensors of the file that the model does not use.
     pub unused: Vec<String>,
     /// Tensors of the file that are not floating point, such as `num_batches_tracked`.
     pub skipped: Vec<String>,
-    /// Parameters that do not fit and need not, because something new takes their place: see
-    /// [`without`](Self::without).
+    /// Parameters that need not fit because new ones replace them: see [`without`](Self::without).
     pub replaced: Vec<String>,
-    /// What was done to find the tensors in the file: see [`WeightsFile::notes`].
+    /// How the tensors were found in the file: see [`WeightsFile::notes`].
     pub notes: Vec<String>,
-    /// Batch norms that the file has folded into the layer before them, of an ONNX file whose names are not
-    /// the model's. They compute what they should at inference, but their statistics are gone: in training,
-    /// where a batch norm goes by its batch, the network is another one than the file's.
+    /// Batch norms that the file has folded into the layer before them (ONNX files with renamed
+    /// tensors). They are correct at inference, but their statistics are lost: in training, where a
+    /// batch norm uses the statistics of its batch, the network differs from the file's.
     pub folded: Vec<String>,
-    /// Why the file may not fit any model, if that can be told.
+    /// The reason why the file may not fit any model, if known.
     pub(super) changed: Option<&'static str>,
-    /// Whether the graph of an ONNX file said what goes where, instead of the names.
+    /// Whether the graph of an ONNX file was used instead of the names.
     pub by_graph: bool,
 }
 
-/// A tensor whose shape is not the model's.
+/// A tensor whose shape differs from the model's.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub struct Mismatch {
@@ -70,8 +69,8 @@ impl fmt::Display for Mismatch {
 }
 
 impl LoadReport {
-    /// Compares a [matched](WeightsFile::matched) file with the names and shapes that a model has. No value is
-    /// read.
+    /// Compares a [matched](WeightsFile::matched) file with the names and shapes of a model,
+    /// without reading values.
     pub fn compare(file: &WeightsFile, wanted: &Wanted) -> Self {
         let mut report = Self {
             file: file.path().to_owned(),
@@ -97,8 +96,8 @@ impl LoadReport {
         report
     }
 
-    /// The report with what a module (`fc`) lacks set aside as [`replaced`](Self::replaced): for a part of
-    /// the model that is not needed, or keeps its own values.
+    /// Moves what a module (`fc`) lacks to [`replaced`](Self::replaced): for a part of the model
+    /// that is not needed, or keeps its own values.
     pub fn without(mut self, module: &str) -> Self {
         let inside = |name: &str| {
             let rest = name.strip_prefix(module);
@@ -111,12 +110,13 @@ impl LoadReport {
         self
     }
 
-    /// Whether every parameter and buffer was in the file, in its shape.
+    /// Whether the file has every parameter and buffer in the right shape.
     pub fn is_complete(&self) -> bool {
         self.missing.is_empty() && self.mismatched.is_empty()
     }
 
-    /// An error that says what is missing or of another shape, and why, if there is any.
+    /// Returns an error that lists missing and mismatched parameters, with the likely reason, if
+    /// there are any.
     ///
     /// # Errors
     ///
@@ -133,7 +133,7 @@ impl LoadReport {
         })
     }
 
-    /// The likely reason of a misfit.
+    /// The likely reason for a mismatch.
     fn hint(&self) -> String {
         if let Some(changed) = self.changed {
             return format!("; {changed}");
@@ -156,7 +156,7 @@ impl LoadReport {
         }
     }
 
-    /// Classes of the file and of the model, if nothing but the last layer's rows differ.
+    /// The class counts of the file and of the model, if only the rows of the last layer differ.
     fn classes(&self) -> Option<(usize, usize)> {
         let layer = |m: &Mismatch| Some(m.name.rsplit_once('.')?.0.to_owned());
         let first = self.mismatched.first()?;
@@ -180,7 +180,7 @@ impl LoadReport {
     }
 }
 
-/// Short, as it prints: a file can have a thousand names.
+/// Short, like `Display`: a file can have a thousand names.
 impl fmt::Debug for LoadReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(f, "LoadReport({self})")

@@ -1,4 +1,4 @@
-//! safetensors: a length, a header in JSON, the values.
+//! The safetensors format: a length, a JSON header, the values.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -17,13 +17,13 @@ use super::seal;
 use crate::state::NamedTensor;
 use crate::{Error, Result};
 
-/// Room for 40,000 tensors. A header is held in memory, several times over.
+/// Enough for 40,000 tensors. Parsing holds several copies of the header in memory.
 const MAX_HEADER_BYTES: u64 = 4 << 20;
-/// Where a header that may have any length begins to be too large to be one at all.
+/// A header length from which on the file is not considered safetensors at all.
 const IMPLAUSIBLE: u64 = 1 << 40;
 const METADATA: &str = "__metadata__";
 
-/// A length of which the upper bytes are zero, then an opening brace.
+/// Checks for a length whose upper bytes are zero, followed by an opening brace.
 pub(super) fn looks_like_safetensors(head: &[u8]) -> bool {
     head.first_chunk()
         .is_some_and(|n| u64::from_le_bytes(*n) < IMPLAUSIBLE)
@@ -54,7 +54,7 @@ pub(super) fn open(path: &Path, mut file: File, len: u64) -> Result<Contents> {
         .take(header_len)
         .read_to_end(&mut header)
         .map_err(io)?;
-    // This also checks that the tensors follow each other without gap or overlap, and that shape and
+    // This also checks that the tensors are contiguous, without gap or overlap, and that shape and
     // type agree with the number of bytes.
     let header: Metadata = serde_json::from_slice(&header)
         .map_err(|e| bad(path, format!("its header is damaged: {e}")))?;
@@ -107,13 +107,14 @@ fn stored(file: &Arc<Mutex<File>>, start: u64, info: &TensorInfo) -> Stored {
 
 /// Writes tensors as 32-bit floats to a safetensors file, atomically (see [`vision_base::atomic`]).
 ///
-/// The order is the one given, so the same tensors make the same bytes. Python reads the file with
-/// `safetensors.torch.load_file`; put `("format", "pt")` into `metadata` for the Hugging Face libraries.
+/// Tensors are written in the given order, so the same tensors give the same bytes. Python reads
+/// the file with `safetensors.torch.load_file`; put `("format", "pt")` into `metadata` for the
+/// Hugging Face libraries.
 ///
 /// # Errors
 ///
-/// [`Error::WriteWeights`] if a name occurs twice or is reserved, or the number of values is not that of the
-/// shape, and [`Error::Io`] if the file cannot be written.
+/// [`Error::WriteWeights`] if a name occurs twice or is reserved, or the number of values does not
+/// match the shape, and [`Error::Io`] if the file cannot be written.
 pub fn write_safetensors(
     path: impl AsRef<Path>,
     tensors: &[NamedTensor],
@@ -123,12 +124,12 @@ pub fn write_safetensors(
     write_state_dict(path.as_ref(), &named, &[], metadata)
 }
 
-/// As [`write_safetensors`], with a hash of the whole file in its metadata, which
-/// [`check_seal`](super::check_seal) compares.
+/// Same as [`write_safetensors`], with a hash of the whole file in its metadata, which
+/// [`check_seal`](super::check_seal) verifies.
 ///
 /// # Errors
 ///
-/// As [`write_safetensors`].
+/// Same as [`write_safetensors`].
 pub fn write_sealed(
     path: impl AsRef<Path>,
     tensors: &[NamedTensor],
@@ -140,7 +141,8 @@ pub fn write_sealed(
     write_state_dict(path.as_ref(), &named, &[], &metadata)
 }
 
-/// The same under other names, and with counters: 64-bit integers without a dimension, all 0.
+/// Same as [`write_safetensors`] under other names, and with counters: 64-bit integer scalars, all
+/// 0.
 pub(crate) fn write_state_dict(
     path: &Path,
     tensors: &[(String, &NamedTensor)],
@@ -156,7 +158,7 @@ pub(crate) fn write_state_dict(
     let mut names = BTreeSet::from([METADATA]);
     let mut infos = Vec::with_capacity(counters.len() + tensors.len());
     let none: &[usize] = &[];
-    // The counters come first, where every one of them begins at a multiple of its size.
+    // The counters come first, so that each begins at a multiple of its size.
     let counted = counters
         .iter()
         .map(|name| (name, none, tensor::Dtype::I64, 1));
@@ -185,7 +187,7 @@ pub(crate) fn write_state_dict(
     }
     let mut header = serde_json::to_vec(&Header { metadata, infos })
         .map_err(|e| io_error("write the header of", path)(e.into()))?;
-    // Values begin at a multiple of their size; the format has spaces for that.
+    // Values must begin at a multiple of their size; the format allows padding with spaces.
     header.resize(header.len().next_multiple_of(8), b' ');
 
     let length = (header.len() as u64).to_le_bytes();
@@ -220,7 +222,7 @@ pub(crate) fn write_state_dict(
     Ok(())
 }
 
-/// The header in the order of the file. The crate's own type has its metadata in a random order.
+/// The header in file order. The crate's own type writes its metadata in random order.
 struct Header<'a> {
     metadata: &'a BTreeMap<String, String>,
     infos: Vec<(&'a str, TensorInfo)>,

@@ -1,8 +1,8 @@
-//! A hash of a whole safetensors file, in its own header.
+//! A hash of a whole safetensors file, stored in its own header.
 //!
-//! The metadata has `sha256`: the SHA-256 of the file with the 64 digits of that entry replaced by zeros. So
-//! every bit of the file is covered, the length, the header and the values, and a reader that knows nothing of it
-//! reads the file as any other.
+//! The metadata entry `sha256` is the SHA-256 of the file with the 64 digits of that entry replaced
+//! by zeros. So the hash covers every bit of the file (length, header and values), and readers that
+//! do not know it can read the file as usual.
 
 use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
@@ -15,25 +15,25 @@ use crate::{Error, Result};
 
 /// The metadata key.
 pub(super) const KEY: &str = "sha256";
-/// What stands for the hash while it is computed.
+/// The placeholder while the hash is computed.
 pub(super) const BLANK: &str = "0000000000000000000000000000000000000000000000000000000000000000";
-/// The largest header that is looked at; real ones are below a hundred kilobytes.
+/// The largest header that is checked; real ones are below a hundred kilobytes.
 const MAX_HEADER: u64 = 100 << 20;
 
-/// What is known of a file's content.
+/// The result of checking a seal.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Seal {
-    /// It is what was written.
+    /// The content is unchanged.
     Intact,
-    /// The file has no hash: another program wrote it, or an older version of this one.
+    /// The file has no hash: it was written by another program, or by an older version of this one.
     None,
 }
 
-/// Compares a safetensors file with the hash in its header.
+/// Verifies the hash in the header of a safetensors file.
 ///
 /// # Errors
 ///
-/// [`Error::Damaged`] if the content is not what was written, [`Error::Io`] if the file cannot be read.
+/// [`Error::Damaged`] if the content has changed, [`Error::Io`] if the file cannot be read.
 pub fn check_seal(path: impl AsRef<Path>) -> Result<Seal> {
     let path = path.as_ref();
     let read = |source| Error::from(io_error("read", path)(source));
@@ -74,7 +74,7 @@ pub fn check_seal(path: impl AsRef<Path>) -> Result<Seal> {
     }
 }
 
-/// Where the 64 digits begin in a header.
+/// The position of the 64 digits in a header.
 pub(super) fn position(header: &[u8]) -> Option<usize> {
     let start = format!("\"{KEY}\":\"");
     let mut found = header

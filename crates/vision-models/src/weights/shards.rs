@@ -12,24 +12,25 @@ use super::contents::{Contents, bad, not_weights, open_regular, read_error};
 use super::safetensors::{self, looks_like_safetensors};
 use crate::{Error, Result};
 
-/// Room for 40,000 tensors.
+/// Enough for 40,000 tensors.
 const MAX_INDEX_BYTES: u64 = 4 << 20;
-/// Every shard stays open while the file does.
+/// All shards stay open as long as the file does.
 const MAX_SHARDS: usize = 256;
 
-/// The index, of which only this part matters.
+/// The relevant part of the index.
 #[derive(Deserialize)]
 struct Index {
-    /// Name of each tensor, and the file that holds it.
+    /// The file of each tensor, by tensor name.
     weight_map: BTreeMap<String, String>,
 }
 
-/// JSON in the first place where safetensors have a length.
+/// JSON at the position where safetensors has a length.
 pub(super) fn looks_like_index(head: &[u8]) -> bool {
     head.trim_ascii_start().starts_with(b"{")
 }
 
-/// Reads an index of `len` bytes and the headers of the files that it names, which lie beside it.
+/// Reads an index of `len` bytes and the headers of the files that it names, which are in the same
+/// folder.
 pub(super) fn open(path: &Path, mut file: File, len: u64) -> Result<Contents> {
     if len > MAX_INDEX_BYTES {
         let reason = format!("as an index it has {len} bytes, over the limit of {MAX_INDEX_BYTES}");
@@ -105,8 +106,8 @@ fn open_shard(index: &Path, shard: &str) -> Result<Contents> {
     safetensors::open(&path, file, len)
 }
 
-/// Nothing that leads out of the folder on any system. Links are followed: Hugging Face's cache is made of
-/// them, and they were put there by whoever owns the folder, not by the index.
+/// Whether a name stays in the folder on every system. Symlinks are followed: Hugging Face's cache
+/// consists of them, and they were created by the owner of the folder, not by the index.
 fn is_plain_name(name: &str) -> bool {
     let mut parts = Path::new(name).components();
     let one = matches!(

@@ -1,10 +1,11 @@
-//! A weights file, and which of the sets of weights in it.
+//! A weights file, and which set of weights in it to use.
 
 use std::path::{Path, PathBuf};
 
-/// A weights file, and which of the sets of weights in it is meant, where that has to be said.
+/// A weights file, and which set of weights in it to use if there are several.
 ///
-/// A path alone is enough for most files: the weights are looked for, under any key and behind any prefix.
+/// A path alone is enough for most files: the weights are found under any key and behind any
+/// prefix.
 ///
 /// ```
 /// use vision_models::weights::WeightsSource;
@@ -21,7 +22,7 @@ pub struct WeightsSource {
 }
 
 impl WeightsSource {
-    /// A file, in which the weights are looked for.
+    /// A file whose weights are found automatically.
     pub fn new(path: impl Into<PathBuf>) -> Self {
         Self {
             path: path.into(),
@@ -31,38 +32,39 @@ impl WeightsSource {
         }
     }
 
-    /// Takes the weights from under this key of the saved dict, such as `state_dict`; with dots between the keys
-    /// if one lies in another.
+    /// Uses the weights under this key of the saved dict, such as `state_dict`. Separate nested
+    /// keys with dots.
     pub fn key(mut self, key: impl Into<String>) -> Self {
         self.key = Some(key.into());
         self
     }
 
-    /// Takes the weights whose names begin with this prefix, such as `module.encoder_q`. The key that they lie
-    /// under may be a part of it or not.
+    /// Uses the weights whose names begin with this prefix, such as `module.encoder_q`. The key
+    /// that contains them may be included or not.
     pub fn prefix(mut self, prefix: impl Into<String>) -> Self {
         self.prefix = Some(prefix.into());
         self
     }
 
-    /// Takes the averaged set of the weights (`state_dict_ema`, `model_ema`) where there is one beside the plain.
+    /// Uses the averaged weights (`state_dict_ema`, `model_ema`) if the file has them beside the
+    /// plain ones.
     pub fn averaged(mut self) -> Self {
         self.averaged = true;
         self
     }
 
-    /// The same choice in another file.
+    /// The same selection in another file.
     pub fn with_path(mut self, path: impl Into<PathBuf>) -> Self {
         self.path = path.into();
         self
     }
 
-    /// Whether it says which weights are meant.
+    /// Whether a set of weights is selected.
     pub fn chooses(&self) -> bool {
         self.key.is_some() || self.prefix.is_some() || self.averaged
     }
 
-    /// The file.
+    /// The path of the file.
     pub fn path(&self) -> &Path {
         &self.path
     }

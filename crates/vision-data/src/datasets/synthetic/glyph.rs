@@ -1,11 +1,11 @@
-//! The drawing of one digit.
+//! Drawing one digit.
 //!
-//! Only additions, multiplications, divisions and square roots are used, which are exact to the
-//! bit everywhere; sines and exponentials are not.
+//! Uses only additions, multiplications, divisions and square roots, which give the same bits on
+//! every platform; sines and exponentials do not.
 
 use crate::rng::Rng;
 
-/// Pixels of a side.
+/// The side of an image in pixels.
 pub(super) const SIDE: usize = 28;
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -28,7 +28,7 @@ type Point = (f64, f64);
 /// A cubic Bézier curve, in a unit square with y down.
 type Curve = [Point; 4];
 
-/// A straight one.
+/// A straight line as a curve.
 const fn line(a: Point, b: Point) -> Curve {
     let third = ((b.0 - a.0) / 3.0, (b.1 - a.1) / 3.0);
     [
@@ -115,7 +115,7 @@ pub(super) fn draw(digit: Digit, rng: &mut Rng) -> Vec<u8> {
         .collect()
 }
 
-/// Moves the points of the curves a little. Curves that meet go on meeting.
+/// Moves the points of the curves a little. Curves that share an endpoint still do.
 fn shake(curves: &[Curve], rng: &mut Rng) -> Vec<Curve> {
     let mut shaken: Vec<Curve> = Vec::with_capacity(curves.len());
     for (i, curve) in curves.iter().enumerate() {
@@ -132,10 +132,10 @@ fn shake(curves: &[Curve], rng: &mut Rng) -> Vec<Curve> {
     shaken
 }
 
-/// Turns the curves into points, and bends the plane they are in: an elastic deformation.
+/// Samples points along the curves, and applies an elastic deformation.
 fn bend(curves: &[Curve], rng: &mut Rng) -> Vec<Vec<Point>> {
     const STEPS: usize = 12;
-    // How far each point of a coarse grid moves.
+    // The displacement of each point of a coarse grid.
     let field: [[Point; 4]; 4] = std::array::from_fn(|_| {
         std::array::from_fn(|_| (rng.between(-0.06, 0.06), rng.between(-0.06, 0.06)))
     });
@@ -163,7 +163,7 @@ fn bend(curves: &[Curve], rng: &mut Rng) -> Vec<Vec<Point>> {
         .collect()
 }
 
-/// A point of a Bézier curve.
+/// The point of a Bézier curve at `t`.
 fn at(curve: &Curve, t: f64) -> Point {
     let u = 1.0 - t;
     let weights = [u * u * u, 3.0 * u * u * t, 3.0 * u * t * t, t * t * t];
@@ -173,7 +173,7 @@ fn at(curve: &Curve, t: f64) -> Point {
         .fold((0.0, 0.0), |sum, (p, w)| (sum.0 + p.0 * w, sum.1 + p.1 * w))
 }
 
-/// Scales, slants, turns and puts the strokes near the middle of the image, in pixels.
+/// Scales, slants, rotates and positions the strokes near the center of the image, in pixels.
 fn place(mut strokes: Vec<Vec<Point>>, rng: &mut Rng) -> Vec<Vec<Point>> {
     let width = rng.between(12.0, 18.0);
     let height = rng.between(16.0, 20.0);
@@ -202,10 +202,10 @@ fn place(mut strokes: Vec<Vec<Point>>, rng: &mut Rng) -> Vec<Vec<Point>> {
     strokes
 }
 
-/// The ink of each pixel, 0 to 1, under a round pen whose width changes along each stroke.
+/// The ink of each pixel, 0 to 1, from a round pen whose width changes along each stroke.
 fn draw_strokes(strokes: &[Vec<Point>], rng: &mut Rng) -> Vec<f64> {
     let pen = rng.between(0.75, 1.75);
-    // The edge of a stroke fades over so many pixels.
+    // The edge of a stroke fades over this many pixels.
     let edge = rng.between(0.9, 1.5);
     let mut ink = vec![0.0_f64; SIDE * SIDE];
     for stroke in strokes {

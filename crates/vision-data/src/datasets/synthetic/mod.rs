@@ -1,8 +1,8 @@
-//! Threes and sevens drawn by the program, for a machine without a network.
+//! Synthetic images of the digits 3 and 7, for machines without a network.
 //!
-//! Handwriting is imitated: strokes of a few variants of each digit, shaken, bent, slanted, turned,
-//! scaled, drawn with pens of different widths, and laid out on disk as MNIST_SAMPLE is. A model
-//! has to look at shapes to tell them apart; no single pixel does.
+//! The drawings imitate handwriting: strokes of a few variants of each digit, jittered, bent,
+//! slanted, rotated, scaled, and drawn with pens of different widths. The folder layout is that of
+//! MNIST_SAMPLE. A model has to look at shapes to tell the digits apart; no single pixel does.
 
 pub(crate) mod glyph;
 
@@ -20,23 +20,23 @@ use crate::error::{Error, Result, io_error};
 use crate::files::image_files;
 use crate::rng::{Purpose, Rng};
 
-/// Says in the folder what was drawn. Written last.
+/// The file that records what was drawn. Written last.
 const MANIFEST: &str = "digits.txt";
-/// To be raised whenever the drawing changes.
+/// Increase whenever the drawing changes.
 const VERSION: u32 = 1;
-/// More would be a typing error.
+/// A larger number is most likely a typo.
 const MOST_PER_CLASS: usize = 100_000;
 
-/// Draws `train_per_class` and `valid_per_class` images each of 3 and 7 in `dest`, which is handed
-/// back: `train/3/00000.png` and so on, grey, 28 by 28 pixels, white on black.
+/// Draws `train_per_class` and `valid_per_class` images each of 3 and 7 in `dest`, and returns
+/// `dest`: `train/3/00000.png` and so on, gray, 28 by 28 pixels, white on black.
 ///
-/// The same arguments give the same images on every machine, and every image differs from all
-/// others. The folder appears when it is complete, and is used again if it is there already.
+/// The same arguments give the same images on every machine, and all images differ. The folder
+/// appears only when it is complete; an existing complete folder is reused.
 ///
 /// # Errors
 ///
 /// [`DataError::NotTheDigits`] if `dest` holds something else (nothing is overwritten),
-/// [`Error::Option`] for a number outside 1 to 100,000, [`Error::Io`] where writing fails.
+/// [`Error::Option`] for a number outside 1 to 100,000, [`Error::Io`] if writing fails.
 ///
 /// ```
 /// # use vision_data::datasets::synthetic;
@@ -81,7 +81,7 @@ pub fn digits(
         .prefix(".digits-")
         .tempdir_in(parent)
         .map_err(io_error("create a folder in", parent))?;
-    // A folder of its own in it, since the scratch folder is closed to other users.
+    // A subfolder, since the scratch folder itself is closed to other users.
     let folder = scratch.path().join("digits");
     let mut bytes = 0;
     for (part, (name, count)) in [("train", train_per_class), ("valid", valid_per_class)]
@@ -111,7 +111,7 @@ pub fn digits(
     }
 }
 
-/// Whether `dest` holds the images wanted, all of them.
+/// Checks that `dest` contains exactly the wanted images.
 fn check(dest: &Path, wanted: &str) -> Result<PathBuf> {
     let differs = |found: String| {
         Error::Data(DataError::NotTheDigits {
@@ -122,7 +122,7 @@ fn check(dest: &Path, wanted: &str) -> Result<PathBuf> {
     };
     let found =
         fs::read_to_string(dest.join(MANIFEST)).map_err(|_| differs(format!("no {MANIFEST}")))?;
-    // Small files are not synced one by one, so a crash may have emptied some.
+    // Small files are not synced one by one, so a crash may have left some empty.
     let mut bytes = 0;
     for file in image_files(dest)? {
         bytes += fs::metadata(&file)

@@ -1,4 +1,4 @@
-//! How many items the classes have.
+//! Checking the number of items per class.
 
 use crate::inspect::doctor::Cases;
 use crate::inspect::doctor::finding::{Finding, FindingKind};
@@ -8,11 +8,11 @@ pub(super) fn findings(cases: &Cases, imbalance: f64, folds: usize) -> Vec<Findi
     let classes = &cases.classes;
     let mut findings = Vec::new();
     if cases.all.is_empty() {
-        // Of data that is only to predict, which has classes and nothing else.
+        // Data for prediction only has classes but no items.
         return findings;
     }
     let mut found = |kind, message| findings.push(Finding::new(kind, message, Vec::new()));
-    // Without parts all items are for training.
+    // Without parts, all items count as training items.
     let training = |class: &ClassCount| class.train + class.unsplit;
     let present = || classes.iter().filter(|class| training(class) > 0);
     let largest = present().max_by_key(|class| training(class));

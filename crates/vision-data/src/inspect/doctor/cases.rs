@@ -21,14 +21,14 @@ use crate::transforms::transform::Transform;
 pub(super) struct Case {
     pub(super) path: PathBuf,
     pub(super) split: Option<Split>,
-    /// A position in the list of labels.
+    /// The index into the list of labels.
     pub(super) label: Option<u32>,
-    /// The item of a data set, if it is one.
+    /// The item of a dataset, if it is one.
     item: Option<(ImageDataset, usize)>,
 }
 
 impl Case {
-    /// The bytes of the file, or what its source has of it.
+    /// The bytes of the file, or the content that its source provides.
     pub(super) fn content(&self, limits: &Limits) -> Result<ImageContent, ImageProblem> {
         match &self.item {
             Some((dataset, item)) => dataset.content(*item, limits),
@@ -48,12 +48,12 @@ pub(super) struct Cases {
     pub(super) all: Vec<Case>,
     /// The labels in words.
     labels: Vec<String>,
-    /// The classes in the order of the data, with their items in each part; empty where labels are
-    /// not classes.
+    /// The classes in the order of the data, with their items in each part; empty if labels are not
+    /// classes.
     pub(super) classes: Vec<ClassCount>,
-    /// What else is in the folders.
+    /// Other files in the folders.
     pub(super) skipped: Skipped,
-    /// The parts whose images go into batches in the sizes that they have.
+    /// The parts whose images go into batches in their own sizes.
     pub(super) unsized_parts: Vec<Split>,
 }
 
@@ -125,7 +125,7 @@ impl Cases {
                 Some("test") => Some(Split::Test),
                 _ => None,
             };
-            // Whatever the folders of test images are called, they are no labels.
+            // Whatever the folders of test images are called, their names are not labels.
             let labelled = split != Some(Split::Test);
             let folder = inside.parent().and_then(Path::file_name);
             let class = folder
@@ -165,7 +165,7 @@ impl Cases {
     }
 }
 
-/// The parts whose images nothing brings to one size.
+/// The parts whose images are not resized to one size.
 fn unsized_parts(data: &ImageDataBunch) -> Vec<Split> {
     let crops = |transforms: &[Transform]| {
         transforms.iter().any(|transform| {
@@ -191,7 +191,7 @@ fn unsized_parts(data: &ImageDataBunch) -> Vec<Split> {
     parts.filter(|_| !sized).collect()
 }
 
-/// The position of a label in the list of all that were met.
+/// The index of a label in the list of all labels so far.
 fn intern(labels: &mut Vec<String>, known: &mut HashMap<String, u32>, text: String) -> u32 {
     if let Some(&label) = known.get(&text) {
         return label;

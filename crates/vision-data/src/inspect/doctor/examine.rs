@@ -1,4 +1,4 @@
-//! One file after the other, and then which of them are copies.
+//! Examining single files, and then grouping copies and look-alikes.
 
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
@@ -19,7 +19,7 @@ use crate::inspect::doctor::finding::{Finding, FindingKind, FoundFile, Split};
 use crate::inspect::doctor::look::Look;
 use crate::inspect::doctor::similar;
 
-/// What was seen of one file; some hundred bytes.
+/// The results for one file; a few hundred bytes.
 pub(super) struct Exam {
     problem: Option<ImageProblem>,
     facts: Option<Facts>,
@@ -27,9 +27,9 @@ pub(super) struct Exam {
     hash: Option<[u8; 16]>,
     look: Option<Look>,
     blank: bool,
-    /// Of the picture, turned upright.
+    /// The size of the image, after applying the EXIF orientation.
     size: Option<PixelSize>,
-    /// Where it leads, if it is a link to nowhere.
+    /// The target of the symlink, if it is dangling.
     dangling: Option<PathBuf>,
 }
 
@@ -77,14 +77,14 @@ pub(super) fn examine(case: &Case, limits: &Limits, look: bool) -> Exam {
     exam
 }
 
-/// Where a link leads that cannot be followed to a file.
+/// The target of a symlink that does not lead to a file.
 fn dangling(path: &Path) -> Option<PathBuf> {
     let denied = |error: &io::Error| error.kind() == io::ErrorKind::PermissionDenied;
     let error = fs::metadata(path).err()?;
     fs::read_link(path).ok().filter(|_| !denied(&error))
 }
 
-/// What is wrong with single files, and folders that could not be read.
+/// Findings about single files and unreadable folders.
 pub(super) fn findings(cases: &Cases, exams: &[Exam], huge: u64) -> Vec<Finding> {
     let parts = cases.unsized_parts.iter();
     let differ = parts.filter_map(|split| sizes_differ(*split, cases, exams));
@@ -128,7 +128,7 @@ pub(super) fn findings(cases: &Cases, exams: &[Exam], huge: u64) -> Vec<Finding>
         if let Some(expected) = extension_should_be(&file.path, facts.format) {
             found(FindingKind::WrongExtension, format!("it is {expected}"));
         }
-        // The rest is of no interest where nothing can be decoded.
+        // The other checks do not matter if the file cannot be decoded.
         if exam.problem.is_some() {
             continue;
         }
@@ -158,7 +158,7 @@ pub(super) fn findings(cases: &Cases, exams: &[Exam], huge: u64) -> Vec<Finding>
     findings
 }
 
-/// The first image of a part and the first of another size, if nothing brings all to one.
+/// The first image of a part and the first of another size, if images are not resized to one size.
 fn sizes_differ(split: Split, cases: &Cases, exams: &[Exam]) -> Option<Finding> {
     let sizes = exams.iter().zip(&cases.all).enumerate();
     let sizes = sizes.filter(|(_, (_, case))| case.split == Some(split));
@@ -174,7 +174,7 @@ fn sizes_differ(split: Split, cases: &Cases, exams: &[Exam]) -> Option<Finding> 
     Some(Finding::new(FindingKind::SizesDiffer, message, files))
 }
 
-/// The format of the content, if the extension is of another.
+/// The right extension for the content's format, if the file has another one.
 fn extension_should_be(path: &Path, format: ImageFormat) -> Option<&'static str> {
     let extension = path.extension()?.to_str()?.to_ascii_lowercase();
     let fits = match format {
@@ -190,7 +190,7 @@ pub(super) fn groups(cases: &Cases, exams: &[Exam]) -> Vec<Finding> {
     let mut findings = Vec::new();
     let mut by_hash: HashMap<[u8; 16], Vec<usize>> = HashMap::new();
     for (item, exam) in exams.iter().enumerate() {
-        // An empty file is like every other, which says nothing.
+        // All empty files are equal, which means nothing.
         if exam.problem != Some(ImageProblem::Empty)
             && let Some(hash) = exam.hash
         {
@@ -199,7 +199,7 @@ pub(super) fn groups(cases: &Cases, exams: &[Exam]) -> Vec<Finding> {
     }
     let mut copies: Vec<Vec<usize>> = by_hash.into_values().filter(|g| g.len() > 1).collect();
     copies.sort_unstable();
-    // Of copies, one stands for all among the look-alikes.
+    // Among look-alikes, one copy represents all.
     let mut copy = vec![false; exams.len()];
     for group in &copies {
         for &item in group.iter().skip(1) {
@@ -240,8 +240,8 @@ pub(super) fn groups(cases: &Cases, exams: &[Exam]) -> Vec<Finding> {
     findings
 }
 
-/// What is to be said of a group: that it is across splits, under two labels, or both; else that it is
-/// plain. The label of a test image is not known.
+/// The finding kinds of a group: across parts, under two labels, or both; otherwise a plain
+/// duplicate. The label of a test image is not known.
 fn kinds_of(
     cases: &Cases,
     group: &[usize],
@@ -287,8 +287,8 @@ fn copies_findings(cases: &Cases, group: &[usize]) -> Vec<Finding> {
         FindingKind::DuplicateUnderTwoLabels,
         FindingKind::Duplicate,
     );
-    // Which label is right cannot be told, so none is kept; else one copy stays, of those held out
-    // if there are any, so that results stay comparable.
+    // If the labels differ, the right one is unknown, so no file is kept. Otherwise one copy stays,
+    // a validation or test image if there is one, so that results stay comparable.
     let keep = files
         .iter()
         .position(|file| file.split.is_some_and(|split| split != Split::Train))

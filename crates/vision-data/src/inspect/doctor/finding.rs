@@ -1,4 +1,4 @@
-//! What can be wrong with a data set, how bad that is, and what to do about it.
+//! Findings: problems of a dataset, their severity, and advice.
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -8,13 +8,13 @@ use serde::{Serialize, Serializer};
 
 use crate::image::problem::ImageProblem;
 
-/// How bad a finding is.
+/// The severity of a finding.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Severity {
-    /// Training ends here, or its result cannot be believed.
+    /// Training stops, or its result cannot be trusted.
     Error,
-    /// Something is probably not as it was meant.
+    /// Probably a mistake.
     Warning,
     /// Good to know.
     Note,
@@ -30,7 +30,7 @@ impl fmt::Display for Severity {
     }
 }
 
-/// What was found, the worst first.
+/// The kind of a finding, the most severe first.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
@@ -39,21 +39,22 @@ pub enum FindingKind {
     UnreadableFolder,
     /// A file that cannot be read.
     Unreadable,
-    /// Images of different sizes in data without a size, or with one that no method brings them to.
+    /// Images of different sizes in data without a size, or whose resize method does not make them
+    /// equal.
     SizesDiffer,
-    /// A link that leads to no file.
+    /// A symlink that leads to no file.
     DanglingLink,
-    /// A file without a byte, or a picture without a pixel.
+    /// A file without bytes, or an image without pixels.
     Empty,
-    /// A file that ends too early.
+    /// A truncated file.
     Truncated,
-    /// A file whose content breaks the rules of its format.
+    /// A file whose content violates its format.
     Damaged,
-    /// A file that is no picture, or of an unknown format.
+    /// A file that is not an image, or of an unknown format.
     NotAPicture,
-    /// A variety of its format that is not read here.
+    /// An unsupported variant of its format.
     Unsupported,
-    /// A picture beyond the limits of the decoder.
+    /// An image beyond the limits of the decoder.
     TooLarge,
     /// The same file in training and in validation or test.
     DuplicateAcrossSplits,
@@ -63,36 +64,36 @@ pub enum FindingKind {
     NearDuplicateAcrossSplits,
     /// A look-alike under two labels.
     NearDuplicateUnderTwoLabels,
-    /// The same file twice in one part, with one label.
+    /// The same file twice in one part, with the same label.
     Duplicate,
-    /// A picture in a format that is not read here, and so not among the images.
+    /// An image in an unsupported format, which is not an item.
     UnreadFormat,
-    /// A class with fewer items than folds, or with a single one.
+    /// A class with fewer items than folds, or with a single item.
     FewItems,
-    /// A class that has nothing to validate or to train with.
+    /// A class without training or without validation items.
     MissingInSplit,
     /// Classes of very different sizes.
     Imbalance,
-    /// Four channels of ink.
+    /// CMYK: four ink channels.
     Cmyk,
-    /// Sixteen bits a channel.
+    /// Sixteen bits per channel.
     SixteenBit,
     /// More than one frame.
     Animated,
-    /// So many pixels that decoding takes long.
+    /// So many pixels that decoding is slow.
     Huge,
     /// A look-alike in the same part, with the same label.
     NearDuplicate,
-    /// A picture of one colour.
+    /// An image of one color.
     Blank,
-    /// Content of another format than the extension says.
+    /// The content has a different format than the extension.
     WrongExtension,
-    /// Turned or mirrored by its EXIF data.
+    /// Rotated or mirrored by its EXIF data.
     Rotated,
 }
 
 impl FindingKind {
-    /// How bad it is.
+    /// The severity of this kind.
     pub fn severity(self) -> Severity {
         match self {
             Self::UnreadableFolder
@@ -124,7 +125,7 @@ impl FindingKind {
         }
     }
 
-    /// A few words for it.
+    /// A short title.
     pub fn title(self) -> &'static str {
         match self {
             Self::UnreadableFolder => "unreadable folder",
@@ -223,15 +224,15 @@ impl FindingKind {
     }
 }
 
-/// A part of a data set.
+/// A part of a dataset.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 pub enum Split {
-    /// For training.
+    /// Training.
     Train,
-    /// For validation.
+    /// Validation.
     Valid,
-    /// For testing.
+    /// Test.
     Test,
 }
 
@@ -249,38 +250,38 @@ impl fmt::Display for Split {
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct FoundFile {
-    /// The file. In JSON what is not UTF-8 in it is replaced, and `path_bytes` has all of it, with such
-    /// bytes as `\xNN`.
+    /// The file. In JSON, bytes that are not UTF-8 are replaced, and `path_bytes` has the full
+    /// path, with such bytes as `\xNN`.
     #[serde(flatten, serialize_with = "recoverable")]
     pub path: PathBuf,
-    /// Its part of the set, if that is known.
+    /// Its part of the dataset, if known.
     pub split: Option<Split>,
     /// Its label in words, if it has one.
     pub label: Option<String>,
-    /// How alike it is to the first of its group: the correlation of small grey pictures.
+    /// The similarity to the first image of its group: the correlation of small gray images.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub likeness: Option<f32>,
     /// Whether it is on the quarantine list.
     pub quarantine: bool,
 }
 
-/// One thing that was found.
+/// One finding.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Finding {
-    /// How bad it is.
+    /// The severity.
     pub severity: Severity,
-    /// What it is.
+    /// The kind.
     pub kind: FindingKind,
-    /// What exactly was seen.
+    /// The details.
     pub message: String,
     /// What to do about it.
     pub advice: &'static str,
-    /// The files it is about. Of duplicates, all of a group.
+    /// The files concerned. For duplicates, all files of the group.
     pub files: Vec<FoundFile>,
 }
 
-/// A path as the entry `path`, and if it is not UTF-8, as the bytes it has in `path_bytes`.
+/// Serializes a path as `path`, and if it is not UTF-8, its bytes as `path_bytes` too.
 pub(crate) fn recoverable<S: Serializer>(path: &Path, to: S) -> Result<S::Ok, S::Error> {
     let mut entries = to.serialize_map(None)?;
     entries.serialize_entry("path", &path.to_string_lossy())?;

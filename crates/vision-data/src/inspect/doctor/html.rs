@@ -1,4 +1,4 @@
-//! The report as a page that needs nothing beside it.
+//! The report as a self-contained HTML page.
 
 use std::fmt::Write as _;
 use std::path::Path;
@@ -17,7 +17,7 @@ use crate::inspect::doctor::report::{ClassCount, Report};
 
 /// The longer side of a thumbnail.
 const THUMBNAIL: u32 = 96;
-/// A page that no browser can show helps nobody; the JSON has everything.
+/// Browsers cannot show a page that is too large; the JSON has everything.
 const MOST_FINDINGS: usize = 100;
 const MOST_FILES: usize = 12;
 const MOST_THUMBNAILS: usize = 1000;
@@ -37,17 +37,17 @@ img,.none{max-width:96px;max-height:96px;border:1px solid #ccc;image-rendering:a
 .advice{color:#444}";
 
 impl Report {
-    /// The report as one page of HTML without scripts or anything to load: thumbnails are in it.
-    /// The files are read again for them; images that are not files have none.
+    /// The report as one HTML page without scripts or external resources: thumbnails are embedded.
+    /// The files are read again for the thumbnails; images that are not files have none.
     pub fn to_html(&self) -> String {
         page(self)
     }
 
-    /// Writes the report as HTML. The file is whole or absent.
+    /// Writes the report as HTML, atomically.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`](crate::Error::Io).
+    /// [`Error::Io`](crate::Error::Io) if the file cannot be written.
     pub fn save_html(&self, file: impl AsRef<Path>) -> Result<()> {
         Ok(atomic::write(file.as_ref(), self.to_html().as_bytes())?)
     }
@@ -121,7 +121,7 @@ fn write_finding(
     )?;
     for file in finding.files.iter().take(MOST_FILES) {
         *thumbnails += 1;
-        // What makes a picture huge makes it slow to shrink, but there are few of them.
+        // Huge images are slow to shrink, but there are few of them.
         let picture = match report.are_files && *thumbnails <= MOST_THUMBNAILS {
             true => thumbnail(&file.path, &report.limits),
             false => None,
@@ -188,12 +188,12 @@ fn write_classes(html: &mut String, classes: &[ClassCount]) -> std::fmt::Result 
     more(html, classes.len(), MOST_CLASSES)
 }
 
-/// A path as it may stand in the page.
+/// A path, escaped for the page.
 fn text(path: &Path) -> String {
     escape(&printable(&path.to_string_lossy()))
 }
 
-/// The picture as a small JPEG in a data URI; none where there is no picture.
+/// A small JPEG of the image as a data URI; none if it cannot be decoded.
 fn thumbnail(path: &Path, limits: &Limits) -> Option<String> {
     let image = Image::open_within(path, limits).ok()?.into_rgb_image();
     let (width, height) = image.dimensions();

@@ -1,26 +1,26 @@
-//! What a picture looks like, in a few hundred bytes.
+//! Perceptual fingerprints of images, in a few hundred bytes.
 //!
-//! Two pictures look alike if three things agree, of which each alone is fooled too easily:
+//! Two images look alike if three criteria agree, since each alone is fooled too easily:
 //!
-//! * the perceptual hash, by at most [`RADIUS`] of its 64 bits: which of the 8 by 8 lowest
-//!   frequencies of the picture, as 32 by 32 grey values, are above their median. It finds
-//!   candidates fast, but knows no amounts: pictures with little in them often share it;
-//! * the correlation of 16 by 16 grey values, at least [`ALIKE`]. It does not change with
-//!   brightness and contrast;
-//! * the tint, the mean of red and of blue less that of green, within [`TINT`] of 255: else a red
-//!   shirt and a blue one would be one product.
+//! * The perceptual hash: at most [`RADIUS`] of its 64 bits differ. The bits say which of the 8 by
+//!   8 lowest frequencies of the image, as 32 by 32 gray values, are above their median. The hash
+//!   finds candidates fast, but ignores amplitudes: images with little content often share it.
+//! * The correlation of 16 by 16 gray values: at least [`ALIKE`]. It does not change with
+//!   brightness and contrast.
+//! * The tint, the means of red and of blue minus that of green: within [`TINT`] of 255. Otherwise
+//!   a red shirt and a blue one would be one product.
 //!
-//! A picture of nearly one colour looks like nothing, and is compared with none.
+//! An image of nearly one color looks like nothing else, and is never compared.
 
 use image::RgbImage;
 
-/// The bits of the hash that may differ.
+/// The number of hash bits that may differ.
 pub(super) const RADIUS: u32 = 7;
-/// The least correlation.
+/// The minimum correlation.
 const ALIKE: f32 = 0.985;
-/// The most by which tints may differ, of 255.
+/// The maximum difference of tints, of 255.
 const TINT: f32 = 12.0;
-/// The least standard deviation of grey values, of 255, with which there is something to compare.
+/// The minimum standard deviation of gray values, of 255, for a comparison.
 const CONTRAST: f32 = 2.0;
 
 const SIDE: usize = 32;
@@ -30,12 +30,12 @@ const LOW: usize = 8;
 #[derive(Clone, Debug)]
 pub(super) struct Look {
     pub(super) hash: u64,
-    /// Grey values.
+    /// Gray values.
     small: Box<[u8; SMALL * SMALL]>,
     /// Their sum, and the root of the sum of their squared deviations.
     sum: f32,
     norm: f32,
-    /// Of red and blue, less green.
+    /// Red and blue, minus green.
     tint: [f32; 2],
     pub(super) flat: bool,
 }
@@ -72,7 +72,7 @@ impl Look {
         }
     }
 
-    /// The correlation of small grey pictures, if the two look alike.
+    /// The correlation of the small gray images, if the two look alike.
     pub(super) fn alike(&self, other: &Self) -> Option<f32> {
         let apart = |c: usize| (self.tint[c] - other.tint[c]).abs();
         if self.flat || other.flat || apart(0) > TINT || apart(1) > TINT {
@@ -114,7 +114,8 @@ fn shrink(image: &RgbImage) -> Vec<[f32; 3]> {
     areas
 }
 
-/// The cells that pixel `at` of `length` overlaps, each with the part of the cell that it fills.
+/// The cells that pixel `at` of `length` overlaps, each with the fraction of the cell that it
+/// covers.
 fn overlaps(at: usize, length: usize) -> Vec<(usize, f32)> {
     let scale = SIDE as f64 / length.max(1) as f64;
     let (from, to) = (at as f64 * scale, (at + 1) as f64 * scale);
@@ -136,7 +137,7 @@ fn hash(grey: &[f32]) -> u64 {
     let table: Vec<f64> = (0..LOW)
         .flat_map(|k| (0..SIDE).map(move |n| cosine(k, n)))
         .collect();
-    // Along the rows first: of each row the eight lowest frequencies.
+    // Along the rows first: the eight lowest frequencies of each row.
     let rows: Vec<f64> = grey
         .chunks_exact(SIDE)
         .flat_map(|row| {
@@ -188,8 +189,9 @@ mod tests {
         for (name, hash) in hashes {
             let expected = u64::from_str_radix(hash.as_str().unwrap(), 16).unwrap();
             let apart = (look(&folder, name).hash ^ expected).count_ones();
-            // Decoders of JPEG differ by a unit. In photo_03.jpg the two values next to the median are 0.5 apart (in
-            // photo_01.jpg 5, where others are tens), so that they may change places: both bits differ, never one.
+            // JPEG decoders differ by one level. In photo_03.jpg the two values next to the median
+            // are 0.5 apart (in photo_01.jpg 5, elsewhere tens), so they may swap: then both bits
+            // differ, never just one.
             let close = name == "photo_03.jpg" && apart == 2;
             assert!(apart == 0 || close, "{name}: {apart} bits");
         }
@@ -217,7 +219,7 @@ mod tests {
         let areas = shrink(&image);
         assert!((areas[0][0] - 5.0 / 3.0).abs() < 1e-4);
         assert!((areas[1][0] - (5.0 * 0.5 + 10.0) / 1.5).abs() < 1e-4);
-        // One pixel fills them all.
+        // One pixel covers all cells.
         let areas = shrink(&RgbImage::from_pixel(1, 1, [9, 8, 7].into()));
         assert!(
             areas

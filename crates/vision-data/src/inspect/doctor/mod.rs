@@ -1,17 +1,17 @@
-//! Finding bad data before it is trained on.
+//! The data doctor: finding bad data before training.
 //!
-//! Every file is read and decoded as training would, and looked at more closely:
+//! The doctor reads and decodes every file as training would, and checks it more closely:
 //!
 //! | severity | |
 //! |---|---|
-//! | error | files that cannot be decoded, links to nowhere; the same file on both sides of a split, or under two labels (both are said) |
-//! | warning | look-alikes on both sides or under two labels; copies; classes that are small, missing or of very different sizes; CMYK, 16 bits, animations, huge pictures |
-//! | note | other look-alikes; blank pictures; wrong extensions; pictures turned by their EXIF data |
+//! | error | files that cannot be decoded, dangling symlinks; the same file in two parts, or under two labels (both are reported) |
+//! | warning | look-alikes in two parts or under two labels; copies; classes that are small, missing or of very different sizes; CMYK, 16 bits, animations, huge images |
+//! | note | other look-alikes; blank images; wrong extensions; images rotated by their EXIF data |
 //!
-//! Nothing is ever deleted, moved or changed. [`Report`] is a table, JSON and a page of HTML, and has
-//! a list of the files to take out. In JSON a file whose path is not UTF-8 has `path_bytes` beside `path`,
-//! from which nothing is lost: ASCII as it is, and `\xNN`, `\\`, `\'` and so on, as between the quotes of
-//! `b'..'` in Rust and Python.
+//! Nothing is ever deleted, moved or changed. A [`Report`] prints as a table, JSON or an HTML page,
+//! and lists the files to take out (the quarantine list). In JSON, a file whose path is not UTF-8
+//! has a lossless `path_bytes` beside `path`: printable ASCII unchanged, other bytes escaped as
+//! `\xNN`, `\\`, `\'` and so on, as in `b'..'` in Rust and Python.
 //!
 //! ```
 //! use vision_data::inspect::doctor::Doctor;
@@ -29,15 +29,17 @@
 //!
 //! # Copies and look-alikes
 //!
-//! Copies are files with the same bytes (SHA-256). Look-alikes are files whose pictures agree in
-//! three ways: a perceptual hash (64 bits of the cosine transform) but for 7 bits, small grey
-//! pictures with a correlation of at least 0.985, and the tint within 12 of 255. That finds pictures
-//! that were encoded anew, scaled or slightly brightened; it finds no crops, mirror images or turned
-//! ones. Pictures of one simple kind are look-alikes without being copies: two of the same digit, an
-//! X-ray of the same kind. So look-alikes are warnings or notes, and never on the quarantine list;
-//! [`Doctor::with_look_alikes`] can do without them. Each is compared with the first of its group, and found by
-//! bands of its hash: the time grows with the number of pictures, not with its square, as long as
-//! pictures are of many kinds.
+//! Copies are files with the same bytes (SHA-256). Look-alikes are files whose images agree in
+//! three ways: a perceptual hash (64 bits of the cosine transform) with at most 7 differing bits,
+//! small gray images with a correlation of at least 0.985, and a tint within 12 of 255. This finds
+//! images that were re-encoded, scaled or slightly brightened; it does not find crops, mirror
+//! images or rotations.
+//!
+//! Simple images of one kind can be look-alikes without being copies: two of the same digit, or
+//! X-rays of the same kind. So look-alikes are warnings or notes, and never on the quarantine list;
+//! [`Doctor::with_look_alikes`] turns the search off. Each image is compared with the first of each
+//! group, found by bands of its hash: for varied images, the time grows with the number of images,
+//! not with its square.
 
 pub(crate) mod balance;
 pub(crate) mod cases;
@@ -63,7 +65,7 @@ pub use crate::inspect::doctor::finding::{Finding, FindingKind, FoundFile, Sever
 pub(crate) use crate::inspect::doctor::finding::{lossy, recoverable};
 pub use crate::inspect::doctor::report::{ClassCount, Report};
 
-/// Examines data. Its settings have defaults that suit photographs.
+/// Examines data. The default settings suit photographs.
 #[doc(alias("DatasetFormatter", "ImageCleaner"))]
 #[derive(Clone, Debug)]
 #[must_use = "nothing is read before `examine`"]
@@ -90,44 +92,44 @@ impl Default for Doctor {
 }
 
 impl Doctor {
-    /// The defaults, each named at its method.
+    /// The defaults, listed at each method.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// The limits within which pictures are decoded (those of the data bunch, or [`Limits::default`]
-    /// for a folder).
+    /// The limits for decoding images. Default: those of the data bunch, or [`Limits::default`] for
+    /// a folder.
     pub fn with_limits(mut self, limits: Limits) -> Self {
         self.limits = Some(limits);
         self
     }
 
-    /// A picture with more pixels is huge (25 million).
+    /// An image with more pixels is reported as huge. Default: 25 million.
     pub fn with_huge_pixels(mut self, pixels: u64) -> Self {
         self.huge_pixels = pixels;
         self
     }
 
-    /// Whether to look for look-alikes (yes). Copies are always looked for.
+    /// Whether to look for look-alikes. Default: yes. Copies are always looked for.
     pub fn with_look_alikes(mut self, look_alikes: bool) -> Self {
         self.look_alikes = look_alikes;
         self
     }
 
-    /// Classes are imbalanced if the largest has so many times the training items of the smallest
-    /// (10).
+    /// Classes are imbalanced if the largest has this many times the training items of the
+    /// smallest. Default: 10.
     pub fn with_imbalance(mut self, factor: f64) -> Self {
         self.imbalance = factor;
         self
     }
 
-    /// The folds that are planned: a class needs as many items (5).
+    /// The planned number of folds: a class needs at least as many items. Default: 5.
     pub fn with_folds(mut self, folds: usize) -> Self {
         self.folds = folds;
         self
     }
 
-    /// Whom to tell how far it has come (nobody).
+    /// Progress reporter. Default: silent.
     pub fn with_progress(mut self, progress: Progress) -> Self {
         self.progress = progress;
         self
@@ -137,8 +139,7 @@ impl Doctor {
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] for a setting outside its range. What is wrong with a file is a
-    /// finding, no error.
+    /// [`Error::Option`] for a setting outside its range. A problem with a file is a finding, not an error.
     pub fn examine(&self, data: &ImageDataBunch) -> Result<Report> {
         self.check()?;
         Ok(self.examined(data))
@@ -150,13 +151,14 @@ impl Doctor {
         self.report(data.path(), limits, &cases)
     }
 
-    /// Examines all image files of a folder, at any depth. Folders called `train`, `valid` (or `val`,
-    /// or `validation`) and `test` directly in it are taken for the parts of the set, and the folder of
-    /// a file for its class. Folders that cannot be read are findings.
+    /// Examines all image files of a folder, at any depth. Direct subfolders called `train`,
+    /// `valid` (or `val`, or `validation`) and `test` are taken as the parts, and the folder of a
+    /// file as its class. Unreadable folders are findings.
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] for a setting outside its range, [`FilesError::NotAFolder`](crate::FilesError::NotAFolder), and
+    /// [`Error::Option`] for a setting outside its range,
+    /// [`FilesError::NotAFolder`](crate::FilesError::NotAFolder), and
     /// [`Error::Io`] if `folder` itself cannot be read.
     pub fn examine_folder(&self, folder: impl AsRef<Path>) -> Result<Report> {
         self.check()?;
@@ -187,7 +189,7 @@ impl Doctor {
         let mut findings = balance::findings(cases, self.imbalance, self.folds);
         findings.extend(examine::findings(cases, &exams, self.huge_pixels));
         findings.extend(examine::groups(cases, &exams));
-        // By kind, which is by severity; in one kind by the first file.
+        // By kind, which implies by severity; within one kind by the first file.
         findings.sort_by(|a, b| {
             let key = |finding: &Finding| (finding.severity, finding.kind);
             let first = |finding: &Finding| finding.files.first().map(|file| file.path.clone());
@@ -205,8 +207,8 @@ impl Doctor {
 }
 
 impl ImageDataBunch {
-    /// Examines all images before they are trained on: [`Doctor::new`], with its defaults and the
-    /// limits within which the data is read.
+    /// Examines all images before training: [`Doctor::new`] with its defaults and the limits of the
+    /// data.
     pub fn doctor(&self) -> Report {
         Doctor::new().examined(self)
     }

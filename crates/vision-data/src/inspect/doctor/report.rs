@@ -1,4 +1,4 @@
-//! What the doctor says: a table, JSON, and a list of files to take out.
+//! The doctor's report: a table, JSON, and a list of files to take out.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -12,38 +12,38 @@ use crate::error::Result;
 use crate::image::limits::Limits;
 use crate::inspect::doctor::finding::{Finding, FindingKind, Severity, Split, lossy};
 
-/// What was found, the worst first.
+/// The findings, the most severe first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct Report {
     /// The folder of the data.
     #[serde(serialize_with = "lossy")]
     pub root: PathBuf,
-    /// The files that were examined.
+    /// The number of files that were examined.
     pub files: usize,
-    /// Those of the examination, for the thumbnails.
+    /// The limits of the examination, for the thumbnails.
     #[serde(skip)]
     pub(super) limits: Limits,
     /// Whether all images are files, which are read again for the thumbnails.
     #[serde(skip)]
     pub(super) are_files: bool,
-    /// The classes, and how many items each has; empty where labels are not classes.
+    /// The classes with their numbers of items; empty if labels are not classes.
     pub classes: Vec<ClassCount>,
-    /// By severity, then by kind, then by path.
+    /// The findings, by severity, then by kind, then by path.
     pub findings: Vec<Finding>,
 }
 
-/// The items of a class in each part.
+/// The number of items of a class in each part.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize)]
 #[non_exhaustive]
 pub struct ClassCount {
     /// The name of the class.
     pub name: String,
-    /// Items for training.
+    /// Training items.
     pub train: usize,
-    /// Items for validation.
+    /// Validation items.
     pub valid: usize,
-    /// Items of a folder that is not divided into parts.
+    /// Items of a folder without parts.
     pub unsplit: usize,
 }
 
@@ -66,12 +66,12 @@ impl ClassCount {
 }
 
 impl Report {
-    /// Whether nothing was found that is worse than a note.
+    /// Whether there are no findings worse than a note.
     pub fn is_healthy(&self) -> bool {
         self.count(Severity::Error) + self.count(Severity::Warning) == 0
     }
 
-    /// The number of findings of a severity.
+    /// The number of findings with a severity.
     pub fn count(&self, severity: Severity) -> usize {
         let of = |finding: &&Finding| finding.severity == severity;
         self.findings.iter().filter(of).count()
@@ -82,8 +82,9 @@ impl Report {
         self.findings.iter().filter(move |f| f.kind == kind)
     }
 
-    /// The files to take out, sorted, each once: those that cannot be decoded, and of each group of
-    /// copies all but one, or all if their labels differ. Look-alikes are for a person to judge.
+    /// The files to take out, sorted, without repetition: those that cannot be decoded, and of each
+    /// group of copies all but one, or all if their labels differ. Look-alikes need a person's
+    /// judgment, so they are not listed.
     pub fn quarantine(&self) -> Vec<&Path> {
         let files = self.findings.iter().flat_map(|finding| &finding.files);
         let mut paths: Vec<&Path> = files
@@ -95,16 +96,17 @@ impl Report {
         paths
     }
 
-    /// Writes the [`quarantine`](Self::quarantine) list, a path a line, byte for byte. The files
-    /// themselves stay where they are.
+    /// Writes the [`quarantine`](Self::quarantine) list, one path per line, byte for byte. The
+    /// files themselves are not touched.
     ///
-    /// A path with a line break in it would be two lines, and each could be the path of another file:
-    /// such paths are left out of the list, and returned. So each line, to the byte before its `\n`, is the
-    /// path of one file (`xargs -d '\n'` reads it so); it need not be UTF-8.
+    /// A path that contains a line break would become two lines, each of which could be another
+    /// file's path: such paths are left out of the list, and returned. So each line, up to its
+    /// `\n`, is the path of exactly one file (`xargs -d '\n'` reads it this way); it need not be
+    /// UTF-8.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`](crate::Error::Io).
+    /// [`Error::Io`](crate::Error::Io) if the file cannot be written.
     pub fn save_quarantine(&self, file: impl AsRef<Path>) -> Result<Vec<&Path>> {
         let breaks = |path: &&Path| {
             let bytes = path.as_os_str().as_encoded_bytes();
@@ -126,21 +128,21 @@ impl Report {
             .expect("numbers, strings and lists of them can be written")
     }
 
-    /// Writes the report as JSON. The file is whole or absent.
+    /// Writes the report as JSON, atomically.
     ///
     /// # Errors
     ///
-    /// [`Error::Io`](crate::Error::Io).
+    /// [`Error::Io`](crate::Error::Io) if the file cannot be written.
     pub fn save_json(&self, file: impl AsRef<Path>) -> Result<()> {
         Ok(atomic::write(file.as_ref(), self.to_json().as_bytes())?)
     }
 
-    /// A path as seen from the root.
+    /// A path relative to the root.
     pub(super) fn inside<'a>(&self, path: &'a Path) -> &'a Path {
         path.strip_prefix(&self.root).unwrap_or(path)
     }
 
-    /// The findings by kind, the worst first.
+    /// The findings by kind, the most severe first.
     pub(super) fn kinds(&self) -> BTreeMap<(Severity, FindingKind), Vec<&Finding>> {
         let mut kinds: BTreeMap<_, Vec<&Finding>> = BTreeMap::new();
         for finding in &self.findings {
@@ -150,7 +152,7 @@ impl Report {
         kinds
     }
 
-    /// One line that says it all.
+    /// A one-line verdict.
     pub(super) fn verdict(&self) -> String {
         format!(
             "{} files, {} errors, {} warnings, {} notes",
@@ -162,7 +164,7 @@ impl Report {
     }
 }
 
-/// A table: of each kind of finding how many there are, an example, and what to do.
+/// A table: for each kind of finding the count, an example, and advice.
 impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(f, "{}: {}", shown(&self.root), self.verdict())?;

@@ -1,8 +1,8 @@
-//! Groups of pictures that look alike, without comparing each with each.
+//! Grouping images that look alike, without comparing all pairs.
 //!
-//! Hashes of 64 bits are cut into four bands of 16. If two differ by at most 7 bits, then by at
-//! most one bit in some band; so a picture is compared only with those that share a band, or all of
-//! it but one bit: 17 look-ups a band. Bands of ten thousand photographs hold one or two each.
+//! Hashes of 64 bits are cut into four bands of 16. If two hashes differ by at most 7 bits, then
+//! some band differs by at most one bit. So an image is only compared with those that share a band
+//! up to one bit: 17 look-ups per band. Each band of ten thousand photographs holds one or two.
 
 use std::collections::HashMap;
 
@@ -10,18 +10,18 @@ use crate::inspect::doctor::look::{Look, RADIUS};
 
 const BANDS: u32 = 4;
 
-/// A group: its first picture, and those that look like it with their correlations.
+/// A group: its first image (the leader), and the members with their correlations to it.
 pub(super) type Group = (usize, Vec<(usize, f32)>);
 
-/// The first of each group, findable by band.
+/// The leaders of the groups, indexed by band.
 #[derive(Default)]
 struct Leaders {
     by_band: HashMap<(u32, u16), Vec<u32>>,
 }
 
-/// Groups the pictures, given in order; each goes to the earlier leader of a group that it is most
-/// alike, or leads a new one. Members are compared with their leader, not with each other, so that
-/// no chain of small differences joins what is different.
+/// Groups the images, in the given order. Each image joins the group whose leader it resembles
+/// most, or leads a new group. Members are compared with their leader, not with each other, so that
+/// chains of small differences do not join different images.
 pub(super) fn groups(looks: &[Option<&Look>]) -> Vec<Group> {
     let mut leaders = Leaders::default();
     let mut members: HashMap<usize, Vec<(usize, f32)>> = HashMap::new();
@@ -35,7 +35,7 @@ pub(super) fn groups(looks: &[Option<&Look>]) -> Vec<Group> {
             let Some(other) = other.filter(|o| (o.hash ^ look.hash).count_ones() <= RADIUS) else {
                 return;
             };
-            // Of equals the first, whatever the order of visits.
+            // Among equals choose the first, whatever the order of visits.
             if let Some(alike) = look.alike(other)
                 && best.is_none_or(|(known, most)| alike > most || alike >= most && leader < known)
             {

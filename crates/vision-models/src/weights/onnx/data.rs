@@ -1,4 +1,4 @@
-//! The values of a tensor: in the file, or in a file beside it.
+//! The values of a tensor, in the ONNX file or in an external file.
 
 use std::fs::{self, File};
 use std::io::{self, Read, Seek, SeekFrom};
@@ -11,7 +11,7 @@ use super::super::contents::{Dtype, ReadBytes, Stored, bad};
 use super::proto::Tensor;
 use crate::Result;
 
-/// Checks what a tensor says about itself, and makes it readable.
+/// Checks what a tensor declares, and makes it readable.
 pub(super) fn stored(path: &Path, tensor: &Tensor) -> Result<Stored> {
     let name = &tensor.name;
     let refuse = |reason: String| bad(path, format!("tensor {name:?} {reason}"));
@@ -29,7 +29,7 @@ pub(super) fn stored(path: &Path, tensor: &Tensor) -> Result<Stored> {
         )));
     };
     if let Dtype::Other(_) = dtype {
-        // No weight: only its name and type are ever shown.
+        // Not a weight: only its name and type are ever shown.
         let read: ReadBytes = Arc::new(|| Ok(Vec::new()));
         return Ok(Stored {
             shape,
@@ -122,7 +122,7 @@ pub(super) fn stored(path: &Path, tensor: &Tensor) -> Result<Stored> {
     })
 }
 
-/// The type of the values and the bytes that each takes: `TensorProto.DataType`.
+/// The type of the values and the size of each in bytes: `TensorProto.DataType`.
 fn dtype(number: i64) -> (Dtype, u64) {
     let other = |name: &str| (Dtype::Other(name.to_owned()), 1);
     match number {
@@ -174,7 +174,7 @@ fn native(mut bytes: Vec<u8>, size: u64) -> Vec<u8> {
     bytes
 }
 
-/// 16-bit numbers that were stored as varints of their bits.
+/// 16-bit floats that were stored as varints of their bits.
 fn halves(bytes: &[u8]) -> io::Result<Vec<u8>> {
     let mut halves = Vec::new();
     let (mut value, mut shift) = (0_u64, 0);
@@ -192,13 +192,14 @@ fn halves(bytes: &[u8]) -> io::Result<Vec<u8>> {
     Ok(halves)
 }
 
-/// The file at `location` in the folder of `model`, or why it is not to be read.
+/// The file at `location` in the folder of `model`, or why it is rejected.
 ///
-/// A name that leaves the folder would let a downloaded model read any file of its user, and show what it
-/// found as weights.
+/// A path that leaves the folder would let a downloaded model read any file of its user and present
+/// the content as weights.
 fn beside(model: &Path, location: &str) -> std::result::Result<PathBuf, String> {
     let relative = Path::new(location);
-    // Backslashes and colons lead elsewhere on Windows; a model says the same on every system.
+    // Backslashes and colons have a meaning on Windows; a model is treated the same on every
+    // system.
     let plain = !location.is_empty()
         && !location.contains(['\\', ':', '\0'])
         && relative

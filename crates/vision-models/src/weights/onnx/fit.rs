@@ -1,7 +1,8 @@
-//! Which tensor of a graph goes to which parameter, when their names do not say.
+//! Matching the tensors of a graph with parameters when the names do not match.
 //!
-//! Exporters rename what they fold or merge (`onnx::Conv_193`). What stays is the graph: a layer is found
-//! by its kind, its shape and the layers that feed it, in the order of the graph where that is not enough.
+//! Exporters rename what they fold or merge (`onnx::Conv_193`), but the graph stays: a layer is
+//! identified by its kind, its shape and the layers that feed it, and if that is not enough, by the
+//! order of the graph.
 
 use std::collections::{BTreeMap, BTreeSet, HashSet};
 
@@ -12,20 +13,20 @@ use crate::export::structure;
 use crate::layers::Sequential;
 use crate::{Result, state};
 
-/// Where a parameter's values come from.
+/// The source of a parameter's values.
 #[derive(Clone, Debug, PartialEq)]
 enum Source {
-    /// A tensor as it is.
+    /// A tensor, unchanged.
     Tensor(String),
-    /// A matrix the other way round.
+    /// A transposed matrix.
     Flipped(String),
-    /// A tensor with a number added.
+    /// A tensor plus a number.
     Plus(String, f32),
-    /// One number everywhere.
+    /// The same number everywhere.
     Constant(f32),
 }
 
-/// A way to fill a model from a graph.
+/// A plan for filling a model from a graph.
 #[derive(Debug, Default)]
 pub(crate) struct Fit {
     sources: BTreeMap<String, Source>,
@@ -36,8 +37,8 @@ pub(crate) struct Fit {
 }
 
 impl Fit {
-    /// Finds the model's layers in the file's graph. None if the file has no graph, or a layer in it has a
-    /// bias that the model has no place for.
+    /// Finds the model's layers in the file's graph. None if the file has no graph, or if a layer
+    /// in it has a bias that the model lacks.
     pub(crate) fn find(model: &Sequential, file: &WeightsFile) -> Option<Self> {
         let graph = file.graph()?;
         let shapes: BTreeMap<String, Vec<usize>> = state::entries(model)
@@ -49,7 +50,7 @@ impl Fit {
 
         let mut fit = Self::default();
         let mut used = vec![false; theirs.len()];
-        // For each of our layers: the one of theirs whose output is the same.
+        // For each of the model's layers, the file's layer with the same output.
         let mut same: Vec<Option<usize>> = Vec::with_capacity(ours.len());
         let mut homeless = HashSet::new();
         for layer in &ours {
@@ -62,7 +63,7 @@ impl Fit {
                 same.push(None);
                 continue;
             };
-            // A norm after a pool is none that was folded into the convolution before it.
+            // A norm after a pool cannot have been folded into the convolution before the pool.
             let alike = |c: &Layer| {
                 c.kind == layer.kind
                     && c.upstream == upstream
@@ -83,7 +84,7 @@ impl Fit {
                 same.push(Some(i));
                 continue;
             }
-            // A norm that is not there was folded into the one layer that feeds it.
+            // A missing norm was folded into the single layer that feeds it.
             let feeds = upstream.first().copied().filter(|_| upstream.len() == 1);
             let own = layer.upstream.first().and_then(|&k| ours.get(k));
             match (layer.kind, feeds, own) {
@@ -102,17 +103,17 @@ impl Fit {
         homeless.is_empty().then_some(fit)
     }
 
-    /// How many parameters it can fill.
+    /// The number of parameters that the plan fills.
     pub(crate) fn len(&self) -> usize {
         self.sources.len()
     }
 
-    /// Whether it fills a parameter.
+    /// Whether the plan fills a parameter.
     pub(crate) fn contains(&self, name: &str) -> bool {
         self.sources.contains_key(name)
     }
 
-    /// The file's tensors that it reads.
+    /// The tensors of the file that the plan reads.
     pub(crate) fn reads(&self) -> impl Iterator<Item = &str> {
         self.sources.values().filter_map(|source| match source {
             Source::Tensor(name) | Source::Flipped(name) | Source::Plus(name, _) => {
@@ -126,7 +127,7 @@ impl Fit {
     ///
     /// # Errors
     ///
-    /// As [`WeightsFile::read_f32`].
+    /// Same as [`WeightsFile::read_f32`].
     pub(crate) fn read(
         &self,
         name: &str,
@@ -172,7 +173,7 @@ impl Fit {
             (&ours.statistics, &theirs.statistics)
         {
             pairs.push((mean, Source::Tensor(their_mean.clone())));
-            // Another epsilon: what is added under the square root stays the same.
+            // For a different epsilon, keep the sum under the square root.
             let more = theirs.epsilon - ours.epsilon;
             pairs.push((
                 var,
@@ -203,7 +204,7 @@ impl Fit {
         }
     }
 
-    /// A norm that adds `bias` and does nothing else: (x − 0) / √((1 − ε) + ε) · 1 + bias.
+    /// A norm that only adds `bias`: (x − 0) / √((1 − ε) + ε) · 1 + bias.
     fn fold(&mut self, norm: &Layer, bias: Option<String>) {
         let bias = bias.map_or(Source::Constant(0.0), Source::Tensor);
         self.sources
@@ -225,7 +226,7 @@ impl Fit {
     }
 }
 
-/// The shape of a layer's weight as our layers have it.
+/// The shape of a layer's weight in our convention.
 fn shape_of(file: &WeightsFile, layer: &Layer) -> Option<Vec<usize>> {
     let mut shape = file.shape(&layer.weight.name)?.to_vec();
     if layer.weight.flipped {

@@ -1,15 +1,15 @@
-//! The layers with weights that a graph's nodes stand for, and which of them feeds which.
+//! The layers with weights in a graph, and the connections between them.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
 use crate::export::proto::Node;
 
-/// A graph with more of them is no classifier. It bounds the work of finding out who feeds whom.
+/// A graph with more layers is not a classifier. Bounds the work of finding connections.
 const MAX_LAYERS: usize = 4096;
-/// Steps of finding out who feeds whom. A DenseNet-201 takes about 100,000.
+/// The maximum number of steps for finding connections. A DenseNet-201 takes about 100,000.
 const MAX_STEPS: usize = 1_000_000;
 
-/// What a layer does with its weights.
+/// The kind of a layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Kind {
     Conv,
@@ -17,14 +17,14 @@ pub(super) enum Kind {
     Norm,
 }
 
-/// A tensor of the graph, perhaps with its two dimensions the other way round.
+/// A tensor of the graph, possibly transposed.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Weight {
     pub(super) name: String,
     pub(super) flipped: bool,
 }
 
-/// A node that has weights.
+/// A node with weights.
 #[derive(Clone, Debug)]
 pub(super) struct Layer {
     pub(super) kind: Kind,
@@ -33,21 +33,21 @@ pub(super) struct Layer {
     /// Mean and variance of a norm.
     pub(super) statistics: Option<[String; 2]>,
     pub(super) epsilon: f32,
-    /// The nearest layers before it, by their positions in the list.
+    /// The nearest layers before it, as indices into the list.
     pub(super) upstream: BTreeSet<usize>,
-    /// Whether it takes another layer's output as it is, with no pool or activation between.
+    /// Whether it takes another layer's output directly, with no pool or activation between.
     pub(super) direct: bool,
 }
 
-/// The layers of a graph in its order; none if it has too many, or too tangled ones.
+/// The layers of a graph in order; none if there are too many, or with too many connections.
 pub(super) fn layers(nodes: &[Node], is_tensor: impl Fn(&str) -> bool) -> Option<Vec<Layer>> {
     let mut layers: Vec<Layer> = Vec::new();
-    // For each value that is computed: the layers that it comes from.
+    // For each computed value, the layers that it comes from.
     let mut sources: HashMap<&str, BTreeSet<usize>> = HashMap::new();
     let mut transposed: HashMap<&str, &str> = HashMap::new();
-    // Outputs of layers, as they are.
+    // Unmodified outputs of layers.
     let mut plain: HashSet<&str> = HashSet::new();
-    // Outputs of matrix products, whose bias is a node of its own.
+    // Outputs of matrix products, whose bias is a separate node.
     let mut products: HashMap<&str, usize> = HashMap::new();
     let mut steps = 0;
     for node in nodes {
@@ -143,7 +143,7 @@ pub(super) fn layers(nodes: &[Node], is_tensor: impl Fn(&str) -> bool) -> Option
     Some(layers)
 }
 
-/// Whether a Gemm is a linear layer and nothing more.
+/// Whether a Gemm is just a linear layer.
 fn is_plain(node: &Node) -> bool {
     let one = |name| node.float(name).is_none_or(|value| value == 1.0);
     one("alpha") && one("beta") && node.int("transA").unwrap_or(0) == 0

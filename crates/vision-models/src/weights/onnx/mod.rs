@@ -1,4 +1,4 @@
-//! ONNX: the initialisers of a graph, and the graph itself as far as it says which layer they belong to.
+//! ONNX: the initializers of a graph, and as much of the graph as shows which layer they belong to.
 
 mod data;
 mod fit;
@@ -15,22 +15,22 @@ pub(crate) use fit::Fit;
 use super::contents::{Contents, Graph, bad};
 use crate::Result;
 
-/// Nodes of a graph. A DenseNet-201 has about 1,000.
+/// The maximum number of nodes. A DenseNet-201 has about 1,000.
 const MAX_NODES: usize = 100_000;
 const MAX_TENSORS: usize = 100_000;
-/// Inputs, outputs and attributes of all nodes together, and pieces of values.
+/// The maximum number of inputs, outputs and attributes of all nodes, and of pieces of values.
 const MAX_VALUES: usize = 1_000_000;
-/// Bytes of a name.
+/// The maximum length of a name in bytes.
 const MAX_NAME: u64 = 4096;
-/// Bytes of all names and texts together.
+/// The maximum length of all names and texts together in bytes.
 const MAX_TEXT: u64 = 64 << 20;
 const MAX_METADATA: usize = 1000;
-/// Dimensions of a tensor.
+/// The maximum number of dimensions of a tensor.
 const MAX_RANK: usize = 16;
 
-/// A version of the format, then one of the other fields of a `ModelProto`.
+/// Checks for a format version, followed by one of the other fields of a `ModelProto`.
 ///
-/// Protobuf has no magic number; every serialiser writes fields in the order of their numbers.
+/// Protobuf has no magic number; every serializer writes fields in the order of their numbers.
 pub(super) fn looks_like_onnx(head: &[u8]) -> bool {
     const NEXT: [u8; 8] = [0x12, 0x1a, 0x22, 0x28, 0x32, 0x3a, 0x42, 0x72];
     match head {
@@ -39,7 +39,7 @@ pub(super) fn looks_like_onnx(head: &[u8]) -> bool {
     }
 }
 
-/// Reads the graph of a file of `len` bytes and checks what its tensors say about themselves.
+/// Reads the graph of a file of `len` bytes and checks what its tensors declare.
 pub(super) fn open(path: &Path, file: File, len: u64) -> Result<Contents> {
     let mut wire = wire::Wire::new(path, file)?;
     let model = proto::model(&mut wire, len)?;
@@ -55,7 +55,7 @@ pub(super) fn open(path: &Path, file: File, len: u64) -> Result<Contents> {
             .insert(tensor.name.clone(), data::stored(path, tensor)?);
         by_name.insert(tensor.name.as_str(), tensor);
     }
-    // torch.onnx writes equal tensors once and gives the others their names through an Identity.
+    // torch.onnx writes equal tensors once and refers to them by other names through an Identity.
     for node in &model.nodes {
         if let ("Identity", [input], [output]) =
             (node.op.as_str(), &node.inputs[..], &node.outputs[..])
@@ -71,7 +71,7 @@ pub(super) fn open(path: &Path, file: File, len: u64) -> Result<Contents> {
     Ok(contents)
 }
 
-/// Why the names and layers of a graph may be none of a model's, if it was changed after it was exported.
+/// Why the names and layers of a graph may not match any model, if it was changed after export.
 pub(super) fn changed(graph: &Graph) -> Option<&'static str> {
     let any = |is: fn(&str) -> bool| graph.nodes.iter().any(|node| is(&node.op));
     if any(|op| op.contains("Quantize") || op.contains("QLinear") || op.ends_with("Integer")) {
@@ -83,7 +83,7 @@ pub(super) fn changed(graph: &Graph) -> Option<&'static str> {
     )
 }
 
-/// A graph makes every value once, before it is read.
+/// Checks that a graph produces every value once, before it is read.
 fn check(path: &Path, model: &proto::Model) -> Result<()> {
     let mut known: HashSet<&str> = model.inputs.iter().map(String::as_str).collect();
     let mut tensors = HashSet::new();

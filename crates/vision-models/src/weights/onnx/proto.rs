@@ -1,7 +1,7 @@
-//! The messages of an ONNX file, as far as weights are concerned.
+//! The messages of an ONNX file, as far as they concern weights.
 //!
-//! Nothing here calls itself: a graph inside an attribute (the branches of an `If`) is passed over, so
-//! that no nesting of a file costs anything.
+//! Parsing is not recursive: a graph inside an attribute (the branches of an `If`) is skipped, so
+//! nesting costs nothing.
 
 use std::collections::BTreeMap;
 
@@ -14,24 +14,24 @@ use crate::export::proto::{Attribute, Node};
 #[derive(Default)]
 pub(super) struct Model {
     pub(super) nodes: Vec<Node>,
-    /// Initialisers, and the values of constant nodes under the names of their outputs.
+    /// Initializers, and the values of constant nodes under the names of their outputs.
     pub(super) tensors: Vec<Tensor>,
     pub(super) inputs: Vec<String>,
     pub(super) metadata: BTreeMap<String, String>,
     has_graph: bool,
     has_opset: bool,
-    /// Names of values in all nodes together.
+    /// The number of value names in all nodes together.
     values: usize,
     chunks: usize,
 }
 
-/// A tensor and where its values are.
+/// A tensor and the location of its values.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Tensor {
     pub(super) name: String,
     pub(super) dims: Vec<i64>,
     pub(super) data_type: i64,
-    /// Parts of the file: where each begins and how long it is.
+    /// A range of the file: offset and length.
     pub(super) raw: Option<(u64, u64)>,
     pub(super) floats: Vec<(u64, u64)>,
     pub(super) doubles: Vec<(u64, u64)>,
@@ -142,7 +142,8 @@ fn node(wire: &mut Wire<'_>, end: u64, model: &mut Model) -> Result<Node> {
         }
         wire.finish(field)?;
     }
-    // An operator of another domain is another operator: com.microsoft.nchwc.Conv has its values in blocks.
+    // An operator of another domain is a different one: com.microsoft.nchwc.Conv stores its values
+    // in blocks.
     if !["", "ai.onnx"].contains(&domain.as_str()) {
         node.op = format!("{domain}.{}", node.op);
     }
@@ -169,7 +170,7 @@ fn attribute(
             (2, Value::Four(four)) => value = Some(Attribute::Float(f32::from_le_bytes(four))),
             (3, Value::Int(int)) => value = Some(Attribute::Int(int as i64)),
             (5, Value::Bytes) => *constant = Some(tensor(wire, field.end, model)?),
-            // Longer lists are of no layer: they are values, passed over like any other.
+            // Longer lists do not belong to a layer: they are values, and skipped like any other.
             (8, Value::Int(_)) if ints.len() >= 2 * MAX_RANK => {}
             (8, Value::Bytes) if field.len() > 10 * MAX_RANK as u64 => {}
             (8, Value::Int(_) | Value::Bytes) => wire.ints(field, &mut ints, 12 * MAX_RANK)?,
@@ -197,7 +198,7 @@ fn tensor(wire: &mut Wire<'_>, end: u64, model: &mut Model) -> Result<Tensor> {
             (2, Value::Int(kind)) => tensor.data_type = kind as i64,
             (4, Value::Bytes | Value::Four(_)) => chunk(wire, model, &mut tensor.floats, part)?,
             (5, Value::Bytes | Value::Int(_)) => {
-                // A number that stands alone has no length of its own: its bytes end where it ends.
+                // A single unpacked number has no length prefix: its bytes end where it ends.
                 chunk(wire, model, &mut tensor.int32s, alone(wire, field))?;
             }
             (10, Value::Bytes) => chunk(wire, model, &mut tensor.doubles, part)?,
@@ -257,7 +258,7 @@ fn pair(wire: &mut Wire<'_>, end: u64) -> Result<(String, String)> {
     Ok((key, text))
 }
 
-/// The first field of a message, where it is a text: the name of a `ValueInfoProto`.
+/// The first field of a message if it is a text: the name of a `ValueInfoProto`.
 fn first_text(wire: &mut Wire<'_>, end: u64) -> Result<String> {
     let mut name = String::new();
     while let Some(field) = wire.field(end)? {

@@ -1,4 +1,4 @@
-//! Reading protobuf, field by field, without holding what is large.
+//! Reading protobuf field by field, without holding large values in memory.
 
 use std::fs::File;
 use std::io::{self, BufRead, BufReader, Read, Seek, SeekFrom};
@@ -8,10 +8,10 @@ use super::super::contents::{bad, read_error};
 use super::MAX_TEXT;
 use crate::{Error, Result};
 
-/// All fields of a file together. A network takes about twenty a node.
+/// The maximum number of fields of a file. A network has about twenty per node.
 const MAX_FIELDS: u64 = 4_000_000;
 
-/// A protobuf file that is being read.
+/// A protobuf reader.
 pub(super) struct Wire<'a> {
     path: &'a Path,
     input: BufReader<File>,
@@ -20,16 +20,16 @@ pub(super) struct Wire<'a> {
     text: u64,
 }
 
-/// The value of a field, as far as the encoding tells.
+/// The value of a field, as far as the wire format determines it.
 #[derive(Clone, Copy)]
 pub(super) enum Value {
-    /// Any whole number.
+    /// An integer.
     Int(u64),
-    /// Four bytes that were read.
+    /// Four bytes.
     Four([u8; 4]),
-    /// A text, bytes, packed numbers or a message: not yet read.
+    /// A text, bytes, packed numbers or a message, not yet read.
     Bytes,
-    /// Eight bytes, or a deprecated group's marker: of no use here.
+    /// Eight bytes, or the marker of a deprecated group; not used here.
     Other,
 }
 
@@ -48,7 +48,7 @@ impl Field {
         self.end - self.start
     }
 
-    /// A whole number, or none if the field holds something else.
+    /// The integer value, or none if the field holds something else.
     pub(super) fn int(&self) -> Option<u64> {
         match self.value {
             Value::Int(value) => Some(value),
@@ -70,7 +70,7 @@ impl<'a> Wire<'a> {
         })
     }
 
-    /// The next byte's position.
+    /// The position of the next byte.
     pub(super) fn at(&self) -> u64 {
         self.at
     }
@@ -140,7 +140,7 @@ impl<'a> Wire<'a> {
         Ok(Some(field))
     }
 
-    /// Goes to the end of a field, whatever of it was read.
+    /// Moves to the end of a field, however much of it was read.
     pub(super) fn finish(&mut self, field: Field) -> Result<()> {
         let ahead = field.end.saturating_sub(self.at);
         if ahead == 0 {
@@ -176,7 +176,7 @@ impl<'a> Wire<'a> {
             .map_err(|_| self.bad(format!("byte {}: a text is not UTF-8", field.start)))
     }
 
-    /// Whole numbers, one or packed, at most `limit` of them in `into`.
+    /// Reads integers, single or packed, at most `limit` of them in `into`.
     pub(super) fn ints(&mut self, field: Field, into: &mut Vec<i64>, limit: usize) -> Result<()> {
         match field.value {
             Value::Int(value) => into.push(value as i64),

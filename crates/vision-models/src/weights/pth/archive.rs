@@ -16,11 +16,11 @@ use crate::Result;
 use crate::weights::contents::{bad, not_weights, read_error};
 
 const MAX_ENTRIES: usize = 100_000;
-/// What the compressed entries of an archive may be together when they are unpacked: this, or eight times the
-/// file if that is more. Weights hardly shrink; a small file of which much comes was made to do harm.
+/// The maximum unpacked size of all compressed entries together: this, or eight times the file if
+/// that is larger. Weights hardly compress, so a much higher ratio indicates a zip bomb.
 const MAX_UNPACKED: u64 = 64 << 20;
 
-/// Reads the pickle of an archive, and finds its storages.
+/// Reads the pickle of an archive, and locates its storages.
 pub(super) fn open(
     pickle: &mut Pickle<'_>,
     path: &Path,
@@ -38,8 +38,9 @@ pub(super) fn open(
         .get_ref()
         .try_clone()
         .map_err(|e| read_error(path, e))?;
-    // PyTorch's archives begin with the file. Left to look for the beginning, the reader takes the second
-    // header of the directory for the first where the name before it has a certain length.
+    // PyTorch's archives begin at the start of the file. If the reader searches for the start, it
+    // takes the second header of the directory for the first if the name before it has a certain
+    // length.
     let config = Config {
         archive_offset: ArchiveOffset::Known(0),
     };
@@ -50,7 +51,7 @@ pub(super) fn open(
             format!("its archive has {} entries", archive.len()),
         ));
     }
-    // Few bytes that many entries share are how a small archive becomes a large one.
+    // Overlapping entries are how a small archive becomes a large one.
     if archive.has_overlapping_entries().map_err(damaged)? {
         return Err(bad(path, "entries of its archive overlap"));
     }
@@ -68,7 +69,7 @@ pub(super) fn open(
                 let reason = format!("entry {name:?} of its archive is larger than the file");
                 return Err(bad(path, reason));
             }
-            // torch.save writes no checksums where it was told so.
+            // torch.save can be configured to write no checksums.
             let crc = Some(entry.crc32()).filter(|&crc| crc != 0);
             Place::Bytes {
                 start,
@@ -141,7 +142,7 @@ pub(super) fn open(
     Ok((value, storages))
 }
 
-/// What an archive is, if it is not one of `torch.save`.
+/// What the archive seems to be, if `torch.save` did not write it.
 fn describe<'a>(
     names: impl Iterator<Item = &'a str> + Clone,
     root: Option<&str>,

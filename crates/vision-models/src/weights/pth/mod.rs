@@ -1,4 +1,4 @@
-//! PyTorch's files: zip archives, the older stream of pickles, and the TAR archives before that.
+//! PyTorch files: zip archives, the older stream of pickles, and the even older TAR archives.
 
 mod archive;
 mod pickle;
@@ -18,10 +18,11 @@ use storages::Storages;
 use super::contents::{Contents, Stored, bad, read_error};
 use crate::Result;
 
-/// A tensor may be a view that repeats its storage and so be larger than its file. Only small ones are.
+/// A tensor can be a view that repeats its storage, and so be larger than its file. Only small ones
+/// may be.
 const MAX_REPEATED_BYTES: u64 = 1 << 20;
 
-/// How a PyTorch file packs its pickles and values.
+/// The container format of a PyTorch file.
 #[derive(Clone, Copy, PartialEq, Eq)]
 pub(super) enum Container {
     /// Since PyTorch 1.6.
@@ -34,7 +35,7 @@ pub(super) enum Container {
 
 impl Container {
     pub(super) fn of(head: &[u8]) -> Option<Self> {
-        // A number that PyTorch puts first, as protocols from 2 on write it and as older ones do.
+        // PyTorch's magic number, as written by pickle protocols from 2 on, and by older ones.
         const MAGIC: &[u8] = b"\x6c\xfc\x9c\x46\xf9\x20\x6a\xa8\x50\x19";
         const MAGIC_TEXT: &[u8] = b"119547037146038801333356";
         let start = &head[..head.len().min(64)];

@@ -1,8 +1,8 @@
-//! The pickles inside a PyTorch file, read without calling anything.
+//! Reads the pickles inside a PyTorch file without calling anything.
 //!
-//! A pickle is a program that builds objects. This reader builds a picture of them: what a function would have
-//! made is noted with the function's name and arguments, and nothing is called. Values lie in one list and refer
-//! to each other by index, so no value is copied, and one that holds itself does no harm.
+//! A pickle is a program that builds objects. This reader builds a description of them: a function
+//! call is recorded with its name and arguments, and never executed. Values are stored in one list
+//! and refer to each other by index, so no value is copied, and cycles do no harm.
 
 use std::collections::HashMap;
 use std::io::{self, BufRead, Read};
@@ -13,20 +13,21 @@ use super::view::{Element, View};
 use crate::weights::contents::{bad, read_error};
 use crate::{Error, Result};
 
-/// All pickles of a file together. A state dict takes about 40 operations and 250 bytes a tensor.
+/// The maximum over all pickles of a file. A state dict takes about 40 operations and 250 bytes per
+/// tensor.
 const MAX_OPERATIONS: usize = 1_000_000;
 const MAX_BYTES: u64 = 64 << 20;
-/// The longest text argument of an operation that has one.
+/// The maximum length of a text argument.
 const MAX_LINE: u64 = 1 << 16;
-/// Dimensions of a tensor.
+/// The maximum number of dimensions of a tensor.
 const MAX_RANK: usize = 64;
 
-/// Where a value is in [`Pickle::nodes`].
+/// An index into [`Pickle::nodes`].
 pub(super) type Id = usize;
 
 /// A value.
 pub(super) enum Node {
-    /// A mark on the stack, and what has no parts that matter: `None`, floats, bytes.
+    /// A mark on the stack, or a value without relevant parts: `None`, floats, bytes.
     Nothing,
     Int(i64),
     Text(Arc<str>),
@@ -40,45 +41,45 @@ pub(super) enum Node {
     Object(Object),
 }
 
-/// What a function or a class would have made.
+/// The result that a function or class would have produced.
 pub(super) struct Object {
     pub(super) class: Arc<str>,
     pub(super) arguments: Vec<Id>,
     /// Its attributes, usually a dict.
     pub(super) state: Option<Id>,
-    /// What was appended to it, if it is a kind of list or set.
+    /// Appended items, if it is a kind of list or set.
     pub(super) items: Vec<Id>,
-    /// What was put into it, if it is a kind of dict.
+    /// Inserted pairs, if it is a kind of dict.
     pub(super) pairs: Vec<(Id, Id)>,
 }
 
-/// Where values lie outside of the pickle.
+/// A storage: values outside of the pickle.
 #[derive(Clone)]
 pub(super) struct Storage {
     pub(super) key: Arc<str>,
-    /// Not known of an untyped storage.
+    /// Unknown for an untyped storage.
     pub(super) element: Option<Element>,
-    /// Number of elements, of bytes if untyped.
+    /// The number of elements, or of bytes if untyped.
     pub(super) len: u64,
-    /// Elements before it, where it is a part of the storage of that key.
+    /// The offset in elements, if it is a part of the storage with that key.
     pub(super) start: u64,
 }
 
-/// What the persistent identifiers of a pickle stand for.
+/// What the persistent identifiers of a pickle refer to.
 pub(super) enum Outside {
     Storages,
-    /// In TAR files: the tensors of a table.
+    /// In TAR files: the tensors, by identifier.
     Tensors(HashMap<String, View>),
 }
 
-/// A budget over all pickles of a file, and what they have built.
+/// The budget for all pickles of a file, and the values they have built.
 pub(super) struct Pickle<'a> {
     path: &'a Path,
     operations: usize,
     bytes: u64,
     pub(super) nodes: Vec<Node>,
     pub(super) outside: Outside,
-    /// The storages that were mentioned, with their lengths.
+    /// The storages that were referenced, with their lengths.
     pub(super) storages: HashMap<Arc<str>, Storage>,
 }
 
@@ -94,7 +95,7 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// Reads one pickle up to its end and returns its value.
+    /// Reads one pickle to its end and returns its value.
     pub(super) fn read(&mut self, from: &mut impl BufRead) -> Result<Id> {
         let run = Run {
             all: self,
@@ -123,7 +124,7 @@ impl<'a> Pickle<'a> {
         }
     }
 
-    /// A text, or a number as text: both name storages and entries of dicts.
+    /// A text, or a number as text: both can name storages and dict entries.
     pub(super) fn name(&self, id: Id) -> Option<String> {
         match &self.nodes[id] {
             Node::Text(text) => Some(text.to_string()),
@@ -189,13 +190,13 @@ impl<'a> Pickle<'a> {
         Ok(String::from_utf8_lossy(&line).trim_end().to_owned())
     }
 
-    /// Bytes that follow their number, itself of `N` bytes.
+    /// Reads bytes after their length, which itself takes `N` bytes.
     fn counted<const N: usize>(&mut self, from: &mut impl Read) -> Result<Vec<u8>> {
         let mut len = [0; 8];
         len[..N].copy_from_slice(&self.array::<N>(from)?);
         let len = u64::from_le_bytes(len);
         self.spend_bytes(len)?;
-        // What is set aside grows with what arrives, not with what was announced.
+        // Memory grows with the bytes that arrive, not with the declared length.
         let mut bytes = Vec::new();
         let read = from.take(len).read_to_end(&mut bytes);
         if (read.map_err(|e| self.io(e))? as u64) < len {
@@ -204,7 +205,7 @@ impl<'a> Pickle<'a> {
         Ok(bytes)
     }
 
-    /// Nothing is called in any case; but a file that asks for this was made to do harm.
+    /// Nothing is ever called, but a file that names such a function is malicious.
     fn refuse_dangerous(&self, module: &str, name: &str) -> Result<()> {
         const MODULES: &[&str] = &[
             "asyncio",
@@ -360,7 +361,7 @@ impl Run<'_, '_> {
                 self.push_text(&String::from_utf8_lossy(&bytes));
             }
 
-            // Empty tuple, list and set; those of what lies above the mark; tuples of 1, 2 and 3.
+            // Empty tuple, list and set; those of the items above the mark; tuples of 1, 2 and 3.
             b')' | b']' | 0x8f => self.push(Node::List(Vec::new())),
             b't' | b'l' | 0x91 => {
                 let items = self.pop_to_mark()?;
@@ -418,7 +419,7 @@ impl Run<'_, '_> {
                 self.memo.insert(self.memo.len() as u64, top);
             }
 
-            // GLOBAL: module and name, a line each. STACK_GLOBAL: two texts.
+            // GLOBAL: module and name, one per line. STACK_GLOBAL: two texts.
             b'c' => {
                 let (module, name) = (self.all.line(from)?, self.all.line(from)?);
                 self.global(&module, &name)?;
@@ -432,7 +433,7 @@ impl Run<'_, '_> {
                 let (module, name) = (text(module)?, text(name)?);
                 self.global(&module, &name)?;
             }
-            // REDUCE, NEWOBJ: what is called or made, then a tuple of arguments.
+            // REDUCE, NEWOBJ: the callee or class, then a tuple of arguments.
             b'R' | 0x81 => {
                 let (arguments, callee) = (self.pop()?, self.pop()?);
                 let arguments = match self.all.node(arguments) {
@@ -573,7 +574,7 @@ impl Run<'_, '_> {
         Ok(())
     }
 
-    /// Pushes what a call would have made, as far as it matters here.
+    /// Pushes the result that a call would have produced, as far as it matters here.
     fn reduce(&mut self, callee: Id, arguments: Vec<Id>) -> Result<()> {
         let class = match self.all.node(callee) {
             Node::Class(class) => class.clone(),
@@ -641,7 +642,7 @@ impl Run<'_, '_> {
         class.starts_with("torch._utils._rebuild_")
     }
 
-    /// The pairs that a dict is made from: another dict, or a list of lists of two.
+    /// The pairs that a dict is built from: another dict, or a list of pairs.
     fn pairs_of(&mut self, id: Option<Id>) -> Result<Vec<(Id, Id)>> {
         let pairs = match id.map(|id| self.all.node(id)) {
             Some(Node::Dict(pairs)) => pairs.clone(),
@@ -683,7 +684,7 @@ impl Run<'_, '_> {
         View::new(storage, dtype, offset, shape, stride).map_err(|reason| all.bad(reason))
     }
 
-    /// Replaces an identifier by what it stands for.
+    /// Replaces a persistent identifier by what it refers to.
     fn persistent(&mut self) -> Result<()> {
         let id = self.pop()?;
         if let Outside::Tensors(tensors) = &self.all.outside {
@@ -697,7 +698,7 @@ impl Run<'_, '_> {
         let fields = self.all.list(id).to_vec();
         let kind = fields.first().and_then(|&id| self.all.text(id));
         match (kind, &fields[..]) {
-            // A module with its source text, in files of whole models from before 1.6.
+            // A module with its source code, in whole-model files from before 1.6.
             (Some("module"), &[_, module, ..]) => self.stack.push(module),
             (Some("storage"), &[_, class, key, _, len, ..]) => {
                 let part = fields
@@ -737,7 +738,7 @@ impl Run<'_, '_> {
         if storage.len.checked_mul(size).is_none() {
             return Err(all.bad("the length of a storage overflows"));
         }
-        // A part of a storage: its own key, where it begins, its length.
+        // A part of a storage: its own key, its offset, its length.
         let (mut start, mut rest) = (0, storage.len);
         if let &[_, from, len] = part {
             start = all.number(from, "the start of a part of a storage")?;
@@ -763,7 +764,7 @@ impl Run<'_, '_> {
     }
 }
 
-/// A number of any length, of which only those of 64 bits matter here.
+/// An integer of any length; only 64-bit values matter here.
 fn long(bytes: &[u8]) -> Node {
     let negative = bytes.last().is_some_and(|last| last & 0x80 != 0);
     let fill = if negative { 0xff } else { 0 };

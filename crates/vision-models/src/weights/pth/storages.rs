@@ -1,4 +1,4 @@
-//! Where the values of a PyTorch file lie, in any of its containers.
+//! The storages of a PyTorch file: where the values are, in any container format.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -9,25 +9,25 @@ use zip::{ZipArchive, ZipReadOptions};
 
 use super::view::View;
 
-/// The storages of a file by their keys.
+/// The storages of a file, by key.
 pub(super) struct Storages {
     pub(super) file: Mutex<File>,
     pub(super) places: HashMap<Arc<str>, Place>,
-    /// For entries that are compressed.
+    /// The archive, for compressed entries.
     pub(super) archive: Option<Mutex<ZipArchive<BufReader<File>>>>,
-    /// Whether the values are in the order of bytes that other machines have.
+    /// Whether the values are big-endian.
     pub(super) big_endian: bool,
 }
 
-/// A storage.
+/// The location of a storage.
 pub(super) enum Place {
-    /// Bytes of the file, and their CRC-32 where there is one.
+    /// A byte range of the file, with its CRC-32 if there is one.
     Bytes {
         start: u64,
         len: u64,
         crc: Option<u32>,
     },
-    /// An entry of the archive, and its size when it is unpacked.
+    /// An entry of the archive, with its unpacked size.
     Packed { index: usize, len: u64 },
 }
 
@@ -40,7 +40,7 @@ impl Place {
 }
 
 impl Storages {
-    /// The values of a tensor, row by row, in the order of bytes of this machine.
+    /// Reads the values of a tensor, row-major, in native byte order.
     pub(super) fn read(&self, view: &View) -> io::Result<Vec<u8>> {
         let damaged = |reason: String| io::Error::new(io::ErrorKind::InvalidData, reason);
         let key = &view.storage;
@@ -52,7 +52,7 @@ impl Storages {
                 let mut file = self.file.lock().unwrap_or_else(PoisonError::into_inner);
                 file.seek(SeekFrom::Start(start + view.start))?;
                 file.read_exact(&mut bytes)?;
-                // A checksum is of the whole storage.
+                // A checksum covers the whole storage.
                 let whole = view.start == 0 && view.extent == len;
                 if whole && crc.is_some_and(|crc| crc != crc32fast::hash(&bytes)) {
                     return Err(damaged(format!("the checksum of storage {key:?} is wrong")));
@@ -69,7 +69,7 @@ impl Storages {
                 io::copy(&mut entry.by_ref().take(view.start), &mut io::sink())?;
                 let mut bytes = Vec::new();
                 entry.by_ref().take(view.extent).read_to_end(&mut bytes)?;
-                // The checksum is looked at when the entry ends.
+                // The checksum is verified at the end of the entry.
                 io::copy(&mut entry, &mut io::sink())?;
                 if (bytes.len() as u64) < view.extent {
                     return Err(io::ErrorKind::UnexpectedEof.into());

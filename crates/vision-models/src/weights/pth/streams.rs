@@ -1,4 +1,4 @@
-//! The formats of before PyTorch 1.6: pickles and values one after the other, on their own or in a TAR archive.
+//! The formats before PyTorch 1.6: consecutive pickles and values, bare or in a TAR archive.
 
 use std::collections::HashMap;
 use std::fs::File;
@@ -12,11 +12,11 @@ use super::view::{Element, View};
 use crate::weights::contents::{bad, read_error};
 use crate::{Error, Result};
 
-/// The version that every file has.
+/// The protocol version of every such file.
 const PROTOCOL: i64 = 1001;
 
-/// Magic number, protocol, system, the object itself, the list of storages; then for each storage the number
-/// of its elements, and the elements.
+/// Layout: magic number, protocol, system, the object itself, the list of storages; then for each
+/// storage the number of its elements, and the elements.
 pub(super) fn legacy(
     pickle: &mut Pickle<'_>,
     path: &Path,
@@ -79,9 +79,10 @@ pub(super) fn legacy(
     Ok((root, storages(file, places)))
 }
 
-/// `storages`: a count; for each storage a pickle of key, device and type, the number of elements and the
-/// elements; then a pickle of the storages that are parts of others. `tensors`: a count; for each tensor a
-/// pickle of key, storage and type, its rank, sizes, strides and offset. `pickle`: the object.
+/// Entries: `storages` has a count; for each storage a pickle of key, device and type, the number
+/// of elements and the elements; then a pickle of the storages that are parts of others. `tensors`
+/// has a count; for each tensor a pickle of key, storage and type, its rank, sizes, strides and
+/// offset. `pickle` is the object.
 pub(super) fn tar(
     pickle: &mut Pickle<'_>,
     path: &Path,
@@ -98,7 +99,7 @@ pub(super) fn tar(
         let name = entry.path().map_err(|e| read_error(path, e))?;
         let name = name.to_string_lossy().trim_start_matches("./").to_owned();
         let (start, size) = (entry.raw_file_position(), entry.size());
-        // A sparse entry has a size without having the bytes.
+        // A sparse entry has a size but not all of its bytes.
         if start.checked_add(size).is_none_or(|end| end > len) {
             return Err(bad(path, format!("entry {name:?} is larger than the file")));
         }
@@ -218,7 +219,7 @@ fn count(pickle: &mut Pickle<'_>, file: &mut impl BufRead) -> Result<u64> {
     pickle.number(count, "a count")
 }
 
-/// A tuple of three.
+/// The elements of a 3-tuple.
 fn fields(pickle: &mut Pickle<'_>, file: &mut impl BufRead) -> Result<[Id; 3]> {
     let tuple = pickle.read(file)?;
     let fields = pickle.list(tuple).try_into();

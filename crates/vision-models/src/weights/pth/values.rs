@@ -1,4 +1,4 @@
-//! The tensors of an object that was saved, by their paths.
+//! The tensors of a saved object, by path.
 
 use std::collections::BTreeMap;
 
@@ -6,22 +6,22 @@ use super::pickle::{Id, Node, Object, Pickle};
 use super::view::View;
 use crate::Result;
 
-/// Steps on the way through an object. What refers to itself has no end.
+/// The maximum number of steps through an object, which may contain cycles.
 const MAX_VISITS: usize = 1_000_000;
 const MAX_DEPTH: usize = 100;
-/// Bytes of a path; all paths together.
+/// The maximum length of a path, and of all paths together, in bytes.
 const MAX_PATH: usize = 4096;
 const MAX_PATHS: usize = 64 << 20;
 
 #[derive(Default)]
 pub(super) struct Found {
-    /// Keys of dicts, places in lists and names of attributes, with dots between them.
+    /// Paths are keys of dicts, indices of lists and names of attributes, separated by dots.
     pub(super) tensors: BTreeMap<String, View>,
-    /// What holds values that cannot be read: its path, and its class.
+    /// Objects whose values cannot be read: path and class.
     pub(super) foreign: Vec<(String, String)>,
 }
 
-/// Goes through dicts, lists, and the attributes of objects.
+/// Traverses dicts, lists, and the attributes of objects.
 pub(super) fn find(pickle: &Pickle<'_>, root: Id) -> Result<Found> {
     let mut found = Found::default();
     let mut left = vec![(root, String::new(), 0)];
@@ -36,7 +36,7 @@ pub(super) fn find(pickle: &Pickle<'_>, root: Id) -> Result<Found> {
             continue;
         }
         let mut go = |name: &str, id: Id| {
-            // Numbers and texts end here; most of what is beside the weights is of those.
+            // Numbers and texts end here; most values beside the weights are of these kinds.
             if matches!(
                 pickle.node(id),
                 Node::Nothing | Node::Int(_) | Node::Text(_)
@@ -90,7 +90,7 @@ fn each(pickle: &Pickle<'_>, pairs: &[(Id, Id)], go: &mut impl FnMut(&str, Id)) 
     }
 }
 
-/// What an object holds. A `torch.nn.Module` names its parts as its state dict does.
+/// Visits the parts of an object. The parts of a `torch.nn.Module` are named as in its state dict.
 fn parts(pickle: &Pickle<'_>, object: &Object, go: &mut impl FnMut(&str, Id)) {
     let pairs_of = |id: Id| match pickle.node(id) {
         Node::Dict(pairs) => &pairs[..],

@@ -13,7 +13,7 @@ pub(super) struct Element {
 }
 
 impl Element {
-    /// Bytes that change places between machines: a complex number is two numbers.
+    /// The unit of byte swapping in bytes: a complex number is two numbers.
     pub(super) fn unit(&self) -> usize {
         match &self.dtype {
             Dtype::Other(name) if name.starts_with("complex") => self.size / 2,
@@ -21,7 +21,7 @@ impl Element {
         }
     }
 
-    /// Of a class such as `FloatStorage`.
+    /// From a class name such as `FloatStorage`.
     pub(super) fn of_storage(class: &str) -> Option<Self> {
         let dtype = match class.strip_suffix("Storage")? {
             "Double" => "float64",
@@ -46,7 +46,7 @@ impl Element {
         Self::of_dtype(dtype)
     }
 
-    /// Of `torch.float32`.
+    /// From a dtype such as `torch.float32`.
     pub(super) fn of_dtype(name: &str) -> Option<Self> {
         let name = name.strip_prefix("torch.").unwrap_or(name);
         let other = |name: &str| Dtype::Other(name.to_owned());
@@ -79,14 +79,14 @@ impl Element {
     }
 }
 
-/// A tensor. It lies within what its storage says about itself.
+/// A tensor. It lies within the declared length of its storage.
 #[derive(Clone)]
 pub(super) struct View {
     pub(super) storage: Arc<str>,
     pub(super) element: Element,
     pub(super) shape: Vec<usize>,
     stride: Vec<usize>,
-    /// Bytes of the storage before the first value, and from there to the end of the last.
+    /// The bytes of the storage before the first value, and from there to the end of the last.
     pub(super) start: u64,
     pub(super) extent: u64,
 }
@@ -150,12 +150,12 @@ impl View {
         })
     }
 
-    /// The number of bytes of its values.
+    /// The size of its values in bytes.
     pub(super) fn len(&self) -> usize {
         self.shape.iter().product::<usize>() * self.element.size
     }
 
-    /// Takes the values out of the bytes of the view's extent, row by row.
+    /// Collects the values from the bytes of the view's extent, row by row.
     pub(super) fn gather(&self, bytes: Vec<u8>) -> Vec<u8> {
         let mut dense = 1;
         let in_order = self
@@ -177,7 +177,7 @@ impl View {
         let mut at = 0;
         loop {
             out.extend_from_slice(&bytes[at * size..][..size]);
-            // Counts the index up, from the last dimension.
+            // Increments the index, beginning with the last dimension.
             let mut dim = self.shape.len();
             loop {
                 let Some(d) = dim.checked_sub(1) else {

@@ -193,9 +193,9 @@ pub enum Error {
         shown(path), shown(folder), listed(files.iter())
     )]
     NoSuchFile {
-        /// The folder where it was expected.
+        /// The file.
         path: PathBuf,
-        /// The weights files in that folder.
+        /// The folder where it was expected.
         folder: PathBuf,
         /// The weights files in that folder.
         files: Vec<String>,

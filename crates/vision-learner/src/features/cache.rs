@@ -318,7 +318,7 @@ struct Job<'a> {
 }
 
 impl Job<'_> {
-    /// The features of a split, computed in its own batches, or in full batches of the given size.
+    /// The features of a part of the data, computed in its own batches, or in full batches of the given size.
     fn rows(&mut self, part: DatasetType, full: Option<usize>) -> Result<Rows> {
         let data = self.learner.data();
         let mut rows = Rows::default();

@@ -9,7 +9,7 @@ use vision_data::{DatasetType, ImageDataBunch, Targets};
 
 use crate::Result;
 
-/// The outputs of a body for the training and the validation pictures, on the host.
+/// The outputs of a body for the training and the validation images, on the host.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct FeatureCache {
     pub(crate) key: Key,
@@ -55,7 +55,7 @@ impl FeatureCache {
         }
     }
 
-    /// The batches of an epoch, with the same items as the data's own batches; `None` for splits that
+    /// The batches of an epoch, with the same items as the data's own batches; `None` for parts that
     /// are not cached.
     ///
     /// # Errors

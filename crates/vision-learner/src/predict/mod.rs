@@ -29,11 +29,11 @@ impl Learner {
         result
     }
 
-    /// Computes the loss and any metrics over any split. Returns `[loss, metrics..]` with their names.
+    /// Computes the loss and any metrics over any part of the data. Returns `[loss, metrics..]` with their names.
     ///
     /// # Errors
     ///
-    /// If there is no such split, or it cannot be read.
+    /// If there is no such part of the data, or it cannot be read.
     pub fn validate_with(
         &self,
         part: DatasetType,
@@ -52,14 +52,14 @@ impl Learner {
         Ok(std::iter::once(loss).chain(values).collect())
     }
 
-    /// Predictions (probabilities or numbers), losses and labels for a split.
+    /// Predictions (probabilities or numbers), losses and labels for a part of the data.
     ///
     /// For [`DatasetType::Train`] the order is shuffled (see `indices`) and the last, partial batch is
     /// missing. [`DatasetType::Fix`] gives every training item in order.
     ///
     /// # Errors
     ///
-    /// If there is no such split, or it cannot be read.
+    /// If there is no such part of the data, or it cannot be read.
     pub fn get_preds(&self, part: DatasetType) -> Result<Predictions> {
         let mut all = Predictions {
             probabilities: Vec::new(),
@@ -124,7 +124,7 @@ impl Learner {
         ))
     }
 
-    /// Runs the model over a split, on the plain (non-autodiff) device.
+    /// Runs the model over a part of the data, on the plain (non-autodiff) device.
     fn infer(
         &self,
         part: DatasetType,

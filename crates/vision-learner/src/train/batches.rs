@@ -26,7 +26,7 @@ pub(crate) enum AnyBatch {
 }
 
 impl<'a> Batches<'a> {
-    /// The cached batches, if the features of this split are cached.
+    /// The cached batches, if the features of this part are cached.
     ///
     /// # Errors
     ///

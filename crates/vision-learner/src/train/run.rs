@@ -201,7 +201,7 @@ impl Run<'_> {
     }
 }
 
-/// Accumulates loss and metrics over a split, batch by batch.
+/// Accumulates loss and metrics over a part of the data, batch by batch.
 pub(crate) struct Scoring {
     loss: f64,
     /// Total weight of all batches in the loss.
@@ -250,7 +250,7 @@ impl Scoring {
 }
 
 /// The total weight of a batch in a mean of losses: the number of items, unless classes have weights.
-/// Weighting this way makes the mean over a split independent of its division into batches.
+/// Weighting this way makes the mean over a part independent of its division into batches.
 pub(crate) fn batch_weight(
     loss: &dyn Loss,
     targets: Option<TargetTensor>,

@@ -34,7 +34,7 @@ pub enum Error {
         /// Names of the model's modules, two levels deep.
         known: Vec<String>,
     },
-    /// Freezing this group would freeze nothing.
+    /// There is no such layer group, or freezing up to it would freeze nothing.
     #[error(
         "cannot freeze to layer group {n}: the model has {groups} layer group(s); give split_on to \
          make more of them"

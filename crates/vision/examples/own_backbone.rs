@@ -44,7 +44,7 @@ impl Backbone for SmallCnn {
     fn body(&self, builder: &mut BodyBuilder<'_>) -> Result<(Sequential, usize)> {
         // Loads the weights of `.pretrained("file")`, if set; `fc` may have another number of classes.
         let net = builder.load_layers(|init| whole(10, init))?;
-        let body = builder.cut(net, -2)?; // drops avgpool and fc, unless the user says `.cut(..)`
+        let body = builder.cut(net, -2)?; // drops avgpool and fc, unless the user sets `.cut(..)`
         let features = body.out_channels().unwrap_or(128);
         Ok((body, features))
     }
@@ -60,7 +60,7 @@ fn main() -> vision::MainResult {
     let data = ImageDataBunch::from_folder(&path).batch_size(32).build()?;
 
     let mut learner = create_cnn(data, SmallCnn)
-        .pretrained(false) // nobody hosts weights of it: without this line, an error says so
+        .pretrained(false) // no weights are published for it: without this line, building fails
         .metrics([accuracy()])
         .path(folder.path())
         .build()?;

@@ -12,7 +12,7 @@ pub struct Predictions {
     pub classes: usize,
     /// The labels of the items.
     pub targets: Targets,
-    /// The loss of each item.
+    /// The loss of each item, computed from its logits.
     pub losses: Vec<f32>,
     /// Position of each item in the data set.
     pub indices: Vec<usize>,

@@ -23,12 +23,13 @@ use crate::optim::{Adam, Optimizer};
 use crate::settings::{Parts, Settings};
 use crate::train::callback::Callback;
 
-/// How the model comes about, once the builder knows everything.
+/// Creates the model once all options are known.
 pub(crate) trait Plan {
     fn make(self, data: &ImageDataBunch, init: &mut Init, dropout: &RandomStream) -> Result<Parts>;
 }
 
-/// Settings of a [`Learner`]; made by [`create_cnn`] and [`Learner::builder`].
+/// Builder of a [`Learner`], created by [`create_cnn`], [`load_classifier`](crate::load_classifier) or
+/// [`Learner::builder`].
 pub struct LearnerBuilder<P> {
     plan: P,
     settings: Settings,
@@ -70,9 +71,10 @@ impl<P> LearnerBuilder<P> {
         self
     }
 
-    /// Sets the loss (`loss_func`). Default: by the labels, [`CrossEntropy`](crate::CrossEntropy) for one class
-    /// an item, [`BinaryCrossEntropy`](crate::BinaryCrossEntropy) for several and
-    /// [`MeanSquaredError`](crate::MeanSquaredError) for numbers; with the data's class weights.
+    /// Sets the loss (`loss_func`). The default depends on the labels:
+    /// [`CrossEntropy`](crate::CrossEntropy) for one class per item,
+    /// [`BinaryCrossEntropy`](crate::BinaryCrossEntropy) for several classes per item, and
+    /// [`MeanSquaredError`](crate::MeanSquaredError) for numbers. It uses the data's class weights.
     #[doc(alias = "loss_func")]
     pub fn loss(mut self, loss: impl Loss + 'static) -> Self {
         self.settings.loss = Box::new(loss);
@@ -86,7 +88,7 @@ impl<P> LearnerBuilder<P> {
         self
     }
 
-    /// Sets the weight decay of all groups or of each. Default: 0.01.
+    /// Sets the weight decay: one value for all layer groups, or one per group. Default: 0.01.
     pub fn wd(mut self, wd: impl Into<WeightDecay>) -> Self {
         self.settings.wd = wd.into();
         self
@@ -98,57 +100,58 @@ impl<P> LearnerBuilder<P> {
         self
     }
 
-    /// Whether batch norms and biases decay too. Default: true, as in fastai.
+    /// Applies weight decay to batch norms and biases too. Default: true, as in fastai.
     pub fn bn_wd(mut self, on: bool) -> Self {
         self.settings.bn_wd = on;
         self
     }
 
-    /// Whether batch norms of frozen groups go on training. Default: true, as in fastai. Their running
-    /// statistics move either way; [`bn_freeze`](Self::bn_freeze) stops those too.
+    /// Keeps training the batch norms of frozen groups. Default: true, as in fastai. Their running
+    /// statistics are updated either way; [`bn_freeze`](Self::bn_freeze) stops that too.
     pub fn train_bn(mut self, on: bool) -> Self {
         self.settings.train_bn = on;
         self
     }
 
-    /// Keeps batch norms of frozen groups in evaluation mode: parameters and statistics stay as they are,
-    /// whatever `train_bn` says. fastai's `train_bn=False` with its `BnFreeze` callback. Default: false.
+    /// Keeps batch norms of frozen groups in evaluation mode: their parameters and statistics do not
+    /// change, whatever `train_bn` is set to. Same as fastai's `train_bn=False` with its `BnFreeze`
+    /// callback. Default: false.
     ///
-    /// A body that is frozen as a whole then costs a training step no more than inference, and
-    /// [`Learner::cache_features`] can keep its outputs.
+    /// A fully frozen body then costs no more in a training step than in inference, and
+    /// [`Learner::cache_features`] can cache its outputs.
     #[doc(alias = "BnFreeze")]
     pub fn bn_freeze(mut self, on: bool) -> Self {
         self.settings.bn_freeze = on;
         self
     }
 
-    /// Sets the folder that `model_dir` is in. Default: the data's folder.
+    /// Sets the base folder that contains `model_dir`. Default: the data's folder.
     pub fn path(mut self, path: impl Into<PathBuf>) -> Self {
         self.settings.path = path.into();
         self
     }
 
-    /// Sets the folder of saved models, relative to the path or absolute. Default: `models`.
+    /// Sets the folder of saved models: absolute, or relative to the base folder. Default: `models`.
     pub fn model_dir(mut self, dir: impl Into<PathBuf>) -> Self {
         self.settings.model_dir = dir.into();
         self
     }
 
-    /// Prints neither table nor bar nor warnings. Default: false.
+    /// Turns off the table, the progress bar and warnings. Default: false.
     pub fn silent(mut self, silent: bool) -> Self {
         self.settings.silent = silent;
         self
     }
 
-    /// Sets the seed of initial weights, dropout, and the order of training pictures. Default: the
-    /// data's seed. One seed makes a run on the CPU repeatable bit for bit.
+    /// Sets the seed of initial weights, dropout, and the order of training images. Default: the data's
+    /// seed. Runs with the same seed on the CPU are identical bit for bit.
     pub fn seed(mut self, seed: u64) -> Self {
         self.settings.seed = seed;
         self.settings.data = self.settings.data.with_seed(seed);
         self
     }
 
-    /// Names the modules that begin the second and later layer groups, such as `["0.6", "1"]`.
+    /// Sets the modules at which the second and later layer groups begin, such as `["0.6", "1"]`.
     /// Default: the architecture's own.
     pub fn split_on<S: Into<String>>(mut self, modules: impl IntoIterator<Item = S>) -> Self {
         self.settings.split_on = Some(modules.into_iter().map(Into::into).collect());
@@ -158,11 +161,11 @@ impl<P> LearnerBuilder<P> {
 
 #[allow(private_bounds)]
 impl<P: Plan> LearnerBuilder<P> {
-    /// Builds the model and the learner. With pretrained weights, everything but the head is frozen.
+    /// Builds the model and the learner. With pretrained weights, everything except the head is frozen.
     ///
     /// # Errors
     ///
-    /// Whatever is wrong with the settings, before any work begins: see [`Error`](crate::Error).
+    /// Any invalid setting, detected before any work begins: see [`Error`](crate::Error).
     pub fn build(self) -> Result<Learner> {
         let mut settings = self.settings;
         settings.check_kinds()?;
@@ -184,13 +187,13 @@ impl<P> std::fmt::Debug for LearnerBuilder<P> {
     }
 }
 
-/// The architecture's own starts of groups that a shorter body still has.
+/// The architecture's own layer-group starts, as far as a shorter body still has them.
 fn present(split: &[String], modules: &[Start]) -> Vec<String> {
     let has = |module: &&String| modules.iter().any(|start| start.name == **module);
     split.iter().filter(has).cloned().collect()
 }
 
-/// A learner around a model of the user's own, as fastai's `Learner(data, model)`.
+/// Builder state for a custom model, as fastai's `Learner(data, model)`.
 #[derive(Debug)]
 pub struct ModelPlan<M>(pub(crate) M);
 
@@ -210,15 +213,15 @@ impl<M: Model> Plan for ModelPlan<M> {
 }
 
 impl Learner {
-    /// Settings for a learner around a model of your own, in one layer group unless
-    /// [`split_on`](LearnerBuilder::split_on) says otherwise. The model is moved to the training mode of
-    /// the device that its parameters are on, which must be the data's.
+    /// Builds a learner around a custom model. It has one layer group unless
+    /// [`split_on`](LearnerBuilder::split_on) is set. The model is moved to the autodiff version of its
+    /// device, which must be the data's device.
     pub fn builder<M: Model>(data: ImageDataBunch, model: M) -> LearnerBuilder<ModelPlan<M>> {
         LearnerBuilder::new(data, ModelPlan(model))
     }
 }
 
-/// A classifier on a backbone: what [`create_cnn`] adds to the settings of a learner.
+/// Builder state for a backbone with a classifier: what [`create_cnn`] adds to a learner's settings.
 #[derive(Debug)]
 pub struct CnnPlan<A, H = Sequential> {
     backbone: A,
@@ -231,11 +234,12 @@ pub struct CnnPlan<A, H = Sequential> {
     custom_head: Option<H>,
 }
 
-/// A classifier for the classes of `data` on a backbone: the body of `arch`, pretrained and cut, and a
-/// new head. fastai's `cnn_learner`, under its first name.
+/// Creates a classifier for the classes of `data`: the pretrained body of `arch`, cut before its
+/// classifier, and a new head. Same as fastai's `cnn_learner`, under its original name.
 ///
-/// torchvision's ImageNet weights are downloaded into the cache the first time;
-/// [`pretrained`](LearnerBuilder::pretrained) asks for others or for none. Pretrained, the body starts frozen.
+/// torchvision's ImageNet weights are downloaded into the cache the first time.
+/// [`pretrained`](LearnerBuilder::pretrained) selects other weights or none. A pretrained body starts
+/// frozen.
 ///
 /// ```no_run
 /// use vision_data::ImageDataBunch;
@@ -263,8 +267,8 @@ pub fn create_cnn<A: Backbone>(data: ImageDataBunch, arch: A) -> LearnerBuilder<
 }
 
 impl<A, H> LearnerBuilder<CnnPlan<A, H>> {
-    /// Sets where the body ends: an index (negative from the end) or a function. Default: the
-    /// architecture's own.
+    /// Sets where the body ends: a child index (negative counts from the end) or a function. Default:
+    /// the architecture's own cut.
     pub fn cut(mut self, cut: impl Into<Cut>) -> Self {
         self.plan.cut = cut.into();
         self
@@ -272,8 +276,9 @@ impl<A, H> LearnerBuilder<CnnPlan<A, H>> {
 
     /// Sets the weights: `true` (ImageNet, the default), `false` (random), a file, or a URL.
     ///
-    /// What is on the network is downloaded into the cache, verified, the first time. A body with pretrained weights
-    /// starts frozen; one with random weights does not, since a frozen random body cannot learn.
+    /// Remote weights (ImageNet or a URL) are downloaded into the cache the first time and verified. A body with
+    /// pretrained weights starts frozen. One with random weights does not, since a frozen random body
+    /// cannot learn.
     pub fn pretrained(mut self, pretrained: impl Into<Pretrained>) -> Self {
         self.plan.weights.pretrained = pretrained.into();
         self
@@ -286,9 +291,9 @@ impl<A, H> LearnerBuilder<CnnPlan<A, H>> {
         self
     }
 
-    /// Sets how weights are downloaded: from a mirror, without a progress bar, or not at all
-    /// (`Options::new().with_offline(true)`; the environment variable `VISION_OFFLINE` does that for a whole
-    /// program).
+    /// Sets the download options: a mirror, no progress bar, or offline
+    /// (`Options::new().with_offline(true)`). The environment variable `VISION_OFFLINE` turns downloads
+    /// off for the whole program.
     pub fn download(mut self, options: Options) -> Self {
         self.plan.weights.options = options;
         self
@@ -300,25 +305,25 @@ impl<A, H> LearnerBuilder<CnnPlan<A, H>> {
         self
     }
 
-    /// Sets the head's dropout: a number, or one per block. Default: 0.5.
+    /// Sets the head's dropout: one probability, or one per block. Default: 0.5.
     pub fn ps(mut self, ps: impl Into<Ps>) -> Self {
         self.plan.ps = ps.into();
         self
     }
 
-    /// Chooses maximum and mean pool (true, the default) or the mean alone.
+    /// Chooses concatenated max and mean pooling (true, the default) or mean pooling alone.
     pub fn concat_pool(mut self, on: bool) -> Self {
         self.plan.concat_pool = on;
         self
     }
 
-    /// Adds a batch norm over the outputs. Default: false.
+    /// Adds a batch norm after the outputs. Default: false.
     pub fn bn_final(mut self, on: bool) -> Self {
         self.plan.bn_final = on;
         self
     }
 
-    /// Puts a head of your own on the body. Its weights are used as they are.
+    /// Replaces the head by a custom one. Its weights are used unchanged.
     pub fn custom_head<H2: Head>(self, head: H2) -> LearnerBuilder<CnnPlan<A, H2>> {
         let plan = CnnPlan {
             backbone: self.plan.backbone,
@@ -339,7 +344,7 @@ impl<A, H> LearnerBuilder<CnnPlan<A, H>> {
 
 impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
     fn make(self, data: &ImageDataBunch, init: &mut Init, dropout: &RandomStream) -> Result<Parts> {
-        // The head is checked before the weights are read: a wrong setting should not cost seconds.
+        // Check the head before reading weights, so that an invalid setting fails fast.
         let pooled = |features| {
             if self.concat_pool {
                 2 * features

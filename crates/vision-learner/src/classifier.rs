@@ -1,4 +1,4 @@
-//! A whole classifier that was trained elsewhere, its own head included.
+//! Classifiers trained elsewhere, including their own head.
 
 use vision_base::message::shown;
 use vision_data::ImageDataBunch;
@@ -13,19 +13,21 @@ use crate::model::body::Backbone;
 use crate::model::cnn::Cnn;
 use crate::settings::Parts;
 
-/// A classifier from a file, head and all: what [`load_classifier`] adds to the settings of a learner.
+/// Builder state for a classifier loaded from a file with its head: what [`load_classifier`] adds to a
+/// learner's settings.
 #[derive(Debug)]
 pub struct ClassifierPlan {
     arch: Arch,
     source: WeightsSource,
 }
 
-/// A classifier that was trained in torchvision, timm or another program, head and all: `arch` with the head that
-/// the architecture itself has (`fc`, `classifier`), and as many classes as the data has.
+/// Loads a classifier with its head, trained in torchvision, timm or another program. The model is
+/// `arch` with the architecture's own head (`fc`, `classifier`) and as many outputs as the data has
+/// classes.
 ///
-/// The classes must be in the order in which the classifier was trained, and the data must be sized and normalized
-/// as in its validation. Then [`Learner::predict`](crate::Learner::predict) gives the probabilities that the other
-/// program gives. Nothing is frozen, so that training can go on.
+/// The classes must be in the order used in training, and the data must be resized and normalized as in
+/// that program's validation. Then [`Learner::predict`](crate::Learner::predict) gives the same
+/// probabilities as that program. Nothing is frozen, so training can continue.
 ///
 /// ```no_run
 /// use vision_data::{Image, ImageDataBunch, Stats};
@@ -41,10 +43,10 @@ pub struct ClassifierPlan {
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
 ///
-/// [`build`](LearnerBuilder::build) fails with [`Error::Models`](crate::Error::Models) if the file cannot be read or
-/// lacks a parameter, or if it has another number of classes. For a head of another kind, take the body
-/// ([`create_cnn`](crate::create_cnn) with [`pretrained`](LearnerBuilder::pretrained)) and add
-/// [`custom_head`](LearnerBuilder::custom_head).
+/// [`build`](LearnerBuilder::build) fails with [`Error::Models`](crate::Error::Models) if the file
+/// cannot be read, lacks a parameter, or has another number of classes. If the file has another kind of
+/// head, load only the body ([`create_cnn`](crate::create_cnn) with
+/// [`pretrained`](LearnerBuilder::pretrained)) and add a [`custom_head`](LearnerBuilder::custom_head).
 pub fn load_classifier(
     data: ImageDataBunch,
     arch: Arch,

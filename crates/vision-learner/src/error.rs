@@ -7,7 +7,7 @@ use vision_data::TargetKind;
 
 use crate::features::refusal::CacheRefusal;
 
-/// What can go wrong in this crate.
+/// Any error of this crate.
 #[derive(Debug, Error)]
 #[non_exhaustive]
 pub enum Error {
@@ -17,13 +17,13 @@ pub enum Error {
     /// Building a backbone or reading its weights failed.
     #[error(transparent)]
     Models(#[from] vision_models::Error),
-    /// Downloads of weights, and the cache.
+    /// Downloading weights, or the cache, failed.
     #[error(transparent)]
     Fetch(#[from] vision_fetch::Error),
     /// An option is outside its range.
     #[error(transparent)]
     Option(#[from] OptionError),
-    /// A layer group cannot begin at a module that the model does not have.
+    /// The model has no module of the name that should begin a layer group.
     #[error(
         "split_on: the model has no module {module:?} to begin a layer group at (or it begins two); \
          its modules are: {}", known.join(", ")
@@ -34,7 +34,7 @@ pub enum Error {
         /// Names of the model's modules, two levels deep.
         known: Vec<String>,
     },
-    /// Freezing needs something to freeze.
+    /// There is no such layer group, or freezing up to it would freeze nothing.
     #[error(
         "cannot freeze to layer group {n}: the model has {groups} layer group(s); give split_on to \
          make more of them"
@@ -48,7 +48,7 @@ pub enum Error {
     /// Every parameter is frozen.
     #[error("nothing to train: every parameter is frozen; call unfreeze() or freeze_to(n) first")]
     NothingTrains,
-    /// Pretrained weights are not on this machine, and cannot be downloaded.
+    /// Pretrained weights are not on this machine and cannot be downloaded.
     #[error(
         "no pretrained weights for {arch}: {source}; or pass a file of your own (.pretrained(\"weights.pth\")), or \
          train from random weights (.pretrained(false))"
@@ -56,10 +56,10 @@ pub enum Error {
     NoWeights {
         /// The architecture.
         arch: String,
-        /// Why they cannot be had, with their URL and the place where they should be.
+        /// Why they are not available, with their URL and the expected location.
         source: Box<vision_fetch::Error>,
     },
-    /// Nobody offers pretrained weights of the architecture.
+    /// No pretrained weights are published for the architecture.
     #[error(
         "there are no pretrained weights for {arch}: nobody hosts any. Train from random weights \
          (.pretrained(false)), or pass a file of your own (.pretrained(\"weights.pth\"))"
@@ -68,7 +68,7 @@ pub enum Error {
         /// The architecture.
         arch: String,
     },
-    /// A backbone of the user's own does not do what the user asks for.
+    /// A custom backbone ignores an option that was set.
     #[error(
         "{arch} ignores .{option}(..): its Backbone::body does not call {method} of the BodyBuilder; call that there, \
          or leave the option out{}", if *option == "pretrained" { " (.pretrained(false))" } else { "" }
@@ -78,10 +78,10 @@ pub enum Error {
         arch: String,
         /// The option.
         option: &'static str,
-        /// The methods of [`BodyBuilder`](crate::BodyBuilder) that look at it.
+        /// The methods of [`BodyBuilder`](crate::BodyBuilder) that use the option.
         method: &'static str,
     },
-    /// The loss is not a number any more.
+    /// The loss became NaN or infinite.
     #[error(
         "the loss became {loss} in epoch {epoch}, batch {batch}, at a learning rate of {lr:e}: the run \
          was stopped before this step. Try a smaller learning rate, and look for pictures that \
@@ -97,7 +97,7 @@ pub enum Error {
         /// Learning rate of the last layer group.
         lr: f64,
     },
-    /// A gradient is not a number any more.
+    /// A gradient became NaN or infinite.
     #[error(
         "a gradient became NaN or infinite in epoch {epoch}, batch {batch}, at a learning rate of {lr:e}, though \
          the loss is finite: the run was stopped before this step, and the learner is as it was. Try a smaller \
@@ -111,7 +111,7 @@ pub enum Error {
         /// Learning rate of the last layer group.
         lr: f64,
     },
-    /// The model's outputs are not numbers.
+    /// The model's outputs are NaN or infinite.
     #[error(
         "the model predicts {found} for item {item} of the batch: its weights or running statistics are no \
          numbers, or the image holds extreme values; load a checkpoint that was saved before"
@@ -122,27 +122,27 @@ pub enum Error {
         /// NaN or an infinity.
         found: f32,
     },
-    /// Values that are to be saved are not numbers.
+    /// Values to be saved are NaN or infinite.
     #[error(
         "{} was not saved: {name} holds {found}, so the model is of no use; a file of that name stays as it was. \
          Load a checkpoint that was saved before",
         shown(path)
     )]
     NotFiniteWeights {
-        /// The file that was to be written.
+        /// The file that would have been written.
         path: PathBuf,
         /// The parameter or statistic.
         name: String,
         /// NaN or an infinity.
         found: f32,
     },
-    /// Batch normalisation cannot train on batches of one.
+    /// Batch normalization cannot train on batches of one.
     #[error(
         "batch size 1 cannot train a model with batch normalisation: its statistics need at least \
          two pictures; use a batch size of 2 or more"
     )]
     BatchOfOne,
-    /// The model does not have the number of outputs that the data has classes.
+    /// The model's number of outputs differs from the data's number of classes.
     #[error("the model gives {found} outputs for {expected} classes ({}): {hint}", listed(classes.iter()))]
     Outputs {
         /// Number of classes of the data.
@@ -154,10 +154,10 @@ pub enum Error {
         /// What to change.
         hint: &'static str,
     },
-    /// The outputs of the body cannot be kept.
+    /// The outputs of the body cannot be cached.
     #[error("cache_features: {0}")]
     CannotCache(CacheRefusal),
-    /// A metric compares with labels of another kind.
+    /// A metric expects another kind of label.
     #[error(
         "the metric {metric} is for labels that are {}, but the data's are {}: use accuracy or error_rate for one \
          class an item, accuracy_thresh or fbeta for several, mse, rmse, mae or r2_score for numbers",
@@ -166,12 +166,12 @@ pub enum Error {
     MetricKind {
         /// The metric.
         metric: String,
-        /// The kind that it is for.
+        /// The kind it expects.
         expected: TargetKind,
-        /// The data's.
+        /// The data's kind.
         found: TargetKind,
     },
-    /// Nothing would be left of a picture after the model's pools.
+    /// The image is too small: nothing would be left of it after the model's pools.
     #[error(
         "{arch} takes pictures of at least {expected}x{expected} pixels, found {}x{} (height x width): give \
          the data a .size(..), or choose another architecture", found[0], found[1]
@@ -187,7 +187,7 @@ pub enum Error {
     /// A file cannot be read or written.
     #[error(transparent)]
     Io(#[from] IoError),
-    /// There is no file of weights of that name.
+    /// The weights file does not exist.
     #[error(
         "{} does not exist; the files of weights in {} are: {}",
         shown(path), shown(folder), listed(files.iter())
@@ -195,12 +195,12 @@ pub enum Error {
     NoSuchFile {
         /// The file.
         path: PathBuf,
-        /// The folder that it would be in.
+        /// The folder where it was expected.
         folder: PathBuf,
-        /// The files of weights in that folder.
+        /// The weights files in that folder.
         files: Vec<String>,
     },
-    /// A checkpoint was made by another kind of model, or is damaged.
+    /// A checkpoint is damaged, or belongs to another kind of model.
     #[error(
         "checkpoint {}: {field}: expected {}, found {}; {hint}",
         shown(path),
@@ -210,16 +210,16 @@ pub enum Error {
     Checkpoint {
         /// The file.
         path: PathBuf,
-        /// What differs.
+        /// The field that differs.
         field: String,
-        /// What this learner has.
+        /// The learner's value.
         expected: String,
-        /// What the file has.
+        /// The file's value.
         found: String,
-        /// What to do.
+        /// How to fix it.
         hint: &'static str,
     },
-    /// A user's callback ended the run.
+    /// A callback returned an error, which ended the run.
     #[error("callback {name}: {source}")]
     Callback {
         /// The callback.

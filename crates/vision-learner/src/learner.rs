@@ -1,4 +1,4 @@
-//! The learner: data, model, loss and optimizer in one, with everything that can be done to them.
+//! The learner: data, model, loss and optimizer, and the operations on them.
 
 use std::collections::HashSet;
 use std::path::PathBuf;
@@ -37,9 +37,9 @@ pub struct Learner {
     pub(crate) recorder: Recorder,
     warnings: Vec<String>,
     pub(crate) report: Option<LoadReport>,
-    /// What the body gives, if that is kept; see [`Learner::cache_features`].
+    /// Cached outputs of the body; see [`Learner::cache_features`].
     pub(crate) features: Option<FeatureCache>,
-    /// When the data came.
+    /// When the data was set.
     pub(crate) data_since: SystemTime,
 }
 
@@ -51,7 +51,7 @@ impl Learner {
         dropout: RandomStream,
     ) -> Result<Self> {
         let groups = groups::split(&parts.model.entries(), &parts.model.starts(), split)?;
-        // Checked now rather than at the first fit.
+        // Check now rather than at the first fit.
         settings.wd.per_group(groups.len())?;
         let mut learner = Self {
             model: parts.model,
@@ -84,13 +84,13 @@ impl Learner {
         &self.settings.data
     }
 
-    /// Exchanges the data, for example for larger pictures of the same classes.
+    /// Replaces the data, for example by larger images of the same classes.
     ///
-    /// The loss stays as it was made, with the class weights of the first data if it took them from there.
+    /// The loss does not change. If it took its class weights from the first data, it keeps those.
     ///
     /// # Errors
     ///
-    /// [`Error::Outputs`] if the classes are others, [`Error::Data`] if the labels are of another kind.
+    /// [`Error::Outputs`] if the classes differ, [`Error::Data`] if the kind of label differs.
     pub fn set_data(&mut self, data: ImageDataBunch) -> Result<()> {
         let (found, expected) = (data.kind(), self.data().kind());
         if found != expected {
@@ -122,24 +122,24 @@ impl Learner {
         self.settings.seed
     }
 
-    /// What the user should know about the settings; printed at the start unless silent.
+    /// Warnings about the settings; printed at the start of training unless silent.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// How weights were last loaded from a file, at building or later: what came from it, what is new, and
-    /// what it has that was not used. It prints as a few lines.
+    /// The report of the last load of weights from a file, when the learner was built or later: the
+    /// loaded, new and unused parameters. `Display` prints a few lines.
     pub fn weights_report(&self) -> Option<&LoadReport> {
         self.report.as_ref()
     }
 
-    /// Rates, losses and metrics of every fit since the learner was made.
+    /// Learning rates, losses and metrics of every fit of this learner.
     #[doc(alias = "learn.recorder")]
     pub fn recorder(&self) -> &Recorder {
         &self.recorder
     }
 
-    /// The optimizer, from the first fit on; freezing and unfreezing drop it with its state.
+    /// The optimizer; `None` before the first fit. Freezing and unfreezing drop it with its state.
     pub fn optimizer(&self) -> Option<&GroupedOptimizer> {
         self.optimizer.as_ref()
     }
@@ -149,7 +149,7 @@ impl Learner {
         self.settings.path.join(&self.settings.model_dir)
     }
 
-    /// Parameters of each layer group, in order.
+    /// The parameters of each layer group, in order.
     pub fn layer_groups(&self) -> Vec<Vec<Entry>> {
         let now = self.model.entries();
         let current = |old: &Entry| now.iter().find(|e| e.id == old.id).cloned();
@@ -157,13 +157,13 @@ impl Learner {
         self.groups.iter().map(group).collect()
     }
 
-    /// Parameters and buffers by name, with their values.
+    /// Names and values of all parameters and buffers.
     #[doc(alias("learn.model", "state_dict"))]
     pub fn weights(&self) -> Vec<NamedTensor> {
         self.model.tensors()
     }
 
-    /// Number of trainable and of all parameters. Running statistics do not count.
+    /// The number of trainable parameters, and of all parameters. Running statistics do not count.
     #[doc(alias = "learn.summary")]
     pub fn num_params(&self) -> (usize, usize) {
         let entries = self.model.entries();
@@ -176,11 +176,11 @@ impl Learner {
         })
     }
 
-    /// Freezes every layer group but the last. Batch norms go on training unless `train_bn` is off.
+    /// Freezes every layer group but the last. Batch norms keep training unless `train_bn` is off.
     ///
     /// # Errors
     ///
-    /// [`Error::FreezeTo`] if there is only one group: nothing would be frozen.
+    /// [`Error::FreezeTo`] if there is only one group, since nothing would be frozen.
     pub fn freeze(&mut self) -> Result<()> {
         if self.groups.len() < 2 {
             let groups = self.groups.len();
@@ -189,15 +189,16 @@ impl Learner {
         self.freeze_to(-1)
     }
 
-    /// Makes every parameter train.
+    /// Unfreezes all parameters.
     pub fn unfreeze(&mut self) {
         self.freeze_groups(0);
     }
 
-    /// Freezes the first `n` layer groups (a negative `n` counts from the end) and lets the others train.
+    /// Freezes the first `n` layer groups (a negative `n` counts from the end) and unfreezes the others.
     ///
     /// Drops the optimizer and its state, as fastai does. Batch norms of frozen groups keep training
-    /// unless `train_bn` is off; their running statistics move either way, unless `bn_freeze` is on.
+    /// unless `train_bn` is off. Their running statistics are updated either way, unless `bn_freeze` is
+    /// on.
     ///
     /// # Errors
     ///
@@ -251,14 +252,14 @@ impl Learner {
         self.fit_with(FitConfig::one_cycle(epochs).with_lr(max_lr))
     }
 
-    /// Trains as `config` says and returns the record of this fit.
+    /// Trains with `config` and returns the record of this fit.
     ///
-    /// The optimizer and its state live on between fits, until something is frozen or unfrozen.
+    /// The optimizer and its state persist between fits, until layer groups are frozen or unfrozen.
     ///
     /// # Errors
     ///
-    /// A setting that does not fit, data that cannot be read, or [`Error::NotFinite`] when the loss is no
-    /// number any more; the weights are then those before the offending step.
+    /// An invalid setting, data that cannot be read, or [`Error::NotFinite`] when the loss becomes NaN
+    /// or infinite. The weights are then those before the failed step.
     pub fn fit_with(&mut self, mut config: FitConfig) -> Result<Recorder> {
         let n = self.groups.len();
         let lrs = config.lr.per_group(n)?;
@@ -275,10 +276,10 @@ impl Learner {
         if self.data().batch_size() == 1 && entries.iter().any(Entry::is_batch_norm) {
             return Err(Error::BatchOfOne);
         }
-        // Without data to train on nothing changes.
+        // Without training data, change nothing.
         self.data().order(DatasetType::Train, self.epochs_trained)?;
         if self.usable_features().is_none() {
-            // They are not what the body gives now.
+            // The body no longer gives these features.
             self.features = None;
         }
         let batches = self.data().batches(DatasetType::Train);
@@ -360,7 +361,7 @@ impl Learner {
         GroupedOptimizer::new(rule, &self.groups, true_wd, bn_wd)
     }
 
-    /// An optimizer with the same state, which goes its own way.
+    /// An independent optimizer with the same state.
     pub(crate) fn copy_of(&self, optimizer: &GroupedOptimizer) -> GroupedOptimizer {
         let mut copy = self.fresh_optimizer();
         copy.state_from(optimizer);

@@ -1,8 +1,8 @@
-//! Transfer learning for image classification: what fastai v1's vision learner does, on Burn.
+//! Transfer learning for image classification: fastai v1's vision learner, on Burn.
 //!
-//! [`create_cnn`] makes a [`Learner`] from data and an architecture: a pretrained body, cut before its
-//! own classifier, and a new head. Train the head while the body is frozen, unfreeze, and train on with a
-//! learning rate per layer group:
+//! [`create_cnn`] makes a [`Learner`] from data and an architecture. Its model is a pretrained body, cut
+//! before its own classifier, and a new head. Train the head while the body is frozen, then unfreeze and
+//! train everything with one learning rate per layer group:
 //!
 //! ```no_run
 //! use vision_data::{ImageDataBunch, Stats};
@@ -18,14 +18,16 @@
 //! # Ok::<(), Box<dyn std::error::Error>>(())
 //! ```
 //!
-//! * Making a learner: [`create_cnn`], [`load_classifier`], [`create_body`], [`create_head`], [`Cnn`], [`Pretrained`].
-//! * Training: [`Learner::lr_find`], [`Learner::fit_one_cycle`], [`FitConfig`], [`LearningRate`], [`schedule`]; the head alone, fast:
-//!   [`Learner::cache_features`].
-//! * Parts: [`Loss`], [`Metric`], [`Optimizer`], [`Callback`]; what happened: [`Recorder`].
-//! * Using it: [`Learner::predict`], [`Learner::get_preds`], [`Learner::save`], [`Learner::load`];
-//!   taking it out: [`Learner::export_onnx`], [`Learner::export_safetensors`].
+//! * Create a learner: [`create_cnn`], [`load_classifier`], [`create_body`], [`create_head`], [`Cnn`],
+//!   [`Pretrained`].
+//! * Train: [`Learner::lr_find`], [`Learner::fit_one_cycle`], [`FitConfig`], [`LearningRate`],
+//!   [`schedule`]. Train the head alone, fast: [`Learner::cache_features`].
+//! * Customize: [`Loss`], [`Metric`], [`Optimizer`], [`Callback`]. Training history: [`Recorder`].
+//! * Predict and save: [`Learner::predict`], [`Learner::get_preds`], [`Learner::save`],
+//!   [`Learner::load`].
+//! * Export: [`Learner::export_onnx`], [`Learner::export_safetensors`].
 
-// A line that cannot be written must not end a program: `vision_base::console` prints.
+// Printing must not end the program if a line cannot be written: use `vision_base::console`.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 

@@ -1,4 +1,4 @@
-//! Losses, each with the activation that turns outputs into what `predict` shows.
+//! Loss functions, each with its activation for predictions.
 
 use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::{Int, Tensor, TensorData};
@@ -9,30 +9,30 @@ use vision_kernels::ops;
 use crate::model::target::TargetTensor;
 use crate::{Error, Result};
 
-/// What training minimises.
+/// A loss function.
 ///
-/// The activation belongs to the loss, so that `predict` gives probabilities whatever the loss is
-/// (fastai v1 gives raw logits for every loss that it does not know).
+/// The loss includes the activation that turns outputs into predictions, so `predict` gives
+/// probabilities for any loss. (fastai v1 returns raw logits for losses that it does not know.)
 pub trait Loss: std::fmt::Debug + Send + Sync {
-    /// The kind of label that it compares with. Default: one class an item.
+    /// The kind of label it expects. Default: one class per item.
     fn kind(&self) -> TargetKind {
         TargetKind::Category
     }
 
-    /// The loss of each item, `[batch]`, of outputs `[batch, outputs]`.
+    /// The loss of each item, `[batch]`, from outputs `[batch, outputs]`.
     ///
     /// # Errors
     ///
     /// [`vision_data::LabelError::WrongKind`] for labels of another [`kind`](Self::kind).
     fn per_item(&self, outputs: Tensor<2>, targets: TargetTensor) -> Result<Tensor<1>>;
 
-    /// What `predict` and `get_preds` show for outputs, both `[batch, outputs]`. Default: the softmax,
-    /// probabilities of classes.
+    /// The activation: turns outputs into what `predict` and `get_preds` return, both `[batch,
+    /// outputs]`. Default: softmax, the probabilities of the classes.
     fn activation(&self, outputs: Tensor<2>) -> Tensor<2> {
         softmax(outputs, 1)
     }
 
-    /// How much each item counts in a mean, `[batch]`, on the targets' device. Default: all the same.
+    /// The weight of each item in a mean, `[batch]`, on the targets' device. Default: all equal.
     ///
     /// # Errors
     ///
@@ -42,19 +42,21 @@ pub trait Loss: std::fmt::Debug + Send + Sync {
         Ok(None)
     }
 
-    /// The loss of a batch, shape `[1]`: the sum over the items, divided by that of their weights.
+    /// The mean loss of a batch, shape `[1]`: the sum over the items, divided by the sum of their
+    /// weights.
     ///
     /// # Errors
     ///
     /// As [`per_item`](Self::per_item).
     fn mean(&self, outputs: Tensor<2>, targets: TargetTensor) -> Result<Tensor<1>> {
-        // First, since it checks that there is a weight for each class.
+        // Called first, since it checks that there is a weight for each class.
         let losses = self.per_item(outputs, targets.clone())?;
         Ok(mean(losses, self.item_weights(targets)?))
     }
 
-    /// The loss of a batch of mixed pictures, shape `[1]`: of item i with weight λᵢ its own loss, with
-    /// weight 1 − λᵢ that for its partner's label (Zhang et al., <https://arxiv.org/abs/1710.09412>).
+    /// The loss of a batch mixed by MixUp or CutMix, shape `[1]`: for item i, λᵢ times the loss for its
+    /// own label plus 1 − λᵢ times the loss for its partner's label (Zhang et al.,
+    /// <https://arxiv.org/abs/1710.09412>).
     ///
     /// # Errors
     ///
@@ -85,13 +87,13 @@ pub trait Loss: std::fmt::Debug + Send + Sync {
 
 fn mean(losses: Tensor<1>, weights: Option<Tensor<1>>) -> Tensor<1> {
     match weights {
-        // A batch of items that count for nothing has the loss 0, and no gradient.
+        // If all items have weight 0, the loss is 0 and has no gradient.
         Some(weights) => losses.sum() / weights.sum().clamp_min(f32::MIN_POSITIVE),
         None => losses.mean(),
     }
 }
 
-/// The loss for the labels of the data, as fastai chooses it, with the data's class weights.
+/// The default loss for the kind of label, as in fastai, with the data's class weights.
 pub(crate) fn for_data(data: &ImageDataBunch) -> Box<dyn Loss> {
     let weights = data.class_weights().map(<[f32]>::to_vec);
     match data.kind() {
@@ -105,9 +107,9 @@ pub(crate) fn for_data(data: &ImageDataBunch) -> Box<dyn Loss> {
 }
 
 /// Cross-entropy of the softmax of the logits, −log p(target), with PyTorch's label smoothing and class
-/// weights. The default for one class an item.
+/// weights. The default for one class per item.
 ///
-/// With weights the mean is over the weights of the items' classes, as in PyTorch.
+/// With class weights, the mean divides by the sum of the items' weights, as in PyTorch.
 ///
 /// ```
 /// use vision_learner::CrossEntropy;
@@ -121,8 +123,8 @@ pub struct CrossEntropy {
 }
 
 impl CrossEntropy {
-    /// Spreads a part of each target over all classes, its own among them (fastai's
-    /// `LabelSmoothingCrossEntropy`, whose part is 0.1). Default: 0.
+    /// Sets label smoothing: this share of each target is spread evenly over all classes, the target's
+    /// own included. fastai's `LabelSmoothingCrossEntropy` uses 0.1. Default: 0.
     ///
     /// # Errors
     ///
@@ -139,11 +141,11 @@ impl CrossEntropy {
         Ok(self)
     }
 
-    /// Sets a weight for each class, in the order of the data's classes. Default: all 1.
+    /// Sets one weight per class, in the order of the data's classes. Default: all 1.
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] if one is below 0 or not finite, or none is above 0.
+    /// [`Error::Option`] if a weight is negative or not finite, or if none is positive.
     pub fn with_weights(mut self, weights: impl Into<Vec<f32>>) -> Result<Self> {
         self.weights = Some(checked_weights(weights.into())?);
         Ok(self)
@@ -167,8 +169,8 @@ impl Loss for CrossEntropy {
     }
 }
 
-/// Binary cross-entropy of the sigmoid of each logit, in a form that does not overflow. The default for
-/// several classes an item.
+/// Binary cross-entropy of the sigmoid of each logit, computed without overflow. The default for several
+/// classes per item.
 ///
 /// An item's loss is the mean over the classes, so that the mean over items is PyTorch's
 /// `BCEWithLogitsLoss(pos_weight)`.
@@ -178,12 +180,12 @@ pub struct BinaryCrossEntropy {
 }
 
 impl BinaryCrossEntropy {
-    /// Sets how much an item that has a class weighs against one that has not, for each class in the order of the
-    /// data's classes. Default: all 1.
+    /// Sets the positive weight per class, in the order of the data's classes: how much an item that has
+    /// the class counts relative to one that does not. Default: all 1.
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] if one is below 0 or not finite, or none is above 0.
+    /// [`Error::Option`] if a weight is negative or not finite, or if none is positive.
     pub fn with_pos_weights(mut self, weights: impl Into<Vec<f32>>) -> Result<Self> {
         self.weights = Some(checked_weights(weights.into())?);
         Ok(self)
@@ -206,7 +208,7 @@ impl Loss for BinaryCrossEntropy {
     }
 }
 
-/// The mean of the squared differences, for numbers; outputs are the predictions. The default for numbers.
+/// Mean squared error for numbers; the outputs are the predictions. The default for numbers.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct MeanSquaredError;
 
@@ -238,7 +240,7 @@ fn checked_weights(weights: Vec<f32>) -> Result<Vec<f32>> {
     )))
 }
 
-/// Weights, if there is one for each output.
+/// Checks that there is one weight per output.
 fn fitting<'a>(weights: Option<&'a [f32]>, outputs: &Tensor<2>) -> Result<Option<&'a [f32]>> {
     let expected = outputs.dims()[1];
     match weights.filter(|weights| weights.len() != expected) {

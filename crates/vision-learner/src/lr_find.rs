@@ -1,4 +1,4 @@
-//! The learning-rate finder: a short training run in which the rate grows until the loss does.
+//! The learning-rate finder: a short training run in which the rate grows until the loss diverges.
 
 use std::{fmt, mem};
 
@@ -10,7 +10,7 @@ use crate::train::fit::FitConfig;
 use crate::train::recorder::Recorder;
 use crate::{Error, Learner, Result, WeightDecay, unoptimized};
 
-/// How to look for a learning rate, for [`Learner::lr_find_with`]. The defaults are fastai's.
+/// Options of the learning-rate finder, for [`Learner::lr_find_with`]. The defaults are fastai's.
 ///
 /// ```
 /// use vision_learner::LrFindConfig;
@@ -56,14 +56,14 @@ impl LrFindConfig {
         self
     }
 
-    /// The number of batches, more than one epoch's if need be. Default: 100.
+    /// The number of batches; may exceed one epoch. Default: 100.
     pub fn with_num_it(mut self, batches: usize) -> Self {
         self.num_it = batches;
         self
     }
 
-    /// Whether to end as soon as the smoothed loss is more than four times the least so far. To be switched
-    /// off for losses below zero. Default: yes.
+    /// Whether to stop as soon as the smoothed loss exceeds four times its minimum so far. Turn this off
+    /// for losses that can be negative. Default: true.
     pub fn with_stop_div(mut self, stop: bool) -> Self {
         self.stop_div = stop;
         self
@@ -94,29 +94,29 @@ impl LrFindConfig {
     }
 }
 
-/// What growing learning rates did to the loss, batch by batch.
+/// The result of the learning-rate finder: rates and losses, one entry per batch.
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct LrFind {
     /// Learning rate of every layer group.
     pub lrs: Vec<f64>,
-    /// Smoothed loss, by which the run was ended and a rate is chosen.
+    /// Smoothed loss, used to stop the run and to suggest a rate.
     pub losses: Vec<f64>,
-    /// Loss as computed.
+    /// Unsmoothed loss.
     pub raw_losses: Vec<f64>,
     /// Momentum.
     pub moms: Vec<f64>,
 }
 
-/// Learning rates to choose from; which of them suits differs from set to set, so look at the plot too.
+/// Suggested learning rates. Which one works best varies between data sets, so look at the plot too.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LrSuggestion {
     /// Where the loss falls most steeply: fastai v1's `min_grad_lr`.
     pub steepest: f64,
-    /// A third and a half of a third into the longest stretch in which the loss falls: fastai 2's
-    /// `valley` (which leaves out a tenth of the batches asked for at the start, and not 10).
+    /// A third and a half of a third into the longest stretch in which the loss falls: fastai
+    /// 2's `valley`. fastai 2 skips the first tenth of the requested batches instead of the first 10.
     pub valley: f64,
-    /// A tenth of the rate of the least loss.
+    /// A tenth of the rate with the lowest loss.
     pub minimum: f64,
 }
 
@@ -131,15 +131,16 @@ impl fmt::Display for LrSuggestion {
 }
 
 impl LrFind {
-    /// Rates and smoothed losses without the first 10 and the last 5, which say little; of a run of fewer
-    /// than 30 batches without a third and a sixth.
+    /// The rates and smoothed losses used for suggestions: without the first 10 and the last 5, which
+    /// are uninformative. A run of fewer than 30 batches drops the first third and the last sixth
+    /// instead.
     pub fn window(&self) -> (&[f64], &[f64]) {
         let len = self.lrs.len().min(self.losses.len());
         let part = 10.min(len / 3)..len - 5.min(len / 6);
         (&self.lrs[part.clone()], &self.losses[part])
     }
 
-    /// Rates that the [`window`](Self::window) suggests; none where it has fewer than three batches.
+    /// Suggested rates, from the [`window`](Self::window). `None` if it has fewer than three batches.
     #[doc(alias = "min_grad_lr")]
     pub fn suggestion(&self) -> Option<LrSuggestion> {
         let (lrs, losses) = self.window();
@@ -165,7 +166,7 @@ impl LrFind {
     }
 }
 
-/// The place in the longest falling subsequence that fastai 2 takes.
+/// The index that fastai 2's `valley` picks in the longest falling subsequence.
 fn valley(losses: &[f64]) -> usize {
     let mut lengths = vec![1; losses.len()];
     let mut end = 0;
@@ -176,18 +177,18 @@ fn valley(losses: &[f64]) -> usize {
             end = i;
         }
     }
-    // fastai counts from one before the first of them.
+    // fastai counts from one before the first element of the subsequence.
     let section = lengths[end] as f64 / 3.0;
     (end + section as usize + (section / 2.0) as usize).saturating_sub(lengths[end])
 }
 
 impl Learner {
-    /// Trains a copy for 100 batches while the learning rate grows from 1e-7 to 10, and returns what that
-    /// did to the loss; `vision_interp::plot_lr_find` draws it.
+    /// Trains a copy of the model for 100 batches while the learning rate grows from 1e-7 to 10, and
+    /// returns the losses. `vision_interp::plot_lr_find` plots them.
     ///
-    /// The learner stays as it is: weights, running statistics, optimizer, record and all that is random are
-    /// those of before, bit for bit, and nothing is written. (Callbacks that were given to the learner hear of
-    /// the run, and keep what they keep.)
+    /// The learner does not change: weights, running statistics, optimizer, record and random state stay
+    /// the same, bit for bit, and no file is written. (Callbacks that were added to the learner do take
+    /// part in the run, and keep any state they gather.)
     ///
     /// ```no_run
     /// # fn example(mut learner: vision_learner::Learner) -> vision_learner::Result<()> {
@@ -202,18 +203,18 @@ impl Learner {
     ///
     /// # Errors
     ///
-    /// As [`fit_with`](Self::fit_with). A loss that is no number any more ends the run without an error, unless
-    /// it is the first.
+    /// As [`fit_with`](Self::fit_with). A loss that is NaN or infinite ends the run without an error,
+    /// unless it is the first.
     #[doc(alias = "LRFinder")]
     pub fn lr_find(&mut self) -> Result<LrFind> {
         self.lr_find_with(LrFindConfig::default())
     }
 
-    /// As [`lr_find`](Self::lr_find), with another range, length or weight decay.
+    /// [`lr_find`](Self::lr_find) with options: range, length or weight decay.
     ///
     /// # Errors
     ///
-    /// As [`lr_find`](Self::lr_find), and [`Error::Option`] for a range that is none.
+    /// As [`lr_find`](Self::lr_find), and [`Error::Option`] for an invalid range.
     pub fn lr_find_with(&mut self, config: LrFindConfig) -> Result<LrFind> {
         config.check()?;
         let batches = self.data().batches(vision_data::DatasetType::Train);
@@ -231,7 +232,7 @@ impl Learner {
         if !self.settings.silent {
             unoptimized::notice();
         }
-        // A copy is trained, so whatever happens to it the learner is untouched.
+        // Train a copy, so that the learner stays untouched whatever happens.
         let copy = self.model.snapshot();
         let model = mem::replace(&mut self.model, copy);
         let copy = self.optimizer.as_ref().map(|o| self.copy_of(o));
@@ -258,7 +259,7 @@ impl Learner {
                 if !losses.is_empty() => {}
             result => _ = result?,
         }
-        // The batch whose loss was no number has a rate and no loss.
+        // The batch with the non-finite loss has a rate but no loss.
         lrs.truncate(losses.len());
         moms.truncate(losses.len());
         Ok(LrFind {
@@ -362,7 +363,7 @@ mod tests {
     #[test]
     fn a_short_run_is_cut_less_and_a_very_short_one_suggests_nothing() {
         let lengths = |n: usize| found(&curve(n)).window().0.len();
-        // Without a third and a sixth: 12 - 4 - 2; from 30 on without 10 and 5.
+        // Without a third and a sixth: 12 - 4 - 2. From 30 batches on, without 10 and 5.
         assert_eq!([12, 29, 30, 31].map(lengths), [6, 16, 15, 16]);
         for n in 0..30 {
             let some = found(&curve(n)).suggestion();

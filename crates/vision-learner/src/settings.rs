@@ -1,4 +1,4 @@
-//! What a learner is made of: its settings and the parts of its model.
+//! The settings of a learner and the parts of its model.
 
 use std::path::PathBuf;
 
@@ -13,7 +13,7 @@ use crate::optim::lr::WeightDecay;
 use crate::train::callback::Callback;
 use crate::{Error, Result};
 
-/// What every learner has, whatever its model.
+/// The settings common to all learners, whatever their model.
 pub(crate) struct Settings {
     pub(crate) data: ImageDataBunch,
     pub(crate) metrics: Vec<Box<dyn Metric>>,
@@ -29,12 +29,12 @@ pub(crate) struct Settings {
     pub(crate) model_dir: PathBuf,
     pub(crate) silent: bool,
     pub(crate) seed: u64,
-    /// The starts of the layer groups, where they are not the architecture's own.
+    /// Custom layer-group starts, if not the architecture's own.
     pub(crate) split_on: Option<Vec<String>>,
 }
 
 impl Settings {
-    /// Whether loss and metrics are for the labels that the data has.
+    /// Checks that the loss and the metrics fit the data's kind of label.
     pub(crate) fn check_kinds(&self) -> Result<()> {
         let found = self.data.kind();
         let expected = self.loss.kind();
@@ -57,12 +57,12 @@ impl Settings {
     }
 }
 
-/// A model with what a learner must know about it.
+/// A model with the properties a learner needs.
 pub(crate) struct Parts {
     pub(crate) model: Box<dyn AnyModel>,
     pub(crate) name: String,
     pub(crate) split: Vec<String>,
-    /// Smallest side of a picture in pixels.
+    /// Smallest side of an image in pixels.
     pub(crate) min_size: usize,
     pub(crate) freeze: bool,
     pub(crate) warnings: Vec<String>,

@@ -1,12 +1,12 @@
-//! The notice of a library that was compiled without optimization.
+//! The warning about a library compiled without optimization.
 
 use std::io::{self, Write};
 use std::sync::Once;
 
-/// What mends it, as it stands in the README and in the documentation of the crate `vision`.
+/// The fix, as in the README and in the documentation of the crate `vision`.
 const LINES: [&str; 2] = ["[profile.dev]", "opt-level = 3"];
 
-/// Says so on standard error, once in the life of the process, if this is the case.
+/// Warns once per process on standard error if the library is not optimized.
 pub(crate) fn notice() {
     static SAID: Once = Once::new();
     if !vision_kernels::optimized() {
@@ -14,7 +14,7 @@ pub(crate) fn notice() {
     }
 }
 
-/// A standard error that is closed is no reason not to train.
+/// Ignores write errors: a closed standard error must not stop training.
 fn write(to: &mut impl Write) {
     let [table, setting] = LINES;
     let _ = writeln!(

@@ -1,4 +1,5 @@
-//! What is in a data set, and what is wrong with it: looks, describes, and calls the data doctor.
+//! Inspects a data set and finds its problems: shows images, summarizes the set, and runs the data
+//! doctor.
 //!
 //!     cargo run --example doctor                    # makes a small damaged set by itself
 //!     cargo run --example doctor -- --data FOLDER   # train/CLASS/.. and valid/CLASS/..
@@ -58,7 +59,7 @@ fn main() -> vision::MainResult {
     Ok(())
 }
 
-/// Drawn digits of which some are not as they should be.
+/// Draws digits and damages some of them.
 fn damaged(folder: &std::path::Path) -> vision::MainResult<PathBuf> {
     if folder.exists() {
         fs::remove_dir_all(folder)?;
@@ -71,11 +72,11 @@ fn damaged(folder: &std::path::Path) -> vision::MainResult<PathBuf> {
     fs::write(&threes[1], "<html>404 Not Found</html>")?;
     let whole = fs::read(&threes[2])?;
     fs::write(&threes[2], &whole[..whole.len() / 2])?;
-    // In training and validation, under two labels, and twice.
+    // Duplicates: across training and validation, under two labels, and within a class.
     fs::copy(&threes[4], path.join("valid/3/copy.png"))?;
     fs::copy(&threes[5], path.join("train/7/copy.png"))?;
     fs::copy(&sevens[1], path.join("train/7/again.png"))?;
-    // The same picture in another format, under an extension that is not its own.
+    // The same image in another format, with the wrong extension.
     image::open(&sevens[2])?.save(path.join("train/7/other.bmp"))?;
     fs::rename(
         path.join("train/7/other.bmp"),

@@ -1,4 +1,4 @@
-//! Makes the figures of the README: trains a small ResNet on a few drawn 3s and 7s, and saves what it sees.
+//! Makes the figures of the README: trains a small ResNet on a few drawn 3s and 7s and saves the plots.
 //!
 //!     cargo run --example figures -- docs/images
 //!
@@ -17,7 +17,7 @@ fn main() -> vision::MainResult {
         .map_or("out/figures".into(), PathBuf::from);
     fs::create_dir_all(&out).map_err(io_error("create the folder", &out))?;
     let folder = tempfile::tempdir()?;
-    // So few that the network makes mistakes.
+    // Few images, so that the network makes mistakes.
     let path = synthetic::digits(&folder.path().join("digits"), 0, 100, 50)?;
     let data = ImageDataBunch::from_folder(&path).batch_size(16).build()?;
     data.show_batch(3)?.save(out.join("batch.png"))?;

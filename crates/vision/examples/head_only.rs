@@ -1,4 +1,4 @@
-//! Trains the head on a frozen body whose outputs are kept: an epoch takes a fraction of a second.
+//! Trains the head on a frozen body whose outputs are cached: an epoch takes a fraction of a second.
 //!
 //!     cargo run --example head_only -- --data mnist_sample.tgz --pretrained weights.safetensors
 
@@ -17,16 +17,16 @@ struct Args {
     /// Architecture
     #[arg(long, default_value = "resnet18")]
     arch: Arch,
-    /// Weights of the body; random ones if there are none
+    /// Weights of the body; random if not given
     #[arg(long)]
     pretrained: Option<PathBuf>,
     /// Number of epochs
     #[arg(long, default_value_t = 5)]
     epochs: usize,
-    /// Folder that keeps the features for the next run
+    /// Folder to store the cached features for the next run
     #[arg(long)]
     features: Option<PathBuf>,
-    /// Without kept features, to compare: the same losses, slower
+    /// Do not cache features, for comparison: the same losses, slower
     #[arg(long)]
     uncached: bool,
 }

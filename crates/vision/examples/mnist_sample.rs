@@ -1,8 +1,8 @@
-//! Trains a classifier of handwritten 3s and 7s and shows where it is wrong.
+//! Trains a classifier of handwritten 3s and 7s and shows its mistakes.
 //!
 //!     cargo run --example mnist_sample
 //!
-//! Every code cell of fastai's `vision.learner` page has its line here.
+//! It covers every code cell of fastai's `vision.learner` page.
 
 use std::fs;
 use std::path::PathBuf;
@@ -20,7 +20,7 @@ use vision::system::peak_memory_bytes;
 /// Train ResNet-18 on MNIST_SAMPLE: 3 against 7.
 #[derive(Parser)]
 struct Args {
-    /// Folder or .tgz with train/ and valid/; default: MNIST_SAMPLE, or drawn digits without a network
+    /// Folder or .tgz with train/ and valid/; default: MNIST_SAMPLE, or drawn digits when offline
     #[arg(long)]
     data: Option<String>,
     /// Architecture
@@ -32,13 +32,13 @@ struct Args {
     /// Peak learning rate
     #[arg(long, default_value_t = 1e-3)]
     lr: f64,
-    /// Pictures a batch
+    /// Images per batch
     #[arg(long, default_value_t = 64)]
     batch_size: usize,
-    /// Weights of the body (.pth or safetensors, with torchvision's names or fastai's); freezes it
+    /// Weights of the body (.pth or safetensors, with torchvision's or fastai's names); freezes the body
     #[arg(long)]
     pretrained: Option<PathBuf>,
-    /// Freeze the body even at random weights
+    /// Freeze the body even with random weights
     #[arg(long)]
     freeze: bool,
     /// Seed of weights, order and dropout
@@ -47,7 +47,7 @@ struct Args {
     /// Device: cpu, or cuda, wgpu, vulkan, metal when compiled in
     #[arg(long, default_value = "default")]
     device: String,
-    /// Folder of the results
+    /// Output folder
     #[arg(long, default_value = "out/mnist_sample")]
     out: PathBuf,
 }

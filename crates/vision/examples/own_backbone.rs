@@ -1,4 +1,4 @@
-//! A backbone of one's own: a small network, its cut, its layer groups and its number of features.
+//! A custom backbone: a small network, its cut, its layer groups and its number of features.
 //!
 //!     cargo run --example own_backbone
 
@@ -34,7 +34,7 @@ fn whole(classes: usize, init: &mut Init) -> Sequential {
 }
 
 impl Backbone for SmallCnn {
-    // Any module that implements `Body` would do; `Sequential` does, and cuts by index.
+    // Any module that implements `Body` would do; `Sequential` does, and can be cut by index.
     type Body = Sequential;
 
     fn name(&self) -> String {
@@ -42,9 +42,9 @@ impl Backbone for SmallCnn {
     }
 
     fn body(&self, builder: &mut BodyBuilder<'_>) -> Result<(Sequential, usize)> {
-        // With the weights of `.pretrained("file")`, if the user gives any; `fc` may be for other classes.
+        // Loads the weights of `.pretrained("file")`, if set; `fc` may have another number of classes.
         let net = builder.load_layers(|init| whole(10, init))?;
-        let body = builder.cut(net, -2)?; // drops avgpool and fc, unless the user says `.cut(..)`
+        let body = builder.cut(net, -2)?; // drops avgpool and fc, unless the user sets `.cut(..)`
         let features = body.out_channels().unwrap_or(128);
         Ok((body, features))
     }
@@ -60,7 +60,7 @@ fn main() -> vision::MainResult {
     let data = ImageDataBunch::from_folder(&path).batch_size(32).build()?;
 
     let mut learner = create_cnn(data, SmallCnn)
-        .pretrained(false) // nobody hosts weights of it: without this line, an error says so
+        .pretrained(false) // no weights are published for it: without this line, building fails
         .metrics([accuracy()])
         .path(folder.path())
         .build()?;

@@ -1,4 +1,4 @@
-//! A source of images of your own: here a file of raw digits, as MNIST comes.
+//! A custom source of images: a file of raw digits, as in MNIST.
 //!
 //!     cargo run --example own_source
 //!
@@ -17,7 +17,7 @@ use vision::data::{DatasetType, Image, ImageContent, ImageList, ImageSource};
 /// The side of each image.
 const SIDE: usize = 28;
 
-/// Gray images one after the other in a file, and what each is called.
+/// Gray images stored one after the other in a file, and their names.
 struct RawFile {
     file: Mutex<File>,
     names: Vec<String>,
@@ -53,7 +53,7 @@ fn pack(folder: &Path, to: &Path) -> Result<RawFile, Box<dyn Error>> {
     for file in image_files(folder)? {
         let image = Image::open(&file)?;
         bytes.extend(image.pixels().iter().step_by(3));
-        // "train/3/0001.png": the split and the label are in the name.
+        // The path, such as "train/3/0001.png", contains the split and the label.
         names.push(file.strip_prefix(folder)?.display().to_string());
     }
     fs::write(to, bytes)?;

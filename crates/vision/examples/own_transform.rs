@@ -1,8 +1,8 @@
-//! A transform of your own: in training, each image gets one of a few color casts, as under other lamps.
+//! A custom transform: in training, each image gets a random color cast, as under different lamps.
 //!
 //!     cargo run --example own_transform
 //!
-//! It draws digits, saves the data with the transform in it, loads it again, and compares batches. Result, in
+//! Draws digits, saves the data with the transform, loads it again, and compares batches. Result, in
 //! out/own_transform: batch.png.
 
 use std::error::Error;
@@ -50,9 +50,9 @@ fn main() -> Result<(), Box<dyn Error>> {
     run(Path::new("out/own_transform"))
 }
 
-/// All of the example, in a folder.
+/// Runs the whole example in a folder.
 pub(crate) fn run(out: &Path) -> Result<(), Box<dyn Error>> {
-    // So that data which has the transform can be loaded.
+    // Register the transform, so that data which uses it can be loaded.
     register_transform::<ColorCast>()?;
 
     let digits = synthetic::digits(&out.join("digits"), 7, 40, 10)?;
@@ -67,7 +67,7 @@ pub(crate) fn run(out: &Path) -> Result<(), Box<dyn Error>> {
         .build()?;
     println!("{}", data.summary(DatasetType::Train, 0)?);
 
-    // The same batch from other numbers of threads, and from the saved data.
+    // The same batch with other numbers of threads, and from the saved data.
     let file = data.save("data.json")?;
     let batch = data.one_batch(DatasetType::Train)?;
     for threads in [0, 3] {

@@ -1,4 +1,4 @@
-//! A contact sheet: what each transform does to one drawn picture.
+//! A contact sheet that shows the effect of each transform on one drawn image.
 //!
 //!     cargo run --example transforms [PICTURE]
 //!
@@ -14,7 +14,7 @@ use vision::data::{
 use vision::figure::ImageGrid;
 use vision::prelude::get_transforms;
 
-/// A disc, a square and a checkerboard on a gradient, so that one sees what goes where.
+/// A disc, a square and a checkerboard on a gradient, to make the effects visible.
 fn drawn(side: usize) -> vision::Result<Image> {
     let mut pixels = Vec::new();
     for y in 0..side {
@@ -84,7 +84,7 @@ fn main() -> vision::MainResult {
     ];
     let mut grid = ImageGrid::new().with_columns(6).with_cell_size(128.0);
     for (name, transforms) in sheet {
-        // Without a size one sees what a transform does to it.
+        // No size, so that only the transform itself is visible.
         let resizing = Resizing {
             size: name.starts_with("random_resized").then_some(128.into()),
             ..Resizing::default()

@@ -6,11 +6,11 @@ use vision_data::{
     TransformError,
 };
 
-/// What can go wrong anywhere in the library.
+/// Any error of the library.
 ///
-/// One variant for one kind of fact, wherever it happens: an image that cannot be decoded is
-/// [`Error::Image`], whether it is met while indexing, in training or when a figure is drawn. The errors of
-/// the crates that are nested deeper become flat when they are converted to this one, as `?` does.
+/// One variant per kind of failure, wherever it happens: an image that cannot be decoded is
+/// [`Error::Image`], whether indexing, training or drawing a figure finds it. Converting an error of
+/// another crate of this library, as `?` does, flattens its nested errors into these variants.
 ///
 /// ```
 /// use vision::data::{FilesError, ImageDataBunch};
@@ -24,52 +24,52 @@ use vision_data::{
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
 pub enum Error {
-    /// The operating system refused something.
+    /// An I/O error of the operating system.
     #[error(transparent)]
     Io(#[from] IoError),
     /// An option is outside its range.
     #[error(transparent)]
     Option(#[from] OptionError),
-    /// Downloads and archives.
+    /// A download or an archive failed.
     #[error(transparent)]
     Fetch(vision_fetch::Error),
-    /// Figures.
+    /// A figure cannot be drawn or saved.
     #[error(transparent)]
     Figure(vision_figure::Error),
-    /// The name of a device.
+    /// Invalid device name.
     #[error(transparent)]
     Device(#[from] DeviceError),
-    /// An image.
+    /// An image cannot be read, decoded or written.
     #[error(transparent)]
     Image(#[from] ImageError),
-    /// A folder of images.
+    /// A folder of images is missing or invalid.
     #[error(transparent)]
     Files(#[from] FilesError),
-    /// Labels and classes.
+    /// Invalid labels or classes.
     #[error(transparent)]
     Label(#[from] LabelError),
-    /// A table of names and labels.
+    /// An invalid table of file names and labels.
     #[error(transparent)]
     Table(#[from] TableError),
-    /// A split.
+    /// An invalid split.
     #[error(transparent)]
     Split(#[from] SplitError),
-    /// A transform.
+    /// An invalid transform.
     #[error(transparent)]
     Transform(#[from] TransformError),
-    /// Data as a whole.
+    /// The data set as a whole is invalid.
     #[error(transparent)]
     Data(#[from] DataError),
-    /// Architectures and weights files.
+    /// An invalid architecture or weights file.
     #[error(transparent)]
     Models(Box<vision_models::Error>),
-    /// Training, prediction, checkpoints.
+    /// Training, prediction or a checkpoint failed.
     #[error(transparent)]
     Learner(Box<vision_learner::Error>),
-    /// Interpretation.
+    /// Interpretation failed.
     #[error(transparent)]
     Interp(Box<vision_interp::Error>),
-    /// An error of this crate's parts that has no variant here yet.
+    /// An error of one of this library's crates that has no variant here yet.
     #[error(transparent)]
     Other(Box<dyn std::error::Error + Send + Sync>),
 }

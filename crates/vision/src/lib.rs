@@ -16,8 +16,8 @@ pub use vision_kernels as kernels;
 pub use vision_learner as learner;
 pub use vision_models as models;
 
-/// What most programs need: data, a learner, training, interpretation. Everything else has a place in
-/// [`data`], [`learner`], [`models`] or [`interp`].
+/// The names most programs need, for data, the learner, training and interpretation. Everything else is
+/// in [`data`], [`learner`], [`models`] or [`interp`].
 pub mod prelude {
     pub use vision_data::datasets::{Urls, untar_data};
     pub use vision_data::{
@@ -29,7 +29,7 @@ pub mod prelude {
     pub use vision_models::Arch;
 }
 
-/// The examples of the pages in `docs/`, which are outside of the package.
+/// The examples of the pages in `docs/`, which lie outside the package.
 #[cfg(doctest)]
 mod pages {
     #[doc = include_str!("../../../docs/data.md")]

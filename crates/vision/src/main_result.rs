@@ -1,12 +1,12 @@
-//! What a program's `main` returns.
+//! The return type of a program's `main`.
 
 use std::error::Error;
 use std::fmt;
 
-/// What `main` returns, so that a program that fails prints the message of its error.
+/// The return type of `main`: a program that fails prints the message of its error.
 ///
-/// Rust prints the error of `main` as [`Debug`](fmt::Debug) does, which for an error of this library is the names of
-/// variants and fields. [`MainError`] takes any error and prints its message instead.
+/// Rust prints the error of `main` with [`Debug`](fmt::Debug), which for this library's errors shows the
+/// names of variants and fields. [`MainError`] wraps any error and prints its message instead.
 ///
 /// ```should_panic
 /// use vision::prelude::*;
@@ -18,13 +18,14 @@ use std::fmt;
 /// }
 /// ```
 ///
-/// A function that others call returns [`Result`](crate::Result) instead, whose errors can be matched.
+/// Functions that other code calls should return [`Result`](crate::Result), whose errors can be matched.
 pub type MainResult<T = ()> = Result<T, MainError>;
 
-/// Any error, printed as its message in [`Debug`](fmt::Debug) too: see [`MainResult`].
+/// Any error; its [`Debug`](fmt::Debug) output is its message. See [`MainResult`].
 pub struct MainError(Box<dyn Error + Send + Sync>);
 
-// This type is itself no `Error`: or else this would be two conversions from it to itself.
+// Not an `Error` itself: otherwise this impl would conflict with the identity conversion `From<T> for
+// T`.
 impl<E: Error + Send + Sync + 'static> From<E> for MainError {
     fn from(error: E) -> Self {
         Self(error.into())

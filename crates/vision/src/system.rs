@@ -1,7 +1,7 @@
-//! What the process used of the machine.
+//! Resources used by this process.
 
-/// The largest resident memory of this process so far, in bytes; none where the system does not tell
-/// (it does on Linux).
+/// The peak resident memory of this process, in bytes; `None` where the system does not report it. Linux
+/// does.
 pub fn peak_memory_bytes() -> Option<u64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status

@@ -1,4 +1,4 @@
-//! Taking a trained model out: to ONNX, and to safetensors with PyTorch's names.
+//! Exports a trained model to ONNX, or to safetensors with PyTorch's names.
 
 use std::path::Path;
 
@@ -14,9 +14,9 @@ use crate::learner::Learner;
 use crate::{Error, Result};
 
 impl Learner {
-    /// Writes body and head as one ONNX model, from pictures `[batch, 3, height, width]` to logits
-    /// `[batch, classes]`, for batches and pictures of any size, with what
-    /// [`onnx_config`](Self::onnx_config) says.
+    /// Writes body and head as one ONNX model. Its input is images `[batch, 3, height, width]`, its
+    /// output logits `[batch, classes]`; batch size and image size are dynamic. The metadata come from
+    /// [`onnx_config`](Self::onnx_config).
     ///
     /// # Errors
     ///
@@ -26,7 +26,7 @@ impl Learner {
         self.export_onnx_with(path, &self.onnx_config())
     }
 
-    /// The same with settings of your own.
+    /// [`export_onnx`](Self::export_onnx) with custom settings.
     ///
     /// ```no_run
     /// # fn export(learner: &vision_learner::Learner) -> vision_learner::Result<()> {
@@ -38,8 +38,8 @@ impl Learner {
     ///
     /// # Errors
     ///
-    /// [`Error::Models`] if the model has a part that is not made of layers (a body or head written by hand),
-    /// or the file cannot be written.
+    /// [`Error::Models`] if a part of the model is not made of layers (a hand-written body or head), or
+    /// if the file cannot be written.
     pub fn export_onnx_with(&self, path: impl AsRef<Path>, config: &OnnxConfig) -> Result<()> {
         let path = path.as_ref();
         let Some(layers) = self.model.valid().as_layers() else {
@@ -55,14 +55,17 @@ impl Learner {
         Ok(export_onnx(&layers, path, config)?)
     }
 
-    /// What an exported model says about itself by default: `arch` and, if items do not have one class each,
-    /// `labels`, in words; and in JSON `classes`, if the data has them `size` (height and width of what the model
-    /// gets), `mean`, `std`, `reduced_jpegs` (JPEGs are decoded at a half, a quarter or an eighth that leaves the
-    /// shorter side at least twice that long) and `presize` (the shorter side that pictures are made smaller to
-    /// before anything else), and what comes before the model: a [`Resizing`](vision_data::Resizing) (`resizing`) and a list of
-    /// validation [`Transform`](vision_data::Transform)s (`transforms`).
+    /// The default metadata of an exported model.
     ///
-    /// The graph takes normalised pictures, as the model does;
+    /// * Plain text: `arch`, and `labels` if items do not have one class each.
+    /// * JSON: `classes` and, if the data has them, `size` (height and width of the model's input),
+    ///   `mean`, `std`, `reduced_jpegs` (JPEGs are decoded at a half, a quarter or an eighth of their
+    ///   size, as long as the shorter side stays at least twice this long) and `presize` (images are
+    ///   first shrunk to this shorter side).
+    /// * JSON, the preprocessing before the model: `resizing`, a [`Resizing`](vision_data::Resizing),
+    ///   and `transforms`, a list of validation [`Transform`](vision_data::Transform)s.
+    ///
+    /// The graph expects normalized images, as the model does.
     /// [`with_normalization`](OnnxConfig::with_normalization) makes it take pixels in [0, 1].
     pub fn onnx_config(&self) -> OnnxConfig {
         let data = self.data();
@@ -102,14 +105,14 @@ impl Learner {
     /// Writes the weights under fastai's or torchvision's names, as a state dict for
     /// `load_state_dict(safetensors.torch.load_file(path))`.
     ///
-    /// fastai's names are those of body and head. torchvision's are those of the backbone: its own classifier
-    /// was cut off and the head has no place there, so the report lists the head as left out, and Python loads
-    /// the file with `strict=False`.
+    /// fastai's names cover body and head. torchvision's names cover only the backbone: its own
+    /// classifier was cut off, and they have no place for the new head. The report lists the head as
+    /// left out, and Python must load the file with `strict=False`.
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] if torchvision's names are asked for and the body is none of its architectures, and
-    /// [`Error::Models`] if the file cannot be written.
+    /// [`Error::Option`] if torchvision's names are requested and the body is not one of its
+    /// architectures, and [`Error::Models`] if the file cannot be written.
     #[doc(alias("state_dict", "torch.save"))]
     pub fn export_safetensors(&self, path: impl AsRef<Path>, names: Names) -> Result<ExportReport> {
         let tensors = self.weights();
@@ -128,7 +131,7 @@ impl Learner {
         let children: Vec<&str> = whole.names().collect();
         let rename = |name: &str| {
             let (child, rest) = name.strip_prefix("0.")?.split_once('.')?;
-            // A body that was cut by a function has the children's own names.
+            // A body cut by a function keeps its children's own names.
             let child = match child.parse::<usize>() {
                 Ok(i) => children.get(i)?,
                 Err(_) => child,

@@ -1,4 +1,4 @@
-//! Weights of another head, or of another program, into a learner.
+//! Loads weights with another head, or from another program.
 
 use std::collections::HashMap;
 use std::fs;
@@ -11,18 +11,19 @@ use vision_models::{Arch, Init};
 use crate::learner::Learner;
 use crate::{Error, Result};
 
-/// Extensions of files that hold weights.
+/// Extensions of weights files.
 const WEIGHTS: [&str; 6] = ["safetensors", "pth", "pt", "ckpt", "bin", "onnx"];
-/// Files of a folder that are looked at for a message.
+/// How many files of a folder an error message looks at.
 const MOST_FILES: usize = 1000;
 
 impl Learner {
-    /// Loads the body of a file with fastai's names, and as much of the head as fits: for a checkpoint of
-    /// other classes, whose last layer has another number of rows (fastai's `strict=False`).
+    /// Loads the body from a file with fastai's names, and as much of the head as fits. Use it for a
+    /// checkpoint with other classes, whose last layer has another number of rows (fastai's
+    /// `strict=False`).
     ///
     /// The head's other parameters keep their values, and the report lists them as
-    /// [`replaced`](LoadReport::replaced). Nothing changes unless the whole body fits. The optimizer starts
-    /// afresh.
+    /// [`replaced`](LoadReport::replaced). Nothing changes unless the whole body fits. The optimizer is
+    /// reset.
     ///
     /// # Errors
     ///
@@ -45,7 +46,7 @@ impl Learner {
         Ok(self.keep_report(report))
     }
 
-    /// The file of that name: as it is named if there is one, or else with `.safetensors`.
+    /// The file of that name: exactly as given if it exists, otherwise with `.safetensors` appended.
     pub(crate) fn existing(&self, source: WeightsSource) -> Result<WeightsSource> {
         let named = self.model_dir().join(source.path());
         let path = match named.is_file() {
@@ -75,10 +76,10 @@ impl Learner {
         })
     }
 
-    /// The part of a file that is this learner's model.
+    /// The part of a file that corresponds to this learner's model.
     pub(crate) fn find_model(&self, file: &WeightsFile, entries: &[Entry]) -> Result<WeightsFile> {
         let mut wanted = wanted(entries);
-        // The model of an architecture may be there with timm's names around it.
+        // An architecture's model may be in the file with timm's names around it.
         if let Ok(arch) = self.arch().parse::<Arch>() {
             let whole = arch.build(1, &mut Init::zeroed(self.data().device()));
             let children: Vec<&str> = whole.names().collect();
@@ -87,7 +88,7 @@ impl Learner {
         Ok(file.matched(&wanted)?)
     }
 
-    /// Changes values in a copy: running statistics are shared by clones, and written in place.
+    /// Changes values in a copy, because clones share running statistics, which are written in place.
     pub(crate) fn put(&mut self, mut new: HashMap<String, Vec<f32>>) {
         let mut model = self.model.snapshot();
         model.assign(&mut |name, _| new.remove(name));
@@ -105,7 +106,7 @@ fn wanted(entries: &[Entry]) -> Wanted {
     Wanted::new(entries.iter().map(|e| (e.name.as_str(), &e.shape[..])))
 }
 
-/// What of the file fits, not counting the optimizer's state and what is set to zero.
+/// Which parameters of the file fit, ignoring the optimizer's state and biases that are set to zero.
 pub(crate) fn compare(file: &WeightsFile, entries: &[Entry], zeroed: &[String]) -> LoadReport {
     let mut report = LoadReport::compare(file, &wanted(entries));
     report.unused.retain(|name| !name.starts_with("optimizer."));
@@ -119,7 +120,7 @@ pub(crate) fn compare(file: &WeightsFile, entries: &[Entry], zeroed: &[String]) 
     report
 }
 
-/// Zeros for the biases of a head in a file that has none at all, where the layer's weight is there and fits.
+/// Zero biases for a head in a file without any head bias, for layers whose weight is present and fits.
 pub(crate) fn absent_biases(file: &WeightsFile, entries: &[Entry]) -> HashMap<String, Vec<f32>> {
     let weight = |bias: &Entry| bias.name.replace(".bias", ".weight");
     let biases = || {

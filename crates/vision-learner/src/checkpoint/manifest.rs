@@ -1,4 +1,4 @@
-//! What a checkpoint says about itself.
+//! The manifest of a checkpoint.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -15,9 +15,9 @@ use crate::{Error, Result};
 
 /// The metadata key of the manifest.
 pub(super) const KEY: &str = "vision";
-/// The format that is written. Format 1 had neither a hash nor `preprocessing`, `frozen` and `history`.
+/// The format version written. Format 1 had no hash, `preprocessing`, `frozen` or `history`.
 pub(super) const FORMAT: u32 = 2;
-/// More epochs, or steps of a parameter, than any run has.
+/// Upper limit for epochs and for steps of a parameter; no real run reaches it.
 const MOST_STEPS: u64 = 1 << 48;
 
 #[derive(Debug, Serialize, Deserialize)]
@@ -35,7 +35,7 @@ pub(super) struct Manifest {
     pub(super) optimizer: Option<OptimizerManifest>,
     #[serde(default)]
     pub(super) preprocessing: Option<Preprocessing>,
-    /// The parameters that do not train.
+    /// The frozen parameters.
     #[serde(default)]
     pub(super) frozen: Option<Vec<String>>,
     #[serde(default)]
@@ -47,14 +47,14 @@ pub(super) struct Manifest {
 pub(super) struct OptimizerManifest {
     pub(super) rule: String,
     pub(super) groups: Vec<Hyper>,
-    /// Steps that each parameter has taken.
+    /// Number of steps of each parameter.
     pub(super) steps: BTreeMap<String, u64>,
-    /// How many running averages a parameter has once it has taken a step. Format 1 does not say.
+    /// Number of running averages per parameter after its first step. Absent in format 1.
     #[serde(default)]
     pub(super) moments: Option<usize>,
 }
 
-/// The one field that every format has.
+/// The only field common to all formats.
 #[derive(Deserialize)]
 struct Format {
     format: u32,
@@ -101,7 +101,7 @@ impl Learner {
         }
     }
 
-    /// Reads a manifest and compares it with this learner. The notes are for the report.
+    /// Reads a manifest and compares it with this learner. Returns notes for the report.
     pub(super) fn check_manifest(
         &self,
         path: &Path,

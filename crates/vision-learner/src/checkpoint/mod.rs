@@ -1,9 +1,9 @@
 //! Saving and loading a learner's state.
 //!
-//! A checkpoint is one safetensors file, so that it is whole or absent: the model's parameters and
-//! buffers under fastai's names, the optimizer's moments as `optimizer.<k>.<name>`, and a manifest in JSON
-//! in the header's metadata. A copy of the manifest lies beside it as `<name>.json`, for people; loading
-//! does not read it.
+//! A checkpoint is one safetensors file, so it is either complete or absent. It holds the model's
+//! parameters and buffers under fastai's names, the optimizer's moments as `optimizer.<k>.<name>`, and a
+//! JSON manifest in the header's metadata. A human-readable copy of the manifest is written as
+//! `<name>.json`; loading ignores it.
 
 mod export;
 mod loading;
@@ -35,13 +35,13 @@ pub struct LoadConfig {
 }
 
 impl LoadConfig {
-    /// Everything that decides a prediction has to be the same.
+    /// Requires that everything that affects predictions is the same.
     pub fn new() -> Self {
         Self::default()
     }
 
-    /// Whether the data may have another image size, resize method, padding mode, validation transforms or
-    /// statistics than the checkpoint was trained with, which changes predictions. Default: false.
+    /// Allows the data to differ from the checkpoint's in image size, resize method, padding mode,
+    /// validation transforms or statistics, which changes predictions. Default: false.
     pub fn with_other_preprocessing(mut self, allowed: bool) -> Self {
         self.other_preprocessing = allowed;
         self
@@ -51,13 +51,14 @@ impl LoadConfig {
 impl Learner {
     /// Saves model and optimizer as `<path>/<model_dir>/<name>.safetensors` and returns that path.
     ///
-    /// An absolute `name` is used as it is. The file appears under its name only when it is complete and
-    /// on the disk; one that was there before is kept until then.
+    /// An absolute `name` is used as given. The write is atomic: the file appears only when it is
+    /// complete and on disk, and an existing file is kept until then.
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] if the name is not one of a file, [`Error::NotFiniteWeights`] if a parameter or a running
-    /// statistic is NaN or infinite, [`Error::Io`] or [`Error::Models`] if the folder cannot be written.
+    /// [`Error::Option`] if the name is not a valid file name, [`Error::NotFiniteWeights`] if a
+    /// parameter or a running statistic is NaN or infinite, [`Error::Io`] or [`Error::Models`] if the
+    /// folder cannot be written.
     #[doc(alias = "learn.export")]
     pub fn save(&self, name: impl AsRef<Path>) -> Result<PathBuf> {
         check_name(name.as_ref())?;
@@ -120,19 +121,21 @@ impl Learner {
         Ok(path)
     }
 
-    /// Loads what [`save`](Self::save) wrote, or a weights file with fastai's names (`0.4.0.conv1.weight`),
-    /// in PyTorch's format, safetensors or ONNX, under any key and behind any prefix. The heads of fastai 2 have no
-    /// biases, which is to say that they are 0. A file that exists under the name is read whatever its extension;
-    /// otherwise the name is completed with `.safetensors`. A [`WeightsSource`] says which of several sets of weights
-    /// is meant.
+    /// Loads a checkpoint written by [`save`](Self::save), or a weights file with fastai's names
+    /// (`0.4.0.conv1.weight`).
     ///
-    /// Nothing changes unless everything fits. The optimizer's state comes back if the file has one for
-    /// the same rule and layer groups; otherwise training goes on with a fresh one. The report says what the
-    /// file had beyond that; [`weights_report`](Self::weights_report) keeps it.
+    /// Weights files may be in PyTorch's format, safetensors or ONNX, with the weights under any key and
+    /// any name prefix. The heads of fastai 2 have no biases; these become 0. If a file of the given
+    /// name exists, it is read whatever its extension; otherwise `.safetensors` is appended. If a file
+    /// contains several sets of weights, a [`WeightsSource`] selects one.
+    ///
+    /// Nothing changes unless everything fits. The optimizer's state is restored if the file has one for
+    /// the same optimizer and layer groups; otherwise training continues with a fresh one. The report
+    /// lists what else the file contains; [`weights_report`](Self::weights_report) keeps it.
     ///
     /// # Errors
     ///
-    /// [`Error::NoSuchFile`] if there is none, which lists those that there are,
+    /// [`Error::NoSuchFile`] if the file does not exist (it lists the files that do),
     /// [`Error::Checkpoint`] if the file is of another architecture or other classes, and
     /// [`Error::Models`] if it cannot be read or a parameter is missing or has another shape.
     #[doc(alias("load_learner", "load_state_dict"))]
@@ -140,7 +143,7 @@ impl Learner {
         self.load_with(name, LoadConfig::new())
     }
 
-    /// [`load`](Self::load), of which `config` says what may differ.
+    /// [`load`](Self::load) with options: `config` sets what may differ.
     ///
     /// # Errors
     ///
@@ -184,7 +187,7 @@ impl Learner {
             _ => self.find_model(&file, &entries)?,
         };
         let mut new = match manifest {
-            // Our own heads have all that they need.
+            // Heads written by this library are complete.
             Some(_) => HashMap::new(),
             None => absent_biases(&file, &entries),
         };
@@ -237,7 +240,7 @@ impl Learner {
         if found == Some(expected) {
             return Ok(());
         }
-        // The head's last layer has one row per class: the mismatch that people meet most.
+        // The head's last layer has one row per class: the most common mismatch.
         let last = self.model.entries().into_iter().rev().find(|e| !e.buffer);
         let classes = last.is_some_and(|last| {
             last.name.rsplit_once('.').map(|p| p.0) == name.rsplit_once('.').map(|p| p.0)
@@ -257,7 +260,7 @@ impl Learner {
         })
     }
 
-    /// The optimizer as it was saved, or none if it was another one.
+    /// The optimizer with the saved state, or `None` if a different optimizer was saved.
     fn read_optimizer(
         &self,
         path: &Path,
@@ -307,7 +310,7 @@ impl Learner {
     }
 }
 
-/// Refuses names that are none of a file, such as "..", "dir/" and "".
+/// Rejects names that are not valid file names, such as "..", "dir/" and "".
 fn check_name(name: &Path) -> Result<()> {
     let text = name.to_string_lossy();
     let ends_as_folder = text.ends_with(['/', std::path::MAIN_SEPARATOR]) || text.ends_with("/.");

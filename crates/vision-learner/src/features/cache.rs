@@ -1,4 +1,4 @@
-//! Keeping the outputs of a frozen body, so that an epoch costs no more than the head.
+//! Caches the outputs of a frozen body, so that an epoch trains only the head.
 
 use std::path::{Path, PathBuf};
 use std::time::{Instant, SystemTime};
@@ -21,46 +21,46 @@ use crate::model::any_model::in_body;
 use crate::model::cnn::{InferenceBody, TwoParts};
 use crate::{Error, Result};
 
-/// Where kept features come from.
+/// Where cached features came from.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum FeatureOrigin {
-    /// The body computed them.
+    /// Computed by the body.
     Computed,
-    /// They were in memory already.
+    /// Already in memory.
     Kept,
-    /// They were read from this file.
+    /// Read from this file.
     File(PathBuf),
 }
 
-/// What [`Learner::cache_features`] keeps.
+/// Report of [`Learner::cache_features`].
 #[derive(Clone, Debug, PartialEq)]
 pub struct FeatureReport {
-    /// Training pictures.
+    /// Number of training images.
     pub train: usize,
-    /// Validation pictures.
+    /// Number of validation images.
     pub valid: usize,
-    /// Channels, height and width of the features of a picture.
+    /// Channels, height and width of an image's features.
     pub shape: [usize; 3],
-    /// Whether they are behind the head's pool, which is where they are smaller.
+    /// Whether the features were taken after the head's pool, which makes them smaller.
     pub pooled: bool,
-    /// Memory that they take, in bytes: 4 a value, channels × height × width values a picture.
+    /// Memory used, in bytes: 4 per value, channels × height × width values per image.
     pub bytes: usize,
-    /// Where they come from.
+    /// Where the features came from.
     pub origin: FeatureOrigin,
     /// Wall time of the call, in seconds.
     pub seconds: f64,
 }
 
 impl Learner {
-    /// Computes the outputs of the frozen body for every training and validation picture once and keeps
-    /// them in memory: what follows ([`fit`](Self::fit), [`validate`](Self::validate),
-    /// [`get_preds`](Self::get_preds) of [`DatasetType::Valid`]) runs the head alone, with the same results
+    /// Computes the outputs of the frozen body once for every training and validation image and keeps
+    /// them in memory. Afterwards [`fit`](Self::fit), [`validate`](Self::validate) and
+    /// [`get_preds`](Self::get_preds) of [`DatasetType::Valid`] run only the head, with the same results
     /// bit for bit.
     ///
-    /// The body has to be fixed: frozen, its batch norms too
-    /// ([`bn_freeze`](crate::LearnerBuilder::bn_freeze)), and the pictures the same in each epoch: no random
-    /// transforms. What is kept is dropped as soon as it is no longer what the body would give: when the
-    /// body is unfrozen or gets other weights, and with other data.
+    /// The body must be fixed: frozen, including its batch norms
+    /// ([`bn_freeze`](crate::LearnerBuilder::bn_freeze)). The images must be the same in each epoch: no
+    /// random transforms. The features are dropped as soon as they no longer match the body's outputs:
+    /// when the body is unfrozen or gets other weights, or when the data changes.
     ///
     /// ```no_run
     /// use vision_data::{ImageDataBunch, Stats};
@@ -77,19 +77,20 @@ impl Learner {
     ///
     /// # Errors
     ///
-    /// [`Error::CannotCache`] with the condition that is not met, or whatever is wrong with the data.
+    /// [`Error::CannotCache`] with the condition that is not met, or any error of the data.
     pub fn cache_features(&mut self) -> Result<FeatureReport> {
         self.cache_features_of(None)
     }
 
-    /// [`cache_features`](Self::cache_features), which looks into a folder first and writes there what it
-    /// computes: `<key>.safetensors`, where the key is a hash of the body's weights, the preprocessing and
-    /// the bytes of all pictures. A file that is damaged is computed anew; the folder can be deleted at any time.
+    /// [`cache_features`](Self::cache_features) with a folder on disk: reads the features from there, or
+    /// computes and writes them. The file is `<key>.safetensors`; the key is a hash of the body's
+    /// weights, the preprocessing and the bytes of all images. Damaged files are recomputed. The folder
+    /// can be deleted at any time.
     ///
     /// # Errors
     ///
-    /// As [`cache_features`](Self::cache_features), and if the folder cannot be written: the features are kept in
-    /// memory then all the same, and the next fit uses them.
+    /// As [`cache_features`](Self::cache_features), and if the folder cannot be written. In that case
+    /// the features stay in memory, and the next fit uses them.
     pub fn cache_features_in(&mut self, folder: impl AsRef<Path>) -> Result<FeatureReport> {
         let folder = folder.as_ref();
         fs::create_dir_all(folder).map_err(|source| {
@@ -99,25 +100,26 @@ impl Learner {
         self.cache_features_of(Some(folder))
     }
 
-    /// Whether training and validation run on kept features now.
+    /// Whether training and validation currently use cached features.
     pub fn has_cached_features(&self) -> bool {
         self.usable_features().is_some()
     }
 
-    /// Lets go of the kept features and their memory.
+    /// Drops the cached features and frees their memory.
     pub fn drop_features(&mut self) {
         self.features = None;
     }
 
-    /// The kept features, if they are still what the body would give.
+    /// The cached features, if they still match the body's outputs.
     pub(crate) fn usable_features(&self) -> Option<&FeatureCache> {
-        // Weights and data are seen to where they change; settings of the process are not.
+        // Changes of weights and data are handled where they happen; process-wide settings are checked
+        // here.
         let fixed = self.model.fixed_body().is_some();
         let features = self.features.as_ref().filter(|_| fixed)?;
         (features.key.setup == self.feature_setup()).then_some(features)
     }
 
-    /// Drops the kept features unless the body is fixed and has the weights that they were computed with.
+    /// Drops the cached features unless the body is fixed and has the weights they were computed with.
     pub(crate) fn recheck_features(&mut self) {
         let same = |kept: &FeatureCache| {
             self.model.fixed_body().is_some() && kept.key.weights == self.body_hash()
@@ -136,7 +138,7 @@ impl Learner {
             setup: self.feature_setup(),
         };
         let path = folder.map(|folder| key.path(folder));
-        // What is kept stays until there is something to put in its place.
+        // Keep the old features until the new ones are ready.
         let is_kept = self.features.as_ref().is_some_and(|kept| kept.key == key);
         let read = || self.read_features(path.as_deref()?, &key);
         let (new, origin) = if is_kept {
@@ -217,8 +219,8 @@ impl Learner {
         hash.finalize().into()
     }
 
-    /// SHA-256 of the training and the validation images, in order: of their files, or of their pixels where
-    /// they are not files.
+    /// SHA-256 of the training and the validation images, in order: of the file bytes, or of the pixels
+    /// if the images are not files.
     fn files_hash(&self) -> Result<[u8; 32]> {
         let mut hash = Sha256::new();
         for dataset in [self.data().train_ds(), self.data().valid_ds()] {
@@ -238,7 +240,8 @@ impl Learner {
         Ok(hash.finalize().into())
     }
 
-    /// What else the features depend on. Batch sizes do in the last bit: a kernel is chosen by the shape.
+    /// Everything else the features depend on. Batch sizes matter for the last bit, because the kernel
+    /// is chosen by the shape.
     fn feature_setup(&self) -> String {
         let data = self.data();
         format!(
@@ -283,7 +286,7 @@ impl Learner {
             parts,
             layout: None,
         };
-        // In training a batch is always full, and an algorithm is chosen by the shape of the batch.
+        // Training batches are always full, and the algorithm is chosen by the shape of the batch.
         let train = job.rows(DatasetType::Fix, Some(self.data().batch_size()))?;
         let valid = match self.data().batches(DatasetType::Valid) {
             0 => Rows::default(),
@@ -305,17 +308,17 @@ impl Learner {
     }
 }
 
-/// The computation of features.
+/// Computes features.
 struct Job<'a> {
     learner: &'a Learner,
     body: &'a InferenceBody,
     parts: &'a dyn TwoParts,
-    /// Whether features are pooled, and their shape; from the first batch on.
+    /// Whether features are pooled, and their shape; set by the first batch.
     layout: Option<(bool, [usize; 3])>,
 }
 
 impl Job<'_> {
-    /// The features of a part of the data, computed in its own batches or in full ones of a size.
+    /// The features of a part of the data, computed in its own batches, or in full batches of the given size.
     fn rows(&mut self, part: DatasetType, full: Option<usize>) -> Result<Rows> {
         let data = self.learner.data();
         let mut rows = Rows::default();
@@ -336,7 +339,7 @@ impl Job<'_> {
         Ok(rows)
     }
 
-    /// The body's outputs, before or behind the head's pool.
+    /// The body's outputs, before or after the head's pool.
     fn features(&mut self, images: Tensor<4>) -> Result<Tensor<4>> {
         let maps = (self.body)(images);
         let item = |x: &Tensor<4>| {
@@ -366,7 +369,7 @@ impl Job<'_> {
     }
 }
 
-/// A batch brought to a size, by its own items again.
+/// Fills a batch up to `size` by repeating its items.
 fn filled(images: Tensor<4>, size: usize) -> Tensor<4> {
     let items = images.dims()[0];
     if items == size {
@@ -376,7 +379,7 @@ fn filled(images: Tensor<4>, size: usize) -> Tensor<4> {
     Tensor::cat(copies, 0).narrow(0, 0, size)
 }
 
-/// Whether a transform does the same to a picture each time. Unknown ones count as random.
+/// Whether a transform always gives the same result for an image. Unknown transforms count as random.
 fn is_fixed(transform: &Transform) -> bool {
     match transform {
         Transform::CropPad(CropPad { row, col }) => {
@@ -388,7 +391,7 @@ fn is_fixed(transform: &Transform) -> bool {
 
 fn file_hash(path: &Path, since: SystemTime) -> Result<[u8; 32]> {
     let mut file = fs::File::open(path).map_err(io_error("read", path))?;
-    // Some systems keep no such time.
+    // Some systems do not record this time.
     let modified = file.metadata().and_then(|m| m.modified());
     if modified.is_ok_and(|modified| modified > since) {
         let path = path.to_owned();

@@ -1,4 +1,4 @@
-//! Kept features in a file: one safetensors file a key, which holds numbers and nothing else.
+//! Cached features on disk: one safetensors file per key, containing only numbers.
 
 use std::collections::BTreeMap;
 use std::path::{Path, PathBuf};
@@ -21,7 +21,7 @@ struct Manifest {
     format: u32,
     /// Hash of the key.
     key: String,
-    /// What the key says beside hashes, for people.
+    /// The parts of the key that are not hashes, for humans.
     setup: String,
     pooled: bool,
     shape: [usize; 3],
@@ -81,7 +81,7 @@ pub(crate) fn write(path: &Path, features: &FeatureCache) -> Result<()> {
     Ok(write_safetensors(path, &tensors, &metadata)?)
 }
 
-/// Reads the features of a key, or says what is wrong with the file.
+/// Reads the features of a key, or returns what is wrong with the file.
 pub(crate) fn read(path: &Path, key: &Key) -> std::result::Result<FeatureCache, String> {
     let file = WeightsFile::open(path).map_err(|e| e.to_string())?;
     let json = file.metadata(KEY).ok_or("it has no manifest")?;
@@ -126,7 +126,7 @@ fn checksum(parts: [&Rows; 2]) -> String {
 
 /// Adds the bytes of values to a hash.
 pub(crate) fn hash_values(hash: &mut Sha256, values: &[f32]) {
-    // In pieces: a whole layer's bytes would be a copy of the layer.
+    // In chunks: the bytes of a whole layer would be a copy of the layer.
     for piece in values.chunks(4096) {
         let bytes: Vec<u8> = piece.iter().flat_map(|v| v.to_le_bytes()).collect();
         hash.update(bytes);

@@ -1,4 +1,4 @@
-//! Outputs of a body that are kept, item by item.
+//! Cached outputs of a body, per item.
 
 pub(crate) mod cache;
 mod file;
@@ -9,11 +9,11 @@ use vision_data::{DatasetType, ImageDataBunch, Targets};
 
 use crate::Result;
 
-/// The outputs of a body for the training and the validation pictures, on the host.
+/// The outputs of a body for the training and the validation images, on the host.
 #[derive(Clone, Debug, PartialEq)]
 pub(crate) struct FeatureCache {
     pub(crate) key: Key,
-    /// Whether they are what the head's pool makes of the body's outputs.
+    /// Whether the features were taken after the head's pool.
     pub(crate) pooled: bool,
     /// Channels, height and width of an item.
     pub(crate) shape: [usize; 3],
@@ -21,27 +21,27 @@ pub(crate) struct FeatureCache {
     pub(crate) valid: Rows,
 }
 
-/// What the outputs are a function of.
+/// The cache key: everything the outputs depend on.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Key {
     /// SHA-256 of the body's parameters and buffers.
     pub(crate) weights: [u8; 32],
     /// SHA-256 of the files' bytes.
     pub(crate) files: [u8; 32],
-    /// Everything else, in words.
+    /// Everything else, as text.
     pub(crate) setup: String,
 }
 
 /// The features of some items of a data set.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub(crate) struct Rows {
-    /// Positions of the items, ascending. A picture that could not be decoded is missing.
+    /// Positions of the items, ascending. Images that could not be decoded are missing.
     pub(crate) items: Vec<usize>,
     pub(crate) values: Vec<f32>,
 }
 
 impl FeatureCache {
-    /// Bytes of the features.
+    /// Size of the features in bytes.
     pub(crate) fn bytes(&self) -> usize {
         size_of::<f32>() * (self.train.values.len() + self.valid.values.len())
     }
@@ -50,12 +50,13 @@ impl FeatureCache {
         match part {
             DatasetType::Train => Some(&self.train),
             DatasetType::Valid => Some(&self.valid),
-            // Other batches than the features were computed in, or other pictures.
+            // These use other batches or other images than the cached features.
             DatasetType::Fix | DatasetType::Single | DatasetType::Test => None,
         }
     }
 
-    /// The batches of an epoch, of the same items as the data's own; none for parts that are not kept.
+    /// The batches of an epoch, with the same items as the data's own batches; `None` for parts that
+    /// are not cached.
     ///
     /// # Errors
     ///
@@ -136,7 +137,7 @@ impl Iterator for FeatureBatches<'_> {
                 .iter()
                 .filter_map(|i| Some((*i, self.rows.get(*i, len)?)));
             let (indices, rows): (Vec<usize>, Vec<&[f32]>) = found.unzip();
-            // What the loader does with pictures that cannot be decoded: see `BadImages::Skip`.
+            // As the loader does for images that cannot be decoded: see `BadImages::Skip`.
             let short = indices.len() < items.len();
             if indices.is_empty() || self.training && indices.len() == 1 && short {
                 continue;

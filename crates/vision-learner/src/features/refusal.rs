@@ -1,38 +1,39 @@
-//! Why features cannot be kept.
+//! Reasons why features cannot be cached.
 
 use std::fmt;
 use std::path::PathBuf;
 
 use vision_base::message::shown;
 
-/// Why the outputs of a body cannot be kept.
+/// The reason why the outputs of a body cannot be cached.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum CacheRefusal {
     /// The model is not a body with a head.
     NotTwoParts,
-    /// Something in the body trains.
+    /// A parameter of the body is trainable.
     BodyTrains {
-        /// A parameter that trains.
+        /// A trainable parameter.
         parameter: String,
-        /// Whether batch norms are all that trains.
+        /// Whether only batch norms are trainable.
         only_batch_norms: bool,
     },
-    /// A layer of the body gives something else in training: a batch norm, a dropout.
+    /// A layer of the body behaves differently in training: a batch norm or a dropout.
     BodyVaries {
         /// The layer.
         layer: String,
         /// Its type.
         owner: String,
     },
-    /// The training pictures differ from epoch to epoch, or from what validation would make of them.
+    /// The training images differ between epochs, or from the images under validation transforms.
     RandomTransforms {
-        /// The transforms of the training pictures.
+        /// The transforms of the training images.
         transforms: String,
     },
-    /// Training batches are mixed.
+    /// Training batches are mixed (MixUp or CutMix).
     BatchTransforms,
-    /// A picture's file is newer than the learner's data, of which some may have been decoded before.
+    /// An image file changed after the learner's data was made, so an older version may already have
+    /// been decoded.
     FileChanged {
         /// The file.
         path: PathBuf,

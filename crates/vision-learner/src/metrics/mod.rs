@@ -13,9 +13,9 @@ pub use regression::{RegressionMetric, mae, mse, r2_score, rmse};
 /// The raw outputs of one validation batch, on the host.
 #[derive(Clone, Copy, Debug)]
 pub struct Scores<'a> {
-    /// Logits, or predicted numbers, row-major `[items, classes]`.
+    /// Logits or predicted numbers, row-major `[items, classes]`.
     pub logits: &'a [f32],
-    /// Number of outputs: of classes, or of an item's numbers.
+    /// Number of outputs: of classes, or of numbers per item.
     pub classes: usize,
     /// The labels of the items.
     pub targets: &'a Targets,
@@ -32,13 +32,13 @@ impl Scores<'_> {
         self.targets.is_empty()
     }
 
-    /// The class with the largest logit of each item; the first one wins a tie.
+    /// The class with the largest logit, for each item; ties go to the first.
     pub fn predicted(&self) -> impl Iterator<Item = usize> + '_ {
         self.logits.chunks(self.classes.max(1)).map(argmax)
     }
 }
 
-/// The index of the largest value; the first one wins a tie, and NaN never wins over a number.
+/// The index of the largest value; ties go to the first, and NaN never wins over a number.
 pub fn argmax(row: &[f32]) -> usize {
     let mut best = 0;
     for (i, value) in row.iter().enumerate() {
@@ -49,30 +49,30 @@ pub fn argmax(row: &[f32]) -> usize {
     best
 }
 
-/// A number per epoch that says how good the model is.
+/// A metric: one number per epoch that measures the quality of the model.
 ///
-/// The learner resets it at the beginning of each validation, updates it with every batch and reads the
-/// value at the end, so a metric may be a mean over items or anything else over the whole set.
+/// The learner resets it at the beginning of each validation, updates it with every batch and reads its
+/// value at the end. So it may be a mean over items or any other function of the whole set.
 pub trait Metric: Send {
     /// Column name in the table and in `history.csv`.
     fn name(&self) -> String;
 
-    /// The kind of label that it compares with, which a learner checks. Default: any.
+    /// The kind of label it expects; the learner checks it. Default: any.
     fn kind(&self) -> Option<TargetKind> {
         None
     }
 
-    /// Forgets what was seen.
+    /// Resets the state.
     fn reset(&mut self);
 
-    /// Takes in a batch.
+    /// Adds a batch.
     fn update(&mut self, batch: &Scores<'_>);
 
-    /// The value over everything since the last reset.
+    /// The value over all batches since the last reset.
     fn value(&self) -> f64;
 }
 
-/// The mean over all items of a function of a batch.
+/// A function of a batch, averaged over all items.
 pub struct AverageMetric {
     name: String,
     kind: Option<TargetKind>,
@@ -82,7 +82,7 @@ pub struct AverageMetric {
 }
 
 impl AverageMetric {
-    /// A metric with a name and a function that gives a batch's mean.
+    /// Creates a metric from a name and a function that returns a batch's mean.
     ///
     /// ```
     /// use vision_learner::AverageMetric;
@@ -101,7 +101,7 @@ impl AverageMetric {
         }
     }
 
-    /// Says which kind of label the function compares with. Default: any.
+    /// Sets the kind of label that the function expects. Default: any.
     pub fn for_kind(mut self, kind: TargetKind) -> Self {
         self.kind = Some(kind);
         self
@@ -122,7 +122,7 @@ impl Metric for AverageMetric {
     }
 
     fn update(&mut self, batch: &Scores<'_>) {
-        // Weighted by items, since the last batch may be smaller.
+        // Weighted by the number of items, since the last batch may be smaller.
         self.sum += (self.of_batch)(batch) * batch.len() as f64;
         self.items += batch.len();
     }
@@ -138,19 +138,20 @@ impl fmt::Debug for AverageMetric {
     }
 }
 
-/// The share of items whose largest logit is the right class's.
+/// The fraction of items whose largest logit is that of the correct class.
 pub fn accuracy() -> AverageMetric {
     AverageMetric::new("accuracy", share_right).for_kind(TargetKind::Category)
 }
 
-/// 1 − accuracy.
+/// The error rate: 1 − accuracy.
 pub fn error_rate() -> AverageMetric {
     AverageMetric::new("error_rate", |batch| 1.0 - share_right(batch))
         .for_kind(TargetKind::Category)
 }
 
 fn share_right(batch: &Scores<'_>) -> f64 {
-    // Items without labels count as of the first class, as in fastai. A learner gives no other kind.
+    // Items without labels count as the first class, as in fastai. A learner passes no other kind of
+    // label.
     let Ok(targets) = batch.targets.categories() else {
         return f64::NAN;
     };

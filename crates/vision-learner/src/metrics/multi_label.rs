@@ -1,11 +1,12 @@
-//! Metrics for several classes an item.
+//! Metrics for several classes per item.
 
 use vision_data::TargetKind;
 
 use super::{AverageMetric, Scores};
 
-/// The share of right answers, over items and classes: is the class's probability above `threshold` exactly
-/// if the item has the class? fastai's `accuracy_thresh`, whose threshold is 0.5.
+/// The fraction of correct answers over items and classes. An answer is correct if the class's
+/// probability is above `threshold` exactly when the item has the class. fastai's `accuracy_thresh`,
+/// whose threshold is 0.5.
 pub fn accuracy_thresh(threshold: f32) -> AverageMetric {
     AverageMetric::new("accuracy_thresh", move |batch| {
         let targets = batch.targets.rows();
@@ -19,9 +20,9 @@ pub fn accuracy_thresh(threshold: f32) -> AverageMetric {
     .for_kind(TargetKind::MultiCategory)
 }
 
-/// The mean over items of `(1 + β²) p r / (β² p + r)`, from the precision p and the recall r of the classes
-/// whose probability is above `threshold`. fastai's `fbeta`, whose threshold is 0.2 and whose β is 2: recall
-/// counts for more.
+/// The F-beta score: the mean over items of `(1 + β²) p r / (β² p + r)`. The precision p and the recall
+/// r are those of the classes whose probability is above `threshold`. fastai's `fbeta`, whose threshold
+/// is 0.2 and whose β is 2, which weights recall higher.
 #[doc(alias = "f1_score")]
 pub fn fbeta(threshold: f32, beta: f64) -> AverageMetric {
     const EPS: f64 = 1e-9;

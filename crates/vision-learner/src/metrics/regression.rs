@@ -1,4 +1,4 @@
-//! Metrics for numbers.
+//! Metrics for numbers (regression).
 
 use vision_data::TargetKind;
 
@@ -6,7 +6,7 @@ use super::{Metric, Scores};
 
 /// A metric of predicted numbers over the whole set: [`mse`], [`rmse`], [`mae`], [`r2_score`].
 ///
-/// All columns of all items are taken as one list, as in fastai.
+/// All columns of all items are treated as one list, as in fastai.
 #[derive(Clone, Debug)]
 pub struct RegressionMetric {
     of: Of,
@@ -26,26 +26,26 @@ enum Of {
     R2,
 }
 
-/// The mean of the squared differences.
+/// The mean squared error.
 #[doc(alias = "mean_squared_error")]
 pub fn mse() -> RegressionMetric {
     RegressionMetric::new(Of::Mse)
 }
 
-/// The root of the mean of the squared differences, over the whole set (fastai's class `RMSE`).
+/// The root mean squared error over the whole set (fastai's class `RMSE`).
 #[doc(alias = "root_mean_squared_error")]
 pub fn rmse() -> RegressionMetric {
     RegressionMetric::new(Of::Rmse)
 }
 
-/// The mean of the absolute differences.
+/// The mean absolute error.
 #[doc(alias = "mean_absolute_error")]
 pub fn mae() -> RegressionMetric {
     RegressionMetric::new(Of::Mae)
 }
 
 /// The coefficient of determination, `1 − Σ(t − p)² / Σ(t − t̄)²`, over the whole set (fastai's class
-/// `R2Score`). 1 is perfect, 0 is as good as to predict the mean; targets that are all the same give −∞.
+/// `R2Score`). 1 is perfect; 0 is no better than predicting the mean. Constant targets give −∞.
 pub fn r2_score() -> RegressionMetric {
     RegressionMetric::new(Of::R2)
 }
@@ -89,7 +89,7 @@ impl Metric for RegressionMetric {
             self.count += 1.0;
             self.squares += difference * difference;
             self.absolutes += difference.abs();
-            // Welford's way, which loses nothing where the mean is large.
+            // Welford's algorithm, which keeps precision when the mean is large.
             let before = target - self.mean;
             self.mean += before / self.count;
             self.spread += before * (target - self.mean);

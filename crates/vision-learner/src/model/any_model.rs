@@ -1,4 +1,4 @@
-//! A model whose type is forgotten, so that `Learner` needs no type parameter.
+//! A type-erased model, so that `Learner` needs no type parameter.
 
 use burn::module::{ModuleVisitor, Param, ParamGroup, ParamId};
 use burn::tensor::{Gradients, Tensor};
@@ -9,37 +9,38 @@ use vision_models::state::{self, Entry, NamedTensor, Start};
 use crate::model::cnn::{InferenceBody, Model, TwoParts};
 use crate::optim::GroupedOptimizer;
 
-/// What the learner asks of a model. One implementation, for every [`Model`].
+/// The interface between a learner and its model. Implemented once, for every [`Model`].
 pub(crate) trait AnyModel: Send {
     fn forward(&self, images: Tensor<4>) -> Tensor<2>;
-    /// Body and head, if it has them.
+    /// Body and head, if the model has them.
     fn parts(&self) -> Option<&dyn TwoParts>;
-    /// The body for inference, if it gives the same in training: nothing in it trains or draws.
+    /// The body for inference, if training would give the same outputs: it has no trainable parameter
+    /// and no randomness.
     fn fixed_body(&self) -> Option<&InferenceBody>;
-    /// A copy for inference on the plain device. It shares weights but no running statistics.
+    /// A copy for inference on the plain device. It shares weights but not running statistics.
     fn valid(&self) -> Box<dyn AnyModel>;
-    /// A copy for training that shares nothing that training changes in place.
+    /// A copy for training. It shares nothing that training changes in place.
     fn snapshot(&self) -> Box<dyn AnyModel>;
     fn entries(&self) -> Vec<Entry>;
     fn starts(&self) -> Vec<Start>;
     fn tensors(&self) -> Vec<NamedTensor>;
     fn modes(&self) -> Vec<Mode>;
-    /// The layers that it is made of, if it knows.
+    /// The model's layers, if known.
     fn as_layers(&self) -> Option<Sequential>;
     fn assign(&mut self, source: &mut state::Source<'_>);
     fn set_trainable(&mut self, ids: Vec<ParamId>, trainable: bool);
     fn set_training(&mut self, training: &mut dyn FnMut(&Mode) -> bool);
-    /// The running statistics, to be put back if a step fails.
+    /// The running statistics, to be restored if a step fails.
     fn buffers(&self) -> Vec<Tensor<1>>;
     fn restore_buffers(&mut self, buffers: Vec<Tensor<1>>);
-    /// Whether gradients are finite, by those of the parameters of up to [`SMALL`] values: a value that is not
-    /// spreads from where it arises to all layers below, which have such parameters. Reading the others too
-    /// would cost several percent of a step.
+    /// Whether gradients are finite, judged by the parameters with at most [`SMALL`] values. A
+    /// non-finite value spreads from where it arises to all layers below, which have such parameters.
+    /// Reading the other gradients too would cost several percent of a step.
     fn has_finite_gradients(&self, grads: &Gradients) -> bool;
     fn step(&mut self, optimizer: &mut GroupedOptimizer, grads: &mut Gradients);
 }
 
-/// The most values of a parameter whose gradient is looked at before a step.
+/// The largest size of a parameter whose gradient is checked before a step.
 const SMALL: usize = 1 << 16;
 
 struct GradientSum<'a> {
@@ -53,7 +54,7 @@ impl ModuleVisitor for GradientSum<'_> {
             return;
         }
         if let Some(grad) = param.val().grad(self.grads) {
-            // The difference of a value with itself is 0 if it is finite, and not a number if it is not.
+            // The difference of a value with itself is 0 if it is finite, and NaN otherwise.
             let sum = grad.clone().sub(grad).sum();
             self.sum = Some(match self.sum.take() {
                 Some(before) => before.add(sum),
@@ -63,15 +64,15 @@ impl ModuleVisitor for GradientSum<'_> {
     }
 }
 
-/// Whether a parameter or layer of a model in two parts is the body's.
+/// Whether a parameter or layer of a two-part model belongs to the body.
 pub(crate) fn in_body(name: &str) -> bool {
     name.starts_with("0.")
 }
 
 struct Slot<M> {
-    /// Burn's modules are changed by value; this is empty only while that happens.
+    /// Burn's modules are changed by value; this is `None` only during a change.
     model: Option<M>,
-    /// See [`AnyModel::fixed_body`]. Made anew whenever the model is changed other than by training.
+    /// See [`AnyModel::fixed_body`]. Rebuilt whenever the model is changed other than by training.
     fixed_body: Option<InferenceBody>,
 }
 
@@ -101,7 +102,7 @@ impl<M: Model> Slot<M> {
                 .iter()
                 .any(|e| e.trainable && in_body(&e.name))
         };
-        // A dropout draws, a batch norm looks at the batch and moves its statistics.
+        // Dropout is random; a batch norm uses batch statistics and updates its running statistics.
         let varies = || {
             mode::modes(model)
                 .iter()
@@ -112,7 +113,7 @@ impl<M: Model> Slot<M> {
     }
 }
 
-/// Moves a model built on a plain device to training and forgets its type.
+/// Moves a model built on a plain device to the autodiff device and erases its type.
 pub(crate) fn boxed<M: Model>(model: M) -> Box<dyn AnyModel> {
     let mut slot = Slot::new(model.train());
     slot.update_fixed_body();
@@ -123,8 +124,8 @@ impl<M: Model> AnyModel for Slot<M> {
     fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         let model = self.get();
         match (&self.fixed_body, model.parts()) {
-            // Nothing of it would be differentiated: without a graph, its activations are let go of at once.
-            // An input that asks for its gradient does need the graph.
+            // Nothing in it needs gradients: without a graph, its activations are freed at once. An
+            // input that requires gradients does need the graph.
             (Some(body), Some(parts))
                 if images.device().is_autodiff() && !images.is_require_grad() =>
             {

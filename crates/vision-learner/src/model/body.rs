@@ -1,4 +1,4 @@
-//! The first part of a classifier: a backbone, pretrained or not, cut before its own head.
+//! Bodies: backbones, pretrained or not, cut before their own head.
 
 use burn::module::Module;
 use vision_data::Device;
@@ -12,7 +12,7 @@ use crate::{Error, Result};
 
 /// An architecture that [`create_cnn`](crate::create_cnn) can build a classifier on.
 ///
-/// Implemented by [`Arch`]; implement it for your own type to train a backbone of your own:
+/// [`Arch`] implements it. Implement it for your own type to train a custom backbone:
 ///
 /// ```
 /// use vision_learner::{Backbone, BodyBuilder, Result};
@@ -52,14 +52,14 @@ pub trait Backbone {
     /// Name in checkpoints and messages.
     fn name(&self) -> String;
 
-    /// Builds the body, and tells how many channels its features have.
+    /// Builds the body and returns it with the number of channels of its features.
     ///
-    /// What the user asked for is in `builder`: its methods load weights and cut. Weights or a cut that were asked
-    /// for and that this function does not look at are an error.
+    /// `builder` holds the user's options; its methods load the weights and apply the cut. If the user
+    /// sets weights or a cut and this function does not use them, that is an error.
     ///
     /// # Errors
     ///
-    /// Whatever makes the body impossible: a cut that leaves nothing, weights that do not fit.
+    /// Anything that makes the body impossible: a cut that leaves nothing, weights that do not fit.
     fn body(&self, builder: &mut BodyBuilder<'_>) -> Result<(Self::Body, usize)>;
 
     /// The weights that `.pretrained(true)` downloads. Default: none.
@@ -67,19 +67,19 @@ pub trait Backbone {
         None
     }
 
-    /// Smallest side of an image that the body can take, in pixels. Default: 1.
+    /// Smallest side of an image that the body accepts, in pixels. Default: 1.
     fn min_size(&self) -> usize {
         1
     }
 
-    /// Names of the modules that begin the second and later layer groups: `0.6` is the body's child 6,
-    /// `1` the head.
+    /// The modules at which the second and later layer groups begin: `0.6` is the body's child 6, `1`
+    /// the head.
     fn split(&self) -> Vec<String> {
         vec!["1".to_owned()]
     }
 }
 
-/// What [`Backbone::body`] builds a body with: random numbers, weights and the cut.
+/// Tools and options for [`Backbone::body`]: random numbers, weights and the cut.
 #[derive(Debug)]
 pub struct BodyBuilder<'a> {
     name: String,
@@ -87,7 +87,7 @@ pub struct BodyBuilder<'a> {
     source: &'a Source,
     cut: &'a Cut,
     init: &'a mut Init,
-    /// The file of weights, once it was asked for.
+    /// The weights file, once requested.
     file: Option<WeightsSource>,
     asked_for_weights: bool,
     asked_for_cut: bool,
@@ -95,17 +95,18 @@ pub struct BodyBuilder<'a> {
 }
 
 impl BodyBuilder<'_> {
-    /// The source of random weights, and the device.
+    /// The random initializer, with the device.
     pub fn init(&mut self) -> &mut Init {
         self.init
     }
 
-    /// The file of weights to load, downloaded if need be, for a backbone that reads it in its own way; none for
+    /// The weights file to load, downloaded if needed, for a backbone that reads it itself. `None` for
     /// random weights.
     ///
     /// # Errors
     ///
-    /// [`Error::NoWeights`] if it cannot be had, [`Error::NotHosted`] if there is none.
+    /// [`Error::NoWeights`] if the file is not available, [`Error::NotHosted`] if no weights are
+    /// published.
     pub fn file(&mut self) -> Result<Option<WeightsSource>> {
         self.asked_for_weights = true;
         if self.file.is_none() {
@@ -114,10 +115,10 @@ impl BodyBuilder<'_> {
         Ok(self.file.clone())
     }
 
-    /// Makes a network of layers and loads the weights that were asked for.
+    /// Builds a network of layers and loads the requested weights.
     ///
-    /// Its last child must be the classifier, which the cut drops: all parameters but those of the last child must
-    /// be in the file. A file that was trained on another number of classes differs there and nowhere else.
+    /// Its last child must be the classifier, which the cut drops. The file must contain all parameters
+    /// except those of the last child. So a file trained on another number of classes still fits.
     ///
     /// # Errors
     ///
@@ -129,7 +130,7 @@ impl BodyBuilder<'_> {
         let Some(source) = self.file()? else {
             return Ok(make(self.init));
         };
-        // No random numbers for what the file replaces.
+        // Do not draw random numbers for parameters that the file replaces.
         let net = make(&mut Init::zeroed(self.init.device()));
         let classifier = net.names().last().unwrap_or_default().to_owned();
         let (net, report) = weights::load_layers(net, &WeightsFile::open(source)?)?;
@@ -137,7 +138,7 @@ impl BodyBuilder<'_> {
         Ok(net)
     }
 
-    /// As [`load_layers`](Self::load_layers), for a module of any kind, of which the file need not have `classifier`.
+    /// As [`load_layers`](Self::load_layers), for any module. The file need not contain `classifier`.
     ///
     /// # Errors
     ///
@@ -158,7 +159,7 @@ impl BodyBuilder<'_> {
         Ok(())
     }
 
-    /// Cuts the network where the user says, or else at `default`, as [`Cut::apply`].
+    /// Cuts the network at the user's cut, or at `default` if none was set, as [`Cut::apply`].
     ///
     /// # Errors
     ///
@@ -169,11 +170,11 @@ impl BodyBuilder<'_> {
     }
 }
 
-/// A body and what is known of its weights.
+/// A body, with information about its weights.
 pub(crate) struct Built<B> {
     pub(crate) body: B,
     pub(crate) features: usize,
-    /// Whether its weights are from a file.
+    /// Whether its weights come from a file.
     pub(crate) pretrained: bool,
     pub(crate) report: Option<LoadReport>,
 }
@@ -197,7 +198,7 @@ pub(crate) fn build<A: Backbone>(
     };
     let (body, features) = backbone.body(&mut builder)?;
     if !builder.asked_for_weights {
-        // An architecture without weights of its own has a better reason than that it did not ask.
+        // An architecture without published weights gets that error instead of "ignored".
         if source.pretrained == Pretrained::ImageNet && builder.hosted.is_none() {
             return Err(Error::NotHosted { arch: builder.name });
         }
@@ -253,7 +254,7 @@ impl Backbone for Arch {
     }
 }
 
-/// The body of an architecture: its children before the cut.
+/// Creates the body of an architecture: its children before the cut.
 ///
 /// ```
 /// use vision_learner::{Pretrained, create_body};
@@ -266,7 +267,7 @@ impl Backbone for Arch {
 ///
 /// # Errors
 ///
-/// [`Error::NoWeights`] if the weights cannot be had, [`Error::NotHosted`] if there are none,
+/// [`Error::NoWeights`] if the weights are not available, [`Error::NotHosted`] if none are published,
 /// [`Error::Models`] if a weights file does not fit or the cut leaves nothing.
 pub fn create_body(
     arch: Arch,

@@ -1,4 +1,4 @@
-//! A classifier in two parts: the body of a backbone and a head.
+//! Two-part classifiers: the body of a backbone and a head.
 
 use burn::module::{
     Content, Devices, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor,
@@ -6,25 +6,26 @@ use burn::module::{
 use burn::tensor::{Device, Tensor};
 use vision_models::layers::{Layer, Sequential};
 
-/// A network that maps pictures to logits; what a [`Learner`](crate::Learner) trains.
+/// A network that maps images to logits: the model that a [`Learner`](crate::Learner) trains.
 pub trait Model: Module + 'static {
-    /// Maps pictures `[batch, 3, height, width]` to logits `[batch, classes]`.
+    /// Maps images `[batch, 3, height, width]` to logits `[batch, classes]`.
     fn forward(&self, images: Tensor<4>) -> Tensor<2>;
 
-    /// Its body and head, if it has these two parts, as a [`Cnn`] has. A body in which nothing trains then
-    /// runs as in inference, and [`Learner::cache_features`](crate::Learner::cache_features) can keep its
-    /// outputs. Default: none.
+    /// Its body and head, if it has these two parts, as a [`Cnn`] does. A body without trainable
+    /// parameters then runs as in inference, and
+    /// [`Learner::cache_features`](crate::Learner::cache_features) can cache its outputs. Default:
+    /// `None`.
     fn parts(&self) -> Option<&dyn TwoParts> {
         None
     }
 
-    /// Its layers, which is what an export to ONNX goes by. Default: none, it is a module of its own kind.
+    /// Its layers, needed to export to ONNX. Default: `None`, for a custom module.
     fn as_layers(&self) -> Option<Sequential> {
         None
     }
 }
 
-/// A model that is a head on a body. The paths of the body's parameters begin with `0.`.
+/// A model made of a body and a head. The paths of the body's parameters begin with `0.`.
 pub trait TwoParts {
     /// The body as a function, for inference on the plain device; it shares the body's weights.
     fn body(&self) -> InferenceBody;
@@ -39,21 +40,21 @@ pub trait TwoParts {
     fn head_pooled(&self, pooled: Tensor<4>) -> Tensor<2>;
 }
 
-/// A body for inference: pictures `[batch, 3, height, width]` to features.
+/// A body for inference: maps images `[batch, 3, height, width]` to features.
 pub type InferenceBody = Box<dyn Fn(Tensor<4>) -> Tensor<4> + Send>;
 
-/// The first part of a [`Cnn`].
+/// The body of a [`Cnn`].
 pub trait Body: Module + 'static {
-    /// Maps pictures `[batch, 3, height, width]` to features `[batch, features, height', width']`.
+    /// Maps images `[batch, 3, height, width]` to features `[batch, features, height', width']`.
     fn forward(&self, images: Tensor<4>) -> Tensor<4>;
 
-    /// Its layers, which is what an export to ONNX goes by. Default: none, it is a module of its own kind.
+    /// Its layers, needed to export to ONNX. Default: `None`, for a custom module.
     fn as_layers(&self) -> Option<Sequential> {
         None
     }
 }
 
-/// The second part of a [`Cnn`].
+/// The head of a [`Cnn`].
 ///
 /// ```
 /// use burn::{module::Module, nn, tensor::Tensor};
@@ -75,26 +76,28 @@ pub trait Head: Module + 'static {
     /// Maps features `[batch, features, height, width]` to logits `[batch, classes]`.
     fn forward(&self, features: Tensor<4>) -> Tensor<2>;
 
-    /// The first step of [`forward`](Self::forward), if that is a pool over the whole map: without
-    /// parameters, item by item. A cache of features then keeps what it gives. Default: none.
+    /// The first step of [`forward`](Self::forward), if it is a pool over the whole map that has no
+    /// parameters and treats each item separately. A feature cache then stores its output. Default:
+    /// `None`.
     #[allow(unused_variables)]
     fn pool(&self, features: Tensor<4>) -> Option<Tensor<4>> {
         None
     }
 
-    /// The other steps: `forward_pooled(pool(x))` is `forward(x)`, bit for bit. Only called with what
-    /// [`pool`](Self::pool) gave.
+    /// The remaining steps: `forward_pooled(pool(x))` equals `forward(x)`, bit for bit. Called only with
+    /// outputs of [`pool`](Self::pool).
     fn forward_pooled(&self, pooled: Tensor<4>) -> Tensor<2> {
         self.forward(pooled)
     }
 
-    /// Its layers, which is what an export to ONNX goes by. Default: none, it is a module of its own kind.
+    /// Its layers, needed to export to ONNX. Default: `None`, for a custom module.
     fn as_layers(&self) -> Option<Sequential> {
         None
     }
 }
 
-/// A whole network of layers, its classifier included, such as one that was trained elsewhere:
+/// A whole network of layers, including its classifier, is a model too. For example, one trained
+/// elsewhere:
 ///
 /// ```no_run
 /// use vision_data::{ImageDataBunch, Stats};
@@ -154,13 +157,13 @@ impl Head for Sequential {
     }
 }
 
-/// Body and head, one after the other. Their parameters' paths begin with `0.` and `1.`, which makes
-/// them fastai's: `0.4.0.conv1.weight`, `1.8.bias`.
+/// Body and head in sequence. The paths of their parameters begin with `0.` and `1.`, as in fastai:
+/// `0.4.0.conv1.weight`, `1.8.bias`.
 #[derive(Clone, Debug)]
 pub struct Cnn<B, H> {
-    /// Pictures to features.
+    /// The body: images to features.
     pub body: B,
-    /// Features to logits.
+    /// The head: features to logits.
     pub head: H,
 }
 
@@ -200,7 +203,7 @@ impl<B: Body, H: Head> TwoParts for Cnn<B, H> {
 
 const CONTAINER: &str = "Struct:Cnn";
 
-// By hand, since the derive would name the parts `body` and `head`.
+// Written by hand, since the derive would name the parts `body` and `head`.
 impl<B: Module, H: Module> Module for Cnn<B, H> {
     fn collect_devices(&self, devices: Devices) -> Devices {
         self.head

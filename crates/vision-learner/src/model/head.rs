@@ -39,10 +39,10 @@ impl From<Vec<f64>> for Ps {
     }
 }
 
-/// What a head looks like; [`create_head`] checks it.
+/// The configuration of a head; [`create_head`] validates it.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeadConfig {
-    /// Features after the pool: twice the body's with the concat pool.
+    /// Number of features after the pool: twice the body's with concatenated pooling.
     pub nf: usize,
     /// Number of classes.
     pub nc: usize,
@@ -50,9 +50,9 @@ pub struct HeadConfig {
     pub lin_ftrs: Vec<usize>,
     /// Dropout. Default: 0.5 in the last block and 0.25 in the others.
     pub ps: Ps,
-    /// Maximum and mean pool instead of the mean alone. Default: true.
+    /// Concatenated max and mean pooling instead of mean pooling alone. Default: true.
     pub concat_pool: bool,
-    /// A batch norm (momentum 0.01) over the outputs. Default: false.
+    /// A batch norm (momentum 0.01) after the outputs. Default: false.
     pub bn_final: bool,
 }
 
@@ -69,7 +69,7 @@ impl HeadConfig {
         }
     }
 
-    /// Sets the widths of the hidden layers; none makes a single block.
+    /// Sets the widths of the hidden layers; an empty list makes a single block.
     #[doc(alias = "lin_ftrs")]
     pub fn with_lin_ftrs(mut self, widths: impl Into<Vec<usize>>) -> Self {
         self.lin_ftrs = widths.into();
@@ -98,7 +98,7 @@ impl HeadConfig {
     }
 }
 
-/// A head whose configuration was checked, ready to be built.
+/// A head with a validated configuration, ready to be built.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeadPlan {
     config: HeadConfig,
@@ -106,7 +106,8 @@ pub struct HeadPlan {
     ps: Vec<f64>,
 }
 
-/// Checks a head: pool, flatten, and per block batch norm → dropout → linear (→ ReLU but for the last).
+/// Validates a head: pool, flatten, then per block batch norm → dropout → linear (→ ReLU except in the
+/// last).
 ///
 /// ```
 /// use vision_learner::{HeadConfig, create_head};
@@ -118,8 +119,8 @@ pub struct HeadPlan {
 ///
 /// # Errors
 ///
-/// [`Error::Option`] if `ps` lists another number of probabilities than there are blocks (fastai
-/// silently drops blocks), and [`Error::Option`] if a probability is outside [0, 1] or a width is 0.
+/// [`Error::Option`] if the number of probabilities in `ps` differs from the number of blocks (fastai
+/// silently drops blocks), if a probability is outside [0, 1], or if a width is 0.
 pub fn create_head(config: HeadConfig) -> Result<HeadPlan> {
     let mut sizes = vec![config.nf];
     sizes.extend(&config.lin_ftrs);
@@ -173,11 +174,11 @@ impl HeadPlan {
         self.build(&mut Init::new(0, device), &RandomStream::default())
     }
 
-    /// Builds the head with weights from `init` and dropout that draws from `dropout`.
+    /// Builds the head with weights drawn from `init`; its dropout draws from `dropout`.
     ///
-    /// Linear weights come from N(0, √(2 / inputs)), biases are 0 (fastai's `kaiming_normal`); batch
-    /// norms start at weight 1, bias 0. Children are numbered as in fastai's checkpoints; a block whose
-    /// dropout is 0 has no dropout layer.
+    /// Linear weights are drawn from N(0, √(2 / inputs)), and biases are 0 (fastai's `kaiming_normal`).
+    /// Batch norms start at weight 1, bias 0. Children are numbered as in fastai's checkpoints. A block
+    /// whose dropout is 0 has no dropout layer.
     pub fn build(&self, init: &mut Init, dropout: &RandomStream) -> Sequential {
         let pool = if self.config.concat_pool {
             Layer::AdaptiveConcatPool2d(AdaptiveConcatPool2d)

@@ -1,4 +1,4 @@
-//! The model of a learner: a body, a head, and the networks that a user brings.
+//! Models: the body, the head, and custom networks.
 
 pub(crate) mod any_model;
 pub(crate) mod body;

@@ -1,4 +1,4 @@
-//! Where a backbone's weights come from.
+//! Pretrained weights of a backbone.
 
 use std::path::{Path, PathBuf};
 
@@ -8,23 +8,24 @@ use vision_models::{Arch, WeightsInfo};
 
 use crate::{Error, Result};
 
-/// Where a backbone's weights come from.
+/// The source of a backbone's weights.
 ///
-/// `true` and `false` are fastai's `pretrained=True` and `False`; a text is a URL if it begins with `http://` or
-/// `https://`, and a file otherwise.
+/// `true` and `false` are fastai's `pretrained=True` and `False`. A string is a URL if it begins with
+/// `http://` or `https://`, and a file otherwise.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Pretrained {
-    /// torchvision's ImageNet weights. They are downloaded into the cache unless they are there.
+    /// torchvision's ImageNet weights, downloaded into the cache the first time.
     #[default]
     ImageNet,
     /// Random weights: the architecture's own initialization.
     No,
-    /// A PyTorch, safetensors or ONNX file of the architecture, of which only the body is taken, with the names of
-    /// torchvision, timm or fastai, under any key and behind any prefix. A [`WeightsSource`] says which of several
-    /// sets of weights is meant.
+    /// A PyTorch, safetensors or ONNX file of the architecture; only the body is used. Parameters may
+    /// have the names of torchvision, timm or fastai, under any key and any prefix. If the file contains
+    /// several sets of weights, a [`WeightsSource`] selects one.
     File(WeightsSource),
-    /// Such a file on the network, downloaded into the cache unless it is there. Its name must end in a hyphen and
-    /// at least eight digits of the file's SHA-256: `https://example.org/flowers-0123abcd.safetensors`.
+    /// The URL of such a file, downloaded into the cache the first time. The file name must end in a
+    /// hyphen and at least eight digits of the file's SHA-256:
+    /// `https://example.org/flowers-0123abcd.safetensors`.
     Url(String),
 }
 
@@ -68,7 +69,7 @@ impl From<WeightsSource> for Pretrained {
     }
 }
 
-/// Where to look for weights, and how to download them.
+/// The folder of weights, and the download options.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Source {
     pub(crate) pretrained: Pretrained,
@@ -78,7 +79,8 @@ pub(crate) struct Source {
 }
 
 impl Source {
-    /// The file to read, downloaded if need be; none for random weights. `hosted` are the backbone's own.
+    /// The file to read, downloaded if needed; `None` for random weights. `hosted` is the backbone's
+    /// published weights.
     pub(crate) fn file(
         &self,
         name: &str,
@@ -98,7 +100,7 @@ impl Source {
     fn imagenet(&self, name: &str, hosted: Option<&WeightsInfo>) -> Result<PathBuf> {
         let arch = || name.to_owned();
         let info = hosted.ok_or_else(|| Error::NotHosted { arch: arch() })?;
-        // The limit guards the disk; the hash decides.
+        // The size limit only guards the disk; the hash verifies the file.
         let options = self.options.clone().with_max_size(info.max_bytes());
         self.fetch(name, info.url, options)
     }
@@ -122,14 +124,14 @@ impl Source {
     }
 }
 
-/// The ImageNet weights of `arch` as a file: downloads them into the cache unless they are there.
+/// Downloads the ImageNet weights of `arch` into the cache, unless they are there, and returns the file.
 ///
-/// [`create_cnn`](crate::create_cnn) does so by itself; this is for a program that prepares a machine without a
-/// network.
+/// [`create_cnn`](crate::create_cnn) does this itself. Use this function to prepare a machine for
+/// offline use.
 ///
 /// # Errors
 ///
-/// [`Error::NoWeights`] if they cannot be had, [`Error::NotHosted`] if there are none.
+/// [`Error::NoWeights`] if the weights are not available, [`Error::NotHosted`] if none are published.
 ///
 /// ```no_run
 /// let file = vision_learner::imagenet_weights(vision_models::Arch::ResNet34)?;

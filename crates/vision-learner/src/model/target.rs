@@ -1,4 +1,4 @@
-//! What a model should say about a batch, on a device.
+//! Batch targets on a device.
 
 use burn::tensor::{Device, Int, Tensor};
 use vision_data::{Error, LabelError, Result, TargetKind, Targets};
@@ -6,15 +6,15 @@ use vision_data::{Error, LabelError, Result, TargetKind, Targets};
 /// The labels of a batch on a device.
 #[derive(Clone, Debug)]
 pub enum TargetTensor {
-    /// One class an item: positions of classes, `[batch]`.
+    /// One class per item: class indices, `[batch]`.
     Classes(Tensor<1, Int>),
-    /// Several classes an item, of zeros and ones, or numbers: `[batch, outputs]`.
+    /// Several classes per item, as zeros and ones, or numbers: `[batch, outputs]`.
     Rows(Tensor<2>),
 }
 
 impl TargetTensor {
-    /// Brings labels to a device, for data of a kind and a model with so many outputs. Items without labels get
-    /// zeros, as in fastai.
+    /// Moves labels to a device, for data of the given kind and a model with the given number of
+    /// outputs. Items without labels get zeros, as in fastai.
     ///
     /// # Errors
     ///
@@ -32,7 +32,7 @@ impl TargetTensor {
         })
     }
 
-    /// The positions of classes, `[batch]`.
+    /// The class indices, `[batch]`.
     ///
     /// # Errors
     ///
@@ -47,7 +47,7 @@ impl TargetTensor {
         }
     }
 
-    /// The rows, `[batch, outputs]`; `expected` is for the message.
+    /// The rows, `[batch, outputs]`; `expected` is used in the error message.
     ///
     /// # Errors
     ///

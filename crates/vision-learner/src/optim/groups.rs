@@ -1,15 +1,16 @@
-//! Layer groups: which parameters learn and freeze together.
+//! Layer groups: sets of parameters that share a learning rate and are frozen together.
 
 use vision_models::state::{Entry, Start};
 
 use crate::{Error, Result};
 
-/// Cuts the parameters, in their order, where the named modules begin. A module without parameters (a pool,
-/// which is where fastai splits SqueezeNet 1.1) begins with those of the next one.
+/// Splits the parameters, in order, at the named modules. A module without parameters (a pool, which is
+/// where fastai splits SqueezeNet 1.1) starts its group at the next parameter after it.
 ///
 /// # Errors
 ///
-/// [`Error::Split`] if a module is not there, nothing comes after it, or it begins where another one does.
+/// [`Error::Split`] if a module does not exist, if no parameter follows it, or if it begins where
+/// another one does.
 pub(crate) fn split(
     entries: &[Entry],
     modules: &[Start],
@@ -38,7 +39,7 @@ pub(crate) fn split(
     Ok(groups.collect())
 }
 
-/// The first two levels of the modules' names.
+/// The first two levels of the module names.
 fn known(entries: &[Entry]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();
     for entry in entries {
@@ -53,7 +54,7 @@ fn known(entries: &[Entry]) -> Vec<String> {
     names
 }
 
-/// Turns fastai's index of a group into a number of frozen groups.
+/// Converts fastai's group index to a number of frozen groups.
 ///
 /// # Errors
 ///

@@ -23,23 +23,23 @@ use crate::{Error, Result};
 /// ```
 #[derive(Clone, Debug, PartialEq)]
 pub enum LearningRate {
-    /// The same for every group.
+    /// The same rate for every group.
     Same(f64),
-    /// The last group's rate; the other groups get a tenth of it.
+    /// The last group gets this rate, the other groups a tenth of it.
     UpTo(f64),
-    /// From the first group's rate to the last group's, by equal factors.
+    /// From the first group's rate to the last group's, evenly spaced on a logarithmic scale.
     Between(f64, f64),
-    /// One per group. A single one is used for all.
+    /// One rate per group. A list of one rate applies to all groups.
     Each(Vec<f64>),
 }
 
 impl LearningRate {
-    /// The rate of each of `groups` layer groups. With a single group a slice gives its end.
+    /// The learning rate of each of `groups` layer groups. With a single group, a slice gives its end.
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] if a list has neither one entry nor one per group, and
-    /// [`Error::Option`] if a rate is not a finite positive number.
+    /// [`Error::Option`] if a list has neither one entry nor one per group, or if a rate is not a finite
+    /// positive number.
     pub fn per_group(&self, groups: usize) -> Result<Vec<f64>> {
         let rates = match self {
             Self::Same(lr) => vec![*lr; groups],
@@ -91,7 +91,7 @@ impl From<RangeTo<f64>> for LearningRate {
 
 impl From<Range<f64>> for LearningRate {
     fn from(range: Range<f64>) -> Self {
-        // As in fastai, a start of zero is no start.
+        // As in fastai, a start of zero counts as no start.
         if range.start == 0.0 {
             Self::UpTo(range.end)
         } else {
@@ -147,7 +147,7 @@ impl<const N: usize> From<[f64; N]> for WeightDecay {
     }
 }
 
-/// `n` values from `start` to `stop` by equal factors; `stop` alone if `n` is 1.
+/// `n` values from `start` to `stop`, evenly spaced on a logarithmic scale; only `stop` if `n` is 1.
 fn even_mults(start: f64, stop: f64, n: usize) -> Vec<f64> {
     if n <= 1 {
         return vec![stop; n];

@@ -1,9 +1,9 @@
 //! Optimizers with hyper-parameters per layer group that may change at every step.
 //!
-//! Burn's `ModuleOptimizer` captures an optimizer's hyper-parameters per parameter at its first step,
-//! restores state by Burn's parameter ids and drops silently what does not fit. One-cycle changes
-//! momentum at every step, and a checkpoint must say what it could not restore, so the loop over
-//! parameters is here (`docs/design/training-loop.md`).
+//! Burn's `ModuleOptimizer` fixes the hyper-parameters of a parameter at its first step, restores state
+//! by Burn's parameter ids, and silently drops state that does not fit. But the one-cycle policy changes
+//! momentum at every step, and loading a checkpoint must report what it could not restore. So this
+//! module has its own loop over the parameters (`docs/design/training-loop.md`).
 
 pub(crate) mod groups;
 pub(crate) mod lr;
@@ -43,38 +43,39 @@ impl Hyper {
     }
 }
 
-/// What an optimizer remembers of one parameter.
+/// The optimizer state of one parameter.
 #[derive(Clone, Debug, Default)]
 pub struct ParamState {
     /// Steps taken.
     pub steps: u64,
-    /// Running averages, each of the parameter's length. Empty before the first step.
+    /// Running averages, each as long as the parameter. Empty before the first step.
     pub moments: Vec<Tensor<1>>,
 }
 
-/// The rule that turns a gradient into a new value.
+/// An update rule: turns a gradient into a new parameter value.
 ///
-/// A rule sees every parameter as a flat vector on the plain device.
+/// It sees every parameter as a flat vector on the plain (non-autodiff) device.
 pub trait Optimizer: fmt::Debug + Send + Sync {
-    /// Name in checkpoints.
+    /// Name of the rule in checkpoints.
     fn name(&self) -> &'static str;
 
-    /// Momentum of a fresh optimizer.
+    /// Initial momentum.
     fn momentum(&self) -> f64;
 
-    /// Checks the settings, before anything is trained. Default: they are right.
+    /// Validates the settings before training. Default: always valid.
     ///
     /// # Errors
     ///
-    /// [`Error::Option`](crate::Error::Option) with the setting that cannot work.
+    /// [`Error::Option`](crate::Error::Option) with the invalid setting.
     fn check(&self) -> Result<()> {
         Ok(())
     }
 
     /// The new value of a parameter, shape `[len]`, and its new state.
     ///
-    /// `hyper.wd` is decoupled weight decay, for the rule to apply before its step (see
-    /// [`Hyper::decayed`]); it is 0 where a parameter does not decay or an L2 term is in the gradient.
+    /// `hyper.wd` is the decoupled weight decay, which the rule applies before its step (see
+    /// [`Hyper::decayed`]). It is 0 if the parameter does not decay, or if an L2 term is already in the
+    /// gradient.
     fn update(
         &self,
         value: Tensor<1>,
@@ -84,13 +85,13 @@ pub trait Optimizer: fmt::Debug + Send + Sync {
     ) -> Tensor<1>;
 }
 
-/// Adam (Kingma & Ba 2014, <https://arxiv.org/abs/1412.6980>) as PyTorch computes it.
+/// Adam (Kingma & Ba 2014, <https://arxiv.org/abs/1412.6980>), as in PyTorch.
 ///
 /// p ← p − lr/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + ε). Bias corrections use the current β₁, as in PyTorch when
 /// fastai overwrites it at every step, and are computed in f64.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Adam {
-    /// β₁ of a fresh optimizer. Default: 0.9.
+    /// Initial β₁. Default: 0.9.
     pub beta1: f64,
     /// β₂. Default: 0.99, fastai's.
     pub beta2: f64,
@@ -152,10 +153,10 @@ impl Optimizer for Adam {
     }
 }
 
-/// Stochastic gradient descent with momentum, as PyTorch computes it (dampening 0).
+/// Stochastic gradient descent with momentum, as in PyTorch (dampening 0).
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Sgd {
-    /// Momentum of a fresh optimizer. Default: 0.9.
+    /// Initial momentum. Default: 0.9.
     pub momentum: f64,
 }
 
@@ -195,7 +196,7 @@ impl Optimizer for Sgd {
     }
 }
 
-/// A running average that keeps all that it had never moves, and one that keeps more explodes.
+/// A running average with decay 1 never moves, and one with a larger decay explodes.
 fn check_average(option: &'static str, kept: f64) -> Result<()> {
     if (0.0..1.0).contains(&kept) {
         return Ok(());
@@ -212,7 +213,7 @@ pub struct GroupedOptimizer {
     true_wd: bool,
 }
 
-/// Where a parameter belongs.
+/// The layer group of a parameter, and whether the parameter decays.
 #[derive(Clone, Copy)]
 struct Membership {
     group: usize,
@@ -220,10 +221,10 @@ struct Membership {
 }
 
 impl GroupedOptimizer {
-    /// An optimizer without state over layer groups, each a list of parameters.
+    /// Creates an optimizer without state. Each layer group is a list of parameters.
     ///
-    /// `true_wd` decays the weights themselves (p ← p·(1 − lr·wd), before the step) instead of adding
-    /// wd·p to the gradient; without `bn_wd`, batch norms and biases do not decay.
+    /// With `true_wd`, the weights themselves decay (p ← p·(1 − lr·wd), before the step); otherwise wd·p
+    /// is added to the gradient. Without `bn_wd`, batch norms and biases do not decay.
     pub fn new(
         rule: Box<dyn Optimizer>,
         groups: &[Vec<Entry>],
@@ -256,7 +257,7 @@ impl GroupedOptimizer {
         &self.groups
     }
 
-    /// The hyper-parameters of each layer group, to be changed for the next step.
+    /// Mutable access to the hyper-parameters of each layer group; changes apply from the next step.
     pub fn groups_mut(&mut self) -> &mut [Hyper] {
         &mut self.groups
     }
@@ -271,7 +272,7 @@ impl GroupedOptimizer {
         self.groups.last().map_or(0.0, |g| g.mom)
     }
 
-    /// Checks the rule's settings.
+    /// Validates the rule's settings.
     pub(crate) fn check(&self) -> Result<()> {
         self.rule.check()
     }
@@ -281,8 +282,8 @@ impl GroupedOptimizer {
         self.rule.name()
     }
 
-    /// Takes one step on every parameter of `model` that has a gradient; the others stay as they are,
-    /// weight decay included. Gradients are removed from `grads` as they are used.
+    /// Takes one step on every parameter of `model` that has a gradient. Parameters without one do not
+    /// change, not even by weight decay. Gradients are removed from `grads` as they are used.
     pub fn step<M: Module>(&mut self, model: M, grads: &mut Gradients) -> M {
         model.map(&mut Step {
             optimizer: self,
@@ -290,12 +291,12 @@ impl GroupedOptimizer {
         })
     }
 
-    /// What is remembered of a parameter, once it has taken a step.
+    /// The state of a parameter, once it has taken a step.
     pub(crate) fn state(&self, id: ParamId) -> Option<&ParamState> {
         self.state.get(&id)
     }
 
-    /// Takes over what another one remembers, and its hyper-parameters.
+    /// Copies the state and the hyper-parameters of another optimizer.
     pub(crate) fn state_from(&mut self, other: &Self) {
         self.groups.clone_from(&other.groups);
         self.state.clone_from(&other.state);

@@ -1,29 +1,29 @@
-//! Hyper-parameters over the steps of a fit: annealing functions and the one-cycle policy.
+//! Hyper-parameter schedules over the steps of a fit: annealing functions and the one-cycle policy.
 //!
 //! Source of every formula: fastai v1's `callback.py` (annealing) and `callbacks/one_cycle.py`.
 
 use std::f64::consts::PI;
 
-/// How a value goes from one number to another.
+/// How a value changes from one number to another.
 #[derive(Clone, Copy, Debug, PartialEq)]
 #[non_exhaustive]
 pub enum Annealing {
-    /// Stays at the start.
+    /// Constant at the start value.
     No,
-    /// A straight line.
+    /// Linear.
     Linear,
-    /// By equal factors: start·(end/start)^p.
+    /// Exponential: start·(end/start)^p.
     Exponential,
     /// Half a cosine: end + (start − end)/2·(cos(πp) + 1).
     Cosine,
-    /// end + (start − end)·(1 − p)^degree.
+    /// Polynomial: end + (start − end)·(1 − p)^degree.
     Polynomial(f64),
 }
 
 impl Annealing {
     /// The value at `p` in [0, 1].
     pub fn at(self, start: f64, end: f64, p: f64) -> f64 {
-        // Not left to rounding: the peak of a cycle is the rate that was asked for.
+        // Exact, without rounding: the peak of a cycle is the requested rate.
         if p <= 0.0 {
             return start;
         }
@@ -37,7 +37,7 @@ impl Annealing {
     }
 }
 
-/// A stretch of training over which a value anneals.
+/// A part of training over which a value anneals.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Phase {
     /// Length in steps, at least 1.
@@ -50,10 +50,10 @@ pub struct Phase {
     pub annealing: Annealing,
 }
 
-/// The value for step `step` of phases one after the other, and `None` beyond their end.
+/// The value at step `step` of consecutive phases, or `None` beyond their end.
 ///
-/// Step 0 uses the start of the first phase; the end of the last phase is reached only after the last
-/// step, so that no batch trains with it.
+/// Step 0 uses the start of the first phase. The end of the last phase is reached only after the last
+/// step, so no batch trains with it.
 pub fn at_step(phases: &[Phase], step: usize) -> Option<f64> {
     let mut first = 0;
     for phase in phases {
@@ -70,14 +70,14 @@ pub fn at_step(phases: &[Phase], step: usize) -> Option<f64> {
 /// The one-cycle policy: learning rate up and momentum down, then both back, along half cosines.
 #[derive(Clone, Debug, PartialEq)]
 pub struct OneCycle {
-    /// Momentum (Adam's beta1) at both ends, and at the peak of the learning rate.
-    /// Default: (0.95, 0.85).
+    /// Momentum (Adam's beta1) as a pair: at both ends, and at the peak of the learning rate. Default:
+    /// (0.95, 0.85).
     pub moms: (f64, f64),
-    /// The first learning rate is the peak over this. Default: 25.
+    /// The first learning rate is the peak divided by this. Default: 25.
     pub div_factor: f64,
-    /// Share of the steps before the peak. Default: 0.3.
+    /// Fraction of the steps before the peak. Default: 0.3.
     pub pct_start: f64,
-    /// The final learning rate is the peak over this. Default: `div_factor` · 10⁴.
+    /// The final learning rate is the peak divided by this. Default: `div_factor` · 10⁴.
     pub final_div: Option<f64>,
 }
 

@@ -1,4 +1,4 @@
-//! What a trained model says about images, and how well it does.
+//! Prediction and validation with a trained model.
 
 pub(crate) mod predictions;
 
@@ -16,7 +16,8 @@ use crate::train::run::{Scoring, batch_weight, scalar};
 use crate::{Error, Result};
 
 impl Learner {
-    /// The loss and the metrics over the validation set: `[loss, metrics..]` with their names.
+    /// Computes the loss and the metrics over the validation set. Returns `[loss, metrics..]` with their
+    /// names.
     ///
     /// # Errors
     ///
@@ -28,7 +29,7 @@ impl Learner {
         result
     }
 
-    /// The loss and any metrics over any part of the data: `[loss, metrics..]` with their names.
+    /// Computes the loss and any metrics over any part of the data. Returns `[loss, metrics..]` with their names.
     ///
     /// # Errors
     ///
@@ -51,10 +52,10 @@ impl Learner {
         Ok(std::iter::once(loss).chain(values).collect())
     }
 
-    /// Probabilities (or numbers), losses and labels for a part of the data.
+    /// Predictions (probabilities or numbers), losses and labels for a part of the data.
     ///
-    /// For [`DatasetType::Train`] the order is the shuffled one (see `indices`) and the last, partial batch
-    /// is missing; [`DatasetType::Fix`] gives every training item in order.
+    /// For [`DatasetType::Train`] the order is shuffled (see `indices`) and the last, partial batch is
+    /// missing. [`DatasetType::Fix`] gives every training item in order.
     ///
     /// # Errors
     ///
@@ -81,17 +82,17 @@ impl Learner {
         Ok(all)
     }
 
-    /// What the model says about one picture, which goes through the validation transforms first: its class;
-    /// if items have several classes those with a probability of at least 0.5; its numbers.
+    /// Predicts one image, after applying the validation transforms. The result is its class; if items
+    /// have several classes, those with a probability of at least 0.5; or its numbers.
     ///
     /// # Errors
     ///
-    /// If the picture cannot be brought to the shape of a batch.
+    /// If the image cannot be brought to the shape of a batch.
     pub fn predict(&self, image: &Image) -> Result<Prediction> {
         self.predict_with_threshold(image, 0.5)
     }
 
-    /// [`predict`](Self::predict) with another least probability of a class, which matters where items have
+    /// [`predict`](Self::predict) with a different probability threshold. It matters only if items have
     /// several classes.
     ///
     /// # Errors
@@ -123,7 +124,7 @@ impl Learner {
         ))
     }
 
-    /// Runs the model over a part of the data, on the plain device.
+    /// Runs the model over a part of the data, on the plain (non-autodiff) device.
     fn infer(
         &self,
         part: DatasetType,
@@ -144,7 +145,7 @@ impl Learner {
     }
 }
 
-/// Refuses outputs that are no numbers; `first` is the position of their first item.
+/// Rejects outputs that are NaN or infinite; `first` is the position of the first item.
 fn finite(outputs: Vec<f32>, columns: usize, first: usize) -> Result<Vec<f32>> {
     match outputs.iter().position(|value| !value.is_finite()) {
         None => Ok(outputs),

@@ -2,17 +2,17 @@ use vision_data::{Target, TargetKind, Targets};
 
 use crate::metrics::argmax;
 
-/// What a model says about the items of a data set, in the order of the data set.
+/// Predictions for the items of a data set, in the order of the data set.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Predictions {
-    /// What the loss's activation gives, row-major `[items, classes]`: probabilities of classes, which sum to 1
-    /// where an item has one class; predicted numbers as they are.
+    /// Activations of the loss, row-major `[items, classes]`: the probabilities of the classes, which
+    /// sum to 1 if items have one class each; or the predicted numbers.
     pub probabilities: Vec<f32>,
-    /// Number of outputs: of classes, or of an item's numbers.
+    /// Number of outputs: of classes, or of numbers per item.
     pub classes: usize,
     /// The labels of the items.
     pub targets: Targets,
-    /// The loss of each item, of its logits.
+    /// The loss of each item, computed from its logits.
     pub losses: Vec<f32>,
     /// Position of each item in the data set.
     pub indices: Vec<usize>,
@@ -29,7 +29,8 @@ impl Predictions {
         self.targets.is_empty()
     }
 
-    /// The probabilities of one item, one per class, or its predicted numbers; empty beyond the last item.
+    /// The probabilities of one item, one per class, or its predicted numbers; empty if the index is out
+    /// of range.
     pub fn row(&self, item: usize) -> &[f32] {
         let start = item.saturating_mul(self.classes);
         self.probabilities
@@ -37,23 +38,24 @@ impl Predictions {
             .unwrap_or_default()
     }
 
-    /// The most probable class of an item; the first one wins a tie.
+    /// The most probable class of an item; ties go to the first.
     pub fn predicted(&self, item: usize) -> usize {
         argmax(self.row(item))
     }
 }
 
-/// What a model says about one picture.
+/// The prediction for one image.
 #[derive(Clone, Debug, PartialEq)]
 pub struct Prediction {
-    /// The label in words: the most probable class; of several classes an item all that are probable enough,
-    /// joined by `;`; the predicted numbers, joined by `;`.
+    /// The label as text: the most probable class; for items with several classes, all classes above the
+    /// threshold, joined by `;`; or the predicted numbers, joined by `;`.
     pub class: String,
-    /// The most probable class's position in the list of classes; of numbers that of the largest.
+    /// Index of the most probable class, or of the largest number.
     pub index: usize,
     /// The label: the class, the classes, or the numbers.
     pub label: Target,
-    /// The probability of each class, which sum to 1 where an item has one; the predicted numbers.
+    /// The probability of each class, which sum to 1 if items have one class each; or the predicted
+    /// numbers.
     pub probabilities: Vec<f32>,
 }
 

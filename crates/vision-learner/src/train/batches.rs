@@ -1,4 +1,4 @@
-//! What training and inference run over: batches of pictures, or of features that were kept.
+//! The batches of training and inference: images, or cached features.
 
 use std::time::Duration;
 
@@ -11,14 +11,14 @@ use crate::model::any_model::AnyModel;
 use crate::model::target::TargetTensor;
 use crate::train::limits::PictureLimits;
 
-/// The batches of an epoch.
+/// Iterator over the batches of an epoch.
 #[derive(Debug)]
 pub(crate) enum Batches<'a> {
     Pictures(Box<Loader>),
     Features(FeatureBatches<'a>),
 }
 
-/// One of them.
+/// A batch of images or of features.
 #[derive(Debug)]
 pub(crate) enum AnyBatch {
     Pictures(Batch),
@@ -26,7 +26,7 @@ pub(crate) enum AnyBatch {
 }
 
 impl<'a> Batches<'a> {
-    /// Those of the features, if they are kept for this part of the data.
+    /// The cached batches, if the features of this part are cached.
     ///
     /// # Errors
     ///
@@ -49,7 +49,7 @@ impl<'a> Batches<'a> {
 }
 
 impl Batches<'_> {
-    /// How long the calls for batches have waited for the loader's threads; nothing where features are kept.
+    /// Total time spent waiting for the loader's threads; zero for cached features.
     pub(crate) fn waited(&self) -> Duration {
         match self {
             Self::Pictures(loader) => loader.waited(),
@@ -87,7 +87,7 @@ impl AnyBatch {
         }
     }
 
-    /// Which items share a picture.
+    /// Which items share an image.
     pub(crate) fn mix(&self) -> Option<&Mixed> {
         match self {
             Self::Pictures(batch) => batch.mix(),
@@ -105,7 +105,8 @@ impl AnyBatch {
         Ok(TargetTensor::new(self.labels(), kind, outputs, device)?)
     }
 
-    /// What [`run`](Self::run) takes, `[batch, channels, height, width]`: normalised pictures, or features.
+    /// The input of [`run`](Self::run), `[batch, channels, height, width]`: normalized images, or
+    /// features.
     pub(crate) fn input(&self, data: &ImageDataBunch, device: &Device) -> Tensor<4> {
         match self {
             Self::Pictures(batch) => batch.to_device(device, data.stats().as_ref()),
@@ -113,7 +114,7 @@ impl AnyBatch {
         }
     }
 
-    /// The model's outputs, `[batch, outputs]`, for the input of this batch or one in its place.
+    /// The model's outputs, `[batch, outputs]`, for the input of this batch or a replacement of it.
     ///
     /// # Errors
     ///

@@ -1,4 +1,4 @@
-//! Events of the training loop, and what a callback may see and change at each of them.
+//! Callbacks: the events of the training loop, and what a callback can read and change at each event.
 
 use std::time::Duration;
 
@@ -10,8 +10,7 @@ use crate::model::any_model::AnyModel;
 use crate::model::target::TargetTensor;
 use crate::optim::GroupedOptimizer;
 
-/// Something that happens during training: the recorder, the schedule and the progress display are
-/// callbacks, and so is what a user adds.
+/// A hook into the training loop. The recorder, the schedule and the progress display are callbacks too.
 ///
 /// The order of events is fastai's:
 ///
@@ -25,69 +24,69 @@ use crate::optim::GroupedOptimizer;
 /// on_train_end                                       (also after an error)
 /// ```
 ///
-/// At each event the callbacks run by ascending [`order`](Callback::order), equal ones as they were
-/// added. An error ends the run, after everybody's `on_train_end`.
+/// At each event the callbacks run by ascending [`order`](Callback::order); callbacks of equal order run
+/// in the order they were added. An error ends the run after every callback's `on_train_end`.
 #[allow(unused_variables)]
 pub trait Callback: Send {
-    /// Place among the callbacks: the recorder has −10, the default is 0.
+    /// Position among the callbacks. The recorder has −10; the default is 0.
     fn order(&self) -> i32 {
         0
     }
 
-    /// Before anything else.
+    /// Called before anything else.
     fn on_train_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         Ok(())
     }
 
-    /// Before the first batch of an epoch.
+    /// Called before the first batch of an epoch.
     fn on_epoch_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         Ok(())
     }
 
-    /// With the input and the targets of a batch; both may be replaced.
+    /// Called with the input and the targets of a batch; both may be replaced.
     fn on_batch_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         Ok(())
     }
 
-    /// With the logits; they may be replaced.
+    /// Called with the logits, which may be replaced.
     fn on_loss_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         Ok(())
     }
 
-    /// With the loss, which may be replaced. The smoothed loss is already updated.
+    /// Called with the loss, which may be replaced. The smoothed loss is already updated.
     fn on_backward_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         Ok(())
     }
 
-    /// With the gradients, before the step.
+    /// Called with the gradients, before the step.
     fn on_backward_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         Ok(())
     }
 
-    /// After the step, also if it was skipped.
+    /// Called after the step, even if it was skipped.
     fn on_step_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         Ok(())
     }
 
-    /// After a batch, of training or validation. The counters move on after it.
+    /// Called after each training or validation batch, before the counters advance.
     fn on_batch_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         Ok(())
     }
 
-    /// After validation.
+    /// Called after validation.
     fn on_epoch_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         Ok(())
     }
 
-    /// At the end, also after an error.
+    /// Called at the end, also after an error.
     fn on_train_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         Ok(())
     }
 }
 
-/// What callbacks see and may change.
+/// The state that callbacks can read and change.
 pub struct Context<'a> {
-    /// Where the run is.
+    /// The position in the run.
     pub state: State,
     /// Learning rate, momentum and weight decay of each layer group.
     pub optimizer: &'a mut GroupedOptimizer,
@@ -97,8 +96,8 @@ pub struct Context<'a> {
 }
 
 impl Context<'_> {
-    /// The model's parameters and buffers by name, with their values: for a callback that keeps or
-    /// inspects weights. Reads everything from the device.
+    /// Names and values of the model's parameters and buffers, for callbacks that keep or inspect
+    /// weights. Reads everything from the device.
     pub fn weights(&self) -> Vec<vision_models::state::NamedTensor> {
         self.model.tensors()
     }
@@ -112,7 +111,7 @@ impl std::fmt::Debug for Context<'_> {
     }
 }
 
-/// Where a run is, and the switches that change its course.
+/// The position in a run, and the switches that control it.
 #[derive(Default)]
 pub struct State {
     /// Epoch of this fit, from 0.
@@ -123,25 +122,25 @@ pub struct State {
     pub iteration: usize,
     /// Training batches finished in this epoch.
     pub num_batch: usize,
-    /// Batches of the pass that is running.
+    /// Number of batches in the current pass.
     pub batches: usize,
-    /// How long training has waited for batches in this epoch.
+    /// Time in this epoch that training has waited for batches.
     pub waited: Duration,
-    /// Whether the batch is for training.
+    /// Whether this is a training batch.
     pub train: bool,
-    /// Pictures of the batch, `[batch, 3, height, width]`; of kept features the features.
+    /// Images of the batch, `[batch, 3, height, width]`, or the features if these are cached.
     pub last_input: Option<Tensor<4>>,
-    /// Labels of the batch. Where pictures are mixed, those of the pictures that weigh λ.
+    /// Labels of the batch. In a mixed batch, the labels of the images with weight λ.
     pub last_target: Option<TargetTensor>,
     /// Logits of the batch, `[batch, classes]`.
     pub last_output: Option<Tensor<2>>,
-    /// Mean loss of the batch as a tensor of one value; what backward starts from.
+    /// Mean loss of the batch as a tensor of one value; the backward pass starts from it.
     pub loss: Option<Tensor<1>>,
     /// Gradients, from `on_backward_end` until the step.
     pub grads: Option<Gradients>,
     /// Mean loss of the batch.
     pub last_loss: f64,
-    /// Exponential moving average (0.98) of the training loss over this fit, without bias.
+    /// Exponential moving average (0.98) of the training loss over this fit, bias-corrected.
     pub smooth_loss: f64,
     /// Validation loss of the epoch, at `on_epoch_end`.
     pub valid_loss: Option<f64>,
@@ -151,9 +150,9 @@ pub struct State {
     pub skip_backward: bool,
     /// Skips the step of this batch; its gradients are dropped.
     pub skip_step: bool,
-    /// Leaves out validation at the end of this epoch.
+    /// Skips validation at the end of this epoch.
     pub skip_validate: bool,
-    /// Ends the pass over the batches that is running.
+    /// Ends the current pass over the batches.
     pub stop_epoch: bool,
     /// Ends the run after this epoch.
     pub stop_training: bool,
@@ -162,7 +161,7 @@ pub struct State {
 }
 
 impl State {
-    /// Drops everything that holds a part of the graph.
+    /// Drops everything that holds on to the autodiff graph.
     pub(crate) fn let_go(&mut self) {
         (self.last_input, self.last_output) = (None, None);
         (self.loss, self.grads) = (None, None);
@@ -181,17 +180,17 @@ impl std::fmt::Debug for State {
     }
 }
 
-/// Sets learning rate and momentum before each training batch from phases over the whole fit.
+/// Sets learning rate and momentum before each training batch, from phases that span the whole fit.
 pub(crate) struct Scheduler {
     /// Per layer group.
     pub(crate) lr: Vec<[crate::optim::schedule::Phase; 2]>,
     pub(crate) mom: [crate::optim::schedule::Phase; 2],
-    /// Steps that an earlier run took already.
+    /// Steps already taken by an earlier run.
     pub(crate) first_step: usize,
 }
 
 impl Scheduler {
-    /// Values for `step`, or the last phase's end beyond it.
+    /// Values at `step`, or the end of the last phase beyond it.
     fn set(&self, step: usize, optimizer: &mut GroupedOptimizer) {
         let at = |phases: &[crate::optim::schedule::Phase; 2]| {
             crate::optim::schedule::at_step(phases, step).unwrap_or(phases[1].end)
@@ -211,7 +210,7 @@ impl Callback for Scheduler {
 
     fn on_batch_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         if ctx.state.train {
-            // The counter moves on after this event, so the next batch is iteration + 1.
+            // The counter advances after this event, so the next batch is iteration + 1.
             let next = self.first_step + ctx.state.iteration + 1;
             self.set(next, ctx.optimizer);
         }

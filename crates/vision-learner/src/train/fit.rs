@@ -1,4 +1,4 @@
-//! What a fit looks like.
+//! The configuration of a fit.
 
 use vision_base::OptionError;
 
@@ -6,7 +6,8 @@ use crate::optim::schedule::OneCycle;
 use crate::train::callback::Callback;
 use crate::{Error, LearningRate, Result, WeightDecay};
 
-/// Length, rates and schedule of one fit, for [`Learner::fit_with`](crate::Learner::fit_with).
+/// Number of epochs, learning rates and schedule of one fit, for
+/// [`Learner::fit_with`](crate::Learner::fit_with).
 ///
 /// ```
 /// use vision_learner::FitConfig;
@@ -25,7 +26,7 @@ pub struct FitConfig {
 }
 
 impl FitConfig {
-    /// `epochs` epochs at a constant rate, `slice(..3e-3)` unless it is set.
+    /// `epochs` epochs at a constant learning rate. Default rate: `slice(..3e-3)`.
     pub fn new(epochs: usize) -> Self {
         Self {
             epochs,
@@ -37,7 +38,7 @@ impl FitConfig {
         }
     }
 
-    /// `epochs` epochs of the one-cycle policy; the rate is its peak.
+    /// `epochs` epochs of the one-cycle policy; the learning rate is the peak.
     #[doc(alias = "fit_one_cycle")]
     pub fn one_cycle(epochs: usize) -> Self {
         let mut config = Self::new(epochs);
@@ -45,7 +46,7 @@ impl FitConfig {
         config
     }
 
-    /// Sets the learning rate, or its peak.
+    /// Sets the learning rate; for one-cycle, its peak.
     #[doc(alias = "max_lr")]
     pub fn with_lr(mut self, lr: impl Into<LearningRate>) -> Self {
         self.lr = lr.into();
@@ -59,35 +60,36 @@ impl FitConfig {
         self
     }
 
-    /// Sets the momentum at the ends and at the peak of the cycle; makes this a one-cycle fit.
+    /// Sets the momentum at the ends and at the peak of the cycle. Switches to the one-cycle policy.
     #[doc(alias = "moms")]
     pub fn with_moms(mut self, ends: f64, peak: f64) -> Self {
         self.cycle.get_or_insert_default().moms = (ends, peak);
         self
     }
 
-    /// Sets the ratio of the peak to the first rate; makes this a one-cycle fit.
+    /// Sets the ratio of the peak to the first learning rate. Switches to the one-cycle policy.
     #[doc(alias = "div_factor")]
     pub fn with_div_factor(mut self, div_factor: f64) -> Self {
         self.cycle.get_or_insert_default().div_factor = div_factor;
         self
     }
 
-    /// Sets the share of the steps before the peak; makes this a one-cycle fit.
+    /// Sets the fraction of the steps before the peak. Switches to the one-cycle policy.
     #[doc(alias = "pct_start")]
     pub fn with_pct_start(mut self, pct_start: f64) -> Self {
         self.cycle.get_or_insert_default().pct_start = pct_start;
         self
     }
 
-    /// Sets the ratio of the peak to the final rate; makes this a one-cycle fit.
+    /// Sets the ratio of the peak to the final learning rate. Switches to the one-cycle policy.
     #[doc(alias = "final_div")]
     pub fn with_final_div(mut self, final_div: f64) -> Self {
         self.cycle.get_or_insert_default().final_div = Some(final_div);
         self
     }
 
-    /// Begins at a later epoch of the same schedule, after an interrupted run of `epoch` epochs.
+    /// Starts the same schedule at a later epoch, to resume a run that was interrupted after `epoch`
+    /// epochs.
     #[doc(alias = "start_epoch")]
     pub fn with_start_epoch(mut self, epoch: usize) -> Self {
         self.start_epoch = epoch;
@@ -101,7 +103,7 @@ impl FitConfig {
         self
     }
 
-    /// Whether the schedule can be followed.
+    /// Checks that the schedule is valid.
     pub(crate) fn check(&self) -> Result<()> {
         let value = |field, expected, found: f64| {
             Err(Error::Option(OptionError::new(

@@ -1,11 +1,11 @@
-//! What a model and the data ask of each other.
+//! Requirements that the model and the data place on each other.
 
 use burn::tensor::Tensor;
 use vision_data::ImageDataBunch;
 
 use crate::{Error, Result};
 
-/// What a model asks of pictures.
+/// What a model requires of images.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct PictureLimits<'a> {
     pub(crate) arch: &'a str,
@@ -14,7 +14,7 @@ pub(crate) struct PictureLimits<'a> {
 }
 
 impl PictureLimits<'_> {
-    /// Checks pictures `[batch, 3, height, width]`.
+    /// Checks images `[batch, 3, height, width]`.
     pub(crate) fn check(&self, images: &Tensor<4>) -> Result<()> {
         let [_, _, height, width] = images.dims();
         if height.min(width) >= self.min_size {
@@ -28,7 +28,7 @@ impl PictureLimits<'_> {
     }
 }
 
-/// Whether a model has as many outputs as the data has classes.
+/// Checks that the model has as many outputs as the data has classes.
 pub(crate) fn check_outputs(logits: &Tensor<2>, data: &ImageDataBunch) -> Result<()> {
     let found = logits.dims()[1];
     if found == data.c() {

@@ -1,4 +1,4 @@
-//! Training: the loop, its batches, its events, and what is recorded and shown of it.
+//! Training: the loop, its batches and events, the recorder and the progress display.
 
 pub(crate) mod batches;
 pub(crate) mod callback;

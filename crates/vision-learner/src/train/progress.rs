@@ -9,7 +9,7 @@ use vision_base::console;
 use crate::Result;
 use crate::train::callback::{Callback, Context};
 
-/// Prints the table and shows the bar. The bar hides itself where standard error is no terminal.
+/// Prints the table and shows the bar. The bar is hidden if standard error is not a terminal.
 pub(crate) struct Progress {
     metric_names: Vec<String>,
     bar: ProgressBar,

@@ -1,4 +1,4 @@
-//! What happened during training, by batch and by epoch.
+//! The training history, per batch and per epoch.
 
 use std::fmt::Write as _;
 use std::time::Instant;
@@ -12,37 +12,37 @@ use crate::train::callback::{Callback, Context};
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct EpochRow {
-    /// Epoch, from 0, counted over the whole life of the learner's table.
+    /// Epoch, from 0, counted over all fits in the learner's table.
     pub epoch: usize,
     /// Smoothed training loss at the end of the epoch.
     #[serde(with = "number")]
     pub train_loss: f64,
-    /// Mean validation loss; none if validation was skipped.
+    /// Mean validation loss; `None` if validation was skipped.
     pub valid_loss: Option<f64>,
     /// Value of each metric.
     #[serde(with = "numbers")]
     pub metrics: Vec<f64>,
-    /// Wall time of the epoch with its validation, in seconds; 0 of epochs that a checkpoint brought.
-    // Not in checkpoints: two runs with one seed save the same bytes.
+    /// Wall time of the epoch including validation, in seconds; 0 for epochs loaded from a checkpoint.
+    // Not saved in checkpoints, so that two runs with the same seed save the same bytes.
     #[serde(skip)]
     pub seconds: f64,
     /// Wall time of the training batches alone, in seconds.
     #[serde(skip)]
     pub train_seconds: f64,
-    /// Of that, the time in which training waited for the loader, in seconds.
+    /// Of this, the time that training waited for the loader, in seconds.
     #[serde(skip)]
     pub wait_seconds: f64,
-    /// Pictures trained on.
+    /// Number of images trained on.
     pub images: usize,
 }
 
 impl EpochRow {
-    /// Training pictures per second, without validation.
+    /// Training images per second, without validation.
     pub fn images_per_second(&self) -> f64 {
         self.images as f64 / self.train_seconds
     }
 
-    /// The share of the training time in which training waited for the loader, from 0 to 1.
+    /// The fraction of the training time spent waiting for the loader, from 0 to 1.
     pub fn waiting(&self) -> f64 {
         self.wait_seconds / self.train_seconds
     }
@@ -66,14 +66,14 @@ pub struct Recorder {
     /// Smoothed loss, per training batch.
     #[serde(with = "numbers")]
     pub losses: Vec<f64>,
-    /// Loss as computed, per training batch.
+    /// Unsmoothed loss, per training batch.
     #[serde(with = "numbers")]
     pub raw_losses: Vec<f64>,
 }
 
 impl Recorder {
-    /// The table as CSV: `epoch,train_loss,valid_loss,<metrics>,time`, numbers as the table prints them,
-    /// time in seconds.
+    /// The table as CSV: `epoch,train_loss,valid_loss,<metrics>,time`. Numbers are formatted as in the
+    /// printed table; time is in seconds.
     pub fn to_csv(&self) -> String {
         let mut csv = String::from("epoch,train_loss,valid_loss");
         for name in &self.metric_names {
@@ -117,7 +117,7 @@ impl Recorder {
     }
 }
 
-/// JSON has no NaN and no infinities: what is no number is `null` there, and NaN again afterwards.
+/// JSON has no NaN or infinity: non-finite values are written as `null`, which is read back as NaN.
 mod number {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
 

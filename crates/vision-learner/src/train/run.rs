@@ -15,14 +15,14 @@ use crate::train::callback::{Callback, Context};
 use crate::train::limits::{PictureLimits, check_outputs};
 use crate::{Error, Result};
 
-/// The parts of a learner that a run needs beside the context.
+/// The parts of a learner that a run needs besides the context.
 pub(crate) struct Run<'a> {
     pub(crate) loss: &'a dyn Loss,
     pub(crate) metrics: &'a mut [Box<dyn Metric>],
     pub(crate) features: Option<&'a FeatureCache>,
     pub(crate) dropout: &'a RandomStream,
     pub(crate) seed: u64,
-    /// Epochs trained before this fit: order and augmentation of an epoch follow from its number.
+    /// Epochs trained before this fit; the order and augmentation of an epoch depend on its number.
     pub(crate) epochs_before: u64,
     /// First epoch of this fit.
     pub(crate) start_epoch: usize,
@@ -31,7 +31,7 @@ pub(crate) struct Run<'a> {
 }
 
 impl Run<'_> {
-    /// Runs the epochs; whatever happens, everybody hears of the end.
+    /// Runs the epochs. Every callback gets `on_train_end`, whatever happens.
     pub(crate) fn fit(mut self, ctx: &mut Context<'_>) -> Result<()> {
         self.callbacks.sort_by_key(|callback| callback.order());
         let result = self.epochs(ctx);
@@ -83,10 +83,10 @@ impl Run<'_> {
         while let Some(batch) = batches.next() {
             ctx.state.waited = batches.waited();
             let batch = batch?;
-            // A key per batch, so that a run that stops and goes on draws the same masks.
+            // One random key per batch, so that a resumed run draws the same masks.
             let key = mix(self.seed, epoch, ctx.state.num_batch as u64);
             self.dropout.rewind(key);
-            // The forward pass moves the running statistics: a step that fails must not leave them moved.
+            // The forward pass updates running statistics; restore them if the step fails.
             let before = ctx.model.buffers();
             let stepped = self
                 .forward(ctx, None, &batch, &device)
@@ -108,7 +108,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Forward pass and loss of a batch, through `model` or the model in training.
+    /// Forward pass and loss of a batch, with `model`, or with the model being trained.
     fn forward(
         &mut self,
         ctx: &mut Context<'_>,
@@ -122,7 +122,7 @@ impl Run<'_> {
         self.each(ctx, |callback, ctx| callback.on_batch_begin(ctx))?;
         let input = ctx.state.last_input.clone();
         let targets = ctx.state.last_target.clone();
-        // A callback that takes the input away has nothing to train on.
+        // If a callback removes the input, there is nothing to train on.
         let (Some(input), Some(targets)) = (input, targets) else {
             ctx.state.skip_backward = true;
             return Ok(());
@@ -155,7 +155,8 @@ impl Run<'_> {
         }
         ctx.state.smooth_loss = smooth.add(loss);
         self.each(ctx, |callback, ctx| callback.on_backward_begin(ctx))?;
-        // What holds a part of the graph goes before the step, so that weights are updated in place.
+        // Drop everything that holds on to the graph before the step, so that weights are updated in
+        // place.
         (ctx.state.last_input, ctx.state.last_output) = (None, None);
         if let (Some(loss), false) = (ctx.state.loss.take(), ctx.state.skip_backward) {
             ctx.state.grads = Some(loss.backward());
@@ -200,10 +201,10 @@ impl Run<'_> {
     }
 }
 
-/// Loss and metrics over a set, batch by batch.
+/// Accumulates loss and metrics over a part of the data, batch by batch.
 pub(crate) struct Scoring {
     loss: f64,
-    /// What the items of all batches weigh in the loss.
+    /// Total weight of all batches in the loss.
     weight: f64,
 }
 
@@ -216,7 +217,7 @@ impl Scoring {
         }
     }
 
-    /// Takes in a batch with its mean loss, and what its items weigh in a mean, all together.
+    /// Adds a batch, given its mean loss and the total weight of its items.
     pub(crate) fn add(
         &mut self,
         metrics: &mut [Box<dyn Metric>],
@@ -240,7 +241,7 @@ impl Scoring {
         metrics.iter_mut().for_each(|metric| metric.update(&scores));
     }
 
-    /// The mean loss, and every metric's name and value.
+    /// The mean loss, and the name and value of every metric.
     pub(crate) fn finish(self, metrics: &[Box<dyn Metric>]) -> (Option<f64>, Vec<(String, f64)>) {
         let loss = (self.weight > 0.0).then(|| self.loss / self.weight);
         let metrics = metrics.iter().map(|m| (m.name(), m.value()));
@@ -248,8 +249,8 @@ impl Scoring {
     }
 }
 
-/// What the items of a batch weigh in a mean of losses: their number, unless classes have weights. With it the
-/// mean over a set does not depend on how the set is divided into batches.
+/// The total weight of a batch in a mean of losses: the number of items, unless classes have weights.
+/// Weighting this way makes the mean over a part independent of its division into batches.
 pub(crate) fn batch_weight(
     loss: &dyn Loss,
     targets: Option<TargetTensor>,
@@ -264,9 +265,9 @@ pub(crate) fn batch_weight(
     }))
 }
 
-/// A tensor of one value, read from the device.
+/// Reads a tensor of one value from the device.
 pub(crate) fn scalar(tensor: &Tensor<1>) -> f64 {
-    // Exact: what training computes is f32.
+    // Exact: training computes in f32.
     values(tensor.clone())
         .first()
         .map_or(f64::NAN, |v| f64::from(*v))
@@ -289,7 +290,7 @@ impl Smooth {
     }
 }
 
-/// A key that differs for every (seed, epoch, batch): SplitMix64 over each in turn.
+/// A distinct key for every (seed, epoch, batch): SplitMix64 over each in turn.
 fn mix(seed: u64, epoch: u64, batch: u64) -> u64 {
     [seed, epoch, batch].into_iter().fold(0, |hash, part| {
         let mut z = (hash ^ part).wrapping_add(0x9E37_79B9_7F4A_7C15);

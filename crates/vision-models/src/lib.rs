@@ -36,7 +36,7 @@ pub mod export;
 pub mod init;
 pub mod layers;
 pub mod mode;
-/// For the tests and `cargo xtask parity`; no part of the public API.
+// For the tests and `cargo xtask parity`; not part of the public API.
 #[doc(hidden)]
 pub mod parity;
 pub mod state;

@@ -32,7 +32,7 @@ use crate::image::size::PixelSize;
 /// * gray is repeated in the three channels, and palettes are resolved;
 /// * alpha is dropped, not blended;
 /// * the upper 8 of 16 bits are kept. (Pillow does the same for color, but rounds in PNM, and clips gray
-/// at 255, which turns most 16-bit images white.)
+///   at 255, which turns most 16-bit images white.)
 ///
 /// JPEG pixels are within 3 levels of 255 of Pillow's, and within 14 if colors are stored at half the
 /// size (0.2 to 0.5 on average). With such colors, two cases differ by more: the last column, if the width

@@ -1,8 +1,8 @@
 //! Comparison with torchvision, without a weights file.
 //!
-//! [`fill`] computes the values of a parameter from its name alone, so programs in two languages
-//! have the same weights without exchanging any. A [`Reference`] holds torchvision's float64
-//! results for these weights, and [`compare`] measures how far this crate deviates from it:
+//! `fill` computes the values of a parameter from its name alone, so programs in two languages
+//! have the same weights without exchanging any. A `Reference` holds torchvision's float64
+//! results for these weights, and `compare` measures how far this crate deviates from it:
 //!
 //! ```
 //! use vision_models::{Arch, parity};

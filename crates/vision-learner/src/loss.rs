@@ -37,6 +37,7 @@ pub trait Loss: std::fmt::Debug + Send + Sync {
     /// # Errors
     ///
     /// As [`per_item`](Self::per_item).
+    // The name of the argument is for the documentation.
     #[allow(unused_variables)]
     fn item_weights(&self, targets: TargetTensor) -> Result<Option<Tensor<1>>> {
         Ok(None)

@@ -34,6 +34,7 @@ use crate::labels::targets::Target;
 pub struct BurnImages<D, I> {
     dataset: D,
     names: Vec<PathBuf>,
+    // One closure in one place: an alias would only move its type away from the field.
     #[allow(clippy::type_complexity)]
     image: Box<dyn Fn(I) -> Result<ImageContent, Box<dyn Error + Send + Sync>> + Send + Sync>,
 }

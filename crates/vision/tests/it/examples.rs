@@ -1,5 +1,6 @@
 //! Examples that are short enough to run in a test.
 
+// The test calls `run`, not `main`.
 #[allow(dead_code)]
 #[path = "../../examples/own_source.rs"]
 mod own_source;

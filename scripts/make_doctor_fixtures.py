@@ -38,7 +38,7 @@ def weights(length, cells=32):
     return w
 
 
-def grey32(image):
+def gray32(image):
     rgb = np.asarray(image.convert("RGB"), dtype=np.float64)
     small = np.einsum("yi,ijc,xj->yxc", weights(rgb.shape[0]), rgb, weights(rgb.shape[1]))
     return small @ [0.299, 0.587, 0.114]
@@ -48,13 +48,13 @@ def phash(image):
     """The hash of the ImageHash library: cosine transform, 8 x 8 lowest frequencies, their median."""
     n = np.arange(32)
     table = np.cos(np.pi * np.arange(8)[:, None] * (2 * n + 1) / 64)
-    low = table @ grey32(image) @ table.T
+    low = table @ gray32(image) @ table.T
     bits = (low > np.median(low)).flatten()
     return int("".join("1" if bit else "0" for bit in bits), 2)
 
 
 def likeness(a, b):
-    small = lambda image: np.round(grey32(image).reshape(16, 2, 16, 2).mean((1, 3))).flatten()
+    small = lambda image: np.round(gray32(image).reshape(16, 2, 16, 2).mean((1, 3))).flatten()
     return float(np.corrcoef(small(a), small(b))[0, 1])
 
 
@@ -73,7 +73,7 @@ def main():
     base.save(OUT / "variant_lossless.webp", lossless=True)
     base.transpose(Image.Transpose.FLIP_LEFT_RIGHT).save(OUT / "other_mirrored.jpg", quality=90)
     red, green, blue = base.split()
-    Image.merge("RGB", (blue, green, red)).save(OUT / "other_colours.jpg", quality=90)
+    Image.merge("RGB", (blue, green, red)).save(OUT / "other_colors.jpg", quality=90)
 
     expected = {"hashes": {}, "likeness": {}}
     for path in sorted(OUT.glob("*.jpg")) + sorted(OUT.glob("variant_*")):
@@ -86,7 +86,7 @@ def main():
     # Each has an oddity.
     small = photo(40, 30)
     small.convert("CMYK").save(OUT / "odd_cmyk.jpg", quality=80)
-    Image.fromarray((np.arange(600, dtype=np.uint16).reshape(20, 30) * 100)).save(OUT / "odd_grey16.png")
+    Image.fromarray((np.arange(600, dtype=np.uint16).reshape(20, 30) * 100)).save(OUT / "odd_gray16.png")
     frames = [photo(24, 18) for _ in range(2)]
     for suffix in ("gif", "png", "webp"):
         frames[0].save(OUT / f"odd_animated.{suffix}", save_all=True, append_images=frames[1:], duration=100)

@@ -18,8 +18,8 @@ from PIL import Image, ImageOps
 OUT = Path(__file__).resolve().parents[1] / "crates/vision-data/tests/fixtures/images"
 # For these, also the values of fastai's `open_image(f, div=False, convert_mode="I")`.
 INTEGERS = [
-    "grey.png", "grey16.png", "one_bit.png", "grey.tiff", "grey.gif",
-    "grey.pgm", "plain.pgm", "one_bit.pbm", "grey16.pgm", "grey12.pgm",
+    "gray.png", "gray16.png", "one_bit.png", "gray.tiff", "gray.gif",
+    "gray.pgm", "plain.pgm", "one_bit.pbm", "gray16.pgm", "gray12.pgm",
 ]
 expected = {}
 
@@ -59,8 +59,8 @@ def png16(name, values):
     body = chunk(b"IHDR", header) + chunk(b"IDAT", zlib.compress(rows)) + chunk(b"IEND", b"")
     (OUT / name).write_bytes(b"\x89PNG\r\n\x1a\n" + body)
     upper = (values >> 8).astype(np.uint8)
-    colour = upper[..., :1] if channels < 3 else upper[..., :3]
-    pixels = np.broadcast_to(colour, (h, w, 3))
+    color = upper[..., :1] if channels < 3 else upper[..., :3]
+    pixels = np.broadcast_to(color, (h, w, 3))
     if channels >= 3:  # Pillow too keeps the upper bytes of color, but clips gray at 255
         with Image.open(OUT / name) as im:
             assert (np.asarray(im.convert("RGB")) == pixels).all(), name
@@ -89,41 +89,41 @@ def main():
     for old in OUT.iterdir():
         old.unlink()
     rgb = Image.fromarray(pattern(7, 9))
-    grey = Image.fromarray(pattern(7, 9, 1)[..., 0])
+    gray = Image.fromarray(pattern(7, 9, 1)[..., 0])
     rgba = Image.fromarray(pattern(7, 9, 4))
-    grey_alpha = Image.fromarray(pattern(7, 9, 2))
+    gray_alpha = Image.fromarray(pattern(7, 9, 2))
     palette = rgb.quantize(11)
     photo = Image.fromarray(smooth(24, 24))
 
     save("rgb.png", rgb)
-    save("grey.png", grey)
-    save("grey_alpha.png", grey_alpha)
+    save("gray.png", gray)
+    save("gray_alpha.png", gray_alpha)
     save("rgba.png", rgba)
     save("palette.png", palette)
     save("palette_transparent.png", palette, transparency=3)
-    save("one_bit.png", grey.convert("1"))
+    save("one_bit.png", gray.convert("1"))
     rng = np.random.default_rng(0)
-    for name, channels in [("grey16", 1), ("grey_alpha16", 2), ("rgb16", 3), ("rgba16", 4)]:
+    for name, channels in [("gray16", 1), ("gray_alpha16", 2), ("rgb16", 3), ("rgba16", 4)]:
         png16(name + ".png", rng.integers(0, 65536, (7, 9, channels)))
     save("rgb.bmp", rgb)
     save("palette.bmp", palette)
     save("rgb.tiff", rgb)
     save("rgb_lzw.tiff", rgb, compression="tiff_lzw")
-    save("grey.tiff", grey)
-    save("grey.gif", grey)
+    save("gray.tiff", gray)
+    save("gray.gif", gray)
     save("two_frames.gif", palette, save_all=True, append_images=[palette.rotate(180)])
     save("transparent.gif", palette, transparency=3)
     save("rgb.ppm", rgb)
-    save("grey.pgm", grey)
-    save("one_bit.pbm", grey.convert("1"))
+    save("gray.pgm", gray)
+    save("one_bit.pbm", gray.convert("1"))
     save("rgb.pnm", rgb)
     pnm("plain.pbm", pattern(7, 9, 1)[..., 0] % 2, 1, 1)
     pnm("plain.pgm", pattern(7, 9, 1), 2, 255)
     pnm("plain.ppm", pattern(7, 9), 3, 255)
-    pnm("grey4.pgm", pattern(7, 9, 1) % 16, 5, 15)
+    pnm("gray4.pgm", pattern(7, 9, 1) % 16, 5, 15)
     rng = np.random.default_rng(1)
-    pnm("grey16.pgm", rng.integers(0, 65536, (7, 9, 1)), 5, 65535)
-    pnm("grey12.pgm", rng.integers(0, 4096, (7, 9, 1)), 5, 4095)
+    pnm("gray16.pgm", rng.integers(0, 65536, (7, 9, 1)), 5, 65535)
+    pnm("gray12.pgm", rng.integers(0, 4096, (7, 9, 1)), 5, 4095)
     pnm("plain16.pgm", rng.integers(0, 65536, (7, 9, 1)), 2, 65535)
     # Pillow rounds these to 8 bits. The library takes the upper byte, as of every 16-bit value.
     pnm("rgb16.ppm", rng.integers(0, 65536, (7, 9, 3)), 6, 65535, tolerance=1)
@@ -135,7 +135,7 @@ def main():
     save("444.jpg", photo, tolerance=2, quality=90, subsampling=0)
     save("420.jpg", photo, tolerance=3, quality=90, subsampling=2)
     save("progressive.jpg", photo, tolerance=3, quality=90, progressive=True)
-    save("grey.jpg", photo.convert("L"), tolerance=2, quality=90)
+    save("gray.jpg", photo.convert("L"), tolerance=2, quality=90)
     save("cmyk.jpg", photo.convert("CMYK"), tolerance=3, quality=95)
     for orientation in range(1, 9):
         exif = Image.Exif()
@@ -147,7 +147,7 @@ def main():
     save("orientation_6.png", rgb, exif=exif)
     save("orientation_6.webp", rgb, lossless=True, exif=exif)
     # A thumbnail in the EXIF data has its own end marker.
-    thumbnail = (OUT / "grey.jpg").read_bytes()
+    thumbnail = (OUT / "gray.jpg").read_bytes()
     tiff = b"II*\0\x08\0\0\0" + struct.pack("<H", 0) + struct.pack("<I", 0) + thumbnail
     data = (OUT / "444.jpg").read_bytes()
     app1 = b"\xff\xe1" + struct.pack(">H", len(tiff) + 8) + b"Exif\0\0" + tiff

@@ -23,7 +23,7 @@ picture = Image.fromarray(pixels.clip(0, 255).astype(np.uint8))
 for name, image, options in [
     ("420", picture, {"subsampling": 2}),
     ("444", picture, {"subsampling": 0}),
-    ("grey", picture.convert("L"), {}),
+    ("gray", picture.convert("L"), {}),
     ("progressive", picture, {"progressive": True}),
 ]:
     path = OUT / f"{name}.jpg"

@@ -85,7 +85,7 @@ pub use burn::tensor::Device;
 pub use crate::data_block::file_column::FileColumn;
 pub use crate::data_block::image_list::ImageList;
 pub use crate::data_block::label_lists::LabelLists;
-pub use crate::data_block::labelled::LabelledFiles;
+pub use crate::data_block::labeled::LabeledFiles;
 pub use crate::data_block::split_list::SplitList;
 pub use crate::databunch::builder::ImageDataBunchBuilder;
 pub use crate::databunch::dataset::{DatasetType, ImageDataset};

@@ -1,4 +1,4 @@
-//! Small files that unpack to large pictures, made by `scripts/make_bomb_fixtures.py`, meet the limits
+//! Small files that unpack to large images, made by `scripts/make_bomb_fixtures.py`, meet the limits
 //! before they take memory. Alone in this file, since it measures the whole process.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]

@@ -24,7 +24,7 @@ fn resident() -> u64 {
 }
 
 #[test]
-fn two_million_rows_are_read_split_and_labelled_in_little_memory() {
+fn two_million_rows_are_read_split_and_labeled_in_little_memory() {
     const ROWS: usize = 2_000_000;
     let folder = tempfile::tempdir().unwrap();
     let mut csv = "name,label\n".to_owned();

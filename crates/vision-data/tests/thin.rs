@@ -1,4 +1,4 @@
-//! A picture of one row and thousands of columns is resized until its row is as high as wanted, which
+//! An image of one row and thousands of columns is resized until its row is as high as wanted, which
 //! makes it a million columns long: only those that are seen are made.
 //! Alone in this file, since it measures the whole process.
 

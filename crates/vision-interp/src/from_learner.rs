@@ -54,5 +54,5 @@ fn seen(
     let pipeline = data.pipeline(DatasetType::Valid);
     let draw = pipeline.draw(data.seed(), 0, item as u64);
     let images = pipeline.image(&image, &draw)?;
-    Ok(images.picture(0).expect("there is one image"))
+    Ok(images.image(0).expect("there is one image"))
 }

@@ -84,7 +84,7 @@ pub enum Error {
     /// The loss became NaN or infinite.
     #[error(
         "the loss became {loss} in epoch {epoch}, batch {batch}, at a learning rate of {lr:e}: the run \
-         was stopped before this step. Try a smaller learning rate, and look for pictures that \
+         was stopped before this step. Try a smaller learning rate, and look for images that \
          decode to unusual values"
     )]
     NotFinite {
@@ -138,8 +138,8 @@ pub enum Error {
     },
     /// Batch normalization cannot train on batches of one.
     #[error(
-        "batch size 1 cannot train a model with batch normalisation: its statistics need at least \
-         two pictures; use a batch size of 2 or more"
+        "batch size 1 cannot train a model with batch normalization: its statistics need at least \
+         two images; use a batch size of 2 or more"
     )]
     BatchOfOne,
     /// The model's number of outputs differs from the data's number of classes.
@@ -173,10 +173,10 @@ pub enum Error {
     },
     /// The image is too small: nothing would be left of it after the model's pools.
     #[error(
-        "{arch} takes pictures of at least {expected}x{expected} pixels, found {}x{} (height x width): give \
+        "{arch} takes images of at least {expected}x{expected} pixels, found {}x{} (height x width): give \
          the data a .size(..), or choose another architecture", found[0], found[1]
     )]
-    PictureTooSmall {
+    ImageTooSmall {
         /// The architecture.
         arch: String,
         /// Smallest side in pixels.

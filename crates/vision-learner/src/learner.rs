@@ -16,7 +16,7 @@ use crate::optim::{GroupedOptimizer, groups};
 use crate::settings::{Parts, Settings};
 use crate::train::callback::{Callback, Context, Scheduler, State};
 use crate::train::fit::FitConfig;
-use crate::train::limits::PictureLimits;
+use crate::train::limits::ImageLimits;
 use crate::train::progress::Progress;
 use crate::train::recorder::{Recorder, Recording};
 use crate::train::run::Run;
@@ -332,7 +332,7 @@ impl Learner {
             seed: self.settings.seed,
             epochs_before: self.epochs_trained,
             start_epoch: config.start_epoch,
-            limits: PictureLimits {
+            limits: ImageLimits {
                 arch: &self.name,
                 min_size: self.min_size,
             },
@@ -368,8 +368,8 @@ impl Learner {
         copy
     }
 
-    pub(crate) fn limits(&self) -> PictureLimits<'_> {
-        PictureLimits {
+    pub(crate) fn limits(&self) -> ImageLimits<'_> {
+        ImageLimits {
             arch: &self.name,
             min_size: self.min_size,
         }

@@ -100,7 +100,7 @@ fn main() -> vision::MainResult {
     let image = learner.data().train_ds().image(0)?;
     let prediction = learner.predict(&image)?;
     println!(
-        "first training picture: {} {:?}",
+        "first training image: {} {:?}",
         prediction.class, prediction.probabilities
     );
 

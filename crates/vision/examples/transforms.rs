@@ -1,6 +1,6 @@
 //! A contact sheet that shows the effect of each transform on one drawn image.
 //!
-//!     cargo run --example transforms [PICTURE]
+//!     cargo run --example transforms [IMAGE]
 //!
 //! Result, in out/transforms: transforms.png.
 
@@ -91,7 +91,7 @@ fn main() -> vision::MainResult {
         };
         let pipeline = Pipeline::new(&transforms, resizing)?;
         let made = pipeline.image(&image, &pipeline.draw(1, 0, 3))?;
-        if let Some(image) = made.picture(0) {
+        if let Some(image) = made.image(0) {
             grid = grid.with_image(image, name);
         }
     }

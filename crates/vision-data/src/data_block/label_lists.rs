@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::data_block::image_list::ImageList;
-use crate::data_block::labelled::{Labelled, LabelledFiles};
+use crate::data_block::labeled::{Labeled, LabeledFiles};
 use crate::error::{Error, Result};
 use crate::files::disjoint::{apart_from, part_folder};
 use crate::files::index::{IndexConfig, SkippedFolder, index_outside, no_images};
@@ -18,7 +18,7 @@ use crate::labels::targets::Targets;
 #[derive(Clone, Debug)]
 #[must_use = "`transform` or `databunch` goes on from here"]
 pub struct LabelLists {
-    pub(crate) labelled: Labelled<LabelledFiles>,
+    pub(crate) labeled: Labeled<LabeledFiles>,
     /// How the labels were read.
     pub(crate) options: LabelOptions,
     /// The training and validation folders, if the split is by folder.
@@ -28,43 +28,43 @@ pub struct LabelLists {
 impl LabelLists {
     /// The kind of the labels.
     pub fn kind(&self) -> TargetKind {
-        self.labelled.kind
+        self.labeled.kind
     }
 
     /// The class names, in the order of the label positions; empty if the labels are numbers.
     pub fn classes(&self) -> &[String] {
-        &self.labelled.classes
+        &self.labeled.classes
     }
 
     /// The training files.
-    pub fn train(&self) -> &LabelledFiles {
-        &self.labelled.train
+    pub fn train(&self) -> &LabeledFiles {
+        &self.labeled.train
     }
 
     /// The validation files.
-    pub fn valid(&self) -> &LabelledFiles {
-        &self.labelled.valid
+    pub fn valid(&self) -> &LabeledFiles {
+        &self.labeled.valid
     }
 
     /// The test files, if there are any.
-    pub fn test(&self) -> Option<&LabelledFiles> {
-        self.labelled.test.as_ref()
+    pub fn test(&self) -> Option<&LabeledFiles> {
+        self.labeled.test.as_ref()
     }
 
     /// The labels that were left out on request.
     pub fn dropped(&self) -> &[Dropped] {
-        &self.labelled.dropped
+        &self.labeled.dropped
     }
 
     /// The unreadable folders that were skipped on request.
     pub fn skipped_folders(&self) -> &[SkippedFolder] {
-        &self.labelled.skipped.folders
+        &self.labeled.skipped.folders
     }
 
     /// Adds test files without labels, from a folder, a list or a table.
     pub fn add_test(mut self, list: ImageList) -> Self {
-        self.labelled.skipped.extend(list.skipped);
-        self.labelled.test = Some(LabelledFiles {
+        self.labeled.skipped.extend(list.skipped);
+        self.labeled.test = Some(LabeledFiles {
             targets: Targets::Empty(list.items.len()),
             files: list.items,
             source: list.source,
@@ -74,7 +74,7 @@ impl LabelLists {
 
     pub(crate) fn with_test(mut self, files: Vec<PathBuf>) -> Self {
         let targets = Targets::Empty(files.len());
-        self.labelled.test = Some(LabelledFiles {
+        self.labeled.test = Some(LabeledFiles {
             files,
             source: None,
             targets,
@@ -101,7 +101,7 @@ impl LabelLists {
     ///
     /// Those of [`add_test_folder`](Self::add_test_folder).
     pub fn add_test_folder_with(mut self, name: &str, config: &IndexConfig) -> Result<Self> {
-        let folder = part_folder(&self.labelled.path, name, "test")?;
+        let folder = part_folder(&self.labeled.path, name, "test")?;
         let files = self.test_files(&folder, config)?;
         if files.is_empty() {
             return Err(no_images(&folder, "test"));
@@ -117,7 +117,7 @@ impl LabelLists {
     ) -> Result<Vec<PathBuf>> {
         let others = self.folders.iter().map(PathBuf::as_path);
         let (files, skipped) = index_outside(folder, &apart_from(folder, others), config)?;
-        self.labelled.skipped.extend(skipped);
+        self.labeled.skipped.extend(skipped);
         Ok(files)
     }
 
@@ -129,41 +129,41 @@ impl LabelLists {
     /// [`LabelError::BadLabel`](crate::LabelError::BadLabel), and
     /// [`LabelError::UnknownClasses`](crate::LabelError::UnknownClasses) for a class that the training
     /// files do not have.
-    pub fn add_labelled_test<L: Into<Label>>(
+    pub fn add_labeled_test<L: Into<Label>>(
         mut self,
         list: ImageList,
         labels: impl IntoIterator<Item = L>,
     ) -> Result<Self> {
         let labels: Vec<Label> = labels.into_iter().map(Into::into).collect();
         check_count(list.len(), labels.len())?;
-        let options = self.options.clone().with_kind(self.labelled.kind);
+        let options = self.options.clone().with_kind(self.labeled.kind);
         let mut collector = Collector::new(&options);
         for (path, label) in list.items().iter().zip(labels) {
             collector
                 .push(label)
                 .map_err(|Rejected { expected, found }| bad_label(path, expected, &found))?;
         }
-        let positions = collector.positions(&self.labelled.classes);
+        let positions = collector.positions(&self.labeled.classes);
         let file = |item: usize| list.items()[item].clone();
         let unknown = collector.unknown("test", 0..list.len(), &positions, file);
         if !unknown.is_empty() {
             return Err(Error::Label(LabelError::UnknownClasses {
                 folder: list.path().to_owned(),
                 unknown,
-                known: self.labelled.classes.to_vec(),
+                known: self.labeled.classes.to_vec(),
                 hint: "Check the labels, or add the test files without them (add_test)".to_owned(),
             }));
         }
         let all: Vec<usize> = (0..list.len()).collect();
-        let targets = collector.targets(&all, &positions, self.labelled.classes.len())?;
-        if self.labelled.kind == TargetKind::Float && targets.columns() != self.labelled.c {
+        let targets = collector.targets(&all, &positions, self.labeled.classes.len())?;
+        if self.labeled.kind == TargetKind::Float && targets.columns() != self.labeled.c {
             return Err(Error::Label(LabelError::Count {
-                items: self.labelled.c,
+                items: self.labeled.c,
                 labels: targets.columns(),
             }));
         }
-        self.labelled.skipped.extend(list.skipped);
-        self.labelled.test = Some(LabelledFiles {
+        self.labeled.skipped.extend(list.skipped);
+        self.labeled.test = Some(LabeledFiles {
             files: list.items,
             source: list.source,
             targets,

@@ -79,5 +79,5 @@
 pub(crate) mod file_column;
 pub(crate) mod image_list;
 pub(crate) mod label_lists;
-pub(crate) mod labelled;
+pub(crate) mod labeled;
 pub(crate) mod split_list;

@@ -9,7 +9,7 @@ use vision_base::message::{listed, shown};
 
 use crate::data_block::image_list::ImageList;
 use crate::data_block::label_lists::{LabelLists, bad_label, check_count};
-use crate::data_block::labelled::{Labelled, LabelledFiles};
+use crate::data_block::labeled::{Labeled, LabeledFiles};
 use crate::error::{Error, Result};
 use crate::files::disjoint::check_apart;
 use crate::labels::Label;
@@ -176,7 +176,7 @@ impl SplitList {
     ///
     /// # Errors
     ///
-    /// [`LabelError::Unlabelled`](crate::LabelError::Unlabelled) for files outside of such folders,
+    /// [`LabelError::Unlabeled`](crate::LabelError::Unlabeled) for files outside of such folders,
     /// [`LabelError::NotUtf8`](crate::LabelError::NotUtf8), and the class errors
     /// [`LabelError::TooFewClasses`](crate::LabelError::TooFewClasses),
     /// [`LabelError::BadClasses`](crate::LabelError::BadClasses) and
@@ -189,7 +189,7 @@ impl SplitList {
         for root in roots {
             let loose = |path: &&PathBuf| path.parent() == Some(&root);
             if let Some(example) = self.list.items().iter().find(loose) {
-                return Err(Error::Label(LabelError::Unlabelled {
+                return Err(Error::Label(LabelError::Unlabeled {
                     count: self.list.items().iter().filter(loose).count(),
                     example: example.clone(),
                     folder: root,
@@ -392,14 +392,14 @@ impl SplitList {
         // Each item is in exactly one part.
         let mut part = |items: &[usize], targets| {
             let places = || items.iter().map(|&item| order[item]);
-            LabelledFiles {
+            LabeledFiles {
                 files: places().map(|place| mem::take(&mut files[place])).collect(),
                 source: source.as_ref().map(|source| source.at(places())),
                 targets,
             }
         };
         Ok(LabelLists {
-            labelled: Labelled {
+            labeled: Labeled {
                 path: self.list.path,
                 kind,
                 classes: classes.into(),

@@ -256,15 +256,15 @@ impl<S: Source> ImageDataBunchBuilder<S> {
             }
             (TestFolder::Default | TestFolder::None, _) => {}
         }
-        let labelled = lists.labelled;
-        if let Some(test) = &labelled.test
-            && labelled.train.source.is_none()
+        let labeled = lists.labeled;
+        if let Some(test) = &labeled.test
+            && labeled.train.source.is_none()
             && test.source.is_none()
         {
-            check_apart(("training", &labelled.train.files), ("test", &test.files))?;
+            check_apart(("training", &labeled.train.files), ("test", &test.files))?;
         }
-        let classes = Arc::clone(&labelled.classes);
-        let train = &labelled.train.targets;
+        let classes = Arc::clone(&labeled.classes);
+        let train = &labeled.train.targets;
         let class_weights = self.class_weights.resolve(&classes, train)?;
         let draw = match self.sampler {
             Sampler::Shuffled => None,
@@ -277,7 +277,7 @@ impl<S: Source> ImageDataBunchBuilder<S> {
         Ok(ImageDataBunch {
             train_pipeline: pipeline(&self.transforms.train)?,
             valid_pipeline: pipeline(&self.transforms.valid)?,
-            labelled: Arc::new(labelled.map(dataset)),
+            labeled: Arc::new(labeled.map(dataset)),
             reader,
             class_weights: class_weights.map(Into::into),
             draw: draw.map(Arc::new),

@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, OnceLock};
 
-use crate::data_block::labelled::LabelledFiles;
+use crate::data_block::labeled::LabeledFiles;
 use crate::databunch::error::DataError;
 use crate::error::{Error, Result};
 use crate::image::Image;
@@ -48,7 +48,7 @@ impl DatasetType {
 pub struct ImageDataset(Arc<Inner>);
 
 struct Inner {
-    files: LabelledFiles,
+    files: LabeledFiles,
     classes: Arc<[String]>,
     /// The decoded images that the reader's memory limit allows to keep.
     decoded: Vec<OnceLock<Arc<Image>>>,
@@ -64,7 +64,7 @@ impl Drop for Inner {
 }
 
 impl ImageDataset {
-    pub(crate) fn new(files: LabelledFiles, classes: Arc<[String]>, reader: Arc<Reader>) -> Self {
+    pub(crate) fn new(files: LabeledFiles, classes: Arc<[String]>, reader: Arc<Reader>) -> Self {
         let decoded = files.files.iter().map(|_| OnceLock::new()).collect();
         Self(Arc::new(Inner {
             files,

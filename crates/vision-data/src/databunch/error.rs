@@ -9,7 +9,7 @@ use vision_base::message::shown;
 #[non_exhaustive]
 pub enum DataError {
     /// `normalize_batch` was called on data that is already normalized.
-    #[error("the data is normalised already (mean {mean:?}, std {std:?}): normalise only once")]
+    #[error("the data is normalized already (mean {mean:?}, std {std:?}): normalize only once")]
     AlreadyNormalized {
         /// The mean in use.
         mean: [f32; 3],

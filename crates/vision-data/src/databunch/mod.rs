@@ -16,7 +16,7 @@ use burn::tensor::{Device, Tensor};
 use vision_base::OptionError;
 use vision_base::message::shown;
 
-use crate::data_block::labelled::Labelled;
+use crate::data_block::labeled::Labeled;
 use crate::databunch::dataset::{DatasetType, ImageDataset};
 use crate::databunch::error::DataError;
 use crate::error::{Error, Result};
@@ -59,7 +59,7 @@ use crate::transforms::size::{ResizeMethod, Size};
 #[doc(alias = "DataBunch")]
 #[derive(Clone)]
 pub struct ImageDataBunch {
-    pub(crate) labelled: Arc<Labelled<ImageDataset>>,
+    pub(crate) labeled: Arc<Labeled<ImageDataset>>,
     /// Reads the images of all parts.
     pub(crate) reader: Arc<Reader>,
     pub(crate) class_weights: Option<Arc<[f32]>>,
@@ -82,23 +82,23 @@ pub struct ImageDataBunch {
 impl ImageDataBunch {
     /// The root folder.
     pub fn path(&self) -> &Path {
-        &self.labelled.path
+        &self.labeled.path
     }
 
     /// The class names, in the order of the label positions; empty if the labels are numbers.
     pub fn classes(&self) -> &[String] {
-        &self.labelled.classes
+        &self.labeled.classes
     }
 
     /// The number of outputs that a model for this data needs: the number of classes, or of numbers
     /// per item.
     pub fn c(&self) -> usize {
-        self.labelled.c
+        self.labeled.c
     }
 
     /// The kind of the labels.
     pub fn kind(&self) -> TargetKind {
-        self.labelled.kind
+        self.labeled.kind
     }
 
     /// The weight of each class in the loss, if weights were requested. With one class per item it is
@@ -110,19 +110,19 @@ impl ImageDataBunch {
 
     /// The labels that were left out on request, because they are not among the classes.
     pub fn dropped(&self) -> &[Dropped] {
-        &self.labelled.dropped
+        &self.labeled.dropped
     }
 
     /// The unreadable folders that were skipped on request:
     /// [`ImageDataBunchBuilder::indexing`](crate::ImageDataBunchBuilder::indexing).
     pub fn skipped_folders(&self) -> &[SkippedFolder] {
-        &self.labelled.skipped.folders
+        &self.labeled.skipped.folders
     }
 
     /// Images in the data folders that are not among the items because their format is not supported:
     /// [`UNREAD_EXTENSIONS`](crate::files::UNREAD_EXTENSIONS).
     pub fn unread_files(&self) -> &[PathBuf] {
-        &self.labelled.skipped.unread
+        &self.labeled.skipped.unread
     }
 
     /// The device for which batches are prepared.
@@ -185,17 +185,17 @@ impl ImageDataBunch {
 
     /// The training images.
     pub fn train_ds(&self) -> &ImageDataset {
-        &self.labelled.train
+        &self.labeled.train
     }
 
     /// The validation images.
     pub fn valid_ds(&self) -> &ImageDataset {
-        &self.labelled.valid
+        &self.labeled.valid
     }
 
     /// The test images, if there are any.
     pub fn test_ds(&self) -> Option<&ImageDataset> {
-        self.labelled.test.as_ref()
+        self.labeled.test.as_ref()
     }
 
     /// The images that a [`DatasetType`] selects.
@@ -205,12 +205,12 @@ impl ImageDataBunch {
     /// [`DataError::Empty`](crate::DataError::Empty) if there are no such images.
     pub fn dataset(&self, which: DatasetType) -> Result<&ImageDataset> {
         let dataset = match which {
-            DatasetType::Train | DatasetType::Fix => Some(&self.labelled.train),
-            DatasetType::Valid | DatasetType::Single => Some(&self.labelled.valid),
-            DatasetType::Test => self.labelled.test.as_ref(),
+            DatasetType::Train | DatasetType::Fix => Some(&self.labeled.train),
+            DatasetType::Valid | DatasetType::Single => Some(&self.labeled.valid),
+            DatasetType::Test => self.labeled.test.as_ref(),
         };
         let hint = || match which {
-            _ if self.labelled.train.is_empty() => {
+            _ if self.labeled.train.is_empty() => {
                 "it was made by `single_from_classes`, to predict and not to train"
             }
             DatasetType::Test => "name their folder with `.test(..)`",
@@ -456,20 +456,20 @@ impl fmt::Display for ImageDataBunch {
         write!(
             f,
             "{}: {}, {} training, {} validation and {} test images, batches of {}",
-            shown(&self.labelled.path),
-            match self.labelled.kind {
-                TargetKind::Category => format!("{} classes", self.labelled.c),
+            shown(&self.labeled.path),
+            match self.labeled.kind {
+                TargetKind::Category => format!("{} classes", self.labeled.c),
                 TargetKind::MultiCategory =>
-                    format!("{} classes, any number an image", self.labelled.c),
-                TargetKind::Float if self.labelled.c == 1 => "a number an image".to_owned(),
-                TargetKind::Float => format!("{} numbers an image", self.labelled.c),
+                    format!("{} classes, any number an image", self.labeled.c),
+                TargetKind::Float if self.labeled.c == 1 => "a number an image".to_owned(),
+                TargetKind::Float => format!("{} numbers an image", self.labeled.c),
             },
-            self.labelled.train.len(),
-            self.labelled.valid.len(),
-            self.labelled.test.as_ref().map_or(0, ImageDataset::len),
+            self.labeled.train.len(),
+            self.labeled.valid.len(),
+            self.labeled.test.as_ref().map_or(0, ImageDataset::len),
             self.batch_size
         )?;
-        match self.labelled.skipped.unread.as_slice() {
+        match self.labeled.skipped.unread.as_slice() {
             [] => Ok(()),
             [first, others @ ..] => write!(
                 f,
@@ -484,11 +484,11 @@ impl fmt::Display for ImageDataBunch {
 impl fmt::Debug for ImageDataBunch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("ImageDataBunch")
-            .field("path", &self.labelled.path)
-            .field("classes", &self.labelled.classes)
-            .field("train", &self.labelled.train.len())
-            .field("valid", &self.labelled.valid.len())
-            .field("test", &self.labelled.test.as_ref().map(ImageDataset::len))
+            .field("path", &self.labeled.path)
+            .field("classes", &self.labeled.classes)
+            .field("train", &self.labeled.train.len())
+            .field("valid", &self.labeled.valid.len())
+            .field("test", &self.labeled.test.as_ref().map(ImageDataset::len))
             .field("batch_size", &self.batch_size)
             .field("size", &self.resizing.size)
             .field("stats", &self.stats)

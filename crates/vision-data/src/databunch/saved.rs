@@ -16,7 +16,7 @@ use vision_base::message::shown;
 use vision_base::paths::parent_of;
 
 use crate::data_block::label_lists::LabelLists;
-use crate::data_block::labelled::{Labelled, LabelledFiles};
+use crate::data_block::labeled::{Labeled, LabeledFiles};
 use crate::databunch::ImageDataBunch;
 use crate::databunch::builder::ImageDataBunchBuilder;
 use crate::databunch::dataset::ImageDataset;
@@ -299,9 +299,9 @@ impl Saved {
                 return problem("class_weights", "one weight a class", found);
             }
         };
-        let part = |name, part: Part| part.labelled(name, kind, outputs, &root);
+        let part = |name, part: Part| part.labeled(name, kind, outputs, &root);
         let lists = LabelLists {
-            labelled: Labelled {
+            labeled: Labeled {
                 train: part("train", self.train)?,
                 valid: part("valid", self.valid)?,
                 test: self.test.map(|test| part("test", test)).transpose()?,
@@ -338,13 +338,13 @@ impl Saved {
 
 impl Part {
     /// The files of the part called `name` under a root, with their labels.
-    fn labelled(
+    fn labeled(
         self,
         name: &str,
         kind: TargetKind,
         outputs: usize,
         root: &Path,
-    ) -> std::result::Result<LabelledFiles, Problem> {
+    ) -> std::result::Result<LabeledFiles, Problem> {
         let files: Option<Vec<PathBuf>> = self
             .files
             .into_iter()
@@ -409,7 +409,7 @@ impl Part {
             let found = format!("{} labels of {} files", targets.len(), files.len());
             return problem(field(), "one label a file", found);
         }
-        Ok(LabelledFiles {
+        Ok(LabeledFiles {
             files,
             source: None,
             targets,

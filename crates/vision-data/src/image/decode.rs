@@ -16,7 +16,7 @@ use crate::image::problem::ImageProblem;
 use crate::image::reduced_jpeg;
 
 /// Advice for pixel formats that are not supported.
-const CONVERT: &str = "convert it to RGB or grey with 8 bits a channel, as PNG for instance";
+const CONVERT: &str = "convert it to RGB or gray with 8 bits a channel, as PNG for instance";
 
 /// Reads a regular file of limited length. A pipe would never end, and a limit on pixels does not help
 /// if the file itself fills the memory.
@@ -139,7 +139,7 @@ pub(crate) fn format_of(bytes: &[u8]) -> Option<ImageFormat> {
 /// Pillow's `convert("RGB")`: drops alpha, repeats gray, keeps the upper byte of 16 bits.
 fn to_rgb8(image: DynamicImage) -> Result<RgbImage, ImageProblem> {
     let (width, height) = (image.width(), image.height());
-    let grey = |values: Vec<u8>, step: usize| -> Vec<u8> {
+    let gray = |values: Vec<u8>, step: usize| -> Vec<u8> {
         values
             .iter()
             .step_by(step)
@@ -155,11 +155,11 @@ fn to_rgb8(image: DynamicImage) -> Result<RgbImage, ImageProblem> {
     };
     let pixels = match image {
         DynamicImage::ImageRgb8(rgb) => return Ok(rgb),
-        DynamicImage::ImageLuma8(image) => grey(image.into_raw(), 1),
-        DynamicImage::ImageLumaA8(image) => grey(image.into_raw(), 2),
+        DynamicImage::ImageLuma8(image) => gray(image.into_raw(), 1),
+        DynamicImage::ImageLumaA8(image) => gray(image.into_raw(), 2),
         DynamicImage::ImageRgba8(image) => opaque(image.into_raw()),
-        DynamicImage::ImageLuma16(image) => grey(upper(image.into_raw()), 1),
-        DynamicImage::ImageLumaA16(image) => grey(upper(image.into_raw()), 2),
+        DynamicImage::ImageLuma16(image) => gray(upper(image.into_raw()), 1),
+        DynamicImage::ImageLumaA16(image) => gray(upper(image.into_raw()), 2),
         DynamicImage::ImageRgb16(image) => upper(image.into_raw()),
         DynamicImage::ImageRgba16(image) => opaque(upper(image.into_raw())),
         other => {

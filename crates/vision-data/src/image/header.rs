@@ -14,11 +14,11 @@ use crate::image::size::PixelSize;
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
 #[serde(rename_all = "snake_case")]
 #[non_exhaustive]
-pub(crate) enum ColourMode {
+pub(crate) enum ColorMode {
     /// Gray.
-    Grey,
+    Gray,
     /// Gray with transparency.
-    GreyAlpha,
+    GrayAlpha,
     /// Indices into a palette.
     Palette,
     /// Red, green and blue, including JPEGs that store brightness and color differences.
@@ -31,11 +31,11 @@ pub(crate) enum ColourMode {
     Other,
 }
 
-impl fmt::Display for ColourMode {
+impl fmt::Display for ColorMode {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(match self {
-            Self::Grey => "grey",
-            Self::GreyAlpha => "grey + alpha",
+            Self::Gray => "gray",
+            Self::GrayAlpha => "gray + alpha",
             Self::Palette => "palette",
             Self::Rgb => "RGB",
             Self::RgbAlpha => "RGB + alpha",
@@ -51,7 +51,7 @@ pub(crate) struct Facts {
     pub(crate) format: ImageFormat,
     /// As stored, before the EXIF orientation is applied.
     pub(crate) size: PixelSize,
-    pub(crate) mode: ColourMode,
+    pub(crate) mode: ColorMode,
     /// Bits per channel.
     pub(crate) bits: u8,
     /// Whether the EXIF data asks to rotate or mirror the image.
@@ -78,7 +78,7 @@ impl Facts {
         let (mode, bits) = match format {
             ImageFormat::Png => png_mode(bytes)?,
             ImageFormat::Jpeg => jpeg_mode(bytes)?,
-            ImageFormat::Gif => (ColourMode::Palette, 8),
+            ImageFormat::Gif => (ColorMode::Palette, 8),
             _ => mode_of(decoder.original_color_type()),
         };
         let animated = match format {
@@ -98,39 +98,39 @@ impl Facts {
     }
 }
 
-fn mode_of(colour: ExtendedColorType) -> (ColourMode, u8) {
+fn mode_of(color: ExtendedColorType) -> (ColorMode, u8) {
     use ExtendedColorType as C;
-    let channels = colour.channel_count().max(1);
-    let bits = (colour.bits_per_pixel() / u16::from(channels)).min(255) as u8;
-    let mode = match colour {
-        C::A8 => ColourMode::Other,
-        C::Cmyk8 | C::Cmyk16 => ColourMode::Cmyk,
+    let channels = color.channel_count().max(1);
+    let bits = (color.bits_per_pixel() / u16::from(channels)).min(255) as u8;
+    let mode = match color {
+        C::A8 => ColorMode::Other,
+        C::Cmyk8 | C::Cmyk16 => ColorMode::Cmyk,
         _ => match channels {
-            1 => ColourMode::Grey,
-            2 => ColourMode::GreyAlpha,
-            3 => ColourMode::Rgb,
-            4 => ColourMode::RgbAlpha,
-            _ => ColourMode::Other,
+            1 => ColorMode::Gray,
+            2 => ColorMode::GrayAlpha,
+            3 => ColorMode::Rgb,
+            4 => ColorMode::RgbAlpha,
+            _ => ColorMode::Other,
         },
     };
     (mode, bits)
 }
 
 /// From the header chunk, which is first: PNG specification, 11.2.1.
-fn png_mode(bytes: &[u8]) -> Option<(ColourMode, u8)> {
+fn png_mode(bytes: &[u8]) -> Option<(ColorMode, u8)> {
     let mode = match bytes.get(25)? {
-        0 => ColourMode::Grey,
-        2 => ColourMode::Rgb,
-        3 => ColourMode::Palette,
-        4 => ColourMode::GreyAlpha,
-        6 => ColourMode::RgbAlpha,
-        _ => ColourMode::Other,
+        0 => ColorMode::Gray,
+        2 => ColorMode::Rgb,
+        3 => ColorMode::Palette,
+        4 => ColorMode::GrayAlpha,
+        6 => ColorMode::RgbAlpha,
+        _ => ColorMode::Other,
     };
     Some((mode, *bytes.get(24)?))
 }
 
 /// From the frame header (a marker from C0 to CF except C4, C8 and CC): ITU T.81, B.2.2.
-fn jpeg_mode(bytes: &[u8]) -> Option<(ColourMode, u8)> {
+fn jpeg_mode(bytes: &[u8]) -> Option<(ColorMode, u8)> {
     let mut at = 2;
     loop {
         let marker = bytes.get(at..at + 2)?;
@@ -139,10 +139,10 @@ fn jpeg_mode(bytes: &[u8]) -> Option<(ColourMode, u8)> {
             [0xFF, 0xFF] => at += 1,
             [0xFF, 0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF] => {
                 let mode = match bytes.get(at + 9)? {
-                    1 => ColourMode::Grey,
-                    3 => ColourMode::Rgb,
-                    4 => ColourMode::Cmyk,
-                    _ => ColourMode::Other,
+                    1 => ColorMode::Gray,
+                    3 => ColorMode::Rgb,
+                    4 => ColorMode::Cmyk,
+                    _ => ColorMode::Other,
                 };
                 return Some((mode, *bytes.get(at + 4)?));
             }

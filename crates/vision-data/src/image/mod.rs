@@ -56,7 +56,7 @@ use crate::image::size::PixelSize;
 ///
 /// let image = Image::from_rgb8(2, 1, vec![255, 0, 0, 0, 0, 255])?;
 /// assert_eq!((image.width(), image.height()), (2, 1));
-/// assert!(Image::decode(b"no picture").is_err());
+/// assert!(Image::decode(b"no image").is_err());
 /// # Ok::<(), vision_data::Error>(())
 /// ```
 #[derive(Clone, PartialEq, Eq)]

@@ -55,14 +55,14 @@ mod tests {
     }
 
     #[test]
-    fn reduced_pictures_are_close_to_those_of_libjpeg() {
+    fn reduced_images_are_close_to_those_of_libjpeg() {
         // Mean differences in levels of 255, slightly above the measured ones. For subsampled colors, libjpeg
         // uses more of their frequencies, while this decoder repeats pixels.
         let (coarse, full) = ([0.8, 1.6, 3.4], [0.3, 1.1, 1.1]);
         let cases = [
             ("420", coarse),
             ("444", full),
-            ("grey", full),
+            ("gray", full),
             ("progressive", coarse),
         ];
         for (name, most) in cases {
@@ -87,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn a_picture_is_reduced_no_further_than_to_twice_the_side() {
+    fn an_image_is_reduced_no_further_than_to_twice_the_side() {
         let size = |side| {
             let reduced = jpeg(&fixture("444.jpg"), side, &Limits::default());
             reduced.map(|image| image.width().min(image.height()))

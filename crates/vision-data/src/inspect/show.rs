@@ -57,7 +57,7 @@ impl ImageDataBunch {
             .enumerate()
             .take(rows.saturating_mul(rows))
         {
-            if let Some(picture) = batch.picture(position) {
+            if let Some(picture) = batch.image(position) {
                 let label = |item| dataset.label_text(item).unwrap_or_default();
                 let title = match batch.mix().and_then(|mix| mix.of(position)) {
                     Some((partner, lambda)) => {

@@ -45,7 +45,7 @@ pub struct SummaryStep {
     pub text: String,
     /// The image after the step. Normalized values are scaled from the smallest (black) to the
     /// largest.
-    pub picture: RgbImage,
+    pub image: RgbImage,
 }
 
 impl ImageDataBunch {
@@ -97,11 +97,11 @@ impl ImageDataBunch {
         let whole = pipeline.draw(self.seed(), 0, index as u64);
         for some in 0..=pipeline.transforms().len() {
             let images = pipeline.run_on(&image, &whole.first(some), &path)?;
-            let picture = images.picture(0);
+            let picture = images.image(0);
             let picture = picture.ok_or(vision_figure::Error::NothingToDraw {
                 what: "the transforms leave no pixel",
             })?;
-            let same = steps.last().is_some_and(|step| step.picture == picture);
+            let same = steps.last().is_some_and(|step| step.image == picture);
             let (name, text) = match some.checked_sub(1) {
                 None => resized(self, &picture),
                 Some(last) => {
@@ -113,11 +113,11 @@ impl ImageDataBunch {
             steps.push(SummaryStep {
                 name,
                 text,
-                picture,
+                image: picture,
             });
         }
         if let (Some(stats), Some(last)) = (self.stats(), steps.last()) {
-            steps.push(normalised(&stats, &last.picture));
+            steps.push(normalized(&stats, &last.image));
         }
         let batch_transforms = match part {
             DatasetType::Train => self.batch_transforms().to_vec(),
@@ -186,7 +186,7 @@ fn decoded(content: &ImageContent, image: &Image) -> SummaryStep {
     SummaryStep {
         name: format!("decoded, {}", image.size()),
         text: format!("{stored}; {} pixels of RGB", image.size()),
-        picture: image.to_rgb_image(),
+        image: image.to_rgb_image(),
     }
 }
 
@@ -205,7 +205,7 @@ fn resized(data: &ImageDataBunch, picture: &RgbImage) -> (String, String) {
 
 /// Subtracts the mean, divides by the standard deviation, and scales to gray from smallest to
 /// largest.
-fn normalised(stats: &Stats, picture: &RgbImage) -> SummaryStep {
+fn normalized(stats: &Stats, picture: &RgbImage) -> SummaryStep {
     let value = |channel: usize, byte: u8| {
         (f32::from(byte) / 255.0 - stats.mean[channel]) / stats.std[channel]
     };
@@ -222,12 +222,12 @@ fn normalised(stats: &Stats, picture: &RgbImage) -> SummaryStep {
         *pixel = Rgb(bytes);
     }
     SummaryStep {
-        name: "normalised".to_owned(),
+        name: "normalized".to_owned(),
         text: format!(
             "less mean {:?}, divided by std {:?}: from {least:.3} to {most:.3}",
             stats.mean, stats.std
         ),
-        picture: shown,
+        image: shown,
     }
 }
 
@@ -240,7 +240,7 @@ impl Summary {
     pub fn plot(&self) -> Result<Figure> {
         let mut grid = ImageGrid::new();
         for step in &self.steps {
-            grid = grid.with_image(step.picture.clone(), step.name.clone());
+            grid = grid.with_image(step.image.clone(), step.name.clone());
         }
         Ok(grid.plot()?)
     }
@@ -251,7 +251,7 @@ impl fmt::Display for Summary {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let path = printable(&self.path.to_string_lossy());
         match &self.label {
-            Some(label) => writeln!(f, "{path}, labelled {}", printable(label))?,
+            Some(label) => writeln!(f, "{path}, labeled {}", printable(label))?,
             None => writeln!(f, "{path}, without a label")?,
         }
         for (number, step) in (1..).zip(&self.steps) {

@@ -17,7 +17,7 @@ use crate::error::{Error, Result, io_error};
 use crate::files::index::{IndexConfig, index, index_directly};
 use crate::image::Image;
 use crate::image::decode::{decode, read};
-use crate::image::header::{ColourMode, Facts};
+use crate::image::header::{ColorMode, Facts};
 use crate::image::limits::Limits;
 use crate::inspect::doctor::recoverable;
 use crate::pipeline::sampling::pillow;
@@ -316,7 +316,7 @@ fn verify(file: &Path, target: Option<PathBuf>, config: &VerifyConfig) -> Result
     let Some(target) = target else {
         return Ok(Outcome::Fine);
     };
-    let rgb = facts.is_some_and(|facts| facts.mode == ColourMode::Rgb && facts.bits == 8);
+    let rgb = facts.is_some_and(|facts| facts.mode == ColorMode::Rgb && facts.bits == 8);
     let longer = image.width().max(image.height());
     let smaller = config.max_size.filter(|&most| longer > most);
     if rgb && smaller.is_none() {

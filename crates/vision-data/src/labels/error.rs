@@ -17,7 +17,7 @@ pub enum LabelError {
         shown(folder),
         shown(example)
     )]
-    Unlabelled {
+    Unlabeled {
         /// The folder.
         folder: PathBuf,
         /// One of the images.

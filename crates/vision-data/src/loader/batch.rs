@@ -80,8 +80,8 @@ impl Batch {
     }
 
     /// The image at `position`, as the model sees it but not normalized; `None` beyond the last.
-    pub fn picture(&self, position: usize) -> Option<RgbImage> {
-        self.images.picture(position)
+    pub fn image(&self, position: usize) -> Option<RgbImage> {
+        self.images.image(position)
     }
 }
 
@@ -132,8 +132,8 @@ impl HostImages {
         Stats::of_planes(&self.to_floats(), self.height * self.width)
     }
 
-    /// As [`Batch::picture`].
-    pub fn picture(&self, position: usize) -> Option<RgbImage> {
+    /// As [`Batch::image`].
+    pub fn image(&self, position: usize) -> Option<RgbImage> {
         let pixels = self.planes.rgb(position, self.height * self.width)?;
         RgbImage::from_raw(self.width as u32, self.height as u32, pixels)
     }

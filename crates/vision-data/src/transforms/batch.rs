@@ -252,7 +252,7 @@ mod tests {
     }
 
     #[test]
-    fn mixup_weighs_each_picture_and_its_partners_by_lambda() {
+    fn mixup_weighs_each_image_and_its_partners_by_lambda() {
         for number in 0..20 {
             let (pixels, mix) = mixed(BatchTransform::mixup(0.4), number, (3, 5));
             let mix = mix.unwrap_or_else(|| unreachable!());

@@ -8,7 +8,7 @@ use vision_data::{
     LabelOptions, Sampler,
 };
 
-/// A picture for each label, in a folder of its own.
+/// An image for each label, in a folder of its own.
 fn lists<L: Into<Label>>(labels: impl IntoIterator<Item = L>) -> (tempfile::TempDir, LabelLists) {
     let folder = tempfile::tempdir().unwrap();
     let labels: Vec<Label> = labels.into_iter().map(Into::into).collect();
@@ -227,7 +227,7 @@ fn an_item_drawn_again_is_transformed_in_another_way() {
     let batch = epoch();
     let pictures: std::collections::BTreeSet<Vec<u8>> = (0..40)
         .filter(|&position| batch.indices[position] == 39)
-        .map(|position| batch.picture(position).unwrap().into_raw())
+        .map(|position| batch.image(position).unwrap().into_raw())
         .collect();
     let times = batch.indices.iter().filter(|&&item| item == 39).count();
     assert!(

@@ -63,7 +63,7 @@ fn counts_sizes_modes_means_and_deviations_are_those_of_the_pixels() {
         train.unreadable_files[0].path,
         folder.path().join("train/b/3.png")
     );
-    assert_eq!(valid.modes["grey, 8 bits"], 1);
+    assert_eq!(valid.modes["gray, 8 bits"], 1);
     assert_eq!((valid.widths, valid.heights), ([5, 5], [7, 7]));
     assert_eq!(valid.mean, [1.0; 3]);
     assert_eq!(valid.class_counts, [0, 1]);

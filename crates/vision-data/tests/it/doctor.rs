@@ -54,7 +54,7 @@ fn each_odd_file_is_found_for_what_it_is_and_a_plain_one_is_not() {
         ("odd_empty.jpg", Kind::Empty),
         ("odd_truncated.jpg", Kind::Truncated),
         ("odd_damaged.png", Kind::Damaged),
-        ("odd_page.jpg", Kind::NotAPicture),
+        ("odd_page.jpg", Kind::NotAnImage),
         ("odd_cmyk.jpg", Kind::Cmyk),
         ("odd_grey16.png", Kind::SixteenBit),
         ("odd_animated.gif", Kind::Animated),
@@ -99,7 +99,7 @@ fn each_odd_file_is_found_for_what_it_is_and_a_plain_one_is_not() {
 }
 
 #[test]
-fn limits_make_a_picture_huge_or_unusable() {
+fn limits_make_a_image_huge_or_unusable() {
     let folder = folder(&[("base.jpg", "a/base.jpg")]);
     // 160 x 120 pixels.
     let huge = Doctor::new()
@@ -127,7 +127,7 @@ fn limits_make_a_picture_huge_or_unusable() {
 fn variants_made_by_pillow_look_alike_and_other_photographs_do_not() {
     let mut files = vec![
         "base.jpg",
-        "other_colours.jpg",
+        "other_colors.jpg",
         "other_mirrored.jpg",
         "variant_brighter.jpg",
         "variant_encoded_again.jpg",
@@ -386,7 +386,7 @@ fn the_page_loads_nothing_and_runs_nothing_whatever_files_are_called() {
     );
     assert!(html.contains("&lt;script&gt;alert(2)&lt;.jpg"));
     assert!(!html.contains('\u{202e}'));
-    // Everything that is shown is in the page: three files, of which two are pictures.
+    // Everything that is shown is in the page: three files, of which two are images.
     assert_eq!(html.matches("src=\"data:image/jpeg;base64,").count(), 2);
     assert_eq!(
         html.matches("src=").count() - html.matches("src=x").count(),

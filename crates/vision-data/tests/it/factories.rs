@@ -185,7 +185,7 @@ fn relative_files_are_under_the_root() {
 }
 
 #[test]
-fn a_whole_tree_is_split_labelled_and_has_a_test_folder() {
+fn a_whole_tree_is_split_labeled_and_has_a_test_folder() {
     let (_folder, path) = tiny();
     let list = || {
         let list = ImageList::from_folder(&path).unwrap();

@@ -13,7 +13,7 @@ use vision_data::{
     LabelError, Split, SplitError, Stats, random_split,
 };
 
-/// A folder with these files in it. None is a picture: `build` does not look into them.
+/// A folder with these files in it. None is an image: `build` does not look into them.
 fn folder(files: &[&str]) -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for file in files {
@@ -242,7 +242,7 @@ fn images_outside_of_a_class_folder_are_named() {
     ]);
     assert_matches!(
         error(&folder),
-        Error::Label(LabelError::Unlabelled { example, count: 1, .. })
+        Error::Label(LabelError::Unlabeled { example, count: 1, .. })
             if example.ends_with("stray.png")
     );
 }
@@ -655,7 +655,7 @@ fn data_without_images_says_so_when_it_is_to_be_trained_on() {
 }
 
 #[test]
-fn data_is_normalised_once() {
+fn data_is_normalized_once() {
     let data = || ImageDataBunch::single_from_classes("anywhere", ["3", "7"]);
     let flat = Stats {
         mean: [0.5; 3],

@@ -412,7 +412,7 @@ fn the_doctor_the_description_and_the_summary_look_at_images_of_a_source() {
     let summary = data.summary(DatasetType::Valid, 1).unwrap();
     assert_eq!(summary.path, Path::new("valid/b/1"));
     assert!(summary.steps[0].text.contains("pixels of its source"));
-    assert_eq!(summary.steps[0].picture.get_pixel(0, 0).0, [60; 3]);
+    assert_eq!(summary.steps[0].image.get_pixel(0, 0).0, [60; 3]);
 }
 
 #[test]

@@ -52,7 +52,7 @@ fn problem(path: &Path) -> ImageProblem {
 }
 
 #[test]
-fn every_kind_of_picture_has_the_pixels_that_pillow_finds() {
+fn every_kind_of_image_has_the_pixels_that_pillow_finds() {
     let cases = expected();
     assert!(cases.len() >= 52);
     let mut failures = Vec::new();
@@ -116,7 +116,7 @@ fn a_text_file_called_png_is_told_by_how_it_begins() {
 }
 
 #[test]
-fn a_picture_of_one_pixel_is_a_picture() {
+fn an_image_of_one_pixel_is_a_image() {
     let image = Image::from_rgb8(1, 1, vec![1, 2, 3]).unwrap();
     let folder = tempfile::tempdir().unwrap();
     let path = folder.path().join("one.png");
@@ -192,7 +192,7 @@ fn a_small_png_that_claims_ten_thousand_million_pixels_is_refused() {
 }
 
 #[test]
-fn a_pnm_picture_that_claims_what_it_has_not_is_refused() {
+fn a_pnm_image_that_claims_what_it_has_not_is_refused() {
     let folder = tempfile::tempdir().unwrap();
     let refused = |text: &str| problem(&write(folder.path(), "claims.ppm", text.as_bytes()));
     for size in ["100000 100000", "4294967295 4294967295"] {
@@ -271,12 +271,12 @@ fn a_tiff_of_an_unusual_kind_is_told_what_to_convert_it_to() {
     let (uint, float) = (1, 3);
     let kinds: [(&str, u16, &[u16], u16); 7] = [
         ("CMYK with alpha", 5, &[8; 5], uint),
-        ("grey in 12 bits", 1, &[12], uint),
-        ("grey in 32-bit floats", 1, &[32], float),
+        ("gray in 12 bits", 1, &[12], uint),
+        ("gray in 32-bit floats", 1, &[32], float),
         ("RGB in 32-bit floats", 2, &[32; 3], float),
         ("RGB in 12 bits", 2, &[12; 3], uint),
         ("CIE L*a*b*", 8, &[8; 3], uint),
-        ("brightness and colour differences", 6, &[8; 3], uint),
+        ("brightness and color differences", 6, &[8; 3], uint),
     ];
     let folder = tempfile::tempdir().unwrap();
     for (kind, photometric, bits, format) in kinds {
@@ -288,16 +288,16 @@ fn a_tiff_of_an_unusual_kind_is_told_what_to_convert_it_to() {
         );
         let text = found.to_string();
         assert!(
-            text.contains("convert it to RGB or grey with 8 bits"),
+            text.contains("convert it to RGB or gray with 8 bits"),
             "{kind}: {text}"
         );
     }
-    // What differs from a picture that is read is the kind.
+    // What differs from an image that is read is the kind.
     let path = write(folder.path(), "plain.tif", &tiff(2, &[8; 3], uint));
     assert_eq!(Image::open(path).unwrap().width(), 4);
 }
 
-/// A picture of 4 by 4 pixels in one strip, all bits 0.
+/// An image of 4 by 4 pixels in one strip, all bits 0.
 fn tiff(photometric: u16, bits: &[u16], format: u16) -> Vec<u8> {
     let channels = bits.len() as u32;
     let strip = 4 * bits.iter().map(|&bits| 4 * u32::from(bits)).sum::<u32>() / 8;

@@ -143,7 +143,7 @@ fn a_data_bunch_skips_unreadable_folders_on_request_and_lists_them() {
 }
 
 #[test]
-fn pictures_in_formats_that_are_not_read_do_not_vanish_without_a_word() {
+fn images_in_formats_that_are_not_read_do_not_vanish_without_a_word() {
     let folder = tempfile::tempdir().unwrap();
     classes(folder.path(), &[("train", 4), ("valid", 2)]);
     // A class of photos of a telephone, and a drawing among those that are read.

@@ -513,7 +513,7 @@ fn a_test_set_has_labels_only_if_they_are_given() {
     assert_eq!((found.len(), found.labels()), (2, &Targets::Empty(2)));
 
     let data = lists()
-        .add_labelled_test(test(), ["b", "a"])
+        .add_labeled_test(test(), ["b", "a"])
         .unwrap()
         .databunch()
         .build()
@@ -522,9 +522,9 @@ fn a_test_set_has_labels_only_if_they_are_given() {
         *data.test_ds().unwrap().labels(),
         Targets::Category(vec![1, 0])
     );
-    let error = lists().add_labelled_test(test(), ["b", "z"]).unwrap_err();
+    let error = lists().add_labeled_test(test(), ["b", "z"]).unwrap_err();
     assert_eq!(unknown(&error), [("test", "z", 1)]);
-    assert!(lists().add_labelled_test(test(), ["b"]).is_err());
+    assert!(lists().add_labeled_test(test(), ["b"]).is_err());
 }
 
 #[test]
@@ -540,7 +540,7 @@ fn labels_of_a_test_set_are_read_as_those_before() {
         .label_with(logs)
         .label_from_list([10, 100])
         .unwrap();
-    let lists = lists.add_labelled_test(test(), [100.0, 10.0]).unwrap();
+    let lists = lists.add_labeled_test(test(), [100.0, 10.0]).unwrap();
     let [train, test_rows] =
         [lists.train(), lists.test().unwrap()].map(|part| part.targets().rows());
     assert_eq!(train, [10.0_f32.ln(), 100.0_f32.ln()]);
@@ -551,7 +551,7 @@ fn labels_of_a_test_set_are_read_as_those_before() {
         .label_with(tags)
         .label_from_list(["a b", "b"])
         .unwrap();
-    let lists = lists.add_labelled_test(test(), ["b a", ""]).unwrap();
+    let lists = lists.add_labeled_test(test(), ["b a", ""]).unwrap();
     assert_eq!(lists.test().unwrap().targets().rows(), [1.0, 1.0, 0.0, 0.0]);
 }
 

@@ -158,7 +158,7 @@ fn a_disk_cache_changes_no_batch_and_later_data_reads_it_instead_of_the_files() 
     };
     let expected = all(&build(ReadConfig::new(), 2));
     assert_eq!(all(&build(cached(), 2)), expected);
-    // The files keep their lengths and times, but are no pictures any more.
+    // The files keep their lengths and times, but are no images any more.
     for file in image_files(&path).unwrap() {
         let metadata = fs::metadata(&file).unwrap();
         fs::write(&file, vec![0; metadata.len() as usize]).unwrap();
@@ -280,10 +280,10 @@ fn every_item_keeps_its_label_and_its_pixels() {
             assert_eq!(dataset.label(index), Some(label));
             let folder = dataset.path(index).unwrap().parent().unwrap();
             assert!(folder.ends_with(&data.classes()[label]));
-            let picture = batch.picture(position).unwrap();
+            let picture = batch.image(position).unwrap();
             assert_eq!(picture, dataset.image(index).unwrap().into_rgb_image());
         }
-        assert!(batch.picture(8).is_none());
+        assert!(batch.image(8).is_none());
     }
 }
 
@@ -307,7 +307,7 @@ fn fastais_numbers_of_batches_hold() {
 }
 
 #[test]
-fn a_batch_becomes_a_tensor_divided_by_255_and_normalised_on_the_device() {
+fn a_batch_becomes_a_tensor_divided_by_255_and_normalized_on_the_device() {
     let stats = Stats {
         mean: [0.1, 0.2, 0.3],
         std: [0.5, 0.25, 0.125],
@@ -590,7 +590,7 @@ fn show_batch_shows_as_many_images_as_asked_for() {
 }
 
 #[test]
-fn a_mixed_picture_is_titled_with_both_labels_and_their_weights() {
+fn a_mixed_image_is_titled_with_both_labels_and_their_weights() {
     let data = builder()
         .batch_transforms([BatchTransform::mixup(1.0)])
         .build()

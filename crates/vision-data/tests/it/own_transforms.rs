@@ -124,7 +124,7 @@ fn half_of_the_images_are_changed_and_the_others_are_what_they_were_without_it()
     let of = |transforms: &[Transform], index| {
         let pipeline = Pipeline::new(transforms, Resizing::default()).unwrap();
         let draw = pipeline.draw(1, 0, index);
-        pipeline.image(&image, &draw).unwrap().picture(0).unwrap()
+        pipeline.image(&image, &draw).unwrap().image(0).unwrap()
     };
     let mut changed = 0;
     for index in 0..400 {
@@ -210,10 +210,10 @@ fn an_image_that_it_leaves_alone_keeps_every_bit() {
         let draw = pipeline.draw(1, 0, 0);
         pipeline.image(&image, &draw).unwrap()
     };
-    // Rounded to 8 bits for it, which the picture of a batch is too.
+    // Rounded to 8 bits for it, which the image of a batch is too.
     let turn = Transform::rotate(20.0);
     let (with, without) = (of(&[turn.clone(), none]), of(&[turn]));
-    assert_eq!(with.picture(0), without.picture(0));
+    assert_eq!(with.image(0), without.image(0));
 }
 
 #[test]

@@ -30,7 +30,7 @@ fn prepared(data: &ImageDataBunch, image: &Image) -> (Vec<usize>, Vec<f32>) {
     (shape, tensor.into_data().try_to_vec().unwrap())
 }
 
-/// The picture that the script draws by the same rule.
+/// The image that the script draws by the same rule.
 fn picture(height: usize, width: usize) -> Image {
     let mut pixels = Vec::new();
     for y in 0..height {

@@ -18,7 +18,7 @@ use vision_data::{
 
 const PARTS: [DatasetType; 3] = [DatasetType::Train, DatasetType::Valid, DatasetType::Test];
 
-/// 12 pictures of each digit to train on, 5 to validate, and 4 without labels.
+/// 12 images of each digit to train on, 5 to validate, and 4 without labels.
 fn digits(root: &Path) -> PathBuf {
     let path = synthetic::digits(&root.join("digits"), 3, 12, 5).unwrap();
     fs::create_dir(path.join("test")).unwrap();
@@ -182,9 +182,9 @@ fn labels_of_several_classes_and_numbers_come_back_with_random_splits() {
     let list = ImageList::from_files(&path, files).unwrap();
     let test = ImageList::from_folder(path.join("valid")).unwrap();
     let labels: Vec<&str> = test.items().iter().map(|_| "7").collect();
-    let labelled = list.split_none().unwrap().label_from_folder().unwrap();
-    let labelled = labelled.add_labelled_test(test, labels).unwrap();
-    let data = labelled.databunch().batch_size(4).build().unwrap();
+    let labeled = list.split_none().unwrap().label_from_folder().unwrap();
+    let labeled = labeled.add_labeled_test(test, labels).unwrap();
+    let data = labeled.databunch().batch_size(4).build().unwrap();
     let same = assert_comes_back(&data);
     assert_eq!(same.test_ds().unwrap().label_text(0).as_deref(), Some("7"));
     assert!(same.valid_ds().is_empty());

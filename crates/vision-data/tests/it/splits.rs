@@ -16,7 +16,7 @@ use vision_data::{
 const BY_LABEL: fn() -> By = || By::Column("label".into());
 
 /// Items "0", "1" and so on with these labels, in a table; there are no such files.
-fn labelled<L: AsRef<str>>(labels: &[L]) -> ImageList {
+fn labeled<L: AsRef<str>>(labels: &[L]) -> ImageList {
     let rows = labels.iter().enumerate();
     let rows = rows.map(|(i, label)| [i.to_string(), label.as_ref().to_owned()]);
     let table = Table::from_rows(["name", "label"], rows).unwrap();
@@ -43,7 +43,7 @@ fn named<S: Into<String>>(files: impl IntoIterator<Item = S>) -> Split {
 }
 
 fn items(count: usize) -> ImageList {
-    labelled(&vec![""; count])
+    labeled(&vec![""; count])
 }
 
 fn positions<'a>(items: impl Iterator<Item = &'a Path>) -> Vec<usize> {
@@ -159,10 +159,10 @@ fn positions_decide_and_none_may_be_on_both_sides() {
 #[test]
 fn a_column_decides() {
     let labels = ["False", "TRUE", "0", "1", "train", "valid"];
-    let (train, valid) = sides(&labelled(&labels).split_from_df("label").unwrap());
+    let (train, valid) = sides(&labeled(&labels).split_from_df("label").unwrap());
     assert_eq!((train, valid), (vec![0, 2, 4], vec![1, 3, 5]));
 
-    let error = labelled(&["0", "1", "maybe"])
+    let error = labeled(&["0", "1", "maybe"])
         .split_from_df("label")
         .unwrap_err();
     assert_matches!(
@@ -175,12 +175,12 @@ fn a_column_decides() {
     for part in ["row 2", "\"label\"", "\"maybe\"", "true, 1 or valid"] {
         assert!(message.contains(part), "{part:?} is missing in: {message}");
     }
-    let error = labelled(&["0"]).split_from_df("is_valid").unwrap_err();
+    let error = labeled(&["0"]).split_from_df("is_valid").unwrap_err();
     assert_matches!(
         error,
         Error::Table(TableError::NoSuchColumn { known, .. }) if known == &["name", "label"]
     );
-    let error = labelled(&["0", "0"]).split_from_df(1).unwrap_err();
+    let error = labeled(&["0", "0"]).split_from_df(1).unwrap_err();
     assert!(
         matches!(
             error,
@@ -362,7 +362,7 @@ fn an_empty_side_comes_with_what_to_do() {
         (&["0"; 5], Split::Column("label".into()), "true, 1, valid"),
         (&[], Split::None, "a filter has left none"),
     ] {
-        let error = labelled(labels).split(split).unwrap_err();
+        let error = labeled(labels).split(split).unwrap_err();
         assert_matches!(
             error,
             Error::Split(SplitError::Empty { hint: found, .. }) if found.contains(hint)
@@ -379,7 +379,7 @@ fn a_random_filter_keeps_the_same_items_for_the_same_seed() {
     assert_ne!(kept(1), kept(2));
     assert!((30..70).contains(&kept(1).len()));
     // The table goes along.
-    let list = labelled(&["a", "b", "c"]).filter_by_func(|path| !path.ends_with("0"));
+    let list = labeled(&["a", "b", "c"]).filter_by_func(|path| !path.ends_with("0"));
     let lists = list
         .split(Split::Grouped {
             valid_pct: 0.5,
@@ -414,7 +414,7 @@ fn a_stratified_split_keeps_the_shares_of_the_classes() {
         seed: 5,
         by: BY_LABEL(),
     };
-    let (train, valid) = sides(&labelled(&labels).split(split).unwrap());
+    let (train, valid) = sides(&labeled(&labels).split(split).unwrap());
     // 10 + 6 + 3.8 + 0.2: the rest goes to c, and d is not taken away from training.
     let expected = [("a", 10), ("b", 6), ("c", 4)].map(|(n, c)| (n.to_owned(), c));
     assert_eq!(counts(&labels, &valid), expected.into());
@@ -557,7 +557,7 @@ proptest! {
         keys in prop::collection::vec(0_u8..6, 8..120), folds in 2_usize..8, seed: u64,
     ) {
         let labels: Vec<String> = keys.iter().map(ToString::to_string).collect();
-        let list = labelled(&labels);
+        let list = labeled(&labels);
         let mut plain = Vec::new();
         let mut stratified = Vec::new();
         for fold in 0..folds {
@@ -586,7 +586,7 @@ proptest! {
         let labels: Vec<String> = keys.iter().map(ToString::to_string).collect();
         let groups = |items: &[usize]| counts(&labels, items).into_keys().collect::<BTreeSet<_>>();
         prop_assume!(groups(&(0..labels.len()).collect::<Vec<_>>()).len() > 4);
-        let list = labelled(&labels);
+        let list = labeled(&labels);
         let (train, valid) = sides(
             &list.clone().split(Split::Grouped { valid_pct: pct, seed, by: BY_LABEL() }).unwrap(),
         );
@@ -611,7 +611,7 @@ proptest! {
     ) {
         let labels: Vec<String> = keys.iter().map(ToString::to_string).collect();
         let split = Split::Stratified { valid_pct: pct, seed, by: BY_LABEL() };
-        let (train, valid) = sides(&labelled(&labels).split(split).unwrap());
+        let (train, valid) = sides(&labeled(&labels).split(split).unwrap());
         let all = counts(&labels, &(0..labels.len()).collect::<Vec<_>>());
         // As many as a random split takes, unless too few classes can give one more than their share.
         let share = |count: usize| (count as f64 * pct) as usize;

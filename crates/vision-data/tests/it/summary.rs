@@ -28,8 +28,8 @@ fn the_last_step_is_the_image_that_is_in_the_batch() {
     for index in [0, 3, 17, 39] {
         let summary = data.summary(DatasetType::Train, index).unwrap();
         let place = batch.indices.iter().position(|i| *i == index).unwrap();
-        let last = &summary.steps.last().unwrap().picture;
-        assert_eq!(last, &batch.picture(place).unwrap(), "item {index}");
+        let last = &summary.steps.last().unwrap().image;
+        assert_eq!(last, &batch.image(place).unwrap(), "item {index}");
     }
 }
 
@@ -70,18 +70,18 @@ fn each_transform_is_a_step_in_the_order_of_application() {
     // Decoded, resized, and the transforms.
     assert_eq!(summary.steps.len(), 2 + names);
     assert_eq!(summary.steps[0].name, "decoded, 28x28");
-    assert_eq!(summary.steps[0].picture.dimensions(), (28, 28));
+    assert_eq!(summary.steps[0].image.dimensions(), (28, 28));
     assert!(
         summary.steps[0]
             .text
-            .contains("image/png: 28x28, 8 bits, grey"),
+            .contains("image/png: 28x28, 8 bits, gray"),
         "{summary}"
     );
     assert_eq!(summary.steps[1].name, "resized, 24x24");
     assert!(
         summary.steps[1..]
             .iter()
-            .all(|s| s.picture.dimensions() == (24, 24))
+            .all(|s| s.image.dimensions() == (24, 24))
     );
     // fastai flips after it turns, and crops at the end.
     let place = |name: &str| {
@@ -136,7 +136,7 @@ fn each_transform_is_a_step_in_the_order_of_application() {
 }
 
 #[test]
-fn normalising_is_said_in_numbers_and_validation_has_its_own_transforms() {
+fn normalizing_is_said_in_numbers_and_validation_has_its_own_transforms() {
     let folder = tempfile::tempdir().unwrap();
     let stats = Stats {
         mean: [0.5; 3],
@@ -149,13 +149,13 @@ fn normalising_is_said_in_numbers_and_validation_has_its_own_transforms() {
         .iter()
         .map(|step| step.name.as_str())
         .collect();
-    assert_eq!(names, ["decoded, 28x28", "resized, 28x28", "normalised"]);
+    assert_eq!(names, ["decoded, 28x28", "resized, 28x28", "normalized"]);
     // A digit has black and nearly white: (0 - 0.5) / 0.25 is the least.
     assert!(
         summary.steps[2].text.contains("from -2.000 to"),
         "{summary}"
     );
-    assert!(summary.to_string().contains("labelled 3"));
+    assert!(summary.to_string().contains("labeled 3"));
     assert!(matches!(
         data.summary(DatasetType::Valid, 99),
         Err(Error::Data(DataError::NoSuchItem { index: 99, .. }))

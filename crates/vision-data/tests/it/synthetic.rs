@@ -22,7 +22,7 @@ fn digits_are_laid_out_as_mnist_sample_and_all_differ() {
         for i in 0..dataset.len() {
             let image = dataset.image(i).unwrap();
             assert_eq!((image.width(), image.height()), (28, 28));
-            // White strokes on black: most of the picture is dark, and some of it is bright.
+            // White strokes on black: most of the image is dark, and some of it is bright.
             let bright = image
                 .pixels()
                 .iter()
@@ -135,7 +135,7 @@ fn no_single_pixel_tells_the_classes_apart() {
         .next()
         .unwrap()
         .unwrap();
-    let images: Vec<_> = (0..600).map(|i| batch.picture(i).unwrap()).collect();
+    let images: Vec<_> = (0..600).map(|i| batch.image(i).unwrap()).collect();
     let labels = batch.labels.categories().unwrap();
     for y in 0..28 {
         for x in 0..28 {

@@ -729,7 +729,7 @@ fn what_is_out_of_bounds_is_refused_with_the_field() {
     }
 }
 
-/// Pictures of two classes and of several sizes.
+/// Images of two classes and of several sizes.
 fn folder() -> tempfile::TempDir {
     let folder = tempfile::tempdir().unwrap();
     for (part, count) in [("train", 6), ("valid", 3)] {

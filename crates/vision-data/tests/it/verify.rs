@@ -211,15 +211,15 @@ fn folders_are_not_looked_into_unless_asked_for() {
 #[test]
 fn a_grey_pgm_becomes_a_pixmap_that_other_programs_read() {
     let (_folder, images, small) = folders();
-    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images/grey.pgm");
-    fs::copy(&fixture, images.join("grey.pgm")).unwrap();
+    let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images/gray.pgm");
+    fs::copy(&fixture, images.join("gray.pgm")).unwrap();
     let config = VerifyConfig::new().with_max_size(500).with_dest(&small);
     let report = verify_images(&images, &config).unwrap();
-    assert_eq!(report.written, [small.join("grey.pgm")]);
+    assert_eq!(report.written, [small.join("gray.pgm")]);
     // Pillow writes RGB so under whatever extension of PNM.
-    assert!(fs::read(small.join("grey.pgm")).unwrap().starts_with(b"P6"));
+    assert!(fs::read(small.join("gray.pgm")).unwrap().starts_with(b"P6"));
     assert_eq!(
-        Image::open(small.join("grey.pgm")).unwrap(),
+        Image::open(small.join("gray.pgm")).unwrap(),
         Image::open(fixture).unwrap()
     );
 }

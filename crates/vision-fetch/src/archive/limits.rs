@@ -50,7 +50,7 @@ impl Limits {
         self
     }
 
-    /// Unpacked bytes for each packed one (200), from the first 32 MiB unpacked on. Pictures
+    /// Unpacked bytes for each packed one (200), from the first 32 MiB unpacked on. Images
     /// reach about 5; the most that the format can do is 1032.
     pub fn with_max_ratio(mut self, ratio: u64) -> Self {
         self.max_ratio = ratio;

@@ -353,7 +353,7 @@ fn images_keep_their_pixels_when_they_grow() {
 }
 
 #[test]
-fn a_image_without_pixels_is_an_empty_cell() {
+fn an_image_without_pixels_is_an_empty_cell() {
     let figure = ImageGrid::new()
         .with_image(RgbImage::new(0, 7), "nothing")
         .plot()

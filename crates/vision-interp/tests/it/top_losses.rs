@@ -183,7 +183,7 @@ fn more_images_than_a_file_can_hold_are_an_error() {
 }
 
 #[test]
-fn a_image_that_cannot_be_had_is_named() {
+fn an_image_that_cannot_be_had_is_named() {
     let predictions = predictions(1, &[(0, 0, 1.0)]);
     let images = |_| Err("the disk is on fire".into());
     let interp =

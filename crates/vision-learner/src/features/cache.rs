@@ -360,8 +360,8 @@ impl Job<'_> {
         };
         if item(&features) != shape {
             return Err(Error::Option(OptionError::new(
-                "the shape of the body's outputs, which follows from the size of the pictures",
-                "the same for all pictures: give the data a .size(..)",
+                "the shape of the body's outputs, which follows from the size of the images",
+                "the same for all images: give the data a .size(..)",
                 format!("{shape:?} and {:?}", item(&features)),
             )));
         }

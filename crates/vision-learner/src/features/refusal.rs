@@ -57,7 +57,7 @@ impl fmt::Display for CacheRefusal {
             ),
             Self::BodyVaries { layer, owner } if owner == "BatchNorm" => write!(
                 f,
-                "the batch norm {layer} of the body normalises by the batch in training: build the learner \
+                "the batch norm {layer} of the body normalizes by the batch in training: build the learner \
                  with .bn_freeze(true), and freeze()"
             ),
             Self::BodyVaries { layer, owner } => write!(
@@ -67,7 +67,7 @@ impl fmt::Display for CacheRefusal {
             ),
             Self::RandomTransforms { transforms } => write!(
                 f,
-                "the training pictures go through transforms that validation leaves out or that draw \
+                "the training images go through transforms that validation leaves out or that draw \
                  ({transforms}): make the data without .transforms(..), or train without kept features"
             ),
             Self::BatchTransforms => f.write_str(

@@ -9,19 +9,19 @@ use crate::Result;
 use crate::features::{FeatureBatch, FeatureBatches, FeatureCache};
 use crate::model::any_model::AnyModel;
 use crate::model::target::TargetTensor;
-use crate::train::limits::PictureLimits;
+use crate::train::limits::ImageLimits;
 
 /// Iterator over the batches of an epoch.
 #[derive(Debug)]
 pub(crate) enum Batches<'a> {
-    Pictures(Box<Loader>),
+    Images(Box<Loader>),
     Features(FeatureBatches<'a>),
 }
 
 /// A batch of images or of features.
 #[derive(Debug)]
 pub(crate) enum AnyBatch {
-    Pictures(Batch),
+    Images(Batch),
     Features(FeatureBatch),
 }
 
@@ -43,7 +43,7 @@ impl<'a> Batches<'a> {
         };
         Ok(match kept {
             Some(batches) => Self::Features(batches),
-            None => Self::Pictures(Box::new(data.loader(part, epoch)?)),
+            None => Self::Images(Box::new(data.loader(part, epoch)?)),
         })
     }
 }
@@ -52,7 +52,7 @@ impl Batches<'_> {
     /// Total time spent waiting for the loader's threads; zero for cached features.
     pub(crate) fn waited(&self) -> Duration {
         match self {
-            Self::Pictures(loader) => loader.waited(),
+            Self::Images(loader) => loader.waited(),
             Self::Features(_) => Duration::ZERO,
         }
     }
@@ -63,9 +63,9 @@ impl Iterator for Batches<'_> {
 
     fn next(&mut self) -> Option<Self::Item> {
         match self {
-            Self::Pictures(loader) => {
+            Self::Images(loader) => {
                 let batch = loader.next()?;
-                Some(batch.map(AnyBatch::Pictures).map_err(Into::into))
+                Some(batch.map(AnyBatch::Images).map_err(Into::into))
             }
             Self::Features(batches) => batches.next().map(AnyBatch::Features).map(Ok),
         }
@@ -75,14 +75,14 @@ impl Iterator for Batches<'_> {
 impl AnyBatch {
     pub(crate) fn labels(&self) -> &Targets {
         match self {
-            Self::Pictures(batch) => &batch.labels,
+            Self::Images(batch) => &batch.labels,
             Self::Features(batch) => &batch.labels,
         }
     }
 
     pub(crate) fn indices(&self) -> &[usize] {
         match self {
-            Self::Pictures(batch) => &batch.indices,
+            Self::Images(batch) => &batch.indices,
             Self::Features(batch) => &batch.indices,
         }
     }
@@ -90,7 +90,7 @@ impl AnyBatch {
     /// Which items share an image.
     pub(crate) fn mix(&self) -> Option<&Mixed> {
         match self {
-            Self::Pictures(batch) => batch.mix(),
+            Self::Images(batch) => batch.mix(),
             Self::Features(_) => None,
         }
     }
@@ -109,7 +109,7 @@ impl AnyBatch {
     /// features.
     pub(crate) fn input(&self, data: &ImageDataBunch, device: &Device) -> Tensor<4> {
         match self {
-            Self::Pictures(batch) => batch.to_device(device, data.stats().as_ref()),
+            Self::Images(batch) => batch.to_device(device, data.stats().as_ref()),
             Self::Features(batch) => batch.to_device(device),
         }
     }
@@ -118,12 +118,12 @@ impl AnyBatch {
     ///
     /// # Errors
     ///
-    /// [`Error::PictureTooSmall`](crate::Error::PictureTooSmall).
+    /// [`Error::ImageTooSmall`](crate::Error::ImageTooSmall).
     pub(crate) fn run(
         &self,
         model: &dyn AnyModel,
         input: Tensor<4>,
-        limits: &PictureLimits<'_>,
+        limits: &ImageLimits<'_>,
     ) -> Result<Tensor<2>> {
         match (self, model.parts()) {
             (Self::Features(batch), Some(parts)) if batch.pooled => Ok(parts.head_pooled(input)),

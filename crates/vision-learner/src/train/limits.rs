@@ -7,20 +7,20 @@ use crate::{Error, Result};
 
 /// What a model requires of images.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct PictureLimits<'a> {
+pub(crate) struct ImageLimits<'a> {
     pub(crate) arch: &'a str,
     /// Smallest side in pixels.
     pub(crate) min_size: usize,
 }
 
-impl PictureLimits<'_> {
+impl ImageLimits<'_> {
     /// Checks images `[batch, 3, height, width]`.
     pub(crate) fn check(&self, images: &Tensor<4>) -> Result<()> {
         let [_, _, height, width] = images.dims();
         if height.min(width) >= self.min_size {
             return Ok(());
         }
-        Err(Error::PictureTooSmall {
+        Err(Error::ImageTooSmall {
             arch: self.arch.to_owned(),
             expected: self.min_size,
             found: [height, width],

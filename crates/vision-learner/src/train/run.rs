@@ -12,7 +12,7 @@ use crate::model::any_model::AnyModel;
 use crate::model::target::TargetTensor;
 use crate::train::batches::{AnyBatch, Batches};
 use crate::train::callback::{Callback, Context};
-use crate::train::limits::{PictureLimits, check_outputs};
+use crate::train::limits::{ImageLimits, check_outputs};
 use crate::{Error, Result};
 
 /// The parts of a learner that a run needs besides the context.
@@ -26,7 +26,7 @@ pub(crate) struct Run<'a> {
     pub(crate) epochs_before: u64,
     /// First epoch of this fit.
     pub(crate) start_epoch: usize,
-    pub(crate) limits: PictureLimits<'a>,
+    pub(crate) limits: ImageLimits<'a>,
     pub(crate) callbacks: Vec<&'a mut dyn Callback>,
 }
 

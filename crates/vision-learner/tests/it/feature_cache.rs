@@ -1,5 +1,5 @@
 //! Kept features give the results of the run without them, bit for bit, and never those of another body or of
-//! other pictures.
+//! other images.
 
 use std::fs;
 use std::path::Path;
@@ -63,7 +63,7 @@ fn train(mut learner: Learner, cached: bool) -> (Vec<f64>, Vec<f64>, Vec<u8>, Pr
 
 #[test]
 fn the_head_trains_to_the_same_bits_as_without_kept_features() {
-    // 20 training pictures in batches of 8: the last 4 would be a batch of another shape. 10 validate.
+    // 20 training images in batches of 8: the last 4 would be a batch of another shape. 10 validate.
     let digits = support::digits(10, 5);
     for (arch, size) in [
         (Arch::ResNet18, 28), // maps of one pixel, before the pool
@@ -219,7 +219,7 @@ fn kept_features_are_dropped_as_soon_as_the_body_would_give_others() {
 }
 
 #[test]
-fn a_folder_keeps_features_for_the_next_learner_with_the_same_body_and_pictures_only() {
+fn a_folder_keeps_features_for_the_next_learner_with_the_same_body_and_images_only() {
     let digits = support::digits(8, 2);
     let folder = digits.dir.path().join("features");
     let files = || fs::read_dir(&folder).unwrap().count();
@@ -235,7 +235,7 @@ fn a_folder_keeps_features_for_the_next_learner_with_the_same_body_and_pictures_
     assert_eq!(second.fit(1, 1e-3).unwrap().raw_losses, losses);
     assert_eq!(files(), 1);
 
-    // Other sizes, statistics, weights and pictures have files of their own.
+    // Other sizes, statistics, weights and images have files of their own.
     for (number, mut other) in [
         frozen(sized(&path, 28)),
         frozen(sized(&path, 36)),
@@ -301,7 +301,7 @@ fn a_damaged_file_is_noticed_and_mended() {
 }
 
 #[test]
-fn a_picture_that_changed_under_the_learner_is_refused_and_new_data_is_taken() {
+fn an_image_that_changed_under_the_learner_is_refused_and_new_data_is_taken() {
     let digits = support::digits(8, 2);
     let mut learner = frozen(support::data(&digits.path, 4));
     learner.cache_features().unwrap();
@@ -318,7 +318,7 @@ fn a_picture_that_changed_under_the_learner_is_refused_and_new_data_is_taken() {
 }
 
 #[test]
-fn a_picture_that_is_skipped_is_skipped_with_kept_features_too() {
+fn an_image_that_is_skipped_is_skipped_with_kept_features_too() {
     let digits = support::digits(8, 2);
     let pictures = support::data(&digits.path, 4).train_ds().paths().to_vec();
     fs::write(&pictures[3], "no picture").unwrap();
@@ -333,6 +333,6 @@ fn a_picture_that_is_skipped_is_skipped_with_kept_features_too() {
     let (a, b) = (without.fit(2, 1e-3).unwrap(), with.fit(2, 1e-3).unwrap());
     assert_eq!(a.epochs[0].images, 15);
     assert_eq!(b.epochs[0].images, 15);
-    // A batch that is short of a picture has another shape, hence another rounding.
+    // A batch that is short of an image has another shape, hence another rounding.
     support::close("losses", &b.raw_losses, &a.raw_losses, 1e-5, 0.0);
 }

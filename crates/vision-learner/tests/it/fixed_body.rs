@@ -116,7 +116,7 @@ fn a_body_whose_features_are_kept_does_not_run_at_all() {
     let mut learner = build(&digits, own, true);
     learner.freeze().unwrap();
     learner.cache_features().unwrap();
-    // 16 training and 4 validation pictures in batches of 4, once.
+    // 16 training and 4 validation images in batches of 4, once.
     assert_eq!(counts.take(), [0, 5]);
     learner.fit(2, 1e-3).unwrap();
     learner.validate().unwrap();
@@ -127,7 +127,7 @@ fn a_body_whose_features_are_kept_does_not_run_at_all() {
     assert_eq!(counts.take(), [0, 4]);
 }
 
-/// Asks for the gradient of the pictures, as a saliency map would, and keeps whether there was one.
+/// Asks for the gradient of the images, as a saliency map would, and keeps whether there was one.
 struct Saliency(Arc<AtomicUsize>, Option<Tensor<4>>);
 
 impl Callback for Saliency {
@@ -149,7 +149,7 @@ impl Callback for Saliency {
 }
 
 #[test]
-fn pictures_that_ask_for_their_gradient_get_it_through_a_frozen_body() {
+fn images_that_ask_for_their_gradient_get_it_through_a_frozen_body() {
     let digits = support::digits(8, 2);
     let own = Own {
         counts: Counts::default(),

@@ -159,7 +159,7 @@ fn check(scenario: &str, frozen: bool, lr: impl Into<LearningRate>, wd: f64, all
     assert_eq!(record.raw_losses.len(), expected.losses.len());
     for (step, (ours, torch)) in record.raw_losses.iter().zip(&expected.losses).enumerate() {
         // The expected numbers are f64's. PyTorch in f32 is 1.7e-5 off at the first step, since the last
-        // stage normalises maps of one pixel; later steps: see the tests below.
+        // stage normalizes maps of one pixel; later steps: see the tests below.
         let tolerance = if step == 0 {
             5e-5
         } else {

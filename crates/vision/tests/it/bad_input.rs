@@ -63,7 +63,7 @@ fn a_class_with_one_image_trains() {
 }
 
 #[test]
-fn a_bad_picture_ends_the_run_with_its_name() {
+fn a_bad_image_ends_the_run_with_its_name() {
     says(&error(run_with("zero.png", b"")), &["zero.png", "empty"]);
     says(
         &error(run_with("text.png", b"no picture")),
@@ -90,7 +90,7 @@ fn a_bad_picture_ends_the_run_with_its_name() {
 }
 
 #[test]
-fn a_picture_of_another_size_is_named_and_a_size_helps() {
+fn an_image_of_another_size_is_named_and_a_size_helps() {
     let digits = support::digits(8, 4);
     let one = digits.path.join("train/3/one.png");
     image::RgbImage::new(1, 1).save(&one).unwrap();
@@ -110,7 +110,7 @@ fn a_picture_of_another_size_is_named_and_a_size_helps() {
 }
 
 #[test]
-fn a_bad_picture_is_skipped_and_the_run_goes_on_when_the_user_says_so() {
+fn a_bad_image_is_skipped_and_the_run_goes_on_when_the_user_says_so() {
     let digits = support::digits(8, 4);
     fs::write(digits.path.join("train/3/zero.png"), b"").unwrap();
     let data = ImageDataBunch::from_folder(&digits.path)
@@ -228,7 +228,7 @@ fn an_unknown_architecture_or_device_lists_what_there_is() {
 }
 
 #[test]
-fn a_picture_too_small_for_an_architecture_is_an_error_with_both_sizes() {
+fn an_image_too_small_for_an_architecture_is_an_error_with_both_sizes() {
     let digits = support::digits(4, 4);
     let build = |arch: Arch| {
         let builder = create_cnn(support::data(&digits.path, 4), arch).pretrained(false);

@@ -1,4 +1,4 @@
-//! Data with several classes an item, with numbers and with mixed pictures trains, predicts and is scored.
+//! Data with several classes an item, with numbers and with mixed images trains, predicts and is scored.
 
 use vision::data::files::image_files;
 use vision::data::{BatchTransform, ClassWeights, LabelError, Target, TargetKind, Targets};
@@ -161,7 +161,7 @@ fn a_loss_or_metric_for_other_labels_is_an_error_before_any_work() {
 }
 
 #[test]
-fn mixed_pictures_have_the_loss_of_both_their_labels() {
+fn mixed_images_have_the_loss_of_both_their_labels() {
     let digits = support::digits(40, 10);
     for transform in [BatchTransform::mixup(0.4), BatchTransform::cutmix(1.0)] {
         let folder = || ImageDataBunch::from_folder(&digits.path).batch_size(16);

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use vision_base::OptionError;
 
 use crate::data_block::label_lists::LabelLists;
-use crate::data_block::labelled::{Labelled, LabelledFiles};
+use crate::data_block::labeled::{Labeled, LabeledFiles};
 use crate::databunch::builder::ImageDataBunchBuilder;
 use crate::databunch::sources::source::{Source, TestFolder};
 use crate::error::{Error, Result};
@@ -46,13 +46,13 @@ impl Source for FromClasses {
     }
 
     fn read(self, _: &TestFolder, _: u64, _: &IndexConfig) -> Result<LabelLists> {
-        let nothing = || LabelledFiles {
+        let nothing = || LabeledFiles {
             files: Vec::new(),
             source: None,
             targets: Targets::Empty(0),
         };
         Ok(LabelLists {
-            labelled: Labelled {
+            labeled: Labeled {
                 path: self.root,
                 kind: self.kind,
                 c: self.classes.len(),

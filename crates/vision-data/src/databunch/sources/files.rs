@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use crate::data_block::image_list::ImageList;
 use crate::data_block::label_lists::LabelLists;
 use crate::databunch::builder::ImageDataBunchBuilder;
-use crate::databunch::sources::source::{Reading, Source, TestFolder, Unlabelled, VALID_PCT};
+use crate::databunch::sources::source::{Reading, Source, TestFolder, Unlabeled, VALID_PCT};
 use crate::error::Result;
 use crate::files::index::IndexConfig;
 use crate::labels::Label;
@@ -79,7 +79,7 @@ impl Source for FromFiles {
     }
 }
 
-impl Unlabelled for FromFiles {
+impl Unlabeled for FromFiles {
     fn reading(&mut self) -> &mut Reading {
         &mut self.reading
     }

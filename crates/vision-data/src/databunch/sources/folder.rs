@@ -8,7 +8,7 @@ use vision_base::message::{listed, quoted, shown};
 use crate::data_block::image_list::ImageList;
 use crate::data_block::label_lists::LabelLists;
 use crate::databunch::builder::ImageDataBunchBuilder;
-use crate::databunch::sources::source::{Reading, Source, TestFolder, Unlabelled};
+use crate::databunch::sources::source::{Reading, Source, TestFolder, Unlabeled};
 use crate::error::{Error, Result};
 use crate::files::disjoint::part_folder;
 use crate::files::index::{IndexConfig, check_folder};
@@ -84,7 +84,7 @@ impl Source for FromFolder {
             }
         };
         let mut lists = list.split(split)?.label_with(options).label_from_folder()?;
-        lists.labelled.dropped.extend(left_out);
+        lists.labeled.dropped.extend(left_out);
         Ok(lists)
     }
 
@@ -97,7 +97,7 @@ impl Source for FromFolder {
     }
 }
 
-impl Unlabelled for FromFolder {
+impl Unlabeled for FromFolder {
     fn reading(&mut self) -> &mut Reading {
         &mut self.reading
     }

@@ -7,11 +7,11 @@ pub(crate) mod folder;
 pub(crate) mod saved;
 pub(crate) mod source;
 pub(crate) mod table;
-pub(crate) mod unlabelled;
+pub(crate) mod unlabeled;
 
 pub use crate::databunch::sources::classes::FromClasses;
 pub use crate::databunch::sources::files::FromFiles;
 pub use crate::databunch::sources::folder::FromFolder;
 pub use crate::databunch::sources::saved::FromSaved;
-pub use crate::databunch::sources::source::{Reading, Source, TestFolder, Unlabelled};
+pub use crate::databunch::sources::source::{Reading, Source, TestFolder, Unlabeled};
 pub use crate::databunch::sources::table::{FromCsv, FromDf, OfTable, TableColumns};

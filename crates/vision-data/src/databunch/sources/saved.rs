@@ -36,8 +36,8 @@ impl FromSaved {
 impl Source for FromSaved {
     fn read(self, _: &TestFolder, _: u64, _: &IndexConfig) -> Result<LabelLists> {
         let Self { lists, file, check } = self;
-        let labelled = &lists.labelled;
-        let (train, valid) = (&labelled.train.files, &labelled.valid.files);
+        let labeled = &lists.labeled;
+        let (train, valid) = (&labeled.train.files, &labeled.valid.files);
         check_apart(
             (
                 "training",
@@ -57,9 +57,9 @@ impl Source for FromSaved {
             ),
         )?;
         let parts = [
-            Some(&labelled.train),
-            Some(&labelled.valid),
-            labelled.test.as_ref(),
+            Some(&labeled.train),
+            Some(&labeled.valid),
+            labeled.test.as_ref(),
         ];
         let files = parts.into_iter().flatten().flat_map(|part| &part.files);
         let mut missing = files.filter(|file| check && !file.is_file());
@@ -74,7 +74,7 @@ impl Source for FromSaved {
     }
 
     fn root(&self) -> &Path {
-        &self.lists.labelled.path
+        &self.lists.labeled.path
     }
 }
 

@@ -35,7 +35,7 @@ pub trait Source: Sized {
 }
 
 /// A source whose files have yet to be split and labeled.
-pub trait Unlabelled: Source {
+pub trait Unlabeled: Source {
     /// The options of the source.
     #[doc(hidden)]
     fn reading(&mut self) -> &mut Reading;
@@ -52,7 +52,7 @@ pub enum TestFolder {
     None,
 }
 
-/// How files are split and labelled.
+/// How files are split and labeled.
 #[derive(Clone, Debug)]
 pub struct Reading {
     pub(super) root: PathBuf,
@@ -90,6 +90,6 @@ impl Source for LabelLists {
     }
 
     fn root(&self) -> &Path {
-        &self.labelled.path
+        &self.labeled.path
     }
 }

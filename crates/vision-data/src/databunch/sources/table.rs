@@ -12,7 +12,7 @@ use crate::data_block::file_column::FileColumn;
 use crate::data_block::image_list::ImageList;
 use crate::data_block::label_lists::LabelLists;
 use crate::databunch::builder::ImageDataBunchBuilder;
-use crate::databunch::sources::source::{Reading, Source, TestFolder, Unlabelled, VALID_PCT};
+use crate::databunch::sources::source::{Reading, Source, TestFolder, Unlabeled, VALID_PCT};
 use crate::error::{Error, Result};
 use crate::files::index::{IndexConfig, check_folder, describe_folder};
 use crate::split::Split;
@@ -22,7 +22,7 @@ use crate::table::csv::CsvOptions;
 use crate::table::error::TableError;
 
 /// A source that is a table.
-pub trait OfTable: Unlabelled {
+pub trait OfTable: Unlabeled {
     /// The columns to use.
     #[doc(hidden)]
     fn table_columns(&mut self) -> &mut TableColumns;
@@ -121,13 +121,13 @@ impl Source for FromDf {
     }
 }
 
-impl Unlabelled for FromCsv {
+impl Unlabeled for FromCsv {
     fn reading(&mut self) -> &mut Reading {
         &mut self.reading
     }
 }
 
-impl Unlabelled for FromDf {
+impl Unlabeled for FromDf {
     fn reading(&mut self) -> &mut Reading {
         &mut self.reading
     }

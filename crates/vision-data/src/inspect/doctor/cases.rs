@@ -66,7 +66,7 @@ impl Cases {
                 .iter()
                 .map(|name| ClassCount::named(name))
                 .collect(),
-            skipped: data.labelled.skipped.clone(),
+            skipped: data.labeled.skipped.clone(),
             unsized_parts: unsized_parts(data),
             ..Cases::default()
         };
@@ -126,11 +126,11 @@ impl Cases {
                 _ => None,
             };
             // Whatever the folders of test images are called, their names are not labels.
-            let labelled = split != Some(Split::Test);
+            let labeled = split != Some(Split::Test);
             let folder = inside.parent().and_then(Path::file_name);
             let class = folder
                 .map(|name| name.to_string_lossy().into_owned())
-                .filter(|_| labelled && (split.is_none() || inside.iter().count() > 2));
+                .filter(|_| labeled && (split.is_none() || inside.iter().count() > 2));
             let label = class.map(|class| intern(&mut cases.labels, &mut known, class));
             if let Some(label) = label {
                 let new = cases

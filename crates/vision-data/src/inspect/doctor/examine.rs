@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use vision_base::message::shown;
 
 use crate::image::Image;
-use crate::image::header::{ColourMode, Facts};
+use crate::image::header::{ColorMode, Facts};
 use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
 use crate::image::size::PixelSize;
@@ -135,7 +135,7 @@ pub(super) fn findings(cases: &Cases, exams: &[Exam], huge: u64) -> Vec<Finding>
         if pixels > huge {
             found(FindingKind::Huge, format!("{} pixels", facts.size));
         }
-        if facts.mode == ColourMode::Cmyk {
+        if facts.mode == ColorMode::Cmyk {
             found(FindingKind::Cmyk, "four channels".to_owned());
         }
         if facts.bits == 16 {
@@ -151,7 +151,7 @@ pub(super) fn findings(cases: &Cases, exams: &[Exam], huge: u64) -> Vec<Finding>
         if exam.blank {
             found(
                 FindingKind::Blank,
-                "every pixel has the same colour".to_owned(),
+                "every pixel has the same color".to_owned(),
             );
         }
     }
@@ -276,7 +276,7 @@ fn copies_findings(cases: &Cases, group: &[usize]) -> Vec<Finding> {
     labels.dedup();
     let several = labels.len() > 1;
     let under = match several {
-        true => format!(", labelled {}", labels.join(" and ")),
+        true => format!(", labeled {}", labels.join(" and ")),
         false => String::new(),
     };
     let message = format!("{} files with the same content{under}", files.len());

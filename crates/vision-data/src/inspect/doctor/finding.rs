@@ -51,7 +51,7 @@ pub enum FindingKind {
     /// A file whose content violates its format.
     Damaged,
     /// A file that is not an image, or of an unknown format.
-    NotAPicture,
+    NotAnImage,
     /// An unsupported variant of its format.
     Unsupported,
     /// An image beyond the limits of the decoder.
@@ -103,7 +103,7 @@ impl FindingKind {
             | Self::Empty
             | Self::Truncated
             | Self::Damaged
-            | Self::NotAPicture
+            | Self::NotAnImage
             | Self::Unsupported
             | Self::TooLarge
             | Self::DuplicateAcrossSplits
@@ -135,7 +135,7 @@ impl FindingKind {
             Self::Empty => "empty file",
             Self::Truncated => "truncated",
             Self::Damaged => "damaged",
-            Self::NotAPicture => "no picture",
+            Self::NotAnImage => "no image",
             Self::Unsupported => "unsupported variety",
             Self::TooLarge => "beyond the limits",
             Self::DuplicateAcrossSplits => "duplicate across splits",
@@ -170,7 +170,7 @@ impl FindingKind {
             Self::Damaged => {
                 "Fetch the file again, save it anew with an image editor, or take it out."
             }
-            Self::NotAPicture => {
+            Self::NotAnImage => {
                 "Often an error page of a download: fetch it again, or take it out."
             }
             Self::Unsupported => "Convert it to JPEG or PNG with 8 bits a channel.",
@@ -194,7 +194,7 @@ impl FindingKind {
             Self::FewItems => "Add items, merge the class with another, or use fewer folds.",
             Self::MissingInSplit => "Use a stratified split, or move items by hand.",
             Self::Imbalance => "Weigh the classes or sample evenly; look at each class's scores.",
-            Self::Cmyk => "Convert it to RGB with its colour profile; colours are off without one.",
+            Self::Cmyk => "Convert it to RGB with its color profile; colors are off without one.",
             Self::SixteenBit => {
                 "The lower 8 bits are dropped: if its contrast is in them, convert it first."
             }
@@ -214,7 +214,7 @@ impl FindingKind {
             ImageProblem::Unreadable(_) => Self::Unreadable,
             ImageProblem::Empty => Self::Empty,
             ImageProblem::Truncated(_) => Self::Truncated,
-            ImageProblem::UnknownFormat { .. } => Self::NotAPicture,
+            ImageProblem::UnknownFormat { .. } => Self::NotAnImage,
             ImageProblem::Unsupported(_) => Self::Unsupported,
             ImageProblem::TooManyPixels { .. } | ImageProblem::TooManyBytes { .. } => {
                 Self::TooLarge

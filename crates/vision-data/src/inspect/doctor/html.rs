@@ -129,7 +129,7 @@ fn write_finding(
         let out = if file.quarantine { " out" } else { "" };
         let picture = match picture {
             Some(data) => format!("<img class=\"thumb{out}\" alt=\"\" src=\"{data}\">"),
-            None => format!("<span class=\"none{out}\">no picture</span>"),
+            None => format!("<span class=\"none{out}\">no image</span>"),
         };
         writeln!(
             html,

@@ -42,14 +42,14 @@ pub(super) struct Look {
 
 impl Look {
     pub(super) fn of(image: &RgbImage) -> Self {
-        let colours = shrink(image);
-        let mean = |c: usize| colours.iter().map(|p| p[c]).sum::<f32>() / colours.len() as f32;
+        let colors = shrink(image);
+        let mean = |c: usize| colors.iter().map(|p| p[c]).sum::<f32>() / colors.len() as f32;
         let (red, green, blue) = (mean(0), mean(1), mean(2));
-        let grey: Vec<f32> = colours
+        let gray: Vec<f32> = colors
             .iter()
             .map(|[r, g, b]| 0.299 * r + 0.587 * g + 0.114 * b)
             .collect();
-        let at = |x: usize, y: usize| grey[y * SIDE + x];
+        let at = |x: usize, y: usize| gray[y * SIDE + x];
         let small: [u8; SMALL * SMALL] = std::array::from_fn(|i| {
             let (x, y) = (2 * (i % SMALL), 2 * (i / SMALL));
             let sum = at(x, y) + at(x + 1, y) + at(x, y + 1) + at(x + 1, y + 1);
@@ -63,7 +63,7 @@ impl Look {
             .sum::<f32>()
             .sqrt();
         Self {
-            hash: hash(&grey),
+            hash: hash(&gray),
             small: Box::new(small),
             sum,
             norm,
@@ -130,7 +130,7 @@ fn overlaps(at: usize, length: usize) -> Vec<(usize, f32)> {
 
 /// Which of the lowest frequencies of the cosine transform are above their median, row by row from
 /// the highest bit.
-fn hash(grey: &[f32]) -> u64 {
+fn hash(gray: &[f32]) -> u64 {
     let cosine = |k: usize, n: usize| {
         (std::f64::consts::PI * k as f64 * (2 * n + 1) as f64 / (2 * SIDE) as f64).cos()
     };
@@ -138,7 +138,7 @@ fn hash(grey: &[f32]) -> u64 {
         .flat_map(|k| (0..SIDE).map(move |n| cosine(k, n)))
         .collect();
     // Along the rows first: the eight lowest frequencies of each row.
-    let rows: Vec<f64> = grey
+    let rows: Vec<f64> = gray
         .chunks_exact(SIDE)
         .flat_map(|row| {
             let sum = |wave: &[f64]| row.iter().zip(wave).map(|(v, c)| f64::from(*v) * c).sum();

@@ -7,13 +7,13 @@ pub(crate) fn brightness(rgb: Vec<u8>, factor: f32) -> Vec<u8> {
 
 /// Blends with gray: less saturated for a factor below 1, more above.
 pub(crate) fn color(rgb: Vec<u8>, factor: f32) -> Vec<u8> {
-    let greys: Vec<u8> = rgb.chunks_exact(3).map(grey).collect();
+    let greys: Vec<u8> = rgb.chunks_exact(3).map(gray).collect();
     blend(rgb, factor, |i| greys[i / 3])
 }
 
 /// Blends with the mean gray: less contrast for a factor below 1, more above.
 pub(crate) fn contrast(rgb: Vec<u8>, factor: f32) -> Vec<u8> {
-    let sum: u64 = rgb.chunks_exact(3).map(|p| u64::from(grey(p))).sum();
+    let sum: u64 = rgb.chunks_exact(3).map(|p| u64::from(gray(p))).sum();
     let mean = (sum as f64 / (rgb.len() / 3).max(1) as f64 + 0.5) as u8;
     blend(rgb, factor, |_| mean)
 }
@@ -86,7 +86,7 @@ fn blend(mut rgb: Vec<u8>, factor: f32, other: impl Fn(usize) -> u8) -> Vec<u8> 
 }
 
 /// Pillow's conversion to gray: ITU-R 601-2 in fixed point.
-fn grey(pixel: &[u8]) -> u8 {
+fn gray(pixel: &[u8]) -> u8 {
     let weighted = |i: usize, weight: u32| u32::from(pixel[i]) * weight;
     ((weighted(0, 19_595) + weighted(1, 38_470) + weighted(2, 7_471) + 0x8000) >> 16) as u8
 }

@@ -9,7 +9,7 @@ use vision_data::datasets::synthetic;
 use vision_learner::{Learner, accuracy, create_cnn};
 use vision_models::Arch;
 
-/// A folder with drawn 3s and 7s: `train` and `valid` pictures a class.
+/// A folder with drawn 3s and 7s: `train` and `valid` images a class.
 pub struct Digits {
     pub dir: TempDir,
     pub path: PathBuf,

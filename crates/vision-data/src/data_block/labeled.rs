@@ -10,7 +10,7 @@ use crate::labels::targets::Targets;
 
 /// Split and labeled images; `P` is the type of one part.
 #[derive(Clone, Debug)]
-pub(crate) struct Labelled<P> {
+pub(crate) struct Labeled<P> {
     /// The root folder.
     pub(crate) path: PathBuf,
     pub(crate) kind: TargetKind,
@@ -24,10 +24,10 @@ pub(crate) struct Labelled<P> {
     pub(crate) test: Option<P>,
 }
 
-impl<P> Labelled<P> {
+impl<P> Labeled<P> {
     /// Converts each part with `part`.
-    pub(crate) fn map<Q>(self, mut part: impl FnMut(P) -> Q) -> Labelled<Q> {
-        Labelled {
+    pub(crate) fn map<Q>(self, mut part: impl FnMut(P) -> Q) -> Labeled<Q> {
+        Labeled {
             path: self.path,
             kind: self.kind,
             classes: self.classes,
@@ -43,14 +43,14 @@ impl<P> Labelled<P> {
 
 /// Files with their labels.
 #[derive(Clone, Debug)]
-pub struct LabelledFiles {
+pub struct LabeledFiles {
     pub(crate) files: Vec<PathBuf>,
     /// The source of images that are not files.
     pub(crate) source: Option<Chosen>,
     pub(crate) targets: Targets,
 }
 
-impl LabelledFiles {
+impl LabeledFiles {
     /// The files, in order; for images that are not files, their names.
     pub fn files(&self) -> &[PathBuf] {
         &self.files

@@ -1,11 +1,11 @@
 //! The options of sources whose files have yet to be split and labeled.
 
 use crate::databunch::builder::ImageDataBunchBuilder;
-use crate::databunch::sources::source::Unlabelled;
+use crate::databunch::sources::source::Unlabeled;
 use crate::labels::options::LabelOptions;
 use crate::split::Split;
 
-impl<S: Unlabelled> ImageDataBunchBuilder<S> {
+impl<S: Unlabeled> ImageDataBunchBuilder<S> {
     /// Splits at random: this fraction of the images (rounded down) is for validation; 0 for none.
     ///
     /// With a folder source, all images of the root except the test folder are split.

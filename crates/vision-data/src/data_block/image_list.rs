@@ -159,8 +159,8 @@ impl ImageList {
         let by_position = matches!(files.column, Column::Position(_));
         if table.has_header() && by_position && file(column.name()).is_file() {
             return Err(table.bad_header(format!(
-                "the header names a file that is there, {}: if there is no header, say so with \
-                 `CsvOptions::new().with_header(false)`; if it is one, give the column by its name",
+                "the header names a file that is there, {}: if the file has no header, use \
+                 `CsvOptions::new().with_header(false)`; if it has one, name the column",
                 shown(file(column.name()))
             )));
         }

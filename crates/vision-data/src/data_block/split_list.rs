@@ -241,7 +241,7 @@ impl SplitList {
             labels
                 .get_mut(item)
                 .and_then(Option::take)
-                .ok_or_else(|| bad_label(path, "one label an item", "none"))
+                .ok_or_else(|| bad_label(path, "one label per item", "none"))
         })
     }
 
@@ -342,8 +342,8 @@ impl SplitList {
             (Some(classes), TargetKind::Float) => {
                 return Err(Error::Label(LabelError::BadClasses {
                     reason: format!(
-                        "the labels are numbers, which have no classes, but these are given: {}; if \
-                         they are names, say so (LabelOptions::with_kind(TargetKind::Category))",
+                        "the labels are numbers, which have no classes, but these are given: {}; if the numbers are \
+                         names of classes, use LabelOptions::with_kind(TargetKind::Category)",
                         listed(classes.iter())
                     ),
                 }));
@@ -440,8 +440,8 @@ impl SplitList {
                                    `.classes`, or leave such items out (LabelOptions::with_unknown)"
                     .to_owned(),
                 (false, true) => format!(
-                    "{}The split put all items of such a class in validation: use another seed or \
-                     a smaller valid_pct, a stratified split, add images, name the classes with \
+                    "{}The split put all items of these classes in validation: use another seed, a smaller \
+                     valid_pct or a stratified split, add images, name the classes with \
                      `.classes`, or leave such items out (LabelOptions::with_unknown)",
                     other_kind(&unknown, &known)
                 ),
@@ -456,7 +456,7 @@ impl SplitList {
 fn other_kind(unknown: &[Dropped], known: &[String]) -> String {
     let labels = || known.iter().chain(unknown.iter().map(|d| &d.label));
     if labels().all(|label| label.parse::<f64>().is_ok()) {
-        return "If they are numbers to be predicted and no classes, say so with `.label_with` and \
+        return "If they are numbers to predict, not classes, use `.label_with` and \
                 LabelOptions::with_kind(TargetKind::Float). "
             .to_owned();
     }
@@ -471,7 +471,7 @@ fn other_kind(unknown: &[Dropped], known: &[String]) -> String {
     });
     several.map_or_else(String::new, |between| {
         format!(
-            "If {between:?} is between several classes of an image: `.label_delim({between:?})`. "
+            "If {between:?} separates several classes of an image, use `.label_delim({between:?})`. "
         )
     })
 }

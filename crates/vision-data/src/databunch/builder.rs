@@ -308,7 +308,7 @@ impl<S: Source> ImageDataBunchBuilder<S> {
         if let Some(threads) = self.num_workers.filter(|&threads| threads > 1024) {
             return Err(Error::Option(OptionError::new(
                 "num_workers",
-                "at most 1024 threads; as many as there are cores are enough",
+                "at most 1024 threads; one per core is enough",
                 threads.to_string(),
             )));
         }

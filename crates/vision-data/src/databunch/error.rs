@@ -36,7 +36,7 @@ pub enum DataError {
         hint: &'static str,
     },
     /// There is no item with this index.
-    #[error("there is no item {index}: the data set has {len} (counted from 0)")]
+    #[error("there is no item {index}: the data set has {len} items (counted from 0)")]
     NoSuchItem {
         /// The index.
         index: usize,
@@ -45,8 +45,8 @@ pub enum DataError {
     },
     /// An operation that needs files was requested for images that are not files.
     #[error(
-        "these images cannot {action}: they come from a source and not from files (ImageList::from_source), \
-         so nothing says where to find them again; write them to a folder first"
+        "these images cannot {action}: they come from an image source (ImageList::from_source), not from files, so \
+         they could not be found again; write them to a folder first"
     )]
     NotFiles {
         /// The operation.
@@ -60,8 +60,8 @@ pub enum DataError {
     },
     /// A file does not hold a valid data set.
     #[error(
-        "{} cannot be loaded as data, at {field}: expected {expected}, found {found}; save the data \
-         anew (`ImageDataBunch::save`)",
+        "{} cannot be loaded as data, at {field}: expected {expected}, found {found}; save the data again \
+         (`ImageDataBunch::save`)",
         shown(path)
     )]
     BadFile {
@@ -76,7 +76,7 @@ pub enum DataError {
     },
     /// The folder for the synthetic digits holds something else.
     #[error(
-        "{} is there already, but does not hold the digits asked for ({expected}): found {}; \
+        "{} exists already, but does not hold the requested digits ({expected}): found {}; \
          delete it or choose another folder",
         shown(path),
         shown(found)
@@ -91,7 +91,7 @@ pub enum DataError {
     },
     /// The argument of `untar_data` is neither a URL nor a path that exists.
     #[error(
-        "{given:?} is no http(s) URL, and there is no such file or folder: expected a `Urls` \
+        "{given:?} is neither an http(s) URL nor an existing file or folder: expected a `Urls` \
          constant, a URL, a .tgz archive or a folder"
     )]
     NoSuchSource {

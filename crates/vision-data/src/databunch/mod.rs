@@ -460,9 +460,9 @@ impl fmt::Display for ImageDataBunch {
             match self.labeled.kind {
                 TargetKind::Category => format!("{} classes", self.labeled.c),
                 TargetKind::MultiCategory =>
-                    format!("{} classes, any number an image", self.labeled.c),
-                TargetKind::Float if self.labeled.c == 1 => "a number an image".to_owned(),
-                TargetKind::Float => format!("{} numbers an image", self.labeled.c),
+                    format!("{} classes, any number per image", self.labeled.c),
+                TargetKind::Float if self.labeled.c == 1 => "one number per image".to_owned(),
+                TargetKind::Float => format!("{} numbers per image", self.labeled.c),
             },
             self.labeled.train.len(),
             self.labeled.valid.len(),
@@ -473,7 +473,7 @@ impl fmt::Display for ImageDataBunch {
             [] => Ok(()),
             [first, others @ ..] => write!(
                 f,
-                "; {} more in formats that are not read, the first is {}: convert them to JPEG or PNG",
+                "; {} more in unsupported formats, the first is {}: convert them to JPEG or PNG",
                 1 + others.len(),
                 shown(first)
             ),

@@ -243,7 +243,7 @@ fn parsed(json: &[u8]) -> std::result::Result<Saved, Problem> {
         return problem("format", "\"vision-data\"", format!("{format:?}"));
     }
     if version != VERSION {
-        let expected = "version 1, which is the one that this program reads";
+        let expected = "version 1, the only one that this program reads";
         return problem("version", expected, version.to_string());
     }
     serde_json::from_slice(json).or_else(|error| {
@@ -273,9 +273,7 @@ impl Saved {
         if has_classes {
             check_classes(&classes)
                 .and_then(|()| check_enough(kind, &classes, &root))
-                .or_else(|error| {
-                    problem("classes", "names, each of them once", error.to_string())
-                })?;
+                .or_else(|error| problem("classes", "different names", error.to_string()))?;
         }
         if !(1..=MOST_OUTPUTS).contains(&outputs) || has_classes && outputs != classes.len() {
             return problem(
@@ -295,8 +293,8 @@ impl Saved {
                 ClassWeights::Map(weights)
             }
             Some(weights) => {
-                let found = format!("{} weights of {} classes", weights.len(), classes.len());
-                return problem("class_weights", "one weight a class", found);
+                let found = format!("{} weights for {} classes", weights.len(), classes.len());
+                return problem("class_weights", "one weight per class", found);
             }
         };
         let part = |name, part: Part| part.labeled(name, kind, outputs, &root);
@@ -331,7 +329,7 @@ impl Saved {
         }
         match builder.check() {
             Ok(()) => Ok(builder),
-            Err(error) => problem("an option", "one within its range", error.to_string()),
+            Err(error) => problem("an option", "a valid value", error.to_string()),
         }
     }
 }
@@ -353,7 +351,7 @@ impl Part {
         let Some(files) = files else {
             return problem(
                 format!("{name}.files"),
-                "names that this system has",
+                "file names that this system supports",
                 "bytes",
             );
         };
@@ -387,7 +385,7 @@ impl Part {
                 let usable =
                     |row: &[f32]| row.len() == outputs && row.iter().all(|x| x.is_finite());
                 if let Some(row) = rows.iter().find(|row| !usable(row)) {
-                    let expected = "as many finite numbers as there are outputs";
+                    let expected = "one finite number per output";
                     return problem(field(), expected, format!("{row:?}"));
                 }
                 Targets::Float {
@@ -406,8 +404,8 @@ impl Part {
             }
         };
         if targets.len() != files.len() {
-            let found = format!("{} labels of {} files", targets.len(), files.len());
-            return problem(field(), "one label a file", found);
+            let found = format!("{} labels for {} files", targets.len(), files.len());
+            return problem(field(), "one label per file", found);
         }
         Ok(LabeledFiles {
             files,
@@ -445,7 +443,7 @@ impl File {
             Ok(text) if MAIN_SEPARATOR == '/' => Ok(Self::Text(text)),
             Ok(text) => Ok(Self::Text(text.replace(MAIN_SEPARATOR, "/"))),
             Err(name) => Self::of_bytes(name).ok_or_else(|| {
-                let reason = "its name is no Unicode text: rename it";
+                let reason = "its name is not valid UTF-8: rename it";
                 let source = io::Error::new(io::ErrorKind::InvalidInput, reason);
                 io_error("save the name of", path)(source)
             }),

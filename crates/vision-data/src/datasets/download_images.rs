@@ -167,7 +167,7 @@ impl fmt::Display for ImagesReport {
         );
         writeln!(
             f,
-            "{} URLs: {} downloaded, {kept} there already, {failed} failed, {} left out",
+            "{} URLs: {} downloaded, {kept} existed already, {failed} failed, {} left out",
             self.images.len() + self.left_out,
             self.images.len() - kept - failed,
             self.left_out
@@ -180,8 +180,8 @@ impl fmt::Display for ImagesReport {
         if failed > 0 {
             writeln!(
                 f,
-                "To try these again, call it again with the same list and `with_resume(true)`. A URL may be \
-                 corrected; a line that is removed moves the numbers of those after it."
+                "To retry these, call again with the same list and `with_resume(true)`. You may correct a URL, but \
+                 do not remove a line: that changes the numbers of all later files."
             )?;
         }
         Ok(())
@@ -388,14 +388,14 @@ fn reason(error: &Error) -> String {
     };
     match error {
         vision_fetch::Error::Offline { reason, .. } => {
-            format!("cannot reach it: {reason}; check the URL and the network")
+            format!("it cannot be reached: {reason}; check the URL and the network")
         }
         vision_fetch::Error::HttpStatus {
             status, attempts, ..
         } => {
             let advice = match *status {
-                429 | 500.. => "it may answer another time",
-                _ => "check the URL, or do without this image",
+                429 | 500.. => "try again later",
+                _ => "check the URL, or leave this image out",
             };
             format!("the server answered HTTP status {status} ({attempts} attempt(s)); {advice}")
         }
@@ -426,7 +426,7 @@ mod tests {
                 attempts: 3,
             }))
         };
-        assert!(of(503).ends_with("another time") && of(429).ends_with("another time"));
+        assert!(of(503).ends_with("try again later") && of(429).ends_with("try again later"));
         assert!(of(404).contains("check the URL") && of(410).contains("check the URL"));
     }
 

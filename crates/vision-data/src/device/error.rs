@@ -15,7 +15,7 @@ fn list(names: &[&str], otherwise: &str) -> String {
 pub enum DeviceError {
     /// No device has that name.
     #[error(
-        "no device is called {name:?} ({reason}); compiled in are: {}",
+        "unknown device {name:?} ({reason}); compiled-in devices: {}",
         list(compiled, "none, enable a cargo feature such as `flex` or `wgpu`")
     )]
     Unknown {
@@ -28,8 +28,8 @@ pub enum DeviceError {
     },
     /// The device is known, but this program was built without it.
     #[error(
-        "device {name:?} needs the cargo feature `{feature}`: build with `--features {feature}`; \
-         compiled in are: {}",
+        "device {name:?} needs the cargo feature `{feature}`: build with `--features {feature}`; compiled-in \
+         devices: {}",
         list(compiled, "none")
     )]
     NotCompiled {

@@ -78,7 +78,7 @@ pub fn parse(name: &str) -> Result<Device> {
         None => (wanted.as_str(), None),
         Some((base, index)) => match index.parse::<usize>() {
             Ok(index) => (base, Some(index)),
-            Err(_) => return Err(unknown(name, "what follows the colon is no index")),
+            Err(_) => return Err(unknown(name, "what follows the colon is not an index")),
         },
     };
     let base = if base == "cpu" { "flex" } else { base };

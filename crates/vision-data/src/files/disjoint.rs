@@ -80,8 +80,8 @@ pub(crate) fn part_folder(root: &Path, name: &str, part: &'static str) -> Result
     if !(inside(Path::new(name)) || Path::new(name).is_absolute()) {
         return Err(Error::Option(OptionError::new(
             "folder of a part",
-            "one under the root, such as \"train\", or an absolute path (to split the \
-                       images of the root itself use `valid_pct`)",
+            "a folder under the root, such as \"train\", or an absolute path (to split the images of the root \
+                       itself use `valid_pct`)",
             format!("{name:?} for the {part} images"),
         )));
     }
@@ -96,7 +96,7 @@ pub(crate) fn part_folder(root: &Path, name: &str, part: &'static str) -> Result
     };
     let mut found = describe_folder(root);
     if let Some(other) = others.iter().find(|other| root.join(other).is_dir()) {
-        found.push_str(&format!(", of which `.{option}({other:?})` may be meant"));
+        found.push_str(&format!("; did you mean `.{option}({other:?})`?"));
     }
     Err(Error::Files(FilesError::MissingFolder {
         folder: root.to_owned(),
@@ -113,9 +113,9 @@ pub(crate) fn check_folders_apart(train: &Path, valid: &Path) -> Result<()> {
     }
     Err(Error::Option(OptionError::new(
         "folders",
-        "one of its own for training and for validation",
+        "separate folders for training and for validation",
         format!(
-            "{}, and {} which is the same, or in it or around it",
+            "{} and {}, of which one is or contains the other",
             shown(train),
             shown(valid)
         ),

@@ -43,7 +43,7 @@ pub enum FilesError {
     /// A folder contains no image at any depth.
     #[error(
         "{} holds no {part} image: expected CLASS/IMAGE in it, as in cat/1.jpg (extensions: {}; \
-         hidden files do not count); found {found}",
+         hidden files are skipped); found {found}",
         shown(folder),
         IMAGE_EXTENSIONS.join(", ")
     )]
@@ -57,7 +57,7 @@ pub enum FilesError {
     },
     /// Files named in a list do not exist.
     #[error(
-        "{count} file(s) are not there, the first is {} ({named_by}): check the root, the folder \
+        "{count} file(s) do not exist, the first is {} ({named_by}): check the root, the folder \
          and the suffix",
         shown(first)
     )]

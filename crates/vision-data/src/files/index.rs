@@ -358,9 +358,9 @@ pub(crate) fn check_folder(path: &Path) -> Result<()> {
         Ok(metadata) if metadata.is_dir() => return Ok(()),
         Ok(_) => "it is a file",
         Err(_) if path.as_os_str().is_empty() => {
-            "the path is empty; the folder that the program runs in is \".\""
+            "the path is empty; use \".\" for the current folder"
         }
-        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "there is nothing there",
+        Err(error) if error.kind() == std::io::ErrorKind::NotFound => "it does not exist",
         Err(source) => return Err(io_error("read the folder", path)(source)),
     };
     Err(Error::Files(FilesError::NotAFolder {

@@ -20,7 +20,7 @@ pub(crate) fn read(file: &Path) -> Result<Vec<u8>> {
     };
     let metadata = fs::metadata(file).map_err(io_error("read", file))?;
     if !metadata.is_file() {
-        return refuse("expected a file, found no regular file");
+        return refuse("expected a regular file, found something else");
     }
     if metadata.len() > MOST_BYTES {
         return refuse("expected at most 4 GiB");

@@ -16,7 +16,7 @@ use crate::image::problem::ImageProblem;
 use crate::image::reduced_jpeg;
 
 /// Advice for pixel formats that are not supported.
-const CONVERT: &str = "convert it to RGB or gray with 8 bits a channel, as PNG for instance";
+const CONVERT: &str = "convert it to RGB or gray with 8 bits per channel, for example as PNG";
 
 /// Reads a regular file of limited length. A pipe would never end, and a limit on pixels does not help
 /// if the file itself fills the memory.

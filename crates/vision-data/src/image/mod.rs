@@ -150,7 +150,7 @@ impl Image {
 
     /// An image of this height and width from rows of red, green and blue.
     pub(crate) fn from_pixels((height, width): (usize, usize), pixels: Vec<u8>) -> Self {
-        assert_eq!(pixels.len(), 3 * height * width, "three bytes a pixel");
+        assert_eq!(pixels.len(), 3 * height * width, "three bytes per pixel");
         let image = RgbImage::from_raw(width as u32, height as u32, pixels);
         Self(image.expect("there are as many bytes as the size asks for"))
     }

@@ -14,8 +14,8 @@ pub enum ImageProblem {
     Empty,
     /// The content does not start like any supported format.
     #[error(
-        "it begins with {found}, which is none of JPEG, PNG, WebP, BMP, GIF, TIFF and PNM (PBM, PGM, \
-         PPM); the content counts, not the extension"
+        "it begins with {found}: expected JPEG, PNG, WebP, BMP, GIF, TIFF or PNM (PBM, PGM, PPM); the content \
+         decides, not the extension"
     )]
     UnknownFormat {
         /// The first bytes.
@@ -32,7 +32,7 @@ pub enum ImageProblem {
         limit: u64,
     },
     /// The file is too large, or its pixels would take too much memory.
-    #[error("it takes more than the limit of {limit} bytes")]
+    #[error("it needs more than the limit of {limit} bytes")]
     TooManyBytes {
         /// The limit.
         limit: u64,
@@ -41,7 +41,7 @@ pub enum ImageProblem {
     #[error("it is truncated: {0}")]
     Truncated(String),
     /// The format is supported, but this variant of it is not.
-    #[error("it is of an unsupported kind: {0}")]
+    #[error("it is an unsupported variant of its format: {0}")]
     Unsupported(String),
     /// The content violates the rules of its format.
     #[error("it is damaged: {0}")]

@@ -145,7 +145,7 @@ impl ReadConfig {
         match self.short_side {
             Some(side) if (side as usize) < least => Err(Error::Option(OptionError::new(
                 "short_side",
-                "no less than the shorter side of the size, which would be made of fewer pixels",
+                "at least the shorter side of the size",
                 format!("{side} for a side of {least}"),
             ))),
             _ => Ok(()),

@@ -38,7 +38,7 @@ impl Chosen {
         for (item, name) in names.iter().enumerate() {
             if let Some(earlier) = met.insert(name, item) {
                 let found = format!("images {earlier} and {item} are both {}", shown(name));
-                return bad("a name of its own for each image", found);
+                return bad("a different name for each image", found);
             }
         }
         Ok((Self { source, positions }, names))

@@ -145,7 +145,7 @@ impl ImageDataBunch {
         let name = transform.name();
         let source = (image.height() as usize, image.width() as usize);
         let text = match step {
-            None => format!("does not happen here ({ranges})"),
+            None => format!("not applied here ({ranges})"),
             Some(step) => {
                 let drawn = step.words(source, self.resizing());
                 let drawn = if drawn.is_empty() { name } else { &drawn };
@@ -185,7 +185,7 @@ fn decoded(content: &ImageContent, image: &Image) -> SummaryStep {
     };
     SummaryStep {
         name: format!("decoded, {}", image.size()),
-        text: format!("{stored}; {} pixels of RGB", image.size()),
+        text: format!("{stored}; {} RGB pixels", image.size()),
         image: image.to_rgb_image(),
     }
 }
@@ -194,7 +194,7 @@ fn resized(data: &ImageDataBunch, picture: &RgbImage) -> (String, String) {
     let (width, height) = picture.dimensions();
     let size = format!("{width}x{height}");
     let text = match data.size() {
-        None => "no size is asked for: it stays as it is".to_owned(),
+        None => "no size is set: it stays as it is".to_owned(),
         Some(size) => {
             let method = data.resize_method().unwrap_or(size.default_method());
             format!("{method:?} to {width}x{height} pixels")
@@ -224,7 +224,7 @@ fn normalized(stats: &Stats, picture: &RgbImage) -> SummaryStep {
     SummaryStep {
         name: "normalized".to_owned(),
         text: format!(
-            "less mean {:?}, divided by std {:?}: from {least:.3} to {most:.3}",
+            "minus mean {:?}, divided by std {:?}: from {least:.3} to {most:.3}",
             stats.mean, stats.std
         ),
         image: shown,

@@ -173,7 +173,7 @@ impl fmt::Display for VerifyReport {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         writeln!(
             f,
-            "{} images: {} fine, {} written, {} there already, {} unreadable",
+            "{} images: {} fine, {} written, {} existed already, {} unreadable",
             self.checked,
             self.fine,
             self.written.len(),
@@ -186,16 +186,13 @@ impl fmt::Display for VerifyReport {
         }
         if let Some(first) = self.unread.first() {
             let (count, first) = (self.unread.len(), printable(&first.to_string_lossy()));
-            writeln!(
-                f,
-                "{count} in formats that are not read, the first is {first}"
-            )?;
+            writeln!(f, "{count} in unsupported formats, the first is {first}")?;
         }
         if self.folders > 0 {
             let folders = self.folders;
             writeln!(
                 f,
-                "{folders} folders were not looked into: `with_recurse(true)`"
+                "{folders} folders were skipped: `with_recurse(true)` includes them"
             )?;
         }
         Ok(())

@@ -61,7 +61,7 @@ impl ClassWeights {
                 if let Some(name) = map.keys().find(|name| !classes.contains(name)) {
                     return Err(Error::Label(LabelError::BadClasses {
                         reason: format!(
-                            "class_weights names {}, which is none of them: {}",
+                            "class_weights names {}, which is not a class; the classes are {}",
                             quoted(name),
                             listed(classes.iter())
                         ),
@@ -83,7 +83,7 @@ impl ClassWeights {
                 if counts.iter().any(|&n| n > 0) && counted.all(|(weight, _)| *weight == 0.0) {
                     return Err(Error::Option(OptionError::new(
                         "class_weights",
-                        "a weight above 0 for one class at least that training items have",
+                        "a weight above 0 for at least one class that has training items",
                         "0 for all of them".to_owned(),
                     )));
                 }
@@ -174,8 +174,8 @@ fn counts(classes: usize, targets: &Targets, option: &'static str) -> Result<Vec
         Targets::Empty(0) => {
             return Err(Error::Option(OptionError::new(
                 option,
-                "training items, whose classes are counted",
-                "no items: data that are only to predict (`single_from_classes`) do without it"
+                "training items, to count their classes",
+                "no items: leave this option out for data that is only for prediction (`single_from_classes`)"
                     .to_owned(),
             )));
         }

@@ -124,7 +124,7 @@ impl<'a> Collector<'a> {
             (Label::Category(name), None) => Ok(vec![name]),
             (Label::Int(class), _) => Ok(vec![class.to_string()]),
             (Label::Multi(names), _) if names.iter().any(String::is_empty) => {
-                rejected("names of classes", "an empty one among them")
+                rejected("names of classes", "an empty name")
             }
             (Label::Multi(names), _) => Ok(names),
             (Label::Float(values), _) => rejected("names of classes", numbers(&values)),
@@ -145,7 +145,7 @@ impl<'a> Collector<'a> {
             return rejected("a finite number", bad.to_string());
         }
         if let Some(bad) = values.iter().find(|value| !(**value as f32).is_finite()) {
-            let found = format!("{bad:e}, which is beyond 32 bits");
+            let found = format!("{bad:e}, which does not fit into 32 bits");
             return rejected("a number of 32 bits (up to 3.4e38)", found);
         }
         let values: Vec<f32> = values.into_iter().map(|value| value as f32).collect();
@@ -154,7 +154,7 @@ impl<'a> Collector<'a> {
         }
         if values.is_empty() || values.len() != self.columns {
             let found = format!(
-                "{} numbers where others have {}",
+                "{} numbers where the other items have {}",
                 values.len(),
                 self.columns
             );

@@ -36,8 +36,8 @@ pub enum LabelError {
     },
     /// There are too few classes to tell apart.
     #[error(
-        "a classifier needs at least two classes, found {}: {} (in {}); expected one folder a \
-         class, as in cat/1.jpg and dog/1.jpg, or labels of two kinds",
+        "a classifier needs at least two classes, found {}: {} (in {}); expected one folder per class, as in \
+         cat/1.jpg and dog/1.jpg, or at least two different labels",
         classes.len(),
         listed(classes.iter()),
         shown(folder)
@@ -87,7 +87,7 @@ pub enum LabelError {
         found: String,
     },
     /// There is not exactly one label per item.
-    #[error("expected {items} labels, one for each in the list, found {labels}")]
+    #[error("expected {items} labels, one per item of the list, found {labels}")]
     Count {
         /// The number of items.
         items: usize,
@@ -95,7 +95,7 @@ pub enum LabelError {
         labels: usize,
     },
     /// A regular expression is invalid.
-    #[error("the pattern \"{pattern}\" cannot be used: {reason}")]
+    #[error("the pattern \"{pattern}\" is invalid: {reason}")]
     BadPattern {
         /// The pattern.
         pattern: String,
@@ -104,8 +104,8 @@ pub enum LabelError {
     },
     /// A pattern does not match a path.
     #[error(
-        "failed to find \"{pattern}\" in {}: expected a path in which it captures the label; change \
-         the pattern, or leave such files out (filter_by_func)",
+        "the pattern \"{pattern}\" does not match {}: expected a path in which it captures the label; change the \
+         pattern, or leave such files out (filter_by_func)",
         shown(path)
     )]
     PatternNotFound {
@@ -116,7 +116,7 @@ pub enum LabelError {
     },
     /// The labels are not of the requested kind.
     #[error(
-        "the labels are {}, but {} is asked for: choose a loss and metrics for that kind of label",
+        "the labels are {}, expected {}: choose a loss and metrics for this kind of label",
         found.describe(),
         expected.describe()
     )]

@@ -20,8 +20,8 @@ impl TargetKind {
     /// A phrase that describes the kind, for messages.
     pub fn describe(self) -> &'static str {
         match self {
-            Self::Category => "one class an item",
-            Self::MultiCategory => "several classes an item",
+            Self::Category => "one class per item",
+            Self::MultiCategory => "several classes per item",
             Self::Float => "numbers",
         }
     }

@@ -136,7 +136,7 @@ pub(crate) fn check_classes(classes: &[String]) -> Result<()> {
             return bad(format!("the name at position {position} is empty"));
         }
         if !seen.insert(name) {
-            return bad(format!("{} is in it twice", quoted(name)));
+            return bad(format!("{} occurs twice", quoted(name)));
         }
     }
     Ok(())
@@ -151,7 +151,7 @@ pub(crate) fn check_enough(kind: TargetKind, classes: &[String], folder: &Path) 
         })),
         TargetKind::MultiCategory if classes.is_empty() => {
             Err(Error::Label(LabelError::BadClasses {
-                reason: format!("no training image in {} has any label", shown(folder)),
+                reason: format!("no training image in {} has a label", shown(folder)),
             }))
         }
         TargetKind::Category | TargetKind::MultiCategory | TargetKind::Float => Ok(()),

@@ -260,7 +260,7 @@ impl Loader {
 
 fn died() -> Error {
     Error::Data(DataError::Worker {
-        reason: "it ended before its work was done".to_owned(),
+        reason: "it ended before it had finished".to_owned(),
     })
 }
 

@@ -80,7 +80,7 @@ impl Pipeline {
         if padding > MOST_PADDING {
             return Err(Error::Option(OptionError::new(
                 "transforms",
-                "padding of up to 2048 pixels on a side, all together",
+                "at most 2048 pixels of padding per side in total",
                 format!("{padding} pixels"),
             )));
         }
@@ -124,10 +124,10 @@ impl Pipeline {
         match self.resizing.size {
             None => "pass a `size` (for example `.size(224)`)",
             Some(_) if self.resizing.method() == ResizeMethod::No => {
-                "`ResizeMethod::No` leaves them as they are whatever the size is: take `Crop`, `Pad` or \
-                 `Squish`, or cut all to one size with a transform such as `Transform::crop(224)`"
+                "`ResizeMethod::No` ignores the size: use `Crop`, `Pad` or `Squish`, or crop all images to one size \
+                 with a transform such as `Transform::crop(224)`"
             }
-            Some(_) => "leave out the transforms that change the size of some",
+            Some(_) => "leave out the transforms that change the size of some images",
         }
     }
 

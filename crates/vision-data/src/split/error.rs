@@ -28,8 +28,8 @@ pub enum SplitError {
     },
     /// An image is in two parts of the data.
     #[error(
-        "{count} image(s) are both {} and {} images, the first is {}: what is measured on them says \
-         nothing, since they are trained on; name each file once, or choose folders that share none",
+        "{count} image(s) are both {} and {} images, the first is {}: the model would be validated on images it was \
+         trained on; name each file once, or choose folders that share none",
         parts[0], parts[1], shown(first)
     )]
     OnBothSides {

@@ -260,7 +260,7 @@ impl Split {
                 }
                 Err(Error::Option(OptionError::new(
                     "fold",
-                    "at least 2 folds, and one of them counted from 0",
+                    "at least 2 folds, and a fold counted from 0",
                     format!("fold {fold} of {folds}"),
                 )))
             }
@@ -278,8 +278,8 @@ impl Split {
             {
                 Err(Error::Option(OptionError::new(
                     "folds",
-                    "no more folds than there are items, or groups, to be in them",
-                    format!("{folds} folds of {most} {of}"),
+                    "at most as many folds as there are items, or groups",
+                    format!("{folds} folds for {most} {of}"),
                 )))
             }
             _ => Ok(()),
@@ -314,22 +314,19 @@ impl Split {
     fn remedy(&self) -> &'static str {
         match self {
             Self::Subsets { .. } => "raise its share, or use more images",
-            Self::ValidIndices(_) | Self::Indices { .. } => "name positions for both sides",
+            Self::ValidIndices(_) | Self::Indices { .. } => "give positions for both parts",
             Self::Files(_) | Self::FilesIn(_) => {
-                "name some of the images and not all of them, or use Split::None to validate on none"
+                "name some of the images but not all of them, or use Split::None for no validation"
             }
-            Self::Func(_) => "it has to be true for some images and false for others",
+            Self::Func(_) => "it must return true for some images and false for others",
             Self::Column(_) => {
-                "some of its cells have to say validation (true, 1, valid), and others training \
-                 (false, 0, train)"
+                "some of its cells must say validation (true, 1, valid), and others training (false, 0, train)"
             }
             Self::Stratified { .. } => {
-                "each class keeps one image at least for training: use more images a class, or a \
-                 random split"
+                "each class keeps at least one image for training: use more images per class, or a random split"
             }
             Self::Grouped { .. } => {
-                "groups stay whole, and there have to be two at least: look whether `by` tells them \
-                 apart"
+                "groups are never divided, so at least two are needed: check that `by` gives different groups"
             }
             // With the other splits, two images are enough for both parts.
             _ => "use more images",
@@ -361,7 +358,7 @@ impl Split {
                 items,
                 part,
                 hint: match items {
-                    0 => "there is no image to split, a filter has left none",
+                    0 => "the list is empty: check the filters",
                     _ => self.remedy(),
                 },
             }))
@@ -518,8 +515,11 @@ fn by_folders(list: Items<'_>, train: &str, valid: &str) -> Result<Parts> {
                 true => no_images(folder, part),
                 false => Error::Option(OptionError::new(
                     "folder of a part",
-                    "the beginning of the names of some images",
-                    format!("{} for the {part} images, which begins none", shown(folder)),
+                    "a folder that the names of some images begin with",
+                    format!(
+                        "{} for the {part} images, with which no name begins",
+                        shown(folder)
+                    ),
                 )),
             });
         }
@@ -558,7 +558,7 @@ fn check_positions(first: &[usize], second: &[usize], items: usize) -> Result<()
             Some(true) => {
                 return Err(Error::Option(OptionError::new(
                     "positions of a split",
-                    "each item once, on one side",
+                    "each item once, in one part",
                     format!("item {index} twice"),
                 )));
             }

@@ -40,7 +40,7 @@ pub(super) fn wanted(items: usize, valid_pct: f64) -> Result<usize> {
             split: format!("valid_pct {valid_pct}"),
             items,
             part: "validation",
-            hint: "raise valid_pct, use more images, or ask for none with `.valid_pct(0.0)`",
+            hint: "raise valid_pct, use more images, or use `.valid_pct(0.0)` for no validation",
         }));
     }
     Ok(wanted)

@@ -86,7 +86,7 @@ impl Table {
         if !options.delimiter.is_ascii() || b"\"\r\n".contains(&options.delimiter) {
             return Err(Error::Option(OptionError::new(
                 "delimiter",
-                "an ASCII character that is no quote and no line end",
+                "an ASCII character other than a quote or a line end",
                 format!("{:?}", char::from(options.delimiter)),
             )));
         }
@@ -112,8 +112,8 @@ impl Table {
                     path,
                     line,
                     format!(
-                        "expected {columns} cells as in the first line, found {}; a cell that \
-                         holds the delimiter belongs in quotes (\"){}",
+                        "expected {columns} cells as in the first line, found {}; a cell that contains the \
+                         delimiter must be in quotes (\"){}",
                         cells.ends.len(),
                         table.delimiter_hint()
                     ),
@@ -138,7 +138,7 @@ fn utf8<'a>(path: &Path, bytes: &'a [u8]) -> Result<&'a str> {
     let (at, found) = match (std::str::from_utf8(bytes), memchr(0, bytes)) {
         (Ok(text), None) => return Ok(without_mark(text)),
         (Err(error), _) => (error.valid_up_to(), "it is not valid UTF-8"),
-        (Ok(_), Some(at)) => (at, "there is a byte of zero in it, as in text in UTF-16"),
+        (Ok(_), Some(at)) => (at, "it contains a zero byte, as text in UTF-16 does"),
     };
     let reason = format!("{found}: save the file in UTF-8 (a spreadsheet calls it \"CSV UTF-8\")");
     Err(bad(path, 1 + line_ends(bytes, at), reason))
@@ -242,7 +242,7 @@ impl<'a> Records<'a> {
         let length = start.len() - self.rest.len();
         // An unclosed quote puts the rest of the file into one cell, which `csv_core` accepts.
         if self.rest.is_empty() && ends_in_quotes(start, self.delimiter) {
-            let reason = "a quote (\") is opened and not closed: expected one before the end";
+            let reason = "a quote (\") is opened but never closed";
             return Err(bad(self.path, line, reason.to_owned()));
         }
         self.line += line_ends(start, length);

@@ -35,13 +35,13 @@ pub enum TableError {
         reason: String,
     },
     /// A CSV file has no rows.
-    #[error("{} has no row of data: expected one for each image", shown(path))]
+    #[error("{} has no rows of data: expected one per image", shown(path))]
     Empty {
         /// The file.
         path: PathBuf,
     },
     /// A row does not have one cell per column.
-    #[error("row {row} has {found} cells, expected {expected}, one a column")]
+    #[error("row {row} has {found} cells, expected {expected}, one per column")]
     RaggedRow {
         /// The row, from 0.
         row: usize,
@@ -86,8 +86,8 @@ pub enum TableError {
     },
     /// A column was requested, but the items do not come from a table.
     #[error(
-        "there is no table to take column {column} from: the items have to come from one \
-         (ImageList::from_csv or from_df)"
+        "there is no table to take column {column} from: the items must come from one (ImageList::from_csv or \
+         from_df)"
     )]
     NoTable {
         /// The requested column.

@@ -15,8 +15,8 @@ use crate::table::error::TableError;
 
 pub(crate) const LINE_ENDS: [char; 2] = ['\n', '\r'];
 
-const ONE_LINE: &str = "a text on one line (a quote (\") is probably opened there by mistake, and closed in a \
-                        later line)";
+const ONE_LINE: &str = "text on one line (probably a quote (\") is opened there by mistake and closed in a later \
+                        line)";
 
 /// Rows of text in named columns; the counterpart of the pandas data frame that fastai uses.
 ///
@@ -309,8 +309,8 @@ impl<'a> ColumnOf<'a> {
         let found = match self.raw(row) {
             "" => "nothing".to_owned(),
             text if self.cells.is_missing(row) => format!(
-                "{text:?}, which stands for no value; if it is a name, say what else stands for \
-                 none: `CsvOptions::new().with_missing([\"\"])`"
+                "{text:?}, which means a missing value; if it is a name, change what counts as missing: \
+                 `CsvOptions::new().with_missing([\"\"])`"
             ),
             text => quoted(text),
         };

@@ -186,7 +186,7 @@ pub fn register_transform<T: ItemTransform>() -> Result<()> {
         .or_insert((TypeId::of::<T>(), read));
     match *known == TypeId::of::<T>() {
         true => Ok(()),
-        false => bad("another type has this name"),
+        false => bad("another type is registered under this name"),
     }
 }
 

@@ -113,11 +113,11 @@ pub(crate) fn rules<const N: usize>(rules: [(bool, &'static str); N]) -> Result<
 /// The rule for bounds of positions, from 0 (top, left) to 1 (bottom, right).
 pub(crate) fn places(row: &Bounds, col: &Bounds) -> (bool, &'static str) {
     let within = row.within(0.0, 1.0) && col.within(0.0, 1.0);
-    (within, "`row` and `col` in order within [0, 1]")
+    (within, "`row` and `col` with low <= high, both in [0, 1]")
 }
 
 /// The rule for magnitudes of warps.
 pub(crate) fn magnitudes(magnitudes: &[Bounds]) -> (bool, &'static str) {
     let within = magnitudes.iter().all(|m| m.within(-0.5, 0.5));
-    (within, "`magnitude` in order within [-0.5, 0.5]")
+    (within, "`magnitude` with low <= high, both in [-0.5, 0.5]")
 }

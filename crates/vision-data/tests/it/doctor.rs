@@ -517,7 +517,7 @@ fn a_link_to_nowhere_is_told_apart_from_a_file_that_cannot_be_read() {
     assert!(
         report
             .to_string()
-            .contains("Restore the file it leads to, or remove the link.")
+            .contains("Restore the file it points to, or remove the link.")
     );
     assert_eq!(report.of_kind(Kind::Unreadable).count(), 0);
     assert!(report.quarantine().contains(&link.as_path()));
@@ -680,7 +680,7 @@ fn images_of_different_sizes_are_a_finding_where_nothing_brings_them_to_one() {
     // In the order of the paths: 0 and 2 in a, 1 and 3 in b.
     assert_eq!(
         findings(builder().build()),
-        ["8x8 and 9x8; 2 are not as the first"]
+        ["8x8 and 9x8; 2 differ from the first"]
     );
     assert!(findings(builder().size(8).build()).is_empty());
     // A size alone does not help: batches fail, and the doctor says so.
@@ -692,7 +692,7 @@ fn images_of_different_sizes_are_a_finding_where_nothing_brings_them_to_one() {
     ));
     assert_eq!(
         findings(left().build()),
-        ["8x8 and 9x8; 2 are not as the first"]
+        ["8x8 and 9x8; 2 differ from the first"]
     );
     assert!(findings(left().transforms(random_resized_crop()).build()).is_empty());
     let crops = Transforms {

@@ -112,7 +112,7 @@ fn what_is_no_image_is_thrown_away_and_the_others_arrive() {
         "404",
         "4000",
         "",
-        "cannot reach",
+        "cannot be reached",
         "bad URL",
     ];
     for (image, expected) in report.images.iter().zip(expected) {
@@ -130,7 +130,7 @@ fn what_is_no_image_is_thrown_away_and_the_others_arrive() {
     let images = vision_data::files::image_files(folder.path()).unwrap();
     assert_eq!(images, [folder.path().join("00000004.jpg")]);
     let text = report.to_string();
-    assert!(text.starts_with("7 URLs: 1 downloaded, 0 there already, 6 failed, 0 left out\n"));
+    assert!(text.starts_with("7 URLs: 1 downloaded, 0 existed already, 6 failed, 0 left out\n"));
     let json = serde_json::to_value(&report).unwrap();
     assert_eq!(
         json["images"][4]["outcome"]["downloaded"]["bytes"],

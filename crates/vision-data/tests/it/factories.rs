@@ -164,7 +164,7 @@ fn a_table_under_another_name_is_named_with_the_way_to_say_so() {
     let error = ImageDataBunch::from_csv(&path).build().unwrap_err();
     let message = error.to_string();
     assert!(
-        message.contains("no CSV file, but") && message.contains("train/"),
+        message.contains("instead of a CSV file") && message.contains("train/"),
         "{message}"
     );
 }

@@ -169,7 +169,7 @@ fn images_in_formats_that_are_not_read_do_not_vanish_without_a_word() {
     assert_eq!(names, ["1.HEIC", "2.heic", "3.avif"]);
     let said = data.to_string();
     assert!(
-        said.contains("3 more in formats that are not read") && said.contains("1.HEIC"),
+        said.contains("3 more in unsupported formats") && said.contains("1.HEIC"),
         "{said}"
     );
     for report in [

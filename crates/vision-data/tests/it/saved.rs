@@ -355,7 +355,7 @@ fn what_does_not_fit_together_is_an_error_that_names_the_file_and_the_field() {
     for (pointer, value, (field, part)) in [
         ("/format", json!("other"), ("format", "\"vision-data\"")),
         ("/version", json!(2), ("version", "version 1")),
-        ("/classes", json!(["3", "3"]), ("classes", "in it twice")),
+        ("/classes", json!(["3", "3"]), ("classes", "occurs twice")),
         ("/classes", json!(["3"]), ("classes", "two classes")),
         ("/classes", json!(["3", "5", "7"]), ("outputs", "2")),
         ("/outputs", json!(0), ("outputs", "0")),
@@ -363,7 +363,7 @@ fn what_does_not_fit_together_is_an_error_that_names_the_file_and_the_field() {
         (
             "/class_weights",
             json!([1.0]),
-            ("class_weights", "1 weights of 2 classes"),
+            ("class_weights", "1 weights for 2 classes"),
         ),
         (
             "/class_weights",
@@ -380,7 +380,7 @@ fn what_does_not_fit_together_is_an_error_that_names_the_file_and_the_field() {
         (
             "/valid/files",
             json!([]),
-            ("valid.labels", "4 labels of 0 files"),
+            ("valid.labels", "4 labels for 0 files"),
         ),
         ("/batch_size", json!(0), ("an option", "batch_size")),
         (
@@ -479,7 +479,7 @@ fn numbers_and_classes_that_do_not_fit_are_refused() {
         (
             "float",
             json!({"float": [[1, 2], [3, 4], [5, 6]]}),
-            "3 labels of 6 files",
+            "3 labels for 6 files",
         ),
         (
             "multi_category",

@@ -328,7 +328,7 @@ fn an_empty_side_comes_with_what_to_do() {
                 seed,
                 by: by(),
             },
-            "more images a class",
+            "more images per class",
         ),
         (
             &["a"; 5],
@@ -337,7 +337,7 @@ fn an_empty_side_comes_with_what_to_do() {
                 seed,
                 by: by(),
             },
-            "there have to be two",
+            "at least two are needed",
         ),
         (
             &apart,
@@ -351,7 +351,7 @@ fn an_empty_side_comes_with_what_to_do() {
         (
             &apart,
             Split::ValidIndices(vec![0, 1, 2, 3, 4]),
-            "positions for both sides",
+            "positions for both parts",
         ),
         (&apart, Split::Files(Vec::new()), "Split::None"),
         (
@@ -360,7 +360,7 @@ fn an_empty_side_comes_with_what_to_do() {
             "false for others",
         ),
         (&["0"; 5], Split::Column("label".into()), "true, 1, valid"),
-        (&[], Split::None, "a filter has left none"),
+        (&[], Split::None, "check the filters"),
     ] {
         let error = labeled(labels).split(split).unwrap_err();
         assert_matches!(

@@ -494,7 +494,7 @@ fn padding_that_would_take_gigabytes_is_refused() {
     assert!(new(&[2_048]).is_ok() && new(&[1_000, 1_048]).is_ok());
     for pads in [&[2_049][..], &[2_000; 9], &[16_384; 2]] {
         let error = new(pads).unwrap_err().to_string();
-        assert!(error.contains("2048 pixels on a side"), "{error}");
+        assert!(error.contains("2048 pixels of padding per side"), "{error}");
     }
 }
 

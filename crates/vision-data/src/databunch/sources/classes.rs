@@ -38,7 +38,7 @@ impl Source for FromClasses {
         if self.kind == TargetKind::Float {
             return Err(Error::Option(OptionError::new(
                 "kind",
-                "one class an item, or several",
+                "one class per item, or several",
                 self.kind.describe().to_owned(),
             )));
         }

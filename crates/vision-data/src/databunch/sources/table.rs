@@ -144,7 +144,7 @@ fn tables_in(folder: &Path) -> String {
     let mut tables: Vec<PathBuf> = names.filter(is_table).collect();
     tables.sort_unstable();
     match tables.is_empty() {
-        true => format!("no CSV file, but {}", describe_folder(folder)),
+        true => format!("{} instead of a CSV file", describe_folder(folder)),
         false => joined(tables.iter().map(shown)),
     }
 }

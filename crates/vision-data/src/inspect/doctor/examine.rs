@@ -101,7 +101,7 @@ pub(super) fn findings(cases: &Cases, exams: &[Exam], huge: u64) -> Vec<Finding>
         Finding::new(FindingKind::UnreadableFolder, folder.reason.clone(), files)
     }));
     findings.extend(cases.skipped.unread.iter().map(|path| {
-        let message = "it is not among the images".to_owned();
+        let message = "its format is unsupported, so it was skipped".to_owned();
         Finding::new(FindingKind::UnreadFormat, message, vec![skipped(path)])
     }));
     for (item, exam) in exams.iter().enumerate() {
@@ -111,7 +111,7 @@ pub(super) fn findings(cases: &Cases, exams: &[Exam], huge: u64) -> Vec<Finding>
             let (kind, message) = match &exam.dangling {
                 Some(target) => (
                     FindingKind::DanglingLink,
-                    format!("it leads to {}, where no file is", shown(target)),
+                    format!("it points to {}, which does not exist", shown(target)),
                 ),
                 None => (FindingKind::of(problem), problem.to_string()),
             };
@@ -167,7 +167,7 @@ fn sizes_differ(split: Split, cases: &Cases, exams: &[Exam]) -> Option<Finding> 
     let mut others = sizes.filter(|(_, other)| *other != size);
     let (second, other) = others.next()?;
     let message = format!(
-        "{size} and {other}; {} are not as the first",
+        "{size} and {other}; {} differ from the first",
         1 + others.count()
     );
     let files = vec![cases.file(first), cases.file(second)];

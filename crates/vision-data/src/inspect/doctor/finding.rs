@@ -136,7 +136,7 @@ impl FindingKind {
             Self::Truncated => "truncated",
             Self::Damaged => "damaged",
             Self::NotAnImage => "no image",
-            Self::Unsupported => "unsupported variety",
+            Self::Unsupported => "unsupported variant",
             Self::TooLarge => "beyond the limits",
             Self::DuplicateAcrossSplits => "duplicate across splits",
             Self::DuplicateUnderTwoLabels => "duplicate under two labels",
@@ -148,7 +148,7 @@ impl FindingKind {
             Self::MissingInSplit => "class missing in a split",
             Self::Imbalance => "class imbalance",
             Self::Cmyk => "CMYK",
-            Self::SixteenBit => "16 bits a channel",
+            Self::SixteenBit => "16 bits per channel",
             Self::Animated => "animated",
             Self::Huge => "huge",
             Self::NearDuplicate => "look-alike",
@@ -162,21 +162,21 @@ impl FindingKind {
     pub fn advice(self) -> &'static str {
         match self {
             Self::UnreadableFolder => {
-                "Allow this user to read the folder; what is in it is missing."
+                "Give this user permission to read the folder; its files are missing from the data."
             }
-            Self::Unreadable => "Allow this user to read the file, or copy it anew.",
-            Self::DanglingLink => "Restore the file it leads to, or remove the link.",
-            Self::Empty | Self::Truncated => "Fetch the file again, or take it out.",
+            Self::Unreadable => "Give this user permission to read the file, or copy it again.",
+            Self::DanglingLink => "Restore the file it points to, or remove the link.",
+            Self::Empty | Self::Truncated => "Download the file again, or remove it.",
             Self::Damaged => {
-                "Fetch the file again, save it anew with an image editor, or take it out."
+                "Download the file again, save it again with an image editor, or remove it."
             }
             Self::NotAnImage => {
-                "Often an error page of a download: fetch it again, or take it out."
+                "Often the error page of a failed download: download it again, or remove it."
             }
-            Self::Unsupported => "Convert it to JPEG or PNG with 8 bits a channel.",
+            Self::Unsupported => "Convert it to JPEG or PNG with 8 bits per channel.",
             Self::TooLarge => "Scale it down (verify_images with max_size), or raise the limits.",
             Self::DuplicateAcrossSplits => {
-                "The model has seen what it is validated with: take the copies out of training."
+                "The model would be validated on images it was trained on: remove the copies from training."
             }
             Self::DuplicateUnderTwoLabels => "One label at most is right: keep that one.",
             Self::NearDuplicateAcrossSplits => {
@@ -190,21 +190,27 @@ impl FindingKind {
                 "They do not fit in one batch: give the data a size, such as `.size(224)`, and a resize method \
                  other than `No`."
             }
-            Self::UnreadFormat => "Convert it to JPEG or PNG, or take it out.",
+            Self::UnreadFormat => "Convert it to JPEG or PNG, or remove it.",
             Self::FewItems => "Add items, merge the class with another, or use fewer folds.",
             Self::MissingInSplit => "Use a stratified split, or move items by hand.",
-            Self::Imbalance => "Weigh the classes or sample evenly; look at each class's scores.",
+            Self::Imbalance => {
+                "Weight the classes or sample them evenly; look at the scores of each class."
+            }
             Self::Cmyk => "Convert it to RGB with its color profile; colors are off without one.",
             Self::SixteenBit => {
                 "The lower 8 bits are dropped: if its contrast is in them, convert it first."
             }
-            Self::Animated => "Only the first frame is used: extract the one that is meant.",
-            Self::Huge => "Scale it down once (verify_images with max_size): loading gets faster.",
+            Self::Animated => "Only the first frame is used: extract the one you want.",
+            Self::Huge => {
+                "Scale it down once (verify_images with max_size) to make loading faster."
+            }
             Self::NearDuplicate => "Look at them: keep one if they show the same thing.",
-            Self::Blank => "Look whether it is meant to be so.",
-            Self::WrongExtension => "Read by its content here; rename it for other programs.",
+            Self::Blank => "Check whether this is intended.",
+            Self::WrongExtension => {
+                "vision detects the format from the content; rename it for other programs."
+            }
             Self::Rotated => {
-                "Turned upright here; check boxes or masks that were made without turning."
+                "vision turns it upright; check boxes or masks that were made without turning."
             }
         }
     }

@@ -32,7 +32,7 @@ impl Kind for Brightness {
     fn check(&self) -> Result<(), &'static str> {
         rules([(
             self.change.within(1e-6, 1.0 - 1e-6),
-            "`change` in order within (0, 1) (`max_lighting` of `get_transforms`: below 1)",
+            "`change` with low <= high, both in (0, 1) (`max_lighting` of `get_transforms`: below 1)",
         )])
     }
 

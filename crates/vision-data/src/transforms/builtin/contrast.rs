@@ -32,7 +32,7 @@ impl Kind for Contrast {
     fn check(&self) -> Result<(), &'static str> {
         rules([(
             self.scale.within(1e-3, 1e3),
-            "`scale` in order within [0.001, 1000] (`max_lighting` of `get_transforms`: up to 0.999)",
+            "`scale` with low <= high, both in [0.001, 1000] (`max_lighting` of `get_transforms`: up to 0.999)",
         )])
     }
 

@@ -38,11 +38,11 @@ impl Kind for Cutout {
         rules([
             (
                 self.holes.within(0, 100),
-                "`holes` in order within [0, 100]",
+                "`holes` with low <= high, both in [0, 100]",
             ),
             (
                 self.length.within(0, most),
-                "`length` in order within [0, 16384]",
+                "`length` with low <= high, both in [0, 16384]",
             ),
         ])
     }

@@ -37,7 +37,7 @@ impl Kind for Dihedral {
     }
 
     fn check(&self) -> Result<(), &'static str> {
-        rules([(self.k.within(0, 7), "`k` in order within [0, 7]")])
+        rules([(self.k.within(0, 7), "`k` with low <= high, both in [0, 7]")])
     }
 
     fn draw(&self, rng: &mut Rng) -> Arc<dyn Step> {

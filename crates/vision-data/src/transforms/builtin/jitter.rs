@@ -31,7 +31,7 @@ impl Kind for Jitter {
     fn check(&self) -> Result<(), &'static str> {
         rules([(
             self.magnitude.within(0.0, 1.0),
-            "`magnitude` in order within [0, 1]",
+            "`magnitude` with low <= high, both in [0, 1]",
         )])
     }
 

@@ -37,11 +37,11 @@ impl Kind for RandomResizedCrop {
         rules([
             (
                 self.scale.within(1e-4, 1.0),
-                "`scale` in order within [0.0001, 1]",
+                "`scale` with low <= high, both in [0.0001, 1]",
             ),
             (
                 self.ratio.within(1e-3, 1e3),
-                "`ratio` in order within [0.001, 1000]",
+                "`ratio` with low <= high, both in [0.001, 1000]",
             ),
         ])
     }

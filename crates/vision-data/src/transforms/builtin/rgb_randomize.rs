@@ -35,7 +35,7 @@ impl Kind for RgbRandomize {
         rules([
             (
                 self.channel.within(0, 2),
-                "`channel` in order within [0, 2]",
+                "`channel` with low <= high, both in [0, 2]",
             ),
             ((0.0..=1.0).contains(&self.thresh), "`thresh` in [0, 1]"),
         ])

@@ -32,7 +32,7 @@ impl Kind for Rotate {
     fn check(&self) -> Result<(), &'static str> {
         rules([(
             self.degrees.within(-3600.0, 3600.0),
-            "`degrees` in order within [-3600, 3600] (`max_rotate` of `get_transforms`: up to 3600)",
+            "`degrees` with low <= high, both in [-3600, 3600] (`max_rotate` of `get_transforms`: up to 3600)",
         )])
     }
 

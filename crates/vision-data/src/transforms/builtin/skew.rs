@@ -36,7 +36,7 @@ impl Kind for Skew {
             magnitudes(&[self.magnitude]),
             (
                 self.direction.within(0, 7),
-                "`direction` in order within [0, 7]",
+                "`direction` with low <= high, both in [0, 7]",
             ),
         ])
     }

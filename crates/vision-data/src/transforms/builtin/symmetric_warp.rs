@@ -32,7 +32,7 @@ impl Kind for SymmetricWarp {
         let within = self.magnitude.iter().all(|m| m.within(-0.5, 0.5));
         rules([(
             within,
-            "`magnitude` in order within [-0.5, 0.5] (`max_warp` of `get_transforms`: up to 0.5)",
+            "`magnitude` with low <= high, both in [-0.5, 0.5] (`max_warp` of `get_transforms`: up to 0.5)",
         )])
     }
 

@@ -35,7 +35,7 @@ impl Kind for Tilt {
             magnitudes(&[self.magnitude]),
             (
                 self.direction.within(0, 3),
-                "`direction` in order within [0, 3]",
+                "`direction` with low <= high, both in [0, 3]",
             ),
         ])
     }

@@ -39,7 +39,7 @@ impl Kind for Zoom {
             places(&self.row, &self.col),
             (
                 self.scale.within(1e-3, 1e3),
-                "`scale` in order within [0.001, 1000] (`max_zoom` of `get_transforms`: 1 to 1000)",
+                "`scale` with low <= high, both in [0.001, 1000] (`max_zoom` of `get_transforms`: 1 to 1000)",
             ),
         ])
     }

@@ -43,11 +43,11 @@ impl Kind for ZoomSquish {
             places(&self.row, &self.col),
             (
                 self.scale.within(1.0, 1e3),
-                "`scale` in order within [1, 1000]",
+                "`scale` with low <= high, both in [1, 1000]",
             ),
             (
                 self.squish.within(1e-3, 1e3),
-                "`squish` in order within [0.001, 1000]",
+                "`squish` with low <= high, both in [0.001, 1000]",
             ),
         ])
     }

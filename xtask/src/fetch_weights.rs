@@ -54,13 +54,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             // Named, it is an error; as one of all, there is just nothing to do.
             if !args.archs.is_empty() {
                 return Err(format!(
-                    "{arch}: nobody hosts weights of this architecture; give your own with --url, or train \
-                     from random weights"
+                    "{arch}: there are no published weights; give your own with --url, or train from random weights"
                 )
                 .into());
             }
             if args.list {
-                println!("{:<14} nobody hosts weights", arch.name());
+                println!("{:<14} no published weights", arch.name());
             }
             continue;
         };
@@ -153,7 +152,7 @@ fn self_check(arch: Arch, own: bool, fetched: &Fetched) -> Result<String> {
     if let Some(bad) = logits.iter().find(|v| !v.is_finite()) {
         return Err(format!(
             "{}: the parity input gives {bad} among its {} logits; expected finite numbers: the weights are \
-             spoiled, though the file is the one that its SHA-256 names",
+             damaged, although the file has the expected SHA-256",
             fetched.path.display(),
             logits.len()
         )
@@ -162,8 +161,8 @@ fn self_check(arch: Arch, own: bool, fetched: &Fetched) -> Result<String> {
     let norm = logits.iter().map(|v| f64::from(*v).powi(2)).sum::<f64>();
     let top = (0..logits.len()).max_by(|&a, &b| logits[a].total_cmp(&logits[b]));
     Ok(format!(
-        "{report}\n  the parity input gives {} finite logits, norm {:.4}, class {} first (what they should be is \
-         not known here)",
+        "{report}\n  the parity input gives {} finite logits, norm {:.4}, class {} first (there is no reference to \
+         compare them with)",
         logits.len(),
         norm.sqrt(),
         top.unwrap_or(0),

@@ -45,7 +45,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     );
     for arch in all {
         let numbers = reference.archs.get(arch.name());
-        let numbers = numbers.ok_or_else(|| format!("{file} has nothing about {arch}"))?;
+        let numbers = numbers.ok_or_else(|| format!("{file} has no entry for {arch}"))?;
         for d in parity::compare(arch, numbers, args.seed, &device)? {
             let mark = if d.is_within_tolerance() {
                 ""

@@ -315,7 +315,7 @@ impl Download {
         // A folder cannot be copied, and a pipe without a writer would block forever.
         let metadata = fs::metadata(original).map_err(io_error("open", original))?;
         if !metadata.is_file() {
-            let reason = io::Error::new(io::ErrorKind::InvalidInput, "it is no regular file");
+            let reason = io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
             return Err(io_error("copy", original)(reason));
         }
         let mut from = File::open(original).map_err(io_error("open", original))?;

@@ -54,8 +54,8 @@ pub enum Error {
     },
     /// The network is forbidden.
     #[error(
-        "{url} is not at {}, and downloads are forbidden ({by}): fetch that URL by other means and put the \
-         file there, or set VISION_MIRROR to a folder that holds it, or allow downloads",
+        "{url} has not been downloaded to {}, and downloads are forbidden ({by}): get the file by other means and \
+         put it there, or set VISION_MIRROR to a folder that holds it, or allow downloads",
         shown(file),
         url = shown(url)
     )]
@@ -69,8 +69,8 @@ pub enum Error {
     },
     /// The server answered with an error status.
     #[error(
-        "{url} answered with HTTP status {status} after {attempts} attempt(s). Get the file elsewhere \
-         and put it at {}, or set VISION_MIRROR to a folder or base URL that has it",
+        "{url} answered with HTTP status {status} after {attempts} attempt(s). Download the file elsewhere and put \
+         it at {}, or set VISION_MIRROR to a folder or base URL that has it",
         shown(file),
         url = shown(url)
     )]
@@ -108,8 +108,8 @@ pub enum Error {
     },
     /// The file has the wrong length.
     #[error(
-        "{url} has the wrong size: expected {expected} bytes, found {found} (for {}). The file \
-         has changed at its source, or a mirror has another one",
+        "{url} has the wrong size: expected {expected} bytes, found {found} (for {}). The file has changed at its \
+         source, or the mirror has a different one",
         shown(file),
         url = shown(url)
     )]
@@ -142,8 +142,7 @@ pub enum Error {
     },
     /// The file at the destination is not the requested one.
     #[error(
-        "{} is not the file of {url}: expected {expected}, found {found}. Delete it \
-         to download it again",
+        "{} does not match {url}: expected {expected}, found {found}. Delete it to download it again",
         shown(file),
         url = shown(url)
     )]
@@ -159,7 +158,7 @@ pub enum Error {
     },
     /// The download is larger than the limit.
     #[error(
-        "{url} has {found} bytes or more: at most {limit} are allowed (with_max_size)",
+        "{url} has at least {found} bytes, more than the limit of {limit} (with_max_size)",
         url = shown(url)
     )]
     TooLarge {
@@ -184,8 +183,8 @@ pub enum Error {
     },
     /// Another process holds the lock.
     #[error(
-        "another process has held {} for {} s. Wait for it or end it: the lock ends with the \
-         process, and the file itself can stay",
+        "another process has held {} for {} s. Wait for that process or end it: that releases the lock, and the \
+         lock file can stay",
         shown(lock),
         waited.as_secs()
     )]
@@ -259,8 +258,7 @@ pub enum Error {
     },
     /// The destination exists already.
     #[error(
-        "{} exists already: delete it, choose another place, or replace or keep it \
-         (`with_force`, `with_resume`)",
+        "{} exists already: delete it, choose another path, or replace or keep it (`with_force`, `with_resume`)",
         shown(path)
     )]
     AlreadyExists {

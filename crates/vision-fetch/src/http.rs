@@ -108,7 +108,7 @@ impl Transfer<'_> {
                 Err(Setback::Final(error)) => return Err(error),
                 Err(Setback::StartOver) => {
                     discard(self.part);
-                    ("the server would not go on with the file".to_owned(), None)
+                    ("the server refused to resume the download".to_owned(), None)
                 }
                 Err(Setback::Trouble {
                     reason,
@@ -297,7 +297,7 @@ impl Transfer<'_> {
                 return bad_url("it redirects from https to plain http");
             }
             ureq::Error::TooManyRedirects | ureq::Error::RedirectFailed => {
-                return bad_url("its redirects lead nowhere");
+                return bad_url("it redirects too often or to an invalid URL");
             }
             ureq::Error::Io(io) => matches!(
                 io.kind(),

@@ -15,10 +15,10 @@ pub(crate) fn check_url(url: &str) -> Result<()> {
         reason,
     };
     if !is_http(url) {
-        return Err(bad("expected it to begin with http:// or https://"));
+        return Err(bad("it must begin with http:// or https://"));
     }
     if url.chars().any(|c| c.is_whitespace() || c.is_control()) {
-        return Err(bad("it holds white space"));
+        return Err(bad("it contains white space"));
     }
     Ok(())
 }

@@ -23,8 +23,8 @@ pub enum Error {
     },
     /// The figure would have too many pixels.
     #[error(
-        "the figure would be {width} x {height} pixels, more than {limit} in all: draw fewer \
-         items, or choose a smaller cell or scale"
+        "the figure would be {width} x {height} pixels, more than {limit} in all: draw fewer items, or use a \
+         smaller cell or scale"
     )]
     TooLarge {
         /// Width in pixels.

@@ -33,7 +33,7 @@ pub enum ShapeError {
         padded: usize,
     },
     /// The number of values does not fit into memory.
-    #[error("the shape has more values than fit into memory")]
+    #[error("the shape has more values than memory can hold")]
     TooLarge,
     /// Weights were packed for another shape.
     #[error("the weights were packed for `{field}` = {expected}, but are used with {found}")]

@@ -374,9 +374,9 @@ impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
         let mut warnings = Vec::new();
         if let Some(report) = report.as_ref().filter(|report| !report.folded.is_empty()) {
             warnings.push(format!(
-                "{}: {} batch norms were folded into convolutions when it was exported. Predictions are as \
-                 they were, but training starts from a network without their scales and statistics: better \
-                 export it unfolded (torch.onnx.export(.., do_constant_folding=False, \
+                "{}: {} batch norms were folded into convolutions when it was exported. Predictions do not change, \
+                 but training starts from a network without their scales and statistics: export it unfolded instead \
+                 (torch.onnx.export(.., do_constant_folding=False, \
                  training=TrainingMode.PRESERVE))",
                 shown(&report.file),
                 report.folded.len()

@@ -50,8 +50,8 @@ pub enum Error {
     NothingTrains,
     /// Pretrained weights are not on this machine and cannot be downloaded.
     #[error(
-        "no pretrained weights for {arch}: {source}; or pass a file of your own (.pretrained(\"weights.pth\")), or \
-         train from random weights (.pretrained(false))"
+        "cannot get the pretrained weights of {arch}: {source}. You can also pass your own file \
+         (.pretrained(\"weights.pth\")), or train from random weights (.pretrained(false))"
     )]
     NoWeights {
         /// The architecture.
@@ -61,8 +61,8 @@ pub enum Error {
     },
     /// No pretrained weights are published for the architecture.
     #[error(
-        "there are no pretrained weights for {arch}: nobody hosts any. Train from random weights \
-         (.pretrained(false)), or pass a file of your own (.pretrained(\"weights.pth\"))"
+        "there are no published pretrained weights for {arch}: train from random weights (.pretrained(false)), or \
+         pass your own file (.pretrained(\"weights.pth\"))"
     )]
     NotHosted {
         /// The architecture.
@@ -113,8 +113,8 @@ pub enum Error {
     },
     /// The model's outputs are NaN or infinite.
     #[error(
-        "the model predicts {found} for item {item} of the batch: its weights or running statistics are no \
-         numbers, or the image holds extreme values; load a checkpoint that was saved before"
+        "the model predicts {found} for item {item} of the batch: its weights or running statistics are not finite, \
+         or the image holds extreme values; load an earlier checkpoint"
     )]
     NotFinitePrediction {
         /// The item, counted from 0.
@@ -124,8 +124,8 @@ pub enum Error {
     },
     /// Values to be saved are NaN or infinite.
     #[error(
-        "{} was not saved: {name} holds {found}, so the model is of no use; a file of that name stays as it was. \
-         Load a checkpoint that was saved before",
+        "{} was not saved: {name} holds {found}, so the model is unusable; an existing file of that name is \
+         unchanged. Load an earlier checkpoint",
         shown(path)
     )]
     NotFiniteWeights {
@@ -160,7 +160,7 @@ pub enum Error {
     /// A metric expects another kind of label.
     #[error(
         "the metric {metric} is for labels that are {}, but the data's are {}: use accuracy or error_rate for one \
-         class an item, accuracy_thresh or fbeta for several, mse, rmse, mae or r2_score for numbers",
+         class per item, accuracy_thresh or fbeta for several, mse, rmse, mae or r2_score for numbers",
         expected.describe(), found.describe()
     )]
     MetricKind {

@@ -103,7 +103,7 @@ impl Learner {
                 expected: data.c(),
                 found: self.data().c(),
                 classes: data.classes().iter().take(5).cloned().collect(),
-                hint: "the learner was made for other classes; make a new one",
+                hint: "the learner was created for other classes; create a new one",
             });
         }
         self.settings.data = data.with_seed(self.settings.seed);

@@ -134,7 +134,7 @@ impl CrossEntropy {
         if !(0.0..1.0).contains(&part) {
             return Err(Error::Option(OptionError::new(
                 "smoothing",
-                "a part from 0 to below 1",
+                "a fraction of at least 0 and below 1",
                 part.to_string(),
             )));
         }
@@ -236,7 +236,7 @@ fn checked_weights(weights: Vec<f32>) -> Result<Vec<f32>> {
     }
     Err(Error::Option(OptionError::new(
         "class weights",
-        "numbers of at least 0, one of them above 0",
+        "numbers of at least 0, at least one of them above 0",
         format!("{weights:?}"),
     )))
 }
@@ -247,7 +247,7 @@ fn fitting<'a>(weights: Option<&'a [f32]>, outputs: &Tensor<2>) -> Result<Option
     match weights.filter(|weights| weights.len() != expected) {
         Some(weights) => Err(Error::Option(OptionError::new(
             "class weights",
-            format!("one for each of the {expected} classes"),
+            format!("one per class ({expected})"),
             format!("{} values", weights.len()),
         ))),
         None => Ok(weights),

@@ -124,7 +124,7 @@ impl fmt::Display for LrSuggestion {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         write!(
             f,
-            "steepest {:.2e}, valley {:.2e}, a tenth of the rate of the least loss {:.2e}",
+            "steepest {:.2e}, valley {:.2e}, a tenth of the rate of the lowest loss {:.2e}",
             self.steepest, self.valley, self.minimum
         )
     }

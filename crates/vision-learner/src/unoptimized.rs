@@ -19,8 +19,8 @@ fn write(to: &mut impl Write) {
     let [table, setting] = LINES;
     let _ = writeln!(
         to,
-        "note: vision was compiled without optimization, which makes training a hundred times slower and more; \
-         add the lines `{table}` and `{setting}` to Cargo.toml, or run with --release"
+        "note: vision was compiled without optimization, which makes training at least a hundred times slower; add \
+         the lines `{table}` and `{setting}` to Cargo.toml, or run with --release"
     );
 }
 

@@ -53,8 +53,8 @@ pub enum Error {
     // ---- weights files
     /// The content of a file is not what was written.
     #[error(
-        "{} is damaged: its content has the SHA-256 {found}, but {expected} was written; take another copy of \
-         the file",
+        "{} is damaged: its content has the SHA-256 {found}, but {expected} was written; get another copy of the \
+         file",
         shown(path)
     )]
     Damaged {
@@ -134,7 +134,7 @@ pub enum Error {
     },
     /// The file holds several sets of the model's weights, and nothing says which is meant.
     #[error(
-        "{} holds several sets of these weights, behind {}; name one of them: \
+        "{} holds several sets of these weights, under the prefixes {}; choose one of them: \
          WeightsSource::new(path).prefix({:?})",
         shown(path), joined(prefixes.iter().map(|p| quoted(p))), prefixes.first().map_or("", |p| p)
     )]
@@ -146,7 +146,7 @@ pub enum Error {
     },
     /// The file holds no weights of the model where an option says.
     #[error(
-        "{} holds no weights of this model {}; names of the model are behind {}",
+        "{} holds no weights of this model {}; the model's names are under the prefix {}",
         shown(path), option_text(option, given), joined(found.iter().map(|p| quoted(p)))
     )]
     NoSuchSet {
@@ -222,7 +222,7 @@ pub enum Error {
 
 fn option_text(option: &str, given: &str) -> String {
     match option {
-        "averaged" => "that are averaged".to_owned(),
+        "averaged" => "that were averaged".to_owned(),
         option => format!("under the {option} {}", quoted(given)),
     }
 }

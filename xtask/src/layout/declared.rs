@@ -38,7 +38,7 @@ fn folder(path: &Path, faults: &mut Vec<String>) -> Result<()> {
         if !declares(&text, &stem(child)) {
             let owner = owner.unwrap_or(path).display();
             faults.push(format!(
-                "{} is no module of {owner}: add `mod {};`",
+                "{} is not a module of {owner}: add `mod {};`",
                 child.display(),
                 stem(child)
             ));
@@ -89,7 +89,10 @@ mod tests {
         put("src/a/lost/mod.rs", "");
         let faults = faults();
         assert_eq!(faults.len(), 2, "{faults:?}");
-        assert!(faults[0].contains("a/lost is no module"), "{faults:?}");
-        assert!(faults[1].contains("it/lost.rs is no module"), "{faults:?}");
+        assert!(faults[0].contains("a/lost is not a module"), "{faults:?}");
+        assert!(
+            faults[1].contains("it/lost.rs is not a module"),
+            "{faults:?}"
+        );
     }
 }

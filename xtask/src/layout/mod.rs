@@ -26,7 +26,7 @@ pub(crate) fn check() -> Result<()> {
             (false, _) => faults.append(&mut of_src),
             (true, false) => {}
             (true, true) => faults.push(format!(
-                "{} keeps to the rules now: take it from LATER in {}",
+                "{} keeps the rules now: remove it from LATER in {}",
                 stem(&package),
                 file!()
             )),

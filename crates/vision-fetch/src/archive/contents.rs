@@ -109,7 +109,10 @@ impl Contents {
         if bytes.len() as u64 != size {
             return Err(Error::DamagedArchive {
                 archive: self.archive.clone(),
-                reason: format!("{:?} is not as long as stated", self.names[item]),
+                reason: format!(
+                    "{:?} does not have the size that the archive declares",
+                    self.names[item]
+                ),
             });
         }
         Ok(bytes)

@@ -43,7 +43,7 @@ pub(crate) fn inspect(entry: &mut Entry<'_, impl Read>) -> Result<(Option<String
         EntryType::GNUSparse => return Err(refuse("it is a sparse file")),
         other => {
             return Err(refuse(&format!(
-                "it is neither file nor folder (type {:?})",
+                "it is neither a file nor a folder (type {:?})",
                 char::from(other.as_byte())
             )));
         }
@@ -161,7 +161,7 @@ impl Names {
             }
         }
         if self.taken.get(&name.to_lowercase()) == Some(&(name.to_owned(), Kind::File)) {
-            return Err("its name was there before".to_owned());
+            return Err("an earlier entry has the same name".to_owned());
         }
         self.enter(name, kind)
     }
@@ -173,7 +173,7 @@ impl Names {
                 Err(format!("it differs only by case from {earlier:?}"))
             }
             Some((_, earlier)) if *earlier != kind => {
-                Err("its name is that of a file and a folder".to_owned())
+                Err("it is both a file and a folder".to_owned())
             }
             Some(_) => Ok(()),
             None => {

@@ -128,7 +128,7 @@ fn links_devices_and_pipes_are_refused() {
         (EntryType::Char, "device"),
         (EntryType::Block, "device"),
         (EntryType::Fifo, "pipe"),
-        (EntryType::new(b'V'), "neither file nor folder"),
+        (EntryType::new(b'V'), "neither a file nor a folder"),
     ] {
         let reason = refusal(small_set().link("set/link", kind, "/etc/passwd"));
         assert!(reason.contains(wanted), "{reason}");
@@ -146,8 +146,8 @@ fn a_link_followed_by_a_file_below_it_writes_nowhere() {
 #[test]
 fn duplicates_are_refused_also_those_that_differ_by_case() {
     for (name, wanted) in [
-        ("set/labels.csv", "before"),
-        ("./set//labels.csv", "before"),
+        ("set/labels.csv", "earlier entry"),
+        ("./set//labels.csv", "earlier entry"),
         ("set/LABELS.csv", "case"),
         ("set/Train/3/9.png", "case"),
         ("set/train", "file and a folder"),

@@ -47,8 +47,8 @@ impl Learner {
                 path: path.to_owned(),
                 layer: String::new(),
                 reason:
-                    "the model, or its body or head, is a module of your own: tell its layers by \
-                         implementing `as_layers` of Model, Body or Head"
+                    "the model, or its body or head, is your own module: implement `as_layers` of Model, Body or \
+                         Head to give its layers"
                         .into(),
             }));
         };
@@ -81,7 +81,7 @@ impl Learner {
         if data.kind() != TargetKind::Category {
             let kind = match data.kind() {
                 TargetKind::Float => "numbers",
-                _ => "several classes an item: sigmoid, not softmax",
+                _ => "several classes per item: sigmoid, not softmax",
             };
             config = config.with_metadata("labels", kind);
         }
@@ -123,7 +123,7 @@ impl Learner {
         let arch: Arch = self.arch().parse().map_err(|_| {
             Error::Option(OptionError::new(
                 "names",
-                "Names::FastAi for a body that is none of torchvision's architectures",
+                "Names::FastAi for a body that is not one of torchvision's architectures",
                 format!("Names::Torchvision for {:?}", self.arch()),
             ))
         })?;

@@ -113,7 +113,7 @@ pub(crate) fn compare(file: &WeightsFile, entries: &[Entry], zeroed: &[String]) 
     report.missing.retain(|name| !zeroed.contains(name));
     if !zeroed.is_empty() {
         report.notes.push(format!(
-            "its head has no biases, as fastai 2 makes them: {} set to 0",
+            "its head has no biases, like the heads of fastai 2: {} biases set to 0",
             zeroed.len()
         ));
     }

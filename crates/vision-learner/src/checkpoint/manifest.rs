@@ -126,7 +126,7 @@ impl Learner {
         }
         let manifest: Manifest = serde_json::from_str(json).map_err(damaged)?;
         if manifest.arch != self.arch() {
-            let hint = "make the learner with the checkpoint's architecture";
+            let hint = "create the learner with the checkpoint's architecture";
             return Err(misfit(
                 path,
                 "architecture",
@@ -139,8 +139,8 @@ impl Learner {
         if ours != theirs {
             let list =
                 |classes: &[String]| format!("{} ({})", classes.len(), listed(classes.iter()));
-            let hint = "make the data with the checkpoint's classes in their order, or load the body alone \
-                        with `load_partial` and train a new head";
+            let hint = "build the data with the checkpoint's classes in their order, or load only the body with \
+                        `load_partial` and train a new head";
             return Err(misfit(path, "classes", list(ours), list(theirs), hint));
         }
         let counters = manifest.optimizer.iter().flat_map(|o| o.steps.values());
@@ -221,7 +221,7 @@ impl Learner {
                 return Err(misfit(path, field, ours, theirs, OTHER_PREPROCESSING));
             }
             notes.push(format!(
-                "{field} is {ours} here and was {theirs} in training, as was asked for"
+                "{field} is {ours} here and was {theirs} in training, which `with_other_preprocessing` allows"
             ));
         }
         Ok(())
@@ -229,5 +229,5 @@ impl Learner {
 }
 
 const OTHER_PREPROCESSING: &str = "predictions would differ from those in training: give the data the \
-                                   checkpoint's value, or, if the difference is meant, use `load_with(name, \
+                                   checkpoint's value, or, if the difference is intended, use `load_with(name, \
                                    LoadConfig::new().with_other_preprocessing(true))`";

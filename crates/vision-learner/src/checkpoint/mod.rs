@@ -176,9 +176,8 @@ impl Learner {
                     return Err(misfit(&path, "sha256", "a hash", "none", hint));
                 }
                 Some(_) => {}
-                None => {
-                    notes.push("it has no hash of its content, so damage goes unnoticed".to_owned())
-                }
+                None => notes
+                    .push("it has no hash of its content, so damage cannot be detected".to_owned()),
             }
         }
         let entries = self.model.entries();
@@ -246,9 +245,9 @@ impl Learner {
             last.name.rsplit_once('.').map(|p| p.0) == name.rsplit_once('.').map(|p| p.0)
         });
         let hint = match found {
-            None => "it was made by a model with other layers",
-            Some(_) if classes => "the checkpoint has another number of classes than this data",
-            Some(_) => "it was made by a model of other sizes (lin_ftrs, cut, arch)",
+            None => "it was saved from a model with other layers",
+            Some(_) if classes => "the checkpoint and this data have different numbers of classes",
+            Some(_) => "it was saved from a model with other sizes (lin_ftrs, cut, arch)",
         };
         let found = found.map_or("nothing".to_owned(), |shape| format!("{shape:?}"));
         Err(Error::Checkpoint {

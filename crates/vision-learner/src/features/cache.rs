@@ -267,7 +267,7 @@ impl Learner {
             Err(reason) => {
                 if !self.settings.silent {
                     console::warn(format_args!(
-                        "{}: {reason}; the features are computed anew",
+                        "{}: {reason}; the features are computed again",
                         shown(path)
                     ));
                 }
@@ -295,7 +295,7 @@ impl Learner {
         let (pooled, shape) = job.layout.ok_or_else(|| {
             vision_data::Error::Data(DataError::Empty {
                 part: "readable training",
-                hint: "every one of them was skipped, so there are no features to keep",
+                hint: "all of them were skipped, so there are no features to cache",
             })
         })?;
         Ok(FeatureCache {

@@ -87,7 +87,7 @@ pub(crate) fn read(path: &Path, key: &Key) -> std::result::Result<FeatureCache, 
     let json = file.metadata(KEY).ok_or("it has no manifest")?;
     let manifest: Manifest = serde_json::from_str(json).map_err(|e| e.to_string())?;
     if manifest.format != FORMAT || manifest.key != key.hash() {
-        return Err("it was written for something else".to_owned());
+        return Err("it was written for other data or another body".to_owned());
     }
     let rows = |name: &str, items: Vec<usize>| {
         let values = file.read_f32(name).map_err(|e| e.to_string())?;
@@ -98,7 +98,7 @@ pub(crate) fn read(path: &Path, key: &Key) -> std::result::Result<FeatureCache, 
         let ascending = items.windows(2).all(|pair| pair[0] < pair[1]);
         if len != Some(values.len()) || !ascending {
             return Err(format!(
-                "{name} does not have the shape that the manifest says"
+                "{name} does not have the shape that the manifest declares"
             ));
         }
         Ok(Rows { items, values })
@@ -111,7 +111,7 @@ pub(crate) fn read(path: &Path, key: &Key) -> std::result::Result<FeatureCache, 
         valid: rows("valid", manifest.valid)?,
     };
     if checksum([&features.train, &features.valid]) != manifest.checksum {
-        return Err("its values are not those that were written".to_owned());
+        return Err("the checksum of its values is wrong".to_owned());
     }
     Ok(features)
 }

@@ -62,22 +62,22 @@ impl fmt::Display for CacheRefusal {
             ),
             Self::BodyVaries { layer, owner } => write!(
                 f,
-                "the layer {layer} ({owner}) of the body draws in training: use a body without it, or train \
-                 without kept features"
+                "the layer {layer} ({owner}) of the body is random in training: use a body without it, or train \
+                 without cached features"
             ),
             Self::RandomTransforms { transforms } => write!(
                 f,
-                "the training images go through transforms that validation leaves out or that draw \
-                 ({transforms}): make the data without .transforms(..), or train without kept features"
+                "the training images go through transforms that are random or that validation leaves out \
+                 ({transforms}): build the data without .transforms(..), or train without cached features"
             ),
             Self::BatchTransforms => f.write_str(
-                "training batches are mixed: make the data without .batch_transforms(..), or train without \
-                 kept features",
+                "training batches are mixed: build the data without .batch_transforms(..), or train without cached \
+                 features",
             ),
             Self::FileChanged { path } => write!(
                 f,
-                "{} changed after the learner got its data, of which some may be decoded already: make the \
-                 data anew (and set_data)",
+                "{} changed after the learner got its data, so some images may already be decoded from the old \
+                 file: build the data again (and set_data)",
                 shown(path)
             ),
         }

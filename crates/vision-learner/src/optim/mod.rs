@@ -201,7 +201,7 @@ fn check_average(option: &'static str, kept: f64) -> Result<()> {
     if (0.0..1.0).contains(&kept) {
         return Ok(());
     }
-    Err(OptionError::new(option, "a number from 0 to below 1", kept).into())
+    Err(OptionError::new(option, "a number of at least 0 and below 1", kept).into())
 }
 
 /// An optimizer over the layer groups of one model, with the state of every parameter.

@@ -118,7 +118,7 @@ impl FitConfig {
         let (ends, peak) = cycle.moms;
         for mom in [ends, peak] {
             if !(0.0..1.0).contains(&mom) {
-                return value("moms", "numbers from 0 to below 1", mom);
+                return value("moms", "numbers of at least 0 and below 1", mom);
             }
         }
         if !(cycle.div_factor.is_finite() && cycle.div_factor > 0.0) {

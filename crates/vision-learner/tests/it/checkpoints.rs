@@ -221,10 +221,10 @@ fn a_checkpoint_is_weights_for_another_backbone_of_its_architecture() {
     let report = again.weights_report().unwrap().to_string();
     for part in [
         "100 loaded",
-        "found behind the prefix \"0.\"",
+        "found under the prefix \"0.\"",
         "as fastai names them",
         "fc.weight, fc.bias",
-        "other tensors of the file are outside of it",
+        "other tensors of the file are outside it",
     ] {
         assert!(report.contains(part), "{part}: {report}");
     }

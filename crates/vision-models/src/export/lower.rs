@@ -73,7 +73,7 @@ impl Lowering {
         if !self.names.insert(name.clone()) {
             return Err(Refusal {
                 layer: path.to_owned(),
-                reason: "has the name of another layer".into(),
+                reason: "has the same name as another layer".into(),
             });
         }
         self.nodes.push(Node {

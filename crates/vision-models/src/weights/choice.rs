@@ -236,18 +236,18 @@ fn take(
     }
     let mut notes = Vec::new();
     if !set.prefix.is_empty() {
-        notes.push(format!("found behind the prefix {:?}", set.prefix));
+        notes.push(format!("found under the prefix {:?}", set.prefix));
     }
     notes.extend(form.note.map(str::to_owned));
     if !averaged.is_empty() {
         notes.push(format!(
-            "an averaged set of the same weights is behind {}: WeightsSource::new(path).averaged() takes it",
+            "an averaged set of the same weights is under the prefix {}: WeightsSource::new(path).averaged() takes it",
             averaged.join(" and ")
         ));
     }
     if outside > 0 {
         notes.push(format!(
-            "{outside} other tensors of the file are outside of it"
+            "{outside} other tensors of the file are outside it"
         ));
     }
     Chosen {

@@ -85,7 +85,7 @@ pub(super) fn open_regular(path: &Path) -> Result<(File, u64)> {
         return Err(not_weights(path, describe_folder(path)));
     }
     if !metadata.is_file() {
-        return Err(not_weights(path, "it is no regular file"));
+        return Err(not_weights(path, "it is not a regular file"));
     }
     let len = metadata.len();
     if len > MAX_FILE_BYTES {
@@ -109,7 +109,7 @@ fn describe_folder(path: &Path) -> String {
     names.sort();
     let has = |name: &str| names.iter().any(|n| n == name);
     if has("saved_model.pb") {
-        return "it is a folder with a model of TensorFlow, which has other names and layouts"
+        return "it is the folder of a TensorFlow model, which has other names and layouts"
             .to_owned();
     }
     if has("data.pkl") {
@@ -139,7 +139,7 @@ fn describe_folder(path: &Path) -> String {
 
 /// Runs third-party code on untrusted data; a panic becomes an error about the file.
 pub(super) fn catch<T>(path: &Path, f: impl FnOnce() -> T) -> Result<T> {
-    catch_unwind(AssertUnwindSafe(f)).map_err(|_| bad(path, "its reader gave up on it"))
+    catch_unwind(AssertUnwindSafe(f)).map_err(|_| bad(path, "its reader failed"))
 }
 
 pub(super) fn bad(path: &Path, reason: impl Into<String>) -> Error {

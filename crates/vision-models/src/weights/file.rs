@@ -98,13 +98,13 @@ impl WeightsFile {
         }
         if !contents.tensors.values().any(|t| t.dtype.is_float()) {
             let what = foreign.first().map(|(name, class)| match name.as_str() {
-                "" => format!("; it is one {class}, and no dictionary of tensors"),
-                name => format!("; {name} is a {class}, which is not read"),
+                "" => format!("; it is a {class}, not a dictionary of tensors"),
+                name => format!("; {name} is a {class}, which is not supported"),
             });
             let what = what.unwrap_or_default();
             return Err(bad(
                 path,
-                format!("it holds no floating point tensor{what}"),
+                format!("it holds no floating-point tensor{what}"),
             ));
         }
         Ok(Self {
@@ -137,7 +137,7 @@ impl WeightsFile {
         if let Some((name, class)) = self.foreign.first() {
             let n = self.foreign.len();
             notes.push(format!(
-                "{n} values of other kinds are not read, such as {name} ({class})"
+                "skipped {n} values of other types, such as {name} ({class})"
             ));
         }
         Ok(Self {
@@ -264,18 +264,20 @@ fn describe(head: &[u8]) -> &'static str {
             "it is a Git LFS pointer, not the file itself (run `git lfs pull`)"
         }
         Ok(t) if t.starts_with("model_checkpoint_path") => {
-            "it is the list of a TensorFlow checkpoint's files, which have other names and layouts"
+            "it is the index of a TensorFlow checkpoint, which has other names and layouts"
         }
         Ok(t) if t.starts_with("<?xml") && t.contains("<net") => {
-            "it is a network of OpenVINO; its weights have other names and layouts"
+            "it is an OpenVINO model, whose weights have other names and layouts"
         }
-        Ok(t) if t.starts_with('<') => "it is a web page, perhaps an error instead of the file",
+        Ok(t) if t.starts_with('<') => {
+            "it is a web page, perhaps an error page instead of the file"
+        }
         Ok(t) if !t.contains('\0') => "it is text",
         _ if head.starts_with(b"\x89HDF\r\n\x1a\n") => {
             "it is an HDF5 file, as Keras and TensorFlow write it, with other names and layouts"
         }
-        _ if head.starts_with(b"\x93NUMPY") => "it is one array of NumPy, without a name",
-        _ if head.get(4..8) == Some(b"TFL3") => "it is a model of TensorFlow Lite",
+        _ if head.starts_with(b"\x93NUMPY") => "it is a single NumPy array without a name",
+        _ if head.get(4..8) == Some(b"TFL3") => "it is a TensorFlow Lite model",
         _ if head.starts_with(b"GGUF") => "it is a GGUF file, which holds language models",
         _ if head.starts_with(b"\x1f\x8b") => "it is compressed; unpack it with gunzip",
         _ if head.starts_with(b"\x28\xb5\x2f\xfd") => "it is compressed; unpack it with unzstd",
@@ -284,6 +286,6 @@ fn describe(head: &[u8]) -> &'static str {
         _ if head.starts_with(b"7z\xbc\xaf\x27\x1c") => "it is a 7-Zip archive; unpack it with 7z",
         _ if head.starts_with(b"\xff\xd8\xff") || head.starts_with(b"\x89PNG") => "it is an image",
         _ if head.starts_with(&[0x80]) => "it is a bare pickle, which holds no tensors",
-        _ => "its content is of no known kind",
+        _ => "its format is unknown",
     }
 }

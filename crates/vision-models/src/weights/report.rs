@@ -141,16 +141,16 @@ impl LoadReport {
         if let Some((trained, ours)) = self.classes() {
             return format!(
                 "; it was trained on {trained} classes and the model has {ours}: build the model with \
-                 {trained} classes, or take only the body from the file and train a new head"
+                 {trained} classes, or load only the body and train a new head"
             );
         }
         if self.loaded.is_empty() && self.mismatched.is_empty() && self.nearest_unused().is_none() {
-            return "; it is of another architecture: none of its names is the model's".into();
+            return "; it has another architecture: it has none of the model's names".into();
         }
         match self.nearest_unused() {
             Some((missing, near)) => format!("; instead of {missing:?} it has {near:?}"),
             None if !self.mismatched.is_empty() => {
-                "; it is of another architecture, or of other sizes".into()
+                "; it has another architecture or other sizes".into()
             }
             None => String::new(),
         }
@@ -201,7 +201,7 @@ impl fmt::Display for LoadReport {
         let lists = [
             ("missing", &self.missing),
             ("of another shape", &shapes),
-            ("not taken from it but new", &self.replaced),
+            ("not in the file, initialized anew", &self.replaced),
             ("unused", &self.unused),
             ("skipped, not floating point", &self.skipped),
             (

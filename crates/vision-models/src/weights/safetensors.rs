@@ -167,10 +167,7 @@ pub(crate) fn write_state_dict(
         .map(|(name, t)| (name, &t.shape[..], tensor::Dtype::F32, t.values.len()));
     for (name, shape, dtype, values) in counted.chain(floats) {
         if !names.insert(name) {
-            return Err(refuse(
-                name,
-                "is there twice, or has a reserved name".into(),
-            ));
+            return Err(refuse(name, "occurs twice, or has a reserved name".into()));
         }
         if shape.iter().product::<usize>() != values {
             let reason = format!("has the shape {shape:?} but {values} values");

@@ -43,7 +43,7 @@ pub(super) fn open(path: &Path, mut file: File, len: u64) -> Result<Contents> {
     let index: Index = serde_json::from_slice(&json).map_err(|e| {
         not_weights(
             path,
-            format!("it is JSON, but no index of safetensors files: {e}"),
+            format!("it is JSON, but not an index of safetensors files: {e}"),
         )
     })?;
 
@@ -67,7 +67,7 @@ pub(super) fn open(path: &Path, mut file: File, len: u64) -> Result<Contents> {
                 refuse(
                     path,
                     shard,
-                    format!("which should hold {name:?} and does not"),
+                    format!("which should hold {name:?} but does not"),
                 )
             })?;
             contents.tensors.insert(name.to_owned(), tensor);
@@ -78,7 +78,7 @@ pub(super) fn open(path: &Path, mut file: File, len: u64) -> Result<Contents> {
     contents.notes.push(format!("{} shards", shards.len()));
     if ignored > 0 {
         contents.notes.push(format!(
-            "{ignored} tensors of the shards are not in the index and were passed over"
+            "skipped {ignored} tensors of the shards that are not in the index"
         ));
     }
     Ok(contents)
@@ -92,7 +92,7 @@ fn open_shard(index: &Path, shard: &str) -> Result<Contents> {
     let path = index.with_file_name(shard);
     let (mut file, len) = open_regular(&path).map_err(|error| match error {
         Error::Io(IoError { source, .. }) if source.kind() == io::ErrorKind::NotFound => {
-            refuse(index, shard, "which is not there")
+            refuse(index, shard, "which does not exist")
         }
         Error::NotWeights { reason, .. } => refuse(index, shard, format!("but {reason}")),
         other => other,

@@ -139,7 +139,7 @@ fn fuzz(
             Ok(Err(error)) => {
                 let text = error.to_string();
                 let named = text.contains(&folder.path().display().to_string());
-                (!named || text.contains("gave up") || text.len() > 2000).then_some(text)
+                (!named || text.contains("its reader failed") || text.len() > 2000).then_some(text)
             }
         };
         let finding = finding.or((took > PATIENCE).then(|| format!("took {took:?}")));

@@ -135,13 +135,13 @@ fn the_report_says_under_which_key_and_prefix_the_tensors_lay() {
         (
             "state_dict.pth",
             &[
-                "found behind the prefix \"state_dict.\"",
-                "6 other tensors of the file are outside of it",
+                "found under the prefix \"state_dict.\"",
+                "6 other tensors of the file are outside it",
             ],
         ),
         (
             "module_prefix.pth",
-            &["found behind the prefix \"state_dict.module.\""],
+            &["found under the prefix \"state_dict.module.\""],
         ),
     ] {
         let report = compare(name, &wanted(2));
@@ -224,7 +224,7 @@ fn a_classifier_with_fastais_names_is_a_whole_model_with_another_head() {
         "{text}"
     );
     assert!(
-        text.contains("2 not taken from it but new: fc.weight, fc.bias"),
+        text.contains("2 not in the file, initialized anew: fc.weight, fc.bias"),
         "{text}"
     );
     for (loaded, saved) in state::tensors(&loaded).iter().zip(&all) {

@@ -75,7 +75,7 @@ fn the_weights_are_found_in_every_form() {
             .unwrap_or_else(|e| panic!("{name}: {e}"));
         assert_values(&net, &all["plain"], head, name);
         let text = report.to_string();
-        let named = text.contains(&format!("found behind the prefix {prefix:?}"));
+        let named = text.contains(&format!("found under the prefix {prefix:?}"));
         assert_eq!(named, !prefix.is_empty(), "{text}");
         assert_eq!(
             text.contains("taken by position"),

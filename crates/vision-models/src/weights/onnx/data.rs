@@ -57,7 +57,7 @@ pub(super) fn stored(path: &Path, tensor: &Tensor) -> Result<Stored> {
             Some(text) => match text.parse::<u64>() {
                 Ok(number) => Ok(Some(number)),
                 Err(_) => Err(refuse(format!(
-                    "has {text:?} as the {key} of its external data, which is no number"
+                    "has {text:?} as the {key} of its external data, which is not a number"
                 ))),
             },
         };
@@ -74,7 +74,7 @@ pub(super) fn stored(path: &Path, tensor: &Tensor) -> Result<Stored> {
         let metadata = fs::metadata(&file).map_err(io_error("read the external data", &file))?;
         if !metadata.is_file() {
             return Err(refuse(format!(
-                "has its values in {location:?}, which is no regular file"
+                "has its values in {location:?}, which is not a regular file"
             )));
         }
         if offset

@@ -103,7 +103,7 @@ fn check(path: &Path, model: &proto::Model) -> Result<()> {
             if makers.insert(output, i).is_some()
                 || (!constant && tensors.contains(output.as_str()))
             {
-                return Err(bad(path, format!("its graph makes {output:?} twice")));
+                return Err(bad(path, format!("its graph computes {output:?} twice")));
             }
         }
     }
@@ -114,11 +114,11 @@ fn check(path: &Path, model: &proto::Model) -> Result<()> {
             }
             let reason = match makers.get(input.as_str()) {
                 Some(&j) if j >= i => format!(
-                    "node {i} ({}) reads {input:?}, which only node {j} makes: its graph is cyclic or out of order",
+                    "node {i} ({}) reads {input:?}, which only node {j} computes: its graph is cyclic or out of order",
                     node.op
                 ),
                 _ => format!(
-                    "node {i} ({}) reads {input:?}, which nothing makes",
+                    "node {i} ({}) reads {input:?}, which no node computes",
                     node.op
                 ),
             };

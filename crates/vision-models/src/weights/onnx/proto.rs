@@ -68,7 +68,7 @@ pub(super) fn model(wire: &mut Wire<'_>, len: u64) -> Result<Model> {
         return Err(wire.bad("it has no graph"));
     }
     if !model.has_opset {
-        return Err(wire.bad("it does not say which opset it uses, or ends before that"));
+        return Err(wire.bad("it does not declare its opset, or ends before it"));
     }
     Ok(model)
 }

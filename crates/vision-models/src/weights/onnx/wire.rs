@@ -155,25 +155,24 @@ impl<'a> Wire<'a> {
     /// A text of at most `limit` bytes.
     pub(super) fn text(&mut self, field: Field, limit: u64) -> Result<String> {
         let Value::Bytes = field.value else {
-            return Err(self.bad(format!("field {} should be a text", field.number)));
+            return Err(self.bad(format!("field {} should be a string", field.number)));
         };
         if field.len() > limit {
             let reason = format!(
-                "byte {}: a text has {} bytes, the limit is {limit}",
+                "byte {}: a string has {} bytes, the limit is {limit}",
                 field.start,
                 field.len()
             );
             return Err(self.bad(reason));
         }
-        self.text = self.text.checked_sub(field.len()).ok_or_else(|| {
-            self.bad(format!(
-                "its names and texts take more than {MAX_TEXT} bytes"
-            ))
-        })?;
+        self.text = self
+            .text
+            .checked_sub(field.len())
+            .ok_or_else(|| self.bad(format!("its strings take more than {MAX_TEXT} bytes")))?;
         let mut bytes = vec![0; field.len() as usize];
         self.exact(&mut bytes)?;
         String::from_utf8(bytes)
-            .map_err(|_| self.bad(format!("byte {}: a text is not UTF-8", field.start)))
+            .map_err(|_| self.bad(format!("byte {}: a string is not valid UTF-8", field.start)))
     }
 
     /// Reads integers, single or packed, at most `limit` of them in `into`.
@@ -186,7 +185,7 @@ impl<'a> Wire<'a> {
                     into.push(value as i64);
                 }
             }
-            _ => return Err(self.bad(format!("field {} should be whole numbers", field.number))),
+            _ => return Err(self.bad(format!("field {} should be integers", field.number))),
         }
         if into.len() > limit {
             let reason = format!("byte {}: a list of more than {limit} numbers", field.start);
@@ -206,7 +205,7 @@ impl<'a> Wire<'a> {
         let mut value = 0;
         for shift in (0..70).step_by(7) {
             if self.at >= end {
-                return Err(self.bad(format!("byte {start}: it ends within a number")));
+                return Err(self.bad(format!("byte {start}: it ends in the middle of a number")));
             }
             let byte = match self.input.fill_buf() {
                 Ok([byte, ..]) => *byte,

@@ -98,7 +98,7 @@ pub(super) fn open(
     let Some(root) = root else {
         return Err(bad(
             path,
-            "its zip archive has no data.pkl, so it is not of torch.save",
+            "its zip archive has no data.pkl, so torch.save did not write it",
         ));
     };
     let big_endian = match entries.get(&format!("{root}byteorder")) {
@@ -172,9 +172,9 @@ fn describe<'a>(
         return None;
     }
     if anywhere("model.weights.h5") {
-        Some("it is a Keras model; weights of Keras have other names and layouts")
+        Some("it is a Keras model, whose weights have other names and layouts")
     } else if anywhere(".npy") {
-        Some("it is a NumPy archive (.npz), which names no PyTorch model's weights")
+        Some("it is a NumPy archive (.npz), not the weights of a PyTorch model")
     } else if anywhere("MAR-INF/MANIFEST.json") {
         Some("it is a TorchServe archive (.mar); take the .pth file out of it with unzip")
     } else {

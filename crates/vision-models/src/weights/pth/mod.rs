@@ -89,7 +89,7 @@ fn list(
         let storage = &view.storage;
         let place = storages.places.get(storage);
         let place = place.ok_or_else(|| {
-            bad(path, format!("tensor {name:?} is in the storage {storage:?} (data/{storage}), which is not there"))
+            bad(path, format!("tensor {name:?} is in the storage {storage:?} (data/{storage}), which does not exist"))
         })?;
         let declared = pickle.storages.get(storage);
         if place.len() < view.start + view.extent {

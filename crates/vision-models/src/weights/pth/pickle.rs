@@ -143,7 +143,7 @@ impl<'a> Pickle<'a> {
     pub(super) fn number(&self, id: Id, what: &str) -> Result<u64> {
         match self.nodes[id] {
             Node::Int(number) if number >= 0 => Ok(number.unsigned_abs()),
-            _ => Err(self.bad(format!("{what} is no number that is at least 0"))),
+            _ => Err(self.bad(format!("{what} is not a number of at least 0"))),
         }
     }
 
@@ -428,7 +428,9 @@ impl Run<'_, '_> {
                 let (name, module) = (self.pop()?, self.pop()?);
                 let text = |id| match self.all.node(id) {
                     Node::Text(text) => Ok(text.clone()),
-                    _ => Err(self.all.bad("its pickle has a class whose name is no text")),
+                    _ => Err(self
+                        .all
+                        .bad("its pickle has a class whose name is not a string")),
                 };
                 let (module, name) = (text(module)?, text(name)?);
                 self.global(&module, &name)?;
@@ -498,8 +500,7 @@ impl Run<'_, '_> {
     }
 
     fn underflow(&self) -> Error {
-        self.all
-            .bad("its pickle takes more than there is (stack underflow)")
+        self.all.bad("its pickle has a stack underflow")
     }
 
     fn pop(&mut self) -> Result<Id> {
@@ -536,7 +537,7 @@ impl Run<'_, '_> {
             _ => {
                 return Err(self
                     .all
-                    .bad("its pickle appends to something that is no list"));
+                    .bad("its pickle appends to something that is not a list"));
             }
         }
         Ok(())
@@ -550,7 +551,7 @@ impl Run<'_, '_> {
             _ => {
                 return Err(self
                     .all
-                    .bad("its pickle sets items of something that is no dict"));
+                    .bad("its pickle sets items of something that is not a dict"));
             }
         }
         Ok(())
@@ -563,7 +564,7 @@ impl Run<'_, '_> {
             _ => {
                 let line = self.all.line(from)?;
                 let index = line.parse();
-                index.map_err(|_| self.all.bad("its pickle has a memo that is no number"))
+                index.map_err(|_| self.all.bad("its pickle has a memo that is not a number"))
             }
         }
     }
@@ -608,7 +609,7 @@ impl Run<'_, '_> {
             "torch._utils._rebuild_tensor_v3" => {
                 let dtype = arguments.get(6).and_then(|&id| self.all.class(id));
                 let element = dtype.and_then(Element::of_dtype);
-                let unknown = || self.all.bad("a tensor of its pickle has no known type");
+                let unknown = || self.all.bad("a tensor of its pickle has an unknown type");
                 let element = element.ok_or_else(unknown)?;
                 let view = self.view(&arguments, Some(element))?;
                 self.push(Node::Tensor(view));
@@ -711,7 +712,7 @@ impl Run<'_, '_> {
             _ => {
                 return Err(self
                     .all
-                    .bad("its pickle refers to something that is no storage"));
+                    .bad("its pickle refers to something that is not a storage"));
             }
         }
         Ok(())

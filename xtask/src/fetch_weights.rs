@@ -51,7 +51,7 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     for &arch in archs {
         let hosted = arch.info().weights.as_ref();
         let Some(url) = args.url.as_deref().or(hosted.map(|info| info.url)) else {
-            // Named, it is an error; as one of all, there is just nothing to do.
+            // An error only if the user named it.
             if !args.archs.is_empty() {
                 return Err(format!(
                     "{arch}: there are no published weights; give your own with --url, or train from random weights"

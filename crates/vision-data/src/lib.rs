@@ -47,13 +47,13 @@
 //! |---|---|---|
 //! | [`files`] | finding image files | [`image_files`](files::image_files) |
 //! | `table` | names and labels in a CSV file or in memory | [`Table`], [`CsvOptions`] |
-//! | `labels` | labels as given, and as targets | [`Label`], [`LabelOptions`], [`Targets`], [`ClassWeights`] |
+//! | `labels` | labels, and the targets made from them | [`Label`], [`LabelOptions`], [`Targets`], [`ClassWeights`] |
 //! | `split` | which items are used for validation | [`Split`], [`By`] |
 //! | `data_block` | fastai's data block: from files to labeled, split items | [`ImageList`], [`SplitList`], [`LabelLists`] |
 //! | `databunch` | the data bunch, its options, saving and loading | [`ImageDataBunch`], [`ImageDataBunchBuilder`], [`sources`] |
 //! | `image_source` | images that are not files | [`ImageSource`], [`MemoryImages`], [`ArchiveImages`] |
 //! | `image` | decoding under limits, caching | [`Image`], [`ReadConfig`], [`Limits`] |
-//! | `transforms` | sizes and augmentation, as data | [`Transform`], [`get_transforms`], [`presets`], [`Resizing`], [`BatchTransform`] |
+//! | `transforms` | sizes and augmentation, as data: the built-in transforms, and your own | [`Transform`], [`get_transforms`], [`builtin`], [`presets`], [`ItemTransform`], [`Resizing`], [`BatchTransform`] |
 //! | `pipeline` | drawing and applying transforms | [`Pipeline`], [`Draw`] |
 //! | `loader` | worker threads, batches, normalizing | [`Loader`], [`Batch`], [`Stats`] |
 //! | [`inspect`] | inspecting data: the doctor, descriptions, summaries | [`Doctor`](inspect::doctor::Doctor) |

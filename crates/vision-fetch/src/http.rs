@@ -62,7 +62,7 @@ pub(crate) fn get(job: &Download, url: &str, part: &Path) -> Result<bool> {
 
 /// Removes the part and its description.
 pub(crate) fn discard(part: &Path) {
-    // Errors do not matter: the next call looks at what is there.
+    // Errors do not matter: the next call checks the files.
     let _ = fs::remove_file(part);
     forget(part);
 }

@@ -9,7 +9,7 @@
 //!     adam.step += 1;
 //!     adam.step(Isa::detect(), &mut p, &gradient, &mut m, &mut v)?;
 //! }
-//! assert!((p[0] - 0.8).abs() < 1e-4); // A steady gradient moves a weight by `lr` a step.
+//! assert!((p[0] - 0.8).abs() < 1e-4); // A steady gradient moves a weight by `lr` per step.
 //! # Ok::<(), vision_kernels::ShapeError>(())
 //! ```
 

@@ -51,7 +51,7 @@ pub enum Error {
     },
 
     // ---- weights files
-    /// The content of a file is not what was written.
+    /// The content of a file does not match its SHA-256.
     #[error(
         "{} is damaged: its content has the SHA-256 {found}, but {expected} was written; get another copy of the \
          file",
@@ -141,7 +141,7 @@ pub enum Error {
     SeveralSets {
         /// The file.
         path: PathBuf,
-        /// What is before the names of each.
+        /// The prefix of each set.
         prefixes: Vec<String>,
     },
     /// The file holds no weights of the model where an option says.
@@ -156,7 +156,7 @@ pub enum Error {
         option: &'static str,
         /// Its value.
         given: String,
-        /// What is before names of the model in the file.
+        /// The prefixes under which the file has names of the model.
         found: Vec<String>,
     },
     /// The file has no tensor of that name.

@@ -247,7 +247,7 @@ impl<S: Source> ImageDataBunchBuilder<S> {
             (TestFolder::Named(name), _) => {
                 lists = lists.add_test_folder_with(name, &self.indexing)?;
             }
-            // The default test folder may be empty, because nobody asked for it.
+            // The default test folder may be empty, because it was not requested.
             (TestFolder::Default, Some(folder)) => {
                 let files = lists.test_files(&folder, &self.indexing)?;
                 if !files.is_empty() {

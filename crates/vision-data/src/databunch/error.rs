@@ -30,7 +30,7 @@ pub enum DataError {
     /// The requested part has no images.
     #[error("the data has no {part} images: {hint}")]
     Empty {
-        /// Which images were asked for.
+        /// The requested part.
         part: &'static str,
         /// Why there are none, or what to do.
         hint: &'static str,

@@ -23,7 +23,7 @@ use crate::image::Image;
 /// use std::path::PathBuf;
 /// use vision_data::{Image, ImageContent, ImageList, ImageSource};
 ///
-/// /// Squares of one gray each, made when they are asked for.
+/// /// Squares of one gray each, drawn on request.
 /// struct Grays;
 ///
 /// impl ImageSource for Grays {

@@ -28,7 +28,7 @@ pub enum UnknownLabels {
 /// use vision_data::{LabelOptions, TargetKind};
 /// // "haze road" are two classes.
 /// let tags = LabelOptions::new().with_delimiter(" ");
-/// // Numbers that are no classes, and their logarithms are what is predicted.
+/// // Numbers, not classes; the model predicts their logarithms.
 /// let ages = LabelOptions::new().with_kind(TargetKind::Float).with_log(true);
 /// ```
 #[doc(alias("label_cls", "MultiCategoryList", "FloatList", "CategoryList"))]

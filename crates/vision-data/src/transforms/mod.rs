@@ -13,8 +13,8 @@
 //! let written = serde_json::to_string(&get_transforms()).unwrap();
 //! assert_eq!(serde_json::from_str::<Transforms>(&written).unwrap(), get_transforms());
 //!
-//! let misspelt = r#"{"train": [{"rotat": {"degrees": [-9, 9], "p": 1}}], "valid": []}"#;
-//! let error = serde_json::from_str::<Transforms>(misspelt).unwrap_err();
+//! let misspelled = r#"{"train": [{"rotat": {"degrees": [-9, 9], "p": 1}}], "valid": []}"#;
+//! let error = serde_json::from_str::<Transforms>(misspelled).unwrap_err();
 //! assert!(error.to_string().contains("unknown variant `rotat`, expected one of"));
 //! ```
 

@@ -37,7 +37,7 @@ use crate::transforms::kind::Kind;
 macro_rules! transforms {
     ($($(#[$doc:meta])* $name:ident,)*) => {
         /// One random change of an image. `p` is the probability that it is applied; each
-        /// [`Bounds`](crate::Bounds) is the range of a number that is drawn anew for each item.
+        /// [`Bounds`](crate::Bounds) is the range of a number that is drawn again for each item.
         ///
         /// The parameters are in the structs of [`builtin`](crate::builtin). The constructors have
         /// fastai's names and defaults, and always apply unless [`with_p`](Self::with_p) changes the

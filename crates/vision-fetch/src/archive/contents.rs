@@ -14,14 +14,14 @@ use crate::archive::names::{Kind, Names, clean};
 use crate::archive::walk::walk;
 use crate::error::{Error, Result, io_error};
 
-/// Below this the ratio says nothing: a few small files of zeros are no bomb.
+/// The ratio is not checked below this: a few small files of zeros are not a bomb.
 const RATIO_GRACE: u64 = 32 << 20;
 
 /// The files of an archive, read without unpacking it.
 ///
-/// A `.zip` stays on the disk, and each call reads one file of it. A `.tgz` can be read only from its
-/// beginning, so the files that are wanted are kept in memory, as they are in the archive. The same is
-/// refused as in [`extract_tgz`](crate::archive::extract_tgz).
+/// A `.zip` stays on disk, and each call reads one file of it. A `.tgz` can be read only from its
+/// beginning, so the requested files are kept in memory, in the encoded form of the archive. Rejects the
+/// same entries as [`extract_tgz`](crate::archive::extract_tgz).
 #[derive(Debug)]
 pub struct Contents {
     archive: PathBuf,
@@ -77,7 +77,7 @@ impl Contents {
         &self.archive
     }
 
-    /// The names of the files that are wanted, in the order of the archive, such as `train/cat/1.jpg`.
+    /// The names of the requested files, in the order of the archive, such as `train/cat/1.jpg`.
     pub fn names(&self) -> &[String] {
         &self.names
     }
@@ -102,7 +102,7 @@ impl Contents {
         let file = zip.by_index(place);
         let file = file.map_err(|error| damaged(&self.archive, &error))?;
         let mut bytes = Vec::new();
-        // One byte more than it should have, to see that it ends; that brings its checksum to bear too.
+        // One byte more than declared: reading to the end also checks the CRC.
         file.take(size.saturating_add(1))
             .read_to_end(&mut bytes)
             .map_err(|error| damaged(&self.archive, &error.into()))?;

@@ -1,10 +1,10 @@
-//! What an archive may hold at most.
+//! Limits on the content of an archive.
 
 use std::path::Path;
 
 use crate::error::{Error, Result};
 
-/// What an archive may hold at most. The defaults fit every data set of fastai's list with
+/// Limits on the content of an archive. The defaults fit every data set of fastai's list with
 /// plenty of room.
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use]

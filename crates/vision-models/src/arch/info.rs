@@ -25,7 +25,7 @@ pub struct ArchInfo {
     pub mean: [f32; 3],
     /// Standard deviation of each channel.
     pub std: [f32; 3],
-    /// Pretrained weights. `None` if nobody hosts any.
+    /// Pretrained weights. `None` if none are published.
     pub weights: Option<WeightsInfo>,
     /// Tolerances of float32 results against the reference numbers.
     pub(crate) tolerances: Tolerances,
@@ -57,7 +57,7 @@ impl WeightsInfo {
         Self { url, mib, classes }
     }
 
-    /// The most bytes that the file can have, by its size as it is stated.
+    /// The largest size of the file in bytes, by the stated size.
     pub fn max_bytes(&self) -> u64 {
         ((self.mib + 0.001) * f64::from(1 << 20)) as u64
     }

@@ -89,7 +89,7 @@ registry! {
         AlexNet => alexnet::ALEXNET,
         /// MobileNet V2: 3.5 million.
         MobileNetV2 => mobilenet::MOBILENET_V2,
-        /// fastai's xresnet18: 11.7 million. Nobody hosts weights of the xresnets.
+        /// fastai's xresnet18: 11.7 million. There are no published weights of the xresnets.
         XResNet18 => xresnet::XRESNET18,
         /// fastai's xresnet34: 21.8 million.
         XResNet34 => xresnet::XRESNET34,

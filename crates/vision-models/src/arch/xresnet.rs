@@ -1,7 +1,7 @@
 //! fastai v1's xresnet: a ResNet with the changes of "Bag of Tricks" (He et al. 2018,
 //! <https://arxiv.org/abs/1812.01187>).
 //!
-//! fastai's own `cnn_learner` crashed with them, and nobody has hosted weights.
+//! fastai's own `cnn_learner` crashed with them, and there are no published weights.
 
 use burn::module::Module;
 use burn::tensor::Tensor;

@@ -107,7 +107,7 @@ pub(super) fn choose(
     if let Some(prefix) = &source.prefix {
         let all = known(&sets);
         let prefix = prefix.trim_end_matches('.');
-        // Compare the whole prefix first, then the prefix behind a key.
+        // Compare the whole prefix first, then the prefix without its key.
         let is_it = |set: &Set| set.prefix.trim_end_matches('.') == prefix;
         let whole = sets.iter().any(is_it);
         sets.retain(|set| is_it(set) || !whole && is_behind_key(&set.prefix, prefix));
@@ -202,7 +202,7 @@ fn sets(tensors: &BTreeMap<String, Stored>, wanted: &Wanted) -> Vec<Set> {
     sets
 }
 
-/// The tensors behind a prefix, under the model's names.
+/// The tensors under a prefix, under the model's names.
 fn take(
     tensors: &BTreeMap<String, Stored>,
     wanted: &Wanted,

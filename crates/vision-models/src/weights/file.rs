@@ -121,7 +121,7 @@ impl WeightsFile {
     /// Reduces the file to one model: its tensors under the model's names, without everything
     /// around it.
     ///
-    /// Selects the prefix (of any length) behind which the most of the model's names are;
+    /// Selects the prefix (of any length) under which most of the model's names are;
     /// [`notes`](Self::notes) report it. A file that has none of the names is returned unchanged.
     ///
     /// # Errors

@@ -156,7 +156,7 @@ fn plan(
     let matched = file.matched(&wanted)?;
     let by_name = LoadReport::compare(&matched, &wanted);
     // A graph also has information that names lack, such as a different epsilon. It wins if it
-    // finds more, or if the file's names are not the model's own but were found behind a prefix.
+    // finds more, or if the file's names are not the model's own but were found under a prefix.
     let own_names = wanted.names().all(|name| file.contains(name));
     let fit = match by_name.missing[..] {
         [] if own_names => None,

@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 /// A weights file, and which set of weights in it to use if there are several.
 ///
-/// A path alone is enough for most files: the weights are found under any key and behind any
+/// A path alone is enough for most files: the weights are found under any key and any
 /// prefix.
 ///
 /// ```

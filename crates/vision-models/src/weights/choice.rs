@@ -277,7 +277,7 @@ fn has_key(prefix: &str, key: &str) -> bool {
             .is_some_and(|rest| rest.starts_with('.'))
 }
 
-/// Whether a prefix equals the given one behind a key.
+/// Whether a prefix is a key followed by the given one.
 fn is_behind_key(prefix: &str, given: &str) -> bool {
     let key = prefix.trim_end_matches('.').strip_suffix(given);
     key.is_some_and(|key| key.ends_with('.'))

@@ -40,7 +40,7 @@ pub enum Error {
          make more of them"
     )]
     FreezeTo {
-        /// The group asked for.
+        /// The requested group.
         n: isize,
         /// The number of groups.
         groups: usize,

@@ -24,7 +24,7 @@ use crate::{Error, LearningRate, Result, unoptimized};
 
 /// Data, model, loss and optimizer in one.
 ///
-/// Made by [`create_cnn`](crate::create_cnn), or by [`Learner::builder`] around a model of your own.
+/// Made by [`create_cnn`](crate::create_cnn), or by [`Learner::builder`] around a custom model.
 pub struct Learner {
     pub(crate) settings: Settings,
     pub(crate) model: Box<dyn AnyModel>,

@@ -54,7 +54,7 @@ impl ImageDataBunch {
     ///
     /// The transforms use the same random draw as the loader for this item. Steps are cumulative,
     /// so the last image before normalization is the one in the batch. The text of a step gives the
-    /// drawn numbers and the ranges of the transform; a transform that does not happen for this
+    /// drawn numbers and the ranges of the transform; a transform that is not applied to this
     /// item says so, and changes nothing. If batches are mixed (MixUp, CutMix), the summary says
     /// so, and [`show_batch`](Self::show_batch) shows it.
     ///

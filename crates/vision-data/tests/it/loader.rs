@@ -535,7 +535,10 @@ fn images_of_different_sizes_are_named_with_the_remedy() {
     let builder = builder.size(10).resize_method(ResizeMethod::No);
     let data = builder.clone().build().unwrap();
     let error = data.one_batch(DatasetType::Fix).unwrap_err().to_string();
-    assert!(error.contains("`ResizeMethod::No` ignores the size"), "{error}");
+    assert!(
+        error.contains("`ResizeMethod::No` ignores the size"),
+        "{error}"
+    );
     assert!(!error.contains("pass a `size`"), "{error}");
     // What is advised does help.
     let crop = vec![Transform::crop(10)];

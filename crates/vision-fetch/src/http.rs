@@ -4,7 +4,7 @@ use std::fs::{self, File};
 use std::io::{self, Read, Write};
 use std::path::{Path, PathBuf};
 use std::thread;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 use ureq::http::{HeaderMap, StatusCode, Uri, header};
@@ -13,6 +13,7 @@ use vision_base::paths::sibling;
 
 use crate::download::Download;
 use crate::error::{Error, Result, io_error};
+use crate::options::Options;
 
 /// Longest pause between two attempts.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
@@ -214,6 +215,7 @@ impl Transfer<'_> {
     ) -> std::result::Result<u64, Setback> {
         let mut position = start;
         let mut buffer = vec![0; 1 << 16];
+        let mut pace = Pace::new(&self.job.options);
         loop {
             let n = match body.read(&mut buffer) {
                 Ok(n) => n,
@@ -224,6 +226,7 @@ impl Transfer<'_> {
                 return Ok(position);
             };
             position += n as u64;
+            pace.check(n as u64)?;
             if position > self.job.size.unwrap_or(u64::MAX) || position > self.job.options.max_size
             {
                 discard(self.part);
@@ -320,6 +323,43 @@ impl Transfer<'_> {
     }
 }
 
+/// Detects a server that sends just enough to look alive.
+struct Pace {
+    period: Duration,
+    /// Lowest speed, in bytes per second.
+    min_speed: u64,
+    begin: Instant,
+    bytes: u64,
+}
+
+impl Pace {
+    fn new(options: &Options) -> Self {
+        Self {
+            period: options.idle_timeout,
+            min_speed: options.min_speed,
+            begin: Instant::now(),
+            bytes: 0,
+        }
+    }
+
+    fn check(&mut self, bytes: u64) -> std::result::Result<(), Setback> {
+        self.bytes = self.bytes.saturating_add(bytes);
+        let elapsed = self.begin.elapsed();
+        if elapsed < self.period {
+            return Ok(());
+        }
+        let seconds = elapsed.as_secs_f64();
+        if (self.bytes as f64) < self.min_speed as f64 * seconds {
+            return Err(trouble(&format!(
+                "the server sent {} bytes in {seconds:.1} s, less than {} a second",
+                self.bytes, self.min_speed
+            )));
+        }
+        (self.begin, self.bytes) = (Instant::now(), 0);
+        Ok(())
+    }
+}
+
 fn trouble(reason: &str) -> Setback {
     Setback::Trouble {
         reason: reason.to_owned(),
@@ -343,6 +383,8 @@ fn agent(job: &Download, url: &str) -> Agent {
         .max_idle_connections(0)
         .timeout_resolve(Some(options.connect_timeout))
         .timeout_connect(Some(options.connect_timeout))
+        // For the whole head: a server can drip it too.
+        .timeout_recv_response(Some(options.idle_timeout))
         .timeout_global(options.total_timeout)
         .timeout_per_read(Some(options.idle_timeout))
         .timeout_per_write(Some(options.idle_timeout));

@@ -12,6 +12,7 @@ pub struct Options {
     pub(crate) backoff: Duration,
     pub(crate) connect_timeout: Duration,
     pub(crate) idle_timeout: Duration,
+    pub(crate) min_speed: u64,
     pub(crate) total_timeout: Option<Duration>,
     pub(crate) lock_timeout: Duration,
     pub(crate) progress: bool,
@@ -35,6 +36,7 @@ impl Default for Options {
             backoff: Duration::from_millis(500),
             connect_timeout: Duration::from_secs(10),
             idle_timeout: Duration::from_secs(30),
+            min_speed: 1 << 10,
             total_timeout: None,
             lock_timeout: Duration::from_secs(30 * 60),
             progress: true,
@@ -89,6 +91,13 @@ impl Options {
     /// Longest time without data on a connection. Default: 30 s.
     pub fn with_idle_timeout(mut self, timeout: Duration) -> Self {
         self.idle_timeout = timeout;
+        self
+    }
+
+    /// Lowest speed, in bytes per second, over each period of the idle timeout; a slower connection
+    /// counts as broken. Default: 1 KiB/s; 0 sets no limit.
+    pub fn with_min_speed(mut self, bytes_per_second: u64) -> Self {
+        self.min_speed = bytes_per_second;
         self
     }
 

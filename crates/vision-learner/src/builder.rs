@@ -1,6 +1,7 @@
 //! Builders of learners.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use vision_base::message::shown;
 use vision_data::ImageDataBunch;
@@ -77,7 +78,7 @@ impl<P> LearnerBuilder<P> {
     /// [`MeanSquaredError`](crate::MeanSquaredError) for numbers. It uses the data's class weights.
     #[doc(alias = "loss_func")]
     pub fn loss(mut self, loss: impl Loss + 'static) -> Self {
-        self.settings.loss = Box::new(loss);
+        self.settings.loss = Arc::new(loss);
         self
     }
 

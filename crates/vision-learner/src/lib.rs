@@ -23,7 +23,7 @@
 //! * Train: [`Learner::lr_find`], [`Learner::fit_one_cycle`], [`FitConfig`], [`LearningRate`],
 //!   [`schedule`]. Train the head alone, fast: [`Learner::cache_features`].
 //! * Customize: [`Loss`], [`Metric`], [`Optimizer`], [`Callback`]. Training history: [`Recorder`].
-//! * Predict and save: [`Learner::predict`], [`Learner::get_preds`], [`Learner::save`],
+//! * Predict and save: [`Learner::predict`], [`Learner::get_preds`], [`Predictor`], [`Learner::save`],
 //!   [`Learner::load`].
 //! * Export: [`Learner::export_onnx`], [`Learner::export_safetensors`].
 
@@ -68,6 +68,7 @@ pub use model::target::TargetTensor;
 pub use optim::lr::{LearningRate, WeightDecay, slice};
 pub use optim::{Adam, GroupedOptimizer, Hyper, Optimizer, ParamState, Sgd, schedule};
 pub use predict::predictions::{Prediction, Predictions};
+pub use predict::predictor::Predictor;
 pub use train::callback::{Callback, Context, State};
 pub use train::fit::FitConfig;
 pub use train::recorder::{EpochRow, Recorder};

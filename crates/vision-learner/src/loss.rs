@@ -1,5 +1,7 @@
 //! Loss functions, each with its activation for predictions.
 
+use std::sync::Arc;
+
 use burn::tensor::activation::{sigmoid, softmax};
 use burn::tensor::{Int, Tensor, TensorData};
 use vision_base::OptionError;
@@ -95,15 +97,15 @@ fn mean(losses: Tensor<1>, weights: Option<Tensor<1>>) -> Tensor<1> {
 }
 
 /// The default loss for the kind of label, as in fastai, with the data's class weights.
-pub(crate) fn for_data(data: &ImageDataBunch) -> Box<dyn Loss> {
+pub(crate) fn for_data(data: &ImageDataBunch) -> Arc<dyn Loss> {
     let weights = data.class_weights().map(<[f32]>::to_vec);
     match data.kind() {
-        TargetKind::Category => Box::new(CrossEntropy {
+        TargetKind::Category => Arc::new(CrossEntropy {
             weights,
             ..CrossEntropy::default()
         }),
-        TargetKind::MultiCategory => Box::new(BinaryCrossEntropy { weights }),
-        TargetKind::Float => Box::new(MeanSquaredError),
+        TargetKind::MultiCategory => Arc::new(BinaryCrossEntropy { weights }),
+        TargetKind::Float => Arc::new(MeanSquaredError),
     }
 }
 

@@ -1,6 +1,7 @@
 //! The settings of a learner and the parts of its model.
 
 use std::path::PathBuf;
+use std::sync::Arc;
 
 use vision_data::ImageDataBunch;
 use vision_models::weights::LoadReport;
@@ -18,8 +19,8 @@ pub(crate) struct Settings {
     pub(crate) data: ImageDataBunch,
     pub(crate) metrics: Vec<Box<dyn Metric>>,
     pub(crate) callbacks: Vec<Box<dyn Callback>>,
-    pub(crate) loss: Box<dyn Loss>,
-    pub(crate) optimizer: Box<dyn Fn() -> Box<dyn Optimizer> + Send>,
+    pub(crate) loss: Arc<dyn Loss>,
+    pub(crate) optimizer: Box<dyn Fn() -> Box<dyn Optimizer> + Send + Sync>,
     pub(crate) wd: WeightDecay,
     pub(crate) true_wd: bool,
     pub(crate) bn_wd: bool,

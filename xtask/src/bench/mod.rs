@@ -1,5 +1,6 @@
 mod loader;
 mod measurement;
+mod predict;
 mod profile;
 mod work;
 
@@ -96,6 +97,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             python: args.against_torch.as_ref(),
             rounds: args.rounds,
         });
+    }
+    if args.what == Some(What::Predict) {
+        return predict::run(args, &device);
     }
     let all = [What::Inference, What::Train, What::TrainFrozenBody];
     let chosen = |what: &What| args.what.is_none_or(|only| only == *what);

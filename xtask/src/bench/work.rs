@@ -21,6 +21,8 @@ pub(super) enum What {
     TrainFrozenBody,
     /// From the image files in `--data` to batches on the device
     Loader,
+    /// Single images from a `Predictor`, called by one thread and by eight
+    Predict,
 }
 
 impl What {

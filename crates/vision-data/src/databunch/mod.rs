@@ -334,13 +334,7 @@ impl ImageDataBunch {
     ///
     /// [`TransformError::Failed`](crate::TransformError::Failed) if a custom transform fails.
     pub fn prepare(&self, image: &Image) -> Result<Tensor<4>> {
-        let image = match self.reader.config().short_side() {
-            Some(_) => &self.reader.made_small(image.clone()),
-            None => image,
-        };
-        let draw = self.valid_pipeline.draw(self.seed, 0, 0);
-        let images = self.valid_pipeline.image(image, &draw)?;
-        Ok(images.to_device(&self.device, self.stats.as_ref()))
+        self.preprocessor().prepare(image)
     }
 
     /// The same data with another seed for order and transforms. The split stays the same.

@@ -1,9 +1,17 @@
 //! Preprocessing: how images are prepared for validation and prediction.
 
+use std::path::Path;
+use std::sync::Arc;
+
+use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
 
 use crate::databunch::ImageDataBunch;
+use crate::error::Result;
+use crate::image::Image;
+use crate::image::reader::Reader;
 use crate::loader::stats::Stats;
+use crate::pipeline::Pipeline;
 use crate::transforms::padding::PaddingMode;
 use crate::transforms::resizing::Resizing;
 use crate::transforms::size::{ResizeMethod, Size};
@@ -26,6 +34,14 @@ pub struct Preprocessing {
     pub transforms: Vec<Transform>,
     /// The statistics with which images are normalized.
     pub normalize: Option<Stats>,
+    /// The shorter side that larger images are reduced to when they are read
+    /// ([`ReadConfig::with_short_side`](crate::ReadConfig::with_short_side)).
+    #[serde(default)]
+    pub short_side: Option<u32>,
+    /// The side that JPEGs are reduced for when they are decoded
+    /// ([`ReadConfig::with_reduced_jpegs`](crate::ReadConfig::with_reduced_jpegs)).
+    #[serde(default)]
+    pub reduced_jpegs: Option<u32>,
 }
 
 impl Preprocessing {
@@ -53,7 +69,9 @@ impl Preprocessing {
             mult,
             padding_mode,
             transforms,
-            normalize
+            normalize,
+            short_side,
+            reduced_jpegs
         );
         differences
     }
@@ -80,6 +98,62 @@ impl ImageDataBunch {
             padding_mode,
             transforms: self.transforms().valid.clone(),
             normalize: self.stats(),
+            short_side: self.reader.config().short_side(),
+            reduced_jpegs: self.reader.config().reduced_jpegs(),
         }
+    }
+
+    /// The part of the data that prepares images for prediction. It holds no items, so it can outlive
+    /// the data at little cost.
+    pub fn preprocessor(&self) -> Preprocessor {
+        Preprocessor {
+            reader: Arc::clone(&self.reader),
+            pipeline: Arc::clone(&self.valid_pipeline),
+            seed: self.seed,
+            stats: self.stats,
+            device: self.device.clone(),
+        }
+    }
+}
+
+/// Prepares images for prediction, as the data it came from does for validation:
+/// [`ImageDataBunch::preprocessor`]. Cloning is cheap, and threads can share it.
+#[derive(Clone, Debug)]
+pub struct Preprocessor {
+    reader: Arc<Reader>,
+    pipeline: Arc<Pipeline>,
+    seed: u64,
+    stats: Option<Stats>,
+    device: Device,
+}
+
+impl Preprocessor {
+    /// The device of the prepared images.
+    pub fn device(&self) -> &Device {
+        &self.device
+    }
+
+    /// As [`ImageDataBunch::open`].
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError::Decode`](crate::ImageError::Decode) with its path.
+    pub fn open(&self, path: impl AsRef<Path>) -> Result<Image> {
+        self.reader.read(path.as_ref())
+    }
+
+    /// As [`ImageDataBunch::prepare`].
+    ///
+    /// # Errors
+    ///
+    /// [`TransformError::Failed`](crate::TransformError::Failed) if a custom transform fails.
+    pub fn prepare(&self, image: &Image) -> Result<Tensor<4>> {
+        let image = match self.reader.config().short_side() {
+            Some(_) => &self.reader.made_small(image.clone()),
+            None => image,
+        };
+        let draw = self.pipeline.draw(self.seed, 0, 0);
+        let images = self.pipeline.image(image, &draw)?;
+        Ok(images.to_device(&self.device, self.stats.as_ref()))
     }
 }

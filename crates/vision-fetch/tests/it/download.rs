@@ -482,6 +482,80 @@ fn a_server_that_falls_silent_is_given_up() {
     assert!(matches!(error, Error::Interrupted { attempts: 2, .. }));
 }
 
+/// Sends these bytes one by one, far more slowly than the lowest speed of `quick`. It ends by itself
+/// long after a client should have given up.
+fn drip(stream: &mut std::net::TcpStream, bytes: &[u8]) {
+    use std::io::Write;
+    for byte in bytes {
+        if stream.write_all(&[*byte]).is_err() {
+            return;
+        }
+        thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[test]
+fn a_server_that_drips_is_given_up() {
+    let head = "HTTP/1.1 200 OK\r\nContent-Length: 1000\r\nConnection: close\r\n\r\n";
+    for dripped in ["body", "head"] {
+        let server = Server::start(move |_, _, stream| match dripped {
+            "body" => {
+                reply(
+                    stream,
+                    "200 OK",
+                    &[("Content-Length", "1000".to_owned())],
+                    b"",
+                );
+                drip(stream, &noise(1000));
+            }
+            _ => {
+                drip(stream, head.as_bytes());
+                drip(stream, &noise(1000));
+            }
+        });
+        let folder = tempfile::tempdir().unwrap();
+        let error = download(&server.url("a.bin"), folder.path())
+            .with_options(
+                quick()
+                    .with_retries(2)
+                    .with_idle_timeout(Duration::from_millis(100))
+                    .with_min_speed(1000),
+            )
+            .fetch()
+            .unwrap_err();
+        assert!(
+            matches!(
+                error,
+                Error::Interrupted {
+                    attempts: 3,
+                    found: 0..500,
+                    ..
+                }
+            ),
+            "{dripped}: {error}"
+        );
+        assert_eq!(server.requests().len(), 3, "{dripped}");
+    }
+    // A slow line is no broken one.
+    let server = Server::start(|_, _, stream| {
+        reply(
+            stream,
+            "200 OK",
+            &[("Content-Length", "30".to_owned())],
+            b"",
+        );
+        drip(stream, &noise(30));
+    });
+    let folder = tempfile::tempdir().unwrap();
+    let options = quick()
+        .with_idle_timeout(Duration::from_millis(200))
+        .with_min_speed(1);
+    let fetched = download(&server.url("a.bin"), folder.path())
+        .with_options(options)
+        .fetch();
+    assert_eq!(fetched.unwrap().bytes, 30);
+}
+
 #[test]
 fn a_server_that_hangs_up_without_a_word_is_tried_again() {
     let server = Server::start(|number, _, stream| {

@@ -53,7 +53,7 @@ pub fn argmax(row: &[f32]) -> usize {
 ///
 /// The learner resets it at the beginning of each validation, updates it with every batch and reads its
 /// value at the end. So it may be a mean over items or any other function of the whole set.
-pub trait Metric: Send {
+pub trait Metric: Send + Sync {
     /// Column name in the table and in `history.csv`.
     fn name(&self) -> String;
 
@@ -76,7 +76,7 @@ pub trait Metric: Send {
 pub struct AverageMetric {
     name: String,
     kind: Option<TargetKind>,
-    of_batch: Box<dyn Fn(&Scores<'_>) -> f64 + Send>,
+    of_batch: Box<dyn Fn(&Scores<'_>) -> f64 + Send + Sync>,
     sum: f64,
     items: usize,
 }
@@ -90,7 +90,7 @@ impl AverageMetric {
     /// ```
     pub fn new(
         name: impl Into<String>,
-        of_batch: impl Fn(&Scores<'_>) -> f64 + Send + 'static,
+        of_batch: impl Fn(&Scores<'_>) -> f64 + Send + Sync + 'static,
     ) -> Self {
         Self {
             name: name.into(),

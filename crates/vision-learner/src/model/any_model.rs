@@ -10,7 +10,7 @@ use crate::model::cnn::{InferenceBody, Model, TwoParts};
 use crate::optim::GroupedOptimizer;
 
 /// The interface between a learner and its model. Implemented once, for every [`Model`].
-pub(crate) trait AnyModel: Send {
+pub(crate) trait AnyModel: Send + Sync {
     fn forward(&self, images: Tensor<4>) -> Tensor<2>;
     /// Body and head, if the model has them.
     fn parts(&self) -> Option<&dyn TwoParts>;

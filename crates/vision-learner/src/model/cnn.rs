@@ -7,7 +7,7 @@ use burn::tensor::{Device, Tensor};
 use vision_models::layers::{Layer, Sequential};
 
 /// A network that maps images to logits: the model that a [`Learner`](crate::Learner) trains.
-pub trait Model: Module + 'static {
+pub trait Model: Module + Sync + 'static {
     /// Maps images `[batch, 3, height, width]` to logits `[batch, classes]`.
     fn forward(&self, images: Tensor<4>) -> Tensor<2>;
 
@@ -41,10 +41,10 @@ pub trait TwoParts {
 }
 
 /// A body for inference: maps images `[batch, 3, height, width]` to features.
-pub type InferenceBody = Box<dyn Fn(Tensor<4>) -> Tensor<4> + Send>;
+pub type InferenceBody = Box<dyn Fn(Tensor<4>) -> Tensor<4> + Send + Sync>;
 
 /// The body of a [`Cnn`].
-pub trait Body: Module + 'static {
+pub trait Body: Module + Sync + 'static {
     /// Maps images `[batch, 3, height, width]` to features `[batch, features, height', width']`.
     fn forward(&self, images: Tensor<4>) -> Tensor<4>;
 
@@ -72,7 +72,7 @@ pub trait Body: Module + 'static {
 ///     }
 /// }
 /// ```
-pub trait Head: Module + 'static {
+pub trait Head: Module + Sync + 'static {
     /// Maps features `[batch, features, height, width]` to logits `[batch, classes]`.
     fn forward(&self, features: Tensor<4>) -> Tensor<2>;
 

@@ -1,9 +1,10 @@
 //! Prediction and validation with a trained model.
 
+mod cores;
 pub(crate) mod predictions;
+pub(crate) mod predictor;
 
 use burn::tensor::Tensor;
-use vision_base::OptionError;
 use vision_data::{DatasetType, Image, Targets};
 use vision_models::state::values;
 
@@ -99,29 +100,7 @@ impl Learner {
     ///
     /// As [`predict`](Self::predict), and [`Error::Option`] if the threshold is not from 0 to 1.
     pub fn predict_with_threshold(&self, image: &Image, threshold: f32) -> Result<Prediction> {
-        if !(0.0..=1.0).contains(&threshold) {
-            return Err(Error::Option(OptionError::new(
-                "threshold",
-                "a probability from 0 to 1",
-                threshold.to_string(),
-            )));
-        }
-        let images = self.data().prepare(image)?;
-        self.limits().check(&images)?;
-        let logits = self.model.valid().forward(images);
-        check_outputs(&logits, self.data())?;
-        let probabilities = finite(
-            values(self.settings.loss.activation(logits)),
-            self.data().c(),
-            0,
-        )?;
-        let classes = self.data().classes();
-        Ok(Prediction::new(
-            self.data().kind(),
-            classes,
-            probabilities,
-            threshold,
-        ))
+        self.predictor().predict_with_threshold(image, threshold)
     }
 
     /// Runs the model over a part of the data, on the plain (non-autodiff) device.
@@ -138,7 +117,7 @@ impl Learner {
             let batch = batch?;
             let input = batch.input(self.data(), device);
             let logits = batch.run(&*model, input, &limits)?;
-            check_outputs(&logits, self.data())?;
+            check_outputs(&logits, self.data().c(), self.data().classes())?;
             each(&batch, logits)?;
         }
         Ok(())

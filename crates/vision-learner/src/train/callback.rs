@@ -27,7 +27,7 @@ use crate::optim::GroupedOptimizer;
 /// At each event the callbacks run by ascending [`order`](Callback::order); callbacks of equal order run
 /// in the order they were added. An error ends the run after every callback's `on_train_end`.
 #[allow(unused_variables)]
-pub trait Callback: Send {
+pub trait Callback: Send + Sync {
     /// Position among the callbacks. The recorder has −10; the default is 0.
     fn order(&self) -> i32 {
         0

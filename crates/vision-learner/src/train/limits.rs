@@ -1,7 +1,6 @@
 //! Requirements that the model and the data place on each other.
 
 use burn::tensor::Tensor;
-use vision_data::ImageDataBunch;
 
 use crate::{Error, Result};
 
@@ -28,16 +27,16 @@ impl ImageLimits<'_> {
     }
 }
 
-/// Checks that the model has as many outputs as the data has classes.
-pub(crate) fn check_outputs(logits: &Tensor<2>, data: &ImageDataBunch) -> Result<()> {
+/// Checks that the model has as many outputs as the data: one per class, or per number.
+pub(crate) fn check_outputs(logits: &Tensor<2>, expected: usize, classes: &[String]) -> Result<()> {
     let found = logits.dims()[1];
-    if found == data.c() {
+    if found == expected {
         return Ok(());
     }
     Err(Error::Outputs {
-        expected: data.c(),
+        expected,
         found,
-        classes: data.classes().iter().take(5).cloned().collect(),
+        classes: classes.iter().take(5).cloned().collect(),
         hint: "give the model's last layer one output per class",
     })
 }

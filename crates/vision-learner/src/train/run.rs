@@ -129,7 +129,7 @@ impl Run<'_> {
         };
         let model = model.unwrap_or(&**ctx.model);
         let logits = batch.run(model, input, &self.limits)?;
-        check_outputs(&logits, ctx.data)?;
+        check_outputs(&logits, ctx.data.c(), ctx.data.classes())?;
         ctx.state.last_output = Some(logits);
         self.each(ctx, |callback, ctx| callback.on_loss_begin(ctx))?;
         if let Some(logits) = ctx.state.last_output.clone() {

@@ -26,5 +26,6 @@ mod robust;
 #[path = "../../../vision-fetch/tests/it/support/mod.rs"]
 mod server;
 mod support;
+mod threads;
 mod training;
 mod training_loop;

@@ -38,8 +38,8 @@ pub fn write_with(
 ) -> Result<(), IoError> {
     let folder = parent_of(path);
     let prefix = prefix(path);
-    clear(folder, &prefix);
-    let temporary = create(folder, &prefix).map_err(io_error("create a file for", path))?;
+    clear_stale(folder, &prefix);
+    let temporary = temporary(folder, &prefix).map_err(io_error("create a file for", path))?;
     let mut out = BufWriter::with_capacity(1 << 20, temporary.as_file());
     content(&mut out)
         .and_then(|()| out.flush())
@@ -67,8 +67,13 @@ fn prefix(path: &Path) -> String {
     format!(".{short}.vision-")
 }
 
-/// A locked temporary file.
-fn create(folder: &Path, prefix: &str) -> io::Result<NamedTempFile> {
+/// A locked temporary file in `folder`, for content that is renamed when it is complete, and deleted on
+/// an error. [`clear_stale`] with the same prefix deletes those of killed processes.
+///
+/// # Errors
+///
+/// If the folder does not exist or cannot be written.
+pub fn temporary(folder: &Path, prefix: &str) -> io::Result<NamedTempFile> {
     let mut builder = tempfile::Builder::new();
     builder.prefix(prefix).suffix(SUFFIX);
     // Temporary files are for their owner only; this one gets the rights that files get here.
@@ -87,8 +92,8 @@ fn create(folder: &Path, prefix: &str) -> io::Result<NamedTempFile> {
     }
 }
 
-/// Deletes temporary files that nobody holds: their processes have ended.
-fn clear(folder: &Path, prefix: &str) {
+/// Deletes the files of [`temporary`] that no process holds, because theirs has ended.
+pub fn clear_stale(folder: &Path, prefix: &str) {
     let Ok(entries) = fs::read_dir(folder) else {
         return;
     };

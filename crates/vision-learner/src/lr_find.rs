@@ -2,11 +2,13 @@
 
 use std::{fmt, mem};
 
+use indicatif::ProgressBar;
 use vision_base::OptionError;
 
 use crate::optim::schedule::Annealing;
 use crate::train::callback::{Callback, Context};
 use crate::train::fit::FitConfig;
+use crate::train::progress::batch_bar;
 use crate::train::recorder::Recorder;
 use crate::{Error, Learner, Result, WeightDecay, unoptimized};
 
@@ -108,7 +110,8 @@ pub struct LrFind {
     pub moms: Vec<f64>,
 }
 
-/// Suggested learning rates. Which one works best varies between data sets, so look at the plot too.
+/// Suggested learning rates. Which one works best varies between data sets, so look at the plot too. To
+/// train without looking, use the valley: one noisy batch can move the other two by orders of magnitude.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct LrSuggestion {
     /// Where the loss falls most steeply: fastai v1's `min_grad_lr`.
@@ -195,7 +198,7 @@ impl Learner {
     /// let found = learner.lr_find()?;
     /// if let Some(suggestion) = found.suggestion() {
     ///     println!("{suggestion}");
-    ///     learner.fit_one_cycle(4, suggestion.steepest)?;
+    ///     learner.fit_one_cycle(4, suggestion.valley)?;
     /// }
     /// # Ok(())
     /// # }
@@ -226,6 +229,10 @@ impl Learner {
                 num_it: config.num_it,
                 stop_div: config.stop_div,
                 best: f64::INFINITY,
+                bar: match self.settings.silent {
+                    true => ProgressBar::hidden(),
+                    false => batch_bar("finding the learning rate", config.num_it),
+                },
             });
         fit.wd = config.wd;
 
@@ -278,6 +285,7 @@ struct Finder {
     num_it: usize,
     stop_div: bool,
     best: f64,
+    bar: ProgressBar,
 }
 
 impl Finder {
@@ -308,10 +316,18 @@ impl Callback for Finder {
             self.best = loss;
         }
         self.set(done, ctx);
+        self.bar
+            .set_message(format!("loss {loss:.4} lr {:.2e}", ctx.optimizer.lr()));
+        self.bar.inc(1);
         if done >= self.num_it || self.stop_div && loss > 4.0 * self.best {
             ctx.state.stop_epoch = true;
             ctx.state.stop_training = true;
         }
+        Ok(())
+    }
+
+    fn on_train_end(&mut self, _ctx: &mut Context<'_>) -> Result<()> {
+        self.bar.finish_and_clear();
         Ok(())
     }
 }

@@ -11,8 +11,9 @@
 //! | 3 · width · height | red, green and blue, row by row |
 //! | 4 | the CRC-32 of all preceding bytes |
 //!
-//! Invalid entries are ignored and rewritten. Entries are renamed into place, so they are always complete
-//! and several programs can share a folder.
+//! Invalid entries are ignored and rewritten. Entries are written in the subfolder `parts` and renamed into
+//! place, so they are always complete and several programs can share a folder. What a killed program left
+//! in `parts` is deleted when data is built.
 
 use std::fs::{self, Metadata};
 use std::io::Write as _;
@@ -20,11 +21,14 @@ use std::path::{Path, PathBuf};
 use std::time::UNIX_EPOCH;
 
 use sha2::{Digest as _, Sha256};
+use vision_base::atomic;
 
 use crate::error::{Result, io_error};
 use crate::image::Image;
 use crate::image::limits::Limits;
 
+/// How the names of unfinished entries begin.
+const PREFIX: &str = ".entry-";
 const MAGIC: &[u8; 8] = b"vdimg\0\0\x02";
 
 /// The length of an entry's header.
@@ -79,6 +83,9 @@ impl DiskCache {
         let folder = &self.folder;
         fs::create_dir_all(folder).map_err(io_error("create the folder", folder))?;
         tempfile::tempfile_in(folder).map_err(io_error("write into the folder", folder))?;
+        let parts = self.parts();
+        fs::create_dir_all(&parts).map_err(io_error("create the folder", &parts))?;
+        atomic::clear_stale(&parts, PREFIX);
         Ok(())
     }
 
@@ -88,6 +95,11 @@ impl DiskCache {
         let name = key.name();
         let (folder, _) = name.split_at(2);
         self.folder.join(folder).join(&name)
+    }
+
+    /// The folder of entries that are being written.
+    fn parts(&self) -> PathBuf {
+        self.folder.join("parts")
     }
 
     /// The image of an entry, if the entry is valid and within the limits.
@@ -127,8 +139,10 @@ impl DiskCache {
         let folder = place.parent().expect("an entry is in a folder");
         fs::create_dir_all(folder).map_err(io_error("create the folder", folder))?;
         let mut hash = crc32fast::Hasher::new();
-        let mut file = tempfile::NamedTempFile::new_in(folder)
-            .map_err(io_error("write into the folder", folder))?;
+        let parts = self.parts();
+        fs::create_dir_all(&parts).map_err(io_error("create the folder", &parts))?;
+        let mut file =
+            atomic::temporary(&parts, PREFIX).map_err(io_error("write into the folder", &parts))?;
         let (width, height) = (image.width().to_le_bytes(), image.height().to_le_bytes());
         for part in [MAGIC.as_slice(), &key.0, &width, &height, image.pixels()] {
             hash.update(part);

@@ -56,7 +56,7 @@ fn each_odd_file_is_found_for_what_it_is_and_a_plain_one_is_not() {
         ("odd_damaged.png", Kind::Damaged),
         ("odd_page.jpg", Kind::NotAnImage),
         ("odd_cmyk.jpg", Kind::Cmyk),
-        ("odd_grey16.png", Kind::SixteenBit),
+        ("odd_gray16.png", Kind::SixteenBit),
         ("odd_animated.gif", Kind::Animated),
         ("odd_animated.png", Kind::Animated),
         ("odd_animated.webp", Kind::Animated),

@@ -110,7 +110,7 @@ fn what_cannot_be_decoded_is_listed_and_stays() {
 }
 
 #[test]
-fn small_rgb_images_are_left_alone_and_grey_ones_become_rgb_of_the_same_size() {
+fn small_rgb_images_are_left_alone_and_gray_ones_become_rgb_of_the_same_size() {
     let (_folder, images, small) = folders();
     let fixtures = fixtures();
     for name in ["digit.png", "wide.png"] {
@@ -209,7 +209,7 @@ fn folders_are_not_looked_into_unless_asked_for() {
 }
 
 #[test]
-fn a_grey_pgm_becomes_a_pixmap_that_other_programs_read() {
+fn a_gray_pgm_becomes_a_pixmap_that_other_programs_read() {
     let (_folder, images, small) = folders();
     let fixture = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/images/gray.pgm");
     fs::copy(&fixture, images.join("gray.pgm")).unwrap();

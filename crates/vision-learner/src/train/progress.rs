@@ -1,5 +1,6 @@
 //! The table of epochs on standard output and a bar per epoch on standard error.
 
+use std::borrow::Cow;
 use std::time::Instant;
 
 use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
@@ -43,17 +44,8 @@ impl Callback for Progress {
 
     fn on_epoch_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         self.begin = Instant::now();
-        let bar = ProgressBar::with_draw_target(
-            Some(ctx.state.batches as u64),
-            ProgressDrawTarget::stderr_with_hz(10),
-        );
-        if let Ok(style) = ProgressStyle::with_template(
-            "{prefix} {wide_bar} {pos}/{len} {msg} {elapsed_precise} left {eta_precise}",
-        ) {
-            bar.set_style(style);
-        }
-        bar.set_prefix(format!("epoch {}/{}", ctx.state.epoch, ctx.state.n_epochs));
-        self.bar = bar;
+        let title = format!("epoch {}/{}", ctx.state.epoch, ctx.state.n_epochs);
+        self.bar = batch_bar(title, ctx.state.batches);
         Ok(())
     }
 
@@ -92,6 +84,18 @@ impl Callback for Progress {
         self.bar.finish_and_clear();
         Ok(())
     }
+}
+
+/// A bar over batches, hidden if standard error is not a terminal.
+pub(crate) fn batch_bar(title: impl Into<Cow<'static, str>>, batches: usize) -> ProgressBar {
+    let target = ProgressDrawTarget::stderr_with_hz(10);
+    let bar = ProgressBar::with_draw_target(Some(batches as u64), target).with_prefix(title);
+    if let Ok(style) = ProgressStyle::with_template(
+        "{prefix} {wide_bar} {pos}/{len} {msg} {elapsed_precise} left {eta_precise}",
+    ) {
+        bar.set_style(style);
+    }
+    bar
 }
 
 /// `MM:SS`, or `H:MM:SS` from an hour on.

@@ -7,8 +7,8 @@ pub(crate) fn brightness(rgb: Vec<u8>, factor: f32) -> Vec<u8> {
 
 /// Blends with gray: less saturated for a factor below 1, more above.
 pub(crate) fn color(rgb: Vec<u8>, factor: f32) -> Vec<u8> {
-    let greys: Vec<u8> = rgb.chunks_exact(3).map(gray).collect();
-    blend(rgb, factor, |i| greys[i / 3])
+    let grays: Vec<u8> = rgb.chunks_exact(3).map(gray).collect();
+    blend(rgb, factor, |i| grays[i / 3])
 }
 
 /// Blends with the mean gray: less contrast for a factor below 1, more above.

@@ -246,7 +246,7 @@ fn a_head_of_fastai_2_has_no_biases_and_loads_with_zeros() {
     weights::write_safetensors(&file, &theirs, &Default::default()).unwrap();
     learner.fit(1, 1e-2).unwrap();
     let report = learner.load(&file).unwrap().to_string();
-    assert!(report.contains("2 set to 0"), "{report}");
+    assert!(report.contains("2 biases set to 0"), "{report}");
     for (now, before) in learner.weights().iter().zip(&saved) {
         if biases.contains(&now.name.as_str()) {
             assert!(now.values.iter().all(|&v| v == 0.0), "{}", now.name);

@@ -8,7 +8,7 @@ use vision_models::Error;
 use vision_models::weights::WeightsFile;
 use zip::CompressionMethod;
 
-use crate::support::{MEMORY, PATIENCE, archive, clock, fixture, peak_memory, read};
+use crate::support::{MEMORY, PATIENCE, archive, clock, control, fixture, peak_memory, read};
 
 /// The error of a file, which must come without long work, within the memory limit, and name the file.
 fn refused(path: &Path) -> Error {
@@ -24,6 +24,8 @@ fn refused(path: &Path) -> Error {
     let text = error.to_string();
     assert!(text.contains(&path.display().to_string()), "{text}");
     assert!(text.len() < 1000, "{text}");
+    // Nothing of the file may command the terminal.
+    assert!(!text.contains(control), "{text:?}");
     assert!(!text.contains("its reader failed"), "a panic: {text}");
     error
 }

@@ -9,7 +9,7 @@ use vision_models::layers::{BatchNorm, ConvConfig, Layer, Linear, Sequential};
 use vision_models::weights::{Format, WeightsFile, load_layers};
 use vision_models::{Error, Init};
 
-use crate::support::{MEMORY, PATIENCE, clock, peak_memory};
+use crate::support::{MEMORY, PATIENCE, clock, control, peak_memory};
 
 fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
@@ -128,6 +128,7 @@ fn refused(what: &str, content: &[u8]) -> String {
         "{what}: {text}"
     );
     assert!(text.contains("model.onnx"), "{what}: {text}");
+    assert!(!text.contains(control), "{what}: {text:?}");
     text
 }
 

@@ -18,6 +18,11 @@ pub const PATIENCE: Duration = Duration::from_secs(5);
 /// No bad file may bring the whole test program, with its threads, over this.
 pub const MEMORY: u64 = 1 << 30;
 
+/// A character that a message must not hold, since terminals obey it.
+pub fn control(c: char) -> bool {
+    c.is_control() && c != '\n'
+}
+
 pub fn fixture(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR"))
         .join("tests/fixtures/weights")

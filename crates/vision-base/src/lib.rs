@@ -5,6 +5,7 @@
 //! | [`message`] | user-supplied names and texts, made safe and short for messages |
 //! | [`atomic`] | atomic file writes |
 //! | [`console`] | printing that cannot fail |
+//! | [`csv`] | fields of CSV files |
 //! | [`paths`] | sibling files and parent folders |
 //! | [`progress`] | progress reports of long work: [`Progress`](progress::Progress) |
 //! | [`workers`] | work on many items with several threads |
@@ -15,6 +16,7 @@
 
 pub mod atomic;
 pub mod console;
+pub mod csv;
 mod error;
 pub mod message;
 pub mod paths;

@@ -9,7 +9,7 @@ use std::path::PathBuf;
 
 use clap::Parser;
 use serde_json::json;
-use vision::base::io_error;
+use vision::base::{atomic, io_error};
 use vision::data::datasets::synthetic;
 use vision::data::device;
 use vision::learner::{HeadConfig, Pretrained, create_body, create_head};
@@ -140,7 +140,9 @@ fn main() -> vision::MainResult {
         interp.most_confused(1)
     );
 
-    fs::write(args.out.join("history.csv"), learner.recorder().to_csv())?;
+    // Whole or not at all, even on a full disk.
+    let history = learner.recorder().to_csv();
+    atomic::write(&args.out.join("history.csv"), history.as_bytes())?;
     let result = json!({
         "dataset": dataset, "why": why, "path": path, "arch": args.arch.name(), "seed": args.seed,
         "device": device::describe(&device), "pretrained": args.pretrained, "saved": saved,
@@ -152,10 +154,8 @@ fn main() -> vision::MainResult {
         })).collect::<Vec<_>>(),
         "peak_memory_bytes": peak_memory_bytes(),
     });
-    fs::write(
-        args.out.join("result.json"),
-        serde_json::to_string_pretty(&result)?,
-    )?;
+    let result = serde_json::to_string_pretty(&result)?;
+    atomic::write(&args.out.join("result.json"), result.as_bytes())?;
     println!("results in {}", args.out.display());
     Ok(())
 }

@@ -4,6 +4,7 @@ use std::fmt::Write as _;
 use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
+use vision_base::csv;
 
 use crate::Result;
 use crate::train::callback::{Callback, Context};
@@ -73,26 +74,27 @@ pub struct Recorder {
 
 impl Recorder {
     /// The table as CSV: `epoch,train_loss,valid_loss,<metrics>,time`. Numbers are formatted as in the
-    /// printed table; time is in seconds.
+    /// printed table; time is in seconds. Names of metrics are quoted where they must be, and one that
+    /// a spreadsheet would take for a formula has an apostrophe before it.
     pub fn to_csv(&self) -> String {
-        let mut csv = String::from("epoch,train_loss,valid_loss");
+        let mut table = String::from("epoch,train_loss,valid_loss");
         for name in &self.metric_names {
-            let _ = write!(csv, ",{}", csv_field(name));
+            let _ = write!(table, ",{}", csv::field(name));
         }
-        csv.push_str(",time\n");
+        table.push_str(",time\n");
         for row in &self.epochs {
-            let _ = write!(csv, "{},{:.6}", row.epoch, row.train_loss);
+            let _ = write!(table, "{},{:.6}", row.epoch, row.train_loss);
             let numbers =
                 std::iter::once(row.valid_loss).chain(row.metrics.iter().map(|m| Some(*m)));
             for number in numbers {
                 match number {
-                    Some(number) => _ = write!(csv, ",{number:.6}"),
-                    None => csv.push(','),
+                    Some(number) => _ = write!(table, ",{number:.6}"),
+                    None => table.push(','),
                 }
             }
-            let _ = writeln!(csv, ",{:.3}", row.seconds);
+            let _ = writeln!(table, ",{:.3}", row.seconds);
         }
-        csv
+        table
     }
 
     /// Appends the record of a later fit.
@@ -148,14 +150,6 @@ mod numbers {
             .into_iter()
             .map(|value| value.unwrap_or(f64::NAN))
             .collect())
-    }
-}
-
-fn csv_field(text: &str) -> String {
-    if text.contains([',', '"', '\n']) {
-        format!("\"{}\"", text.replace('"', "\"\""))
-    } else {
-        text.to_owned()
     }
 }
 
@@ -225,5 +219,33 @@ impl Callback for Recording {
             images: self.images,
         });
         Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_metrics_are_one_field_each_and_no_formula() {
+        let recorder = Recorder {
+            metric_names: ["=1+1", "a\rb", "c,d", "-0.5"].map(str::to_owned).to_vec(),
+            epochs: vec![EpochRow {
+                epoch: 0,
+                train_loss: -0.5,
+                valid_loss: None,
+                metrics: vec![1.0, -2.0, f64::NAN, 0.25],
+                seconds: 1.5,
+                train_seconds: 1.0,
+                wait_seconds: 0.0,
+                images: 10,
+            }],
+            ..Recorder::default()
+        };
+        assert_eq!(
+            recorder.to_csv(),
+            "epoch,train_loss,valid_loss,\"'=1+1\",\"a\rb\",\"c,d\",-0.5,time\n\
+             0,-0.500000,,1.000000,-2.000000,NaN,0.250000,1.500\n"
+        );
     }
 }

@@ -23,6 +23,14 @@ pub fn quoted(text: &str) -> String {
     cut(text, MOST_OF_A_NAME, |text| format!("{text:?}"))
 }
 
+/// Formats a label or table cell, in quotes, in ASCII: other characters are escaped as `\u{..}`. For names
+/// that print alike.
+pub fn spelled(text: &str) -> String {
+    cut(text, MOST_OF_A_NAME, |text| {
+        format!("\"{}\"", text.escape_default())
+    })
+}
+
 /// Formats a label or another short name, without quotes.
 pub fn named(text: &str) -> String {
     cut(text, MOST_OF_A_NAME, escaped)

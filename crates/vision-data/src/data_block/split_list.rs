@@ -12,13 +12,13 @@ use crate::data_block::label_lists::{LabelLists, bad_label, check_count};
 use crate::data_block::labeled::{Labeled, LabeledFiles};
 use crate::error::{Error, Result};
 use crate::files::disjoint::check_apart;
-use crate::labels::Label;
 use crate::labels::collector::{Collector, Rejected};
 use crate::labels::columns::{OneColumn, are_flags, is_one};
 use crate::labels::error::LabelError;
 use crate::labels::kind::{Dropped, TargetKind};
 use crate::labels::names::{Pattern, folder_name};
 use crate::labels::options::{LabelOptions, UnknownLabels, check_enough};
+use crate::labels::{Label, alike};
 use crate::split::{Items, Parts, PathFn, Split};
 use crate::table::column::Column;
 use crate::table::items::ItemColumn;
@@ -480,10 +480,11 @@ fn other_kind(unknown: &[Dropped], known: &[String]) -> String {
 pub(crate) fn none_left(part: &str, folder: &Path, classes: &[String], found: &[String]) -> Error {
     Error::Label(LabelError::BadClasses {
         reason: format!(
-            "no {part} image in {} has one of the classes {}; those found are {}",
+            "no {part} image in {} has one of the classes {}; those found are {}{}",
             shown(folder),
             listed(classes.iter()),
-            listed(found.iter())
+            listed(found.iter()),
+            alike::note(found.iter().map(String::as_str), classes)
         ),
     })
 }

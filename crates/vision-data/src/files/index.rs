@@ -70,12 +70,15 @@ pub(crate) struct Skipped {
     pub(crate) folders: Vec<SkippedFolder>,
     /// Images in unsupported formats.
     pub(crate) unread: Vec<PathBuf>,
+    /// Folders without images and folders, each with whether it has other files.
+    pub(crate) bare: Vec<(PathBuf, bool)>,
 }
 
 impl Skipped {
     pub(crate) fn extend(&mut self, more: Self) {
         self.folders.extend(more.folders);
         self.unread.extend(more.unread);
+        self.bare.extend(more.bare);
     }
 }
 
@@ -212,7 +215,12 @@ pub(crate) fn index_outside<P: AsRef<Path>>(
         }
         let share = listing.share / listing.folders as f64;
         match Listing::read(&path, share, &mut seen) {
-            Ok(Some(listing)) => open.push(listing),
+            Ok(Some(listing)) => {
+                if listing.entries.len() == 0 {
+                    skipped.bare.push((path, listing.others));
+                }
+                open.push(listing);
+            }
             Ok(None) => finished += share,
             Err(Error::Io(IoError { path, source, .. }))
                 if config.unreadable == UnreadableFolders::Skip =>
@@ -239,6 +247,8 @@ struct Listing {
     share: f64,
     /// The number of its subfolders.
     folders: usize,
+    /// Whether it has other files than images.
+    others: bool,
 }
 
 struct Entry {
@@ -263,7 +273,7 @@ impl Listing {
             return Ok(None);
         }
         let mut entries = Vec::new();
-        let mut folders = 0;
+        let (mut folders, mut others) = (0, false);
         for entry in fs::read_dir(folder).map_err(io_error("read the folder", folder))? {
             let entry = entry.map_err(io_error("read the folder", folder))?;
             let name = entry.file_name();
@@ -285,7 +295,10 @@ impl Listing {
                 _ if is_folder => Kind::Folder,
                 true if is_image_file(path) => Kind::Image,
                 true if has_extension(path, &UNREAD_EXTENSIONS) => Kind::Unread,
-                _ => continue,
+                _ => {
+                    others |= !is_of_a_file_manager(&name);
+                    continue;
+                }
             };
             folders += usize::from(is_folder);
             entries.push(Entry { name, kind });
@@ -296,6 +309,7 @@ impl Listing {
             entries: entries.into_iter(),
             share,
             folders,
+            others,
         }))
     }
 
@@ -303,6 +317,13 @@ impl Listing {
     fn own_share(&self) -> f64 {
         if self.folders == 0 { self.share } else { 0.0 }
     }
+}
+
+/// Whether it is a file that file managers of Windows leave in folders. (Those of others are hidden.)
+fn is_of_a_file_manager(name: &OsStr) -> bool {
+    ["Thumbs.db", "desktop.ini"]
+        .iter()
+        .any(|known| name.eq_ignore_ascii_case(known))
 }
 
 /// `folder/name`, without the spare capacity that `Path::join` may leave: there are millions.

@@ -7,6 +7,7 @@ use vision_base::OptionError;
 use vision_base::message::{listed, quoted};
 
 use crate::error::{Error, Result};
+use crate::labels::alike;
 use crate::labels::error::LabelError;
 use crate::labels::targets::Targets;
 use crate::rng::{Purpose, Rng};
@@ -61,9 +62,10 @@ impl ClassWeights {
                 if let Some(name) = map.keys().find(|name| !classes.contains(name)) {
                     return Err(Error::Label(LabelError::BadClasses {
                         reason: format!(
-                            "class_weights names {}, which is not a class; the classes are {}",
+                            "class_weights names {}, which is not a class; the classes are {}{}",
                             quoted(name),
-                            listed(classes.iter())
+                            listed(classes.iter()),
+                            alike::note([name.as_str()], classes)
                         ),
                     }));
                 }

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use vision_base::message::{joined, listed, named, shown};
 
+use crate::labels::alike;
 use crate::labels::kind::{Dropped, TargetKind};
 
 /// An error of labels or classes.
@@ -57,11 +58,12 @@ pub enum LabelError {
     /// Images have labels that are not among the classes.
     #[error(
         "{} image(s) in {} have a label that is not among the classes: {}; the classes \
-         are: {}. {hint}",
+         are: {}. {hint}{}",
         parts(unknown),
         shown(folder),
         joined(unknown.iter().map(|d| format!("{} ({})", named(&d.label), d.items))),
-        listed(known.iter())
+        listed(known.iter()),
+        alike::note(unknown.iter().map(|d| d.label.as_str()), known)
     )]
     UnknownClasses {
         /// The folder of the images.

@@ -1,5 +1,6 @@
 //! Labels, and how they become targets.
 
+pub(crate) mod alike;
 pub(crate) mod class_weights;
 pub(crate) mod collector;
 pub(crate) mod columns;

@@ -11,10 +11,11 @@ pub enum SplitError {
     /// A list of validation files names files that are not among the items.
     #[error(
         "{} names {count} file(s) that are not among the items in {}, the first is {}: \
-         expected the name of a file, or its path under that folder",
+         expected the name of a file, or its path under that folder{}",
         shown(list),
         shown(folder),
-        quoted(first)
+        quoted(first),
+        alike.as_ref().map_or_else(String::new, |alike| format!(". Note that {alike}"))
     )]
     UnknownFiles {
         /// The file that holds the list.
@@ -25,6 +26,8 @@ pub enum SplitError {
         count: usize,
         /// The root of the items.
         folder: PathBuf,
+        /// An item whose name prints like that of the file, or differs from it by blanks or case.
+        alike: Option<String>,
     },
     /// An image is in two parts of the data.
     #[error(

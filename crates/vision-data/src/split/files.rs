@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Component, Path, PathBuf};
 
 use crate::error::{Error, Result};
+use crate::labels::alike;
 use crate::labels::names::posix;
 use crate::split::Items;
 use crate::split::error::SplitError;
@@ -57,6 +58,12 @@ pub(super) fn named(list: Items<'_>, names: &[String], file: Option<&Path>) -> R
             first: (*first).clone(),
             count: missing.len(),
             folder: list.root.to_owned(),
+            alike: {
+                let name = |path: &Path| path.file_name().map(|n| n.to_string_lossy().into_owned());
+                let known: Vec<String> = list.files.iter().filter_map(|file| name(file)).collect();
+                let first = name(Path::new(first));
+                first.and_then(|first| alike::among([first.as_str()], &known))
+            },
         })),
     }
 }

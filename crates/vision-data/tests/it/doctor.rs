@@ -701,3 +701,158 @@ fn images_of_different_sizes_are_a_finding_where_nothing_brings_them_to_one() {
     };
     assert!(findings(builder().transforms(crops).build()).is_empty());
 }
+
+/// One photo in a folder for each of these names.
+fn classes(names: &[&str]) -> tempfile::TempDir {
+    let files: Vec<(String, String)> = names
+        .iter()
+        .enumerate()
+        .map(|(i, name)| (format!("photo_0{i}.jpg"), format!("{name}/{i}.jpg")))
+        .collect();
+    let files: Vec<(&str, &str)> = files
+        .iter()
+        .map(|(fixture, path)| (fixture.as_str(), path.as_str()))
+        .collect();
+    folder(&files)
+}
+
+fn messages(report: &Report, kind: Kind) -> Vec<String> {
+    report.of_kind(kind).map(|f| f.message.clone()).collect()
+}
+
+/// Folders whose names differ by normal form are two only where the file system keeps them apart.
+#[cfg(target_os = "linux")]
+#[test]
+fn classes_that_print_alike_are_found_and_spelled_so_that_they_differ() {
+    // As Linux and macOS write it; with a Cyrillic letter; with an invisible character.
+    for (a, b, spelled) in [
+        (
+            "café",
+            "cafe\u{301}",
+            ["\"caf\\u{e9}\"", "\"cafe\\u{301}\""],
+        ),
+        ("cat", "с\u{430}t", ["\"cat\"", "\"\\u{441}\\u{430}t\""]),
+        ("cat", "cat\u{200b}", ["\"cat\"", "\"cat\\u{200b}\""]),
+    ] {
+        let folder = classes(&[a, b, "dog"]);
+        let report = examine(&folder);
+        let found = messages(&report, Kind::NamesPrintAlike);
+        assert_eq!(found.len(), 1, "{a} {b}: {report}");
+        assert!(
+            spelled.iter().all(|name| found[0].contains(name)),
+            "{found:?}"
+        );
+        assert_eq!(messages(&report, Kind::NamesDifferByBlanks), [""; 0]);
+        let finding = report.of_kind(Kind::NamesPrintAlike).next().unwrap();
+        assert_eq!(finding.severity, Severity::Warning);
+        assert!(!report.is_healthy());
+        // In each form of the report, with the advice. JSON escapes the backslash and quotes, HTML quotes.
+        let end = spelled[1].trim_matches('"');
+        let (text, html, json) = (report.to_string(), report.to_html(), report.to_json());
+        assert!(
+            text.contains(end) && text.contains(finding.advice),
+            "{text}"
+        );
+        assert!(
+            html.contains(end) && html.contains("classes print alike"),
+            "{html}"
+        );
+        assert!(json.contains("names_print_alike"), "{json}");
+        assert!(json.contains(&end.replace('\\', "\\\\")), "{json}");
+        // Every message that names such a class spells it.
+        for message in messages(&report, Kind::FewItems) {
+            let named = spelled.iter().any(|name| message.starts_with(name));
+            assert!(named || message.starts_with("dog"), "{message}");
+        }
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn classes_that_differ_by_blanks_or_case_are_found() {
+    for (a, b) in [
+        ("cat", "cat "),
+        ("cat", " cat"),
+        ("red cat", "red  cat"),
+        ("cat", "Cat"),
+    ] {
+        let folder = classes(&[a, b, "dog"]);
+        let report = examine(&folder);
+        let found = messages(&report, Kind::NamesDifferByBlanks);
+        assert_eq!(found.len(), 1, "{a:?} {b:?}: {report}");
+        assert!(
+            [a, b]
+                .iter()
+                .all(|name| found[0].contains(&format!("{name:?} (1 items)"))),
+            "{found:?}"
+        );
+        assert_eq!(messages(&report, Kind::NamesPrintAlike), [""; 0]);
+    }
+    let folder = classes(&["0", "O", "o1", "ol", "dog"]);
+    let report = examine(&folder);
+    assert_eq!(
+        messages(&report, Kind::NamesDifferByBlanks),
+        [""; 0],
+        "{report}"
+    );
+    assert_eq!(
+        messages(&report, Kind::NamesPrintAlike),
+        [""; 0],
+        "{report}"
+    );
+}
+
+#[test]
+fn class_folders_without_images_are_found_and_other_folders_are_not() {
+    let folder = folder(&[
+        ("photo_00.jpg", "train/cat/0.jpg"),
+        ("photo_01.jpg", "train/dog/1.jpg"),
+        ("photo_02.jpg", "valid/cat/2.jpg"),
+    ]);
+    let root = folder.path();
+    let make = |path: &str, file: Option<&str>| {
+        fs::create_dir_all(root.join(path)).unwrap();
+        if let Some(file) = file {
+            fs::write(root.join(path).join(file), "").unwrap();
+        }
+    };
+    let empty = ["train/bird", "train/fish", "train/mouse", "valid/dog"];
+    make("train/bird", None);
+    make("train/fish", Some("Thumbs.db"));
+    make("train/mouse", Some(".DS_Store"));
+    // A class, as training shows, whose images are missing here.
+    make("valid/dog", Some("notes.txt"));
+    // No classes: files of another kind beside classes, and folders that are beside no class.
+    make("train/models", Some("best.safetensors"));
+    make("models", None);
+    make(".cache", None);
+    let report = examine(&folder);
+    let found: Vec<PathBuf> = report
+        .of_kind(Kind::EmptyClassFolder)
+        .map(|finding| finding.files[0].path.strip_prefix(root).unwrap().to_owned())
+        .collect();
+    assert_eq!(found, empty.map(PathBuf::from));
+    let (text, html, json) = (report.to_string(), report.to_html(), report.to_json());
+    let advice = report
+        .of_kind(Kind::EmptyClassFolder)
+        .next()
+        .unwrap()
+        .advice;
+    assert!(
+        text.contains("train/bird: it has no image") && text.contains(advice),
+        "{text}"
+    );
+    assert!(
+        html.contains("empty class folder") && html.contains("train/fish"),
+        "{html}"
+    );
+    assert!(json.contains("empty_class_folder"), "{json}");
+    assert!(report.quarantine().is_empty());
+    // The same of a data bunch.
+    let data = ImageDataBunch::from_folder(root)
+        .classes(["cat", "dog"])
+        .size(32)
+        .build();
+    let found = data.unwrap().doctor();
+    assert_eq!(found.of_kind(Kind::EmptyClassFolder).count(), 4, "{found}");
+}

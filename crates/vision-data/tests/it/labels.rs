@@ -653,3 +653,60 @@ fn an_unknown_label_that_may_be_several_or_a_number_says_how_to_read_it() {
     says(&["31", "8", "62", "17"], &[3], "TargetKind::Float", true);
     says(&["31", "8", "62", "old"], &[3], "TargetKind::Float", false);
 }
+
+/// A message that names two words which print alike says how they are spelled.
+#[test]
+fn names_that_print_alike_are_told_apart_in_messages() {
+    const BOTH: [&str; 2] = ["caf\\u{e9}", "cafe\\u{301}"];
+    let classes = || ["café", "dog"].map(str::to_owned);
+    let unknown = column(&["café", "dog", "cafe\u{301}"], &[2]).label_from_df(["label"]);
+    let given = column(&["cafe\u{301}", "dog", "dog"], &[2])
+        .label_with(LabelOptions::new().with_classes(classes()))
+        .label_from_df(["label"]);
+    let none_left = column(&["cafe\u{301}", "cafe\u{301}", "dog"], &[2])
+        .label_with(
+            LabelOptions::new()
+                .with_classes(["café", "x"])
+                .with_unknown(UnknownLabels::Drop),
+        )
+        .label_from_df(["label"]);
+    let weights = column(&["café", "dog", "café"], &[2])
+        .label_from_df(["label"])
+        .unwrap();
+    let weights = weights
+        .databunch()
+        .class_weights(ClassWeights::map([("cafe\u{301}", 2.0)]));
+
+    let folder = tempfile::tempdir().unwrap();
+    for class in ["café", "dog"] {
+        std::fs::create_dir_all(folder.path().join(class)).unwrap();
+        std::fs::write(folder.path().join(class).join("café.png"), "").unwrap();
+    }
+    let folders = ImageDataBunch::from_folder(folder.path()).valid_pct(0.0);
+    let folders = folders.classes(["cafe\u{301}", "dog"]).build();
+    let files = ImageList::from_folder(folder.path()).unwrap();
+    let files = files.split(Split::Files(vec!["cafe\u{301}.png".to_owned()]));
+    for (what, error) in [
+        ("unknown", unknown.unwrap_err()),
+        ("given", given.unwrap_err()),
+        ("none left", none_left.unwrap_err()),
+        ("weights", weights.build().unwrap_err()),
+        ("folders", folders.unwrap_err()),
+        ("files", files.unwrap_err()),
+    ] {
+        let message = error.to_string();
+        let told =
+            BOTH.iter().all(|name| message.contains(name)) && message.contains("print alike");
+        assert!(told, "{what}: {message}");
+    }
+    // Blanks and case are seen in quotes.
+    let blank = column(&["cat", "dog", "cat "], &[2])
+        .label_from_df(["label"])
+        .unwrap_err();
+    let note = "\"cat \" and \"cat\" differ by blanks or case only";
+    assert!(blank.to_string().ends_with(note), "{blank}");
+    let other = column(&["cat", "dog", "bird"], &[2])
+        .label_from_df(["label"])
+        .unwrap_err();
+    assert!(!other.to_string().contains("Note that"), "{other}");
+}

@@ -12,6 +12,7 @@ use crate::databunch::sources::source::{Reading, Source, TestFolder, Unlabeled};
 use crate::error::{Error, Result};
 use crate::files::disjoint::part_folder;
 use crate::files::index::{IndexConfig, check_folder};
+use crate::labels::alike;
 use crate::labels::error::LabelError;
 use crate::labels::kind::Dropped;
 use crate::labels::names::folder_name;
@@ -128,10 +129,11 @@ fn check_found(
         Some(class) => Err(Error::Label(LabelError::BadClasses {
             reason: format!(
                 "no image in {} is in a folder called {}; the folders are {}. (A class without \
-                 an image here can be named in the data block, with `label_with`.)",
+                 an image here can be named in the data block, with `label_with`.){}",
                 shown(folder),
                 quoted(class),
-                listed(found.keys())
+                listed(found.keys()),
+                alike::note([class.as_str()], &found.keys().cloned().collect::<Vec<_>>())
             ),
         })),
     }

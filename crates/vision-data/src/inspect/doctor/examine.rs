@@ -6,7 +6,7 @@ use std::{fs, io};
 
 use image::ImageFormat;
 use sha2::{Digest, Sha256};
-use vision_base::message::shown;
+use vision_base::message::{shown, spelled};
 
 use crate::image::Image;
 use crate::image::header::{ColorMode, Facts};
@@ -18,6 +18,7 @@ use crate::inspect::doctor::cases::{Case, Cases};
 use crate::inspect::doctor::finding::{Finding, FindingKind, FoundFile, Split};
 use crate::inspect::doctor::look::Look;
 use crate::inspect::doctor::similar;
+use crate::labels::alike;
 
 /// The results for one file; a few hundred bytes.
 pub(super) struct Exam {
@@ -89,20 +90,17 @@ pub(super) fn findings(cases: &Cases, exams: &[Exam], huge: u64) -> Vec<Finding>
     let parts = cases.unsized_parts.iter();
     let differ = parts.filter_map(|split| sizes_differ(*split, cases, exams));
     let mut findings: Vec<Finding> = differ.collect();
-    let skipped = |path: &Path| FoundFile {
-        path: path.to_owned(),
-        split: None,
-        label: None,
-        likeness: None,
-        quarantine: false,
-    };
     findings.extend(cases.skipped.folders.iter().map(|folder| {
-        let files = vec![skipped(&folder.path)];
+        let files = vec![FoundFile::of_path(&folder.path)];
         Finding::new(FindingKind::UnreadableFolder, folder.reason.clone(), files)
     }));
     findings.extend(cases.skipped.unread.iter().map(|path| {
         let message = "its format is unsupported, so it was skipped".to_owned();
-        Finding::new(FindingKind::UnreadFormat, message, vec![skipped(path)])
+        Finding::new(
+            FindingKind::UnreadFormat,
+            message,
+            vec![FoundFile::of_path(path)],
+        )
     }));
     for (item, exam) in exams.iter().enumerate() {
         let mut file = cases.file(item);
@@ -269,6 +267,18 @@ fn kinds_of(
     kinds
 }
 
+/// The labels, spelled so that they differ if some print alike.
+fn told_apart(labels: &[&str]) -> String {
+    match alike::groups(labels.iter().copied()).is_empty() {
+        true => labels.join(" and "),
+        false => labels
+            .iter()
+            .map(|label| spelled(label))
+            .collect::<Vec<_>>()
+            .join(" and "),
+    }
+}
+
 fn copies_findings(cases: &Cases, group: &[usize]) -> Vec<Finding> {
     let mut files: Vec<FoundFile> = group.iter().map(|&item| cases.file(item)).collect();
     let mut labels: Vec<&str> = files.iter().filter_map(|f| f.label.as_deref()).collect();
@@ -276,7 +286,7 @@ fn copies_findings(cases: &Cases, group: &[usize]) -> Vec<Finding> {
     labels.dedup();
     let several = labels.len() > 1;
     let under = match several {
-        true => format!(", labeled {}", labels.join(" and ")),
+        true => format!(", labeled {}", told_apart(&labels)),
         false => String::new(),
     };
     let message = format!("{} files with the same content{under}", files.len());

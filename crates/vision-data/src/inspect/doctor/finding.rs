@@ -68,6 +68,13 @@ pub enum FindingKind {
     Duplicate,
     /// An image in an unsupported format, which is not an item.
     UnreadFormat,
+    /// Names of classes that print alike: they differ by Unicode normal form, invisible characters, or
+    /// letters of other alphabets.
+    NamesPrintAlike,
+    /// Names of classes that differ by blanks or case only.
+    NamesDifferByBlanks,
+    /// A folder without images beside folders of classes.
+    EmptyClassFolder,
     /// A class with fewer items than folds, or with a single item.
     FewItems,
     /// A class without training or without validation items.
@@ -112,6 +119,9 @@ impl FindingKind {
             | Self::NearDuplicateUnderTwoLabels
             | Self::Duplicate
             | Self::UnreadFormat
+            | Self::NamesPrintAlike
+            | Self::NamesDifferByBlanks
+            | Self::EmptyClassFolder
             | Self::FewItems
             | Self::MissingInSplit
             | Self::Imbalance
@@ -144,6 +154,9 @@ impl FindingKind {
             Self::NearDuplicateUnderTwoLabels => "look-alike under two labels",
             Self::Duplicate => "duplicate",
             Self::UnreadFormat => "format not read",
+            Self::NamesPrintAlike => "classes print alike",
+            Self::NamesDifferByBlanks => "classes differ by blanks",
+            Self::EmptyClassFolder => "empty class folder",
             Self::FewItems => "few items",
             Self::MissingInSplit => "class missing in a split",
             Self::Imbalance => "class imbalance",
@@ -191,6 +204,13 @@ impl FindingKind {
                  other than `No`."
             }
             Self::UnreadFormat => "Convert it to JPEG or PNG, or remove it.",
+            Self::NamesPrintAlike => {
+                "These are two classes: rename them so that they are one, or so that they can be told apart."
+            }
+            Self::NamesDifferByBlanks => {
+                "These are two classes: if they mean the same, rename them so that they are one."
+            }
+            Self::EmptyClassFolder => "Its class does not exist: add images, or remove the folder.",
             Self::FewItems => "Add items, merge the class with another, or use fewer folds.",
             Self::MissingInSplit => "Use a stratified split, or move items by hand.",
             Self::Imbalance => {
@@ -269,6 +289,19 @@ pub struct FoundFile {
     pub likeness: Option<f32>,
     /// Whether it is on the quarantine list.
     pub quarantine: bool,
+}
+
+impl FoundFile {
+    /// A file or folder that is not among the items.
+    pub(super) fn of_path(path: &Path) -> Self {
+        Self {
+            path: path.to_owned(),
+            split: None,
+            label: None,
+            likeness: None,
+            quarantine: false,
+        }
+    }
 }
 
 /// One finding.

@@ -12,6 +12,7 @@ use vision_figure::{base64, escape};
 use crate::error::Result;
 use crate::image::Image;
 use crate::image::limits::Limits;
+use crate::inspect::doctor::balance::TellApart;
 use crate::inspect::doctor::finding::{Finding, FoundFile};
 use crate::inspect::doctor::report::{ClassCount, Report};
 
@@ -166,6 +167,7 @@ fn write_classes(html: &mut String, classes: &[ClassCount]) -> std::fmt::Result 
         return Ok(());
     }
     let all = |class: &ClassCount| class.train + class.unsplit;
+    let told = TellApart::new(classes);
     let most = classes.iter().map(all).max().unwrap_or(0).max(1);
     writeln!(
         html,
@@ -178,7 +180,7 @@ fn write_classes(html: &mut String, classes: &[ClassCount]) -> std::fmt::Result 
             html,
             "<tr><td>{}</td><td class=\"n\">{}</td><td class=\"n\">{}</td>\
              <td><span class=\"bar\" style=\"width:{:.1}em\"></span></td></tr>",
-            escape(&printable(&class.name)),
+            escape(&printable(&told.name(&class.name))),
             all(class),
             class.valid,
             20.0 * all(class) as f64 / most as f64

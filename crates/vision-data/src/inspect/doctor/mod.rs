@@ -5,7 +5,7 @@
 //! | severity | |
 //! |---|---|
 //! | error | files that cannot be decoded, dangling symlinks; the same file in two parts, or under two labels (both are reported) |
-//! | warning | look-alikes in two parts or under two labels; copies; classes that are small, missing or of very different sizes; CMYK, 16 bits, animations, huge images |
+//! | warning | look-alikes in two parts or under two labels; copies; classes whose names print alike or differ by blanks or case; empty class folders; classes that are small, missing or of very different sizes; CMYK, 16 bits, animations, huge images |
 //! | note | other look-alikes; blank images; wrong extensions; images rotated by their EXIF data |
 //!
 //! Nothing is ever deleted, moved or changed. A [`Report`] prints as a table, JSON or an HTML page,
@@ -187,6 +187,8 @@ impl Doctor {
             examine(&cases.all[item], limits, self.look_alikes)
         });
         let mut findings = balance::findings(cases, self.imbalance, self.folds);
+        findings.extend(balance::names(&cases.classes));
+        findings.extend(balance::empty_folders(cases));
         findings.extend(examine::findings(cases, &exams, self.huge_pixels));
         findings.extend(examine::groups(cases, &exams));
         // By kind, which implies by severity; within one kind by the first file.

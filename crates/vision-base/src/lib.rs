@@ -8,6 +8,7 @@
 //! | [`csv`] | fields of CSV files |
 //! | [`paths`] | sibling files and parent folders |
 //! | [`progress`] | progress reports of long work: [`Progress`](progress::Progress) |
+//! | [`shorten`] | texts cut to a room, so that different ones stay different |
 //! | [`workers`] | work on many items with several threads |
 //! | [`IoError`], [`OptionError`] | errors that all crates share |
 
@@ -21,6 +22,7 @@ mod error;
 pub mod message;
 pub mod paths;
 pub mod progress;
+pub mod shorten;
 pub mod workers;
 
 pub use crate::error::{IoError, OptionError, io_error};

@@ -3,11 +3,10 @@
 use std::sync::OnceLock;
 
 use ab_glyph::{Font, FontRef, OutlinedGlyph, PxScale, point};
+use vision_base::shorten;
 
 /// The embedded font, then a font of the same width that most systems have.
 pub(crate) const FAMILY: &str = "DejaVu Sans, Verdana, sans-serif";
-
-const ELLIPSIS: char = '…';
 
 fn font() -> &'static FontRef<'static> {
     static FONT: OnceLock<FontRef<'static>> = OnceLock::new();
@@ -41,20 +40,25 @@ fn units() -> f32 {
 
 /// The text, or as much of its start as fits into `room` together with an ellipsis.
 pub fn shorten(text: &str, size: f32, room: f32) -> String {
-    let ellipsis = advance(ELLIPSIS, size);
-    let (mut used, mut fits) = (0.0, 0);
-    for (at, c) in text.char_indices() {
-        if used + ellipsis <= room {
-            fits = at;
-        }
-        used += advance(c, size);
-        // A tolerance for rounding: the room is often the width of this very text.
-        if used > room + 0.01 {
-            let start = text[..fits].trim_end();
-            return format!("{start}{ELLIPSIS}");
-        }
-    }
-    text.to_owned()
+    shorten::end(text, room, |c| advance(c, size))
+}
+
+/// The text, or an ellipsis and as much of its end as fits into `room`.
+pub fn shorten_start(text: &str, size: f32, room: f32) -> String {
+    shorten::start(text, room, |c| advance(c, size))
+}
+
+/// The text, or as much of its start and its end as fits into `room` with an ellipsis between.
+pub fn shorten_middle(text: &str, size: f32, room: f32) -> String {
+    shorten::middle(text, room, |c| advance(c, size))
+}
+
+/// Shortens names, each to its own room, so that no two different names read the same.
+pub fn shorten_apart<'a>(
+    names: impl IntoIterator<Item = (&'a str, f32)>,
+    size: f32,
+) -> Vec<String> {
+    shorten::apart(names, |c| advance(c, size))
 }
 
 /// One glyph of a line of text.

@@ -15,6 +15,8 @@ use crate::text::{Anchor, Text};
 
 /// Size of the titles of images, and of the title of the grid.
 const TITLE: f32 = 12.0;
+/// Distance of the lines of a title.
+const LINE: f32 = 16.0;
 const SUPTITLE: f32 = 16.0;
 /// Gap between images.
 const GAP: f32 = 14.0;
@@ -45,20 +47,24 @@ pub struct ImageGrid {
 }
 
 /// The caption above an image of an [`ImageGrid`]: a string, or a type that decides itself how to
-/// shorten its text.
+/// shorten its lines.
 pub trait Caption: fmt::Debug + Send + Sync {
-    /// The full text.
-    fn whole(&self) -> String;
+    /// The lines with their full text.
+    fn whole(&self) -> Vec<String>;
 
-    /// The text, shortened to fit into `room` at this font size.
-    fn fit(&self, room: f32, size: f32) -> String {
-        font::shorten(&self.whole(), size, room)
+    /// The same number of lines, shortened to fit into `room` at this font size.
+    fn fit(&self, room: f32, size: f32) -> Vec<String> {
+        let lines = self.whole();
+        lines
+            .iter()
+            .map(|line| font::shorten(line, size, room))
+            .collect()
     }
 }
 
 impl Caption for String {
-    fn whole(&self) -> String {
-        self.clone()
+    fn whole(&self) -> Vec<String> {
+        vec![self.clone()]
     }
 }
 
@@ -157,13 +163,16 @@ impl ImageGrid {
         let rows = count.div_ceil(columns);
 
         // Wider than the images if the titles need it, within a limit.
-        let titles = self
+        let wholes: Vec<_> = self
             .cells
             .iter()
-            .map(|(_, caption)| font::width(&caption.whole(), TITLE));
-        let widest = titles.fold(0.0, f32::max);
+            .map(|(_, caption)| caption.whole())
+            .collect();
+        let lines = wholes.iter().flatten().map(|line| font::width(line, TITLE));
+        let widest = lines.fold(0.0, f32::max);
+        let titles = LINE * wholes.iter().map(Vec::len).max().unwrap_or(0) as f32 + 2.0;
         let cell = widest.clamp(self.cell_size, (1.6 * self.cell_size).max(230.0));
-        let (across, down) = (cell + GAP, self.cell_size + TITLE + 6.0 + GAP);
+        let (across, down) = (cell + GAP, self.cell_size + titles + GAP);
         let top = if self.title.is_empty() {
             MARGIN
         } else {
@@ -181,13 +190,17 @@ impl ImageGrid {
             let title = Text::new(x, y, SUPTITLE, Anchor::Middle, &self.title);
             figure.text(title.fit(total - 2.0 * MARGIN));
         }
-        for (i, (image, caption)) in self.cells.iter().enumerate() {
+        for (i, ((image, caption), wholes)) in self.cells.iter().zip(wholes).enumerate() {
             let x = left + (i % columns) as f32 * across + cell / 2.0;
             let y = top + (i / columns) as f32 * down;
-            let whole = caption.whole();
-            let text = Text::new(x, y + TITLE / 2.0, TITLE, Anchor::Middle, &whole);
-            figure.text(text.shortened(caption.fit(cell, TITLE), whole));
-            let area = self.fitted(image, x, y + TITLE + 6.0);
+            for (line, (short, whole)) in
+                caption.fit(cell, TITLE).into_iter().zip(wholes).enumerate()
+            {
+                let y = y + TITLE / 2.0 + line as f32 * LINE;
+                let text = Text::new(x, y, TITLE, Anchor::Middle, &whole);
+                figure.text(text.shortened(short, whole));
+            }
+            let area = self.fitted(image, x, y + titles);
             figure.frame(area, GRAY);
             figure.image(area, image.clone());
         }

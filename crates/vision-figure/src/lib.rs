@@ -28,7 +28,7 @@ mod text;
 pub use crate::color::{BLACK, GRAY, Rgb, WHITE};
 pub use crate::error::{Error, Result};
 pub use crate::figure::Figure;
-pub use crate::font::{shorten, width};
+pub use crate::font::{shorten, shorten_apart, shorten_middle, shorten_start, width};
 pub use crate::grid::{Caption, ImageGrid};
 pub use crate::shape::Area;
 pub use crate::svg::{base64, escape};

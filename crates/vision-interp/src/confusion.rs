@@ -3,8 +3,13 @@
 use std::fmt;
 
 use vision_base::message::named;
+use vision_base::{OptionError, shorten};
 
-use crate::{Error, Result};
+use crate::scores::{Hits, ratio};
+use crate::{ClassScores, ClassificationReport, Error, Result};
+
+/// Up to this number counts are exact as 64-bit floats, and no sum overflows.
+const MOST_ITEMS: u128 = 1 << 53;
 
 /// Counts of items by actual class (rows) and predicted class (columns).
 ///
@@ -31,22 +36,6 @@ pub struct ConfusionMatrix {
     counts: Vec<u64>,
 }
 
-/// Scores of one class. A ratio whose denominator is 0 is NaN.
-#[derive(Clone, Debug, PartialEq)]
-#[non_exhaustive]
-pub struct ClassScores {
-    /// Name of the class.
-    pub class: String,
-    /// Of the items predicted as this class, the fraction that belongs to it: TP / (TP + FP).
-    pub precision: f64,
-    /// Of the items of this class, the fraction predicted as such: TP / (TP + FN).
-    pub recall: f64,
-    /// Harmonic mean of precision and recall: 2 TP / (2 TP + FP + FN).
-    pub f1: f64,
-    /// Number of items of this class.
-    pub support: u64,
-}
-
 impl ConfusionMatrix {
     /// A matrix of zeros for these classes.
     pub fn new(classes: impl IntoIterator<Item = impl Into<String>>) -> Self {
@@ -60,7 +49,7 @@ impl ConfusionMatrix {
     /// # Errors
     ///
     /// [`Error::Lengths`] if the number of rows, or of columns in a row, is not the number of
-    /// classes.
+    /// classes; [`Error::Option`] if there are more than 2⁵³ items.
     pub fn from_rows(
         classes: impl IntoIterator<Item = impl Into<String>>,
         rows: impl IntoIterator<Item = impl AsRef<[u64]>>,
@@ -81,6 +70,14 @@ impl ConfusionMatrix {
             found += 1;
         }
         length("the confusion matrix", found)?;
+        let total = counts.iter().map(|count| u128::from(*count)).sum::<u128>();
+        if total > MOST_ITEMS {
+            return Err(Error::Option(OptionError::new(
+                "counts",
+                "at most 2^53 items",
+                total.to_string(),
+            )));
+        }
         Ok(Self { classes, counts })
     }
 
@@ -165,32 +162,22 @@ impl ConfusionMatrix {
 
     /// Precision, recall and F1 of every class.
     pub fn per_class(&self) -> Vec<ClassScores> {
-        let mut predicted = vec![0; self.classes.len()];
-        for row in self.rows() {
-            predicted
-                .iter_mut()
-                .zip(row)
-                .for_each(|(sum, count)| *sum += count);
-        }
-        let diagonal = self.counts.iter().step_by(self.classes.len() + 1);
-        let rows = self.classes.iter().zip(self.rows());
-        rows.zip(diagonal.zip(predicted))
-            .map(|((class, row), (hits, predicted))| {
-                let support = row.iter().sum();
-                ClassScores {
-                    class: class.clone(),
-                    precision: ratio(*hits, predicted),
-                    recall: ratio(*hits, support),
-                    f1: ratio(2 * hits, support + predicted),
-                    support,
-                }
-            })
-            .collect()
+        self.report().classes
     }
-}
 
-fn ratio(part: u64, whole: u64) -> f64 {
-    part as f64 / whole as f64
+    /// Precision, recall and F1 of every class, and their averages.
+    #[doc(alias = "classification_report")]
+    pub fn report(&self) -> ClassificationReport {
+        let mut hits = vec![Hits::default(); self.classes.len()];
+        for (actual, row) in self.rows().enumerate() {
+            for (predicted, count) in row.iter().enumerate() {
+                hits[predicted].predicted += count;
+                hits[actual].actual += count;
+            }
+            hits[actual].both = row[actual];
+        }
+        ClassificationReport::new(&self.classes, &hits, None)
+    }
 }
 
 /// A table with a row per actual class. With more than 20 classes, only size, total and accuracy.
@@ -205,8 +192,8 @@ impl fmt::Display for ConfusionMatrix {
                 "{c} x {c} confusion matrix of {total} items, accuracy {accuracy:.4}"
             );
         }
-        let name = |class: &String| named(class).chars().take(16).collect::<String>();
-        let names: Vec<_> = self.classes.iter().map(name).collect();
+        let names: Vec<String> = self.classes.iter().map(|class| named(class)).collect();
+        let names = shorten::apart(names.iter().map(|name| (name.as_str(), 16.0)), |_| 1.0);
         let corner = "actual \\ predicted";
         let chars = |text: &str| text.chars().count();
         let first = names

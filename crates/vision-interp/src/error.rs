@@ -1,7 +1,7 @@
 //! Errors of interpretation.
 
 use vision_base::OptionError;
-use vision_data::DatasetType;
+use vision_data::{DatasetType, TargetKind};
 
 /// An error of the function that provides the images of a data set.
 pub type ImageError = Box<dyn std::error::Error + Send + Sync>;
@@ -36,6 +36,22 @@ pub enum Error {
         part: DatasetType,
     },
 
+    /// The predictions have items without labels.
+    #[error("the predictions have no labels: expected a class or classes for each item")]
+    Unlabeled,
+
+    /// The labels are of a kind that this interpretation is not for.
+    #[error(
+        "the labels are {}, but this interpretation is for {}: {}",
+        found.describe(), expected.describe(), instead(*found)
+    )]
+    LabelKind {
+        /// The kind that the interpretation is for.
+        expected: TargetKind,
+        /// The kind of the labels.
+        found: TargetKind,
+    },
+
     /// Predictions, losses, targets and classes have different lengths.
     #[error(
         "{field} has {found} entries, expected {expected}: all must belong to one data set and its classes"
@@ -67,6 +83,18 @@ pub enum Error {
     /// An option is outside its range.
     #[error(transparent)]
     Option(#[from] OptionError),
+}
+
+/// What to call for this kind of labels.
+fn instead(found: TargetKind) -> &'static str {
+    match found {
+        TargetKind::Category => "call `ClassificationInterpretation::from_learner`",
+        TargetKind::MultiCategory => "call `MultiLabelInterpretation::from_learner`",
+        TargetKind::Float => {
+            "numbers have no classes; call `Learner::get_preds` for each item's prediction and loss, and \
+             `Learner::validate` for the metrics"
+        }
+    }
 }
 
 /// A result with this crate's [`Error`].

@@ -1,10 +1,11 @@
 //! Interpretation of a learner. The other modules need only plain numbers and images.
 
 use image::RgbImage;
-use vision_data::{DatasetType, ImageDataBunch, LabelError, TargetKind};
+use vision_data::{DatasetType, ImageDataBunch, TargetKind};
 use vision_learner::Learner;
 
-use crate::{ClassificationInterpretation, Error, ImageError, Result};
+use crate::items::Items;
+use crate::{ClassificationInterpretation, Error, ImageError, MultiLabelInterpretation, Result};
 
 impl ClassificationInterpretation {
     /// Predicts the validation set and interprets the result.
@@ -21,27 +22,62 @@ impl ClassificationInterpretation {
     ///
     /// # Errors
     ///
-    /// [`Error::NoLabels`] for a test set without labels. Also if the items do not have one class
-    /// each, or the part does not exist or cannot be read.
+    /// [`Error::NoLabels`] for a test set without labels, [`Error::LabelKind`] if the items do not have
+    /// one class each. Also if the part does not exist or cannot be read.
     pub fn from_learner_with(learner: &Learner, part: DatasetType) -> Result<Self> {
-        let data = learner.data().clone();
-        // Otherwise each item would count as one of the first class.
-        match data.dataset(part)?.labels().kind() {
-            Some(TargetKind::Category) => {}
-            None => return Err(Error::NoLabels { part }),
-            Some(found) => {
-                return Err(Error::from(vision_data::Error::Label(
-                    LabelError::WrongKind {
-                        expected: TargetKind::Category,
-                        found,
-                    },
-                )));
-            }
-        }
-        let predictions = learner.get_preds(part)?;
-        let classes = data.classes().to_vec();
-        Self::from_predictions(classes, predictions, move |item| seen(&data, part, item))
+        Self::new(items(learner, part, TargetKind::Category)?)
     }
+}
+
+impl MultiLabelInterpretation {
+    /// Predicts the validation set and interprets the result, with a threshold of 0.5.
+    ///
+    /// # Errors
+    ///
+    /// If there is no validation set, or it cannot be read.
+    pub fn from_learner(learner: &Learner) -> Result<Self> {
+        Self::from_learner_with(learner, DatasetType::Valid)
+    }
+
+    /// Predicts any part of the data and interprets the result, with a threshold of 0.5. For the
+    /// training set, [`DatasetType::Fix`] gives every item without random transforms.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NoLabels`] for a test set without labels, [`Error::LabelKind`] if the items do not have
+    /// several classes each. Also if the part does not exist or cannot be read.
+    pub fn from_learner_with(learner: &Learner, part: DatasetType) -> Result<Self> {
+        Self::new(items(learner, part, TargetKind::MultiCategory)?)
+    }
+}
+
+/// Predicts a part of the data, which has labels of this kind.
+fn items(learner: &Learner, part: DatasetType, kind: TargetKind) -> Result<Items> {
+    let data = learner.data().clone();
+    let dataset = data.dataset(part)?;
+    // Checked before an epoch of predictions is made for nothing.
+    match dataset.labels().kind() {
+        Some(found) if found == kind => {}
+        None => return Err(Error::NoLabels { part }),
+        Some(found) => {
+            return Err(Error::LabelKind {
+                expected: kind,
+                found,
+            });
+        }
+    }
+    let (root, named) = (data.path().to_owned(), dataset.clone());
+    let name = move |item: usize| {
+        let path = &named.paths()[item];
+        let inside = path.strip_prefix(&root).unwrap_or(path);
+        inside.to_string_lossy().into_owned()
+    };
+    let predictions = learner.get_preds(part)?;
+    let classes = data.classes().to_vec();
+    let items = Items::new(kind, classes, predictions, move |item| {
+        seen(&data, part, item)
+    })?;
+    Ok(items.with_names(name))
 }
 
 /// An image as the model sees it in prediction: after the validation transforms, not normalized.

@@ -1,30 +1,27 @@
 //! Interpretation of a classifier's predictions.
 
-use std::sync::Arc;
-
 use image::RgbImage;
+use vision_data::TargetKind;
 use vision_learner::Predictions;
 
-use crate::plot::LossTitle;
+use crate::items::Items;
+use crate::plot::{LossTitle, NamedTitle};
 use crate::{
-    ConfusionMatrix, ConfusionPlotConfig, Error, Figure, ImageError, ImageGrid, Result,
-    TopLossesConfig,
+    ConfusionMatrix, ConfusionPlotConfig, Error, Figure, ImageError, Result, TopLossesConfig,
 };
 
-type ImageSource = Arc<dyn Fn(usize) -> std::result::Result<RgbImage, ImageError> + Send + Sync>;
-
-/// Predictions, losses and targets of a data set, with the analysis of them.
+/// Predictions, losses and targets of a data set whose items have one class each, with the analysis of
+/// them. For items with several classes see
+/// [`MultiLabelInterpretation`](crate::MultiLabelInterpretation).
 ///
 /// Create it [from a learner](Self::from_learner) or [from any
 /// predictions](Self::from_predictions).
 #[derive(Clone)]
 pub struct ClassificationInterpretation {
-    classes: Vec<String>,
-    predictions: Predictions,
+    items: Items,
     /// The actual class of each item.
     actual: Vec<usize>,
     matrix: ConfusionMatrix,
-    images: ImageSource,
 }
 
 impl ClassificationInterpretation {
@@ -56,32 +53,19 @@ impl ClassificationInterpretation {
     /// # Errors
     ///
     /// [`Error::Lengths`] or [`Error::UnknownClass`] if the arguments do not fit together,
-    /// [`Error::Data`] if the items do not have one class each.
+    /// [`Error::LabelKind`] if the items do not have one class each.
     pub fn from_predictions(
         classes: Vec<String>,
         predictions: Predictions,
         images: impl Fn(usize) -> std::result::Result<RgbImage, ImageError> + Send + Sync + 'static,
     ) -> Result<Self> {
-        let (c, items) = (predictions.classes, predictions.targets.len());
-        for (field, expected, found) in [
-            ("the list of classes", c, classes.len()),
-            (
-                "probabilities",
-                items.saturating_mul(c),
-                predictions.probabilities.len(),
-            ),
-            ("losses", items, predictions.losses.len()),
-            ("indices", items, predictions.indices.len()),
-        ] {
-            if expected != found {
-                return Err(Error::Lengths {
-                    field,
-                    expected,
-                    found,
-                });
-            }
-        }
-        let actual = predictions.targets.categories()?;
+        let items = Items::new(TargetKind::Category, classes, predictions, images)?;
+        Self::new(items)
+    }
+
+    pub(crate) fn new(items: Items) -> Result<Self> {
+        let c = items.classes.len();
+        let actual = items.predictions.targets.categories()?;
         if let Some(found) = actual.iter().copied().find(|target| *target >= c) {
             return Err(Error::UnknownClass {
                 role: "actual",
@@ -89,27 +73,33 @@ impl ClassificationInterpretation {
                 classes: c,
             });
         }
-        let mut matrix = ConfusionMatrix::new(&classes);
+        let mut matrix = ConfusionMatrix::new(&items.classes);
         for (row, target) in actual.iter().enumerate() {
-            matrix.add(*target, predictions.predicted(row))?;
+            matrix.add(*target, items.predictions.predicted(row))?;
         }
         Ok(Self {
-            classes,
-            predictions,
+            items,
             actual,
             matrix,
-            images: Arc::new(images),
         })
+    }
+
+    /// Sets the name of the item at a position of the data set, such as its file, which
+    /// [`plot_top_losses`](Self::plot_top_losses) writes under the prediction. Default: the file of a
+    /// learner's item; none for predictions.
+    pub fn with_names(mut self, names: impl Fn(usize) -> String + Send + Sync + 'static) -> Self {
+        self.items = self.items.with_names(names);
+        self
     }
 
     /// Names of the classes.
     pub fn classes(&self) -> &[String] {
-        &self.classes
+        &self.items.classes
     }
 
     /// The predictions.
     pub fn predictions(&self) -> &Predictions {
-        &self.predictions
+        &self.items.predictions
     }
 
     /// The fraction of items whose most probable class is the actual one. NaN if there are no
@@ -123,36 +113,13 @@ impl ClassificationInterpretation {
     /// Returns all of them if there are fewer than `k`. Equal losses keep the order of the items.
     /// As in `torch.topk`, NaN counts as larger than every number, so a broken item appears first.
     pub fn top_losses(&self, k: usize) -> (Vec<f32>, Vec<usize>) {
-        self.values(self.ranked(k, true))
+        self.items.losses(k, true)
     }
 
     /// The `k` smallest losses in ascending order, and the positions of their items in the data set
     /// (fastai's `largest=False`). NaN comes last.
     pub fn lowest_losses(&self, k: usize) -> (Vec<f32>, Vec<usize>) {
-        self.values(self.ranked(k, false))
-    }
-
-    /// Rows of the predictions, sorted by loss.
-    fn ranked(&self, k: usize, largest: bool) -> Vec<usize> {
-        let mut rows: Vec<usize> = (0..self.predictions.len()).collect();
-        let loss = |row: &usize| {
-            let loss = self.predictions.losses[*row];
-            // The order of `total_cmp`, except that all NaN are equal, and so are both zeros.
-            if loss.is_nan() { f32::NAN } else { loss + 0.0 }
-        };
-        // A stable sort, so that ties keep their order either way.
-        rows.sort_by(|a, b| match largest {
-            true => loss(b).total_cmp(&loss(a)),
-            false => loss(a).total_cmp(&loss(b)),
-        });
-        rows.truncate(k);
-        rows
-    }
-
-    fn values(&self, rows: Vec<usize>) -> (Vec<f32>, Vec<usize>) {
-        let (losses, indices) = (&self.predictions.losses, &self.predictions.indices);
-        let pair = |row: usize| (losses[row], indices[row]);
-        rows.into_iter().map(pair).unzip()
+        self.items.losses(k, false)
     }
 
     /// The confusion matrix: actual classes (rows) against predicted classes (columns).
@@ -168,7 +135,7 @@ impl ClassificationInterpretation {
     }
 
     /// A grid of the `k` images with the largest losses, each with prediction, actual class, loss
-    /// and the probability of the *actual* class.
+    /// and the probability of the *actual* class, and the name of its file.
     ///
     /// # Errors
     ///
@@ -183,24 +150,26 @@ impl ClassificationInterpretation {
     ///
     /// [`Error::Figure`], [`Error::Image`], or an error for an invalid setting.
     pub fn plot_top_losses_with(&self, config: &TopLossesConfig) -> Result<Figure> {
-        let mut grid = ImageGrid::new()
-            .with_title(&config.title)
-            .with_cell_size(config.cell_size);
-        for row in self.ranked(config.k, config.largest) {
-            let item = self.predictions.indices[row];
-            let image = (self.images)(item).map_err(|source| Error::Image { item, source })?;
-            grid = grid.with_caption(image, self.loss_title(row));
-        }
-        Ok(grid.plot()?)
+        let predictions = &self.items.predictions;
+        let rows = (self.items).ranked(0..predictions.len(), config.k, config.largest);
+        self.items.plot(rows, config, |row| NamedTitle {
+            title: self.loss_title(row),
+            name: self.items.name(row),
+        })
     }
 
     fn loss_title(&self, row: usize) -> LossTitle {
+        let Items {
+            classes,
+            predictions,
+            ..
+        } = &self.items;
         let actual = self.actual[row];
         LossTitle {
-            predicted: self.classes[self.predictions.predicted(row)].clone(),
-            actual: self.classes[actual].clone(),
-            loss: self.predictions.losses[row],
-            probability: self.predictions.row(row)[actual],
+            predicted: classes[predictions.predicted(row)].clone(),
+            actual: classes[actual].clone(),
+            loss: predictions.losses[row],
+            probability: predictions.row(row)[actual],
         }
     }
 
@@ -227,9 +196,6 @@ impl ClassificationInterpretation {
 
 impl std::fmt::Debug for ClassificationInterpretation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("ClassificationInterpretation")
-            .field("classes", &self.classes.len())
-            .field("items", &self.predictions.len())
-            .finish_non_exhaustive()
+        self.items.debug("ClassificationInterpretation", f)
     }
 }

@@ -19,6 +19,21 @@
 //! }
 //! let normalized = ConfusionPlotConfig::new().with_normalized(true);
 //! interp.plot_confusion_matrix_with(&normalized)?.save("confusion_matrix.svg")?;
+//! println!("{}", interp.confusion_matrix().report());
+//! # Ok(())
+//! # }
+//! ```
+//!
+//! For items with several classes:
+//!
+//! ```no_run
+//! # fn interpret(learner: &vision_learner::Learner) -> vision_interp::Result<()> {
+//! use vision_interp::MultiLabelInterpretation;
+//!
+//! let interp = MultiLabelInterpretation::from_learner(learner)?.with_threshold(0.2)?;
+//! println!("{}", interp.report());
+//! interp.plot_confusion_matrices()?.save("confusion_matrices.png")?;
+//! interp.plot_multi_top_losses(9)?.save("top_losses.png")?;
 //! # Ok(())
 //! # }
 //! ```
@@ -27,8 +42,11 @@
 //!
 //! | item | |
 //! |---|---|
-//! | [`ClassificationInterpretation`] | predictions of a data set and their analysis |
-//! | [`ConfusionMatrix`] | counts by actual and predicted class, and scores per class |
+//! | [`ClassificationInterpretation`] | predictions of a data set with one class per item, and their analysis |
+//! | [`MultiLabelInterpretation`] | the same for several classes per item |
+//! | [`ConfusionMatrix`] | counts by actual and predicted class |
+//! | [`BinaryMatrix`] | counts for one of several classes per item |
+//! | [`ClassificationReport`] | precision, recall and F1 of each class, and their averages |
 //! | [`ImageGrid`] | images with titles |
 //! | [`LineChart`] | losses and learning rates; [`plot_lr_find`] for the learning-rate finder |
 //! | [`Figure`] | any of these, to be saved |
@@ -40,10 +58,16 @@ mod confusion;
 mod error;
 mod from_learner;
 mod interpretation;
+mod items;
+mod multi_label;
 mod plot;
+mod ranking;
+mod scores;
 
-pub use confusion::{ClassScores, ConfusionMatrix};
+pub use confusion::ConfusionMatrix;
 pub use error::{Error, ImageError, Result};
 pub use interpretation::ClassificationInterpretation;
+pub use multi_label::{BinaryMatrix, MultiLabelInterpretation, MultiLabelLoss};
 pub use plot::{ConfusionPlotConfig, LineChart, LossTitle, Scale, TopLossesConfig, plot_lr_find};
+pub use scores::{AverageScores, ClassScores, ClassificationReport};
 pub use vision_figure::{Figure, ImageGrid};

@@ -24,7 +24,7 @@ pub mod prelude {
         DatasetType, Image, ImageDataBunch, ImageList, Size, Split, Stats, Transform,
         get_transforms,
     };
-    pub use vision_interp::{ClassificationInterpretation, plot_lr_find};
+    pub use vision_interp::{ClassificationInterpretation, MultiLabelInterpretation, plot_lr_find};
     pub use vision_learner::{FitConfig, Learner, accuracy, create_cnn, error_rate, slice};
     pub use vision_models::Arch;
 }

@@ -2,7 +2,7 @@
 
 use image::RgbImage;
 use vision_base::OptionError;
-use vision_figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, width};
+use vision_figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, shorten_apart, width};
 
 use super::color::blues;
 use super::{check_length, decimals};
@@ -17,20 +17,24 @@ const TICK: f32 = 4.0;
 const NAME: f32 = 160.0;
 /// With more classes than this, cells are too small for numbers.
 const MOST_WITH_TEXT: usize = 50;
-/// Position in the color map of the smallest values, if cells carry no numbers.
+/// Position in the color map of the smallest values, if cells carry no numbers or are many.
 const FAINTEST: f64 = 0.2;
+/// With more classes than this, cells are many.
+const FEW: usize = 10;
 /// Color of cells in rows without items. It does not occur in the color map.
-const UNKNOWN: Rgb = [224; 3];
+pub(super) const UNKNOWN: Rgb = [224; 3];
+/// Color of the number 0, so that the other numbers stand out.
+pub(super) const ZERO: Rgb = [176; 3];
 
 /// Settings of the heat map of a [`ConfusionMatrix`].
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
 pub struct ConfusionPlotConfig {
-    title: String,
-    normalized: bool,
-    precision: usize,
-    cell_size: Option<f32>,
-    text: Option<bool>,
+    pub(super) title: String,
+    pub(super) normalized: bool,
+    pub(super) precision: usize,
+    pub(super) cell_size: Option<f32>,
+    pub(super) text: Option<bool>,
     color_bar: Option<bool>,
 }
 
@@ -79,8 +83,8 @@ impl ConfusionPlotConfig {
     }
 
     /// Whether cells show their value. Default: up to 50 classes. Text that would be illegible at
-    /// the size of the cell is always omitted. Without text, the smallest values are a shade darker
-    /// than their share, so that a single error is visible among many cells.
+    /// the size of the cell is always omitted. Without text, or with more than 10 classes, the smallest
+    /// values are a shade darker than their share, so that a single error is visible among many cells.
     pub fn with_text(mut self, text: bool) -> Self {
         self.text = Some(text);
         self
@@ -90,6 +94,19 @@ impl ConfusionPlotConfig {
     pub fn with_color_bar(mut self, color_bar: bool) -> Self {
         self.color_bar = Some(color_bar);
         self
+    }
+
+    pub(super) fn check(&self) -> Result<()> {
+        if self.precision > 6 {
+            let found = self.precision.to_string();
+            return Err(Error::Option(OptionError::new(
+                "precision",
+                "0 to 6 decimals",
+                found,
+            )));
+        }
+        self.cell_size
+            .map_or(Ok(()), |cell| check_length("cell_size", cell))
     }
 }
 
@@ -118,17 +135,7 @@ impl ConfusionMatrix {
                 what: "the confusion matrix has no classes",
             }));
         }
-        if config.precision > 6 {
-            let found = config.precision.to_string();
-            return Err(Error::Option(OptionError::new(
-                "precision",
-                "0 to 6 decimals",
-                found,
-            )));
-        }
-        if let Some(cell) = config.cell_size {
-            check_length("cell_size", cell)?;
-        }
+        config.check()?;
         Layout::new(self, config).draw(self, config)
     }
 }
@@ -274,12 +281,9 @@ impl Layout {
 
     /// The color for a fraction of the largest value.
     fn shade(&self, part: f64) -> Rgb {
-        // Without numbers, a few must still differ from 0, so small values are lifted from white.
-        let lift = if self.text.is_none() && part > 0.0 {
-            FAINTEST
-        } else {
-            0.0
-        };
+        // A few must differ from 0 at a glance, so small values are lifted from white.
+        let many = self.text.is_none() || self.values.len() > FEW * FEW;
+        let lift = if many && part > 0.0 { FAINTEST } else { 0.0 };
         blues(lift + (1.0 - lift) * part)
     }
 
@@ -289,10 +293,10 @@ impl Layout {
         for (i, (value, label)) in self.values.iter().zip(&self.labels).enumerate() {
             let x = self.left + ((i % classes) as f32 + 0.5) * self.cell;
             let y = self.top + ((i / classes) as f32 + 0.5) * self.cell;
-            let color = if *value > self.most / 2.0 {
-                WHITE
-            } else {
-                BLACK
+            let color = match *value {
+                0.0 => ZERO,
+                value if value > self.most / 2.0 => WHITE,
+                _ => BLACK,
             };
             figure.text(Text::new(x, y, size, Anchor::Middle, label).color(color));
         }
@@ -300,12 +304,18 @@ impl Layout {
 
     fn draw_names(&self, figure: &mut Figure, matrix: &ConfusionMatrix) {
         let (left, bottom) = (self.left, self.top + self.side);
-        for (i, name) in matrix.classes().iter().enumerate().step_by(self.step) {
+        let names = matrix.classes().iter().map(|name| (name.as_str(), NAME));
+        let names = shorten_apart(names, self.names);
+        let names = matrix.classes().iter().zip(names).enumerate();
+        for (i, (whole, name)) in names.step_by(self.step) {
             let along = (i as f32 + 0.5) * self.cell;
             let (x, y) = (left + along, self.top + along);
             figure.rect(x.floor(), bottom, 1.0, TICK, BLACK);
             figure.rect(left - TICK, y.floor(), TICK, 1.0, BLACK);
-            let name = |x, y| Text::new(x, y, self.names, Anchor::End, name).fit(NAME);
+            let name = |x, y| {
+                let text = Text::new(x, y, self.names, Anchor::End, whole);
+                text.shortened(name.clone(), whole.clone())
+            };
             figure.text(name(x, bottom + 2.0 * TICK).rotated());
             figure.text(name(left - 2.0 * TICK, y));
         }

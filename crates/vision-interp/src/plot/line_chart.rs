@@ -1,12 +1,13 @@
 //! Line charts: losses, learning rates.
 
 use vision_base::OptionError;
-use vision_figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, width};
+use vision_figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, shorten_apart, width};
 
 use super::axis::Axis;
 pub use super::axis::Scale;
 use super::check_length;
 use super::color::CYCLE;
+use super::place::Taken;
 use crate::{Error, Figure, Result};
 
 const TITLE: f32 = 16.0;
@@ -15,6 +16,8 @@ const TICK: f32 = 11.0;
 const MARGIN: f32 = 12.0;
 const GRID: Rgb = [230; 3];
 const MARKER: Rgb = [0xd6, 0x27, 0x28];
+/// A name further than this from its dot is joined to it by a line. A name above it is nearer.
+const FAR: f32 = 40.0;
 /// Series of at most this many points show each point as a dot.
 const FEW: usize = 12;
 
@@ -169,11 +172,13 @@ impl LineChart {
             let (px, py) = (x.position(px)? as f32, y.position(py)? as f32);
             Some((area.x + px * area.width, area.y + (1.0 - py) * area.height))
         };
+        let mut taken = Taken::in_room(inner(area));
         for (series, color) in self.series.iter().zip(CYCLE.iter().cycle()) {
             let places: Vec<_> = series.points.iter().map(position).collect();
             for run in places.split(Option::is_none) {
                 let run: Vec<_> = run.iter().flatten().copied().collect();
                 if !run.is_empty() {
+                    taken.line(&run);
                     figure.line(run, 1.8, *color);
                 }
             }
@@ -183,13 +188,17 @@ impl LineChart {
                 }
             }
         }
+        let dots = |marker: &Series| marker.points.first().and_then(position);
+        for dot in self.markers.iter().filter_map(dots) {
+            taken.line(&[dot]);
+        }
         for marker in &self.markers {
-            if let Some(dot) = marker.points.first().and_then(position) {
-                Self::draw_marker(&mut figure, area, dot, &marker.name);
+            if let Some(dot) = dots(marker) {
+                Self::draw_marker(&mut figure, area, dot, &marker.name, &mut taken);
             }
         }
         if self.series.len() > 1 {
-            self.draw_legend(&mut figure, area);
+            self.draw_legend(&mut figure, area, &taken);
         }
         Ok(figure)
     }
@@ -274,41 +283,87 @@ impl LineChart {
         area
     }
 
-    /// Draws a dot and its name, above it or (at the upper edge) below it, on white because lines
-    /// may pass there.
-    fn draw_marker(figure: &mut Figure, area: Area, dot: (f32, f32), name: &str) {
+    /// Draws a dot and its name, as near as it can be without hiding a line or another name. If there
+    /// is no such place, the name is above the dot, without a background.
+    fn draw_marker(
+        figure: &mut Figure,
+        area: Area,
+        dot: (f32, f32),
+        name: &str,
+        taken: &mut Taken,
+    ) {
+        const HEIGHT: f32 = 14.0;
         figure.line(vec![dot], 9.0, MARKER);
+        if name.is_empty() {
+            return;
+        }
         let wide = width(name, TICK).min(area.width - 8.0);
-        let by = if dot.1 - area.y > 26.0 { -15.0 } else { 15.0 };
-        let (low, high) = (
-            area.x + 4.0 + wide / 2.0,
-            area.x + area.width - 4.0 - wide / 2.0,
-        );
-        let (x, y) = (dot.0.min(high).max(low), dot.1 + by);
-        figure.rect(x - wide / 2.0 - 2.0, y - 7.0, wide + 4.0, 14.0, WHITE);
+        let found = taken.near(dot, wide, HEIGHT);
+        let place = found.unwrap_or(Area {
+            x: (dot.0 - wide / 2.0).clamp(area.x + 4.0, area.x + area.width - 4.0 - wide),
+            y: dot.1 - 8.0 - HEIGHT,
+            width: wide,
+            height: HEIGHT,
+        });
+        if found.is_some() {
+            // Over the lines of the grid.
+            figure.rect(place.x, place.y, wide, HEIGHT, WHITE);
+        }
+        taken.area(place);
+        let (x, y) = (place.x + wide / 2.0, place.y + HEIGHT / 2.0);
+        if found.is_some() && (x - dot.0).hypot(y - dot.1) > FAR {
+            // From the dot to the nearest point of the name.
+            let end = (
+                dot.0.clamp(place.x, place.x + wide),
+                dot.1.clamp(place.y, place.y + HEIGHT),
+            );
+            figure.line(vec![dot, end], 0.8, MARKER);
+        }
         figure.text(Text::new(x, y, TICK, Anchor::Middle, name).fit(wide));
     }
 
-    /// Draws the legend in the upper right corner, where loss curves leave room.
-    fn draw_legend(&self, figure: &mut Figure, area: Area) {
+    /// Draws the legend where it hides no line, as near to the upper right corner as can be: loss curves
+    /// leave room there. If there is no such place, it is in that corner.
+    fn draw_legend(&self, figure: &mut Figure, area: Area, taken: &Taken) {
         let room = area.width / 2.0;
-        let names = self.series.iter().map(|series| width(&series.name, TICK));
-        let wide = names.fold(0.0, f32::max).min(room);
-        let (right, line) = (area.x + area.width - 8.0, TICK + 6.0);
-        let left = right - wide - 40.0;
-        let height = line * self.series.len() as f32 + 6.0;
-        let back = Area {
-            x: left,
+        let names = self
+            .series
+            .iter()
+            .map(|series| (series.name.as_str(), room));
+        let names = shorten_apart(names, TICK);
+        let wide = names
+            .iter()
+            .map(|name| width(name, TICK))
+            .fold(0.0, f32::max);
+        let line = TICK + 6.0;
+        let (wide, height) = (wide + 40.0, line * self.series.len() as f32 + 6.0);
+        let corner = (area.x + area.width, area.y);
+        let back = taken.near(corner, wide, height).unwrap_or(Area {
+            x: area.x + area.width - 8.0 - wide,
             y: area.y + 8.0,
-            width: right - left,
+            width: wide,
             height,
-        };
+        });
+        let left = back.x;
         figure.rect(back.x, back.y, back.width, back.height, WHITE);
         figure.frame(back, [204; 3]);
-        for (i, (series, color)) in self.series.iter().zip(CYCLE.iter().cycle()).enumerate() {
+        let colors = CYCLE.iter().cycle();
+        for (i, ((series, name), color)) in self.series.iter().zip(names).zip(colors).enumerate() {
             let y = back.y + 3.0 + (i as f32 + 0.5) * line;
             figure.line(vec![(left + 8.0, y), (left + 26.0, y)], 2.5, *color);
-            figure.text(Text::new(left + 34.0, y, TICK, Anchor::Start, &series.name).fit(room));
+            let text = Text::new(left + 34.0, y, TICK, Anchor::Start, &series.name);
+            figure.text(text.shortened(name, series.name.clone()));
         }
+    }
+}
+
+/// The area within a margin, for labels.
+fn inner(area: Area) -> Area {
+    const MARGIN: f32 = 6.0;
+    Area {
+        x: area.x + MARGIN,
+        y: area.y + MARGIN,
+        width: area.width - 2.0 * MARGIN,
+        height: area.height - 2.0 * MARGIN,
     }
 }

@@ -1,15 +1,19 @@
 //! Figures of interpretations and of training.
 
 mod axis;
+mod binary;
 mod color;
 mod confusion;
 mod line_chart;
 mod lr_find;
+mod place;
 mod top_losses;
 
+pub(crate) use binary::binary_matrices;
 pub use confusion::ConfusionPlotConfig;
 pub use line_chart::{LineChart, Scale};
 pub use lr_find::plot_lr_find;
+pub(crate) use top_losses::NamedTitle;
 pub use top_losses::{LossTitle, TopLossesConfig};
 use vision_base::OptionError;
 
@@ -29,7 +33,7 @@ fn check_length(field: &'static str, value: f32) -> Result<()> {
 }
 
 /// Formats a number with this many decimals, as Python does.
-fn decimals(value: f64, decimals: usize) -> String {
+pub(crate) fn decimals(value: f64, decimals: usize) -> String {
     if value.is_nan() {
         return "nan".to_owned();
     }

@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use vision_figure::{Caption, shorten, width};
+use vision_figure::{Caption, shorten_apart, shorten_start, width};
 
 use super::decimals;
 
@@ -28,22 +28,41 @@ impl LossTitle {
         let names = (room - numbers).max(0.0);
         // The longer name gets the space that the shorter one leaves.
         let share = |own: f32, other: f32| own.min((names - other).max(names / 2.0));
-        let short = |name: &str, own, other| shorten(name, font_size, share(own, other));
+        let rooms = [
+            (self.predicted.as_str(), share(predicted, actual)),
+            (self.actual.as_str(), share(actual, predicted)),
+        ];
+        let mut short = shorten_apart(rooms, font_size).into_iter();
         Self {
-            predicted: short(&self.predicted, predicted, actual),
-            actual: short(&self.actual, actual, predicted),
+            predicted: short.next().unwrap_or_default(),
+            actual: short.next().unwrap_or_default(),
             ..*self
         }
     }
 }
 
-impl Caption for LossTitle {
-    fn whole(&self) -> String {
-        self.to_string()
+/// A title, and under it the name of the item.
+#[derive(Debug)]
+pub(crate) struct NamedTitle {
+    pub(crate) title: LossTitle,
+    pub(crate) name: Option<String>,
+}
+
+impl Caption for NamedTitle {
+    fn whole(&self) -> Vec<String> {
+        std::iter::once(self.title.to_string())
+            .chain(self.name.clone())
+            .collect()
     }
 
-    fn fit(&self, room: f32, size: f32) -> String {
-        self.shortened(room, size).to_string()
+    fn fit(&self, room: f32, size: f32) -> Vec<String> {
+        let title = self.title.shortened(room, size).to_string();
+        // The end of a path says most.
+        let name = self
+            .name
+            .as_ref()
+            .map(|name| shorten_start(name, size, room));
+        std::iter::once(title).chain(name).collect()
     }
 }
 
@@ -63,7 +82,8 @@ impl fmt::Display for LossTitle {
     }
 }
 
-/// Settings of [`plot_top_losses_with`](crate::ClassificationInterpretation::plot_top_losses_with).
+/// Settings of [`plot_top_losses_with`](crate::ClassificationInterpretation::plot_top_losses_with), of
+/// one class or [several](crate::MultiLabelInterpretation::plot_top_losses_with) per item.
 #[derive(Clone, Debug, PartialEq)]
 #[must_use]
 pub struct TopLossesConfig {
@@ -83,6 +103,13 @@ impl TopLossesConfig {
             title,
             cell_size: 168.0,
         }
+    }
+
+    /// The defaults for items with several classes.
+    pub(crate) fn of_labels(k: usize) -> Self {
+        Self::new(k).with_title(
+            "Prediction, actual, loss / class with the largest loss and its probability",
+        )
     }
 
     /// Whether to show the largest losses instead of the smallest. Default: true.

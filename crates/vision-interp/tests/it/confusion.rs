@@ -95,9 +95,58 @@ fn scores_of_a_class_follow_from_its_row_and_column() {
         (3.0 / 5.0, 3.0 / 4.0)
     );
     assert_eq!((scores[1].f1, scores[1].support), (6.0 / 9.0, 4));
-    // A class that does not occur has no scores.
-    assert!(scores[2].precision.is_nan() && scores[2].recall.is_nan() && scores[2].f1.is_nan());
-    assert_eq!((scores[2].class.as_str(), scores[2].support), ("c", 0));
+    // Of a class that does not occur nothing is known: 0, as in scikit-learn, and the counts say why.
+    let c = &scores[2];
+    assert_eq!((c.precision, c.recall, c.f1), (0.0, 0.0, 0.0));
+    assert_eq!((c.class.as_str(), c.support, c.predicted), ("c", 0, 0));
+}
+
+/// No score is NaN, whatever is never predicted or does not occur.
+#[test]
+fn no_score_is_nan() {
+    for rows in [
+        [[0, 0], [0, 0]],
+        [[0, 3], [0, 0]],
+        [[0, 0], [3, 0]],
+        [[5, 0], [0, 0]],
+    ] {
+        let report = ConfusionMatrix::from_rows(["a", "b"], rows)
+            .unwrap()
+            .report();
+        let averages = [report.micro_avg, report.macro_avg, report.weighted_avg];
+        let averages = averages.map(|a| [a.precision, a.recall, a.f1]);
+        let classes = report.classes.iter().map(|c| [c.precision, c.recall, c.f1]);
+        assert!(
+            classes.chain(averages).flatten().all(f64::is_finite),
+            "{report:?}"
+        );
+    }
+}
+
+#[test]
+fn counts_beyond_what_a_float_holds_are_an_error() {
+    for rows in [[[u64::MAX, u64::MAX], [0, 0]], [[1 << 53, 0], [0, 1]]] {
+        let error = ConfusionMatrix::from_rows(["a", "b"], rows).unwrap_err();
+        assert!(
+            matches!(&error, Error::Option(found) if found.option == "counts"),
+            "{error:?}"
+        );
+    }
+    assert!(ConfusionMatrix::from_rows(["a", "b"], [[1 << 53, 0], [0, 0]]).is_ok());
+}
+
+#[test]
+fn long_names_of_a_table_still_differ() {
+    let classes = [
+        "Papilio machaon male",
+        "Papilio machaon female",
+        "Papilio machaon larva",
+    ];
+    let table = ConfusionMatrix::new(classes).to_string();
+    let mut rows: Vec<&str> = table.lines().skip(1).map(|line| &line[..20]).collect();
+    rows.sort_unstable();
+    rows.dedup();
+    assert_eq!(rows.len(), 3, "{table}");
 }
 
 #[test]

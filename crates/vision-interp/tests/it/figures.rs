@@ -130,6 +130,116 @@ fn text_is_white_on_cells_above_half_of_the_largest_value() {
 }
 
 #[test]
+fn the_number_0_is_fainter_than_others_and_a_single_mistake_darker_than_nothing() {
+    let mut matrix = diagonal(40);
+    for _ in 0..97 {
+        matrix.add(0, 0).unwrap();
+    }
+    matrix.add(3, 30).unwrap();
+    let figure = matrix.plot(&ConfusionPlotConfig::new()).unwrap();
+    let svg = figure.to_svg();
+    let numbers = |value: &str, color: &str| {
+        let end = format!(">{value}</text>");
+        let lines = svg
+            .lines()
+            .filter(|line| line.ends_with(&end) && line.contains(color));
+        lines.count()
+    };
+    assert_eq!((numbers("0", "#b0b0b0"), numbers("0", "")), (1559, 1559));
+    assert_eq!((numbers("1", "#b0b0b0"), numbers("1", "")), (0, 1));
+    // Blues at 0.2 is [199, 220, 239]; nothing is [247, 251, 255].
+    let image = figure.to_rgb_image();
+    let visible = |pixel: &&Rgb<u8>| pixel.0[0].abs_diff(199) <= 4 && pixel.0[2].abs_diff(239) <= 4;
+    assert!(image.pixels().filter(visible).count() > 100);
+}
+
+#[test]
+fn no_two_rows_of_a_matrix_read_the_same() {
+    let long = "Papilio machaon hippocrates subspecies ".repeat(3);
+    let names = ["male", "female", "larva"].map(|end| format!("{long}{end}"));
+    let middle = ["male", "female"].map(|middle| format!("{long}{middle} {long}"));
+    let matrix = ConfusionMatrix::new(names.into_iter().chain(middle));
+    let svg = matrix.plot(&ConfusionPlotConfig::new()).unwrap().to_svg();
+    let mut shown = texts(&svg, "text");
+    shown.retain(|text| text.contains('…'));
+    assert_eq!(shown.len(), 10);
+    shown.sort();
+    shown.dedup();
+    assert_eq!(shown.len(), 5, "{shown:?}");
+}
+
+const LINE: [u8; 3] = [0x1f, 0x77, 0xb4];
+
+/// Pixels of the first line of a chart that another chart shows white.
+fn hidden(bare: &LineChart, chart: &LineChart) -> usize {
+    let (bare, chart) = (bare.plot().unwrap(), chart.plot().unwrap());
+    let (bare, chart) = (bare.to_rgb_image(), chart.to_rgb_image());
+    assert_eq!(bare.dimensions(), chart.dimensions());
+    let line = bare
+        .enumerate_pixels()
+        .filter(|(_, _, pixel)| pixel.0 == LINE);
+    let places: Vec<_> = line.map(|(x, y, _)| (x, y)).collect();
+    assert!(places.len() > 300, "{}", places.len());
+    let white = |(x, y): &&(u32, u32)| chart.get_pixel(*x, *y).0 == [255; 3];
+    places.iter().filter(white).count()
+}
+
+fn curve(phase: f64) -> impl Iterator<Item = (f64, f64)> {
+    let points = (0..200).map(|i| f64::from(i) / 20.0);
+    points.map(move |x| (x, (x + phase).sin() / (1.0 + x)))
+}
+
+#[test]
+fn names_of_markers_hide_no_line() {
+    let steep = (0..100).map(|i| (f64::from(i) / 10.0, if i == 50 { 9.0 } else { 0.0 }));
+    // As the learning rate finder has it.
+    let falling = (0..100).map(|i| (f64::from(i), 2.0 / (1.0 + (f64::from(i - 60) / 6.0).exp())));
+    for points in [
+        curve(0.0).collect(),
+        steep.collect(),
+        falling.collect::<Vec<_>>(),
+    ] {
+        let chart = LineChart::new()
+            .with_title("Loss")
+            .with_series("loss", points.clone());
+        let names = ["steepest 6.3e-07", "valley 1.2e-03", "minimum", "other"];
+        let marked = |named: bool| {
+            names
+                .iter()
+                .enumerate()
+                .fold(chart.clone(), |chart, (place, name)| {
+                    let (x, y) = points[20 * place + 10];
+                    chart.with_marker(if named { name } else { "" }, x, y)
+                })
+        };
+        assert_eq!(hidden(&marked(false), &marked(true)), 0);
+        let shown = texts(&marked(true).plot().unwrap().to_svg(), "text");
+        assert!(
+            names
+                .iter()
+                .all(|name| shown.iter().any(|text| text == name)),
+            "{shown:?}"
+        );
+    }
+}
+
+#[test]
+fn a_legend_hides_no_line() {
+    let up = |up: f64| (0..100).map(move |i| (f64::from(i), up * f64::from(i)));
+    for (first, second) in [
+        (curve(0.0).collect::<Vec<_>>(), curve(1.5).collect()),
+        (up(1.0).collect(), up(2.0).collect::<Vec<_>>()),
+        (up(-1.0).collect(), up(-2.0).collect()),
+    ] {
+        let chart: LineChart = LineChart::new().with_series("first", first);
+        // The same axes, without a legend.
+        let ends = second.iter().copied();
+        let bare = ends.fold(chart.clone(), |chart, (x, y)| chart.with_marker("", x, y));
+        assert_eq!(hidden(&bare, &chart.with_series("second", second)), 0);
+    }
+}
+
+#[test]
 fn cells_have_the_ends_of_the_color_map_for_nothing_and_for_the_most() {
     let config = ConfusionPlotConfig::new()
         .with_text(false)

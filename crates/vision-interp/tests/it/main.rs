@@ -5,6 +5,7 @@
 mod confusion;
 mod figures;
 mod from_learner;
+mod multi_label;
 mod saving;
 mod support;
 mod top_losses;

@@ -92,7 +92,8 @@ fn the_usual_words_of_fastai_are_found_in_the_documentation() {
         split_on bn_final concat_pool pretrained metrics accuracy error_rate fbeta wd moms div_factor pct_start \
         callbacks callback_fns loss_func opt_func train_bn true_wd bn_wd model_dir freeze unfreeze freeze_to fit \
         fit_one_cycle max_lr slice lr_find recorder plot validate get_preds predict save load load_learner strict \
-        ClassificationInterpretation top_losses plot_top_losses confusion_matrix plot_confusion_matrix most_confused";
+        ClassificationInterpretation top_losses plot_top_losses confusion_matrix plot_confusion_matrix most_confused \
+        plot_multi_top_losses classification_report multilabel_confusion_matrix";
     let missing: Vec<&str> = usual
         .split_whitespace()
         .filter(|name| !documented.contains(&name.to_lowercase()))

@@ -1,7 +1,7 @@
 //! Data with several classes an item, with numbers and with mixed images trains, predicts and is scored.
 
 use vision::data::files::image_files;
-use vision::data::{BatchTransform, ClassWeights, LabelError, Target, TargetKind, Targets};
+use vision::data::{BatchTransform, ClassWeights, Target, TargetKind, Targets};
 use vision::learner::{CrossEntropy, Error, accuracy_thresh, fbeta, mae, mse, r2_score, rmse};
 use vision::prelude::*;
 
@@ -76,15 +76,24 @@ fn several_classes_an_item_are_learned_and_predicted_by_threshold() {
         assert_eq!(found.probabilities, one.probabilities);
     }
     assert!(learner.predict_with_threshold(&image, 1.1).is_err());
+    let interp = MultiLabelInterpretation::from_learner(&learner).unwrap();
+    let right: u64 = interp
+        .confusion_matrices()
+        .iter()
+        .map(|matrix| matrix.true_positives + matrix.true_negatives)
+        .sum();
+    assert_eq!(right as f64 / (3 * preds.len()) as f64, interp.accuracy());
+    // The metric of training, but for the order of its sum.
+    assert!((interp.accuracy() - metrics[0]).abs() < 1e-6, "{metrics:?}");
     // It is no confusion of one class with another.
     let error = ClassificationInterpretation::from_learner(&learner).unwrap_err();
     assert!(
         matches!(
             error,
-            vision::interp::Error::Data(vision::data::Error::Label(LabelError::WrongKind {
+            vision::interp::Error::LabelKind {
                 expected: TargetKind::Category,
                 found: TargetKind::MultiCategory,
-            }))
+            }
         ),
         "{error:?}"
     );

@@ -2,6 +2,7 @@
 
 use std::fmt;
 
+use vision_base::OptionError;
 use vision_base::message::named;
 
 use crate::{Error, Result};
@@ -29,6 +30,8 @@ pub struct ConfusionMatrix {
     classes: Vec<String>,
     /// Row-major `[actual, predicted]`.
     counts: Vec<u64>,
+    /// The sum of all counts, so that no sum of some of them can overflow.
+    total: u64,
 }
 
 /// Scores of one class. A ratio whose denominator is 0 is NaN.
@@ -52,7 +55,11 @@ impl ConfusionMatrix {
     pub fn new(classes: impl IntoIterator<Item = impl Into<String>>) -> Self {
         let classes: Vec<String> = classes.into_iter().map(Into::into).collect();
         let counts = vec![0; classes.len() * classes.len()];
-        Self { classes, counts }
+        Self {
+            classes,
+            counts,
+            total: 0,
+        }
     }
 
     /// A matrix of known counts: one row per actual class, one column per predicted class.
@@ -60,7 +67,7 @@ impl ConfusionMatrix {
     /// # Errors
     ///
     /// [`Error::Lengths`] if the number of rows, or of columns in a row, is not the number of
-    /// classes.
+    /// classes, and [`Error::Option`] if all counts together exceed [`u64::MAX`].
     pub fn from_rows(
         classes: impl IntoIterator<Item = impl Into<String>>,
         rows: impl IntoIterator<Item = impl AsRef<[u64]>>,
@@ -81,14 +88,24 @@ impl ConfusionMatrix {
             found += 1;
         }
         length("the confusion matrix", found)?;
-        Ok(Self { classes, counts })
+        let sum = counts
+            .iter()
+            .try_fold(0, |sum: u64, count| sum.checked_add(*count));
+        let total =
+            sum.ok_or_else(|| too_many(counts.iter().map(|count| u128::from(*count)).sum()))?;
+        Ok(Self {
+            classes,
+            counts,
+            total,
+        })
     }
 
     /// Counts one item.
     ///
     /// # Errors
     ///
-    /// [`Error::UnknownClass`] if an index is not below the number of classes.
+    /// [`Error::UnknownClass`] if an index is not below the number of classes, and [`Error::Option`] beyond
+    /// [`u64::MAX`] items.
     pub fn add(&mut self, actual: usize, predicted: usize) -> Result<()> {
         let classes = self.classes.len();
         for (role, found) in [("actual", actual), ("predicted", predicted)] {
@@ -100,6 +117,11 @@ impl ConfusionMatrix {
                 });
             }
         }
+        let total = self
+            .total
+            .checked_add(1)
+            .ok_or_else(|| too_many(u128::from(self.total) + 1))?;
+        self.total = total;
         self.counts[actual * classes + predicted] += 1;
         Ok(())
     }
@@ -122,7 +144,7 @@ impl ConfusionMatrix {
 
     /// Number of items.
     pub fn total(&self) -> u64 {
-        self.counts.iter().sum()
+        self.total
     }
 
     /// Number of items on the diagonal.
@@ -181,12 +203,17 @@ impl ConfusionMatrix {
                     class: class.clone(),
                     precision: ratio(*hits, predicted),
                     recall: ratio(*hits, support),
-                    f1: ratio(2 * hits, support + predicted),
+                    f1: 2.0 * *hits as f64 / (support as f64 + predicted as f64),
                     support,
                 }
             })
             .collect()
     }
+}
+
+fn too_many(found: u128) -> Error {
+    let expected = format!("counts of at most {} items together", u64::MAX);
+    OptionError::new("counts", expected, found).into()
 }
 
 fn ratio(part: u64, whole: u64) -> f64 {

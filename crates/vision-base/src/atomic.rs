@@ -22,7 +22,8 @@ const SUFFIX: &str = ".part";
 ///
 /// # Errors
 ///
-/// If the folder does not exist or cannot be written.
+/// If the folder does not exist or cannot be written, or if something else than a file has that name: a folder, a
+/// device or a pipe, which would be replaced.
 pub fn write(path: &Path, bytes: &[u8]) -> Result<(), IoError> {
     write_with(path, |out| out.write_all(bytes))
 }
@@ -36,6 +37,12 @@ pub fn write_with(
     path: &Path,
     content: impl FnOnce(&mut BufWriter<&File>) -> io::Result<()>,
 ) -> Result<(), IoError> {
+    let is_other = fs::metadata(path).is_ok_and(|metadata| !metadata.is_file());
+    if is_other || path.file_name().is_none() {
+        let reason = "expected the name of a file, found no regular file";
+        let reason = io::Error::new(io::ErrorKind::InvalidInput, reason);
+        return Err(io_error("write", path)(reason));
+    }
     let folder = parent_of(path);
     let prefix = prefix(path);
     clear_stale(folder, &prefix);

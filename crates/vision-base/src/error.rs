@@ -8,7 +8,12 @@ use crate::message::shown;
 
 /// An operation of the file system failed.
 #[derive(Debug, thiserror::Error)]
-#[error("cannot {action} {}: {source}{}{hint}", shown(path), if hint.is_empty() { "" } else { "; " })]
+#[error(
+    "cannot {action} {}: {}{}{hint}",
+    shown(path),
+    shown(source.to_string()),
+    if hint.is_empty() { "" } else { "; " }
+)]
 pub struct IoError {
     /// The attempted action, as a verb ("create the folder").
     pub action: &'static str,
@@ -44,7 +49,7 @@ pub fn io_error<'a>(
 
 /// An option is outside its range.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
-#[error("bad {option}: expected {expected}, found {found}")]
+#[error("bad {option}: expected {expected}, found {}", shown(found))]
 pub struct OptionError {
     /// The name of the option.
     pub option: &'static str,

@@ -1,5 +1,6 @@
 //! Formats user-supplied names and texts for messages: on one line, and of limited length.
 
+use std::any::Any;
 use std::ffi::OsStr;
 
 /// Longest path in a message, in characters.
@@ -82,6 +83,13 @@ pub fn printable(text: &str) -> String {
         _ => char::REPLACEMENT_CHARACTER,
     };
     text.chars().map(visible).collect()
+}
+
+/// The message of a panic that was caught.
+pub fn panic_message(panic: &(dyn Any + Send)) -> String {
+    let text = panic.downcast_ref::<&str>().copied();
+    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
+    text.unwrap_or("it panicked").to_owned()
 }
 
 /// Whether a character is safe to print: it does not control a terminal, break a line, change the

@@ -1,6 +1,7 @@
 //! Sibling files and parent folders.
 
-use std::fs::File;
+use std::fs::{self, File};
+use std::io;
 use std::path::{Path, PathBuf};
 
 use crate::error::{IoError, io_error};
@@ -20,6 +21,21 @@ pub fn parent_of(file: &Path) -> &Path {
     }
 }
 
+/// Opens a regular file for reading. A pipe or a device is refused: reading it might never end.
+///
+/// # Errors
+///
+/// If there is no such file, or if it cannot be opened.
+pub fn open_file(file: &Path) -> Result<File, IoError> {
+    let metadata = fs::metadata(file).map_err(io_error("open", file))?;
+    if !metadata.is_file() {
+        let reason = "expected a file, found no regular file";
+        let reason = io::Error::new(io::ErrorKind::InvalidInput, reason);
+        return Err(io_error("open", file)(reason));
+    }
+    File::open(file).map_err(io_error("open", file))
+}
+
 /// Syncs a folder, so that a rename in it survives a crash. Does nothing on Windows, which has no
 /// such call.
 ///
@@ -28,6 +44,11 @@ pub fn parent_of(file: &Path) -> &Path {
 /// If the system cannot sync the folder.
 pub fn sync_folder(folder: &Path) -> Result<(), IoError> {
     if cfg!(unix) {
+        // Opening a pipe would wait for a writer.
+        if !folder.is_dir() {
+            let reason = io::Error::from(io::ErrorKind::NotADirectory);
+            return Err(io_error("sync the folder", folder)(reason));
+        }
         File::open(folder)
             .and_then(|handle| handle.sync_all())
             .map_err(io_error("sync the folder", folder))?;

@@ -1,10 +1,10 @@
 //! Verification of a file's length and SHA-256.
 
-use std::fs::File;
 use std::io::Read;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
+use vision_base::paths::open_file;
 
 use crate::error::{Error, Result, io_error};
 
@@ -104,7 +104,7 @@ impl Mismatch {
 
 /// The SHA-256 of a file, as 64 lower-case hexadecimal digits.
 pub fn sha256_of(file: &Path) -> Result<String> {
-    let mut reader = File::open(file).map_err(io_error("open", file))?;
+    let mut reader = open_file(file)?;
     let mut hasher = Sha256::new();
     let mut buffer = vec![0; 1 << 16];
     loop {

@@ -35,7 +35,7 @@ use std::path::{Path, PathBuf};
 use std::{env, io};
 
 use vision_base::message::shown;
-use vision_base::paths::{parent_of, sibling, sync_folder};
+use vision_base::paths::{open_file, parent_of, sibling, sync_folder};
 
 use crate::checksum::Expected;
 use crate::error::{Error, Result, io_error};
@@ -318,11 +318,15 @@ impl Download {
             let reason = io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file");
             return Err(io_error("copy", original)(reason));
         }
-        let mut from = File::open(original).map_err(io_error("open", original))?;
+        let mut from = open_file(original)?;
         let length = metadata.len();
         self.check_length(&shown(original), length)?;
         let mut to = File::create(part).map_err(io_error("create", part))?;
-        io::copy(&mut from, &mut to).map_err(io_error("copy to", part))?;
+        io::copy(&mut from, &mut to).map_err(|source| {
+            let from = shown(original);
+            let reason = io::Error::new(source.kind(), format!("{source} (from {from})"));
+            io_error("copy to", part)(reason)
+        })?;
         Ok(())
     }
 

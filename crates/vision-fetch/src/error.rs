@@ -4,8 +4,8 @@ use std::io;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use vision_base::IoError;
-use vision_base::message::shown;
+use vision_base::message::{quoted, shown};
+use vision_base::{IoError, OptionError};
 
 /// Errors of downloads and archives.
 #[derive(Debug, thiserror::Error)]
@@ -14,6 +14,9 @@ pub enum Error {
     /// An operation of the file system failed.
     #[error(transparent)]
     Io(#[from] IoError),
+    /// An option is outside its range.
+    #[error(transparent)]
+    Option(#[from] OptionError),
     /// The cache folder cannot be determined.
     #[error("no home folder is known for the cache: set {variable} to a folder")]
     NoHome {
@@ -21,7 +24,7 @@ pub enum Error {
         variable: &'static str,
     },
     /// The URL is invalid.
-    #[error("bad URL {url:?}: {reason}")]
+    #[error("bad URL {}: {reason}", quoted(url))]
     BadUrl {
         /// The URL, as given.
         url: String,
@@ -30,7 +33,8 @@ pub enum Error {
     },
     /// An expected hash is not a SHA-256, nor the beginning of one.
     #[error(
-        "bad SHA-256 {given:?}: expected 8 to 64 hexadecimal digits, found {} characters",
+        "bad SHA-256 {}: expected 8 to 64 hexadecimal digits, found {} characters",
+        quoted(given),
         given.chars().count()
     )]
     BadHash {

@@ -170,10 +170,11 @@ impl Figure {
         });
     }
 
-    /// Adds a line of text. Its size is limited to that of the figure.
+    /// Adds a line of text. Its size is limited to that of the figure; without a size above 0, or a finite place, it
+    /// is left out.
     pub fn text(&mut self, text: Text) {
         let size = text.size.min(self.drawing.width.max(self.drawing.height));
-        if [text.x, text.y, size].iter().all(|x| x.is_finite()) {
+        if text.size > 0.0 && [text.x, text.y, size].iter().all(|x| x.is_finite()) {
             self.drawing.shapes.push(Shape::Text(Text { size, ..text }));
         }
     }

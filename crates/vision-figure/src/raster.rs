@@ -30,6 +30,12 @@ pub(crate) fn draw(figure: &Drawing) -> RgbImage {
     canvas.image
 }
 
+/// The pixel at a coordinate. Far beyond every figure all coordinates are one, so that sums do not overflow.
+fn pixel(at: f32) -> i32 {
+    const FAR: f32 = (1 << 24) as f32;
+    at.round().clamp(-FAR, FAR) as i32
+}
+
 struct Canvas {
     image: RgbImage,
     scale: f32,
@@ -53,7 +59,7 @@ impl Canvas {
     /// Rounds an area to whole pixels, so that neighbors touch without a seam: (left, top, right,
     /// bottom).
     fn pixels(&self, area: Area) -> (i32, i32, i32, i32) {
-        let pixel = |at: f32| (at * self.scale).round() as i32;
+        let pixel = |at: f32| pixel(at * self.scale);
         let (left, top) = (pixel(area.x), pixel(area.y));
         // A shape with a size never vanishes.
         let right = pixel(area.x + area.width).max(left + 1);
@@ -122,14 +128,8 @@ impl Canvas {
             Anchor::Middle => -length / 2.0,
             Anchor::End => -length,
         };
-        let (along, down) = (
-            start.round() as i32,
-            (text.descent() * self.scale).round() as i32,
-        );
-        let (x, y) = (
-            (text.x * self.scale).round() as i32,
-            (text.y * self.scale).round() as i32,
-        );
+        let (along, down) = (pixel(start), pixel(text.descent() * self.scale));
+        let (x, y) = (pixel(text.x * self.scale), pixel(text.y * self.scale));
         let mut dot = |u: i32, v: i32, coverage: f32| {
             let (u, v) = (u + along, v + down);
             // A quarter turn maps pixels to pixels: text runs upwards, and down becomes right.

@@ -207,6 +207,8 @@ impl<M: Model> Plan for ModelPlan<M> {
             split: Vec::new(),
             min_size: 1,
             freeze: false,
+            features: None,
+            random_body: false,
             warnings: Vec::new(),
             report: None,
         })
@@ -346,9 +348,9 @@ impl<A, H> LearnerBuilder<CnnPlan<A, H>> {
 impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
     fn make(self, data: &ImageDataBunch, init: &mut Init, dropout: &RandomStream) -> Result<Parts> {
         // Check the head before reading weights, so that an invalid setting fails fast.
-        let pooled = |features| {
+        let pooled = |features: usize| {
             if self.concat_pool {
-                2 * features
+                features.saturating_mul(2)
             } else {
                 features
             }
@@ -364,6 +366,8 @@ impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
         create_head(config.clone())?;
         let built = body::build(&self.backbone, &self.weights, &self.cut, init)?;
         let (body, report) = (built.body, built.report);
+        // A custom head may take whatever the body gives.
+        let features = self.custom_head.is_none().then_some(built.features);
         let model = match self.custom_head {
             Some(head) => boxed(Cnn { body, head }),
             None => {
@@ -383,12 +387,18 @@ impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
                 report.folded.len()
             ));
         }
-        if self.weights.pretrained == Pretrained::ImageNet && data.stats().is_none() {
-            warnings.push(
-                "the pretrained weights expect pixels normalized with the mean and standard deviation of ImageNet; \
-                 add .normalize(Stats::IMAGENET) to the data"
-                    .to_owned(),
-            );
+        if built.pretrained && data.stats().is_none() {
+            let warning = match &self.weights.pretrained {
+                Pretrained::ImageNet => {
+                    "the pretrained weights expect pixels normalized with the mean and standard deviation of \
+                     ImageNet; add .normalize(Stats::IMAGENET) to the data"
+                }
+                _ => {
+                    "the data is not normalized; if the pretrained weights were trained with normalized pixels, add \
+                     .normalize(..) with the same statistics to the data, mostly .normalize(Stats::IMAGENET)"
+                }
+            };
+            warnings.push(warning.to_owned());
         }
         Ok(Parts {
             model,
@@ -396,6 +406,8 @@ impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
             split: self.backbone.split(),
             min_size: self.backbone.min_size(),
             freeze: built.pretrained,
+            features,
+            random_body: !built.pretrained,
             warnings,
             report,
         })

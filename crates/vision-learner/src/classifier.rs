@@ -79,6 +79,8 @@ impl Plan for ClassifierPlan {
             split: self.arch.split(),
             min_size: self.arch.min_size(),
             freeze: false,
+            features: None,
+            random_body: false,
             warnings,
             report: Some(report),
         })

@@ -1,7 +1,7 @@
 use std::path::PathBuf;
 
 use thiserror::Error;
-use vision_base::message::{listed, shown};
+use vision_base::message::{listed, quoted, shown};
 use vision_base::{IoError, OptionError};
 use vision_data::TargetKind;
 
@@ -25,8 +25,8 @@ pub enum Error {
     Option(#[from] OptionError),
     /// The model has no module of the name that should begin a layer group.
     #[error(
-        "split_on: the model has no module {module:?} to begin a layer group at (or it begins two); \
-         its modules are: {}", known.join(", ")
+        "split_on: the model has no module {} to begin a layer group at (or it begins two); \
+         its modules are: {}", quoted(module), known.join(", ")
     )]
     Split {
         /// The module's name.
@@ -183,6 +183,37 @@ pub enum Error {
         expected: usize,
         /// Height and width in pixels.
         found: [usize; 2],
+    },
+    /// The body gives other features than its backbone says.
+    #[error(
+        "the body of {arch} gives {} channels of {}x{} from an image of {}x{} pixels (height x width), and the head \
+         takes {expected} channels of at least 1x1: let Backbone::body return the number of channels, and \
+         Backbone::min_size the smallest side",
+        found[0], found[1], found[2], size[0], size[1]
+    )]
+    Features {
+        /// The architecture.
+        arch: String,
+        /// The channels that [`Backbone::body`](crate::Backbone::body) returned.
+        expected: usize,
+        /// Channels, height and width of the features.
+        found: [usize; 3],
+        /// Height and width of the image, in pixels.
+        size: [usize; 2],
+    },
+    /// The model panicked on an image: a size that is too small for its pools, or a head for other features.
+    #[error(
+        "the model {arch} panicked on an image of {}x{} pixels (height x width): {}. Give the data another \
+         .size(..), or let Backbone::min_size return the smallest side; or mend the model's forward",
+        size[0], size[1], shown(reason)
+    )]
+    ModelPanicked {
+        /// The architecture.
+        arch: String,
+        /// Height and width of the image, in pixels.
+        size: [usize; 2],
+        /// The message of the panic.
+        reason: String,
     },
     /// A file cannot be read or written.
     #[error(transparent)]

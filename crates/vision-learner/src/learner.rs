@@ -2,21 +2,22 @@
 
 use std::collections::HashSet;
 use std::path::PathBuf;
+use std::sync::Arc;
 use std::time::SystemTime;
 
-use vision_base::console;
+use vision_base::{OptionError, console};
 use vision_data::{DatasetType, ImageDataBunch, LabelError};
 use vision_models::layers::RandomStream;
 use vision_models::state::{Entry, NamedTensor};
 use vision_models::weights::LoadReport;
 
 use crate::features::FeatureCache;
-use crate::model::any_model::AnyModel;
+use crate::model::any_model::{AnyModel, in_body};
 use crate::optim::{GroupedOptimizer, groups};
 use crate::settings::{Parts, Settings};
 use crate::train::callback::{Callback, Context, Scheduler, State};
 use crate::train::fit::FitConfig;
-use crate::train::limits::ImageLimits;
+use crate::train::limits::{ImageLimits, Trial};
 use crate::train::progress::Progress;
 use crate::train::recorder::{Recorder, Recording};
 use crate::train::run::Run;
@@ -30,6 +31,9 @@ pub struct Learner {
     pub(crate) model: Box<dyn AnyModel>,
     pub(crate) name: String,
     min_size: usize,
+    pub(crate) trial: Arc<Trial>,
+    /// Whether the body was built with random weights.
+    random_body: bool,
     pub(crate) groups: Vec<Vec<Entry>>,
     pub(crate) optimizer: Option<GroupedOptimizer>,
     pub(crate) epochs_trained: u64,
@@ -57,6 +61,8 @@ impl Learner {
             model: parts.model,
             name: parts.name,
             min_size: parts.min_size,
+            trial: Arc::new(Trial::new(parts.features)),
+            random_body: parts.random_body,
             groups,
             optimizer: None,
             epochs_trained: 0,
@@ -122,7 +128,7 @@ impl Learner {
         self.settings.seed
     }
 
-    /// Warnings about the settings; printed at the start of training unless silent.
+    /// Warnings about the settings; printed when they arise unless silent.
     pub fn warnings(&self) -> &[String] {
         &self.warnings
     }
@@ -269,6 +275,11 @@ impl Learner {
             .unwrap_or(&self.settings.wd)
             .per_group(n)?;
         config.check()?;
+        let batches = self.data().batches(DatasetType::Train);
+        let (steps, first_step) = config.steps(batches)?;
+        if self.settings.true_wd {
+            check_decay(&lrs, &wds)?;
+        }
         let entries = self.model.entries();
         if !entries.iter().any(|e| e.trainable) {
             return Err(Error::NothingTrains);
@@ -282,7 +293,7 @@ impl Learner {
             // The body no longer gives these features.
             self.features = None;
         }
-        let batches = self.data().batches(DatasetType::Train);
+        self.warn_of_random_body(&entries);
 
         let mut optimizer = match self.optimizer.take() {
             Some(optimizer) => optimizer,
@@ -292,13 +303,10 @@ impl Learner {
         for ((group, lr), wd) in optimizer.groups_mut().iter_mut().zip(&lrs).zip(&wds) {
             (group.lr, group.wd) = (*lr, *wd);
         }
-        let mut scheduler = config.cycle.as_ref().map(|cycle| {
-            let total = batches * config.epochs;
-            Scheduler {
-                lr: lrs.iter().map(|lr| cycle.lr_phases(*lr, total)).collect(),
-                mom: cycle.mom_phases(total),
-                first_step: batches * config.start_epoch,
-            }
+        let mut scheduler = config.cycle.as_ref().map(|cycle| Scheduler {
+            lr: lrs.iter().map(|lr| cycle.lr_phases(*lr, steps)).collect(),
+            mom: cycle.mom_phases(steps),
+            first_step,
         });
 
         let names: Vec<_> = self.settings.metrics.iter().map(|m| m.name()).collect();
@@ -335,6 +343,8 @@ impl Learner {
             limits: ImageLimits {
                 arch: &self.name,
                 min_size: self.min_size,
+                trial: &self.trial,
+                device: self.settings.data.device(),
             },
             callbacks,
         };
@@ -372,7 +382,39 @@ impl Learner {
         ImageLimits {
             arch: &self.name,
             min_size: self.min_size,
+            trial: &self.trial,
+            device: self.settings.data.device(),
         }
+    }
+
+    /// Warns, once, of a body that cannot learn and has learned nothing.
+    fn warn_of_random_body(&mut self, entries: &[Entry]) {
+        let frozen =
+            |e: &&Entry| in_body(&e.name) && !(e.trainable || e.buffer || e.is_batch_norm());
+        if !self.random_body || self.report.is_some() || !entries.iter().any(|e| frozen(&e)) {
+            return;
+        }
+        self.random_body = false;
+        let warning = "parameters of the body are frozen at random values, from which the head cannot learn much: load \
+                       weights (.pretrained(..), load), or call unfreeze()";
+        self.warnings.push(warning.to_owned());
+        if !self.settings.silent {
+            console::warn(warning);
+        }
+    }
+}
+
+/// Decoupled decay multiplies weights by 1 − lr·wd at each step: below −1 they grow without bound.
+fn check_decay(lrs: &[f64], wds: &[f64]) -> Result<()> {
+    match lrs.iter().zip(wds).find(|(lr, wd)| *lr * *wd > 1.0) {
+        Some((lr, wd)) => Err(Error::Option(OptionError::new(
+            "weight decay",
+            format!(
+                "at most 1 / {lr:e}, the learning rate, beyond which it turns the signs of weights"
+            ),
+            format!("{wd:e}"),
+        ))),
+        None => Ok(()),
     }
 }
 

@@ -148,7 +148,7 @@ impl CrossEntropy {
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] if a weight is negative or not finite, or if none is positive.
+    /// [`Error::Option`] if a weight is not from 0 to 1e30, or if none is positive.
     pub fn with_weights(mut self, weights: impl Into<Vec<f32>>) -> Result<Self> {
         self.weights = Some(checked_weights(weights.into())?);
         Ok(self)
@@ -188,7 +188,7 @@ impl BinaryCrossEntropy {
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] if a weight is negative or not finite, or if none is positive.
+    /// [`Error::Option`] if a weight is not from 0 to 1e30, or if none is positive.
     pub fn with_pos_weights(mut self, weights: impl Into<Vec<f32>>) -> Result<Self> {
         self.weights = Some(checked_weights(weights.into())?);
         Ok(self)
@@ -231,14 +231,17 @@ impl Loss for MeanSquaredError {
     }
 }
 
+/// Largest weight of a class: a loss times a larger one would be infinite.
+const MOST_WEIGHT: f32 = 1e30;
+
 fn checked_weights(weights: Vec<f32>) -> Result<Vec<f32>> {
-    let fit = |w: &f32| w.is_finite() && *w >= 0.0;
+    let fit = |w: &f32| (0.0..=MOST_WEIGHT).contains(w);
     if weights.iter().all(fit) && weights.iter().any(|w| *w > 0.0) {
         return Ok(weights);
     }
     Err(Error::Option(OptionError::new(
         "class weights",
-        "numbers of at least 0, at least one of them above 0",
+        "numbers from 0 to 1e30, at least one of them above 0",
         format!("{weights:?}"),
     )))
 }

@@ -66,6 +66,10 @@ pub(crate) struct Parts {
     /// Smallest side of an image in pixels.
     pub(crate) min_size: usize,
     pub(crate) freeze: bool,
+    /// Channels of the body's features, if its head depends on them.
+    pub(crate) features: Option<usize>,
+    /// Whether the body was built with random weights.
+    pub(crate) random_body: bool,
     pub(crate) warnings: Vec<String>,
     pub(crate) report: Option<LoadReport>,
 }

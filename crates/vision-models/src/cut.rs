@@ -44,11 +44,17 @@ impl Cut {
     ///
     /// # Errors
     ///
-    /// [`Error::Cut`] if the index leaves no children, or is out of range.
+    /// [`Error::Cut`] if nothing is left, or if the index is out of range.
     pub fn apply(&self, model: Sequential, default: isize) -> Result<Sequential> {
         let children = model.len();
         let index = match self {
-            Self::With(f) => return Ok(f(model)),
+            Self::With(f) => {
+                let body = f(model);
+                return match body.is_empty() {
+                    true => Err(Error::Cut { index: 0, children }),
+                    false => Ok(body),
+                };
+            }
             Self::Default => default,
             Self::At(index) => *index,
             Self::Auto => {
@@ -58,7 +64,7 @@ impl Cut {
             }
         };
         let kept = if index < 0 {
-            children as isize + index
+            (children as isize).saturating_add(index)
         } else {
             index
         };

@@ -12,7 +12,7 @@ use crate::weights::Mismatch;
 pub enum Error {
     /// No architecture has that name.
     #[error(
-        "unknown architecture {name:?}{} Known architectures: {}", near_names(near), known.join(", ")
+        "unknown architecture {}{} Known architectures: {}", quoted(name), near_names(near), known.join(", ")
     )]
     UnknownArch {
         /// The requested name.
@@ -160,7 +160,7 @@ pub enum Error {
         found: Vec<String>,
     },
     /// The file has no tensor of that name.
-    #[error("{} has no tensor {name:?}{}", shown(path), near_name(near))]
+    #[error("{} has no tensor {}{}", shown(path), quoted(name), near_name(near))]
     NoSuchTensor {
         /// The file.
         path: PathBuf,
@@ -209,7 +209,7 @@ pub enum Error {
         reason: String,
     },
     /// The tensors cannot be written.
-    #[error("cannot write {}: tensor {name:?} {reason}", shown(path))]
+    #[error("cannot write {}: tensor {} {reason}", shown(path), quoted(name))]
     WriteWeights {
         /// The file. It is unchanged.
         path: PathBuf,

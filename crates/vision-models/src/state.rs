@@ -18,6 +18,9 @@ pub struct Entry {
     pub trainable: bool,
     /// Type name of its module, such as `BatchNorm`.
     pub owner: String,
+    /// Whether it belongs to a batch normalization: to a module of the type `BatchNorm`, of this crate or of Burn, or
+    /// to one that the model declares as such.
+    pub batch_norm: bool,
 }
 
 impl Entry {
@@ -31,9 +34,9 @@ impl Entry {
         self.len() == 0
     }
 
-    /// Whether it belongs to a batch normalization, of this crate or of Burn.
+    /// Whether it belongs to a batch normalization.
     pub fn is_batch_norm(&self) -> bool {
-        self.owner == "BatchNorm"
+        self.batch_norm
     }
 }
 
@@ -162,14 +165,15 @@ impl ModuleVisitor for EntryVisitor {
     fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
         // The last entered level is this parameter, not a module.
         self.starts.pop();
-        let buffer = self.path.is_buffer();
+        let (buffer, owner) = (self.path.is_buffer(), self.path.owner());
         self.entries.push(Entry {
             name: self.path.name(),
             id: param.id,
             shape: param.lazy_shape().to_vec(),
             buffer,
             trainable: !buffer && param.is_require_grad(),
-            owner: self.path.owner(),
+            batch_norm: owner == "BatchNorm",
+            owner,
         });
     }
 }

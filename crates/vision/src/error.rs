@@ -78,6 +78,7 @@ impl From<vision_fetch::Error> for Error {
     fn from(error: vision_fetch::Error) -> Self {
         match error {
             vision_fetch::Error::Io(error) => error.into(),
+            vision_fetch::Error::Option(error) => error.into(),
             error => Self::Fetch(error),
         }
     }

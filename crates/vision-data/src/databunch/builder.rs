@@ -27,6 +27,9 @@ use crate::transforms::size::{ResizeMethod, Size};
 /// The default seed.
 pub(crate) const DEFAULT_SEED: u64 = 42;
 
+/// The default limit on the images of a batch: 64 of 1180 pixels a side.
+const DEFAULT_BATCH_BYTES: u64 = 1 << 30;
+
 /// The default limit on worker threads.
 const MOST_WORKERS: usize = 16;
 
@@ -53,6 +56,7 @@ const MOST_WORKERS: usize = 16;
 /// | `num_workers` | the number of cores, at most 16 |
 /// | `seed` | 42 |
 /// | `device` | [`device::default_device`] |
+/// | `max_batch_bytes` | 1 GiB, for the images of one batch |
 /// | `bad_images` | [`BadImages::Fail`] |
 /// | `reading` | [`ReadConfig::new`]: keeps 1 GiB of decoded images in memory |
 /// | `indexing` | [`IndexConfig::new`]: silent, an unreadable folder is an error |
@@ -72,6 +76,7 @@ pub struct ImageDataBunchBuilder<S = FromFolder> {
     num_workers: Option<usize>,
     seed: u64,
     device: Option<Device>,
+    max_batch_bytes: u64,
     bad_images: BadImages,
     reading: ReadConfig,
     indexing: IndexConfig,
@@ -93,6 +98,7 @@ impl<S: Source> ImageDataBunchBuilder<S> {
             num_workers: None,
             seed: DEFAULT_SEED,
             device: None,
+            max_batch_bytes: DEFAULT_BATCH_BYTES,
             bad_images: BadImages::Fail,
             reading: ReadConfig::default(),
             indexing: IndexConfig::default(),
@@ -194,6 +200,14 @@ impl<S: Source> ImageDataBunchBuilder<S> {
         self
     }
 
+    /// The most that the images of a batch may take as 32-bit floats, in bytes: a size or batch size beyond it
+    /// is an error instead of the end of the program. Up to two batches for each worker thread are in memory.
+    /// Data without a size is not checked.
+    pub fn max_batch_bytes(mut self, bytes: u64) -> Self {
+        self.max_batch_bytes = bytes;
+        self
+    }
+
     /// What to do about an image that cannot be decoded.
     pub fn bad_images(mut self, bad_images: BadImages) -> Self {
         self.bad_images = bad_images;
@@ -274,7 +288,7 @@ impl<S: Source> ImageDataBunchBuilder<S> {
         reader.check()?;
         let dataset = |files| ImageDataset::new(files, Arc::clone(&classes), Arc::clone(&reader));
         let pipeline = |list: &[_]| Pipeline::new(list, self.resizing).map(Arc::new);
-        Ok(ImageDataBunch {
+        let data = ImageDataBunch {
             train_pipeline: pipeline(&self.transforms.train)?,
             valid_pipeline: pipeline(&self.transforms.valid)?,
             labeled: Arc::new(labeled.map(dataset)),
@@ -290,8 +304,11 @@ impl<S: Source> ImageDataBunchBuilder<S> {
             num_workers: self.num_workers.unwrap_or_else(default_workers),
             seed: self.seed,
             device,
+            max_batch_bytes: self.max_batch_bytes,
             bad_images: self.bad_images,
-        })
+        };
+        data.check_batch_bytes()?;
+        Ok(data)
     }
 
     pub(crate) fn check(&self) -> Result<()> {

@@ -91,8 +91,9 @@ pub enum DataError {
     },
     /// The argument of `untar_data` is neither a URL nor a path that exists.
     #[error(
-        "{given:?} is neither an http(s) URL nor an existing file or folder: expected a `Urls` \
-         constant, a URL, a .tgz archive or a folder"
+        "{} is neither an http(s) URL nor an existing file or folder: expected a `Urls` \
+         constant, a URL, a .tgz archive or a folder",
+        shown(given)
     )]
     NoSuchSource {
         /// The argument.

@@ -76,6 +76,7 @@ pub struct ImageDataBunch {
     pub(crate) num_workers: usize,
     pub(crate) seed: u64,
     pub(crate) device: Device,
+    pub(crate) max_batch_bytes: u64,
     pub(crate) bad_images: BadImages,
 }
 
@@ -359,7 +360,8 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] for sides outside 1 to 16384 pixels, and for a size larger than the one to which
+    /// [`Error::Option`] for sides outside 1 to 16384 pixels, for batches beyond
+    /// [`max_batch_bytes`](ImageDataBunchBuilder::max_batch_bytes), and for a size larger than the one to which
     /// JPEGs or images are reduced when they are read ([`ReadConfig`](crate::ReadConfig)).
     pub fn with_size(mut self, size: impl Into<Size>) -> Result<Self> {
         let size = size.into();
@@ -379,7 +381,37 @@ impl ImageDataBunch {
         self.train_pipeline = sized(&self.train_pipeline)?;
         self.valid_pipeline = sized(&self.valid_pipeline)?;
         self.resizing.size = Some(size);
+        self.check_batch_bytes()?;
         Ok(self)
+    }
+
+    /// Checks that the images of a batch are not too large together.
+    pub(crate) fn check_batch_bytes(&self) -> Result<()> {
+        let Some((height, width)) = self.resizing.height_width() else {
+            return Ok(());
+        };
+        let parts = [Some(self.train_ds()), Some(self.valid_ds()), self.test_ds()];
+        let sizes = [self.batch_size, self.val_batch_size, self.val_batch_size];
+        let items = parts
+            .iter()
+            .zip(sizes)
+            .map(|(part, size)| part.map_or(0, |part| size.min(part.len())));
+        // A single image to predict is a batch too.
+        let items = items.max().unwrap_or(0).max(1) as u64;
+        let image = (height as u64 * width as u64).saturating_mul(3 * size_of::<f32>() as u64);
+        let bytes = image.saturating_mul(items);
+        if bytes <= self.max_batch_bytes {
+            return Ok(());
+        }
+        Err(Error::Option(OptionError::new(
+            "size",
+            format!(
+                "images of which a batch takes at most {} bytes: a smaller size or batch_size, or a higher \
+                 max_batch_bytes",
+                self.max_batch_bytes
+            ),
+            format!("{items} x {height}x{width} pixels, which take {bytes} bytes"),
+        )))
     }
 
     /// The same data for another device.

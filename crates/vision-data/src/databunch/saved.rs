@@ -11,9 +11,9 @@ use std::path::{MAIN_SEPARATOR, Path, PathBuf, absolute};
 use std::{fs, io};
 
 use serde::{Deserialize, Serialize};
-use vision_base::atomic;
 use vision_base::message::shown;
 use vision_base::paths::parent_of;
+use vision_base::{OptionError, atomic};
 
 use crate::data_block::label_lists::LabelLists;
 use crate::data_block::labeled::{Labeled, LabeledFiles};
@@ -142,9 +142,14 @@ impl ImageDataBunch {
     ///
     /// # Errors
     ///
-    /// [`Error::Io`] if the file cannot be written; [`DataError::NotFiles`](crate::DataError::NotFiles) for
-    /// images that are not files.
+    /// [`Error::Option`] if `file` is not the name of a file; [`Error::Io`] if it cannot be written;
+    /// [`DataError::NotFiles`](crate::DataError::NotFiles) for images that are not files.
     pub fn save(&self, file: impl AsRef<Path>) -> Result<PathBuf> {
+        let file = file.as_ref();
+        if file.file_name().is_none() {
+            let expected = "the name of a file, such as \"data.json\"";
+            return Err(OptionError::new("file", expected, shown(file)).into());
+        }
         let path = self.path().join(file);
         let saved = Saved {
             format: FORMAT.to_owned(),

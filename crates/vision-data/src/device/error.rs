@@ -1,5 +1,7 @@
 //! Errors about device names.
 
+use vision_base::message::quoted;
+
 /// Names separated by commas, or `otherwise` when there are none.
 fn list(names: &[&str], otherwise: &str) -> String {
     if names.is_empty() {
@@ -15,7 +17,8 @@ fn list(names: &[&str], otherwise: &str) -> String {
 pub enum DeviceError {
     /// No device has that name.
     #[error(
-        "unknown device {name:?} ({reason}); compiled-in devices: {}",
+        "unknown device {} ({reason}); compiled-in devices: {}",
+        quoted(name),
         list(compiled, "none, enable a cargo feature such as `flex` or `wgpu`")
     )]
     Unknown {
@@ -28,8 +31,9 @@ pub enum DeviceError {
     },
     /// The device is known, but this program was built without it.
     #[error(
-        "device {name:?} needs the cargo feature `{feature}`: build with `--features {feature}`; compiled-in \
+        "device {} needs the cargo feature `{feature}`: build with `--features {feature}`; compiled-in \
          devices: {}",
+        quoted(name),
         list(compiled, "none")
     )]
     NotCompiled {
@@ -42,8 +46,9 @@ pub enum DeviceError {
     },
     /// The device is compiled in, but this machine has none, or too few.
     #[error(
-        "there is no device {name:?} on this machine: {found} found; check the driver, name \
-         another index, or use \"flex\" (the CPU)"
+        "there is no device {} on this machine: {found} found; check the driver, name \
+         another index, or use \"flex\" (the CPU)",
+        quoted(name)
     )]
     Missing {
         /// The name, as given.

@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use vision_base::message::shown;
+use vision_base::message::{named, quoted, shown};
 
 use crate::image::formats::IMAGE_EXTENSIONS;
 
@@ -20,13 +20,15 @@ pub enum FilesError {
     },
     /// A part of the set has no folder.
     #[error(
-        "{} has no folder {name:?} for the {part} images: {}; found {found}",
+        "{} has no folder {} for the {part} images: {}; found {found}",
         shown(folder),
+        quoted(name),
         match *part {
             "test" => "expected one with images in it, at any depth".to_owned(),
             _ => format!(
-                "expected {name}/CLASS/IMAGE, as in {name}/cat/1.jpg (or pass `.valid_pct(0.2)` to split \
-                 the images at random)"
+                "expected {0}/CLASS/IMAGE, as in {0}/cat/1.jpg (or pass `.valid_pct(0.2)` to split \
+                 the images at random)",
+                named(name)
             ),
         }
     )]

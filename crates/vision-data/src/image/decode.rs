@@ -1,6 +1,5 @@
 //! Decoding: the bytes of an image file to pixels, within [`Limits`]. Never panics on malformed input.
 
-use std::any::Any;
 use std::fs::{self, File};
 use std::io::{self, Cursor, Read as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
@@ -10,6 +9,7 @@ use image::error::{ImageError, UnsupportedErrorKind};
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, RgbImage};
 use memchr::memchr;
+use vision_base::message::panic_message;
 
 use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
@@ -58,13 +58,6 @@ pub(crate) fn decode_to(
 fn guarded<T>(decode: impl FnOnce() -> Result<T, ImageProblem>) -> Result<T, ImageProblem> {
     catch_unwind(AssertUnwindSafe(decode))
         .unwrap_or_else(|panic| Err(ImageProblem::DecoderPanic(panic_message(&*panic))))
-}
-
-/// The message of a panic.
-pub(crate) fn panic_message(panic: &(dyn Any + Send)) -> String {
-    let text = panic.downcast_ref::<&str>().copied();
-    let text = text.or_else(|| panic.downcast_ref::<String>().map(String::as_str));
-    text.unwrap_or("it panicked").to_owned()
 }
 
 /// Decodes the pixels and applies the EXIF orientation.

@@ -12,6 +12,9 @@ use crate::labels::error::LabelError;
 use crate::labels::targets::Targets;
 use crate::rng::{Purpose, Rng};
 
+/// Largest weight of a class: a loss times a larger one would be infinite.
+const MOST_WEIGHT: f32 = 1e30;
+
 /// The weight of each class in the loss.
 ///
 /// With one class per item these are the class weights of the cross-entropy. With several classes
@@ -70,11 +73,11 @@ impl ClassWeights {
                     }));
                 }
                 if let Some((name, weight)) =
-                    map.iter().find(|(_, w)| !(w.is_finite() && **w >= 0.0))
+                    map.iter().find(|(_, w)| !(0.0..=MOST_WEIGHT).contains(*w))
                 {
                     return Err(Error::Option(OptionError::new(
                         "class_weights",
-                        "weights of at least 0",
+                        "weights from 0 to 1e30",
                         format!("{weight} for {}", quoted(name)),
                     )));
                 }

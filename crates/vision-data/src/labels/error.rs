@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use vision_base::message::{joined, listed, named, shown};
+use vision_base::message::{joined, listed, named, quoted, shown};
 
 use crate::labels::alike;
 use crate::labels::kind::{Dropped, TargetKind};
@@ -97,7 +97,7 @@ pub enum LabelError {
         labels: usize,
     },
     /// A regular expression is invalid.
-    #[error("the pattern \"{pattern}\" is invalid: {reason}")]
+    #[error("the pattern {} is invalid: {}", quoted(pattern), shown(reason))]
     BadPattern {
         /// The pattern.
         pattern: String,
@@ -106,8 +106,9 @@ pub enum LabelError {
     },
     /// A pattern does not match a path.
     #[error(
-        "the pattern \"{pattern}\" does not match {}: expected a path in which it captures the label; change the \
+        "the pattern {} does not match {}: expected a path in which it captures the label; change the \
          pattern, or leave such files out (filter_by_func)",
+        quoted(pattern),
         shown(path)
     )]
     PatternNotFound {

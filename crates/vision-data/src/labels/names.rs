@@ -49,7 +49,12 @@ impl Pattern {
                 reason,
             })
         };
-        let regex = Regex::new(pattern).map_err(|error| bad(error.to_string()))?;
+        let regex = Regex::new(pattern).map_err(|error| {
+            // The lines before the last one point at the place, below the pattern.
+            let error = error.to_string();
+            let last = error.lines().last().unwrap_or_default();
+            bad(last.trim_start_matches("error: ").to_owned())
+        })?;
         if regex.captures_len() < 2 {
             return Err(bad(
                 "it has no group in brackets to take the label from".to_owned()

@@ -234,12 +234,18 @@ impl Targets {
     /// # Errors
     ///
     /// [`LabelError::WrongKind`](crate::LabelError::WrongKind) if the kind, the number of classes or
-    /// the number of columns differs.
+    /// the number of columns differs; [`Error::Option`] if there would be more items than a number can hold.
     pub fn extend(&mut self, more: &Self) -> Result<()> {
         match (&mut *self, more) {
             (Self::Empty(0), more) => self.clone_from(more),
             (_, Self::Empty(0)) => {}
-            (Self::Empty(items), Self::Empty(more)) => *items += more,
+            (Self::Empty(items), Self::Empty(more)) => {
+                let sum = items.checked_add(*more);
+                *items = sum.ok_or_else(|| {
+                    let expected = format!("at most {} items together", usize::MAX);
+                    OptionError::new("items", expected, format!("{items} and {more}"))
+                })?;
+            }
             (Self::Category(positions), Self::Category(more)) => positions.extend(more),
             (Self::MultiCategory(labels), Self::MultiCategory(more))
                 if labels.classes == more.classes =>

@@ -48,15 +48,22 @@ impl Stats {
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] unless all values are finite and all standard deviations are above zero.
+    /// [`Error::Option`] unless all values are finite, all standard deviations are above zero, and normalized
+    /// pixels are finite too.
     pub fn check(&self) -> Result<()> {
-        let usable = |value: &f32| value.is_finite() && *value > 0.0;
-        if self.mean.iter().all(|mean| mean.is_finite()) && self.std.iter().all(usable) {
+        // Black and white, normalized; and the factor by which some devices multiply.
+        let is_finite = |(&mean, &std): (&f32, &f32)| {
+            [-mean / std, (1.0 - mean) / std, 1.0 / std]
+                .iter()
+                .all(|value| value.is_finite())
+        };
+        let is_positive = |std: &f32| std.is_finite() && *std > 0.0;
+        if self.std.iter().all(is_positive) && self.mean.iter().zip(&self.std).all(is_finite) {
             return Ok(());
         }
         Err(Error::Option(OptionError::new(
             "stats",
-            "finite means, and standard deviations above zero",
+            "finite means, and standard deviations above zero, with which pixels stay finite",
             format!("mean {:?}, std {:?}", self.mean, self.std),
         )))
     }
@@ -139,7 +146,14 @@ mod tests {
 
     #[test]
     fn a_deviation_that_is_no_number_is_refused() {
-        for std in [0.0, -1.0, f32::NAN, f32::INFINITY] {
+        for std in [
+            0.0,
+            -1.0,
+            f32::NAN,
+            f32::INFINITY,
+            1e-45,
+            f32::MIN_POSITIVE / 8.0,
+        ] {
             let stats = Stats {
                 mean: [0.5; 3],
                 std: [0.2, std, 0.2],

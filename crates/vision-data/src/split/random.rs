@@ -1,10 +1,15 @@
 //! Draws validation items, and deals items to folds. Keys are the classes or groups of the items,
 //! numbered from 0.
 
+use vision_base::OptionError;
+
 use crate::error::{Error, Result};
 use crate::rng::{Purpose, Rng};
 use crate::split::check_valid_pct;
 use crate::split::error::SplitError;
+
+/// Largest number of items of [`random_split`], which puts the positions of all in order: 8 bytes each.
+const MOST_ITEMS: usize = 100_000_000;
 
 /// The positions of the validation items of a random split: `⌊valid_pct · items⌋` of `0..items`,
 /// sorted. The same seed gives the same positions on every machine.
@@ -14,7 +19,7 @@ use crate::split::error::SplitError;
 ///
 /// # Errors
 ///
-/// [`Error::Option`] unless `valid_pct` is in `[0, 1)`; [`SplitError::Empty`](crate::SplitError::Empty)
+/// [`Error::Option`] unless `valid_pct` is in `[0, 1)`, and for more than 100 million items; [`SplitError::Empty`](crate::SplitError::Empty)
 /// if it is not 0 and there are too few items to give one to validation.
 ///
 /// ```
@@ -24,6 +29,9 @@ use crate::split::error::SplitError;
 /// # Ok::<(), vision_data::Error>(())
 /// ```
 pub fn random_split(items: usize, valid_pct: f64, seed: u64) -> Result<Vec<usize>> {
+    if items > MOST_ITEMS {
+        return Err(OptionError::new("items", "at most 100 million", items).into());
+    }
     let wanted = wanted(items, valid_pct)?;
     let mut order = shuffled(items, seed);
     order.truncate(wanted);

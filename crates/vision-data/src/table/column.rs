@@ -2,6 +2,8 @@
 
 use std::fmt;
 
+use vision_base::message::quoted;
+
 /// A column of a table, by name or by position from 0.
 ///
 /// ```
@@ -38,7 +40,7 @@ impl From<usize> for Column {
 impl fmt::Display for Column {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Name(name) => write!(f, "{name:?}"),
+            Self::Name(name) => f.write_str(&quoted(name)),
             Self::Position(position) => write!(f, "number {position}"),
         }
     }

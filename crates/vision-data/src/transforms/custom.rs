@@ -10,10 +10,10 @@ use std::sync::{Arc, PoisonError, RwLock};
 use serde::de::DeserializeOwned;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
+use vision_base::message::panic_message;
 
 use crate::error::Result;
 use crate::image::Image;
-use crate::image::decode::panic_message;
 use crate::pipeline::canvas::Canvas;
 use crate::pipeline::step::{Failed, Step};
 use crate::rng::Rng;

@@ -5,6 +5,8 @@ use std::io::{BufReader, Read as _};
 use std::path::{Path, PathBuf};
 use std::sync::{Mutex, PoisonError};
 
+use vision_base::OptionError;
+use vision_base::paths::open_file;
 use zip::ZipArchive;
 use zip::result::ZipError;
 
@@ -12,7 +14,7 @@ use crate::archive::limits::{Limits, limit};
 use crate::archive::meter::{GZIP, described, head};
 use crate::archive::names::{Kind, Names, clean};
 use crate::archive::walk::walk;
-use crate::error::{Error, Result, io_error};
+use crate::error::{Error, Result};
 
 /// The ratio is not checked below this: a few small files of zeros are not a bomb.
 const RATIO_GRACE: u64 = 32 << 20;
@@ -52,7 +54,7 @@ impl Contents {
         wanted: impl Fn(&str) -> bool,
     ) -> Result<Self> {
         let archive = archive.into();
-        let file = File::open(&archive).map_err(io_error("open", &archive))?;
+        let file = open_file(&archive)?;
         let head = head(&file, &archive)?;
         let (names, store) = if head == GZIP {
             in_memory(&archive, limits, wanted)?
@@ -86,12 +88,12 @@ impl Contents {
     ///
     /// # Errors
     ///
-    /// [`Error::DamagedArchive`].
-    ///
-    /// # Panics
-    ///
-    /// Beyond the last file.
+    /// [`Error::DamagedArchive`], and [`Error::Option`] beyond the last file.
     pub fn read(&self, item: usize) -> Result<Vec<u8>> {
+        if item >= self.names.len() {
+            let expected = format!("a position below {}, the number of files", self.names.len());
+            return Err(OptionError::new("item", expected, item).into());
+        }
         let (zip, places) = match &self.store {
             Store::Memory(files) => return Ok(files[item].clone()),
             Store::Zip { zip, places } => (zip, places),
@@ -146,7 +148,7 @@ fn on_disk(
     limits: &Limits,
     wanted: impl Fn(&str) -> bool,
 ) -> Result<(Vec<String>, Store)> {
-    let file = File::open(archive).map_err(io_error("open", archive))?;
+    let file = open_file(archive)?;
     let bad = |error: ZipError| damaged(archive, &error);
     let mut zip = ZipArchive::new(BufReader::new(file)).map_err(bad)?;
     limit(

@@ -8,6 +8,7 @@ use std::path::{Path, PathBuf};
 use std::rc::Rc;
 
 use flate2::read::MultiGzDecoder;
+use vision_base::paths::open_file;
 
 use crate::archive::limits::Limits;
 use crate::error::{Error, Result, io_error};
@@ -36,7 +37,7 @@ pub(crate) struct Meter {
 
 /// Opens a gzip file.
 pub(crate) fn open(archive: &Path, limits: &Limits) -> Result<(Unpacked, Rc<Meter>)> {
-    let file = File::open(archive).map_err(io_error("open", archive))?;
+    let file = open_file(archive)?;
     let head = head(&file, archive)?;
     if head != GZIP {
         return Err(Error::NotAnArchive {

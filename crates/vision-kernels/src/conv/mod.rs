@@ -76,6 +76,9 @@ pub fn conv2d(
     epilogue: &Epilogue<'_>,
     y: &mut [f32],
 ) -> Result<(), ShapeError> {
+    shape.check()?;
+    check_len("x", shape.input_len(), x.len())?;
+    check_len("y", shape.output_len(), y.len())?;
     let algorithm = algorithm(shape, Pass::Forward, accuracy);
     let packed = PackedWeights::once(isa, algorithm, shape, w, Direction::Forward)?;
     conv2d_packed(&packed, shape, x, epilogue, y)
@@ -116,6 +119,9 @@ pub fn conv2d_backward_input(
     w: &[f32],
     dx: &mut [f32],
 ) -> Result<(), ShapeError> {
+    shape.check()?;
+    check_len("dy", shape.output_len(), dy.len())?;
+    check_len("dx", shape.input_len(), dx.len())?;
     let algorithm = algorithm(shape, Pass::BackwardInput, accuracy);
     let packed = PackedWeights::once(isa, algorithm, shape, w, Direction::Backward)?;
     conv2d_backward_input_packed(&packed, shape, dy, dx)

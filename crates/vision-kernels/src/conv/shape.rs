@@ -2,6 +2,9 @@
 
 use crate::error::ShapeError;
 
+/// Largest side of an image with its padding, in pixels.
+const LONGEST_SIDE: usize = 1 << 24;
+
 /// A two-dimensional convolution with a square kernel, one group and no dilation.
 ///
 /// Activations are channels-last, `[batch, height, width, channels]`; weights are as in PyTorch,
@@ -93,6 +96,10 @@ impl ConvShape {
                     kernel: self.kernel,
                     padded,
                 });
+            }
+            // A plan takes memory per row and column, also of images without channels.
+            if padded > LONGEST_SIDE {
+                return Err(ShapeError::TooLarge);
             }
         }
         // This fraction of the address space leaves room for the transformed and padded copies.

@@ -8,6 +8,7 @@ use vision_models::state::Entry;
 use vision_models::weights::{LoadReport, Wanted, WeightsFile, WeightsSource};
 use vision_models::{Arch, Init};
 
+use crate::checkpoint::check_name;
 use crate::learner::Learner;
 use crate::{Error, Result};
 
@@ -48,6 +49,9 @@ impl Learner {
 
     /// The file of that name: exactly as given if it exists, otherwise with `.safetensors` appended.
     pub(crate) fn existing(&self, source: WeightsSource) -> Result<WeightsSource> {
+        if source.path().file_name().is_none() {
+            check_name(source.path())?;
+        }
         let named = self.model_dir().join(source.path());
         let path = match named.is_file() {
             true => named,

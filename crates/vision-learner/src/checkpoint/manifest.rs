@@ -54,6 +54,17 @@ pub(super) struct OptimizerManifest {
     pub(super) moments: Option<usize>,
 }
 
+/// The fields by which the copy of a manifest beside a checkpoint is known, of any format.
+#[derive(Deserialize)]
+pub(super) struct Copied {
+    #[serde(rename = "format")]
+    _format: u32,
+    #[serde(rename = "arch")]
+    _arch: String,
+    #[serde(rename = "epochs_trained")]
+    _epochs_trained: u64,
+}
+
 /// The only field common to all formats.
 #[derive(Deserialize)]
 struct Format {

@@ -11,10 +11,12 @@ mod manifest;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
+use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Tensor, TensorData};
-use vision_base::message::shown;
+use vision_base::message::{quoted, shown};
+use vision_base::paths::open_file;
 use vision_base::{OptionError, atomic, console, io_error};
 use vision_models::state::values;
 use vision_models::weights::{
@@ -22,7 +24,7 @@ use vision_models::weights::{
 };
 
 use crate::checkpoint::loading::{absent_biases, compare};
-use crate::checkpoint::manifest::{KEY, Manifest, OptimizerManifest, misfit};
+use crate::checkpoint::manifest::{Copied, KEY, Manifest, OptimizerManifest, misfit};
 use crate::learner::Learner;
 use crate::optim::{GroupedOptimizer, ParamState};
 use crate::{Error, Result};
@@ -56,13 +58,16 @@ impl Learner {
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] if the name is not a valid file name, [`Error::NotFiniteWeights`] if a
+    /// [`Error::Option`] if the name is not a valid file name, or if a file of that name (or its `.json`) exists that is
+    /// no checkpoint of this library, [`Error::NotFiniteWeights`] if a
     /// parameter or a running statistic is NaN or infinite, [`Error::Io`] or [`Error::Models`] if the
     /// folder cannot be written.
     #[doc(alias = "learn.export")]
     pub fn save(&self, name: impl AsRef<Path>) -> Result<PathBuf> {
         check_name(name.as_ref())?;
         let path = self.checkpoint_path(name.as_ref());
+        let copy = path.with_extension("json");
+        check_ours(&path, &copy)?;
         if let Some(folder) = path.parent() {
             fs::create_dir_all(folder).map_err(|source| {
                 io_error("create the folder", folder)(source)
@@ -117,7 +122,7 @@ impl Learner {
             (KEY.to_owned(), json(false)?),
         ]);
         write_sealed(&path, &tensors, &metadata)?;
-        atomic::write(&path.with_extension("json"), json(true)?.as_bytes())?;
+        atomic::write(&copy, json(true)?.as_bytes())?;
         Ok(path)
     }
 
@@ -310,17 +315,46 @@ impl Learner {
 }
 
 /// Rejects names that are not valid file names, such as "..", "dir/" and "".
-fn check_name(name: &Path) -> Result<()> {
+pub(crate) fn check_name(name: &Path) -> Result<()> {
     let text = name.to_string_lossy();
     let ends_as_folder = text.ends_with(['/', std::path::MAIN_SEPARATOR]) || text.ends_with("/.");
     if name.file_name().is_none() || ends_as_folder {
         return Err(Error::Option(OptionError::new(
             "name",
             "the name of a file, such as \"stage-1\"",
-            format!("{text:?}"),
+            quoted(&text),
         )));
     }
     Ok(())
+}
+
+/// Rejects a name under which there are files that `save` has not written: a data bunch's `data.json`, weights from
+/// elsewhere.
+fn check_ours(path: &Path, copy: &Path) -> Result<()> {
+    let is_checkpoint = |path: &Path| {
+        let file = WeightsFile::open(path);
+        file.is_ok_and(|file| file.metadata(KEY).is_some())
+    };
+    let is_manifest = |path: &Path| {
+        let text = open_file(path).ok();
+        text.is_some_and(|text| serde_json::from_reader::<_, Copied>(BufReader::new(text)).is_ok())
+    };
+    let other = match (
+        path.is_file() && !is_checkpoint(path),
+        copy.is_file() && !is_manifest(copy),
+    ) {
+        (true, _) => path,
+        (_, true) => copy,
+        _ => return Ok(()),
+    };
+    Err(Error::Option(OptionError::new(
+        "name",
+        "one under which there is no other file than those of an earlier save",
+        format!(
+            "{}, which no save has written; choose another name, or move that file",
+            shown(other)
+        ),
+    )))
 }
 
 fn moment_name(k: usize, parameter: &str) -> String {

@@ -11,7 +11,7 @@ use vision_base::{OptionError, console, io_error};
 use vision_data::builtin::CropPad;
 use vision_data::{DataError, DatasetType, Transform, device};
 use vision_kernels::ops;
-use vision_models::state::values;
+use vision_models::state::{Entry, values};
 
 use crate::features::file::{self, hash_values};
 use crate::features::refusal::CacheRefusal;
@@ -188,7 +188,13 @@ impl Learner {
         }
         let mut modes = self.model.modes().into_iter();
         if let Some(mode) = modes.find(|m| m.training && in_body(&m.name)) {
+            let is_of_mode = |e: &&Entry| {
+                e.name
+                    .rsplit_once('.')
+                    .is_some_and(|(layer, _)| layer == mode.name)
+            };
             return refuse(CacheRefusal::BodyVaries {
+                batch_norm: entries.iter().filter(is_of_mode).any(Entry::is_batch_norm),
                 layer: mode.name,
                 owner: mode.owner,
             });
@@ -325,7 +331,7 @@ impl Job<'_> {
         for batch in data.loader(part, 0)? {
             let batch = batch?;
             let images = batch.to_device(data.device(), data.stats().as_ref());
-            self.learner.limits().check(&images)?;
+            self.learner.limits().check(&*self.learner.model, &images)?;
             rows.items.extend(&batch.indices);
             let items = batch.len();
             let size = full.unwrap_or(items);

@@ -24,6 +24,8 @@ pub enum CacheRefusal {
         layer: String,
         /// Its type.
         owner: String,
+        /// Whether it is a batch norm.
+        batch_norm: bool,
     },
     /// The training images differ between epochs, or from the images under validation transforms.
     RandomTransforms {
@@ -55,15 +57,15 @@ impl fmt::Display for CacheRefusal {
                 "the batch norms of the frozen body train ({parameter}): build the learner with \
                  .bn_freeze(true)"
             ),
-            Self::BodyVaries { layer, owner } if owner == "BatchNorm" => write!(
+            Self::BodyVaries { layer, batch_norm: true, .. } => write!(
                 f,
                 "the batch norm {layer} of the body normalizes by the batch in training: build the learner \
                  with .bn_freeze(true), and freeze()"
             ),
-            Self::BodyVaries { layer, owner } => write!(
+            Self::BodyVaries { layer, owner, .. } => write!(
                 f,
-                "the layer {layer} ({owner}) of the body is random in training: use a body without it, or train \
-                 without cached features"
+                "the layer {layer} ({owner}) of the body differs in training: if it normalizes by the batch, name its \
+                 type in Body::batch_norms; else use a body without it, or train without cached features"
             ),
             Self::RandomTransforms { transforms } => write!(
                 f,

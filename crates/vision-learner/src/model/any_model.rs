@@ -153,7 +153,12 @@ impl<M: Model> AnyModel for Slot<M> {
     }
 
     fn entries(&self) -> Vec<Entry> {
-        state::entries(self.get())
+        let mut entries = state::entries(self.get());
+        let own = self.get().batch_norms();
+        for entry in &mut entries {
+            entry.batch_norm |= own.contains(&entry.owner.as_str());
+        }
+        entries
     }
 
     fn starts(&self) -> Vec<Start> {

@@ -11,6 +11,14 @@ pub trait Model: Module + Sync + 'static {
     /// Maps images `[batch, 3, height, width]` to logits `[batch, classes]`.
     fn forward(&self, images: Tensor<4>) -> Tensor<2>;
 
+    /// Type names of its own batch normalizations, besides `BatchNorm` of `vision_models` and of Burn, which are known: the
+    /// structs that hold the parameters, such as `["MyNorm"]`. Their parameters train in frozen groups
+    /// ([`train_bn`](crate::LearnerBuilder::train_bn)), [`bn_freeze`](crate::LearnerBuilder::bn_freeze) stops them, and
+    /// they do not decay without [`bn_wd`](crate::LearnerBuilder::bn_wd). Default: none.
+    fn batch_norms(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
+
     /// Its body and head, if it has these two parts, as a [`Cnn`] does. A body without trainable
     /// parameters then runs as in inference, and
     /// [`Learner::cache_features`](crate::Learner::cache_features) can cache its outputs. Default:
@@ -47,6 +55,11 @@ pub type InferenceBody = Box<dyn Fn(Tensor<4>) -> Tensor<4> + Send + Sync>;
 pub trait Body: Module + Sync + 'static {
     /// Maps images `[batch, 3, height, width]` to features `[batch, features, height', width']`.
     fn forward(&self, images: Tensor<4>) -> Tensor<4>;
+
+    /// As [`Model::batch_norms`].
+    fn batch_norms(&self) -> Vec<&'static str> {
+        Vec::new()
+    }
 
     /// Its layers, needed to export to ONNX. Default: `None`, for a custom module.
     fn as_layers(&self) -> Option<Sequential> {
@@ -88,6 +101,11 @@ pub trait Head: Module + Sync + 'static {
     /// outputs of [`pool`](Self::pool).
     fn forward_pooled(&self, pooled: Tensor<4>) -> Tensor<2> {
         self.forward(pooled)
+    }
+
+    /// As [`Model::batch_norms`].
+    fn batch_norms(&self) -> Vec<&'static str> {
+        Vec::new()
     }
 
     /// Its layers, needed to export to ONNX. Default: `None`, for a custom module.
@@ -174,6 +192,10 @@ impl<B: Body, H: Head> Model for Cnn<B, H> {
 
     fn parts(&self) -> Option<&dyn TwoParts> {
         Some(self)
+    }
+
+    fn batch_norms(&self) -> Vec<&'static str> {
+        [self.body.batch_norms(), self.head.batch_norms()].concat()
     }
 
     fn as_layers(&self) -> Option<Sequential> {

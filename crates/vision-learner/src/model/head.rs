@@ -98,6 +98,15 @@ impl HeadConfig {
     }
 }
 
+/// The name of the sizes in errors.
+const SIZES: &str = "the head's sizes (features, lin_ftrs, classes)";
+
+/// Largest number of hidden layers.
+const MOST_LAYERS: usize = 1000;
+
+/// Largest number of parameters.
+const MOST_PARAMETERS: u128 = 1 << 28;
+
 /// A head with a validated configuration, ready to be built.
 #[derive(Clone, Debug, PartialEq)]
 pub struct HeadPlan {
@@ -120,8 +129,13 @@ pub struct HeadPlan {
 /// # Errors
 ///
 /// [`Error::Option`] if the number of probabilities in `ps` differs from the number of blocks (fastai
-/// silently drops blocks), if a probability is outside [0, 1], or if a width is 0.
+/// silently drops blocks), if a probability is outside [0, 1], if a width is 0, or if the head would have more than
+/// 1000 hidden layers or 268 million parameters (1 GiB; training takes four times as much).
 pub fn create_head(config: HeadConfig) -> Result<HeadPlan> {
+    if config.lin_ftrs.len() > MOST_LAYERS {
+        let expected = format!("at most {MOST_LAYERS} hidden layers");
+        return Err(OptionError::new("lin_ftrs", expected, config.lin_ftrs.len()).into());
+    }
     let mut sizes = vec![config.nf];
     sizes.extend(&config.lin_ftrs);
     sizes.push(config.nc);
@@ -150,12 +164,35 @@ pub fn create_head(config: HeadConfig) -> Result<HeadPlan> {
     }
     if sizes.contains(&0) {
         return Err(Error::Option(OptionError::new(
-            "the head's sizes (features, lin_ftrs, classes)",
+            SIZES,
             "numbers above 0",
             format!("{sizes:?}"),
         )));
     }
+    let parameters = parameters(&sizes);
+    if parameters > MOST_PARAMETERS {
+        return Err(OptionError::new(
+            SIZES,
+            format!("sizes of at most {MOST_PARAMETERS} parameters together, 1 GiB"),
+            format!(
+                "{sizes:?}, which make {parameters} parameters, {} GiB",
+                parameters >> 28
+            ),
+        )
+        .into());
+    }
     Ok(HeadPlan { config, sizes, ps })
+}
+
+/// The number of parameters of the linear layers and batch norms between sizes.
+fn parameters(sizes: &[usize]) -> u128 {
+    let wide = |size: usize| size as u128;
+    let block = |pair: &[usize]| {
+        let (inputs, outputs) = (wide(pair[0]), wide(pair[1]));
+        // The square of the largest number, twice, still fits.
+        (inputs.saturating_mul(outputs)).saturating_add(2 * inputs + outputs)
+    };
+    sizes.windows(2).map(block).fold(0, u128::saturating_add)
 }
 
 impl HeadPlan {

@@ -38,9 +38,10 @@ impl LearningRate {
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] if a list has neither one entry nor one per group, or if a rate is not a finite
-    /// positive number.
+    /// [`Error::Option`] if a list has neither one entry nor one per group, if a rate is not a finite
+    /// positive number, or for more than a million groups.
     pub fn per_group(&self, groups: usize) -> Result<Vec<f64>> {
+        check_groups(groups)?;
         let rates = match self {
             Self::Same(lr) => vec![*lr; groups],
             Self::UpTo(end) => {
@@ -123,6 +124,7 @@ impl WeightDecay {
     ///
     /// As [`LearningRate::per_group`]; a decay may be 0.
     pub fn per_group(&self, groups: usize) -> Result<Vec<f64>> {
+        check_groups(groups)?;
         let decays = listify("weight decays", &self.0, groups)?;
         match decays.iter().find(|wd| !(wd.is_finite() && **wd >= 0.0)) {
             Some(bad) => Err(Error::Option(OptionError::new(
@@ -145,6 +147,16 @@ impl<const N: usize> From<[f64; N]> for WeightDecay {
     fn from(wds: [f64; N]) -> Self {
         Self(wds.to_vec())
     }
+}
+
+/// No model has as many layer groups.
+const MOST_GROUPS: usize = 1_000_000;
+
+fn check_groups(groups: usize) -> Result<()> {
+    if groups > MOST_GROUPS {
+        return Err(OptionError::new("groups", "at most a million layer groups", groups).into());
+    }
+    Ok(())
 }
 
 /// `n` values from `start` to `stop`, evenly spaced on a logarithmic scale; only `stop` if `n` is 1.

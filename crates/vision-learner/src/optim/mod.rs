@@ -117,10 +117,11 @@ impl Optimizer for Adam {
     fn check(&self) -> Result<()> {
         check_average("beta1", self.beta1)?;
         check_average("beta2", self.beta2)?;
-        if self.eps.is_finite() && self.eps > 0.0 {
+        // Parameters are 32-bit floats, for which a smaller number is 0.
+        if self.eps.is_finite() && self.eps >= f64::from(f32::MIN_POSITIVE) {
             return Ok(());
         }
-        Err(OptionError::new("eps", "a finite number above 0", self.eps).into())
+        Err(OptionError::new("eps", "a finite number of at least 1.2e-38", self.eps).into())
     }
 
     fn momentum(&self) -> f64 {

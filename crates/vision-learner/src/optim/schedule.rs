@@ -55,14 +55,15 @@ pub struct Phase {
 /// Step 0 uses the start of the first phase. The end of the last phase is reached only after the last
 /// step, so no batch trains with it.
 pub fn at_step(phases: &[Phase], step: usize) -> Option<f64> {
-    let mut first = 0;
+    let mut first: usize = 0;
     for phase in phases {
         let steps = phase.steps.max(1);
-        if step < first + steps {
+        // Only the last phases of a schedule without end can reach the largest number.
+        if step < first.saturating_add(steps) {
             let p = (step - first) as f64 / steps as f64;
             return Some(phase.annealing.at(phase.start, phase.end, p));
         }
-        first += steps;
+        first = first.saturating_add(steps);
     }
     None
 }

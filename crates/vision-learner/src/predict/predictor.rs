@@ -4,7 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use vision_base::OptionError;
-use vision_data::{Image, Preprocessor, TargetKind};
+use vision_data::{Device, Image, Preprocessor, TargetKind};
 use vision_models::state::values;
 
 use crate::learner::Learner;
@@ -12,7 +12,7 @@ use crate::loss::Loss;
 use crate::model::any_model::AnyModel;
 use crate::predict::predictions::Prediction;
 use crate::predict::{cores, finite};
-use crate::train::limits::{ImageLimits, check_outputs};
+use crate::train::limits::{ImageLimits, Trial, check_outputs};
 use crate::{Error, Result};
 
 /// A trained model with its preprocessing and classes, for prediction: [`Learner::predictor`].
@@ -50,6 +50,8 @@ struct Inner {
     preprocessor: Preprocessor,
     arch: String,
     min_size: usize,
+    trial: Arc<Trial>,
+    device: Device,
     kind: TargetKind,
     classes: Vec<String>,
     outputs: usize,
@@ -59,13 +61,20 @@ impl Learner {
     /// The trained model for prediction, as it is now.
     #[doc(alias = "export")]
     pub fn predictor(&self) -> Predictor {
-        let ImageLimits { arch, min_size } = self.limits();
+        let ImageLimits {
+            arch,
+            min_size,
+            device,
+            ..
+        } = self.limits();
         Predictor(Arc::new(Inner {
             model: self.model.valid(),
             loss: Arc::clone(&self.settings.loss),
             preprocessor: self.data().preprocessor(),
             arch: arch.to_owned(),
             min_size,
+            trial: Arc::clone(&self.trial),
+            device: device.clone(),
             kind: self.data().kind(),
             classes: self.data().classes().to_vec(),
             outputs: self.data().c(),
@@ -125,8 +134,10 @@ impl Inner {
         let limits = ImageLimits {
             arch: &self.arch,
             min_size: self.min_size,
+            trial: &self.trial,
+            device: &self.device,
         };
-        limits.check(&images)?;
+        limits.check(&*self.model, &images)?;
         let logits = self.model.forward(images);
         check_outputs(&logits, self.outputs, &self.classes)?;
         let probabilities = finite(values(self.loss.activation(logits)), self.outputs, 0)?;

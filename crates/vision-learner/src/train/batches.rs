@@ -118,7 +118,8 @@ impl AnyBatch {
     ///
     /// # Errors
     ///
-    /// [`Error::ImageTooSmall`](crate::Error::ImageTooSmall).
+    /// [`Error::ImageTooSmall`](crate::Error::ImageTooSmall), [`Error::Features`](crate::Error::Features) and
+    /// [`Error::ModelPanicked`](crate::Error::ModelPanicked).
     pub(crate) fn run(
         &self,
         model: &dyn AnyModel,
@@ -129,7 +130,7 @@ impl AnyBatch {
             (Self::Features(batch), Some(parts)) if batch.pooled => Ok(parts.head_pooled(input)),
             (Self::Features(_), Some(parts)) => Ok(parts.head(input)),
             _ => {
-                limits.check(&input)?;
+                limits.check(model, &input)?;
                 Ok(model.forward(input))
             }
         }

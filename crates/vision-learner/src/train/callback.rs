@@ -211,7 +211,7 @@ impl Callback for Scheduler {
     fn on_batch_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         if ctx.state.train {
             // The counter advances after this event, so the next batch is iteration + 1.
-            let next = self.first_step + ctx.state.iteration + 1;
+            let next = self.first_step.saturating_add(ctx.state.iteration + 1);
             self.set(next, ctx.optimizer);
         }
         Ok(())

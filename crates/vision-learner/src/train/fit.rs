@@ -103,6 +103,25 @@ impl FitConfig {
         self
     }
 
+    /// The number of steps of the whole schedule, and of those before its first epoch, for epochs of so many
+    /// batches. Without a schedule nothing is counted: a callback may end the run.
+    pub(crate) fn steps(&self, batches: usize) -> Result<(usize, usize)> {
+        if self.cycle.is_none() {
+            return Ok((0, 0));
+        }
+        let steps = |option, epochs: usize| {
+            epochs.checked_mul(batches).ok_or_else(|| {
+                let expected =
+                    format!("a number of epochs of {batches} batches that can be counted");
+                Error::Option(OptionError::new(option, expected, epochs))
+            })
+        };
+        Ok((
+            steps("epochs", self.epochs)?,
+            steps("start_epoch", self.start_epoch)?,
+        ))
+    }
+
     /// Checks that the schedule is valid.
     pub(crate) fn check(&self) -> Result<()> {
         let value = |field, expected, found: f64| {

@@ -1,7 +1,13 @@
 //! Requirements that the model and the data place on each other.
 
-use burn::tensor::Tensor;
+use std::collections::HashSet;
+use std::panic::{AssertUnwindSafe, catch_unwind};
+use std::sync::{Mutex, PoisonError};
 
+use burn::tensor::{Device, Tensor};
+use vision_base::message::panic_message;
+
+use crate::model::any_model::AnyModel;
 use crate::{Error, Result};
 
 /// What a model requires of images.
@@ -10,14 +16,83 @@ pub(crate) struct ImageLimits<'a> {
     pub(crate) arch: &'a str,
     /// Smallest side in pixels.
     pub(crate) min_size: usize,
+    pub(crate) trial: &'a Trial,
+    /// The plain device.
+    pub(crate) device: &'a Device,
+}
+
+/// Runs of a model with one black image of each size that it meets, before the first real batch.
+///
+/// A body or a head of a user may panic on sizes or channels that do not fit, as Burn's operations do. Here a panic
+/// becomes an error, and is known before the training state can be half changed.
+#[derive(Debug)]
+pub(crate) struct Trial {
+    /// Channels that the head expects, if known.
+    features: Option<usize>,
+    /// Sizes that passed: height and width.
+    passed: Mutex<HashSet<[usize; 2]>>,
+}
+
+impl Trial {
+    pub(crate) fn new(features: Option<usize>) -> Self {
+        Self {
+            features,
+            passed: Mutex::default(),
+        }
+    }
+
+    fn check(
+        &self,
+        arch: &str,
+        model: &dyn AnyModel,
+        size: [usize; 2],
+        device: &Device,
+    ) -> Result<()> {
+        // Not held while the model runs: its threads may take up another prediction meanwhile.
+        let passed = || self.passed.lock().unwrap_or_else(PoisonError::into_inner);
+        if passed().contains(&size) {
+            return Ok(());
+        }
+        let run = || {
+            let model = model.valid();
+            let image = Tensor::zeros([1, 3, size[0], size[1]], device);
+            let (Some(parts), Some(expected)) = (model.parts(), self.features) else {
+                model.forward(image);
+                return Ok(());
+            };
+            let features = parts.body()(image);
+            let [_, found, height, width] = features.dims();
+            if found != expected || height * width == 0 {
+                return Err(Error::Features {
+                    arch: arch.to_owned(),
+                    expected,
+                    found: [found, height, width],
+                    size,
+                });
+            }
+            parts.head(features);
+            Ok(())
+        };
+        catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
+            Err(Error::ModelPanicked {
+                arch: arch.to_owned(),
+                size,
+                reason: panic_message(&*panic),
+            })
+        })?;
+        passed().insert(size);
+        Ok(())
+    }
 }
 
 impl ImageLimits<'_> {
-    /// Checks images `[batch, 3, height, width]`.
-    pub(crate) fn check(&self, images: &Tensor<4>) -> Result<()> {
+    /// Checks images `[batch, 3, height, width]` that `model` is to take.
+    pub(crate) fn check(&self, model: &dyn AnyModel, images: &Tensor<4>) -> Result<()> {
         let [_, _, height, width] = images.dims();
         if height.min(width) >= self.min_size {
-            return Ok(());
+            return self
+                .trial
+                .check(self.arch, model, [height, width], self.device);
         }
         Err(Error::ImageTooSmall {
             arch: self.arch.to_owned(),

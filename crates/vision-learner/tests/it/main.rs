@@ -12,6 +12,7 @@ macro_rules! assert_matches {
     };
 }
 
+mod arguments;
 mod checkpoints;
 mod classifiers;
 mod export;

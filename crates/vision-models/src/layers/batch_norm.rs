@@ -49,6 +49,12 @@ impl BatchNorm {
         self
     }
 
+    /// Sets what is added to the variance before the square root: 1e-3 in networks that come from TensorFlow.
+    pub fn with_epsilon(mut self, epsilon: f64) -> Self {
+        self.epsilon = epsilon;
+        self
+    }
+
     /// The weight of a new batch in the running statistics.
     pub fn momentum(&self) -> f64 {
         self.momentum

@@ -169,7 +169,10 @@ pub(crate) fn write_state_dict(
         if !names.insert(name) {
             return Err(refuse(name, "occurs twice, or has a reserved name".into()));
         }
-        if shape.iter().product::<usize>() != values {
+        let len = shape
+            .iter()
+            .try_fold(1_usize, |len, &side| len.checked_mul(side));
+        if len != Some(values) {
             let reason = format!("has the shape {shape:?} but {values} values");
             return Err(refuse(name, reason));
         }

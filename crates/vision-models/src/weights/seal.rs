@@ -4,12 +4,12 @@
 //! by zeros. So the hash covers every bit of the file (length, header and values), and readers that
 //! do not know it can read the file as usual.
 
-use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
 use vision_base::io_error;
+use vision_base::paths::open_file;
 
 use crate::{Error, Result};
 
@@ -37,7 +37,7 @@ pub enum Seal {
 pub fn check_seal(path: impl AsRef<Path>) -> Result<Seal> {
     let path = path.as_ref();
     let read = |source| Error::from(io_error("read", path)(source));
-    let mut file = File::open(path).map_err(read)?;
+    let mut file = open_file(path)?;
     let mut length = [0; 8];
     if file.read_exact(&mut length).is_err() {
         return Ok(Seal::None);

@@ -1,0 +1,246 @@
+//! Confusion matrices, interpretation and their plots.
+
+use std::hint::black_box;
+
+use image::RgbImage;
+use vision::data::Targets;
+use vision::interp::{
+    ClassificationInterpretation, ConfusionMatrix, ConfusionPlotConfig, LineChart, TopLossesConfig,
+};
+use vision::learner::Predictions;
+
+use crate::table::{ANY, Table};
+use crate::values::{F32, F64, U64, USIZE, text_lists, texts};
+
+fn matrix(count: u64) -> vision::interp::Result<ConfusionMatrix> {
+    ConfusionMatrix::from_rows(["a", "b"], [[count, count], [count, 1]])
+}
+
+fn is_ratio(value: f64) -> bool {
+    value.is_nan() || (0.0..=1.0).contains(&value)
+}
+
+fn predictions() -> Predictions {
+    Predictions {
+        probabilities: vec![0.9, 0.1, 0.6, 0.4],
+        classes: 2,
+        targets: Targets::Category(vec![0, 1]),
+        losses: vec![0.1, 0.9],
+        indices: vec![0, 1],
+    }
+}
+
+fn interpret(predictions: Predictions) -> vision::interp::Result<ClassificationInterpretation> {
+    let classes = vec!["a".to_owned(), "b".to_owned()];
+    ClassificationInterpretation::from_predictions(classes, predictions, |_| {
+        Ok(RgbImage::new(8, 8))
+    })
+}
+
+fn chart() -> LineChart {
+    LineChart::new().with_series("series", [(1.0, 2.0), (3.0, 4.0)])
+}
+
+pub(crate) fn table(t: &mut Table) {
+    let names = |n: usize| text_lists().into_iter().filter(move |list| list.len() <= n);
+    t.line("ConfusionMatrix::new", "classes", names(1000), |classes| {
+        let matrix = ConfusionMatrix::new(classes);
+        black_box((matrix.per_class(), matrix.normalized(), matrix.to_string()));
+        assert!(is_ratio(matrix.accuracy()));
+        matrix.plot(&ConfusionPlotConfig::new())
+    });
+    t.line("ConfusionMatrix::from_rows", "count", U64, |count| {
+        let matrix = matrix(count)?;
+        black_box((matrix.correct(), matrix.to_string()));
+        assert!(
+            is_ratio(matrix.accuracy()),
+            "accuracy {}",
+            matrix.accuracy()
+        );
+        assert!(
+            matrix.normalized().concat().into_iter().all(is_ratio),
+            "{:?}",
+            matrix.normalized()
+        );
+        for scores in matrix.per_class() {
+            assert!(
+                [scores.precision, scores.recall, scores.f1]
+                    .into_iter()
+                    .all(is_ratio),
+                "{scores:?}"
+            );
+        }
+        matrix.plot(&ConfusionPlotConfig::new().with_normalized(true))?;
+        matrix.plot(&ConfusionPlotConfig::new())
+    });
+    t.line("ConfusionMatrix::add", "class", USIZE, |n| {
+        let mut matrix = matrix(1)?;
+        matrix.add(0, n).and_then(|()| matrix.add(n, 0))
+    });
+    t.line("ConfusionMatrix::add", "count", [1, u64::MAX], |count| {
+        let mut matrix = ConfusionMatrix::from_rows(["a"], [[count]])?;
+        matrix.add(0, 0)
+    });
+    t.line("ConfusionMatrix::get", ANY, USIZE, |n| {
+        let matrix = matrix(1).unwrap();
+        black_box((matrix.get(n, n), matrix.get(0, n), matrix.get(n, 0)));
+    });
+    t.line("ConfusionMatrix::most_confused", ANY, USIZE, |n| {
+        matrix(u64::from(u32::MAX)).unwrap().most_confused(n);
+    });
+    t.line(
+        "ClassificationInterpretation::from_predictions",
+        "classes|probabilities|losses|indices",
+        USIZE,
+        |n| {
+            interpret(Predictions {
+                classes: n,
+                ..predictions()
+            })?;
+            interpret(Predictions {
+                targets: Targets::Empty(n.min(1 << 20)),
+                ..predictions()
+            })
+        },
+    );
+    t.line(
+        "ClassificationInterpretation::from_predictions",
+        "class",
+        [0, 1, 2, u32::MAX],
+        |class| {
+            interpret(Predictions {
+                targets: Targets::Category(vec![0, class]),
+                ..predictions()
+            })
+        },
+    );
+    t.line(
+        "ClassificationInterpretation::from_predictions",
+        ANY,
+        F32,
+        |x| {
+            let values = Predictions {
+                probabilities: vec![x; 4],
+                losses: vec![x; 2],
+                ..predictions()
+            };
+            let interp = interpret(values)?;
+            interp.top_losses(2);
+            interp.plot_top_losses(2)
+        },
+    );
+    t.line(
+        "ClassificationInterpretation::from_predictions",
+        ANY,
+        USIZE,
+        |n| {
+            interpret(Predictions {
+                indices: vec![n, n],
+                ..predictions()
+            })?
+            .plot_top_losses(2)
+        },
+    );
+    let interp = || interpret(predictions()).unwrap();
+    t.line(
+        "ClassificationInterpretation::top_losses",
+        ANY,
+        USIZE,
+        |k| {
+            interp().top_losses(k);
+        },
+    );
+    t.line(
+        "ClassificationInterpretation::lowest_losses",
+        ANY,
+        USIZE,
+        |k| {
+            interp().lowest_losses(k);
+        },
+    );
+    t.line(
+        "ClassificationInterpretation::most_confused",
+        ANY,
+        USIZE,
+        |k| {
+            interp().most_confused(k);
+        },
+    );
+    t.line(
+        "ClassificationInterpretation::plot_top_losses",
+        "images",
+        USIZE,
+        |k| interp().plot_top_losses(k),
+    );
+    t.line("TopLossesConfig::new", "images", USIZE, |k| {
+        interp().plot_top_losses_with(&TopLossesConfig::new(k))
+    });
+    t.line("TopLossesConfig::with_title", ANY, texts(), |text| {
+        interp().plot_top_losses_with(&TopLossesConfig::new(2).with_title(text))
+    });
+    t.line(
+        "TopLossesConfig::with_cell_size",
+        "cell_size|figure",
+        F32,
+        |x| interp().plot_top_losses_with(&TopLossesConfig::new(2).with_cell_size(x)),
+    );
+    let plot = |config: ConfusionPlotConfig| matrix(7).unwrap().plot(&config);
+    t.line("ConfusionPlotConfig::with_title", ANY, texts(), |text| {
+        plot(ConfusionPlotConfig::new().with_title(text))
+    });
+    t.line(
+        "ConfusionPlotConfig::with_precision",
+        "precision",
+        USIZE,
+        |n| {
+            plot(
+                ConfusionPlotConfig::new()
+                    .with_normalized(true)
+                    .with_precision(n),
+            )
+        },
+    );
+    t.line(
+        "ConfusionPlotConfig::with_cell_size",
+        "cell_size|figure",
+        F32,
+        |x| plot(ConfusionPlotConfig::new().with_cell_size(x)),
+    );
+    t.line("LineChart::with_title", ANY, texts(), |text| {
+        chart().with_title(text).plot()
+    });
+    t.line("LineChart::with_x_label", ANY, texts(), |text| {
+        chart().with_x_label(text).plot()
+    });
+    t.line("LineChart::with_y_label", ANY, texts(), |text| {
+        chart().with_y_label(text).plot()
+    });
+    t.line("LineChart::with_size", "width|height|figure", F32, |x| {
+        chart().with_size(x, 300.0).plot()?;
+        chart().with_size(300.0, x).plot()
+    });
+    t.line("LineChart::with_series", ANY, texts(), |text| {
+        chart().with_series(text, [(0.0, 0.0)]).plot()
+    });
+    t.line("LineChart::with_series", "draw|points", F64, |x| {
+        LineChart::new()
+            .with_series("a", [(x, 1.0), (2.0, x)])
+            .plot()?;
+        LineChart::new().with_series("a", [(x, x)]).plot()?;
+        LineChart::new()
+            .with_series("a", [(f64::MIN, x), (f64::MAX, x)])
+            .plot()
+    });
+    t.line("LineChart::with_series", "draw", [0, 1, 100_000], |n| {
+        LineChart::new()
+            .with_series("a", (0..n).map(|i| (f64::from(i), 1.0)))
+            .plot()
+    });
+    t.line("LineChart::with_marker", ANY, F64, |x| {
+        chart().with_marker("m", x, 1.0).plot()?;
+        chart().with_marker("m", 1.0, x).plot()
+    });
+    t.line("LineChart::with_marker", ANY, texts(), |text| {
+        chart().with_marker(text, 1.0, 3.0).plot()
+    });
+}

@@ -1,6 +1,8 @@
 //! A process that is killed while it saves loses nothing that was saved, and leaves nothing behind for long.
 //! A program of its own, because it starts itself again.
 
+#![allow(clippy::unwrap_used, clippy::print_stdout)]
+
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};

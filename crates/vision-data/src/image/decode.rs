@@ -7,16 +7,17 @@ use std::path::Path;
 
 use image::error::{ImageError, UnsupportedErrorKind};
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, RgbImage};
-use memchr::memchr;
+use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 use vision_base::message::panic_message;
 
 use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
-use crate::image::reduced_jpeg;
+use crate::image::tiff::{self, Page};
+use crate::image::{bmp, gif, jpeg, png, pnm};
 
 /// Advice for pixel formats that are not supported.
-const CONVERT: &str = "convert it to RGB or gray with 8 bits per channel, for example as PNG";
+pub(super) const CONVERT: &str =
+    "convert it to RGB or gray with 8 bits per channel, for example as PNG";
 
 /// Reads a regular file of limited length. A pipe would never end, and a limit on pixels does not help
 /// if the file itself fills the memory.
@@ -50,7 +51,7 @@ pub(crate) fn decode_to(
     limits: &Limits,
     side: Option<u32>,
 ) -> Result<RgbImage, ImageProblem> {
-    guarded(|| decode_trusting(bytes, limits, side).and_then(to_rgb8))
+    guarded(|| decode_trusting(bytes, limits, side))
 }
 
 /// Catches panics of a decoder, which have occurred on malformed files (image#2230). They mean a bad
@@ -65,30 +66,96 @@ fn decode_trusting(
     bytes: &[u8],
     limits: &Limits,
     side: Option<u32>,
-) -> Result<DynamicImage, ImageProblem> {
+) -> Result<RgbImage, ImageProblem> {
     if bytes.is_empty() {
         return Err(ImageProblem::Empty);
     }
     let format = format_of(bytes).ok_or_else(|| ImageProblem::UnknownFormat {
         found: beginning(bytes),
     })?;
-    if format == ImageFormat::Jpeg && !jpeg_ends(bytes) {
-        // The decoder would fill the missing rows with gray.
-        return Err(ImageProblem::Truncated("no end marker".to_owned()));
-    }
-    if format == ImageFormat::WebP && !webp_ends(bytes) {
+    match format {
+        ImageFormat::Jpeg => jpeg::decode(bytes, limits, side).and_then(to_rgb8),
+        ImageFormat::Tiff => {
+            let page = Page::read(bytes)?;
+            admit(limits, page.width, page.height, page.memory())?;
+            let mut image = DynamicImage::ImageRgb8(page.decode(limits)?);
+            image.apply_orientation(page.orientation);
+            Ok(image.into_rgb8())
+        }
+        ImageFormat::Gif => gif::decode(bytes, limits),
+        ImageFormat::Bmp => {
+            let bytes = bmp::with_known_header(bytes);
+            let mut image = plainly(&bytes, format, limits).and_then(to_rgb8)?;
+            bmp::round_down(&bytes, &mut image);
+            Ok(image)
+        }
+        ImageFormat::Pnm if pnm::is_float(bytes) => pnm::decode_float(bytes, limits),
+        ImageFormat::Pnm => or_mended(bytes, format, limits, pnm::without_comments),
+        ImageFormat::Png => or_mended(bytes, format, limits, png::mended),
         // The decoder stops at the pixels, but the orientation may come after them.
-        return Err(ImageProblem::Truncated(
+        ImageFormat::WebP if !webp_ends(bytes) => Err(ImageProblem::Truncated(
             "shorter than it declares".to_owned(),
-        ));
+        )),
+        _ => plainly(bytes, format, limits).and_then(to_rgb8),
     }
-    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
-    let mut budget = image::Limits::no_limits();
-    budget.max_alloc = Some(limits.max_bytes);
-    reader.limits(budget.clone());
-    let mut decoder = reader.into_decoder().map_err(|e| problem(&e, limits))?;
+}
 
+/// Decodes a file, or, if its decoder rejects it, what `mend` makes of it.
+fn or_mended(
+    bytes: &[u8],
+    format: ImageFormat,
+    limits: &Limits,
+    mend: impl Fn(&[u8]) -> Option<Vec<u8>>,
+) -> Result<RgbImage, ImageProblem> {
+    let image = plainly(bytes, format, limits).or_else(|problem| match problem {
+        ImageProblem::Truncated(_) | ImageProblem::Damaged(_) => match mend(bytes) {
+            Some(mended) => plainly(&mended, format, limits),
+            None => Err(problem),
+        },
+        other => Err(other),
+    });
+    image.and_then(to_rgb8)
+}
+
+/// Decodes a file with the decoder of its format.
+fn plainly(
+    bytes: &[u8],
+    format: ImageFormat,
+    limits: &Limits,
+) -> Result<DynamicImage, ImageProblem> {
+    let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
+    let mut most = image::Limits::no_limits();
+    most.max_alloc = Some(limits.max_bytes);
+    reader.limits(most);
+    let mut decoder = reader.into_decoder().map_err(|e| problem(&e, limits))?;
     let (width, height) = decoder.dimensions();
+    admit(limits, width, height, decoder.total_bytes())?;
+    // Damaged EXIF data must not make an image unusable.
+    let mut orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    if format == ImageFormat::Png && orientation == Orientation::NoTransforms {
+        orientation = png::late_orientation(bytes).unwrap_or(orientation);
+    }
+    let mut image = from_decoder(decoder, limits)?;
+    image.apply_orientation(orientation);
+    Ok(image)
+}
+
+/// Decodes the pixels.
+pub(super) fn from_decoder(
+    decoder: impl ImageDecoder,
+    limits: &Limits,
+) -> Result<DynamicImage, ImageProblem> {
+    DynamicImage::from_decoder(decoder).map_err(|e| problem(&e, limits))
+}
+
+/// Checks the claims of a header before memory is taken for them. `bytes` is what the pixels take as they are
+/// stored. The decoders apply no limit of their own, or ignore it (image#3081).
+pub(super) fn admit(
+    limits: &Limits,
+    width: u32,
+    height: u32,
+    bytes: u64,
+) -> Result<(), ImageProblem> {
     if width == 0 || height == 0 {
         return Err(ImageProblem::Empty);
     }
@@ -99,27 +166,22 @@ fn decode_trusting(
             limit: limits.max_pixels,
         });
     }
-    // `from_decoder` applies no limit of its own, and some decoders ignore theirs (image#3081).
-    if decoder.total_bytes() > limits.max_bytes {
+    if bytes > limits.max_bytes {
         return Err(ImageProblem::TooManyBytes {
             limit: limits.max_bytes,
         });
     }
-    // Damaged EXIF data must not make an image unusable.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let reduced = side
-        .filter(|_| format == ImageFormat::Jpeg)
-        .and_then(|side| reduced_jpeg::jpeg(bytes, side, limits));
-    let mut decoded = match reduced {
-        Some(reduced) => reduced,
-        None => DynamicImage::from_decoder(decoder).map_err(|e| problem(&e, limits))?,
-    };
-    decoded.apply_orientation(orientation);
-    Ok(decoded)
+    Ok(())
 }
 
 /// The supported format that the content starts with.
 pub(crate) fn format_of(bytes: &[u8]) -> Option<ImageFormat> {
+    if tiff::begins(bytes) {
+        return Some(ImageFormat::Tiff);
+    }
+    if pnm::is_float(bytes) {
+        return Some(ImageFormat::Pnm);
+    }
     let format = image::guess_format(bytes).ok()?;
     // PNM starts with two characters that any text may start with. White space or a comment must follow.
     let word = |byte: &u8| !(byte.is_ascii_whitespace() || *byte == b'#');
@@ -167,31 +229,6 @@ fn to_rgb8(image: DynamicImage) -> Result<RgbImage, ImageProblem> {
         .ok_or_else(|| ImageProblem::Damaged("pixels are missing".to_owned()))
 }
 
-/// Whether the compressed data of a JPEG file ends with an end marker, not just with the end of the file.
-///
-/// Walks the segments by their lengths, so that the end marker of a thumbnail in the EXIF data
-/// does not count.
-fn jpeg_ends(bytes: &[u8]) -> bool {
-    let mut at = 0;
-    while let Some(found) = bytes.get(at..).and_then(|rest| memchr(0xFF, rest)) {
-        let code = at + found + 1;
-        at = match bytes.get(code) {
-            None => return false,
-            Some(0xD9) => return true,
-            // Fill bytes of 0xFF may follow a segment.
-            Some(0xFF) => code,
-            // In compressed data, 0 follows 0xFF. The start-of-image, restart and temporary markers have
-            // no content.
-            Some(0 | 0x01 | 0xD0..=0xD8) => code + 1,
-            Some(_) => match bytes.get(code + 1..code + 3) {
-                Some([high, low]) => code + 1 + usize::from(u16::from_be_bytes([*high, *low])),
-                _ => return false,
-            },
-        };
-    }
-    false
-}
-
 /// Whether a WebP file has the length in its RIFF header, which excludes the first eight bytes.
 fn webp_ends(bytes: &[u8]) -> bool {
     let declared = bytes.get(4..8).and_then(|b| b.try_into().ok());
@@ -203,7 +240,7 @@ fn beginning(bytes: &[u8]) -> String {
     format!("\"{}\"", first.escape_ascii())
 }
 
-fn problem(error: &ImageError, limits: &Limits) -> ImageProblem {
+pub(super) fn problem(error: &ImageError, limits: &Limits) -> ImageProblem {
     let text = error.to_string();
     let too_many = ImageProblem::TooManyBytes {
         limit: limits.max_bytes,

@@ -8,7 +8,11 @@ use image::metadata::Orientation;
 use image::{ExtendedColorType, ImageDecoder as _, ImageFormat, ImageReader};
 use serde::Serialize;
 
+use crate::image::decode::format_of;
+use crate::image::jpeg::Frame;
 use crate::image::size::PixelSize;
+use crate::image::tiff::{Color, Page};
+use crate::image::{bmp, pnm};
 
 /// How colors are stored in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]
@@ -67,7 +71,22 @@ impl Facts {
     }
 
     fn read(bytes: &[u8]) -> Option<Self> {
-        let format = image::guess_format(bytes).ok()?;
+        let format = format_of(bytes)?;
+        if format == ImageFormat::Tiff {
+            return Self::of_tiff(bytes);
+        }
+        if pnm::is_float(bytes) {
+            let (width, height) = pnm::float_size(bytes)?;
+            return Some(Self {
+                format,
+                size: PixelSize { width, height },
+                mode: ColorMode::Gray,
+                bits: 32,
+                rotated: false,
+                animated: false,
+            });
+        }
+        let bytes = &*bmp::with_known_header(bytes);
         let mut decoder = ImageReader::with_format(Cursor::new(bytes), format)
             .into_decoder()
             .ok()?;
@@ -94,6 +113,31 @@ impl Facts {
             bits,
             rotated,
             animated,
+        })
+    }
+
+    fn of_tiff(bytes: &[u8]) -> Option<Self> {
+        let page = Page::read(bytes).ok()?;
+        let colors = page.color.samples();
+        let mode = match (page.color, page.samples.count > colors) {
+            (Color::Palette, _) => ColorMode::Palette,
+            (Color::White | Color::Black, false) => ColorMode::Gray,
+            (Color::White | Color::Black, true) => ColorMode::GrayAlpha,
+            (Color::Rgb | Color::YCbCr, false) => ColorMode::Rgb,
+            (Color::Rgb | Color::YCbCr, true) => ColorMode::RgbAlpha,
+            (Color::Cmyk, _) => ColorMode::Cmyk,
+            (Color::Lab, _) => ColorMode::Other,
+        };
+        Some(Self {
+            format: ImageFormat::Tiff,
+            size: PixelSize {
+                width: page.width,
+                height: page.height,
+            },
+            mode,
+            bits: u8::try_from(page.samples.bits).ok()?,
+            rotated: page.orientation != Orientation::NoTransforms,
+            animated: false,
         })
     }
 }
@@ -129,30 +173,15 @@ fn png_mode(bytes: &[u8]) -> Option<(ColorMode, u8)> {
     Some((mode, *bytes.get(24)?))
 }
 
-/// From the frame header (a marker from C0 to CF except C4, C8 and CC): ITU T.81, B.2.2.
 fn jpeg_mode(bytes: &[u8]) -> Option<(ColorMode, u8)> {
-    let mut at = 2;
-    loop {
-        let marker = bytes.get(at..at + 2)?;
-        match marker {
-            // Fill bytes.
-            [0xFF, 0xFF] => at += 1,
-            [0xFF, 0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF] => {
-                let mode = match bytes.get(at + 9)? {
-                    1 => ColorMode::Gray,
-                    3 => ColorMode::Rgb,
-                    4 => ColorMode::Cmyk,
-                    _ => ColorMode::Other,
-                };
-                return Some((mode, *bytes.get(at + 4)?));
-            }
-            [0xFF, _] => {
-                let length = bytes.get(at + 2..at + 4)?;
-                at += 2 + usize::from(u16::from_be_bytes(length.try_into().ok()?));
-            }
-            _ => return None,
-        }
-    }
+    let frame = Frame::of(bytes)?;
+    let mode = match frame.components {
+        1 => ColorMode::Gray,
+        3 => ColorMode::Rgb,
+        4 => ColorMode::Cmyk,
+        _ => ColorMode::Other,
+    };
+    Some((mode, frame.bits))
 }
 
 /// Whether an animation control chunk before the pixels announces more than one frame.

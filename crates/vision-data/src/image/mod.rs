@@ -1,15 +1,21 @@
 //! Decoded images.
 
+mod bmp;
 pub(crate) mod decode;
 pub(crate) mod disk_cache;
 pub(crate) mod error;
 pub(crate) mod formats;
+mod gif;
 pub(crate) mod header;
+mod jpeg;
 pub(crate) mod limits;
+mod png;
+mod pnm;
 pub(crate) mod problem;
 pub(crate) mod reader;
 pub(crate) mod reduced_jpeg;
 pub(crate) mod size;
+mod tiff;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -30,9 +36,12 @@ use crate::image::size::PixelSize;
 /// trains on:
 ///
 /// * gray is repeated in the three channels, and palettes are resolved;
-/// * alpha is dropped, not blended;
-/// * the upper 8 of 16 bits are kept. (Pillow does the same for color, but rounds in PNM, and clips gray
-///   at 255, which turns most 16-bit images white.)
+/// * alpha is dropped, not blended; only what a TIFF stores multiplied by alpha is divided by it;
+/// * the upper 8 of 9 to 16 bits are kept. (Pillow does the same for color, but rounds in PNM, and clips gray
+///   at 255, which turns most 16-bit images white);
+/// * signed, 32-bit and floating-point gray is clipped to 0 to 255.
+///
+/// `docs/data.md` has a table of the kinds of each format that are read, and of those that are not.
 ///
 /// JPEG pixels are within 3 levels of 255 of Pillow's, and within 14 if colors are stored at half the
 /// size (0.2 to 0.5 on average). With such colors, two cases differ by more: the last column, if the width
@@ -42,14 +51,9 @@ use crate::image::size::PixelSize;
 ///
 /// Unlike fastai, the EXIF orientation of a photo is applied.
 ///
-/// If the first frame of a GIF is smaller than the screen of the GIF, it is surrounded by black; Pillow
-/// uses the background color.
-///
-/// Three kinds of damaged files are errors here, while Pillow reads what it can: a PNG without its last
-/// chunk (IEND), a PNG with a wrong checksum in its pixels, and a JPEG that ends in zeros instead of an
-/// end marker. They are rejected even if all their pixels are present. The data doctor lists them,
-/// [`BadImages::Skip`](crate::BadImages) trains without them, and Pillow's `Image.open(f).save(g)`
-/// repairs one.
+/// Files are read if all their pixels are there, although an end marker, a checksum or the like is missing or
+/// wrong. If data is missing, or fails the checksum of the compressed pixels, the file is an error. The data
+/// doctor lists such files, and [`BadImages::Skip`](crate::BadImages) trains without them.
 ///
 /// ```
 /// use vision_data::Image;

@@ -4,11 +4,8 @@ use image::{DynamicImage, GrayImage, RgbImage};
 use jpeg_decoder::{Decoder, PixelFormat};
 use memchr::memmem;
 
+use crate::image::jpeg::MOST_SCANS;
 use crate::image::limits::Limits;
-
-/// The most scans accepted in a progressive JPEG, each of which takes time. Encoders write ten; the other
-/// decoder rejects more than 100.
-const MOST_SCANS: usize = 100;
 
 /// Decodes a gray or color JPEG at 1/2, 1/4 or 1/8 of its size: the smallest scale that leaves the shorter
 /// side at least twice as long as `side`, so that a later resize still has pixels to average. `None` if

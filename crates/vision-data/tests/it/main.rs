@@ -24,6 +24,7 @@ mod indexing;
 mod labels;
 mod loader;
 mod numbers;
+mod odd_images;
 mod own_transforms;
 mod resize;
 mod saved;

@@ -13,6 +13,7 @@ use vision_data::{Error, Image, ImageError, ImageProblem, Limits};
 const LIMITS: Limits = Limits {
     max_pixels: 1_000_000,
     max_bytes: 16 << 20,
+    max_memory: 768 << 20,
 };
 
 /// The most memory that this process has had so far, in bytes.

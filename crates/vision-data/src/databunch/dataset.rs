@@ -8,6 +8,7 @@ use crate::data_block::labeled::LabeledFiles;
 use crate::databunch::error::DataError;
 use crate::error::{Error, Result};
 use crate::image::Image;
+use crate::image::budget::Held;
 use crate::image::decode::read;
 use crate::image::error::ImageError;
 use crate::image::limits::Limits;
@@ -91,7 +92,8 @@ impl ImageDataset {
     /// [`ImageError::Decode`](crate::ImageError::Decode) with its path,
     /// [`DataError::NoSuchItem`](crate::DataError::NoSuchItem).
     pub fn image(&self, index: usize) -> Result<Image> {
-        self.load(index).map(Arc::unwrap_or_clone)
+        self.load(index)
+            .map(|image| Arc::unwrap_or_clone(image.value))
     }
 
     /// The position of an item's class in [`classes`](Self::classes); `None` if the images do not
@@ -167,20 +169,24 @@ impl ImageDataset {
         &self,
         index: usize,
         limits: &Limits,
-    ) -> std::result::Result<ImageContent, ImageProblem> {
+    ) -> std::result::Result<Held<ImageContent>, ImageProblem> {
         match &self.0.files.source {
-            None => read(&self.0.files.files[index], limits).map(ImageContent::Encoded),
-            Some(source) => source.content(index, limits),
+            None => {
+                let bytes = read(&self.0.files.files[index], limits)?;
+                Ok(bytes.map(ImageContent::Encoded))
+            }
+            Some(source) => Ok(Held::new(source.content(index, limits)?, None)),
         }
     }
 
-    pub(crate) fn load(&self, index: usize) -> Result<Arc<Image>> {
+    /// The image of an item. The permit is for an image that is not kept.
+    pub(crate) fn load(&self, index: usize) -> Result<Held<Arc<Image>>> {
         let path = self.path(index)?;
         let slot = self.0.decoded.get(index);
         if let Some(image) = slot.and_then(OnceLock::get) {
-            return Ok(Arc::clone(image));
+            return Ok(Held::new(Arc::clone(image), None));
         }
-        let image = Arc::new(match &self.0.files.source {
+        let image = match &self.0.files.source {
             None => self.0.reader.read(path)?,
             Some(source) => {
                 let config = self.0.reader.config();
@@ -195,14 +201,17 @@ impl ImageDataset {
                     })?;
                 self.0.reader.made_small(image)
             }
-        });
+        };
+        let mut image = image.map(Arc::new);
         let bytes = image.pixels().len();
         if let Some(slot) = slot
             && self.0.reader.keep(bytes)
-            && slot.set(Arc::clone(&image)).is_err()
         {
-            // Another thread has already stored the same pixels.
-            self.0.reader.forget(bytes);
+            match slot.set(Arc::clone(&image.value)) {
+                Ok(()) => image.permit = None,
+                // Another thread has already stored the same pixels.
+                Err(_) => self.0.reader.forget(bytes),
+            }
         }
         Ok(image)
     }

@@ -324,7 +324,7 @@ impl ImageDataBunch {
     ///
     /// [`ImageError::Decode`](crate::ImageError::Decode) with its path.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Image> {
-        self.reader.read(path.as_ref())
+        self.reader.read(path.as_ref()).map(|image| image.value)
     }
 
     /// Prepares one image for the model: reduces it if the items are reduced

@@ -9,6 +9,7 @@ use serde::{Deserialize, Serialize};
 use crate::databunch::ImageDataBunch;
 use crate::error::Result;
 use crate::image::Image;
+use crate::image::budget::Held;
 use crate::image::reader::Reader;
 use crate::loader::stats::Stats;
 use crate::pipeline::Pipeline;
@@ -139,7 +140,7 @@ impl Preprocessor {
     ///
     /// [`ImageError::Decode`](crate::ImageError::Decode) with its path.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Image> {
-        self.reader.read(path.as_ref())
+        self.reader.read(path.as_ref()).map(|image| image.value)
     }
 
     /// As [`ImageDataBunch::prepare`].
@@ -149,7 +150,7 @@ impl Preprocessor {
     /// [`TransformError::Failed`](crate::TransformError::Failed) if a custom transform fails.
     pub fn prepare(&self, image: &Image) -> Result<Tensor<4>> {
         let image = match self.reader.config().short_side() {
-            Some(_) => &self.reader.made_small(image.clone()),
+            Some(_) => &self.reader.made_small(Held::new(image.clone(), None)),
             None => image,
         };
         let draw = self.pipeline.draw(self.seed, 0, 0);

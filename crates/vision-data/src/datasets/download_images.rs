@@ -226,6 +226,7 @@ pub fn download_images<U: Into<String>>(
     config: &ImagesConfig,
 ) -> Result<ImagesReport> {
     let dest = dest.as_ref();
+    config.limits.check()?;
     if config.workers == 0 {
         return Err(Error::Option(OptionError::new(
             "workers",

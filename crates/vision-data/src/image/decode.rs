@@ -7,9 +7,11 @@ use std::path::Path;
 
 use image::error::{ImageError, UnsupportedErrorKind};
 use image::metadata::Orientation;
-use image::{DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
+use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
 use vision_base::message::panic_message;
 
+use crate::image::budget::{Held, Permit};
+use crate::image::header::is_animated_webp;
 use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
 use crate::image::tiff::{self, Page};
@@ -21,7 +23,9 @@ pub(super) const CONVERT: &str =
 
 /// Reads a regular file of limited length. A pipe would never end, and a limit on pixels does not help
 /// if the file itself fills the memory.
-pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageProblem> {
+///
+/// Keep the permit until the file is decoded.
+pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Held<Vec<u8>>, ImageProblem> {
     let unreadable = |error: io::Error| ImageProblem::Unreadable(error.to_string());
     let metadata = fs::metadata(path).map_err(unreadable)?;
     if !metadata.is_file() {
@@ -32,15 +36,16 @@ pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Vec<u8>, ImageProblem
             limit: limits.max_bytes,
         });
     }
+    let permit = Permit::to_read(metadata.len(), limits.max_memory);
     let mut bytes = Vec::with_capacity(metadata.len() as usize);
     File::open(path)
         .and_then(|file| file.take(limits.max_bytes).read_to_end(&mut bytes))
         .map_err(unreadable)?;
-    Ok(bytes)
+    Ok(Held::new(bytes, permit))
 }
 
 /// Decodes a file to RGB.
-pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImageProblem> {
+pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Held<RgbImage>, ImageProblem> {
     decode_to(bytes, limits, None)
 }
 
@@ -50,8 +55,14 @@ pub(crate) fn decode_to(
     bytes: &[u8],
     limits: &Limits,
     side: Option<u32>,
-) -> Result<RgbImage, ImageProblem> {
-    guarded(|| decode_trusting(bytes, limits, side))
+) -> Result<Held<RgbImage>, ImageProblem> {
+    let mut image = guarded(|| decode_trusting(bytes, limits, side))?;
+    let pixels = image.value.as_raw().len() as u64;
+    image
+        .permit
+        .iter_mut()
+        .for_each(|permit| permit.shrink(pixels));
+    Ok(image)
 }
 
 /// Catches panics of a decoder, which have occurred on malformed files (image#2230). They mean a bad
@@ -66,7 +77,7 @@ fn decode_trusting(
     bytes: &[u8],
     limits: &Limits,
     side: Option<u32>,
-) -> Result<RgbImage, ImageProblem> {
+) -> Result<Held<RgbImage>, ImageProblem> {
     if bytes.is_empty() {
         return Err(ImageProblem::Empty);
     }
@@ -74,19 +85,26 @@ fn decode_trusting(
         found: beginning(bytes),
     })?;
     match format {
-        ImageFormat::Jpeg => jpeg::decode(bytes, limits, side).and_then(to_rgb8),
+        ImageFormat::Jpeg => jpeg::decode(bytes, limits, side).and_then(rgb8),
         ImageFormat::Tiff => {
             let page = Page::read(bytes)?;
-            admit(limits, page.width, page.height, page.memory())?;
+            let turned = page.orientation != Orientation::NoTransforms;
+            let copy = if turned {
+                rgb_bytes(page.width, page.height)
+            } else {
+                0
+            };
+            let needed = page.memory().saturating_add(copy);
+            let permit = admit(limits, page.width, page.height, needed)?;
             let mut image = DynamicImage::ImageRgb8(page.decode(limits)?);
             image.apply_orientation(page.orientation);
-            Ok(image.into_rgb8())
+            Ok(Held::new(image.into_rgb8(), permit))
         }
         ImageFormat::Gif => gif::decode(bytes, limits),
         ImageFormat::Bmp => {
             let bytes = bmp::with_known_header(bytes);
-            let mut image = plainly(&bytes, format, limits).and_then(to_rgb8)?;
-            bmp::round_down(&bytes, &mut image);
+            let mut image = plainly(&bytes, format, limits).and_then(rgb8)?;
+            bmp::round_down(&bytes, &mut image.value);
             Ok(image)
         }
         ImageFormat::Pnm if pnm::is_float(bytes) => pnm::decode_float(bytes, limits),
@@ -96,7 +114,7 @@ fn decode_trusting(
         ImageFormat::WebP if !webp_ends(bytes) => Err(ImageProblem::Truncated(
             "shorter than it declares".to_owned(),
         )),
-        _ => plainly(bytes, format, limits).and_then(to_rgb8),
+        _ => plainly(bytes, format, limits).and_then(rgb8),
     }
 }
 
@@ -106,7 +124,7 @@ fn or_mended(
     format: ImageFormat,
     limits: &Limits,
     mend: impl Fn(&[u8]) -> Option<Vec<u8>>,
-) -> Result<RgbImage, ImageProblem> {
+) -> Result<Held<RgbImage>, ImageProblem> {
     let image = plainly(bytes, format, limits).or_else(|problem| match problem {
         ImageProblem::Truncated(_) | ImageProblem::Damaged(_) => match mend(bytes) {
             Some(mended) => plainly(&mended, format, limits),
@@ -114,7 +132,7 @@ fn or_mended(
         },
         other => Err(other),
     });
-    image.and_then(to_rgb8)
+    image.and_then(rgb8)
 }
 
 /// Decodes a file with the decoder of its format.
@@ -122,22 +140,47 @@ fn plainly(
     bytes: &[u8],
     format: ImageFormat,
     limits: &Limits,
-) -> Result<DynamicImage, ImageProblem> {
+) -> Result<Held<DynamicImage>, ImageProblem> {
     let mut reader = ImageReader::with_format(Cursor::new(bytes), format);
     let mut most = image::Limits::no_limits();
     most.max_alloc = Some(limits.max_bytes);
     reader.limits(most);
     let mut decoder = reader.into_decoder().map_err(|e| problem(&e, limits))?;
     let (width, height) = decoder.dimensions();
-    admit(limits, width, height, decoder.total_bytes())?;
     // Damaged EXIF data must not make an image unusable.
     let mut orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     if format == ImageFormat::Png && orientation == Orientation::NoTransforms {
         orientation = png::late_orientation(bytes).unwrap_or(orientation);
     }
+    let stored = decoder.total_bytes();
+    let pixels = rgb_bytes(width, height);
+    // 16 bits are halved first, then made RGB; nothing happens to RGB of 8 bits.
+    let converted = match decoder.color_type() {
+        ColorType::Rgb8 => 0,
+        ColorType::L8 | ColorType::La8 | ColorType::Rgba8 => pixels,
+        _ => pixels.saturating_add(stored / 2),
+    };
+    let turned = if orientation == Orientation::NoTransforms {
+        0
+    } else {
+        stored
+    };
+    let inside = match format {
+        // Four bytes per pixel in the decoder, and as many for the canvas of an animation.
+        ImageFormat::WebP if is_animated_webp(bytes) => pixels / 3 * 8,
+        ImageFormat::WebP => pixels / 3 * 4,
+        _ => 0,
+    };
+    let needed = stored.saturating_add(converted.max(turned).max(inside));
+    let permit = admit(limits, width, height, needed)?;
     let mut image = from_decoder(decoder, limits)?;
     image.apply_orientation(orientation);
-    Ok(image)
+    Ok(Held::new(image, permit))
+}
+
+/// Bytes of an image as red, green and blue.
+pub(super) fn rgb_bytes(width: u32, height: u32) -> u64 {
+    (u64::from(width) * u64::from(height)).saturating_mul(3)
 }
 
 /// Decodes the pixels.
@@ -148,14 +191,14 @@ pub(super) fn from_decoder(
     DynamicImage::from_decoder(decoder).map_err(|e| problem(&e, limits))
 }
 
-/// Checks the claims of a header before memory is taken for them. `bytes` is what the pixels take as they are
-/// stored. The decoders apply no limit of their own, or ignore it (image#3081).
+/// Checks the claims of a header before memory is taken for them, and waits until others leave enough. `bytes`
+/// is what decoding takes. The decoders apply no limit of their own, or ignore it (image#3081).
 pub(super) fn admit(
     limits: &Limits,
     width: u32,
     height: u32,
     bytes: u64,
-) -> Result<(), ImageProblem> {
+) -> Result<Permit, ImageProblem> {
     if width == 0 || height == 0 {
         return Err(ImageProblem::Empty);
     }
@@ -171,7 +214,7 @@ pub(super) fn admit(
             limit: limits.max_bytes,
         });
     }
-    Ok(())
+    Ok(Permit::take(bytes, limits.max_memory))
 }
 
 /// The supported format that the content starts with.
@@ -189,6 +232,11 @@ pub(crate) fn format_of(bytes: &[u8]) -> Option<ImageFormat> {
         return None;
     }
     Some(format).filter(ImageFormat::reading_enabled)
+}
+
+/// [`to_rgb8`] of an image with its permit.
+fn rgb8(image: Held<DynamicImage>) -> Result<Held<RgbImage>, ImageProblem> {
+    Ok(Held::new(to_rgb8(image.value)?, image.permit))
 }
 
 /// Pillow's `convert("RGB")`: drops alpha, repeats gray, keeps the upper byte of 16 bits.

@@ -25,6 +25,7 @@ use vision_base::atomic;
 
 use crate::error::{Result, io_error};
 use crate::image::Image;
+use crate::image::budget::{Held, Permit};
 use crate::image::limits::Limits;
 
 /// How the names of unfinished entries begin.
@@ -103,13 +104,14 @@ impl DiskCache {
     }
 
     /// The image of an entry, if the entry is valid and within the limits.
-    pub(crate) fn get(&self, key: Key, limits: &Limits) -> Option<Image> {
+    pub(crate) fn get(&self, key: Key, limits: &Limits) -> Option<Held<Image>> {
         let place = self.place(key);
         let length = fs::metadata(&place).ok().filter(Metadata::is_file)?.len();
         let most = limits.max_pixels.saturating_mul(3).min(limits.max_bytes);
         if length > most.saturating_add(HEADER as u64 + 4) {
             return None;
         }
+        let permit = Permit::take(length, limits.max_memory);
         let mut bytes = fs::read(place).ok()?;
         let (content, crc) = bytes.split_last_chunk::<4>()?;
         if crc32fast::hash(content) != u32::from_le_bytes(*crc) {
@@ -126,7 +128,8 @@ impl DiskCache {
         }
         bytes.truncate(bytes.len() - 4);
         bytes.drain(..HEADER);
-        Image::from_rgb8(width, height, bytes).ok()
+        let image = Image::from_rgb8(width, height, bytes).ok()?;
+        Some(Held::new(image, permit))
     }
 
     /// Adds an entry.
@@ -185,7 +188,8 @@ mod tests {
             assert!(cache.get(key, &Limits::default()).is_none(), "{at} bytes");
         }
         cache.put(key, &image()).unwrap();
-        assert_eq!(cache.get(key, &Limits::default()), Some(image()));
+        let found = cache.get(key, &Limits::default());
+        assert_eq!(found.map(|found| found.value), Some(image()));
     }
 
     #[test]

@@ -5,13 +5,14 @@ use std::borrow::Cow;
 use gif::{ColorOutput, DecodeOptions, DecodingError, MemoryLimit};
 use image::RgbImage;
 
+use crate::image::budget::Held;
 use crate::image::decode::admit;
 use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
 
 /// Decodes the first frame. The screen grows to hold the frame; around it is the color of the transparent
 /// index, or of the first one.
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImageProblem> {
+pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Held<RgbImage>, ImageProblem> {
     let problem = |error: DecodingError| match error {
         DecodingError::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             ImageProblem::Truncated(error.to_string())
@@ -37,7 +38,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImagePro
     );
     // The indices of the frame, and the colors.
     let pixels = u64::from(width) * u64::from(height);
-    admit(limits, width, height, pixels.saturating_mul(4))?;
+    let permit = admit(limits, width, height, pixels.saturating_mul(4))?;
     let mut palette = [[0; 3]; 256];
     let colors = local
         .as_deref()
@@ -52,7 +53,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImagePro
     decoder.read_into_buffer(&mut indices).map_err(problem)?;
     let mut image = RgbImage::from_pixel(width, height, image::Rgb(palette[usize::from(outside)]));
     if across == 0 {
-        return Ok(image);
+        return Ok(Held::new(image, permit));
     }
     let rows = image
         .as_flat_samples_mut()
@@ -68,7 +69,7 @@ pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImagePro
             .zip(indices)
             .for_each(|(to, index)| *to = palette[usize::from(*index)]);
     }
-    Ok(image)
+    Ok(Held::new(image, permit))
 }
 
 /// The file with a global palette: grays, if it has none.

@@ -246,6 +246,6 @@ fn gif_frames(bytes: &[u8]) -> usize {
 }
 
 /// The animation flag of an extended header: WebP container specification, VP8X.
-fn is_animated_webp(bytes: &[u8]) -> bool {
+pub(super) fn is_animated_webp(bytes: &[u8]) -> bool {
     bytes.get(12..16) == Some(b"VP8X") && bytes.get(20).is_some_and(|flags| flags & 2 != 0)
 }

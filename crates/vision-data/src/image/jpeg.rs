@@ -8,7 +8,8 @@ use image::metadata::Orientation;
 use image::{DynamicImage, GrayImage, ImageDecoder as _, RgbImage};
 use memchr::{memchr, memmem};
 
-use crate::image::decode::{CONVERT, admit, from_decoder, problem};
+use crate::image::budget::Held;
+use crate::image::decode::{CONVERT, admit, from_decoder, problem, rgb_bytes};
 use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
 use crate::image::reduced_jpeg;
@@ -22,7 +23,7 @@ pub(super) fn decode(
     bytes: &[u8],
     limits: &Limits,
     side: Option<u32>,
-) -> Result<DynamicImage, ImageProblem> {
+) -> Result<Held<DynamicImage>, ImageProblem> {
     let bytes = without_contradiction(bytes);
     let frame = Frame::of(&bytes);
     if let Some(reason) = frame.and_then(Frame::unsupported) {
@@ -36,10 +37,28 @@ pub(super) fn decode(
         }
     };
     let (width, height) = decoder.dimensions();
-    admit(limits, width, height, decoder.total_bytes())?;
     // Damaged EXIF data must not make an image unusable.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
+    let stored = decoder.total_bytes();
     drop(decoder);
+    let pixels = rgb_bytes(width, height);
+    // The decoder's copy of the file, its pixels, and RGB made of gray, or what a rotation makes of them. Of an
+    // image in several scans, all coefficients are kept, of two bytes each.
+    let scans = frame.is_none_or(|frame| frame.marker == 0xC2 || several_scans(&bytes));
+    let kept = match scans {
+        true => pixels / 3 * 2 * u64::from(frame.map_or(4, |frame| frame.components)),
+        false => 0,
+    };
+    let turned = if orientation == Orientation::NoTransforms {
+        0
+    } else {
+        stored
+    };
+    let made = turned.max(if stored < pixels { pixels } else { 0 });
+    let needed = stored
+        .saturating_add(kept.max(made))
+        .saturating_add(bytes.len() as u64);
+    let permit = admit(limits, width, height, needed)?;
     let bytes = whole(&bytes, limits)?;
     let reduced = side.and_then(|side| reduced_jpeg::jpeg(&bytes, side, limits));
     let mut image = match reduced {
@@ -51,7 +70,7 @@ pub(super) fn decode(
         }
     };
     image.apply_orientation(orientation);
-    Ok(image)
+    Ok(Held::new(image, permit))
 }
 
 /// The first frame header.
@@ -101,9 +120,20 @@ impl Frame {
     }
 }
 
+/// Whether the first scan has fewer components than the image, so that others follow.
+fn several_scans(bytes: &[u8]) -> bool {
+    let scan = memmem::find(bytes, &[0xFF, 0xDA]);
+    let components = scan.and_then(|at| bytes.get(at + 4));
+    Frame::of(bytes).is_some_and(|frame| components != Some(&frame.components))
+}
+
 /// The other decoder knows lossless JPEGs, and sampling factors of 3.
-fn rarely_used(bytes: &[u8], limits: &Limits) -> Result<Option<DynamicImage>, ImageProblem> {
-    let Some(mut decoder) = slow_decoder(bytes, limits)? else {
+fn rarely_used(bytes: &[u8], limits: &Limits) -> Result<Option<Held<DynamicImage>>, ImageProblem> {
+    let Some(Held {
+        value: mut decoder,
+        permit,
+    }) = slow_decoder(bytes, limits)?
+    else {
         return Ok(None);
     };
     let info = decoder.info();
@@ -111,7 +141,7 @@ fn rarely_used(bytes: &[u8], limits: &Limits) -> Result<Option<DynamicImage>, Im
         return Ok(None);
     };
     let (width, height) = (u32::from(info.width), u32::from(info.height));
-    Ok(match info.pixel_format {
+    let image = match info.pixel_format {
         jpeg_decoder::PixelFormat::L8 => {
             GrayImage::from_raw(width, height, pixels).map(DynamicImage::ImageLuma8)
         }
@@ -119,14 +149,15 @@ fn rarely_used(bytes: &[u8], limits: &Limits) -> Result<Option<DynamicImage>, Im
             RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8)
         }
         jpeg_decoder::PixelFormat::L16 | jpeg_decoder::PixelFormat::CMYK32 => None,
-    })
+    };
+    Ok(image.map(|image| Held::new(image, permit)))
 }
 
 /// A decoder that stops at what is damaged, after its header was checked.
 fn slow_decoder<'a>(
     bytes: &'a [u8],
     limits: &Limits,
-) -> Result<Option<jpeg_decoder::Decoder<&'a [u8]>>, ImageProblem> {
+) -> Result<Option<Held<jpeg_decoder::Decoder<&'a [u8]>>>, ImageProblem> {
     // Each scan begins with this marker, which cannot occur elsewhere in compressed data.
     if memmem::find_iter(bytes, &[0xFF, 0xDA]).count() > MOST_SCANS {
         return Ok(None);
@@ -138,13 +169,10 @@ fn slow_decoder<'a>(
         return Ok(None);
     };
     let (width, height) = (u32::from(info.width), u32::from(info.height));
-    admit(
-        limits,
-        width,
-        height,
-        u64::from(width) * u64::from(height) * 4,
-    )?;
-    Ok(Some(decoder))
+    // Its planes, its result, and the coefficients.
+    let needed = rgb_bytes(width, height).saturating_mul(4);
+    let permit = admit(limits, width, height, needed)?;
+    Ok(Some(Held::new(decoder, permit)))
 }
 
 /// The file with an end marker, if all its compressed data is there.
@@ -168,7 +196,7 @@ pub(super) fn whole<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]
     let decoded = |fill: &[u8]| -> Result<Option<u32>, ImageProblem> {
         let filled = [data, &fill.repeat(64), &[0xFF, 0xD9]].concat();
         let decoder = slow_decoder(&filled, limits)?;
-        let pixels = decoder.and_then(|mut decoder| decoder.decode().ok());
+        let pixels = decoder.and_then(|mut decoder| decoder.value.decode().ok());
         Ok(pixels.map(|pixels| crc32fast::hash(&pixels)))
     };
     let ones = decoded(&[0xFF, 0])?;

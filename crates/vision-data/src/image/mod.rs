@@ -1,6 +1,7 @@
 //! Decoded images.
 
 mod bmp;
+pub(crate) mod budget;
 pub(crate) mod decode;
 pub(crate) mod disk_cache;
 pub(crate) mod error;
@@ -23,6 +24,7 @@ use std::path::{Path, PathBuf};
 use image::RgbImage;
 
 use crate::error::{Error, Result};
+use crate::image::budget::Held;
 use crate::image::decode::{decode, decode_to, read};
 use crate::image::error::ImageError;
 use crate::image::limits::Limits;
@@ -84,15 +86,20 @@ impl Image {
     ///
     /// As [`open`](Self::open).
     pub fn open_within(path: impl AsRef<Path>, limits: &Limits) -> Result<Self> {
-        Self::open_reduced(path.as_ref(), limits, None)
+        limits.check()?;
+        Self::open_reduced(path.as_ref(), limits, None).map(|image| image.value)
     }
 
     /// Like [`open_within`](Self::open_within), but large JPEGs are reduced to a shorter side of at least
     /// twice `side`.
-    pub(crate) fn open_reduced(path: &Path, limits: &Limits, side: Option<u32>) -> Result<Self> {
+    pub(crate) fn open_reduced(
+        path: &Path,
+        limits: &Limits,
+        side: Option<u32>,
+    ) -> Result<Held<Self>> {
         read(path, limits)
             .and_then(|bytes| decode_to(&bytes, limits, side))
-            .map(Self)
+            .map(|image| image.map(Self))
             .map_err(|problem| {
                 Error::Image(ImageError::Decode {
                     path: path.to_owned(),
@@ -116,7 +123,9 @@ impl Image {
     ///
     /// As [`open`](Self::open), with "bytes in memory" as the path.
     pub fn decode_within(bytes: &[u8], limits: &Limits) -> Result<Self> {
-        decode(bytes, limits).map(Self).map_err(|problem| {
+        limits.check()?;
+        let image = decode(bytes, limits).map(|image| Self(image.value));
+        image.map_err(|problem| {
             Error::Image(ImageError::Decode {
                 path: PathBuf::from("bytes in memory"),
                 problem,

@@ -2,6 +2,7 @@
 
 use image::{DynamicImage, GrayImage, RgbImage};
 
+use crate::image::budget::Held;
 use crate::image::decode::{CONVERT, admit};
 use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
@@ -62,7 +63,7 @@ impl<'a> FloatHeader<'a> {
 }
 
 /// Decodes a gray floating-point image (`Pf`). Values are clipped to 0 to 255, as Pillow does.
-pub(super) fn decode_float(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImageProblem> {
+pub(super) fn decode_float(bytes: &[u8], limits: &Limits) -> Result<Held<RgbImage>, ImageProblem> {
     if bytes.starts_with(b"PF") {
         let kind = "a color image of floating-point numbers (PF)";
         return Err(ImageProblem::Unsupported(format!("{kind}; {CONVERT}")));
@@ -71,7 +72,7 @@ pub(super) fn decode_float(bytes: &[u8], limits: &Limits) -> Result<RgbImage, Im
         .ok_or_else(|| ImageProblem::Damaged("the header of the PFM is damaged".to_owned()))?;
     let (width, height) = (header.width, header.height);
     let pixels = u64::from(width) * u64::from(height);
-    admit(limits, width, height, pixels.saturating_mul(4))?;
+    let permit = admit(limits, width, height, pixels.saturating_mul(4))?;
     let (numbers, _) = header.numbers.as_chunks::<4>();
     if (numbers.len() as u64) < pixels {
         return Err(ImageProblem::Truncated("pixels are missing".to_owned()));
@@ -86,5 +87,6 @@ pub(super) fn decode_float(bytes: &[u8], limits: &Limits) -> Result<RgbImage, Im
     });
     let gray = GrayImage::from_raw(width, height, values.collect());
     let gray = gray.expect("there is a value for each pixel");
-    Ok(DynamicImage::ImageLuma8(gray).into_rgb8())
+    let image = DynamicImage::ImageLuma8(gray).into_rgb8();
+    Ok(Held::new(image, permit))
 }

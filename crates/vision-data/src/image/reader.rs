@@ -9,6 +9,7 @@ use vision_base::OptionError;
 
 use crate::error::{Error, Result};
 use crate::image::Image;
+use crate::image::budget::{Held, Permit};
 use crate::image::disk_cache::{DiskCache, Key};
 use crate::image::limits::Limits;
 use crate::pipeline::sampling::pillow;
@@ -46,7 +47,7 @@ impl Default for ReadConfig {
     fn default() -> Self {
         Self {
             limits: Limits::default(),
-            memory: 1 << 30,
+            memory: 768 << 20,
             reduced_jpegs: false,
             reduced_for: None,
             short_side: None,
@@ -56,7 +57,7 @@ impl Default for ReadConfig {
 }
 
 impl ReadConfig {
-    /// The default [`Limits`], and 1 GiB of decoded images kept in memory.
+    /// The default [`Limits`], and 768 MiB of decoded images kept in memory.
     pub fn new() -> Self {
         Self::default()
     }
@@ -73,7 +74,8 @@ impl ReadConfig {
     }
 
     /// Sets how many bytes of decoded images all parts of the data together keep in memory, so that later
-    /// epochs need not decode them again. Default: 1 GiB; 0 keeps none. An image takes three bytes per
+    /// epochs need not decode them again. Default: 768 MiB, which with the default limits keeps a process below
+    /// 2 GiB, batches apart; 0 keeps none. An image takes three bytes per
     /// pixel. The first images read are kept. The choice does not affect any result.
     pub fn with_memory(mut self, bytes: usize) -> Self {
         self.memory = bytes;
@@ -138,6 +140,7 @@ impl ReadConfig {
 
     /// Checks that the reduced images keep the pixels that `size` needs.
     pub(crate) fn check(&self, size: Option<Size>) -> Result<()> {
+        self.limits.check()?;
         let least = size.map_or(1, |size| {
             let (height, width) = size.height_width();
             height.min(width).max(1)
@@ -193,7 +196,7 @@ impl Reader {
     }
 
     /// The image of a file, from the disk cache or by decoding it.
-    pub(crate) fn read(&self, path: &Path) -> Result<Image> {
+    pub(crate) fn read(&self, path: &Path) -> Result<Held<Image>> {
         let limits = &self.config.limits;
         let side = self.side();
         let sides = [self.config.short_side, side];
@@ -218,11 +221,22 @@ impl Reader {
     }
 
     /// Reduces an image to [`ReadConfig::short_side`].
-    pub(crate) fn made_small(&self, image: Image) -> Image {
-        match self.config.short_side {
-            Some(side) => shrunk(image, side),
-            None => image,
-        }
+    pub(crate) fn made_small(&self, image: Held<Image>) -> Held<Image> {
+        let short = image.width().min(image.height());
+        let Some(side) = self.config.short_side.filter(|side| *side < short) else {
+            return image;
+        };
+        // The copy that is reduced on one side only is smaller than the image.
+        let bytes = image.pixels().len() as u64;
+        let copies = Permit::take(bytes, self.config.limits.max_memory);
+        let mut image = image.map(|image| shrunk(image, side));
+        drop(copies);
+        let bytes = image.pixels().len() as u64;
+        image
+            .permit
+            .iter_mut()
+            .for_each(|permit| permit.shrink(bytes));
+        image
     }
 
     /// Reduced JPEGs keep a shorter side of at least twice this.
@@ -290,7 +304,7 @@ mod tests {
         // Images that are small enough are unchanged.
         let reader = Reader::new(ReadConfig::new().with_short_side(131), None);
         let whole = Image::open(fixture("picture.png")).unwrap();
-        assert_eq!(reader.read(&fixture("picture.png")).unwrap(), whole);
+        assert_eq!(reader.read(&fixture("picture.png")).unwrap().value, whole);
     }
 
     #[test]
@@ -307,7 +321,7 @@ mod tests {
         fs::write(&file, vec![0; length]).unwrap();
         let handle = fs::File::options().write(true).open(&file).unwrap();
         handle.set_modified(changed).unwrap();
-        assert_eq!(reader.read(&file).unwrap(), first);
+        assert_eq!(reader.read(&file).unwrap().value, first.value);
         // Another size is another entry, and another modification time is another file.
         assert!(Reader::new(config, None).read(&file).is_err());
         handle

@@ -10,6 +10,7 @@ use vision_base::message::shown;
 
 use crate::error::{Error, Result};
 use crate::image::Image;
+use crate::image::budget::Held;
 use crate::image::decode::decode_to;
 use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
@@ -85,13 +86,16 @@ impl ImageContent {
         self,
         limits: &Limits,
         side: Option<u32>,
-    ) -> std::result::Result<Image, ImageProblem> {
+    ) -> std::result::Result<Held<Image>, ImageProblem> {
         let bytes = match self {
-            Self::Pixels(image) => return Ok(image),
+            Self::Pixels(image) => return Ok(Held::new(image, None)),
             Self::Encoded(bytes) => bytes,
         };
         let image = decode_to(&bytes, limits, side)?;
-        Image::try_from(image).map_err(|error| ImageProblem::Damaged(error.to_string()))
+        let Held { value, permit } = image;
+        let image = Image::try_from(value);
+        let image = image.map_err(|error| ImageProblem::Damaged(error.to_string()))?;
+        Ok(Held::new(image, permit))
     }
 }
 

@@ -11,6 +11,8 @@ use vision_base::workers;
 
 use crate::databunch::ImageDataBunch;
 use crate::databunch::dataset::ImageDataset;
+use crate::image::Image;
+use crate::image::budget::Held;
 use crate::image::header::Facts;
 use crate::image::size::PixelSize;
 use crate::image_source::ImageContent;
@@ -222,6 +224,10 @@ impl Seen {
     fn look_at(&mut self, dataset: &ImageDataset, item: usize) {
         let limits = dataset.reading().limits();
         let image = dataset.content(item, limits).and_then(|content| {
+            let Held {
+                value: content,
+                permit,
+            } = content;
             let facts = match &content {
                 ImageContent::Encoded(bytes) => {
                     self.bytes += bytes.len() as u64;
@@ -232,7 +238,9 @@ impl Seen {
                     None
                 }
             };
-            Ok((content.decode(limits, None)?.into_rgb_image(), facts))
+            let image = content.decode(limits, None)?;
+            drop(permit);
+            Ok((image.map(Image::into_rgb_image), facts))
         });
         let (image, facts) = match image {
             Ok(read) => read,

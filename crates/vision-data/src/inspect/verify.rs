@@ -231,6 +231,7 @@ pub fn verify_images(folder: impl AsRef<Path>, config: &VerifyConfig) -> Result<
     let folder = folder.as_ref();
     crate::files::index::check_folder(folder)?;
     config.check(folder)?;
+    config.limits.check()?;
     let (found, folders) = match config.recurse {
         true => (index(folder, &IndexConfig::default())?, 0),
         false => index_directly(folder)?,
@@ -306,7 +307,7 @@ fn verify(file: &Path, target: Option<PathBuf>, config: &VerifyConfig) -> Result
         let image = decode(&bytes, &config.limits)?;
         Ok((image, Facts::of(&bytes)))
     });
-    let (image, facts) = match read {
+    let (mut image, facts) = match read {
         Ok(read) => read,
         Err(problem) => return Ok(Outcome::Unreadable(problem.to_string())),
     };
@@ -319,12 +320,14 @@ fn verify(file: &Path, target: Option<PathBuf>, config: &VerifyConfig) -> Result
     if rgb && smaller.is_none() {
         return Ok(Outcome::Fine);
     }
+    // Held until the copy is written.
+    let _permit = image.permit.take();
     let image = match smaller {
-        None => image,
+        None => image.value,
         Some(most) => {
             let side = |side: u32| (u64::from(side) * u64::from(most) / u64::from(longer)).max(1);
             let size = (side(image.height()) as usize, side(image.width()) as usize);
-            pillow::resized(&Image::try_from(image)?, size).into_rgb_image()
+            pillow::resized(&Image::try_from(image.value)?, size).into_rgb_image()
         }
     };
     if target.exists() && !config.resume {

@@ -135,6 +135,7 @@ impl Plan {
 
     /// Prepares item `index`, at `place` in the order.
     fn item(&self, index: usize, place: usize) -> Result<Pixels> {
+        // Held until the pixels of the file are no longer needed.
         let image = self.dataset.load(index)?;
         let repeat = self.repeats.get(place).copied().unwrap_or(0) as usize;
         let key = index + repeat * self.dataset.len();

@@ -248,6 +248,7 @@ fn limits_on_pixels_and_bytes_are_kept() {
             &Limits {
                 max_pixels,
                 max_bytes,
+                ..Limits::default()
             },
         )
     };
@@ -406,7 +407,7 @@ proptest! {
         if !whole {
             bytes.truncate(cut.index(bytes.len()));
         }
-        let limits = Limits { max_pixels: 10_000, max_bytes: 1 << 20 };
+        let limits = Limits { max_pixels: 10_000, max_bytes: 1 << 20, ..Limits::default() };
         match Image::decode_within(&bytes, &limits) {
             Ok(image) => prop_assert!(u64::from(image.width()) * u64::from(image.height()) <= 10_000),
             Err(Error::Image(ImageError::Decode { .. })) => {}

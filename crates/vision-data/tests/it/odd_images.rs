@@ -135,6 +135,7 @@ fn damage_of_odd_images_never_panics_and_ends_soon() {
     let limits = Limits {
         max_pixels: 100_000,
         max_bytes: 1 << 20,
+        ..Limits::default()
     };
     for (name, whole) in archive() {
         if name.ends_with(".rgb") || name.ends_with(".json") {

@@ -240,7 +240,7 @@ impl Page<'_> {
             .and_then(|length| usize::try_from(length).ok())
             .unwrap_or(usize::MAX);
         let stream = &stream[..length.min(stream.len())];
-        let image = jpeg::decode(stream, limits, None)?.into_rgb8();
+        let image = jpeg::decode(stream, limits, None)?.value.into_rgb8();
         if image.dimensions() != (self.width, self.height) {
             return Err(ImageProblem::Damaged(
                 "the JPEG in the TIFF has another size".to_owned(),

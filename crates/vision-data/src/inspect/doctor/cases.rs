@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use crate::databunch::ImageDataBunch;
 use crate::databunch::dataset::ImageDataset;
 use crate::files::index::Skipped;
+use crate::image::budget::Held;
 use crate::image::decode::read;
 use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
@@ -29,10 +30,10 @@ pub(super) struct Case {
 
 impl Case {
     /// The bytes of the file, or the content that its source provides.
-    pub(super) fn content(&self, limits: &Limits) -> Result<ImageContent, ImageProblem> {
+    pub(super) fn content(&self, limits: &Limits) -> Result<Held<ImageContent>, ImageProblem> {
         match &self.item {
             Some((dataset, item)) => dataset.content(*item, limits),
-            None => read(&self.path, limits).map(ImageContent::Encoded),
+            None => Ok(read(&self.path, limits)?.map(ImageContent::Encoded)),
         }
     }
 

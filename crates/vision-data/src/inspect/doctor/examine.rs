@@ -44,8 +44,9 @@ pub(super) fn examine(case: &Case, limits: &Limits, look: bool) -> Exam {
         size: None,
         dangling: None,
     };
-    let content = match case.content(limits) {
-        Ok(content) => content,
+    // The permit of a large file is held until it is decoded.
+    let (content, _permit) = match case.content(limits) {
+        Ok(content) => (content.value, content.permit),
         Err(problem) => {
             exam.problem = Some(problem);
             exam.dangling = case.is_file().then(|| dangling(&case.path)).flatten();
@@ -65,8 +66,9 @@ pub(super) fn examine(case: &Case, limits: &Limits, look: bool) -> Exam {
         }
     };
     exam.hash = hash.first_chunk::<16>().copied();
-    match content.decode(limits, None).map(Image::into_rgb_image) {
+    match content.decode(limits, None) {
         Ok(image) => {
+            let image = image.map(Image::into_rgb_image);
             let first = image.pixels().next();
             let (width, height) = image.dimensions();
             exam.size = Some(PixelSize { width, height });

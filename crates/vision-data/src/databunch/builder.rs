@@ -58,7 +58,7 @@ const MOST_WORKERS: usize = 16;
 /// | `device` | [`device::default_device`] |
 /// | `max_batch_bytes` | 1 GiB, for the images of one batch |
 /// | `bad_images` | [`BadImages::Fail`] |
-/// | `reading` | [`ReadConfig::new`]: keeps 1 GiB of decoded images in memory |
+/// | `reading` | [`ReadConfig::new`]: keeps 768 MiB of decoded images in memory |
 /// | `indexing` | [`IndexConfig::new`]: silent, an unreadable folder is an error |
 #[derive(Clone, Debug)]
 #[must_use = "nothing is read before `build`"]

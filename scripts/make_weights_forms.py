@@ -1,18 +1,19 @@
 #!/usr/bin/env python3
 """One small model in the forms that training programs save, written by those programs where they can be had.
 
-    pip install torch==2.15.0 torchvision==0.29.2 timm==1.0.31 onnx==1.23.2 onnxruntime onnxscript
+    pip install torch==2.15.0 torchvision==0.29.2 timm==1.0.31 fastai==2.8.12 onnx==1.23.2 onnxruntime onnxscript
     python3 scripts/make_weights_forms.py crates/vision-models/tests/fixtures/weights/forms
 
 `forms.json` has the bits of the values of the model and of its averaged set, and for each file the prefix behind
 which they are, or in which words it is refused. Lightning's, fastai's and MoCo's dicts are written by hand, as their
-own code puts them together.
+own code puts them together; `check_weights_forms.py` has the programs themselves write them, around a ResNet.
 """
-import argparse, collections, dataclasses, datetime, decimal, enum, fractions, functools, json, pathlib, sys, types, uuid, warnings
+import argparse, collections, dataclasses, datetime, decimal, enum, fractions, functools, json, os, pathlib, pickle, sys, types, uuid, warnings
 import numpy as np
 import onnx
 import timm.utils
 import torch
+import torch.nn.utils.prune
 from torch import nn
 
 warnings.filterwarnings("ignore")
@@ -67,6 +68,19 @@ class Settings:
 Point = collections.namedtuple("Point", "x y")
 
 
+class Callback:
+    def __init__(self, trainer):
+        self.trainer = trainer
+
+
+class Trainer:
+    """Its parts refer to it and to each other, as in fastai's Learner and Lightning's Trainer."""
+    def __init__(self):
+        self.callbacks = [Callback(self) for _ in range(30)]
+        self.loop = {"trainer": self, "callbacks": self.callbacks}
+        self.loop["self"] = self.loop
+
+
 def containers():
     nested = collections.defaultdict(list, a=[1, 2])
     deque = collections.deque([1, 2], maxlen=3)
@@ -108,6 +122,9 @@ def forms():
     save("lightning_loss.ckpt", {**lightning, "state_dict": beside}, "state_dict.model.")
     save("lightning_ema.ckpt", {**lightning, "state_dict": {**behind("model."), **behind("ema.module.", AVERAGED)}}, "state_dict.model.",
          averaged="state_dict.ema.module.")
+    # WeightAveraging: load_from_checkpoint takes `state_dict`, the averaged set.
+    save("lightning_moved.ckpt", {**lightning, "state_dict": behind("model."), "current_model_state": behind("model.", AVERAGED),
+                                  "averaging_state": {"n_averaged": torch.tensor(3)}}, "state_dict.model.", plain="current_model_state.model.")
     twice = {**behind("model."), **behind("encoder.")}  # one module under two names
     save("lightning_twice.ckpt", {**lightning, "state_dict": twice}, "state_dict.encoder.")
 
@@ -131,6 +148,14 @@ def forms():
         **behind("module.encoder_q."), **behind("module.encoder_k.", AVERAGED), "module.queue": torch.zeros(3, 4),
         "module.queue_ptr": torch.zeros(1, dtype=torch.long)}, "optimizer": optimizer.state_dict()},
         "state_dict.module.encoder_q.", averaged="state_dict.module.encoder_k.")
+    # lightly's names.
+    head = {"projection_head.layers.0.weight": torch.ones(3, 3)}
+    followed = {**behind("backbone."), **head, **behind("backbone_momentum.", AVERAGED)}
+    save("lightly_moco.ckpt", {**lightning, "state_dict": followed}, "state_dict.backbone.", averaged="state_dict.backbone_momentum.")
+    save("byol.pth", {**behind("online_encoder.net."), **behind("target_encoder.net.", AVERAGED)}, "online_encoder.net.",
+         averaged="target_encoder.net.")
+    followed = {**behind("student_backbone."), **head, **behind("teacher_backbone.", AVERAGED)}
+    save("lightly_dino.pth", followed, ["student_backbone.", "teacher_backbone."], averaged="teacher_backbone.")
     save("simclr.pth", {"state_dict": {**behind("backbone."), "projector.0.weight": torch.ones(3, 3)}, "epoch": 1}, "state_dict.backbone.")
     head = {"module.head.mlp.0.weight": torch.ones(3, 3), "module.head.last_layer.weight_g": torch.ones(3, 1)}
     save("dino.pth", {"student": {**behind("module.backbone."), **head}, "teacher": {**behind("backbone.", AVERAGED), **head},
@@ -146,8 +171,19 @@ def forms():
     save("fastai.pth", fastai.state_dict(), "0.", note="position", without_head=True)
     save("fastai_optimizer.pth", {"model": fastai.state_dict(), "opt": {"state": [], "hypers": [{"lr": 0.1}]}}, "model.0.", note="position",
          without_head=True)
+    save("trainer.pth", {"trainer": Trainer(), "model": PLAIN}, "model.")
     for protocol in (2, 3, 4, 5):
         save(f"containers_{protocol}.pth", {**containers(), "model": PLAIN}, "model.", pickle_protocol=protocol)
+
+
+def sharded():
+    """The state dict of a model in FSDP, whose tensors are DTensors."""
+    os.environ.update(MASTER_ADDR="127.0.0.1", MASTER_PORT="29532")
+    torch.distributed.init_process_group("gloo", rank=0, world_size=1)
+    net = model()
+    torch.distributed.fsdp.fully_shard(net, mesh=torch.distributed.device_mesh.init_device_mesh("cpu", (1,)))
+    torch.save(net.state_dict(), FOLDER / "sharded.pth")
+    torch.distributed.destroy_process_group()
 
 
 def refused():
@@ -163,6 +199,31 @@ def refused():
     quantized = {**PLAIN, "fc.weight": torch.quantize_per_tensor(PLAIN["fc.weight"], 0.1, 0, torch.qint8)}
     torch.save(quantized, FOLDER / "quantized.pth")
     refuse("quantized.pth", "quantized")
+    converted = nn.Sequential(torch.ao.nn.quantized.Linear(3, 2), nn.BatchNorm1d(2))
+    torch.save(converted, FOLDER / "quantized_module.pth")
+    refuse("quantized_module.pth", "quantized")
+    sharded()
+    refuse("sharded.pth", "full_state_dict=True")
+    for name, change, words in [
+        ("pruned.pth", lambda conv: nn.utils.prune.l1_unstructured(conv, "weight", 0.3), "torch.nn.utils.prune.remove"),
+        ("weight_norm.pth", nn.utils.parametrizations.weight_norm, "remove_parametrizations"),
+        ("old_weight_norm.pth", nn.utils.weight_norm, "remove_weight_norm"),
+        ("old_spectral_norm.pth", nn.utils.spectral_norm, "remove_spectral_norm")]:
+        changed = model()
+        change(changed.conv)
+        torch.save(changed.state_dict(), FOLDER / name)
+        refuse(name, words)
+    torch.save(list(PLAIN.values()), FOLDER / "unnamed.pth")
+    refuse("unnamed.pth", "no names")
+    torch.save(trained()[1].state_dict(), FOLDER / "optimizer.pth")
+    refuse("optimizer.pth", "optimizer")
+    from fastai.basics import Datasets, Learner
+    loaders = Datasets([0, 1, 2, 3], [None], splits=[[0, 1], [2, 3]]).dataloaders(bs=1)
+    learner = Learner(loaders, model(), loss_func=nn.CrossEntropyLoss(), path=FOLDER)
+    learner.export("export.pkl")
+    refuse("export.pkl", "torch.save(load_learner(path).model.state_dict()")
+    (FOLDER / "bare.pkl").write_bytes(pickle.dumps({k: v.numpy() for k, v in PLAIN.items()}))
+    refuse("bare.pkl", "torch.save did not write")
     np.savez(FOLDER / "arrays.npz", **{k: v.numpy() for k, v in PLAIN.items()})
     refuse("arrays.npz", "NumPy")
 
@@ -178,6 +239,11 @@ def refused():
         refuse(name, "optimized")
     quantize_dynamic(plain, FOLDER / "quantized.onnx")
     refuse("quantized.onnx", "quantized")
+    options = ort.SessionOptions()
+    options.add_session_config_entry("session.save_model_format", "ORT")
+    options.optimized_model_filepath = str(FOLDER / "model.ort")
+    ort.InferenceSession(str(plain), options, providers=["CPUExecutionProvider"])
+    refuse("model.ort", "ONNX Runtime's own format")
     plain.unlink()
     for name in ("optimized.onnx", "quantized.onnx"):
         print(name, sorted({(n.domain, n.op_type) for n in onnx.load(FOLDER / name).graph.node}))

@@ -47,21 +47,41 @@ pub fn folder() -> &'static Path {
     })
 }
 
-/// Writes a file and reads all of it as weights. Every panic is a finding, even if the reader caught it.
+/// Writes a file and reads all of it as weights, with each way of selecting a set in it. Every panic is a finding,
+/// even if the reader caught it.
 pub fn read(name: &str, bytes: &[u8]) {
     let path = folder().join(name);
     if fs::write(&path, bytes).is_err() {
         return;
     }
-    let result = weights::WeightsFile::open(&path).and_then(|file| {
-        let entries = [("conv.weight", &[3, 2, 2, 2][..]), ("bn.bias", &[3]), ("fc.weight", &[2, 3])];
-        let wanted = weights::Wanted::new(entries).with_children(&["conv", "bn", "fc"]);
+    let source = || weights::WeightsSource::new(&path);
+    if !examine(source()) {
+        return;
+    }
+    for source in [source().averaged(), source().key("model"), source().prefix("module")] {
+        examine(source);
+    }
+}
+
+/// Reads the selected weights. Returns whether the file could be opened.
+fn examine(source: weights::WeightsSource) -> bool {
+    let seal = weights::check_seal(source.path()).map(drop);
+    let file = weights::WeightsFile::open(source);
+    let opened = file.is_ok();
+    let result = file.and_then(|file| {
+        let entries = [("conv.weight", &[3, 2, 2, 2][..]), ("bn.bias", &[3]), ("fc.weight", &[2, 3]), ("0.0.weight", &[2])];
+        let wanted = weights::Wanted::new(entries);
+        let wanted = wanted.with_children(&["conv", "bn", "fc"]).with_body(&["conv", "bn"]);
         let file = file.matched(&wanted)?;
+        let report = weights::LoadReport::compare(&file, &wanted);
+        assert!(report.to_string().len() < 8000, "{report}");
+        report.require_complete().err().inspect(|error| assert!(error.to_string().len() < 8000, "{error}"));
         file.names().try_for_each(|name| file.read_f32(name).map(drop))
     });
-    if let Err(error) = result {
+    for error in [seal, result].into_iter().filter_map(Result::err) {
         let text = error.to_string();
         assert!(!text.contains("its reader failed"), "{text}");
         assert!(text.len() < 4000, "{text}");
     }
+    opened
 }

@@ -26,4 +26,5 @@ pub use choice::Wanted;
 pub use contents::MAX_FILE_BYTES;
 pub use file::{Format, WeightsFile};
 pub use report::{LoadReport, Mismatch};
+pub use seal::{Seal, check_seal};
 pub use source::WeightsSource;

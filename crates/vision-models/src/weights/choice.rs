@@ -93,6 +93,12 @@ pub(super) fn choose(
         given: given.to_owned(),
         found,
     };
+    let moved = sets.iter().any(|set| set.prefix.starts_with(MOVED));
+    let is_average = |prefix: &str| {
+        is_averaged(prefix) || is_teacher(prefix) || moved && prefix.starts_with("state_dict.")
+    };
+    // What is not taken unless it is asked for.
+    let is_aside = |prefix: &str| is_averaged(prefix) || prefix.starts_with(MOVED);
     // Some names may also match inside an optimizer or a part of the model.
     let most = sets.first().map_or(0, |set| set.names);
     let plausible = |set: &Set| 2 * set.names > most;
@@ -117,7 +123,7 @@ pub(super) fn choose(
     }
     if source.averaged {
         let all = known(&sets);
-        sets.retain(|set| plausible(set) && (is_averaged(&set.prefix) || is_teacher(&set.prefix)));
+        sets.retain(|set| plausible(set) && is_average(&set.prefix));
         if sets.is_empty() {
             return Err(none("averaged", "", all));
         }
@@ -128,7 +134,7 @@ pub(super) fn choose(
     let equal = |set: &&Set| (set.names, set.shapes) == (best.names, best.shapes);
     let equals: Vec<&Set> = sets.iter().filter(equal).collect();
     let free = source.prefix.is_none() && !source.averaged;
-    let is_plain = |set: &&&Set| !free || !is_averaged(&set.prefix);
+    let is_plain = |set: &&&Set| !free || !is_aside(&set.prefix);
     // Prefer the model's own names without a prefix, or the plain set over an averaged one.
     let bare = equals.iter().find(|set| set.prefix.is_empty());
     let plain: Vec<&&Set> = equals.iter().filter(is_plain).collect();
@@ -150,11 +156,11 @@ pub(super) fn choose(
             prefixes: prefixes.map(|set| set.prefix.clone()).collect(),
         });
     }
-    let averaged = sets.iter().filter(|set| {
-        free && is_averaged(&set.prefix) && plausible(set) && set.prefix != chosen.prefix
+    let aside = sets.iter().filter(|set| {
+        free && is_aside(&set.prefix) && plausible(set) && set.prefix != chosen.prefix
     });
-    let averaged: Vec<String> = averaged.map(|set| format!("{:?}", set.prefix)).collect();
-    Ok(Some(take(tensors, wanted, chosen, &averaged)))
+    let aside: Vec<&str> = aside.map(|set| set.prefix.as_str()).collect();
+    Ok(Some(take(tensors, wanted, chosen, &aside)))
 }
 
 /// All prefixes of the model's names, the most complete and best fitting first.
@@ -203,12 +209,7 @@ fn sets(tensors: &BTreeMap<String, Stored>, wanted: &Wanted) -> Vec<Set> {
 }
 
 /// The tensors under a prefix, under the model's names.
-fn take(
-    tensors: &BTreeMap<String, Stored>,
-    wanted: &Wanted,
-    set: &Set,
-    averaged: &[String],
-) -> Chosen {
+fn take(tensors: &BTreeMap<String, Stored>, wanted: &Wanted, set: &Set, aside: &[&str]) -> Chosen {
     let form = &wanted.forms[set.form];
     let mut chosen = BTreeMap::new();
     let mut taken = HashSet::new();
@@ -239,10 +240,13 @@ fn take(
         notes.push(format!("found under the prefix {:?}", set.prefix));
     }
     notes.extend(form.note.map(str::to_owned));
-    if !averaged.is_empty() {
+    for prefix in aside {
+        let (kind, call) = match prefix.starts_with(MOVED) {
+            true => ("the plain", "key(\"current_model_state\")"),
+            false => ("an averaged", "averaged()"),
+        };
         notes.push(format!(
-            "an averaged set of the same weights is under the prefix {}: WeightsSource::new(path).averaged() takes it",
-            averaged.join(" and ")
+            "{kind} set of the same weights is under the prefix {prefix:?}: WeightsSource::new(path).{call} takes it"
         ));
     }
     if outside > 0 {
@@ -288,22 +292,25 @@ fn is_optimizer(prefix: &str) -> bool {
     prefix.split('.').any(|part| part.starts_with("optim"))
 }
 
+/// Lightning's `WeightAveraging` saves the averaged weights as `state_dict`, which is what its
+/// `load_from_checkpoint` reads, and the plain ones under this key.
+const MOVED: &str = "current_model_state.";
+
+/// Whether a prefix has one of these words, between dots and underscores.
+fn has_word(prefix: &str, words: &[&str]) -> bool {
+    prefix.split(['.', '_']).any(|word| words.contains(&word))
+}
+
 /// Whether a prefix indicates weights averaged over training.
 fn is_averaged(prefix: &str) -> bool {
-    const WORDS: [&str; 5] = ["ema", "swa", "averaged", "average", "avg"];
-    // MoCo and BYOL.
-    const PARTS: [&str; 4] = [
-        "encoder_k",
-        "momentum_encoder",
-        "encoder_momentum",
-        "target_encoder",
+    // The last two are of MoCo and BYOL, in which the average follows with a momentum.
+    const WORDS: [&str; 7] = [
+        "ema", "swa", "averaged", "average", "avg", "momentum", "target",
     ];
-    prefix
-        .split('.')
-        .any(|part| PARTS.contains(&part) || part.split('_').any(|word| WORDS.contains(&word)))
+    has_word(prefix, &WORDS) || prefix.split('.').any(|part| part == "encoder_k")
 }
 
 /// Also an average, but in DINO the one that users want, so neither is chosen silently.
 fn is_teacher(prefix: &str) -> bool {
-    prefix.split('.').any(|part| part == "teacher")
+    has_word(prefix, &["teacher"])
 }

@@ -115,6 +115,11 @@ fn describe_folder(path: &Path) -> String {
     if has("data.pkl") {
         return "it is the folder of an unpacked PyTorch file; use the file itself".to_owned();
     }
+    if has(".metadata") && names.iter().any(|name| name.ends_with(".distcp")) {
+        return "it is a folder of torch.distributed.checkpoint; convert it: python -m \
+                torch.distributed.checkpoint.format_utils dcp_to_torch FOLDER weights.pth"
+            .to_owned();
+    }
     let ends = [
         "safetensors",
         "safetensors.index.json",

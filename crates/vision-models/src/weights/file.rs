@@ -88,7 +88,8 @@ impl WeightsFile {
             return Err(not_weights(path, describe(&head)));
         };
         let foreign = contents.foreign;
-        let quantized = |class: &str| class.ends_with("_rebuild_qtensor");
+        let quantized =
+            |class: &str| class.ends_with("_rebuild_qtensor") || class.contains(".quantized.");
         if foreign.iter().any(|(_, class)| quantized(class)) {
             return Err(not_weights(
                 path,
@@ -99,7 +100,7 @@ impl WeightsFile {
         if !contents.tensors.values().any(|t| t.dtype.is_float()) {
             let what = foreign.first().map(|(name, class)| match name.as_str() {
                 "" => format!("; it is a {class}, not a dictionary of tensors"),
-                name => format!("; {name} is a {class}, which is not supported"),
+                name => format!("; {}", describe_foreign(name, class)),
             });
             let what = what.unwrap_or_default();
             return Err(bad(
@@ -191,8 +192,38 @@ impl WeightsFile {
     }
 
     /// The reason why the file may not fit any model, if known.
-    pub(super) fn changed(&self) -> Option<&'static str> {
-        onnx::changed(self.graph()?)
+    pub(super) fn changed(&self) -> Option<String> {
+        const OPTIMIZER: [&str; 5] = [
+            "step",
+            "exp_avg",
+            "exp_avg_sq",
+            "momentum_buffer",
+            "square_avg",
+        ];
+        let last = |name| str::rsplit(name, '.').next().unwrap_or_default();
+        let all = |is: fn(&str) -> bool| self.names().map(last).all(is);
+        if let Some(changed) = self.graph().and_then(onnx::changed) {
+            Some(changed.to_owned())
+        } else if all(|name| name.bytes().all(|b| b.is_ascii_digit())) {
+            Some("its tensors have no names: save model.state_dict()".to_owned())
+        } else {
+            all(|name| OPTIMIZER.contains(&name)).then(|| {
+                "it holds the state of an optimizer, not a model: save model.state_dict()"
+                    .to_owned()
+            })
+        }
+    }
+
+    /// What the file has instead of one of these parameters, if that cannot be read.
+    pub(super) fn unreadable(&self, missing: &[String]) -> Option<String> {
+        let is = |found: &str, name: &String| {
+            let prefix = found.strip_suffix(name.as_str());
+            prefix.is_some_and(|prefix| prefix.is_empty() || prefix.ends_with('.'))
+        };
+        let mut foreign = self.foreign.iter();
+        let (name, class) =
+            foreign.find(|(found, _)| missing.iter().take(4).any(|name| is(found, name)))?;
+        Some(describe_foreign(name, class))
     }
 
     /// How the tensors are used; only for ONNX files.
@@ -255,6 +286,17 @@ impl fmt::Debug for WeightsFile {
     }
 }
 
+/// What is known about a value that is not read, and what to do.
+fn describe_foreign(name: &str, class: &str) -> String {
+    match class.ends_with(".DTensor") {
+        true => format!(
+            "{name} is a DTensor, a part of a distributed model: save get_model_state_dict(model, \
+             options=StateDictOptions(full_state_dict=True))"
+        ),
+        false => format!("{name} is a {class}, which is not supported"),
+    }
+}
+
 /// A guess at the type of a file that is not a weights file.
 fn describe(head: &[u8]) -> &'static str {
     let text = str::from_utf8(head).map(str::trim_start);
@@ -278,6 +320,9 @@ fn describe(head: &[u8]) -> &'static str {
         }
         _ if head.starts_with(b"\x93NUMPY") => "it is a single NumPy array without a name",
         _ if head.get(4..8) == Some(b"TFL3") => "it is a TensorFlow Lite model",
+        _ if head.get(4..8) == Some(b"ORTM") => {
+            "it is a model in ONNX Runtime's own format (.ort); take the ONNX file it was made from"
+        }
         _ if head.starts_with(b"GGUF") => "it is a GGUF file, which holds language models",
         _ if head.starts_with(b"\x1f\x8b") => "it is compressed; unpack it with gunzip",
         _ if head.starts_with(b"\x28\xb5\x2f\xfd") => "it is compressed; unpack it with unzstd",
@@ -285,7 +330,10 @@ fn describe(head: &[u8]) -> &'static str {
         _ if head.starts_with(b"BZh") => "it is compressed; unpack it with bunzip2",
         _ if head.starts_with(b"7z\xbc\xaf\x27\x1c") => "it is a 7-Zip archive; unpack it with 7z",
         _ if head.starts_with(b"\xff\xd8\xff") || head.starts_with(b"\x89PNG") => "it is an image",
-        _ if head.starts_with(&[0x80]) => "it is a bare pickle, which holds no tensors",
+        _ if head.starts_with(&[0x80]) => {
+            "it is a pickle that torch.save did not write; load it in Python and save its arrays with \
+             torch.save({name: torch.from_numpy(array), ..}, \"weights.pth\")"
+        }
         _ => "its format is unknown",
     }
 }

@@ -37,6 +37,9 @@ impl Form {
             false,
         );
         add(timm, "timm's names", true);
+        add(transformers, "transformers' names", false);
+        let body = |name: &str| Some(transformers(name)?.strip_prefix("resnet.")?.to_owned());
+        add(body, "transformers' names", false);
         forms
     }
 
@@ -131,6 +134,38 @@ fn timm(name: &str) -> Option<String> {
         _ => return None,
     };
     Some(format!("{layer}.{}", parts.last()?))
+}
+
+/// transformers' name of a parameter of torchvision's ResNets.
+fn transformers(name: &str) -> Option<String> {
+    let parts: Vec<&str> = name.split('.').collect();
+    let kind = |kind: &str| match kind {
+        "conv" => Some("convolution"),
+        "bn" => Some("normalization"),
+        _ => None,
+    };
+    // The number in `layer1` or `conv1`, which transformers counts from 0.
+    let number = |n: &str| n.parse::<usize>().ok()?.checked_sub(1);
+    let layer = match parts[..] {
+        ["fc", last] => return Some(format!("classifier.1.{last}")),
+        ["conv1", _] => "embedder.embedder.convolution".to_owned(),
+        ["bn1", _] => "embedder.embedder.normalization".to_owned(),
+        [stage, block, layer, .., _] => {
+            let stage = number(stage.strip_prefix("layer")?)?;
+            let block = format!("encoder.stages.{stage}.layers.{block}");
+            match (layer, parts.get(3..parts.len() - 1)?) {
+                ("downsample", ["0"]) => format!("{block}.shortcut.convolution"),
+                ("downsample", ["1"]) => format!("{block}.shortcut.normalization"),
+                (layer, []) => {
+                    let (name, n) = layer.split_at_checked(layer.len().checked_sub(1)?)?;
+                    format!("{block}.layer.{}.{}", number(n)?, kind(name)?)
+                }
+                _ => return None,
+            }
+        }
+        _ => return None,
+    };
+    Some(format!("resnet.{layer}.{}", parts.last()?))
 }
 
 /// The most similar name, if any is similar enough.

@@ -40,7 +40,7 @@ pub struct LoadReport {
     /// batch norm uses the statistics of its batch, the network differs from the file's.
     pub folded: Vec<String>,
     /// The reason why the file may not fit any model, if known.
-    pub(super) changed: Option<&'static str>,
+    pub(super) changed: Option<String>,
     /// Whether the graph of an ONNX file was used instead of the names.
     pub by_graph: bool,
 }
@@ -76,7 +76,6 @@ impl LoadReport {
             file: file.path().to_owned(),
             skipped: file.skipped().map(str::to_owned).collect(),
             notes: file.notes().to_vec(),
-            changed: file.changed(),
             ..Self::default()
         };
         let mut unused: BTreeSet<&str> = file.names().collect();
@@ -93,6 +92,7 @@ impl LoadReport {
             }
         }
         report.unused = unused.into_iter().map(str::to_owned).collect();
+        report.changed = file.unreadable(&report.missing).or_else(|| file.changed());
         report
     }
 
@@ -135,8 +135,11 @@ impl LoadReport {
 
     /// The likely reason for a mismatch.
     fn hint(&self) -> String {
-        if let Some(changed) = self.changed {
-            return format!("; {changed}");
+        if let Some(changed) = &self.changed {
+            return format!("; {}", shown(changed));
+        }
+        if let Some(what) = self.computed() {
+            return format!("; {what}");
         }
         if let Some((trained, ours)) = self.classes() {
             return format!(
@@ -169,6 +172,28 @@ impl LoadReport {
                     && m.found.get(1..) == m.expected.get(1..)
             });
         only_rows.then_some((trained, ours))
+    }
+
+    /// The reason if the file has, instead of a parameter, what a training tool computes it from.
+    fn computed(&self) -> Option<String> {
+        let has = |name: &str| self.unused.iter().any(|unused| unused.starts_with(name));
+        self.missing.iter().take(4).find_map(|name| {
+            let (module, last) = name.rsplit_once('.').unwrap_or(("", name));
+            let call = if has(&format!("{name}_mask")) {
+                "torch.nn.utils.prune.remove"
+            } else if has(&format!("{module}.parametrizations.{last}.")) {
+                "torch.nn.utils.parametrize.remove_parametrizations"
+            } else if has(&format!("{name}_g")) {
+                "torch.nn.utils.remove_weight_norm"
+            } else if has(&format!("{name}_u")) {
+                "torch.nn.utils.remove_spectral_norm"
+            } else {
+                return None;
+            };
+            Some(format!(
+                "it has what {name:?} is computed from: call {call} in Python, then save"
+            ))
+        })
     }
 
     fn nearest_unused(&self) -> Option<(&str, String)> {

@@ -64,11 +64,14 @@ pub(super) fn open(path: &Path, mut file: File, len: u64) -> Result<Contents> {
         return Err(bad(path, reason));
     }
 
+    let name: Arc<str> = path.to_string_lossy().into();
     let file = Arc::new(Mutex::new(file));
     let mut contents = Contents::default();
-    for name in header.offset_keys() {
-        if let Some(info) = header.info(&name) {
-            contents.tensors.insert(name, stored(&file, start, info));
+    for key in header.offset_keys() {
+        if let Some(info) = header.info(&key) {
+            let mut stored = stored(&file, start, info);
+            stored.place = Some((name.clone(), info.data_offsets.0 as u64));
+            contents.tensors.insert(key, stored);
         }
     }
     contents

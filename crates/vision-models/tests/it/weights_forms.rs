@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use serde_json::Value;
 use vision_models::layers::{AdaptiveAvgPool2d, BatchNorm, ConvConfig, Layer, Linear, Sequential};
-use vision_models::weights::{self, LoadReport, WeightsFile, WeightsSource};
+use vision_models::weights::{self, LoadReport, Wanted, WeightsFile, WeightsSource};
 use vision_models::{Arch, Error, Init, state};
 use zip::write::SimpleFileOptions;
 use zip::{CompressionMethod, ZipArchive, ZipWriter};
@@ -91,9 +91,17 @@ fn the_weights_are_found_in_every_form() {
         if let Some(averaged) = averaged {
             assert!(text.contains(averaged), "{text}");
         }
+        if let Some(moved) = form["plain"].as_str() {
+            let key = moved.split('.').next().unwrap();
+            let note = format!("the plain set of the same weights is under the prefix {moved:?}");
+            assert!(text.contains(&note), "{text}");
+            assert!(text.contains(&format!("key({key:?})")), "{text}");
+            let (net, _) = load(WeightsSource::new(fixture(name)).key(key)).unwrap();
+            assert_values(&net, &all["averaged"], None, name);
+        }
         loaded += 1;
     }
-    assert!(loaded >= 27, "{loaded}");
+    assert!(loaded >= 31, "{loaded}");
 }
 
 #[test]
@@ -113,6 +121,11 @@ fn an_averaged_set_is_taken_when_it_is_asked_for() {
                 );
                 loaded += 1;
             }
+            // Lightning saves the averaged set where others save the plain one.
+            None if form["plain"].is_string() => {
+                let (net, _) = asked.unwrap_or_else(|e| panic!("{name}: {e}"));
+                assert_values(&net, &all["plain"], None, name);
+            }
             None if form["refused"].is_null() && name != "teacher.pth" => {
                 let error = asked.unwrap_err();
                 assert!(
@@ -129,7 +142,7 @@ fn an_averaged_set_is_taken_when_it_is_asked_for() {
             None => {}
         }
     }
-    assert_eq!(loaded, 5);
+    assert_eq!(loaded, 8);
 }
 
 #[test]
@@ -169,7 +182,7 @@ fn several_sets_that_fit_are_listed_and_one_can_be_named() {
         }
         listed += 1;
     }
-    assert_eq!(listed, 2);
+    assert_eq!(listed, 3);
 }
 
 #[test]
@@ -198,12 +211,16 @@ fn an_option_that_names_nothing_says_what_there_is() {
 #[test]
 fn files_that_are_no_weights_are_called_what_they_are() {
     let all = forms();
+    let folder = tempfile::tempdir().unwrap();
+    // A name that does not have the words.
+    let path = folder.path().join("model");
     let mut refused = 0;
     for (name, form) in all["forms"].as_object().unwrap() {
         let Some(words) = form["refused"].as_str() else {
             continue;
         };
-        let error = match load(fixture(name)) {
+        fs::copy(fixture(name), &path).unwrap();
+        let error = match load(&path) {
             Err(error) => error,
             Ok((_, report)) => report.require_complete().unwrap_err(),
         };
@@ -212,7 +229,7 @@ fn files_that_are_no_weights_are_called_what_they_are() {
         assert!(!text.contains("another architecture"), "{name}: {text}");
         refused += 1;
     }
-    assert_eq!(refused, 6);
+    assert_eq!(refused, 17);
 }
 
 /// The zip reader took the second header of the directory for the first where 46 bytes and the name of the first
@@ -269,6 +286,11 @@ fn other_files_are_named_for_what_they_are() {
     fs::write(folder.path().join("model.safetensors"), "").unwrap();
     let error = WeightsFile::open(folder.path()).unwrap_err().to_string();
     assert!(error.contains("model.ckpt, model.safetensors"), "{error}");
+    for name in [".metadata", "__0_0.distcp"] {
+        fs::write(folder.path().join(name), "").unwrap();
+    }
+    let error = WeightsFile::open(folder.path()).unwrap_err().to_string();
+    assert!(error.contains("dcp_to_torch"), "{error}");
 }
 
 #[test]
@@ -382,4 +404,70 @@ fn each_tensor_of_timms_mobilenet_goes_to_its_place_in_torchvisions() {
             tensor.name
         );
     }
+}
+
+/// The names are from transformers, paired with torchvision's by the order in which the layers run
+/// (`scripts/make_transformers_names.py`).
+#[test]
+fn each_tensor_of_a_resnet_of_transformers_goes_to_its_place_in_torchvisions() {
+    let all = fs::read(fixture("../transformers_names.json")).unwrap();
+    let all: Value = serde_json::from_slice(&all).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    for (name, pairs) in all["models"].as_object().unwrap() {
+        let pairs: Vec<(String, String)> = serde_json::from_value(pairs.clone()).unwrap();
+        // The whole classifier, and a body alone, whose names lack the first part.
+        for body in [false, true] {
+            let pairs = pairs
+                .iter()
+                .filter(|(ours, _)| !body || !ours.starts_with("fc."));
+            let renamed = |theirs: &String| match body {
+                true => theirs.strip_prefix("resnet.").unwrap().to_owned(),
+                false => theirs.clone(),
+            };
+            // Each tensor holds one number, its place in the list.
+            let pairs: Vec<_> = pairs
+                .map(|(ours, theirs)| (ours, renamed(theirs)))
+                .collect();
+            let tensors: Vec<_> = pairs
+                .iter()
+                .map(|(_, name)| (name.clone(), vec![1]))
+                .collect();
+            let (mut bytes, _) = header(&tensors);
+            bytes.extend((0..pairs.len()).flat_map(|i| (i as f32).to_le_bytes()));
+            fs::write(&path, bytes).unwrap();
+            let entries = pairs
+                .iter()
+                .map(|(ours, _)| (ours.as_str(), &[1_usize][..]));
+            let file = WeightsFile::open(&path).unwrap();
+            let file = file.matched(&Wanted::new(entries)).unwrap();
+            for (i, (ours, _)) in pairs.iter().enumerate() {
+                assert_eq!(file.read_f32(ours).unwrap(), [i as f32], "{name}: {ours}");
+            }
+            let notes = file.notes().join(" ");
+            assert!(notes.contains("transformers' names"), "{notes}");
+        }
+    }
+}
+
+/// The names of a body of transformers fit the classifier's too, behind the first part: one set, not two.
+#[test]
+fn a_body_is_found_in_a_file_of_a_whole_resnet_of_transformers() {
+    let all = fs::read(fixture("../transformers_names.json")).unwrap();
+    let all: Value = serde_json::from_slice(&all).unwrap();
+    let pairs = all["models"]["resnet18"].clone();
+    let pairs: Vec<(String, String)> = serde_json::from_value(pairs).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let tensors: Vec<_> = pairs
+        .iter()
+        .map(|(_, name)| (name.clone(), vec![1]))
+        .collect();
+    let (mut bytes, _) = header(&tensors);
+    bytes.extend((0..pairs.len()).flat_map(|i| (i as f32).to_le_bytes()));
+    fs::write(&path, bytes).unwrap();
+    let body = pairs.iter().filter(|(ours, _)| !ours.starts_with("fc."));
+    let wanted = Wanted::new(body.map(|(ours, _)| (ours.as_str(), &[1_usize][..])));
+    let file = WeightsFile::open(&path).unwrap().matched(&wanted).unwrap();
+    assert_eq!(file.read_f32("conv1.weight").unwrap(), [0.0]);
 }

@@ -12,10 +12,10 @@ use std::io::{BufReader, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::Arc;
 
-use pickle::{Id, Pickle};
+use pickle::{Id, Node, Pickle};
 use storages::Storages;
 
-use super::contents::{Contents, Stored, bad, read_error};
+use super::contents::{Contents, Stored, bad, not_weights, read_error};
 use crate::Result;
 
 /// A tensor can be a view that repeats its storage, and so be larger than its file. Only small ones
@@ -78,6 +78,16 @@ fn list(
     path: &Path,
     len: u64,
 ) -> Result<Contents> {
+    if let Node::Object(object) = pickle.node(root)
+        && object.class.starts_with("fastai.")
+        && object.class.ends_with(".Learner")
+    {
+        return Err(not_weights(
+            path,
+            "it is a learner of fastai (learn.export), with its data and code; save its weights in Python: \
+             torch.save(load_learner(path).model.state_dict(), \"weights.pth\")",
+        ));
+    }
     let found = values::find(pickle, root)?;
     let storages = Arc::new(storages);
     let mut contents = Contents {

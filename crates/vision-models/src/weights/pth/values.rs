@@ -1,6 +1,6 @@
 //! The tensors of a saved object, by path.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, HashSet};
 
 use super::pickle::{Id, Node, Object, Pickle};
 use super::view::View;
@@ -13,6 +13,9 @@ const MAX_DEPTH: usize = 100;
 const MAX_PATH: usize = 4096;
 const MAX_PATHS: usize = 64 << 20;
 
+/// Builds a tensor of a class that wraps others, which is the first argument: `DTensor`.
+const WRAPPER: &str = "torch._utils._rebuild_wrapper_subclass";
+
 #[derive(Default)]
 pub(super) struct Found {
     /// Paths are keys of dicts, indices of lists and names of attributes, separated by dots.
@@ -21,12 +24,29 @@ pub(super) struct Found {
     pub(super) foreign: Vec<(String, String)>,
 }
 
+/// A step of the traversal.
+enum Step {
+    /// Visit a value at this path and depth.
+    Enter(Id, String, usize),
+    /// All parts of a value have been visited.
+    Leave(Id),
+}
+
 /// Traverses dicts, lists, and the attributes of objects.
 pub(super) fn find(pickle: &Pickle<'_>, root: Id) -> Result<Found> {
     let mut found = Found::default();
-    let mut left = vec![(root, String::new(), 0)];
+    let mut left = vec![Step::Enter(root, String::new(), 0)];
+    // The values that contain the current one.
+    let mut around = HashSet::new();
     let (mut visits, mut text) = (0, 0);
-    while let Some((id, path, depth)) = left.pop() {
+    while let Some(step) = left.pop() {
+        let (id, path, depth) = match step {
+            Step::Enter(id, path, depth) => (id, path, depth),
+            Step::Leave(id) => {
+                around.remove(&id);
+                continue;
+            }
+        };
         visits += 1;
         text += path.len();
         if visits > MAX_VISITS || text > MAX_PATHS {
@@ -35,6 +55,11 @@ pub(super) fn find(pickle: &Pickle<'_>, root: Id) -> Result<Found> {
         if depth > MAX_DEPTH || path.len() > MAX_PATH {
             continue;
         }
+        // A value inside itself, such as the trainer that a callback refers to.
+        if !around.insert(id) {
+            continue;
+        }
+        left.push(Step::Leave(id));
         let mut go = |name: &str, id: Id| {
             // Numbers and texts end here; most values beside the weights are of these kinds.
             if matches!(
@@ -47,7 +72,7 @@ pub(super) fn find(pickle: &Pickle<'_>, root: Id) -> Result<Found> {
                 true => name.to_owned(),
                 false => format!("{path}.{name}"),
             };
-            left.push((id, path, depth + 1));
+            left.push(Step::Enter(id, path, depth + 1));
         };
         match pickle.node(id) {
             Node::Tensor(view) => drop(found.tensors.insert(path, view.clone())),
@@ -58,10 +83,8 @@ pub(super) fn find(pickle: &Pickle<'_>, root: Id) -> Result<Found> {
             }
             Node::Dict(pairs) => each(pickle, pairs, &mut go),
             Node::Object(object) => {
-                let holds =
-                    |id: &Id| matches!(pickle.node(*id), Node::Tensor(_) | Node::Storage(_));
-                if object.arguments.iter().any(holds) {
-                    found.foreign.push((path, object.class.to_string()));
+                if let Some(class) = opaque(pickle, object) {
+                    found.foreign.push((path, class.to_owned()));
                 } else {
                     parts(pickle, object, &mut go);
                 }
@@ -80,6 +103,20 @@ pub(super) fn find(pickle: &Pickle<'_>, root: Id) -> Result<Found> {
     }
     found.foreign.sort();
     Ok(found)
+}
+
+/// The class of an object whose values cannot be read: a tensor of another kind, or a layer with
+/// quantized weights.
+fn opaque<'a>(pickle: &'a Pickle<'_>, object: &'a Object) -> Option<&'a str> {
+    let holds = |id: &Id| matches!(pickle.node(*id), Node::Tensor(_) | Node::Storage(_));
+    let quantized = [".ao.nn.quantized.", "torch.nn.quantized."];
+    let is_quantized = quantized.iter().any(|part| object.class.contains(part))
+        && !object.class.ends_with(".FloatFunctional");
+    if &*object.class == WRAPPER {
+        let class = object.arguments.first();
+        return Some(class.and_then(|&id| pickle.class(id)).unwrap_or(WRAPPER));
+    }
+    (is_quantized || object.arguments.iter().any(holds)).then_some(&*object.class)
 }
 
 fn each(pickle: &Pickle<'_>, pairs: &[(Id, Id)], go: &mut impl FnMut(&str, Id)) {

@@ -5,21 +5,17 @@ use std::io::{self, Cursor, Read as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 
-use image::error::{ImageError, UnsupportedErrorKind};
 use image::metadata::Orientation;
-use image::{ColorType, DynamicImage, ImageDecoder, ImageFormat, ImageReader, RgbImage};
+use image::{ColorType, DynamicImage, ImageDecoder as _, ImageFormat, ImageReader, RgbImage};
 use vision_base::message::panic_message;
 
 use crate::image::budget::{Held, Permit};
+use crate::image::decoders::shared::{CONVERT, admit, from_decoder, problem, rgb_bytes};
+use crate::image::decoders::tiff::{self, Page};
+use crate::image::decoders::{bmp, gif, jpeg, png, pnm};
 use crate::image::header::is_animated_webp;
 use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
-use crate::image::tiff::{self, Page};
-use crate::image::{bmp, gif, jpeg, png, pnm};
-
-/// Advice for pixel formats that are not supported.
-pub(super) const CONVERT: &str =
-    "convert it to RGB or gray with 8 bits per channel, for example as PNG";
 
 /// Reads a regular file of limited length. A pipe would never end, and a limit on pixels does not help
 /// if the file itself fills the memory.
@@ -178,45 +174,6 @@ fn plainly(
     Ok(Held::new(image, permit))
 }
 
-/// Bytes of an image as red, green and blue.
-pub(super) fn rgb_bytes(width: u32, height: u32) -> u64 {
-    (u64::from(width) * u64::from(height)).saturating_mul(3)
-}
-
-/// Decodes the pixels.
-pub(super) fn from_decoder(
-    decoder: impl ImageDecoder,
-    limits: &Limits,
-) -> Result<DynamicImage, ImageProblem> {
-    DynamicImage::from_decoder(decoder).map_err(|e| problem(&e, limits))
-}
-
-/// Checks the claims of a header before memory is taken for them, and waits until others leave enough. `bytes`
-/// is what decoding takes. The decoders apply no limit of their own, or ignore it (image#3081).
-pub(super) fn admit(
-    limits: &Limits,
-    width: u32,
-    height: u32,
-    bytes: u64,
-) -> Result<Permit, ImageProblem> {
-    if width == 0 || height == 0 {
-        return Err(ImageProblem::Empty);
-    }
-    if u64::from(width) * u64::from(height) > limits.max_pixels {
-        return Err(ImageProblem::TooManyPixels {
-            width,
-            height,
-            limit: limits.max_pixels,
-        });
-    }
-    if bytes > limits.max_bytes {
-        return Err(ImageProblem::TooManyBytes {
-            limit: limits.max_bytes,
-        });
-    }
-    Ok(Permit::take(bytes, limits.max_memory))
-}
-
 /// The supported format that the content starts with.
 pub(crate) fn format_of(bytes: &[u8]) -> Option<ImageFormat> {
     if tiff::begins(bytes) {
@@ -286,23 +243,4 @@ fn webp_ends(bytes: &[u8]) -> bool {
 fn beginning(bytes: &[u8]) -> String {
     let first = bytes.get(..bytes.len().min(8)).unwrap_or_default();
     format!("\"{}\"", first.escape_ascii())
-}
-
-pub(super) fn problem(error: &ImageError, limits: &Limits) -> ImageProblem {
-    let text = error.to_string();
-    let too_many = ImageProblem::TooManyBytes {
-        limit: limits.max_bytes,
-    };
-    match error {
-        ImageError::Unsupported(error) => match error.kind() {
-            // The byte count of the pixels does not fit into 64 bits.
-            UnsupportedErrorKind::GenericFeature(what) if what.contains("too large") => too_many,
-            _ => ImageProblem::Unsupported(format!("{text}; {CONVERT}")),
-        },
-        ImageError::Limits(_) => too_many,
-        ImageError::IoError(e) if e.kind() == io::ErrorKind::UnexpectedEof => {
-            ImageProblem::Truncated(text)
-        }
-        _ => ImageProblem::Damaged(text),
-    }
 }

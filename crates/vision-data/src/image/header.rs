@@ -9,10 +9,10 @@ use image::{ExtendedColorType, ImageDecoder as _, ImageFormat, ImageReader};
 use serde::Serialize;
 
 use crate::image::decode::format_of;
-use crate::image::jpeg::Frame;
+use crate::image::decoders::jpeg::Frame;
+use crate::image::decoders::tiff::{Color, Page};
+use crate::image::decoders::{bmp, pnm};
 use crate::image::size::PixelSize;
-use crate::image::tiff::{Color, Page};
-use crate::image::{bmp, pnm};
 
 /// How colors are stored in a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize)]

@@ -1,22 +1,16 @@
 //! Decoded images.
 
-mod bmp;
 pub(crate) mod budget;
 pub(crate) mod decode;
+mod decoders;
 pub(crate) mod disk_cache;
 pub(crate) mod error;
 pub(crate) mod formats;
-mod gif;
 pub(crate) mod header;
-mod jpeg;
 pub(crate) mod limits;
-mod png;
-mod pnm;
 pub(crate) mod problem;
 pub(crate) mod reader;
-pub(crate) mod reduced_jpeg;
 pub(crate) mod size;
-mod tiff;
 
 use std::fmt;
 use std::path::{Path, PathBuf};

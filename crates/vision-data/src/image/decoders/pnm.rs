@@ -3,12 +3,12 @@
 use image::{DynamicImage, GrayImage, RgbImage};
 
 use crate::image::budget::Held;
-use crate::image::decode::{CONVERT, admit};
+use crate::image::decoders::shared::{CONVERT, admit};
 use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
 
 /// A file of numbers as text, without the comments among them. `None` if it is of another kind.
-pub(super) fn without_comments(bytes: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn without_comments(bytes: &[u8]) -> Option<Vec<u8>> {
     if !matches!(bytes, [b'P', b'1'..=b'3', ..]) {
         return None;
     }
@@ -24,12 +24,12 @@ pub(super) fn without_comments(bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// Whether a file begins as a floating-point image does.
-pub(super) fn is_float(bytes: &[u8]) -> bool {
+pub(crate) fn is_float(bytes: &[u8]) -> bool {
     matches!(bytes, [b'P', b'f' | b'F', space, ..] if space.is_ascii_whitespace())
 }
 
 /// The width and height of a floating-point image.
-pub(super) fn float_size(bytes: &[u8]) -> Option<(u32, u32)> {
+pub(crate) fn float_size(bytes: &[u8]) -> Option<(u32, u32)> {
     FloatHeader::read(bytes).map(|header| (header.width, header.height))
 }
 
@@ -63,7 +63,10 @@ impl<'a> FloatHeader<'a> {
 }
 
 /// Decodes a gray floating-point image (`Pf`). Values are clipped to 0 to 255, as Pillow does.
-pub(super) fn decode_float(bytes: &[u8], limits: &Limits) -> Result<Held<RgbImage>, ImageProblem> {
+pub(crate) fn decode_float(
+    bytes: &[u8],
+    limits: &Limits,
+) -> Result<Held<RgbImage>, ImageProblem> {
     if bytes.starts_with(b"PF") {
         let kind = "a color image of floating-point numbers (PF)";
         return Err(ImageProblem::Unsupported(format!("{kind}; {CONVERT}")));

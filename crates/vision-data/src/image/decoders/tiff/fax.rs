@@ -6,8 +6,8 @@ use std::convert::Infallible;
 use fax::BitReader;
 use fax::maps::{Mode, black, mode, white};
 
+use crate::image::decoders::tiff::problem::Result;
 use crate::image::problem::ImageProblem;
-use crate::image::tiff::Result;
 
 /// How rows of black and white are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

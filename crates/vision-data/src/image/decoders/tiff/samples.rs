@@ -2,9 +2,9 @@
 
 use std::borrow::Cow;
 
-use crate::image::tiff::color::Color;
-use crate::image::tiff::directory::{Directory, tag};
-use crate::image::tiff::{Result, unsupported};
+use crate::image::decoders::tiff::color::Color;
+use crate::image::decoders::tiff::directory::{Directory, tag};
+use crate::image::decoders::tiff::problem::{Result, unsupported};
 
 /// What the bits of a sample mean.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -25,6 +25,11 @@ pub(crate) struct Samples {
 }
 
 impl Samples {
+    /// Whether they are numbers that Pillow clips to 8 bits instead of taking their upper bits.
+    pub(super) fn are_clipped(self) -> bool {
+        self.format != Format::Unsigned || self.bits > 16
+    }
+
     pub(super) fn of(directory: &Directory<'_>, color: Color) -> Result<Self> {
         let old_jpeg = directory.number(tag::COMPRESSION) == Some(6);
         let usual = if old_jpeg { 3 } else { 1 };

@@ -4,14 +4,14 @@ use image::{DynamicImage, GrayImage, RgbImage};
 use jpeg_decoder::{Decoder, PixelFormat};
 use memchr::memmem;
 
-use crate::image::jpeg::MOST_SCANS;
+use crate::image::decoders::jpeg::MOST_SCANS;
 use crate::image::limits::Limits;
 
 /// Decodes a gray or color JPEG at 1/2, 1/4 or 1/8 of its size: the smallest scale that leaves the shorter
 /// side at least twice as long as `side`, so that a later resize still has pixels to average. `None` if
 /// that is the full size, and if this decoder does not support the file or finds it damaged: the other
 /// decoder decides.
-pub(super) fn jpeg(bytes: &[u8], side: u32, limits: &Limits) -> Option<DynamicImage> {
+pub(crate) fn jpeg(bytes: &[u8], side: u32, limits: &Limits) -> Option<DynamicImage> {
     // Each scan begins with this marker, which cannot occur elsewhere in compressed data.
     if memmem::find_iter(bytes, &[0xFF, 0xDA]).count() > MOST_SCANS {
         return None;

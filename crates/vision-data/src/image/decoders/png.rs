@@ -6,7 +6,7 @@ use image::metadata::Orientation;
 /// The file without what its decoder stumbles over: without its end, unknown chunks and a second header, and
 /// with right checksums of its pixels. `None` if the compressed pixels are incomplete or fail their own
 /// checksum.
-pub(super) fn mended(bytes: &[u8]) -> Option<Vec<u8>> {
+pub(crate) fn mended(bytes: &[u8]) -> Option<Vec<u8>> {
     let (mut header, mut before, mut pixels) = (None, Vec::new(), Vec::new());
     for chunk in chunks(bytes) {
         match chunk.kind {
@@ -34,7 +34,7 @@ pub(super) fn mended(bytes: &[u8]) -> Option<Vec<u8>> {
 }
 
 /// The orientation of EXIF data that comes after the pixels, which the decoder does not look for.
-pub(super) fn late_orientation(bytes: &[u8]) -> Option<Orientation> {
+pub(crate) fn late_orientation(bytes: &[u8]) -> Option<Orientation> {
     let mut after = chunks(bytes).skip_while(|chunk| chunk.kind != b"IDAT");
     let exif = after.find(|chunk| chunk.kind == b"eXIf")?;
     Orientation::from_exif_chunk(exif.data)

@@ -4,20 +4,11 @@ use std::borrow::Cow;
 use std::io::{self, Read};
 
 use flate2::read::ZlibDecoder;
-use image::RgbImage;
 use weezl::BitOrder;
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
 
-use crate::image::jpeg;
-use crate::image::limits::Limits;
+use crate::image::decoders::tiff::fax::{self, Fax};
+use crate::image::decoders::tiff::problem::{Result, unsupported};
 use crate::image::problem::ImageProblem;
-use crate::image::tiff::color::Color;
-use crate::image::tiff::directory::tag;
-use crate::image::tiff::fax::{self, Fax};
-use crate::image::tiff::{Page, Result, unsupported};
 
 /// How strips and tiles are compressed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,6 +22,17 @@ pub(crate) enum Compression {
     Deflate,
     PackBits,
     Zstd,
+}
+
+/// The rows of a strip or tile, for a fax compression.
+#[derive(Debug)]
+pub(super) struct Rows {
+    pub(super) count: usize,
+    pub(super) width: usize,
+    /// Whether a pixel is one bit.
+    pub(super) bilevel: bool,
+    /// The tag Group3Options.
+    pub(super) options: u64,
 }
 
 impl Compression {
@@ -74,8 +76,7 @@ impl Compression {
         self,
         data: Cow<'a, [u8]>,
         needed: usize,
-        rows: usize,
-        page: &Page<'_>,
+        rows: &Rows,
     ) -> Result<Cow<'a, [u8]>> {
         let all = |reader: &mut dyn Read| {
             let mut bytes = Vec::new();
@@ -109,17 +110,10 @@ impl Compression {
                 all(&mut decoder)?
             }
             Self::Fax(kind) => {
-                if page.samples.bits != 1 || page.samples.count != 1 {
+                if !rows.bilevel {
                     return Err(unsupported("a fax compression of more than one bit"));
                 }
-                let options = page.directory.number(tag::GROUP_3_OPTIONS).unwrap_or(0);
-                fax::decode(
-                    kind,
-                    &data,
-                    page.chunks.width as usize,
-                    rows,
-                    options & 1 == 1,
-                )?
+                fax::decode(kind, &data, rows.width, rows.count, rows.options & 1 == 1)?
             }
             Self::Jpeg | Self::OldJpeg => unreachable!("JPEG is decoded to samples elsewhere"),
         };
@@ -174,78 +168,4 @@ fn unpack_bits(mut data: &[u8], needed: usize) -> Vec<u8> {
     }
     bytes.truncate(needed);
     bytes
-}
-
-impl Page<'_> {
-    /// The samples of a strip or tile that is a JPEG without its tables, which are in a tag.
-    pub(super) fn jpeg_chunk(&self, data: &[u8], rows: usize, limits: &Limits) -> Result<Vec<u8>> {
-        let tables = self.directory.bytes(tag::JPEG_TABLES).unwrap_or_default();
-        self.count_stored(tables.len() as u64)?;
-        let tables = tables.strip_suffix(b"\xff\xd9").unwrap_or(tables);
-        let joined = match data.strip_prefix(b"\xff\xd8") {
-            Some(rest) if tables.len() > 2 => Cow::Owned([tables, rest].concat()),
-            _ => Cow::Borrowed(data),
-        };
-        let damaged = |error: String| ImageProblem::Damaged(format!("a JPEG in the TIFF: {error}"));
-        // As libtiff does, which takes the end of the strip for the end of the JPEG.
-        let whole = jpeg::whole(&joined, limits)?;
-        let options = DecoderOptions::default()
-            .set_max_width(1 << 16)
-            .set_max_height(1 << 16);
-        let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&*whole), options);
-        decoder
-            .decode_headers()
-            .map_err(|e| damaged(format!("{e:?}")))?;
-        let (width, height) = decoder.dimensions().unwrap_or_default();
-        let expected = self.chunks.width as usize;
-        let (least, most) = (rows, self.chunks.height as usize);
-        if width != expected || height < least || height > most {
-            return Err(damaged(format!(
-                "it is {width}x{height} instead of {expected}x{least}"
-            )));
-        }
-        let found = decoder.input_colorspace().unwrap_or(ColorSpace::Unknown);
-        let wanted = match (self.color, self.samples_of_row()) {
-            (_, 1) => ColorSpace::Luma,
-            (Color::YCbCr, 3) => ColorSpace::RGB,
-            // As they are stored.
-            (_, 3) if found.num_components() == 3 => found,
-            (_, 4) if found.num_components() == 4 => found,
-            (color, count) => {
-                return Err(unsupported(&format!(
-                    "JPEG compression of {count} channels of {color}"
-                )));
-            }
-        };
-        decoder.set_options(options.jpeg_set_out_colorspace(wanted));
-        decoder.decode().map_err(|e| damaged(format!("{e:?}")))
-    }
-
-    /// The JPEG file inside a TIFF of the first kind of JPEG compression.
-    pub(super) fn old_jpeg(&self, limits: &Limits) -> Result<RgbImage> {
-        let start = self
-            .directory
-            .number(tag::JPEG_STREAM)
-            .and_then(|at| usize::try_from(at).ok());
-        let stream = start
-            .and_then(|at| self.bytes.get(at..))
-            .filter(|s| s.starts_with(b"\xff\xd8"));
-        let Some(stream) = stream else {
-            return Err(unsupported(
-                "JPEG compression of the first kind (6) in parts",
-            ));
-        };
-        let length = self.directory.number(tag::JPEG_STREAM_LENGTH);
-        let length = length
-            .and_then(|length| usize::try_from(length).ok())
-            .unwrap_or(usize::MAX);
-        let stream = &stream[..length.min(stream.len())];
-        let image = jpeg::decode(stream, limits, None)?.value.into_rgb8();
-        if image.dimensions() != (self.width, self.height) {
-            return Err(ImageProblem::Damaged(
-                "the JPEG in the TIFF has another size".to_owned(),
-            ));
-        }
-        Ok(image)
-    }
 }

@@ -16,7 +16,7 @@ fn number(bytes: &[u8], at: usize, size: usize) -> Option<usize> {
 }
 
 /// The file with the header of Windows, if it has the longer one of OS/2 2.
-pub(super) fn with_known_header(bytes: &[u8]) -> Cow<'_, [u8]> {
+pub(crate) fn with_known_header(bytes: &[u8]) -> Cow<'_, [u8]> {
     const OS_2: usize = 64;
     const WINDOWS: usize = 40;
     let compression = number(bytes, 30, 4);
@@ -35,7 +35,7 @@ pub(super) fn with_known_header(bytes: &[u8]) -> Cow<'_, [u8]> {
 }
 
 /// Rounds colors of 5 or 6 bits down, as Pillow does; the decoder rounds to the nearest.
-pub(super) fn round_down(bytes: &[u8], image: &mut RgbImage) {
+pub(crate) fn round_down(bytes: &[u8], image: &mut RgbImage) {
     if number(bytes, 14, 4).is_none_or(|header| header < 40) || number(bytes, 28, 2) != Some(16) {
         return;
     }

@@ -6,13 +6,16 @@ use gif::{ColorOutput, DecodeOptions, DecodingError, MemoryLimit};
 use image::RgbImage;
 
 use crate::image::budget::Held;
-use crate::image::decode::admit;
+use crate::image::decoders::shared::admit;
 use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
 
 /// Decodes the first frame. The screen grows to hold the frame; around it is the color of the transparent
 /// index, or of the first one.
-pub(super) fn decode(bytes: &[u8], limits: &Limits) -> Result<Held<RgbImage>, ImageProblem> {
+pub(crate) fn decode(
+    bytes: &[u8],
+    limits: &Limits,
+) -> Result<Held<RgbImage>, ImageProblem> {
     let problem = |error: DecodingError| match error {
         DecodingError::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             ImageProblem::Truncated(error.to_string())

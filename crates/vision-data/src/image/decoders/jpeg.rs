@@ -9,17 +9,17 @@ use image::{DynamicImage, GrayImage, ImageDecoder as _, RgbImage};
 use memchr::{memchr, memmem};
 
 use crate::image::budget::Held;
-use crate::image::decode::{CONVERT, admit, from_decoder, problem, rgb_bytes};
+use crate::image::decoders::reduced_jpeg;
+use crate::image::decoders::shared::{CONVERT, admit, from_decoder, problem, rgb_bytes};
 use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
-use crate::image::reduced_jpeg;
 
 /// The most scans accepted in a progressive JPEG, each of which takes time. Encoders write ten; zune-jpeg
 /// rejects more than 100.
-pub(super) const MOST_SCANS: usize = 100;
+pub(crate) const MOST_SCANS: usize = 100;
 
 /// Decodes a JPEG. With `side`, one whose shorter side is at least four times as long is reduced.
-pub(super) fn decode(
+pub(crate) fn decode(
     bytes: &[u8],
     limits: &Limits,
     side: Option<u32>,
@@ -75,7 +75,7 @@ pub(super) fn decode(
 
 /// The first frame header.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Frame {
+pub(crate) struct Frame {
     marker: u8,
     pub(super) bits: u8,
     pub(super) components: u8,
@@ -83,7 +83,7 @@ pub(super) struct Frame {
 
 impl Frame {
     /// From a marker from C0 to CF except C4, C8 and CC: ITU T.81, B.2.2.
-    pub(super) fn of(bytes: &[u8]) -> Option<Self> {
+    pub(crate) fn of(bytes: &[u8]) -> Option<Self> {
         let mut at = 2;
         loop {
             match bytes.get(at..at + 2)? {
@@ -179,7 +179,10 @@ fn slow_decoder<'a>(
 ///
 /// Bits that are missing would be made up by the decoder. So the data is decoded twice, followed by ones,
 /// which are no code, and by zeros: nothing is missing if both succeed and agree.
-pub(super) fn whole<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>, ImageProblem> {
+pub(crate) fn whole<'a>(
+    bytes: &'a [u8],
+    limits: &Limits,
+) -> Result<Cow<'a, [u8]>, ImageProblem> {
     if ends(bytes) {
         return Ok(Cow::Borrowed(bytes));
     }

@@ -2,8 +2,8 @@
 
 use std::collections::BTreeMap;
 
+use crate::image::decoders::tiff::problem::Result;
 use crate::image::problem::ImageProblem;
-use crate::image::tiff::Result;
 
 /// The tags that matter to pixels.
 pub(super) mod tag {

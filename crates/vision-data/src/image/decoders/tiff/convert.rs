@@ -1,79 +1,11 @@
-//! Color models: samples to red, green and blue.
+//! Samples to red, green and blue.
 
-use std::fmt;
-
+use crate::image::decoders::tiff::color::Color;
+use crate::image::decoders::tiff::compression::Compression;
+use crate::image::decoders::tiff::directory::{Directory, tag};
+use crate::image::decoders::tiff::page::{Area, Page};
+use crate::image::decoders::tiff::problem::{Result, unsupported};
 use crate::image::problem::ImageProblem;
-use crate::image::tiff::compression::Compression;
-use crate::image::tiff::directory::{Directory, tag};
-use crate::image::tiff::{Area, Page, Result, clipped, unsupported};
-
-/// What the samples of a pixel stand for.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Color {
-    /// Gray; 0 is white.
-    White,
-    /// Gray; 0 is black.
-    Black,
-    Rgb,
-    Palette,
-    Cmyk,
-    YCbCr,
-    Lab,
-}
-
-impl fmt::Display for Color {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(match self {
-            Self::White | Self::Black => "gray",
-            Self::Rgb => "RGB",
-            Self::Palette => "a palette",
-            Self::Cmyk => "CMYK",
-            Self::YCbCr => "YCbCr",
-            Self::Lab => "CIE L*a*b*",
-        })
-    }
-}
-
-impl Color {
-    pub(super) fn of(directory: &Directory<'_>, compression: Compression) -> Result<Self> {
-        let samples = directory.number(tag::SAMPLES);
-        Ok(match directory.number(tag::PHOTOMETRIC) {
-            // Always stored so, whatever the tag says.
-            _ if compression == Compression::OldJpeg => Self::YCbCr,
-            // Without differences of color, brightness is left.
-            Some(6) if samples.unwrap_or(1) == 1 => Self::Black,
-            None | Some(0) => Self::White,
-            Some(1) => Self::Black,
-            Some(2) => Self::Rgb,
-            Some(3) => Self::Palette,
-            Some(5) => Self::Cmyk,
-            Some(6) => Self::YCbCr,
-            Some(8) => Self::Lab,
-            Some(other) => {
-                let name = match other {
-                    4 => " (a mask)",
-                    9 => " (ICC L*a*b*)",
-                    10 => " (ITU L*a*b*)",
-                    32803 | 34892 => " (a camera's raw image)",
-                    32844 | 32845 => " (LogLuv)",
-                    _ => "",
-                };
-                return Err(unsupported(&format!(
-                    "photometric interpretation {other}{name}"
-                )));
-            }
-        })
-    }
-
-    /// Samples that a color takes.
-    pub(crate) fn samples(self) -> u16 {
-        match self {
-            Self::White | Self::Black | Self::Palette => 1,
-            Self::Rgb | Self::YCbCr | Self::Lab => 3,
-            Self::Cmyk => 4,
-        }
-    }
-}
 
 /// Converts rows of samples of 8 bits.
 #[derive(Debug)]
@@ -102,7 +34,7 @@ impl Converter {
         let mut samples = page.color.samples();
         let model = match page.color {
             Color::White => Model::Gray {
-                inverted: !clipped(page.samples),
+                inverted: !page.samples.are_clipped(),
             },
             Color::Black => Model::Gray { inverted: false },
             Color::Rgb
@@ -200,7 +132,7 @@ impl Converter {
         }
         let bytes = page
             .compression
-            .decompress(data, needed, area.height, page)?;
+            .decompress(data, needed, &page.rows(area.height))?;
         if bytes.len() < needed {
             return Err(ImageProblem::Truncated(
                 "a strip or tile ends early".to_owned(),

@@ -8,7 +8,7 @@ use vision_models::state::Entry;
 use vision_models::weights::{LoadReport, Wanted, WeightsFile, WeightsSource};
 use vision_models::{Arch, Init};
 
-use crate::checkpoint::check_name;
+use crate::checkpoint::names::check_name;
 use crate::learner::Learner;
 use crate::{Error, Result};
 

@@ -8,6 +8,7 @@
 mod export;
 mod loading;
 mod manifest;
+mod names;
 
 use std::collections::{BTreeMap, HashMap};
 use std::fs;
@@ -15,7 +16,7 @@ use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Tensor, TensorData};
-use vision_base::message::{quoted, shown};
+use vision_base::message::shown;
 use vision_base::paths::open_file;
 use vision_base::{OptionError, atomic, console, io_error};
 use vision_models::state::values;
@@ -25,6 +26,7 @@ use vision_models::weights::{
 
 use crate::checkpoint::loading::{absent_biases, compare};
 use crate::checkpoint::manifest::{Copied, KEY, Manifest, OptimizerManifest, misfit};
+use crate::checkpoint::names::check_name;
 use crate::learner::Learner;
 use crate::optim::{GroupedOptimizer, ParamState};
 use crate::{Error, Result};
@@ -312,20 +314,6 @@ impl Learner {
         }
         Ok(Some(optimizer))
     }
-}
-
-/// Rejects names that are not valid file names, such as "..", "dir/" and "".
-pub(crate) fn check_name(name: &Path) -> Result<()> {
-    let text = name.to_string_lossy();
-    let ends_as_folder = text.ends_with(['/', std::path::MAIN_SEPARATOR]) || text.ends_with("/.");
-    if name.file_name().is_none() || ends_as_folder {
-        return Err(Error::Option(OptionError::new(
-            "name",
-            "the name of a file, such as \"stage-1\"",
-            quoted(&text),
-        )));
-    }
-    Ok(())
 }
 
 /// Rejects a name under which there are files that `save` has not written: a data bunch's `data.json`, weights from

@@ -12,10 +12,7 @@ use crate::image::problem::ImageProblem;
 
 /// Decodes the first frame. The screen grows to hold the frame; around it is the color of the transparent
 /// index, or of the first one.
-pub(crate) fn decode(
-    bytes: &[u8],
-    limits: &Limits,
-) -> Result<Held<RgbImage>, ImageProblem> {
+pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Held<RgbImage>, ImageProblem> {
     let problem = |error: DecodingError| match error {
         DecodingError::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             ImageProblem::Truncated(error.to_string())

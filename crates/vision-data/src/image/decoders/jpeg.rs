@@ -179,10 +179,7 @@ fn slow_decoder<'a>(
 ///
 /// Bits that are missing would be made up by the decoder. So the data is decoded twice, followed by ones,
 /// which are no code, and by zeros: nothing is missing if both succeed and agree.
-pub(crate) fn whole<'a>(
-    bytes: &'a [u8],
-    limits: &Limits,
-) -> Result<Cow<'a, [u8]>, ImageProblem> {
+pub(crate) fn whole<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]>, ImageProblem> {
     if ends(bytes) {
         return Ok(Cow::Borrowed(bytes));
     }

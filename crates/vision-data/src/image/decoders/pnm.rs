@@ -63,10 +63,7 @@ impl<'a> FloatHeader<'a> {
 }
 
 /// Decodes a gray floating-point image (`Pf`). Values are clipped to 0 to 255, as Pillow does.
-pub(crate) fn decode_float(
-    bytes: &[u8],
-    limits: &Limits,
-) -> Result<Held<RgbImage>, ImageProblem> {
+pub(crate) fn decode_float(bytes: &[u8], limits: &Limits) -> Result<Held<RgbImage>, ImageProblem> {
     if bytes.starts_with(b"PF") {
         let kind = "a color image of floating-point numbers (PF)";
         return Err(ImageProblem::Unsupported(format!("{kind}; {CONVERT}")));

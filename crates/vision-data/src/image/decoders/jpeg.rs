@@ -77,8 +77,8 @@ pub(crate) fn decode(
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Frame {
     marker: u8,
-    pub(super) bits: u8,
-    pub(super) components: u8,
+    pub(crate) bits: u8,
+    pub(crate) components: u8,
 }
 
 impl Frame {

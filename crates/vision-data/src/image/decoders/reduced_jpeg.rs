@@ -98,7 +98,7 @@ mod tests {
 
     #[test]
     fn four_inks_and_damage_are_left_to_the_other_decoder() {
-        let cmyk = include_bytes!("../../tests/fixtures/images/cmyk.jpg");
+        let cmyk = include_bytes!("../../../tests/fixtures/images/cmyk.jpg");
         assert!(jpeg(cmyk, 1, &Limits::default()).is_none());
         let whole = fixture("420.jpg");
         assert!(jpeg(&whole[..whole.len() / 2], 8, &Limits::default()).is_none());

@@ -192,7 +192,7 @@ impl ImageDataset {
                 let config = self.0.reader.config();
                 let content = source.content(index, config.limits());
                 let image = content
-                    .and_then(|content| content.decode(config.limits(), config.reduced_jpegs()))
+                    .and_then(|content| content.decode(config.limits(), config.how()))
                     .map_err(|problem| {
                         Error::Image(ImageError::Decode {
                             path: path.to_owned(),

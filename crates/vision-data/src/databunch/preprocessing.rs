@@ -43,6 +43,10 @@ pub struct Preprocessing {
     /// ([`ReadConfig::with_reduced_jpegs`](crate::ReadConfig::with_reduced_jpegs)).
     #[serde(default)]
     pub reduced_jpegs: Option<u32>,
+    /// The color behind transparent pixels
+    /// ([`ReadConfig::with_background`](crate::ReadConfig::with_background)).
+    #[serde(default)]
+    pub background: Option<[u8; 3]>,
 }
 
 impl Preprocessing {
@@ -72,7 +76,8 @@ impl Preprocessing {
             transforms,
             normalize,
             short_side,
-            reduced_jpegs
+            reduced_jpegs,
+            background
         );
         differences
     }
@@ -101,6 +106,7 @@ impl ImageDataBunch {
             normalize: self.stats(),
             short_side: self.reader.config().short_side(),
             reduced_jpegs: self.reader.config().reduced_jpegs(),
+            background: self.reader.config().background(),
         }
     }
 

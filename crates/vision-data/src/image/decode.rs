@@ -10,7 +10,7 @@ use image::{ColorType, DynamicImage, ImageDecoder as _, ImageFormat, ImageReader
 use vision_base::message::panic_message;
 
 use crate::image::budget::{Held, Permit};
-use crate::image::decoders::shared::{CONVERT, admit, from_decoder, problem, rgb_bytes};
+use crate::image::decoders::shared::{CONVERT, admit, from_decoder, over, problem, rgb_bytes};
 use crate::image::decoders::tiff::{self, Page};
 use crate::image::decoders::{bmp, gif, jpeg, png, pnm};
 use crate::image::header::is_animated_webp;
@@ -40,19 +40,28 @@ pub(crate) fn read(path: &Path, limits: &Limits) -> Result<Held<Vec<u8>>, ImageP
     Ok(Held::new(bytes, permit))
 }
 
-/// Decodes a file to RGB.
-pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Held<RgbImage>, ImageProblem> {
-    decode_to(bytes, limits, None)
+/// What is made of the pixels of a file while it is decoded.
+#[derive(Clone, Copy, Debug, Default)]
+pub(crate) struct How {
+    /// Decodes a JPEG whose shorter side is at least four times as long at a reduced size, with a shorter
+    /// side of at least twice this.
+    pub(crate) side: Option<u32>,
+    /// The color behind transparent pixels; `None` drops alpha.
+    pub(crate) background: Option<[u8; 3]>,
 }
 
-/// Like [`decode`]. With `side`, a JPEG whose shorter side is at least four times as long is decoded
-/// at a reduced size, with a shorter side of at least twice `side`.
+/// Decodes a file to RGB.
+pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Held<RgbImage>, ImageProblem> {
+    decode_to(bytes, limits, How::default())
+}
+
+/// Like [`decode`], in another way.
 pub(crate) fn decode_to(
     bytes: &[u8],
     limits: &Limits,
-    side: Option<u32>,
+    how: How,
 ) -> Result<Held<RgbImage>, ImageProblem> {
-    let mut image = guarded(|| decode_trusting(bytes, limits, side))?;
+    let mut image = guarded(|| decode_trusting(bytes, limits, how))?;
     let pixels = image.value.as_raw().len() as u64;
     image
         .permit
@@ -72,7 +81,7 @@ fn guarded<T>(decode: impl FnOnce() -> Result<T, ImageProblem>) -> Result<T, Ima
 fn decode_trusting(
     bytes: &[u8],
     limits: &Limits,
-    side: Option<u32>,
+    how: How,
 ) -> Result<Held<RgbImage>, ImageProblem> {
     if bytes.is_empty() {
         return Err(ImageProblem::Empty);
@@ -80,8 +89,9 @@ fn decode_trusting(
     let format = format_of(bytes).ok_or_else(|| ImageProblem::UnknownFormat {
         found: beginning(bytes),
     })?;
+    let rgb8 = |image: Held<DynamicImage>| rgb8(image, how.background);
     match format {
-        ImageFormat::Jpeg => jpeg::decode(bytes, limits, side).and_then(rgb8),
+        ImageFormat::Jpeg => jpeg::decode(bytes, limits, how.side).and_then(rgb8),
         ImageFormat::Tiff => {
             let page = Page::read(bytes)?;
             let turned = page.orientation != Orientation::NoTransforms;
@@ -92,11 +102,11 @@ fn decode_trusting(
             };
             let needed = page.memory().saturating_add(copy);
             let permit = admit(limits, page.width, page.height, needed)?;
-            let mut image = DynamicImage::ImageRgb8(page.decode(limits)?);
+            let mut image = DynamicImage::ImageRgb8(page.decode(limits, how.background)?);
             image.apply_orientation(page.orientation);
             Ok(Held::new(image.into_rgb8(), permit))
         }
-        ImageFormat::Gif => gif::decode(bytes, limits),
+        ImageFormat::Gif => gif::decode(bytes, limits, how.background),
         ImageFormat::Bmp => {
             let bytes = bmp::with_known_header(bytes);
             let mut image = plainly(&bytes, format, limits).and_then(rgb8)?;
@@ -104,8 +114,8 @@ fn decode_trusting(
             Ok(image)
         }
         ImageFormat::Pnm if pnm::is_float(bytes) => pnm::decode_float(bytes, limits),
-        ImageFormat::Pnm => or_mended(bytes, format, limits, pnm::without_comments),
-        ImageFormat::Png => or_mended(bytes, format, limits, png::mended),
+        ImageFormat::Pnm => or_mended(bytes, format, limits, pnm::without_comments).and_then(rgb8),
+        ImageFormat::Png => or_mended(bytes, format, limits, png::mended).and_then(rgb8),
         // The decoder stops at the pixels, but the orientation may come after them.
         ImageFormat::WebP if !webp_ends(bytes) => Err(ImageProblem::Truncated(
             "shorter than it declares".to_owned(),
@@ -120,15 +130,14 @@ fn or_mended(
     format: ImageFormat,
     limits: &Limits,
     mend: impl Fn(&[u8]) -> Option<Vec<u8>>,
-) -> Result<Held<RgbImage>, ImageProblem> {
-    let image = plainly(bytes, format, limits).or_else(|problem| match problem {
+) -> Result<Held<DynamicImage>, ImageProblem> {
+    plainly(bytes, format, limits).or_else(|problem| match problem {
         ImageProblem::Truncated(_) | ImageProblem::Damaged(_) => match mend(bytes) {
             Some(mended) => plainly(&mended, format, limits),
             None => Err(problem),
         },
         other => Err(other),
-    });
-    image.and_then(rgb8)
+    })
 }
 
 /// Decodes a file with the decoder of its format.
@@ -192,34 +201,40 @@ pub(crate) fn format_of(bytes: &[u8]) -> Option<ImageFormat> {
 }
 
 /// [`to_rgb8`] of an image with its permit.
-fn rgb8(image: Held<DynamicImage>) -> Result<Held<RgbImage>, ImageProblem> {
-    Ok(Held::new(to_rgb8(image.value)?, image.permit))
+fn rgb8(
+    image: Held<DynamicImage>,
+    background: Option<[u8; 3]>,
+) -> Result<Held<RgbImage>, ImageProblem> {
+    Ok(Held::new(to_rgb8(image.value, background)?, image.permit))
 }
 
-/// Pillow's `convert("RGB")`: drops alpha, repeats gray, keeps the upper byte of 16 bits.
-fn to_rgb8(image: DynamicImage) -> Result<RgbImage, ImageProblem> {
+/// Pillow's `convert("RGB")`: repeats gray, keeps the upper byte of 16 bits, and drops alpha unless there is
+/// a background.
+fn to_rgb8(image: DynamicImage, background: Option<[u8; 3]>) -> Result<RgbImage, ImageProblem> {
     let (width, height) = (image.width(), image.height());
-    let gray = |values: Vec<u8>, step: usize| -> Vec<u8> {
-        values
-            .iter()
-            .step_by(step)
-            .flat_map(|&v| [v, v, v])
-            .collect()
+    let gray = |values: Vec<u8>| -> Vec<u8> { values.iter().flat_map(|&v| [v; 3]).collect() };
+    let behind = |pixel: [u8; 3], alpha: u8| match background {
+        Some(background) => over(pixel, alpha, background),
+        None => pixel,
+    };
+    let gray_opaque = |values: Vec<u8>| -> Vec<u8> {
+        let pixels = values.chunks_exact(2);
+        pixels.flat_map(|p| behind([p[0]; 3], p[1])).collect()
     };
     let upper = |values: Vec<u16>| -> Vec<u8> { values.iter().map(|v| (v >> 8) as u8).collect() };
     let opaque = |values: Vec<u8>| -> Vec<u8> {
         values
             .chunks_exact(4)
-            .flat_map(|p| [p[0], p[1], p[2]])
+            .flat_map(|p| behind([p[0], p[1], p[2]], p[3]))
             .collect()
     };
     let pixels = match image {
         DynamicImage::ImageRgb8(rgb) => return Ok(rgb),
-        DynamicImage::ImageLuma8(image) => gray(image.into_raw(), 1),
-        DynamicImage::ImageLumaA8(image) => gray(image.into_raw(), 2),
+        DynamicImage::ImageLuma8(image) => gray(image.into_raw()),
+        DynamicImage::ImageLumaA8(image) => gray_opaque(image.into_raw()),
         DynamicImage::ImageRgba8(image) => opaque(image.into_raw()),
-        DynamicImage::ImageLuma16(image) => gray(upper(image.into_raw()), 1),
-        DynamicImage::ImageLumaA16(image) => gray(upper(image.into_raw()), 2),
+        DynamicImage::ImageLuma16(image) => gray(upper(image.into_raw())),
+        DynamicImage::ImageLumaA16(image) => gray_opaque(upper(image.into_raw())),
         DynamicImage::ImageRgb16(image) => upper(image.into_raw()),
         DynamicImage::ImageRgba16(image) => opaque(upper(image.into_raw())),
         other => {

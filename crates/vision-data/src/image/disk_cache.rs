@@ -40,9 +40,14 @@ const HEADER: usize = MAGIC.len() + 32 + 8;
 pub(crate) struct Key([u8; 32]);
 
 impl Key {
-    /// The key of an image file and the sides it is reduced to. `None` if the system does not report a
+    /// The key of an image file, the sides it is reduced to, and the color behind it. `None` if the system does not report a
     /// modification time.
-    pub(crate) fn of(path: &Path, metadata: &Metadata, sides: [Option<u32>; 2]) -> Option<Self> {
+    pub(crate) fn of(
+        path: &Path,
+        metadata: &Metadata,
+        sides: [Option<u32>; 2],
+        background: Option<[u8; 3]>,
+    ) -> Option<Self> {
         let changed = metadata.modified().ok()?.duration_since(UNIX_EPOCH).ok()?;
         // Two programs may name one file differently, which costs a second entry. Different files never
         // share one.
@@ -53,6 +58,9 @@ impl Key {
         hash.update(changed.as_nanos().to_le_bytes());
         for side in sides {
             hash.update(side.unwrap_or(0).to_le_bytes());
+        }
+        if let Some(color) = background {
+            hash.update(color);
         }
         hash.update(path.as_os_str().as_encoded_bytes());
         Some(Self(hash.finalize().into()))
@@ -214,8 +222,9 @@ mod tests {
         let (a, b) = (folder.path().join("a"), folder.path().join("b"));
         fs::write(&a, "one").unwrap();
         fs::copy(&a, &b).unwrap();
-        let key =
-            |path: &Path, side| Key::of(path, &fs::metadata(path).unwrap(), [side, None]).unwrap();
+        let key = |path: &Path, side| {
+            Key::of(path, &fs::metadata(path).unwrap(), [side, None], None).unwrap()
+        };
         let before = key(&a, None);
         assert_eq!(before, key(&a, None));
         assert_ne!(before, key(&b, None));

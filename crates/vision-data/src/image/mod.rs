@@ -19,7 +19,7 @@ use image::RgbImage;
 
 use crate::error::{Error, Result};
 use crate::image::budget::Held;
-use crate::image::decode::{decode, decode_to, read};
+use crate::image::decode::{How, decode, decode_to, read};
 use crate::image::error::ImageError;
 use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
@@ -32,7 +32,8 @@ use crate::image::size::PixelSize;
 /// trains on:
 ///
 /// * gray is repeated in the three channels, and palettes are resolved;
-/// * alpha is dropped, not blended; only what a TIFF stores multiplied by alpha is divided by it;
+/// * alpha is dropped, not blended, unless data is read with a background
+///   ([`ReadConfig::with_background`](crate::ReadConfig::with_background)); only what a TIFF stores multiplied by alpha is divided by it;
 /// * the upper 8 of 9 to 16 bits are kept. (Pillow does the same for color, but rounds in PNM, and clips gray
 ///   at 255, which turns most 16-bit images white);
 /// * signed, 32-bit and floating-point gray is clipped to 0 to 255.
@@ -81,18 +82,13 @@ impl Image {
     /// As [`open`](Self::open).
     pub fn open_within(path: impl AsRef<Path>, limits: &Limits) -> Result<Self> {
         limits.check()?;
-        Self::open_reduced(path.as_ref(), limits, None).map(|image| image.value)
+        Self::open_as(path.as_ref(), limits, How::default()).map(|image| image.value)
     }
 
-    /// Like [`open_within`](Self::open_within), but large JPEGs are reduced to a shorter side of at least
-    /// twice `side`.
-    pub(crate) fn open_reduced(
-        path: &Path,
-        limits: &Limits,
-        side: Option<u32>,
-    ) -> Result<Held<Self>> {
+    /// Like [`open_within`](Self::open_within), in another way.
+    pub(crate) fn open_as(path: &Path, limits: &Limits, how: How) -> Result<Held<Self>> {
         read(path, limits)
-            .and_then(|bytes| decode_to(&bytes, limits, side))
+            .and_then(|bytes| decode_to(&bytes, limits, how))
             .map(|image| image.map(Self))
             .map_err(|problem| {
                 Error::Image(ImageError::Decode {

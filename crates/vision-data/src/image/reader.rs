@@ -10,6 +10,7 @@ use vision_base::OptionError;
 use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::image::budget::{Held, Permit};
+use crate::image::decode::How;
 use crate::image::disk_cache::{DiskCache, Key};
 use crate::image::limits::Limits;
 use crate::pipeline::sampling::pillow;
@@ -38,6 +39,8 @@ pub struct ReadConfig {
     reduced_for: Option<u32>,
     #[serde(rename = "presize")]
     short_side: Option<u32>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    background: Option<[u8; 3]>,
     // Local to this machine: a file from elsewhere must not decide where data is written.
     #[serde(skip)]
     disk_cache: Option<PathBuf>,
@@ -51,6 +54,7 @@ impl Default for ReadConfig {
             reduced_jpegs: false,
             reduced_for: None,
             short_side: None,
+            background: None,
             disk_cache: None,
         }
     }
@@ -89,10 +93,37 @@ impl ReadConfig {
             None => "None".to_owned(),
             Some(side) => format!("{side} by Pillow's filter"),
         };
+        let background = match self.background {
+            None => String::new(),
+            Some(color) => format!(", background {color:?}"),
+        };
         format!(
-            "reduced JPEGs {}, for {:?}, presize {presize}",
+            "reduced JPEGs {}, for {:?}, presize {presize}{background}",
             self.reduced_jpegs, self.reduced_for
         )
+    }
+
+    /// Sets the color (red, green, blue) behind transparent pixels: `[255; 3]` is white. By default alpha is
+    /// dropped, as by Pillow and fastai: a transparent pixel has the color that the file stores for it, which
+    /// no viewer shows and which is often black. Applies to images to predict if they are read with
+    /// [`ImageDataBunch::open`](crate::ImageDataBunch::open). Pixels are those of Pillow's
+    /// `Image.new("RGB", size, color).paste(image, mask=alpha)`.
+    pub fn with_background(mut self, color: [u8; 3]) -> Self {
+        self.background = Some(color);
+        self
+    }
+
+    /// The color behind transparent pixels, if any.
+    pub fn background(&self) -> Option<[u8; 3]> {
+        self.background
+    }
+
+    /// How files are decoded.
+    pub(crate) fn how(&self) -> How {
+        How {
+            side: self.reduced_jpegs(),
+            background: self.background,
+        }
     }
 
     /// Sets whether JPEGs much larger than the size of the data are decoded at 1/2, 1/4 or 1/8. The
@@ -198,17 +229,17 @@ impl Reader {
     /// The image of a file, from the disk cache or by decoding it.
     pub(crate) fn read(&self, path: &Path) -> Result<Held<Image>> {
         let limits = &self.config.limits;
-        let side = self.side();
-        let sides = [self.config.short_side, side];
+        let how = self.config.how();
+        let sides = [self.config.short_side, how.side];
         // If metadata cannot be read, opening the file fails as well, with the reason.
         let entry = self.disk.as_ref().and_then(|disk| {
             let metadata = fs::metadata(path).ok()?;
-            Some((disk, Key::of(path, &metadata, sides)?))
+            Some((disk, Key::of(path, &metadata, sides, how.background)?))
         });
         if let Some(image) = entry.and_then(|(disk, key)| disk.get(key, limits)) {
             return Ok(image);
         }
-        let image = self.made_small(Image::open_reduced(path, limits, side)?);
+        let image = self.made_small(Image::open_as(path, limits, how)?);
         // The folder was writable when the data was built. If the disk is full by now, continue without the
         // cache rather than end hours of training.
         if let Some((disk, key)) = entry

@@ -11,7 +11,7 @@ use vision_base::message::shown;
 use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::image::budget::Held;
-use crate::image::decode::decode_to;
+use crate::image::decode::{How, decode_to};
 use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
 use crate::image_source::{ImageContent, ImageSource};
@@ -81,17 +81,17 @@ impl Chosen {
 }
 
 impl ImageContent {
-    /// Decodes an image; JPEGs are reduced to a shorter side of at least twice `side`.
+    /// Decodes an image.
     pub(crate) fn decode(
         self,
         limits: &Limits,
-        side: Option<u32>,
+        how: How,
     ) -> std::result::Result<Held<Image>, ImageProblem> {
         let bytes = match self {
             Self::Pixels(image) => return Ok(Held::new(image, None)),
             Self::Encoded(bytes) => bytes,
         };
-        let image = decode_to(&bytes, limits, side)?;
+        let image = decode_to(&bytes, limits, how)?;
         let Held { value, permit } = image;
         let image = Image::try_from(value);
         let image = image.map_err(|error| ImageProblem::Damaged(error.to_string()))?;

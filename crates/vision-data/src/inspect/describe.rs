@@ -13,6 +13,7 @@ use crate::databunch::ImageDataBunch;
 use crate::databunch::dataset::ImageDataset;
 use crate::image::Image;
 use crate::image::budget::Held;
+use crate::image::decode::How;
 use crate::image::header::Facts;
 use crate::image::size::PixelSize;
 use crate::image_source::ImageContent;
@@ -223,6 +224,11 @@ fn class_counts(dataset: &ImageDataset) -> Vec<usize> {
 impl Seen {
     fn look_at(&mut self, dataset: &ImageDataset, item: usize) {
         let limits = dataset.reading().limits();
+        // As in training, but in full.
+        let how = How {
+            side: None,
+            ..dataset.reading().how()
+        };
         let image = dataset.content(item, limits).and_then(|content| {
             let Held {
                 value: content,
@@ -238,7 +244,7 @@ impl Seen {
                     None
                 }
             };
-            let image = content.decode(limits, None)?;
+            let image = content.decode(limits, how)?;
             drop(permit);
             Ok((image.map(Image::into_rgb_image), facts))
         });

@@ -12,6 +12,7 @@ macro_rules! assert_matches {
     };
 }
 
+mod alpha;
 mod balance;
 mod describe;
 mod doctor;

@@ -11,8 +11,12 @@ use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
 
 /// Decodes the first frame. The screen grows to hold the frame; around it is the color of the transparent
-/// index, or of the first one.
-pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Held<RgbImage>, ImageProblem> {
+/// index, or of the first one. With a background, the transparent index has its color.
+pub(crate) fn decode(
+    bytes: &[u8],
+    limits: &Limits,
+    background: Option<[u8; 3]>,
+) -> Result<Held<RgbImage>, ImageProblem> {
     let problem = |error: DecodingError| match error {
         DecodingError::Io(error) if error.kind() == std::io::ErrorKind::UnexpectedEof => {
             ImageProblem::Truncated(error.to_string())
@@ -30,7 +34,8 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Held<RgbImage>, Im
     let frame = frame.ok_or_else(|| ImageProblem::Damaged("the GIF has no frame".to_owned()))?;
     let (left, top) = (u32::from(frame.left), u32::from(frame.top));
     let (across, down) = (u32::from(frame.width), u32::from(frame.height));
-    let outside = frame.transparent.unwrap_or(0);
+    let transparent = frame.transparent;
+    let outside = transparent.unwrap_or(0);
     let local = frame.palette.clone();
     let (width, height) = (
         screen_width.max(left + across),
@@ -49,6 +54,9 @@ pub(crate) fn decode(bytes: &[u8], limits: &Limits) -> Result<Held<RgbImage>, Im
         .iter_mut()
         .zip(colors)
         .for_each(|(to, from)| *to = *from);
+    if let Some((index, color)) = transparent.zip(background) {
+        palette[usize::from(index)] = color;
+    }
     let mut indices = vec![0; decoder.buffer_size()];
     decoder.read_into_buffer(&mut indices).map_err(problem)?;
     let mut image = RgbImage::from_pixel(width, height, image::Rgb(palette[usize::from(outside)]));

@@ -18,6 +18,16 @@ pub(crate) fn rgb_bytes(width: u32, height: u32) -> u64 {
     (u64::from(width) * u64::from(height)).saturating_mul(3)
 }
 
+/// A pixel over a background, rounded as Pillow's `paste` rounds.
+pub(crate) fn over(pixel: [u8; 3], alpha: u8, background: [u8; 3]) -> [u8; 3] {
+    let alpha = u32::from(alpha);
+    std::array::from_fn(|channel| {
+        let (front, back) = (u32::from(pixel[channel]), u32::from(background[channel]));
+        let sum = front * alpha + back * (255 - alpha) + 128;
+        (((sum >> 8) + sum) >> 8) as u8
+    })
+}
+
 /// Decodes the pixels.
 pub(crate) fn from_decoder(
     decoder: impl ImageDecoder,

@@ -56,6 +56,10 @@ pub(super) struct Cases {
     pub(super) skipped: Skipped,
     /// The parts whose images go into batches in their own sizes.
     pub(super) unsized_parts: Vec<Split>,
+    /// The shorter side that images are resized to.
+    pub(super) side: Option<usize>,
+    /// The color behind transparent pixels.
+    pub(super) background: Option<[u8; 3]>,
 }
 
 impl Cases {
@@ -69,6 +73,11 @@ impl Cases {
                 .collect(),
             skipped: data.labeled.skipped.clone(),
             unsized_parts: unsized_parts(data),
+            side: data.size().map(|size| {
+                let (height, width) = size.height_width();
+                height.min(width)
+            }),
+            background: data.train_ds().reading().background(),
             ..Cases::default()
         };
         let parts = [

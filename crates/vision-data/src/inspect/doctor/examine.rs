@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::{fs, io};
 
 use image::ImageFormat;
+use memchr::memmem;
 use sha2::{Digest, Sha256};
 use vision_base::message::{shown, spelled};
 
 use crate::image::Image;
+use crate::image::decode::{How, decode_to};
 use crate::image::header::{ColorMode, Facts};
 use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
@@ -28,19 +30,27 @@ pub(super) struct Exam {
     hash: Option<[u8; 16]>,
     look: Option<Look>,
     blank: bool,
+    /// The share of pixels that are not opaque, if there is no background.
+    transparent: f32,
     /// The size of the image, after applying the EXIF orientation.
     size: Option<PixelSize>,
     /// The target of the symlink, if it is dangling.
     dangling: Option<PathBuf>,
 }
 
-pub(super) fn examine(case: &Case, limits: &Limits, look: bool) -> Exam {
+pub(super) fn examine(
+    case: &Case,
+    limits: &Limits,
+    background: Option<[u8; 3]>,
+    look: bool,
+) -> Exam {
     let mut exam = Exam {
         problem: None,
         facts: None,
         hash: None,
         look: None,
         blank: false,
+        transparent: 0.0,
         size: None,
         dangling: None,
     };
@@ -66,7 +76,19 @@ pub(super) fn examine(case: &Case, limits: &Limits, look: bool) -> Exam {
         }
     };
     exam.hash = hash.first_chunk::<16>().copied();
-    match content.decode(limits, None) {
+    let how = How {
+        side: None,
+        background,
+    };
+    if let ImageContent::Encoded(bytes) = &content
+        && background.is_none()
+        && exam
+            .facts
+            .is_some_and(|facts| may_be_transparent(facts, bytes))
+    {
+        exam.transparent = transparent(bytes, limits);
+    }
+    match content.decode(limits, how) {
         Ok(image) => {
             let image = image.map(Image::into_rgb_image);
             let first = image.pixels().next();
@@ -78,6 +100,36 @@ pub(super) fn examine(case: &Case, limits: &Limits, look: bool) -> Exam {
         Err(problem) => exam.problem = Some(problem),
     }
     exam
+}
+
+fn may_be_transparent(facts: Facts, bytes: &[u8]) -> bool {
+    match facts.mode {
+        ColorMode::GrayAlpha | ColorMode::RgbAlpha | ColorMode::Palette => true,
+        // One color may stand for transparency; its chunk comes before the pixels.
+        _ if facts.format == ImageFormat::Png => {
+            let pixels = memmem::find(bytes, b"IDAT").unwrap_or(bytes.len());
+            memmem::find(&bytes[..pixels], b"tRNS").is_some()
+        }
+        _ => false,
+    }
+}
+
+/// The share of pixels that are not opaque: those that differ over black and over white.
+fn transparent(bytes: &[u8], limits: &Limits) -> f32 {
+    let over = |background| {
+        let how = How {
+            side: None,
+            background: Some([background; 3]),
+        };
+        decode_to(bytes, limits, how)
+    };
+    let (Ok(black), Ok(white)) = (over(0), over(255)) else {
+        // The problem is found when it is decoded as it is.
+        return 0.0;
+    };
+    let pairs = black.pixels().zip(white.pixels());
+    let differ = pairs.filter(|(black, white)| black != white).count();
+    differ as f32 / (black.width() as f32 * black.height() as f32)
 }
 
 /// The target of a symlink that does not lead to a file.
@@ -92,6 +144,7 @@ pub(super) fn findings(cases: &Cases, exams: &[Exam], huge: u64) -> Vec<Finding>
     let parts = cases.unsized_parts.iter();
     let differ = parts.filter_map(|split| sizes_differ(*split, cases, exams));
     let mut findings: Vec<Finding> = differ.collect();
+    findings.extend(enlarged(cases, exams));
     findings.extend(cases.skipped.folders.iter().map(|folder| {
         let files = vec![FoundFile::of_path(&folder.path)];
         Finding::new(FindingKind::UnreadableFolder, folder.reason.clone(), files)
@@ -138,6 +191,14 @@ pub(super) fn findings(cases: &Cases, exams: &[Exam], huge: u64) -> Vec<Finding>
         if facts.mode == ColorMode::Cmyk {
             found(FindingKind::Cmyk, "four channels".to_owned());
         }
+        if exam.transparent > 0.0 {
+            let percent = (exam.transparent * 100.0).max(0.1);
+            let message = format!(
+                "{percent:.1} % of its pixels are transparent or partly so, and have the color that the file \
+                 stores for them"
+            );
+            found(FindingKind::Transparent, message);
+        }
         if facts.bits == 16 {
             found(FindingKind::SixteenBit, facts.mode.to_string());
         }
@@ -172,6 +233,27 @@ fn sizes_differ(split: Split, cases: &Cases, exams: &[Exam]) -> Option<Finding> 
     );
     let files = vec![cases.file(first), cases.file(second)];
     Some(Finding::new(FindingKind::SizesDiffer, message, files))
+}
+
+/// The smallest of the images whose shorter side is less than half of that of the data's size.
+fn enlarged(cases: &Cases, exams: &[Exam]) -> Option<Finding> {
+    let side = cases.side?;
+    let sides = exams.iter().enumerate().filter_map(|(item, exam)| {
+        let size = exam.size?;
+        Some((size.width.min(size.height), item, size))
+    });
+    let small = || sides.clone().filter(|(own, ..)| 2 * *own as usize <= side);
+    let (_, item, size) = small().min_by_key(|(own, item, _)| (*own, *item))?;
+    let message = format!(
+        "{} of {} images have a shorter side of at most half of {side} pixels; the smallest is {size}",
+        small().count(),
+        sides.count()
+    );
+    Some(Finding::new(
+        FindingKind::Enlarged,
+        message,
+        vec![cases.file(item)],
+    ))
 }
 
 /// The right extension for the content's format, if the file has another one.

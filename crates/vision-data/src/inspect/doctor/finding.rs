@@ -83,12 +83,16 @@ pub enum FindingKind {
     Imbalance,
     /// CMYK: four ink channels.
     Cmyk,
+    /// Transparent pixels, without a background.
+    Transparent,
     /// Sixteen bits per channel.
     SixteenBit,
     /// More than one frame.
     Animated,
     /// So many pixels that decoding is slow.
     Huge,
+    /// Images much smaller than the size of the data.
+    Enlarged,
     /// A look-alike in the same part, with the same label.
     NearDuplicate,
     /// An image of one color.
@@ -126,12 +130,15 @@ impl FindingKind {
             | Self::MissingInSplit
             | Self::Imbalance
             | Self::Cmyk
+            | Self::Transparent
             | Self::SixteenBit
             | Self::Animated
             | Self::Huge => Severity::Warning,
-            Self::NearDuplicate | Self::Blank | Self::WrongExtension | Self::Rotated => {
-                Severity::Note
-            }
+            Self::Enlarged
+            | Self::NearDuplicate
+            | Self::Blank
+            | Self::WrongExtension
+            | Self::Rotated => Severity::Note,
         }
     }
 
@@ -161,9 +168,11 @@ impl FindingKind {
             Self::MissingInSplit => "class missing in a split",
             Self::Imbalance => "class imbalance",
             Self::Cmyk => "CMYK",
+            Self::Transparent => "transparent",
             Self::SixteenBit => "16 bits per channel",
             Self::Animated => "animated",
             Self::Huge => "huge",
+            Self::Enlarged => "enlarged",
             Self::NearDuplicate => "look-alike",
             Self::Blank => "blank",
             Self::WrongExtension => "wrong extension",
@@ -217,12 +226,18 @@ impl FindingKind {
                 "Weight the classes or sample them evenly; look at the scores of each class."
             }
             Self::Cmyk => "Convert it to RGB with its color profile; colors are off without one.",
+            Self::Transparent => {
+                "Set the color behind it: .reading(ReadConfig::new().with_background([255; 3])) for white."
+            }
             Self::SixteenBit => {
                 "The lower 8 bits are dropped: if its contrast is in them, convert it first."
             }
             Self::Animated => "Only the first frame is used: extract the one you want.",
             Self::Huge => {
                 "Scale it down once (verify_images with max_size) to make loading faster."
+            }
+            Self::Enlarged => {
+                "A smaller size trains faster on the same pixels; or use the original images."
             }
             Self::NearDuplicate => "Look at them: keep one if they show the same thing.",
             Self::Blank => "Check whether this is intended.",

@@ -184,7 +184,7 @@ impl Doctor {
     fn report(&self, root: &Path, limits: &Limits, cases: &Cases) -> Report {
         let limits = self.limits.as_ref().unwrap_or(limits);
         let exams = workers::map(cases.all.len(), workers::cores(), &self.progress, |item| {
-            examine(&cases.all[item], limits, self.look_alikes)
+            examine(&cases.all[item], limits, cases.background, self.look_alikes)
         });
         let mut findings = balance::findings(cases, self.imbalance, self.folds);
         findings.extend(balance::names(&cases.classes));

@@ -1,5 +1,6 @@
 //! Samples to red, green and blue.
 
+use crate::image::decoders::shared::over;
 use crate::image::decoders::tiff::color::Color;
 use crate::image::decoders::tiff::compression::Compression;
 use crate::image::decoders::tiff::directory::{Directory, tag};
@@ -12,6 +13,8 @@ use crate::image::problem::ImageProblem;
 pub(super) struct Converter {
     model: Model,
     samples: u16,
+    /// The position of the alpha among the samples of a pixel, and the color behind it.
+    behind: Option<(usize, [u8; 3])>,
 }
 
 #[derive(Debug)]
@@ -29,7 +32,7 @@ enum Model {
 }
 
 impl Converter {
-    pub(super) fn new(page: &Page<'_>) -> Result<Self> {
+    pub(super) fn new(page: &Page<'_>, background: Option<[u8; 3]>) -> Result<Self> {
         let directory = &page.directory;
         let mut samples = page.color.samples();
         let model = match page.color {
@@ -65,7 +68,17 @@ impl Converter {
                 Model::Palette(palette)
             }
         };
-        Ok(Self { model, samples })
+        let own = page.color.samples();
+        let alpha = matches!(directory.number(tag::EXTRA_SAMPLES), Some(1 | 2));
+        let behind = background.filter(|_| alpha && page.samples.count > own);
+        if behind.is_some() {
+            samples = own + 1;
+        }
+        Ok(Self {
+            model,
+            samples,
+            behind: behind.map(|color| (usize::from(own), color)),
+        })
     }
 
     /// The samples that are used of each pixel.
@@ -99,6 +112,12 @@ impl Converter {
             }),
             Model::YCbCr(model) => each(samples, stride, to, |s| model.rgb(s[0], s[1], s[2])),
             Model::Lab => each(samples, stride, to, |s| lab(s[0], s[1] as i8, s[2] as i8)),
+        }
+        if let Some((alpha, background)) = self.behind {
+            let (pixels, _) = to.as_chunks_mut::<3>();
+            for (pixel, samples) in pixels.iter_mut().zip(samples.chunks_exact(stride)) {
+                *pixel = over(*pixel, samples[alpha], background);
+            }
         }
     }
 

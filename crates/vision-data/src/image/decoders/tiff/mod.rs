@@ -37,7 +37,7 @@ pub(crate) fn begins(bytes: &[u8]) -> bool {
 
 impl<'a> Page<'a> {
     /// The pixels as red, green and blue, before the orientation is applied.
-    pub(crate) fn decode(&self, limits: &Limits) -> Result<RgbImage> {
+    pub(crate) fn decode(&self, limits: &Limits, background: Option<[u8; 3]>) -> Result<RgbImage> {
         let chunks = self.chunks;
         // A tile may be far larger than the image, and each one is decoded.
         let side = |length: u32, count: u32| u64::from(length).saturating_mul(u64::from(count));
@@ -57,7 +57,7 @@ impl<'a> Page<'a> {
         }
         let (width, height) = (self.width as usize, self.height as usize);
         let mut pixels = vec![0; 3 * width * height];
-        let convert = Converter::new(self)?;
+        let convert = Converter::new(self, background)?;
         for down in 0..chunks.down {
             for across in 0..chunks.across {
                 let (left, top) = (across * chunks.width, down * chunks.height);

@@ -97,7 +97,7 @@ pub enum LabelError {
         labels: usize,
     },
     /// A regular expression is invalid.
-    #[error("the pattern {} is invalid: {}", quoted(pattern), shown(reason))]
+    #[error("the pattern \"{}\" is invalid: {}", shown(pattern), shown(reason))]
     BadPattern {
         /// The pattern.
         pattern: String,
@@ -106,9 +106,9 @@ pub enum LabelError {
     },
     /// A pattern does not match a path.
     #[error(
-        "the pattern {} does not match {}: expected a path in which it captures the label; change the \
+        "the pattern \"{}\" does not match {}: expected a path in which it captures the label; change the \
          pattern, or leave such files out (filter_by_func)",
-        quoted(pattern),
+        shown(pattern),
         shown(path)
     )]
     PatternNotFound {

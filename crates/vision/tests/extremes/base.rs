@@ -3,13 +3,13 @@
 use std::hint::black_box;
 use std::path::Path;
 
-use vision::base::message::{joined, listed, named, printable, quoted, shown};
+use vision::base::message::{joined, listed, named, printable, quoted, shown, spelled};
 use vision::base::paths::{open_file, parent_of, sibling, sync_folder};
-use vision::base::{atomic, message};
+use vision::base::{atomic, csv, message, shorten};
 
 use crate::support::Folder;
 use crate::table::Table;
-use crate::values::{readable, text_lists, texts, writable};
+use crate::values::{F32, readable, text_lists, texts, writable};
 
 pub(crate) fn table(t: &mut Table) {
     let folder = Folder::new();
@@ -17,6 +17,41 @@ pub(crate) fn table(t: &mut Table) {
     t.line("shown", "", texts(), |text| safe(shown(text)));
     t.line("quoted", "", texts(), |text| safe(quoted(&text)));
     t.line("named", "", texts(), |text| safe(named(&text)));
+    t.line("spelled", "", texts(), |text| {
+        assert!(spelled(&text).is_ascii(), "{text:?}");
+    });
+    t.line("field", "", texts(), |text| {
+        let field = csv::field(&text);
+        assert!(!field.starts_with(['=', '+', '@']), "{field:?}");
+    });
+    t.line("middle", "", texts(), |text| {
+        for room in F32 {
+            let one = |_| 1.0;
+            black_box((
+                shorten::end(&text, room, one),
+                shorten::start(&text, room, one),
+                shorten::middle(&text, room, one),
+                shorten::apart([(&*text, room), ("b", room)], one),
+            ));
+        }
+    });
+    for function in ["end", "start", "middle", "apart"] {
+        t.line(function, "", F32, |advance| {
+            let advance = |_| advance;
+            black_box((
+                shorten::end("text", 3.0, advance),
+                shorten::start("text", 3.0, advance),
+                shorten::middle("text", 3.0, advance),
+                shorten::apart([("text", 3.0), ("test", 3.0)], advance),
+            ));
+        });
+    }
+    t.line("temporary", "", texts(), |text| {
+        atomic::temporary(folder.path(), &text).map(drop).is_ok()
+    });
+    t.paths("clear_stale", readable(folder.path()), |path| {
+        atomic::clear_stale(path, ".nothing-");
+    });
     t.line("printable", "", texts(), |text| safe(printable(&text)));
     t.line("listed", "", text_lists(), |names| {
         safe(listed(names.iter()))

@@ -288,6 +288,14 @@ fn lines(tokens: TokenStream, found: &mut BTreeSet<String>) {
         {
             found.insert(name.to_string().trim_matches('"').to_owned());
         }
+        // `for function in ["a", "b"]` around lines of several functions.
+        if before.is_some_and(|name| name == "in") && group.delimiter() == Delimiter::Bracket {
+            let names = group.stream().into_iter().filter_map(|token| match token {
+                TokenTree::Literal(name) => Some(name.to_string().trim_matches('"').to_owned()),
+                _ => None,
+            });
+            found.extend(names);
+        }
         lines(group.stream(), found);
     }
 }

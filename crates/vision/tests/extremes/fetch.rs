@@ -100,6 +100,9 @@ pub(crate) fn table(t: &mut Table) {
     t.line("Options::with_idle_timeout", ANY, DURATIONS, |time| {
         fetch(options().with_idle_timeout(time))
     });
+    t.line("Options::with_min_speed", ANY, U64, |n| {
+        fetch(options().with_min_speed(n))
+    });
     t.line("Options::with_total_timeout", ANY, DURATIONS, |time| {
         fetch(options().with_total_timeout(time))
     });

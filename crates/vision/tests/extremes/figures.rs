@@ -2,7 +2,8 @@
 
 use image::RgbImage;
 use vision::figure::{
-    Anchor, Area, BLACK, Figure, ImageGrid, Result, Text, base64, escape, shorten, width,
+    Anchor, Area, BLACK, Figure, ImageGrid, Result, Text, base64, escape, shorten, shorten_apart,
+    shorten_middle, shorten_start, width,
 };
 
 use crate::support::Folder;
@@ -133,6 +134,21 @@ pub(crate) fn table(t: &mut Table) {
         shorten("text", x, 100.0);
         shorten("text", 12.0, x);
     });
+    for function in ["shorten_start", "shorten_middle", "shorten_apart"] {
+        t.line(function, ANY, texts(), |text| {
+            shorten_start(&text, 12.0, 100.0);
+            shorten_middle(&text, 12.0, 100.0);
+            shorten_apart([(&*text, 100.0), ("text", 30.0)], 12.0);
+        });
+        t.line(function, ANY, F32, |x| {
+            shorten_start("text", x, 100.0);
+            shorten_start("text", 12.0, x);
+            shorten_middle("text", x, 100.0);
+            shorten_middle("text", 12.0, x);
+            shorten_apart([("text", 100.0), ("test", x)], 12.0);
+            shorten_apart([("text", 100.0), ("test", 30.0)], x);
+        });
+    }
     t.line("escape", ANY, texts(), |text| {
         escape(&text);
     });

@@ -69,6 +69,9 @@ pub(crate) fn table(t: &mut Table) {
     t.line("ReadConfig::with_memory", ANY, USIZE, |n| {
         reading(ReadConfig::new().with_memory(n))
     });
+    t.line("ReadConfig::with_background", ANY, [0, 255], |n| {
+        reading(ReadConfig::new().with_background([n; 3]))
+    });
     t.line("ReadConfig::with_short_side", "short_side", U32, |n| {
         reading(ReadConfig::new().with_short_side(n))
     });

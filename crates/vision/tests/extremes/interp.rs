@@ -3,9 +3,10 @@
 use std::hint::black_box;
 
 use image::RgbImage;
-use vision::data::Targets;
+use vision::data::{MultiLabels, Targets};
 use vision::interp::{
-    ClassificationInterpretation, ConfusionMatrix, ConfusionPlotConfig, LineChart, TopLossesConfig,
+    ClassificationInterpretation, ConfusionMatrix, ConfusionPlotConfig, LineChart,
+    MultiLabelInterpretation, TopLossesConfig,
 };
 use vision::learner::Predictions;
 
@@ -243,4 +244,106 @@ pub(crate) fn table(t: &mut Table) {
     t.line("LineChart::with_marker", ANY, texts(), |text| {
         chart().with_marker(text, 1.0, 3.0).plot()
     });
+    several(t);
+}
+
+/// Two items of two classes, of which they may have several.
+fn labels() -> MultiLabels {
+    let mut labels = MultiLabels::new(2);
+    labels.push([0, 1]).unwrap();
+    labels.push([]).unwrap();
+    labels
+}
+
+fn interpret_several(predictions: Predictions) -> vision::interp::Result<MultiLabelInterpretation> {
+    let classes = vec!["a".to_owned(), "b".to_owned()];
+    MultiLabelInterpretation::from_predictions(classes, predictions, |_| Ok(RgbImage::new(8, 8)))
+}
+
+fn several(t: &mut Table) {
+    let predictions = || Predictions {
+        targets: Targets::MultiCategory(labels()),
+        ..predictions()
+    };
+    let interp = || interpret_several(predictions()).unwrap();
+    t.line(
+        "MultiLabelInterpretation::from_predictions",
+        "classes|probabilities|losses|indices|labels",
+        USIZE,
+        |n| {
+            interpret_several(Predictions {
+                classes: n,
+                ..predictions()
+            })?;
+            interpret_several(Predictions {
+                targets: Targets::Empty(n.min(1 << 20)),
+                ..predictions()
+            })
+        },
+    );
+    t.line(
+        "MultiLabelInterpretation::from_predictions",
+        ANY,
+        F32,
+        |x| {
+            let values = Predictions {
+                probabilities: vec![x; 4],
+                losses: vec![x; 2],
+                ..predictions()
+            };
+            let interp = interpret_several(values)?;
+            for scores in interp.report().classes {
+                assert!(
+                    [scores.precision, scores.recall, scores.f1]
+                        .into_iter()
+                        .all(is_ratio)
+                );
+            }
+            black_box((interp.average_precision(), interp.roc_auc()));
+            interp.plot_top_losses(2)
+        },
+    );
+    t.line(
+        "MultiLabelInterpretation::with_threshold",
+        "threshold",
+        F32,
+        |x| interp().with_threshold(x),
+    );
+    t.line(
+        "MultiLabelInterpretation::with_names",
+        ANY,
+        texts(),
+        |text| {
+            interp()
+                .with_names(move |_| text.clone())
+                .plot_top_losses(2)
+        },
+    );
+    t.line(
+        "ClassificationInterpretation::with_names",
+        ANY,
+        texts(),
+        |text| {
+            let interp = interpret(self::predictions())?;
+            interp.with_names(move |_| text.clone()).plot_top_losses(2)
+        },
+    );
+    for function in [
+        "MultiLabelInterpretation::top_losses",
+        "MultiLabelInterpretation::lowest_losses",
+        "MultiLabelInterpretation::multi_top_losses",
+        "MultiLabelInterpretation::plot_top_losses",
+        "MultiLabelInterpretation::plot_multi_top_losses",
+    ] {
+        t.line(function, "images", USIZE, |k| {
+            let interp = interp();
+            black_box((
+                interp.top_losses(k),
+                interp.lowest_losses(k),
+                interp.multi_top_losses(k),
+            ));
+            interp.plot_top_losses(k)?;
+            interp.plot_multi_top_losses(k)
+        });
+    }
 }

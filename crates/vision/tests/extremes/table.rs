@@ -27,7 +27,14 @@ const LONGEST: usize = 5000;
 pub(crate) const ANY: &str = "";
 
 /// What messages say of a path without a name, such as "".
-const NAMELESS: [&str; 4] = ["name", "expected a file", "not there", "is not at"];
+const NAMELESS: [&str; 6] = [
+    "name",
+    "expected a file",
+    "expected a regular file",
+    "not exist",
+    "is not at",
+    "not been downloaded",
+];
 
 /// What a call returns.
 pub(crate) trait Outcome {

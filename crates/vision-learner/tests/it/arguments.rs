@@ -69,7 +69,7 @@ fn a_body_with_other_features_than_its_backbone_says_is_an_error_with_both_numbe
 }
 
 #[test]
-fn a_body_that_panics_on_small_images_is_an_error_with_the_size() {
+fn a_body_that_leaves_nothing_of_small_images_is_an_error_with_the_size() {
     let digits = support::digits(8, 4);
     let mut learner = says(8, 29, support::data(&digits.path, 8));
     let image = learner.data().train_ds().image(0).unwrap();
@@ -78,7 +78,7 @@ fn a_body_that_panics_on_small_images_is_an_error_with_the_size() {
         learner.predict(&image).unwrap_err(),
     ] {
         assert!(
-            matches!(&error, Error::ModelPanicked { arch, size: [28, 28], .. } if arch == "says"),
+            matches!(&error, Error::Features { found: [8, 0, 0], size: [28, 28], .. }),
             "{error:?}"
         );
         assert!(error.to_string().contains("min_size"), "{error}");

@@ -331,7 +331,7 @@ fn describe(head: &[u8]) -> &'static str {
         _ if head.starts_with(b"7z\xbc\xaf\x27\x1c") => "it is a 7-Zip archive; unpack it with 7z",
         _ if head.starts_with(b"\xff\xd8\xff") || head.starts_with(b"\x89PNG") => "it is an image",
         _ if head.starts_with(&[0x80]) => {
-            "it is a pickle that torch.save did not write; load it in Python and save its arrays with \
+            "it is a bare pickle that torch.save did not write; load it in Python and save its arrays with \
              torch.save({name: torch.from_numpy(array), ..}, \"weights.pth\")"
         }
         _ => "its format is unknown",

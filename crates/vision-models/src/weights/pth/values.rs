@@ -6,8 +6,10 @@ use super::pickle::{Id, Node, Object, Pickle};
 use super::view::View;
 use crate::Result;
 
-/// The maximum number of steps through an object, which may contain cycles.
+/// The maximum number of visits to values: the same value may be in many places, but a small file
+/// must not take long.
 const MAX_VISITS: usize = 1_000_000;
+const VISITS_PER_VALUE: usize = 64;
 const MAX_DEPTH: usize = 100;
 /// The maximum length of a path, and of all paths together, in bytes.
 const MAX_PATH: usize = 4096;
@@ -38,6 +40,7 @@ pub(super) fn find(pickle: &Pickle<'_>, root: Id) -> Result<Found> {
     let mut left = vec![Step::Enter(root, String::new(), 0)];
     // The values that contain the current one.
     let mut around = HashSet::new();
+    let most = MAX_VISITS.min(pickle.nodes.len().saturating_mul(VISITS_PER_VALUE));
     let (mut visits, mut text) = (0, 0);
     while let Some(step) = left.pop() {
         let (id, path, depth) = match step {
@@ -49,7 +52,7 @@ pub(super) fn find(pickle: &Pickle<'_>, root: Id) -> Result<Found> {
         };
         visits += 1;
         text += path.len();
-        if visits > MAX_VISITS || text > MAX_PATHS {
+        if visits > most || text > MAX_PATHS {
             return Err(pickle.bad("its values refer to each other without end (a memo bomb)"));
         }
         if depth > MAX_DEPTH || path.len() > MAX_PATH {

@@ -519,7 +519,7 @@ def timm_():
     torch.save(body.state_dict(), FOLDER / "body.pth")
     row("timm, `features_only=True`", by, FOLDER / "body.pth", plain(body.state_dict()), body=True)
     torch.save(timm.create_model("resnet18d").state_dict(), FOLDER / "body.pth")
-    row("timm's `resnet18d`, another architecture", by, FOLDER / "body.pth", refused="architecture")
+    row("timm's `resnet18d`, another architecture", by, FOLDER / "body.pth", refused="conv1.6.weight")
 
 
 # ---- fastai ----
@@ -548,7 +548,7 @@ def fastai():
             learner.load("saved", with_opt=with_opt)
             row(f"fastai, body of {form}, `learn.save`, with_opt={with_opt}", by, learner.path / "models" / "saved.pth", body(learner), body=True)
         learner.export("export.pkl")
-        row(f"fastai, body of {form}, `learn.export`", by, learner.path / "export.pkl", refused="learn.save")
+        row(f"fastai, body of {form}, `learn.export`", by, learner.path / "export.pkl", refused="load_learner")
     torch.save(learner.model.state_dict(), FOLDER / "state.pth")
     row("fastai, body of timm, `learn.model.state_dict()`", by, FOLDER / "state.pth", body(learner), body=True)
 

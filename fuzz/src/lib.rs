@@ -1,6 +1,6 @@
 //! The weights readers of `vision-models`, compiled from their own sources without Burn. With Burn's dependencies,
 //! a build with a fuzzer's instrumentation takes half an hour.
-#![allow(dead_code, unreachable_pub, unused_imports)]
+#![allow(dead_code, private_interfaces, unreachable_pub, unused_imports)]
 
 #[path = "../../crates/vision-models/src/error.rs"]
 mod error;

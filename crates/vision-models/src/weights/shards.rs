@@ -106,6 +106,9 @@ fn open_shard(index: &Path, shard: &str) -> Result<Contents> {
     safetensors::open(&path, file, len)
 }
 
+/// The longest name of a file on usual systems. The error for a longer one would repeat all of it.
+const MAX_NAME_BYTES: usize = 255;
+
 /// Whether a name stays in the folder on every system. Symlinks are followed: Hugging Face's cache
 /// consists of them, and they were created by the owner of the folder, not by the index.
 fn is_plain_name(name: &str) -> bool {
@@ -114,7 +117,7 @@ fn is_plain_name(name: &str) -> bool {
         (parts.next(), parts.next()),
         (Some(Component::Normal(_)), None)
     );
-    one && !name.contains(['/', '\\', ':', '\0'])
+    one && name.len() <= MAX_NAME_BYTES && !name.contains(['/', '\\', ':', '\0'])
 }
 
 fn refuse(index: &Path, shard: &str, reason: impl Into<String>) -> Error {

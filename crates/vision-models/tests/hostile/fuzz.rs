@@ -429,6 +429,17 @@ fn damaged_indices_are_read_or_refused() {
     });
 }
 
+/// The system refuses the name too, but its error would repeat all of it.
+#[test]
+fn an_index_with_an_endless_name_of_a_shard_gets_a_short_error() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors.index.json");
+    let name = "\u{7f}".repeat(100_000);
+    fs::write(&path, format!(r#"{{"weight_map":{{"w":"{name}"}}}}"#)).unwrap();
+    let text = read(&path).unwrap_err().to_string();
+    assert!(text.len() < 2000, "{}", text.len());
+}
+
 #[test]
 fn the_damage_is_the_same_each_time() {
     let once = || {

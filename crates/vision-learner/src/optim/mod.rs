@@ -5,9 +5,15 @@
 //! momentum at every step, and loading a checkpoint must report what it could not restore. So this
 //! module has its own loop over the parameters (`docs/design/training-loop.md`).
 
+mod adam;
 pub(crate) mod groups;
+mod lamb;
+mod lion;
 pub(crate) mod lr;
+mod radam;
+mod rms_prop;
 pub mod schedule;
+mod sgd;
 
 use std::collections::HashMap;
 use std::fmt;
@@ -16,10 +22,16 @@ use burn::module::{Module, ModuleMapper, Param, ParamId};
 use burn::tensor::{Gradients, Tensor};
 use serde::{Deserialize, Serialize};
 use vision_base::OptionError;
-use vision_kernels::{adam, ops};
 use vision_models::state::Entry;
 
 use crate::Result;
+
+pub use adam::Adam;
+pub use lamb::Lamb;
+pub use lion::Lion;
+pub use radam::RAdam;
+pub use rms_prop::RmsProp;
+pub use sgd::Sgd;
 
 /// The hyper-parameters of a layer group at one step.
 #[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
@@ -85,124 +97,34 @@ pub trait Optimizer: fmt::Debug + Send + Sync {
     ) -> Tensor<1>;
 }
 
-/// Adam (Kingma & Ba 2014, <https://arxiv.org/abs/1412.6980>), as in PyTorch.
-///
-/// p ← p − lr/(1−β₁ᵗ) · m / (√v/√(1−β₂ᵗ) + ε). Bias corrections use the current β₁, as in PyTorch when
-/// fastai overwrites it at every step, and are computed in f64.
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Adam {
-    /// Initial β₁. Default: 0.9.
-    pub beta1: f64,
-    /// β₂. Default: 0.99, fastai's.
-    pub beta2: f64,
-    /// ε. Default: 1e-8.
-    pub eps: f64,
-}
-
-impl Default for Adam {
-    fn default() -> Self {
-        Self {
-            beta1: 0.9,
-            beta2: 0.99,
-            eps: 1e-8,
-        }
-    }
-}
-
-impl Optimizer for Adam {
-    fn name(&self) -> &'static str {
-        "adam"
-    }
-
-    fn check(&self) -> Result<()> {
-        check_average("beta1", self.beta1)?;
-        check_average("beta2", self.beta2)?;
-        // Parameters are 32-bit floats, for which a smaller number is 0.
-        if self.eps.is_finite() && self.eps >= f64::from(f32::MIN_POSITIVE) {
-            return Ok(());
-        }
-        Err(OptionError::new("eps", "a finite number of at least 1.2e-38", self.eps).into())
-    }
-
-    fn momentum(&self) -> f64 {
-        self.beta1
-    }
-
-    fn update(
-        &self,
-        value: Tensor<1>,
-        grad: Tensor<1>,
-        state: &mut ParamState,
-        hyper: &Hyper,
-    ) -> Tensor<1> {
-        state.steps += 1;
-        let mut moments = std::mem::take(&mut state.moments).into_iter();
-        let zeros = || Tensor::zeros(value.dims(), &value.device());
-        let m = moments.next().unwrap_or_else(zeros);
-        let v = moments.next().unwrap_or_else(zeros);
-        let rule = adam::Adam {
-            lr: hyper.lr,
-            beta1: hyper.mom,
-            beta2: self.beta2,
-            eps: self.eps,
-            weight_decay: hyper.wd,
-            step: u32::try_from(state.steps).unwrap_or(u32::MAX),
-        };
-        let [value, m, v] = ops::adam(&rule, value, grad, [m, v]);
-        state.moments = vec![m, v];
-        value
-    }
-}
-
-/// Stochastic gradient descent with momentum, as in PyTorch (dampening 0).
-#[derive(Clone, Copy, Debug, PartialEq)]
-pub struct Sgd {
-    /// Initial momentum. Default: 0.9.
-    pub momentum: f64,
-}
-
-impl Default for Sgd {
-    fn default() -> Self {
-        Self { momentum: 0.9 }
-    }
-}
-
-impl Optimizer for Sgd {
-    fn name(&self) -> &'static str {
-        "sgd"
-    }
-
-    fn check(&self) -> Result<()> {
-        check_average("momentum", self.momentum)
-    }
-
-    fn momentum(&self) -> f64 {
-        self.momentum
-    }
-
-    fn update(
-        &self,
-        value: Tensor<1>,
-        grad: Tensor<1>,
-        state: &mut ParamState,
-        hyper: &Hyper,
-    ) -> Tensor<1> {
-        state.steps += 1;
-        let velocity = match state.moments.pop() {
-            Some(velocity) => velocity.mul_scalar(hyper.mom) + grad,
-            None => grad,
-        };
-        state.moments = vec![velocity.clone()];
-        hyper.decayed(value) - velocity.mul_scalar(hyper.lr)
-    }
-}
-
 /// A running average with decay 1 never moves, and one with a larger decay explodes.
 fn check_average(option: &'static str, kept: f64) -> Result<()> {
     if (0.0..1.0).contains(&kept) {
         return Ok(());
     }
     Err(OptionError::new(option, "a number of at least 0 and below 1", kept).into())
+}
+
+fn check_eps(eps: f64) -> Result<()> {
+    // Parameters are 32-bit floats, for which a smaller number is 0.
+    if eps.is_finite() && eps >= f64::from(f32::MIN_POSITIVE) {
+        return Ok(());
+    }
+    Err(OptionError::new("eps", "a finite number of at least 1.2e-38", eps).into())
+}
+
+/// The running averages of a parameter; zeros before its first step.
+fn moments<const N: usize>(state: &mut ParamState, value: &Tensor<1>) -> [Tensor<1>; N] {
+    let mut moments = std::mem::take(&mut state.moments).into_iter();
+    std::array::from_fn(|_| {
+        let zeros = || Tensor::zeros(value.dims(), &value.device());
+        moments.next().unwrap_or_else(zeros)
+    })
+}
+
+/// `kept` of the average and the rest of the new value.
+fn average(before: Tensor<1>, kept: f64, new: Tensor<1>) -> Tensor<1> {
+    before.mul_scalar(kept) + new.mul_scalar(1.0 - kept)
 }
 
 /// An optimizer over the layer groups of one model, with the state of every parameter.

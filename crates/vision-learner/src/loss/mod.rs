@@ -1,15 +1,26 @@
 //! Loss functions, each with its activation for predictions.
 
+mod binary_cross_entropy;
+mod cross_entropy;
+mod focal;
+mod mean_squared_error;
+mod soft_targets;
+
 use std::sync::Arc;
 
-use burn::tensor::activation::{sigmoid, softmax};
+use burn::tensor::activation::softmax;
 use burn::tensor::{Int, Tensor, TensorData};
 use vision_base::OptionError;
 use vision_data::{ImageDataBunch, Mixed, TargetKind};
-use vision_kernels::ops;
 
 use crate::model::target::TargetTensor;
 use crate::{Error, Result};
+
+pub use binary_cross_entropy::BinaryCrossEntropy;
+pub use cross_entropy::CrossEntropy;
+pub use focal::Focal;
+pub use mean_squared_error::MeanSquaredError;
+pub use soft_targets::SoftTargets;
 
 /// A loss function.
 ///
@@ -100,134 +111,9 @@ fn mean(losses: Tensor<1>, weights: Option<Tensor<1>>) -> Tensor<1> {
 pub(crate) fn for_data(data: &ImageDataBunch) -> Arc<dyn Loss> {
     let weights = data.class_weights().map(<[f32]>::to_vec);
     match data.kind() {
-        TargetKind::Category => Arc::new(CrossEntropy {
-            weights,
-            ..CrossEntropy::default()
-        }),
-        TargetKind::MultiCategory => Arc::new(BinaryCrossEntropy { weights }),
+        TargetKind::Category => Arc::new(CrossEntropy::of_data(weights)),
+        TargetKind::MultiCategory => Arc::new(BinaryCrossEntropy::of_data(weights)),
         TargetKind::Float => Arc::new(MeanSquaredError),
-    }
-}
-
-/// Cross-entropy of the softmax of the logits, −log p(target), with PyTorch's label smoothing and class
-/// weights. The default for one class per item.
-///
-/// With class weights, the mean divides by the sum of the items' weights, as in PyTorch.
-///
-/// ```
-/// use vision_learner::CrossEntropy;
-/// let loss = CrossEntropy::default().with_smoothing(0.1)?.with_weights([1.0, 5.0])?;
-/// # Ok::<(), vision_learner::Error>(())
-/// ```
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct CrossEntropy {
-    smoothing: f64,
-    weights: Option<Vec<f32>>,
-}
-
-impl CrossEntropy {
-    /// Sets label smoothing: this share of each target is spread evenly over all classes, the target's
-    /// own included. fastai's `LabelSmoothingCrossEntropy` uses 0.1. Default: 0.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Option`] unless it is at least 0 and below 1.
-    pub fn with_smoothing(mut self, part: f64) -> Result<Self> {
-        if !(0.0..1.0).contains(&part) {
-            return Err(Error::Option(OptionError::new(
-                "smoothing",
-                "a fraction of at least 0 and below 1",
-                part.to_string(),
-            )));
-        }
-        self.smoothing = part;
-        Ok(self)
-    }
-
-    /// Sets one weight per class, in the order of the data's classes. Default: all 1.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Option`] if a weight is not from 0 to 1e30, or if none is positive.
-    pub fn with_weights(mut self, weights: impl Into<Vec<f32>>) -> Result<Self> {
-        self.weights = Some(checked_weights(weights.into())?);
-        Ok(self)
-    }
-}
-
-impl Loss for CrossEntropy {
-    fn per_item(&self, logits: Tensor<2>, targets: TargetTensor) -> Result<Tensor<1>> {
-        let weights = fitting(self.weights.as_deref(), &logits)?;
-        let targets = targets.classes()?;
-        Ok(ops::cross_entropy(logits, targets, self.smoothing, weights))
-    }
-
-    fn item_weights(&self, targets: TargetTensor) -> Result<Option<Tensor<1>>> {
-        let Some(weights) = &self.weights else {
-            return Ok(None);
-        };
-        let classes = targets.classes()?;
-        let weights = Tensor::<1>::from_floats(&weights[..], &classes.device());
-        Ok(Some(weights.select(0, classes)))
-    }
-}
-
-/// Binary cross-entropy of the sigmoid of each logit, computed without overflow. The default for several
-/// classes per item.
-///
-/// An item's loss is the mean over the classes, so that the mean over items is PyTorch's
-/// `BCEWithLogitsLoss(pos_weight)`.
-#[derive(Clone, Debug, Default, PartialEq)]
-pub struct BinaryCrossEntropy {
-    weights: Option<Vec<f32>>,
-}
-
-impl BinaryCrossEntropy {
-    /// Sets the positive weight per class, in the order of the data's classes: how much an item that has
-    /// the class counts relative to one that does not. Default: all 1.
-    ///
-    /// # Errors
-    ///
-    /// [`Error::Option`] if a weight is not from 0 to 1e30, or if none is positive.
-    pub fn with_pos_weights(mut self, weights: impl Into<Vec<f32>>) -> Result<Self> {
-        self.weights = Some(checked_weights(weights.into())?);
-        Ok(self)
-    }
-}
-
-impl Loss for BinaryCrossEntropy {
-    fn kind(&self) -> TargetKind {
-        TargetKind::MultiCategory
-    }
-
-    fn per_item(&self, logits: Tensor<2>, targets: TargetTensor) -> Result<Tensor<1>> {
-        let weights = fitting(self.weights.as_deref(), &logits)?;
-        let targets = targets.rows(self.kind())?;
-        Ok(ops::binary_cross_entropy(logits, targets, weights))
-    }
-
-    fn activation(&self, logits: Tensor<2>) -> Tensor<2> {
-        sigmoid(logits)
-    }
-}
-
-/// Mean squared error for numbers; the outputs are the predictions. The default for numbers.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct MeanSquaredError;
-
-impl Loss for MeanSquaredError {
-    fn kind(&self) -> TargetKind {
-        TargetKind::Float
-    }
-
-    fn per_item(&self, outputs: Tensor<2>, targets: TargetTensor) -> Result<Tensor<1>> {
-        let difference = outputs - targets.rows(self.kind())?;
-        let squares = difference.clone() * difference;
-        Ok(squares.mean_dim(1).squeeze_dim(1))
-    }
-
-    fn activation(&self, outputs: Tensor<2>) -> Tensor<2> {
-        outputs
     }
 }
 
@@ -244,6 +130,23 @@ fn checked_weights(weights: Vec<f32>) -> Result<Vec<f32>> {
         "numbers from 0 to 1e30, at least one of them above 0",
         format!("{weights:?}"),
     )))
+}
+
+fn checked_smoothing(part: f64) -> Result<f64> {
+    if (0.0..1.0).contains(&part) {
+        return Ok(part);
+    }
+    Err(OptionError::new("smoothing", "a fraction of at least 0 and below 1", part).into())
+}
+
+/// The weight of each item's class, `[batch]`.
+fn class_weights(weights: Option<&[f32]>, targets: TargetTensor) -> Result<Option<Tensor<1>>> {
+    let Some(weights) = weights else {
+        return Ok(None);
+    };
+    let classes = targets.classes()?;
+    let weights = Tensor::<1>::from_floats(weights, &classes.device());
+    Ok(Some(weights.select(0, classes)))
 }
 
 /// Checks that there is one weight per output.

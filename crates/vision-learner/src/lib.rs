@@ -54,11 +54,14 @@ pub use error::{Error, Result};
 pub use features::cache::{FeatureOrigin, FeatureReport};
 pub use features::refusal::CacheRefusal;
 pub use learner::Learner;
-pub use loss::{BinaryCrossEntropy, CrossEntropy, Loss, MeanSquaredError};
+pub use loss::{BinaryCrossEntropy, CrossEntropy, Focal, Loss, MeanSquaredError, SoftTargets};
 pub use lr_find::{LrFind, LrFindConfig, LrSuggestion};
 pub use metrics::{
-    AverageMetric, Metric, RegressionMetric, Scores, accuracy, accuracy_thresh, argmax, error_rate,
-    fbeta, mae, mse, r2_score, rmse,
+    Average, AverageMetric, CalibrationError, CountMetric, Disagreement, Metric, RankCorrelation,
+    RankingMetric, RegressionMetric, Scores, accuracy, accuracy_thresh, argmax, average_precision,
+    balanced_accuracy, brier_score, calibration_error, cohen_kappa, error_rate, explained_variance,
+    f_score, fbeta, log_loss, mae, matthews, mse, msle, pearson, precision, r2_score, recall, rmse,
+    rmspe, roc_auc, spearman, top_k_accuracy,
 };
 pub use model::body::{Backbone, BodyBuilder, create_body};
 pub use model::cnn::{Body, Cnn, Head, InferenceBody, Model, TwoParts};
@@ -66,7 +69,9 @@ pub use model::head::{HeadConfig, HeadPlan, Ps, create_head};
 pub use model::pretrained::{Pretrained, imagenet_weights};
 pub use model::target::TargetTensor;
 pub use optim::lr::{LearningRate, WeightDecay, slice};
-pub use optim::{Adam, GroupedOptimizer, Hyper, Optimizer, ParamState, Sgd, schedule};
+pub use optim::{
+    Adam, GroupedOptimizer, Hyper, Lamb, Lion, Optimizer, ParamState, RAdam, RmsProp, Sgd, schedule,
+};
 pub use predict::predictions::{Prediction, Predictions};
 pub use predict::predictor::Predictor;
 pub use train::callback::{Callback, Context, State};

@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use vision_data::ImageDataBunch;
+use vision_data::{ImageDataBunch, TargetKind};
 use vision_models::weights::LoadReport;
 
 use crate::loss::Loss;
@@ -46,10 +46,10 @@ impl Settings {
             );
         }
         for metric in &self.metrics {
-            if let Some(expected) = metric.kind().filter(|kind| *kind != found) {
+            if !metric.accepts(found) {
                 return Err(Error::MetricKind {
                     metric: metric.name(),
-                    expected,
+                    expected: metric.kind().unwrap_or(TargetKind::Category),
                     found,
                 });
             }

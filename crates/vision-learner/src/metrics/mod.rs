@@ -4,11 +4,26 @@ use std::fmt;
 
 use vision_data::{TargetKind, Targets};
 
+mod counts;
 mod multi_label;
+mod probabilities;
+mod rank_correlation;
+mod ranking;
 mod regression;
 
+pub use counts::{
+    Average, CountMetric, Disagreement, balanced_accuracy, cohen_kappa, f_score, matthews,
+    precision, recall,
+};
 pub use multi_label::{accuracy_thresh, fbeta};
-pub use regression::{RegressionMetric, mae, mse, r2_score, rmse};
+pub use probabilities::{
+    CalibrationError, brier_score, calibration_error, log_loss, top_k_accuracy,
+};
+pub use rank_correlation::{RankCorrelation, spearman};
+pub use ranking::{RankingMetric, average_precision, roc_auc};
+pub use regression::{
+    RegressionMetric, explained_variance, mae, mse, msle, pearson, r2_score, rmse, rmspe,
+};
 
 /// The raw outputs of one validation batch, on the host.
 #[derive(Clone, Copy, Debug)]
@@ -30,6 +45,11 @@ impl Scores<'_> {
     /// Whether there are no items.
     pub fn is_empty(&self) -> bool {
         self.targets.is_empty()
+    }
+
+    /// Whether there is a row of logits for each item. A learner passes no other batches.
+    fn is_whole(&self) -> bool {
+        self.classes > 0 && self.classes.checked_mul(self.len()) == Some(self.logits.len())
     }
 
     /// The class with the largest logit, for each item; ties go to the first.
@@ -60,6 +80,11 @@ pub trait Metric: Send + Sync {
     /// The kind of label it expects; the learner checks it. Default: any.
     fn kind(&self) -> Option<TargetKind> {
         None
+    }
+
+    /// Whether it can measure labels of this kind. Default: those of [`kind`](Self::kind).
+    fn accepts(&self, kind: TargetKind) -> bool {
+        self.kind().is_none_or(|own| own == kind)
     }
 
     /// Resets the state.

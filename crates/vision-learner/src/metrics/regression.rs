@@ -4,7 +4,8 @@ use vision_data::TargetKind;
 
 use super::{Metric, Scores};
 
-/// A metric of predicted numbers over the whole set: [`mse`], [`rmse`], [`mae`], [`r2_score`].
+/// A metric of predicted numbers over the whole set: [`mse`], [`rmse`], [`mae`], [`r2_score`],
+/// [`explained_variance`], [`msle`], [`rmspe`], [`pearson`].
 ///
 /// All columns of all items are treated as one list, as in fastai.
 #[derive(Clone, Debug)]
@@ -13,9 +14,32 @@ pub struct RegressionMetric {
     count: f64,
     squares: f64,
     absolutes: f64,
-    /// Mean of the targets so far, and the sum of their squared distances from it.
+    logs: f64,
+    parts: f64,
+    /// Of the targets, of the outputs, and of the differences.
+    targets: Spread,
+    outputs: Spread,
+    differences: Spread,
+    /// The sum of the products of the distances of targets and outputs from their means.
+    together: f64,
+}
+
+/// Mean so far, and the sum of the squared distances from it, by Welford's algorithm, which keeps
+/// precision when the mean is large.
+#[derive(Clone, Copy, Debug, Default)]
+struct Spread {
     mean: f64,
-    spread: f64,
+    squares: f64,
+}
+
+impl Spread {
+    /// Adds the value that makes `count`. Returns its distance from the mean before.
+    fn add(&mut self, value: f64, count: f64) -> f64 {
+        let before = value - self.mean;
+        self.mean += before / count;
+        self.squares += before * (value - self.mean);
+        before
+    }
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -24,6 +48,10 @@ enum Of {
     Rmse,
     Mae,
     R2,
+    ExplainedVariance,
+    Msle,
+    Rmspe,
+    Pearson,
 }
 
 /// The mean squared error.
@@ -50,6 +78,29 @@ pub fn r2_score() -> RegressionMetric {
     RegressionMetric::new(Of::R2)
 }
 
+/// The explained variance, `1 − Var(t − p) / Var(t)`. Unlike [`r2_score`] it forgives a constant offset.
+#[doc(alias = "ExplainedVariance")]
+pub fn explained_variance() -> RegressionMetric {
+    RegressionMetric::new(Of::ExplainedVariance)
+}
+
+/// The mean squared logarithmic error, of `ln(1 + t) − ln(1 + p)`. NaN if a number is below −1.
+#[doc(alias("mean_squared_logarithmic_error", "mean_squared_log_error"))]
+pub fn msle() -> RegressionMetric {
+    RegressionMetric::new(Of::Msle)
+}
+
+/// The root mean squared error in parts of the target, of `(t − p) / t`. Infinite if a target is 0.
+pub fn rmspe() -> RegressionMetric {
+    RegressionMetric::new(Of::Rmspe)
+}
+
+/// Pearson's correlation of targets and predictions, from −1 to 1. NaN if one of them is constant.
+#[doc(alias = "PearsonCorrCoef")]
+pub fn pearson() -> RegressionMetric {
+    RegressionMetric::new(Of::Pearson)
+}
+
 impl RegressionMetric {
     fn new(of: Of) -> Self {
         Self {
@@ -57,8 +108,12 @@ impl RegressionMetric {
             count: 0.0,
             squares: 0.0,
             absolutes: 0.0,
-            mean: 0.0,
-            spread: 0.0,
+            logs: 0.0,
+            parts: 0.0,
+            targets: Spread::default(),
+            outputs: Spread::default(),
+            differences: Spread::default(),
+            together: 0.0,
         }
     }
 }
@@ -70,6 +125,10 @@ impl Metric for RegressionMetric {
             Of::Rmse => "rmse",
             Of::Mae => "mae",
             Of::R2 => "r2_score",
+            Of::ExplainedVariance => "explained_variance",
+            Of::Msle => "msle",
+            Of::Rmspe => "rmspe",
+            Of::Pearson => "pearson",
         };
         name.to_owned()
     }
@@ -89,10 +148,12 @@ impl Metric for RegressionMetric {
             self.count += 1.0;
             self.squares += difference * difference;
             self.absolutes += difference.abs();
-            // Welford's algorithm, which keeps precision when the mean is large.
-            let before = target - self.mean;
-            self.mean += before / self.count;
-            self.spread += before * (target - self.mean);
+            self.logs += (target.ln_1p() - output.ln_1p()).powi(2);
+            self.parts += (difference / target).powi(2);
+            self.differences.add(difference, self.count);
+            let before = self.targets.add(target, self.count);
+            self.outputs.add(output, self.count);
+            self.together += before * (output - self.outputs.mean);
         }
     }
 
@@ -101,7 +162,11 @@ impl Metric for RegressionMetric {
             Of::Mse => self.squares / self.count,
             Of::Rmse => (self.squares / self.count).sqrt(),
             Of::Mae => self.absolutes / self.count,
-            Of::R2 => 1.0 - self.squares / self.spread,
+            Of::R2 => 1.0 - self.squares / self.targets.squares,
+            Of::ExplainedVariance => 1.0 - self.differences.squares / self.targets.squares,
+            Of::Msle => self.logs / self.count,
+            Of::Rmspe => (self.parts / self.count).sqrt(),
+            Of::Pearson => self.together / (self.targets.squares * self.outputs.squares).sqrt(),
         }
     }
 }

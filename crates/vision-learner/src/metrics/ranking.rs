@@ -1,0 +1,146 @@
+//! Metrics of the order in which probabilities put the items.
+
+use vision_data::{TargetKind, Targets};
+
+use super::counts::Average;
+use super::probabilities::softmax;
+use super::{Metric, Scores};
+
+/// A metric of the order of the items, class by class against the rest: [`roc_auc`],
+/// [`average_precision`]. It keeps the scores of all items: five bytes per item and class.
+#[derive(Clone, Debug)]
+pub struct RankingMetric {
+    of: Of,
+    average: Average,
+    /// Per class, the score of each item and whether it is of the class.
+    classes: Vec<Vec<(f32, bool)>>,
+}
+
+#[derive(Clone, Copy, Debug)]
+enum Of {
+    RocAuc,
+    AveragePrecision,
+}
+
+/// The area under the ROC curve: the probability that an item of a class gets a higher probability for it
+/// than another item. For one or several classes per item. A class that all items have, or none, is left
+/// out.
+#[doc(alias = "AUROC")]
+pub fn roc_auc(average: Average) -> RankingMetric {
+    RankingMetric::new(Of::RocAuc, average)
+}
+
+/// The average precision: the precision at each item of a class in the order of its probability, averaged.
+/// For one or several classes per item. A class without items is left out.
+#[doc(alias = "APScore")]
+pub fn average_precision(average: Average) -> RankingMetric {
+    RankingMetric::new(Of::AveragePrecision, average)
+}
+
+impl RankingMetric {
+    fn new(of: Of, average: Average) -> Self {
+        Self {
+            of,
+            average,
+            classes: Vec::new(),
+        }
+    }
+
+    fn of_items(&self, mut items: Vec<(f32, bool)>) -> f64 {
+        items.sort_by(|a, b| b.0.total_cmp(&a.0));
+        let positive = items.iter().filter(|item| item.1).count() as f64;
+        let negative = items.len() as f64 - positive;
+        // Items above, and the sum to be averaged.
+        let (mut hits, mut above, mut sum) = (0.0, 0.0, 0.0);
+        for ties in items.chunk_by(|a, b| a.0 == b.0) {
+            let right = ties.iter().filter(|item| item.1).count() as f64;
+            let wrong = ties.len() as f64 - right;
+            hits += right;
+            above += ties.len() as f64;
+            sum += match self.of {
+                // Half of those that tie.
+                Of::RocAuc => wrong * (hits - right / 2.0),
+                Of::AveragePrecision => right * hits / above,
+            };
+        }
+        match self.of {
+            Of::RocAuc => sum / (positive * negative),
+            Of::AveragePrecision => sum / positive,
+        }
+    }
+}
+
+impl Metric for RankingMetric {
+    fn name(&self) -> String {
+        self.average.name(match self.of {
+            Of::RocAuc => "roc_auc",
+            Of::AveragePrecision => "average_precision",
+        })
+    }
+
+    fn reset(&mut self) {
+        self.classes.clear();
+    }
+
+    fn accepts(&self, kind: TargetKind) -> bool {
+        kind != TargetKind::Float
+    }
+
+    fn update(&mut self, batch: &Scores<'_>) {
+        if !batch.is_whole() || ![0, batch.classes].contains(&self.classes.len()) {
+            return;
+        }
+        self.classes.resize(batch.classes, Vec::new());
+        let several = matches!(batch.targets, Targets::MultiCategory(_));
+        let is_of = batch.targets.rows();
+        let Ok(categories) = several
+            .then(Vec::new)
+            .map_or_else(|| batch.targets.categories(), Ok)
+        else {
+            // A learner passes no other kind of label.
+            return;
+        };
+        for (item, logits) in batch.logits.chunks(batch.classes.max(1)).enumerate() {
+            // The sigmoid keeps the order of the logits; the softmax compares classes first.
+            let scores = match several {
+                true => logits.to_vec(),
+                false => softmax(logits).map(|p| p as f32).collect(),
+            };
+            for (class, (score, items)) in scores.into_iter().zip(&mut self.classes).enumerate() {
+                let is_of = match several {
+                    true => is_of
+                        .get(item * batch.classes + class)
+                        .is_some_and(|is| *is > 0.5),
+                    false => categories[item] == class,
+                };
+                items.push((score, is_of));
+            }
+        }
+    }
+
+    fn value(&self) -> f64 {
+        let value = |items: &Vec<(f32, bool)>| self.of_items(items.clone());
+        let count = |items: &Vec<(f32, bool)>| items.iter().filter(|item| item.1).count() as f64;
+        match self.average {
+            Average::Class(class) => self.classes.get(class).map_or(f64::NAN, value),
+            Average::Micro => value(&self.classes.concat()),
+            Average::Macro | Average::Weighted => {
+                let (mut sum, mut total) = (0.0, 0.0);
+                for items in &self.classes {
+                    let (value, weight) = (
+                        value(items),
+                        match self.average {
+                            Average::Weighted => count(items),
+                            _ => 1.0,
+                        },
+                    );
+                    if value.is_finite() {
+                        sum += weight * value;
+                        total += weight;
+                    }
+                }
+                sum / total
+            }
+        }
+    }
+}

@@ -404,9 +404,14 @@ impl Learner {
     }
 }
 
-/// Decoupled decay multiplies weights by 1 − lr·wd at each step: below −1 they grow without bound.
+/// Decoupled decay multiplies weights by 1 − lr·wd at each step: below −1 they grow without bound. With a
+/// usual decay it is the learning rate that is too large, which training finds out.
 fn check_decay(lrs: &[f64], wds: &[f64]) -> Result<()> {
-    match lrs.iter().zip(wds).find(|(lr, wd)| *lr * *wd > 1.0) {
+    match lrs
+        .iter()
+        .zip(wds)
+        .find(|(lr, wd)| **wd > 1.0 && *lr * *wd > 1.0)
+    {
         Some((lr, wd)) => Err(Error::Option(OptionError::new(
             "weight decay",
             format!(

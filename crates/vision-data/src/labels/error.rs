@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use vision_base::message::{joined, listed, named, quoted, shown};
+use vision_base::message::{joined, listed, named, shown};
 
 use crate::labels::alike;
 use crate::labels::kind::{Dropped, TargetKind};

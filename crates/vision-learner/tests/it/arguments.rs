@@ -78,7 +78,14 @@ fn a_body_that_leaves_nothing_of_small_images_is_an_error_with_the_size() {
         learner.predict(&image).unwrap_err(),
     ] {
         assert!(
-            matches!(&error, Error::Features { found: [8, 0, 0], size: [28, 28], .. }),
+            matches!(
+                &error,
+                Error::Features {
+                    found: [8, 0, 0],
+                    size: [28, 28],
+                    ..
+                }
+            ),
             "{error:?}"
         );
         assert!(error.to_string().contains("min_size"), "{error}");

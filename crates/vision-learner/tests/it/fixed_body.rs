@@ -90,7 +90,12 @@ fn a_body_in_which_nothing_trains_runs_without_a_graph() {
     ] {
         let mut learner = build(&digits, own, bn_freeze);
         learner.fit(1, 1e-3).unwrap();
-        assert_eq!(counts.take(), with, "nothing is frozen");
+        let with_trial = [with[0], with[1] + 1];
+        assert_eq!(
+            counts.take(),
+            with_trial,
+            "nothing is frozen, and the size is new"
+        );
         learner.freeze().unwrap();
         learner.fit(1, 1e-3).unwrap();
         assert_eq!(counts.take(), frozen, "the body is frozen");
@@ -116,8 +121,8 @@ fn a_body_whose_features_are_kept_does_not_run_at_all() {
     let mut learner = build(&digits, own, true);
     learner.freeze().unwrap();
     learner.cache_features().unwrap();
-    // 16 training and 4 validation images in batches of 4, once.
-    assert_eq!(counts.take(), [0, 5]);
+    // 16 training and 4 validation images in batches of 4, once; and the trial of a new size.
+    assert_eq!(counts.take(), [0, 6]);
     learner.fit(2, 1e-3).unwrap();
     learner.validate().unwrap();
     learner.get_preds(DatasetType::Valid).unwrap();

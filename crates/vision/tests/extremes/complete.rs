@@ -283,13 +283,15 @@ fn lines(tokens: TokenStream, found: &mut BTreeSet<String>) {
             continue;
         };
         let before = i.checked_sub(1).and_then(|i| word(tokens.get(i)));
-        if before.is_some_and(|name| name == "line" || name == "paths")
+        if before
+            .as_deref()
+            .is_some_and(|name| name == "line" || name == "paths")
             && let Some(TokenTree::Literal(name)) = group.stream().into_iter().next()
         {
             found.insert(name.to_string().trim_matches('"').to_owned());
         }
         // `for function in ["a", "b"]` around lines of several functions.
-        if before.is_some_and(|name| name == "in") && group.delimiter() == Delimiter::Bracket {
+        if before.as_deref() == Some("in") && group.delimiter() == Delimiter::Bracket {
             let names = group.stream().into_iter().filter_map(|token| match token {
                 TokenTree::Literal(name) => Some(name.to_string().trim_matches('"').to_owned()),
                 _ => None,

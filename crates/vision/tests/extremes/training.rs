@@ -5,9 +5,10 @@ use std::hint::black_box;
 use vision::data::{MultiLabels, TargetKind, Targets};
 use vision::learner::schedule::{Annealing, OneCycle, Phase, at_step};
 use vision::learner::{
-    Adam, AverageMetric, BinaryCrossEntropy, CrossEntropy, LearningRate, Metric, Predictions,
-    Result, Scores, Sgd, TargetTensor, WeightDecay, accuracy_thresh, argmax, fbeta, mae, mse,
-    r2_score, rmse,
+    Adam, Average, AverageMetric, BinaryCrossEntropy, CrossEntropy, Focal, LearningRate, Metric,
+    Predictions, Result, Scores, Sgd, TargetTensor, WeightDecay, accuracy_thresh, argmax,
+    average_precision, calibration_error, f_score, fbeta, mae, mse, precision, r2_score, recall,
+    rmse, roc_auc, top_k_accuracy,
 };
 use vision::prelude::*;
 
@@ -217,6 +218,19 @@ pub(crate) fn table(t: &mut Table) {
     t.line("BinaryCrossEntropy::with_pos_weights", "weight", F32, |x| {
         BinaryCrossEntropy::default().with_pos_weights([x, 1.0])
     });
+    t.line(
+        "BinaryCrossEntropy::with_smoothing",
+        "smoothing",
+        F64,
+        |x| BinaryCrossEntropy::default().with_smoothing(x),
+    );
+    t.line("Focal::with_gamma", "gamma", F64, |x| {
+        epoch(builder().loss(Focal::default().with_gamma(x)?).build()?)
+    });
+    t.line("Focal::with_weights", "weight", F32, |x| {
+        let loss = Focal::default().with_weights([x, 1.0])?;
+        epoch(builder().loss(loss).build()?)
+    });
     // Fields of the optimizers are options too.
     t.line("LearnerBuilder::wd", "weight decay", F64, |x| {
         epoch(builder().wd(x).build()?)
@@ -258,7 +272,14 @@ pub(crate) fn table(t: &mut Table) {
         )
     });
     t.line("LearnerBuilder::wd", "momentum", F64, |x| {
-        epoch(builder().optimizer(Sgd { momentum: x }).build()?)
+        epoch(
+            builder()
+                .optimizer(Sgd {
+                    momentum: x,
+                    ..Sgd::default()
+                })
+                .build()?,
+        )
     });
     metrics(t, &|metric| {
         epoch(builder().metrics([metric]).build()?).map(drop)
@@ -301,6 +322,31 @@ fn metrics(t: &mut Table, epoch: &dyn Fn(AverageMetric) -> Result<()>) {
         }
         metric.value();
     };
+    t.line("top_k_accuracy", ANY, USIZE, |k| {
+        values(&mut top_k_accuracy(k), 1.0);
+    });
+    t.line("calibration_error", "", USIZE, |bins| {
+        values(&mut calibration_error(bins), 1.0);
+    });
+    t.line("f_score", ANY, F64, |beta| {
+        values(&mut f_score(beta, Average::Macro), 1.0);
+    });
+    for function in [
+        "precision",
+        "recall",
+        "f_score",
+        "roc_auc",
+        "average_precision",
+    ] {
+        t.line(function, ANY, USIZE, |class| {
+            let average = Average::Class(class);
+            values(&mut precision(average), 1.0);
+            values(&mut recall(average), 1.0);
+            values(&mut f_score(1.0, average), 1.0);
+            values(&mut roc_auc(average), 1.0);
+            values(&mut average_precision(average), 1.0);
+        });
+    }
     t.line("accuracy_thresh", ANY, F32, |x| {
         values(&mut accuracy_thresh(x), x)
     });

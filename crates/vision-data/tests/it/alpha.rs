@@ -26,7 +26,7 @@ fn fixture() -> Fixture {
 /// Data of the fixture's images in one class, half of them for validation.
 fn data(root: &Path, reading: ReadConfig) -> ImageDataBunch {
     for (k, name) in fixture().images.keys().enumerate() {
-        let part = root.join(["train/a", "valid/a"][k % 2]);
+        let part = root.join(["train/a", "train/b", "valid/a", "valid/b"][k % 4]);
         fs::create_dir_all(&part).unwrap();
         fs::copy(folder().join(name), part.join(name)).unwrap();
     }

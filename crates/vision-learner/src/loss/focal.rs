@@ -11,6 +11,7 @@ use crate::model::target::TargetTensor;
 /// Focal loss (Lin et al. 2017, <https://arxiv.org/abs/1708.02002>) of the softmax: −(1 − p)^γ · log p, where
 /// p is the probability of the item's class. Items that are right already count less: for imbalanced
 /// classes.
+#[doc(alias = "FocalLoss")]
 #[derive(Clone, Debug, PartialEq)]
 pub struct Focal {
     gamma: f64,

@@ -7,13 +7,13 @@ use super::probabilities::softmax;
 use super::{Metric, Scores};
 
 /// A metric of the order of the items, class by class against the rest: [`roc_auc`],
-/// [`average_precision`]. It keeps the scores of all items: five bytes per item and class.
+/// [`average_precision`]. It keeps the scores of all items: 16 bytes per item and class.
 #[derive(Clone, Debug)]
 pub struct RankingMetric {
     of: Of,
     average: Average,
     /// Per class, the score of each item and whether it is of the class.
-    classes: Vec<Vec<(f32, bool)>>,
+    classes: Vec<Vec<(f64, bool)>>,
 }
 
 #[derive(Clone, Copy, Debug)]
@@ -46,7 +46,7 @@ impl RankingMetric {
         }
     }
 
-    fn of_items(&self, mut items: Vec<(f32, bool)>) -> f64 {
+    fn of_items(&self, mut items: Vec<(f64, bool)>) -> f64 {
         items.sort_by(|a, b| b.0.total_cmp(&a.0));
         let positive = items.iter().filter(|item| item.1).count() as f64;
         let negative = items.len() as f64 - positive;
@@ -103,8 +103,8 @@ impl Metric for RankingMetric {
         for (item, logits) in batch.logits.chunks(batch.classes.max(1)).enumerate() {
             // The sigmoid keeps the order of the logits; the softmax compares classes first.
             let scores = match several {
-                true => logits.to_vec(),
-                false => softmax(logits).map(|p| p as f32).collect(),
+                true => logits.iter().map(|l| f64::from(*l)).collect::<Vec<_>>(),
+                false => softmax(logits).collect(),
             };
             for (class, (score, items)) in scores.into_iter().zip(&mut self.classes).enumerate() {
                 let is_of = match several {
@@ -119,8 +119,8 @@ impl Metric for RankingMetric {
     }
 
     fn value(&self) -> f64 {
-        let value = |items: &Vec<(f32, bool)>| self.of_items(items.clone());
-        let count = |items: &Vec<(f32, bool)>| items.iter().filter(|item| item.1).count() as f64;
+        let value = |items: &Vec<(f64, bool)>| self.of_items(items.clone());
+        let count = |items: &Vec<(f64, bool)>| items.iter().filter(|item| item.1).count() as f64;
         match self.average {
             Average::Class(class) => self.classes.get(class).map_or(f64::NAN, value),
             Average::Micro => value(&self.classes.concat()),

@@ -18,7 +18,8 @@ pub(crate) fn table(t: &mut Table) {
     t.line("quoted", "", texts(), |text| safe(quoted(&text)));
     t.line("named", "", texts(), |text| safe(named(&text)));
     t.line("spelled", "", texts(), |text| {
-        assert!(spelled(&text).is_ascii(), "{text:?}");
+        let ascii = |c: char| c.is_ascii() || c == '…';
+        assert!(spelled(&text).chars().all(ascii), "{text:?}");
     });
     t.line("field", "", texts(), |text| {
         let field = csv::field(&text);

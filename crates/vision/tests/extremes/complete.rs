@@ -291,7 +291,8 @@ fn lines(tokens: TokenStream, found: &mut BTreeSet<String>) {
             found.insert(name.to_string().trim_matches('"').to_owned());
         }
         // `for function in ["a", "b"]` around lines of several functions.
-        if before.as_deref() == Some("in") && group.delimiter() == Delimiter::Bracket {
+        let two = i.checked_sub(2).and_then(|i| word(tokens.get(i)));
+        if (two.as_deref(), before.as_deref()) == (Some("function"), Some("in")) {
             let names = group.stream().into_iter().filter_map(|token| match token {
                 TokenTree::Literal(name) => Some(name.to_string().trim_matches('"').to_owned()),
                 _ => None,

@@ -1,7 +1,7 @@
 //! The learner: data, model, loss and optimizer, and the operations on them.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
@@ -11,6 +11,7 @@ use vision_models::layers::RandomStream;
 use vision_models::state::{Entry, NamedTensor};
 use vision_models::weights::LoadReport;
 
+use crate::checkpoint::saver::Saver;
 use crate::features::FeatureCache;
 use crate::model::any_model::{AnyModel, in_body};
 use crate::optim::{GroupedOptimizer, groups};
@@ -126,6 +127,11 @@ impl Learner {
     /// The seed of initial weights, dropout and order.
     pub fn seed(&self) -> u64 {
         self.settings.seed
+    }
+
+    /// How many epochs it has trained, over all fits, those before a loaded checkpoint included.
+    pub fn epochs_trained(&self) -> u64 {
+        self.epochs_trained
     }
 
     /// Warnings about the settings; printed when they arise unless silent.
@@ -295,6 +301,10 @@ impl Learner {
         }
         self.warn_of_random_body(&entries);
 
+        let mut saver = match config.checkpoint.take() {
+            Some(name) => Some(self.saver(&name)?),
+            None => None,
+        };
         let mut optimizer = match self.optimizer.take() {
             Some(optimizer) => optimizer,
             None => self.fresh_optimizer(),
@@ -332,6 +342,9 @@ impl Learner {
         if let Some(scheduler) = &mut scheduler {
             callbacks.push(scheduler);
         }
+        if let Some(saver) = &mut saver {
+            callbacks.push(saver);
+        }
         let run = Run {
             loss: &*self.settings.loss,
             metrics: &mut self.settings.metrics,
@@ -363,6 +376,19 @@ impl Learner {
         self.epochs_trained += recording.recorder.epochs.len() as u64;
         self.recorder.append(recording.recorder.clone());
         result.map(|()| recording.recorder)
+    }
+
+    fn saver(&self, name: &Path) -> Result<Saver> {
+        let names = self.settings.metrics.iter().map(|m| m.name());
+        Ok(Saver {
+            path: self.place_of(name)?,
+            groups: self.groups.clone(),
+            arch: self.name.clone(),
+            seed: self.settings.seed,
+            epochs_before: self.epochs_trained,
+            history_before: self.recorder.clone(),
+            recording: Recording::new(names.collect()),
+        })
     }
 
     pub(crate) fn fresh_optimizer(&self) -> GroupedOptimizer {

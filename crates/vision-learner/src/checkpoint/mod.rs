@@ -5,12 +5,15 @@
 //! JSON manifest in the header's metadata. A human-readable copy of the manifest is written as
 //! `<name>.json`; loading ignores it.
 
+mod compare;
 mod export;
 mod loading;
 mod manifest;
 mod names;
+pub(crate) mod saver;
+mod snapshot;
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::HashMap;
 use std::fs;
 use std::io::BufReader;
 use std::path::{Path, PathBuf};
@@ -18,15 +21,13 @@ use std::path::{Path, PathBuf};
 use burn::tensor::{Tensor, TensorData};
 use vision_base::message::shown;
 use vision_base::paths::open_file;
-use vision_base::{OptionError, atomic, console, io_error};
-use vision_models::state::values;
-use vision_models::weights::{
-    Format, LoadReport, Seal, WeightsFile, WeightsSource, check_seal, write_sealed,
-};
+use vision_base::{OptionError, console, io_error};
+use vision_models::weights::{Format, LoadReport, Seal, WeightsFile, WeightsSource, check_seal};
 
 use crate::checkpoint::loading::{absent_biases, compare};
 use crate::checkpoint::manifest::{Copied, KEY, Manifest, OptimizerManifest, misfit};
 use crate::checkpoint::names::check_name;
+use crate::checkpoint::snapshot::{Snapshot, moment_name};
 use crate::learner::Learner;
 use crate::optim::{GroupedOptimizer, ParamState};
 use crate::{Error, Result};
@@ -66,8 +67,25 @@ impl Learner {
     /// folder cannot be written.
     #[doc(alias = "learn.export")]
     pub fn save(&self, name: impl AsRef<Path>) -> Result<PathBuf> {
-        check_name(name.as_ref())?;
-        let path = self.checkpoint_path(name.as_ref());
+        let path = self.place_of(name.as_ref())?;
+        let snapshot = Snapshot {
+            model: &*self.model,
+            optimizer: self.optimizer.as_ref(),
+            groups: &self.groups,
+            arch: self.arch(),
+            data: self.data(),
+            seed: self.settings.seed,
+            epochs_trained: self.epochs_trained,
+            history: self.recorder(),
+        };
+        snapshot.write(&path)?;
+        Ok(path)
+    }
+
+    /// Where a checkpoint of this name goes; its folder exists afterwards.
+    pub(crate) fn place_of(&self, name: &Path) -> Result<PathBuf> {
+        check_name(name)?;
+        let path = self.checkpoint_path(name);
         let copy = path.with_extension("json");
         check_ours(&path, &copy)?;
         if let Some(folder) = path.parent() {
@@ -76,55 +94,6 @@ impl Learner {
                     .with_hint("choose another one with .path(..) or .model_dir(..)")
             })?;
         }
-        let mut tensors = self.model.tensors();
-        for tensor in &tensors {
-            if let Some(&found) = tensor.values.iter().find(|value| !value.is_finite()) {
-                return Err(Error::NotFiniteWeights {
-                    path,
-                    name: tensor.name.clone(),
-                    found,
-                });
-            }
-        }
-        let optimizer = self.optimizer.as_ref().map(|optimizer| {
-            let mut steps = BTreeMap::new();
-            let mut moments = 0;
-            for entry in self.groups.iter().flatten() {
-                let Some(state) = optimizer.state(entry.id) else {
-                    continue;
-                };
-                steps.insert(entry.name.clone(), state.steps);
-                moments = moments.max(state.moments.len());
-                for (k, moment) in state.moments.iter().enumerate() {
-                    tensors.push(vision_models::state::NamedTensor {
-                        name: moment_name(k, &entry.name),
-                        shape: entry.shape.clone(),
-                        values: values(moment.clone()),
-                    });
-                }
-            }
-            OptimizerManifest {
-                rule: optimizer.name().to_owned(),
-                groups: optimizer.groups().to_vec(),
-                steps,
-                moments: Some(moments),
-            }
-        });
-        let manifest = self.manifest(optimizer);
-        let json = |pretty: bool| {
-            let text = if pretty {
-                serde_json::to_string_pretty(&manifest)
-            } else {
-                serde_json::to_string(&manifest)
-            };
-            text.map_err(|e| io_error("write the manifest of", &path)(e.into()))
-        };
-        let metadata = BTreeMap::from([
-            ("format".to_owned(), "pt".to_owned()),
-            (KEY.to_owned(), json(false)?),
-        ]);
-        write_sealed(&path, &tensors, &metadata)?;
-        atomic::write(&copy, json(true)?.as_bytes())?;
         Ok(path)
     }
 
@@ -343,8 +312,4 @@ fn check_ours(path: &Path, copy: &Path) -> Result<()> {
             shown(other)
         ),
     )))
-}
-
-fn moment_name(k: usize, parameter: &str) -> String {
-    format!("optimizer.{k}.{parameter}")
 }

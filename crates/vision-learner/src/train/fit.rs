@@ -1,5 +1,7 @@
 //! The configuration of a fit.
 
+use std::path::PathBuf;
+
 use vision_base::OptionError;
 
 use crate::optim::schedule::OneCycle;
@@ -23,6 +25,7 @@ pub struct FitConfig {
     pub(crate) wd: Option<WeightDecay>,
     pub(crate) cycle: Option<OneCycle>,
     pub(crate) callbacks: Vec<Box<dyn Callback>>,
+    pub(crate) checkpoint: Option<PathBuf>,
 }
 
 impl FitConfig {
@@ -35,6 +38,7 @@ impl FitConfig {
             wd: None,
             cycle: None,
             callbacks: Vec::new(),
+            checkpoint: None,
         }
     }
 
@@ -89,10 +93,34 @@ impl FitConfig {
     }
 
     /// Starts the same schedule at a later epoch, to resume a run that was interrupted after `epoch`
-    /// epochs.
+    /// epochs: see [`with_checkpoint`](Self::with_checkpoint).
     #[doc(alias = "start_epoch")]
     pub fn with_start_epoch(mut self, epoch: usize) -> Self {
         self.start_epoch = epoch;
+        self
+    }
+
+    /// Saves the learner under this name after each epoch, as [`Learner::save`](crate::Learner::save) does.
+    /// Default: not at all.
+    ///
+    /// A run that was interrupted goes on with the same weights, bit for bit, as one that was not:
+    ///
+    /// ```no_run
+    /// # fn learner() -> vision_learner::Learner { unimplemented!() }
+    /// use vision_learner::FitConfig;
+    ///
+    /// let config = || FitConfig::one_cycle(20).with_lr(1e-3).with_checkpoint("run");
+    /// learner().fit_with(config())?; // ends in the middle of epoch 7
+    ///
+    /// let mut again = learner(); // in another process: the same data, architecture and seed
+    /// again.load("run")?;
+    /// let done = again.epochs_trained() as usize;
+    /// again.fit_with(config().with_start_epoch(done))?;
+    /// # Ok::<(), vision_learner::Error>(())
+    /// ```
+    #[doc(alias("SaveModelCallback", "checkpoint"))]
+    pub fn with_checkpoint(mut self, name: impl Into<PathBuf>) -> Self {
+        self.checkpoint = Some(name.into());
         self
     }
 

@@ -3,7 +3,7 @@
 use std::fs;
 
 use vision_base::IoError;
-use vision_learner::Error;
+use vision_learner::{Context, Error, Result};
 use vision_models::weights::{self, WeightsSource};
 
 use crate::prelude::*;
@@ -23,6 +23,89 @@ fn a_run_that_was_saved_and_loaded_goes_on_bit_for_bit() {
     let again = resumed.fit(1, 1e-4).unwrap();
     assert_eq!(again.raw_losses, rest.raw_losses);
     assert_eq!(resumed.weights(), through.weights());
+}
+
+/// Ends the run in the middle of an epoch.
+struct Interrupt {
+    at: usize,
+}
+
+impl Callback for Interrupt {
+    fn on_batch_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
+        match ctx.state.train && ctx.state.iteration == self.at {
+            true => Err(Error::Callback {
+                name: "interrupt".to_owned(),
+                source: "on purpose".into(),
+            }),
+            false => Ok(()),
+        }
+    }
+}
+
+#[test]
+fn an_interrupted_run_goes_on_from_its_last_epoch_bit_for_bit() {
+    let digits = support::digits(12, 6);
+    let learner = || {
+        create_cnn(support::data(&digits.path, 8), Arch::SqueezeNet1_1)
+            .pretrained(false)
+            .metrics([accuracy()])
+            .silent(true)
+            .build()
+            .unwrap()
+    };
+    let config = |name: &str| FitConfig::one_cycle(4).with_lr(1e-3).with_checkpoint(name);
+    let mut whole = learner();
+    whole.fit_with(config("whole")).unwrap();
+    assert_eq!(whole.epochs_trained(), 4);
+
+    // Three batches an epoch: in the middle of the third.
+    let mut cut = learner();
+    let error = cut.fit_with(config("cut").with_callback(Interrupt { at: 7 }));
+    assert!(matches!(error, Err(Error::Callback { .. })), "{error:?}");
+    drop(cut);
+
+    let mut again = learner();
+    again.load("cut").unwrap();
+    assert_eq!(
+        (again.epochs_trained(), again.recorder().epochs.len()),
+        (2, 2)
+    );
+    let done = again.epochs_trained() as usize;
+    again
+        .fit_with(config("cut").with_start_epoch(done))
+        .unwrap();
+    assert_eq!(again.weights(), whole.weights());
+    assert_eq!(again.recorder().lrs, whole.recorder().lrs);
+    assert_eq!(again.recorder().raw_losses, whole.recorder().raw_losses);
+    let metrics = |learner: &Learner| -> Vec<Vec<f64>> {
+        learner
+            .recorder()
+            .epochs
+            .iter()
+            .map(|row| row.metrics.clone())
+            .collect()
+    };
+    assert_eq!(metrics(&again), metrics(&whole));
+
+    // The last epoch is saved too, whole, and with the optimizer.
+    for name in ["whole", "cut"] {
+        let mut last = learner();
+        last.load(name).unwrap();
+        assert_eq!(last.weights(), whole.weights(), "{name}");
+        assert_eq!(
+            (last.epochs_trained(), last.recorder().epochs.len()),
+            (4, 4)
+        );
+        last.fit(1, 1e-4).unwrap();
+        let mut more = learner();
+        more.load("whole").unwrap();
+        more.fit(1, 1e-4).unwrap();
+        assert_eq!(last.weights(), more.weights(), "{name}");
+    }
+    // A name that cannot be is refused before training.
+    let before = again.weights();
+    assert!(again.fit_with(config("..")).is_err());
+    assert_eq!(again.weights(), before);
 }
 
 #[test]

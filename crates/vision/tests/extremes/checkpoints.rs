@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use vision::learner::LoadConfig;
+use vision::learner::{FitConfig, LoadConfig};
 use vision::models::export::{Names, OnnxConfig};
 
 use crate::support::{Folder, data, learner, learner_of};
@@ -19,6 +19,12 @@ pub(crate) fn table(t: &mut Table) {
     t.line("Learner::save", "name|create|write", texts(), |text| {
         built.save(text)
     });
+    t.line(
+        "FitConfig::with_checkpoint",
+        "name|create|write",
+        texts(),
+        |text| learner(&path).fit_with(FitConfig::new(1).with_checkpoint(text)),
+    );
     t.paths("Learner::load", readable(folder.path()), |file| {
         learner(&path).load(file)
     });

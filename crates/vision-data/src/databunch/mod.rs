@@ -361,7 +361,7 @@ impl ImageDataBunch {
     /// # Errors
     ///
     /// [`Error::Option`] for sides outside 1 to 16384 pixels, for batches beyond
-    /// [`max_batch_bytes`](ImageDataBunchBuilder::max_batch_bytes), and for a size larger than the one to which
+    /// [`max_batch_bytes`](crate::ImageDataBunchBuilder::max_batch_bytes), and for a size larger than the one to which
     /// JPEGs or images are reduced when they are read ([`ReadConfig`](crate::ReadConfig)).
     pub fn with_size(mut self, size: impl Into<Size>) -> Result<Self> {
         let size = size.into();

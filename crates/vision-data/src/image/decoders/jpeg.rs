@@ -40,7 +40,6 @@ pub(crate) fn decode(
     // Damaged EXIF data must not make an image unusable.
     let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
     let stored = decoder.total_bytes();
-    drop(decoder);
     let pixels = rgb_bytes(width, height);
     // The decoder's copy of the file, its pixels, and RGB made of gray, or what a rotation makes of them. Of an
     // image in several scans, all coefficients are kept, of two bytes each.
@@ -60,14 +59,13 @@ pub(crate) fn decode(
         .saturating_add(bytes.len() as u64);
     let permit = admit(limits, width, height, needed)?;
     let bytes = whole(&bytes, limits)?;
+    if let Cow::Owned(mended) = &bytes {
+        decoder = JpegDecoder::new(Cursor::new(&**mended)).map_err(|e| problem(&e, limits))?;
+    }
     let reduced = side.and_then(|side| reduced_jpeg::jpeg(&bytes, side, limits));
     let mut image = match reduced {
         Some(reduced) => reduced,
-        None => {
-            let decoder =
-                JpegDecoder::new(Cursor::new(&*bytes)).map_err(|e| problem(&e, limits))?;
-            from_decoder(decoder, limits)?
-        }
+        None => from_decoder(decoder, limits)?,
     };
     image.apply_orientation(orientation);
     Ok(Held::new(image, permit))

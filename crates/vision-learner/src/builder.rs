@@ -160,6 +160,7 @@ impl<P> LearnerBuilder<P> {
     }
 }
 
+// `Plan` is how the crate builds models; users reach it by the functions that make a builder.
 #[allow(private_bounds)]
 impl<P: Plan> LearnerBuilder<P> {
     /// Builds the model and the learner. With pretrained weights, everything except the head is frozen.

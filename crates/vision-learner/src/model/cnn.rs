@@ -92,6 +92,7 @@ pub trait Head: Module + Sync + 'static {
     /// The first step of [`forward`](Self::forward), if it is a pool over the whole map that has no
     /// parameters and treats each item separately. A feature cache then stores its output. Default:
     /// `None`.
+    // The name of the argument is for the documentation.
     #[allow(unused_variables)]
     fn pool(&self, features: Tensor<4>) -> Option<Tensor<4>> {
         None

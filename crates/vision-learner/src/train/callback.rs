@@ -26,6 +26,7 @@ use crate::optim::GroupedOptimizer;
 ///
 /// At each event the callbacks run by ascending [`order`](Callback::order); callbacks of equal order run
 /// in the order they were added. An error ends the run after every callback's `on_train_end`.
+// The names of the arguments are for the documentation.
 #[allow(unused_variables)]
 pub trait Callback: Send + Sync {
     /// Position among the callbacks. The recorder has −10; the default is 0.

@@ -105,6 +105,9 @@ impl FitConfig {
     ///
     /// A run that was interrupted goes on with the same weights, bit for bit, as one that was not:
     ///
+    /// `epochs_trained` counts the epochs of all fits. If others came before this one, subtract theirs, and
+    /// freeze or unfreeze the new learner as it was in this fit.
+    ///
     /// ```no_run
     /// # fn learner() -> vision_learner::Learner { unimplemented!() }
     /// use vision_learner::FitConfig;

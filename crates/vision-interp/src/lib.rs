@@ -61,7 +61,6 @@ mod interpretation;
 mod items;
 mod multi_label;
 mod plot;
-mod ranking;
 mod scores;
 
 pub use confusion::ConfusionMatrix;

@@ -7,11 +7,10 @@ use vision_base::OptionError;
 use vision_base::message::printable;
 use vision_data::{TargetKind, Targets};
 use vision_figure::{Caption, shorten_apart, shorten_middle, shorten_start, width};
-use vision_learner::Predictions;
+use vision_learner::{Average, Predictions, RankingMetric, average_precision, roc_auc};
 
 use crate::items::Items;
 use crate::plot::{binary_matrices, decimals};
-use crate::ranking;
 use crate::scores::Hits;
 use crate::{
     ClassificationReport, ConfusionPlotConfig, Error, Figure, ImageError, Result, TopLossesConfig,
@@ -334,16 +333,16 @@ impl MultiLabelInterpretation {
     /// The average precision of each class, which does not depend on the threshold: scikit-learn's
     /// `average_precision_score`. `None` for a class that no item has.
     pub fn average_precision(&self) -> Vec<Option<f64>> {
-        self.each_ranking(ranking::average_precision)
+        self.each_ranking(&average_precision(Average::Macro))
     }
 
     /// The area under the ROC curve of each class, which does not depend on the threshold:
     /// scikit-learn's `roc_auc_score`. `None` for a class that no item has, or all.
     pub fn roc_auc(&self) -> Vec<Option<f64>> {
-        self.each_ranking(ranking::roc_auc)
+        self.each_ranking(&roc_auc(Average::Macro))
     }
 
-    fn each_ranking(&self, score: fn(Vec<(f32, bool)>) -> Option<f64>) -> Vec<Option<f64>> {
+    fn each_ranking(&self, metric: &RankingMetric) -> Vec<Option<f64>> {
         let classes = self.items.classes.len();
         let probabilities = &self.items.predictions.probabilities;
         let of = |class: usize| {
@@ -352,11 +351,8 @@ impl MultiLabelInterpretation {
                 .zip(&self.cells)
                 .skip(class)
                 .step_by(classes);
-            score(
-                pairs
-                    .map(|(probability, cell)| (*probability, cell.actual))
-                    .collect(),
-            )
+            let pairs = pairs.map(|(probability, cell)| (f64::from(*probability), cell.actual));
+            metric.score(pairs.collect())
         };
         (0..classes).map(of).collect()
     }

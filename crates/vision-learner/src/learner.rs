@@ -301,6 +301,8 @@ impl Learner {
         }
         self.warn_of_random_body(&entries);
 
+        // Checked by another one of the same rule, so that an error does not drop the state of this one.
+        self.fresh_optimizer().check()?;
         let mut saver = match config.checkpoint.take() {
             Some(name) => Some(self.saver(&name)?),
             None => None,
@@ -309,7 +311,6 @@ impl Learner {
             Some(optimizer) => optimizer,
             None => self.fresh_optimizer(),
         };
-        optimizer.check()?;
         for ((group, lr), wd) in optimizer.groups_mut().iter_mut().zip(&lrs).zip(&wds) {
             (group.lr, group.wd) = (*lr, *wd);
         }

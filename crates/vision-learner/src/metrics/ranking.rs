@@ -46,11 +46,22 @@ impl RankingMetric {
         }
     }
 
-    fn of_items(&self, mut items: Vec<(f64, bool)>) -> f64 {
-        items.sort_by(|a, b| b.0.total_cmp(&a.0));
+    /// The value for one class, from the score of each item and whether the item is of the class.
+    /// scikit-learn's `roc_auc_score`, where a tie counts half, or `average_precision_score`, where items
+    /// that tie count together. `None` if no item is of the class, for ROC AUC also if all are, or if a score
+    /// is NaN.
+    pub fn score(&self, mut items: Vec<(f64, bool)>) -> Option<f64> {
         let positive = items.iter().filter(|item| item.1).count() as f64;
         let negative = items.len() as f64 - positive;
-        // Items above, and the sum to be averaged.
+        let weight = match self.of {
+            Of::RocAuc => positive * negative,
+            Of::AveragePrecision => positive,
+        };
+        if weight == 0.0 || items.iter().any(|item| item.0.is_nan()) {
+            return None;
+        }
+        items.sort_by(|a, b| b.0.total_cmp(&a.0));
+        // Items of the class and all items so far, and the sum to be averaged.
         let (mut hits, mut above, mut sum) = (0.0, 0.0, 0.0);
         for ties in items.chunk_by(|a, b| a.0 == b.0) {
             let right = ties.iter().filter(|item| item.1).count() as f64;
@@ -58,15 +69,11 @@ impl RankingMetric {
             hits += right;
             above += ties.len() as f64;
             sum += match self.of {
-                // Half of those that tie.
                 Of::RocAuc => wrong * (hits - right / 2.0),
                 Of::AveragePrecision => right * hits / above,
             };
         }
-        match self.of {
-            Of::RocAuc => sum / (positive * negative),
-            Of::AveragePrecision => sum / positive,
-        }
+        Some(sum / weight)
     }
 }
 
@@ -119,7 +126,11 @@ impl Metric for RankingMetric {
     }
 
     fn value(&self) -> f64 {
-        let value = |items: &Vec<(f64, bool)>| self.of_items(items.clone());
+        // Not a class to leave out, but a model that is broken.
+        if self.classes.iter().flatten().any(|item| item.0.is_nan()) {
+            return f64::NAN;
+        }
+        let value = |items: &Vec<(f64, bool)>| self.score(items.clone()).unwrap_or(f64::NAN);
         let count = |items: &Vec<(f64, bool)>| items.iter().filter(|item| item.1).count() as f64;
         match self.average {
             Average::Class(class) => self.classes.get(class).map_or(f64::NAN, value),
@@ -127,14 +138,11 @@ impl Metric for RankingMetric {
             Average::Macro | Average::Weighted => {
                 let (mut sum, mut total) = (0.0, 0.0);
                 for items in &self.classes {
-                    let (value, weight) = (
-                        value(items),
-                        match self.average {
-                            Average::Weighted => count(items),
-                            _ => 1.0,
-                        },
-                    );
-                    if value.is_finite() {
+                    let weight = match self.average {
+                        Average::Weighted => count(items),
+                        _ => 1.0,
+                    };
+                    if let Some(value) = self.score(items.clone()) {
                         sum += weight * value;
                         total += weight;
                     }

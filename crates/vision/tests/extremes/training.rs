@@ -331,6 +331,21 @@ fn metrics(t: &mut Table, epoch: &dyn Fn(AverageMetric) -> Result<()>) {
     t.line("f_score", ANY, F64, |beta| {
         values(&mut f_score(beta, Average::Macro), 1.0);
     });
+    t.line("RankingMetric::score", ANY, F64, |x| {
+        for items in [
+            vec![],
+            vec![(x, true)],
+            vec![(x, true), (1.0, false), (x, false)],
+        ] {
+            for metric in [roc_auc(Average::Macro), average_precision(Average::Macro)] {
+                let score = metric.score(items.clone());
+                assert!(
+                    score.is_none_or(|score| (0.0..=1.0).contains(&score)),
+                    "{score:?}"
+                );
+            }
+        }
+    });
     t.line("f_score", ANY, USIZE, |class| {
         let average = Average::Class(class);
         values(&mut precision(average), 1.0);

@@ -250,6 +250,72 @@ pub enum Error {
         /// How to fix it.
         hint: &'static str,
     },
+    /// There is no metric of this name.
+    #[error(
+        "there is no metric {}: the names are {}", quoted(name), known.join(", ")
+    )]
+    NoSuchMetric {
+        /// The requested name.
+        name: String,
+        /// The names that there are.
+        known: Vec<String>,
+    },
+    /// Ctrl-C, or a request of the system to end, stopped a resumable fit after a step.
+    #[error(
+        "interrupted in epoch {epoch}, after {batches} batches; the step is saved in {}: run the same program again to \
+         go on from there",
+        shown(folder)
+    )]
+    Interrupted {
+        /// The folder of the run.
+        folder: PathBuf,
+        /// Epoch, from 0.
+        epoch: usize,
+        /// Batches of the epoch that are done.
+        batches: usize,
+    },
+    /// A resumable fit was continued with other settings.
+    #[error(
+        "the fit in {} cannot go on: {field} was {} and is now {}. Give it the former value; for another fit, choose \
+         another folder, or move this one away",
+        shown(folder),
+        shown(before),
+        shown(now)
+    )]
+    OtherFit {
+        /// The folder of the fit.
+        folder: PathBuf,
+        /// What differs.
+        field: String,
+        /// Its value when the fit began.
+        before: String,
+        /// Its value now.
+        now: String,
+    },
+    /// Another process works on the folder of a resumable fit.
+    #[error(
+        "{} belongs to a fit that is running, in process {process}: wait until it ends, end it, or choose another folder",
+        shown(folder)
+    )]
+    RunInUse {
+        /// The folder of the run.
+        folder: PathBuf,
+        /// The number of the process, as it wrote it down.
+        process: String,
+    },
+    /// The files of a resumable fit are damaged.
+    #[error(
+        "the fit in {} cannot go on: {}. Its files are damaged, or belong to something else; move the folder away to \
+         begin again",
+        shown(folder),
+        shown(reason)
+    )]
+    DamagedRun {
+        /// The folder of the fit.
+        folder: PathBuf,
+        /// What is wrong.
+        reason: String,
+    },
     /// A callback returned an error, which ended the run.
     #[error("callback {name}: {source}")]
     Callback {
@@ -258,6 +324,19 @@ pub enum Error {
         /// Its error.
         source: Box<dyn std::error::Error + Send + Sync>,
     },
+}
+
+impl Error {
+    /// An error of a callback.
+    pub(crate) fn callback(
+        name: &str,
+        source: impl Into<Box<dyn std::error::Error + Send + Sync>>,
+    ) -> Self {
+        Self::Callback {
+            name: name.to_owned(),
+            source: source.into(),
+        }
+    }
 }
 
 /// A result with this crate's [`enum@Error`].

@@ -1,12 +1,12 @@
 //! The learner: data, model, loss and optimizer, and the operations on them.
 
 use std::collections::HashSet;
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::SystemTime;
 
 use vision_base::{OptionError, console};
-use vision_data::{DatasetType, ImageDataBunch, LabelError};
+use vision_data::{DatasetType, ImageDataBunch};
 use vision_models::layers::RandomStream;
 use vision_models::state::{Entry, NamedTensor};
 use vision_models::weights::LoadReport;
@@ -14,14 +14,18 @@ use vision_models::weights::LoadReport;
 use crate::checkpoint::saver::Saver;
 use crate::features::FeatureCache;
 use crate::model::any_model::{AnyModel, in_body};
-use crate::optim::{GroupedOptimizer, groups};
+use crate::optim::{GroupedOptimizer, Hyper, groups};
+use crate::resume::runs::{Begin, Here, Plan, Runs};
 use crate::settings::{Parts, Settings};
-use crate::train::callback::{Callback, Context, Scheduler, State};
+use crate::train::callback::Callback;
+use crate::train::context::{Context, Fit};
 use crate::train::fit::FitConfig;
-use crate::train::limits::{ImageLimits, Trial};
+use crate::train::limits::{ImageLimits, Trial, check_data};
 use crate::train::progress::Progress;
-use crate::train::recorder::{Recorder, Recording};
+use crate::train::recorder::Recorder;
+use crate::train::recording::Recording;
 use crate::train::run::Run;
+use crate::train::state::State;
 use crate::{Error, LearningRate, Result, unoptimized};
 
 /// Data, model, loss and optimizer in one.
@@ -46,6 +50,7 @@ pub struct Learner {
     pub(crate) features: Option<FeatureCache>,
     /// When the data was set.
     pub(crate) data_since: SystemTime,
+    pub(crate) runs: Runs,
 }
 
 impl Learner {
@@ -73,6 +78,7 @@ impl Learner {
             report: parts.report,
             features: None,
             data_since: SystemTime::now(),
+            runs: Runs::new(),
             settings,
         };
         if !learner.settings.silent {
@@ -99,20 +105,7 @@ impl Learner {
     ///
     /// [`Error::Outputs`] if the classes differ, [`Error::Data`] if the kind of label differs.
     pub fn set_data(&mut self, data: ImageDataBunch) -> Result<()> {
-        let (found, expected) = (data.kind(), self.data().kind());
-        if found != expected {
-            return Err(
-                vision_data::Error::Label(LabelError::WrongKind { expected, found }).into(),
-            );
-        }
-        if data.classes() != self.data().classes() || data.c() != self.data().c() {
-            return Err(Error::Outputs {
-                expected: data.c(),
-                found: self.data().c(),
-                classes: data.classes().iter().take(5).cloned().collect(),
-                hint: "the learner was created for other classes; create a new one",
-            });
-        }
+        check_data(&data, self.data())?;
         self.settings.data = data.with_seed(self.settings.seed);
         self.features = None;
         self.data_since = SystemTime::now();
@@ -280,9 +273,6 @@ impl Learner {
             .as_ref()
             .unwrap_or(&self.settings.wd)
             .per_group(n)?;
-        config.check()?;
-        let batches = self.data().batches(DatasetType::Train);
-        let (steps, first_step) = config.steps(batches)?;
         if self.settings.true_wd {
             check_decay(&lrs, &wds)?;
         }
@@ -302,44 +292,74 @@ impl Learner {
         self.warn_of_random_body(&entries);
 
         // Checked by another one of the same rule, so that an error does not drop the state of this one.
-        self.fresh_optimizer().check()?;
+        let fresh = self.fresh_optimizer();
+        fresh.check()?;
+        let mom = self.optimizer.as_ref().unwrap_or(&fresh).mom();
+        let hypers: Vec<Hyper> = lrs
+            .iter()
+            .zip(&wds)
+            .map(|(&lr, &wd)| Hyper { lr, mom, wd })
+            .collect();
+        let batches = self.data().batches(DatasetType::Train);
+        let mut scheduler = config.scheduler(&hypers, batches)?;
+        let scheduled = scheduler.is_some();
         let mut saver = match config.checkpoint.take() {
-            Some(name) => Some(self.saver(&name)?),
+            Some(name) => Some(Saver {
+                path: self.place_of(&name)?,
+            }),
             None => None,
         };
-        let mut optimizer = match self.optimizer.take() {
-            Some(optimizer) => optimizer,
-            None => self.fresh_optimizer(),
-        };
-        for ((group, lr), wd) in optimizer.groups_mut().iter_mut().zip(&lrs).zip(&wds) {
-            (group.lr, group.wd) = (*lr, *wd);
+        let (mut keeper, mut resumed, mut history) = (None, None, None);
+        if let Some(resumable) = config.resumable.take() {
+            let own = self.settings.callbacks.iter().chain(&config.callbacks);
+            let own = own.map(|callback| format!("{} {}", callback.name(), callback.settings()));
+            let plan = Plan {
+                epochs: config.epochs,
+                start_epoch: config.start_epoch,
+                schedule: format!("{hypers:?} {scheduler:?}"),
+                callbacks: own.collect(),
+            };
+            match self.begin(&resumable, &plan)? {
+                Begin::Finished(recorder) => {
+                    self.epochs_trained += recorder.epochs.len() as u64;
+                    self.recorder.append(recorder.clone());
+                    return Ok(recorder);
+                }
+                Begin::Here(here) => {
+                    let Here {
+                        keeper: here,
+                        recorder,
+                        resumed: from,
+                    } = *here;
+                    (keeper, resumed, history) = (Some(here), from, recorder);
+                }
+            }
         }
-        let mut scheduler = config.cycle.as_ref().map(|cycle| Scheduler {
-            lr: lrs.iter().map(|lr| cycle.lr_phases(*lr, steps)).collect(),
-            mom: cycle.mom_phases(steps),
-            first_step,
-        });
+        let mut optimizer = self.optimizer.take().unwrap_or(fresh);
+        for (group, hyper) in optimizer.groups_mut().iter_mut().zip(&hypers) {
+            (group.lr, group.wd) = (hyper.lr, hyper.wd);
+        }
 
-        let names: Vec<_> = self.settings.metrics.iter().map(|m| m.name()).collect();
-        let mut recording = Recording::new(names.clone());
-        let mut progress = Progress::new(names);
+        let mut names: Vec<_> = self.settings.metrics.iter().map(|m| m.name()).collect();
+        let metrics = names.clone();
+        for callback in self.settings.callbacks.iter().chain(&config.callbacks) {
+            names.extend(callback.columns(&metrics));
+        }
+        let mut recorder = history.unwrap_or_default();
+        recorder.metric_names = names;
+        let mut recording = Recording::new();
+        let mut progress = Progress::new();
         let mut callbacks: Vec<&mut dyn Callback> = vec![&mut recording];
         if !self.settings.silent {
             unoptimized::notice();
             callbacks.push(&mut progress);
         }
-        callbacks.extend(
-            self.settings
-                .callbacks
-                .iter_mut()
-                .map(|c| &mut **c as &mut dyn Callback),
-        );
-        callbacks.extend(
-            config
-                .callbacks
-                .iter_mut()
-                .map(|c| &mut **c as &mut dyn Callback),
-        );
+        let own = self
+            .settings
+            .callbacks
+            .iter_mut()
+            .chain(&mut config.callbacks);
+        callbacks.extend(own.map(|c| &mut **c as &mut dyn Callback));
         if let Some(scheduler) = &mut scheduler {
             callbacks.push(scheduler);
         }
@@ -347,20 +367,8 @@ impl Learner {
             callbacks.push(saver);
         }
         let run = Run {
-            loss: &*self.settings.loss,
-            metrics: &mut self.settings.metrics,
-            features: self.features.as_ref(),
-            dropout: &self.dropout,
-            seed: self.settings.seed,
-            epochs_before: self.epochs_trained,
-            start_epoch: config.start_epoch,
-            limits: ImageLimits {
-                arch: &self.name,
-                min_size: self.min_size,
-                trial: &self.trial,
-                device: self.settings.data.device(),
-            },
             callbacks,
+            keeper: keeper.as_mut(),
         };
         let mut ctx = Context {
             state: State {
@@ -368,28 +376,46 @@ impl Learner {
                 ..State::default()
             },
             optimizer: &mut optimizer,
-            data: &self.settings.data,
             model: &mut self.model,
+            metrics: &mut self.settings.metrics,
+            data: self.settings.data.clone(),
+            features: self.features.as_ref(),
+            recorder,
+            fit: Fit {
+                data: &self.settings.data,
+                loss: &*self.settings.loss,
+                dropout: &self.dropout,
+                seed: self.settings.seed,
+                epochs_before: self.epochs_trained,
+                start_epoch: config.start_epoch,
+                history_before: &self.recorder,
+                groups: &self.groups,
+                arch: &self.name,
+                min_size: self.min_size,
+                trial: &self.trial,
+                device: self.settings.data.device().clone(),
+                path: &self.settings.path,
+                model_dir: self.settings.path.join(&self.settings.model_dir),
+                silent: self.settings.silent,
+                scheduled,
+            },
         };
-        let result = run.fit(&mut ctx);
-        drop(ctx);
+        let result = run.fit(&mut ctx, resumed);
+        let Context {
+            recorder, state, ..
+        } = ctx;
         self.optimizer = Some(optimizer);
-        self.epochs_trained += recording.recorder.epochs.len() as u64;
-        self.recorder.append(recording.recorder.clone());
-        result.map(|()| recording.recorder)
-    }
-
-    fn saver(&self, name: &Path) -> Result<Saver> {
-        let names = self.settings.metrics.iter().map(|m| m.name());
-        Ok(Saver {
-            path: self.place_of(name)?,
-            groups: self.groups.clone(),
-            arch: self.name.clone(),
-            seed: self.settings.seed,
-            epochs_before: self.epochs_trained,
-            history_before: self.recorder.clone(),
-            recording: Recording::new(names.collect()),
-        })
+        self.epochs_trained += recorder.epochs.len() as u64;
+        self.recorder.append(recorder.clone());
+        result?;
+        if let Some(path) = state.reload {
+            self.reload(&path)?;
+        }
+        if let Some(mut keeper) = keeper {
+            keeper.finish(&self.snapshot(None), &recorder, config.epochs)?;
+            self.end_fit(keeper.run());
+        }
+        Ok(recorder)
     }
 
     pub(crate) fn fresh_optimizer(&self) -> GroupedOptimizer {

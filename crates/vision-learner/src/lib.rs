@@ -32,6 +32,7 @@
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod builder;
+pub mod callbacks;
 mod checkpoint;
 mod classifier;
 mod error;
@@ -43,6 +44,7 @@ mod metrics;
 mod model;
 mod optim;
 mod predict;
+mod resume;
 mod settings;
 mod train;
 mod unoptimized;
@@ -57,11 +59,11 @@ pub use learner::Learner;
 pub use loss::{BinaryCrossEntropy, CrossEntropy, Focal, Loss, MeanSquaredError, SoftTargets};
 pub use lr_find::{LrFind, LrFindConfig, LrSuggestion};
 pub use metrics::{
-    Average, AverageMetric, CalibrationError, CountMetric, Disagreement, Metric, RankCorrelation,
-    RankingMetric, RegressionMetric, Scores, accuracy, accuracy_thresh, argmax, average_precision,
-    balanced_accuracy, brier_score, calibration_error, cohen_kappa, error_rate, explained_variance,
-    f_score, fbeta, log_loss, mae, matthews, mse, msle, pearson, precision, r2_score, recall, rmse,
-    rmspe, roc_auc, spearman, top_k_accuracy,
+    Average, AverageMetric, Better, CalibrationError, CountMetric, Disagreement, Metric,
+    RankCorrelation, RankingMetric, RegressionMetric, Scores, accuracy, accuracy_thresh, argmax,
+    average_precision, balanced_accuracy, brier_score, calibration_error, cohen_kappa, error_rate,
+    explained_variance, f_score, fbeta, log_loss, mae, matthews, mse, msle, pearson, precision,
+    r2_score, recall, rmse, rmspe, roc_auc, spearman, top_k_accuracy,
 };
 pub use model::body::{Backbone, BodyBuilder, create_body};
 pub use model::cnn::{Body, Cnn, Head, InferenceBody, Model, TwoParts};
@@ -74,6 +76,9 @@ pub use optim::{
 };
 pub use predict::predictions::{Prediction, Predictions};
 pub use predict::predictor::Predictor;
-pub use train::callback::{Callback, Context, State};
+pub use resume::resumable::Resumable;
+pub use train::callback::{Callback, CallbackState};
+pub use train::context::Context;
 pub use train::fit::FitConfig;
 pub use train::recorder::{EpochRow, Recorder};
+pub use train::state::State;

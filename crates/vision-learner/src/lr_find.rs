@@ -6,7 +6,8 @@ use indicatif::ProgressBar;
 use vision_base::OptionError;
 
 use crate::optim::schedule::Annealing;
-use crate::train::callback::{Callback, Context};
+use crate::train::callback::Callback;
+use crate::train::context::Context;
 use crate::train::fit::FitConfig;
 use crate::train::progress::batch_bar;
 use crate::train::recorder::Recorder;
@@ -190,8 +191,8 @@ impl Learner {
     /// returns the losses. `vision_interp::plot_lr_find` plots them.
     ///
     /// The learner does not change: weights, running statistics, optimizer, record and random state stay
-    /// the same, bit for bit, and no file is written. (Callbacks that were added to the learner do take
-    /// part in the run, and keep any state they gather.)
+    /// the same, bit for bit, and no file is written. (Callbacks that were added to the learner take part in
+    /// the run if [`Callback::in_lr_find`] says so, and keep any state they gather.)
     ///
     /// ```no_run
     /// # fn example(mut learner: vision_learner::Learner) -> vision_learner::Result<()> {
@@ -247,8 +248,21 @@ impl Learner {
         let recorder = mem::take(&mut self.recorder);
         let epochs_trained = self.epochs_trained;
         let silent = mem::replace(&mut self.settings.silent, true);
+        let callbacks = mem::take(&mut self.settings.callbacks);
+        let (taking_part, others): (Vec<_>, Vec<_>) = callbacks
+            .into_iter()
+            .enumerate()
+            .partition(|(_, c)| c.in_lr_find());
+        let (places, taking_part): (Vec<usize>, Vec<_>) = taking_part.into_iter().unzip();
+        self.settings.callbacks = taking_part;
         let result = self.fit_with(fit);
         self.settings.silent = silent;
+        let taking_part = places
+            .into_iter()
+            .zip(mem::take(&mut self.settings.callbacks));
+        let mut callbacks: Vec<_> = taking_part.chain(others).collect();
+        callbacks.sort_by_key(|(place, _)| *place);
+        self.settings.callbacks = callbacks.into_iter().map(|(_, c)| c).collect();
         self.epochs_trained = epochs_trained;
         let record = mem::replace(&mut self.recorder, recorder);
         self.optimizer = optimizer;

@@ -226,6 +226,56 @@ pub fn restore_buffers<M: Module>(module: M, buffers: Vec<Tensor<1>>) -> M {
     })
 }
 
+/// All parameters and buffers of a module, each flat, in the order of [`entries`], without the graph of autodiff. The
+/// tensors share their memory with the module until one of the two changes.
+pub fn flat(module: &impl Module) -> Vec<Tensor<1>> {
+    let mut visitor = Flat::default();
+    module.visit(&mut visitor);
+    visitor.tensors
+}
+
+/// Replaces all parameters and buffers by tensors that [`flat`] took from a module of the same structure, or others of
+/// their lengths. One of another length is left out.
+pub fn put_flat<M: Module>(module: M, tensors: Vec<Tensor<1>>) -> M {
+    module.map(&mut PutFlat(tensors.into_iter()))
+}
+
+#[derive(Default)]
+struct Flat {
+    tensors: Vec<Tensor<1>>,
+}
+
+impl ModuleVisitor for Flat {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let tensor = param.val();
+        let tensor = match tensor.device().is_autodiff() {
+            true => tensor.inner(),
+            false => tensor,
+        };
+        let len: usize = tensor.dims().iter().product();
+        self.tensors.push(tensor.reshape([len]));
+    }
+}
+
+struct PutFlat(std::vec::IntoIter<Tensor<1>>);
+
+impl ModuleMapper for PutFlat {
+    fn map_float<const D: usize>(&mut self, param: Param<Tensor<D>>) -> Param<Tensor<D>> {
+        let shape = param.lazy_shape().to_vec();
+        let len: usize = shape.iter().product();
+        let Some(new) = self.0.next().filter(|new| new.dims() == [len]) else {
+            return param;
+        };
+        param.map(|old| {
+            let new = new.reshape(old.dims());
+            match old.device().is_autodiff() {
+                true => Tensor::from_inner(new).set_require_grad(old.is_require_grad()),
+                false => new,
+            }
+        })
+    }
+}
+
 #[derive(Default)]
 struct Buffers {
     /// Whether each of the modules that were entered is a buffer.

@@ -238,7 +238,17 @@ impl ImageDataBunch {
     /// do not fill one batch, [`DataError::Worker`](crate::DataError::Worker) if no thread can be
     /// started.
     pub fn loader(&self, which: DatasetType, epoch: u64) -> Result<Loader> {
-        Loader::new(self.plan(which, epoch)?, self.num_workers)
+        self.loader_from(which, epoch, 0)
+    }
+
+    /// The batches of [`loader`](Self::loader) from batch `first` on, counted from 0; those before it are not
+    /// prepared. Beyond the end there are none.
+    ///
+    /// # Errors
+    ///
+    /// Like [`loader`](Self::loader).
+    pub fn loader_from(&self, which: DatasetType, epoch: u64, first: usize) -> Result<Loader> {
+        Loader::new(self.plan(which, epoch)?, first, self.num_workers)
     }
 
     /// The positions of the items of an epoch in their dataset, in the order of the batches of
@@ -272,7 +282,7 @@ impl ImageDataBunch {
     /// The first batch of epoch 0, with another number of items.
     pub(crate) fn first_batch(&self, which: DatasetType, batch_size: usize) -> Result<Batch> {
         let plan = self.plan_with(which, 0, batch_size)?;
-        let mut loader = Loader::new(plan, 0)?;
+        let mut loader = Loader::new(plan, 0, 0)?;
         loader.next().unwrap_or_else(|| {
             Err(Error::Data(DataError::Empty {
                 part: which.name(),

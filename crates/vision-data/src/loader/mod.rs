@@ -166,6 +166,7 @@ impl Plan {
 /// Dropping it ends its threads.
 pub struct Loader {
     plan: Arc<Plan>,
+    first: usize,
     next: usize,
     skipped: Vec<SkippedImage>,
     waited: Duration,
@@ -179,24 +180,26 @@ struct Worker {
 }
 
 impl Loader {
-    /// Starts up to `num_workers` threads; with 0, the calling thread does the work.
-    pub(crate) fn new(plan: Plan, num_workers: usize) -> Result<Self> {
-        let num_workers = num_workers.min(plan.batches());
+    /// Starts at batch `first` of the plan, with up to `num_workers` threads; with 0, the calling thread does the
+    /// work.
+    pub(crate) fn new(plan: Plan, first: usize, num_workers: usize) -> Result<Self> {
+        let num_workers = num_workers.min(plan.batches().saturating_sub(first));
         let mut loader = Self {
             plan: Arc::new(plan),
-            next: 0,
+            first,
+            next: first,
             skipped: Vec::new(),
             waited: Duration::ZERO,
             workers: Vec::with_capacity(num_workers),
             stop: Arc::new(AtomicBool::new(false)),
         };
-        for first in 0..num_workers {
+        for worker in 0..num_workers {
             let (plan, stop) = (Arc::clone(&loader.plan), Arc::clone(&loader.stop));
             let (sender, queue) = sync_channel(1);
             let thread = thread::Builder::new()
-                .name(format!("vision-loader-{first}"))
+                .name(format!("vision-loader-{worker}"))
                 .spawn(move || {
-                    for number in (first..plan.batches()).step_by(num_workers) {
+                    for number in (first + worker..plan.batches()).step_by(num_workers) {
                         // The receiver is gone, or the loader was stopped.
                         let Some(batch) = plan.prepare(number, &stop) else {
                             return;
@@ -222,6 +225,12 @@ impl Loader {
         self.plan.batches()
     }
 
+    /// The position in the epoch: the number of batches before the next one, with those that were skipped as a whole
+    /// and those before the first one of this loader.
+    pub fn passed(&self) -> usize {
+        self.next
+    }
+
     /// The images skipped so far, under [`BadImages::Skip`].
     pub fn skipped(&self) -> &[SkippedImage] {
         &self.skipped
@@ -234,7 +243,7 @@ impl Loader {
     }
 
     fn prepared(&self, number: usize) -> Result<Prepared> {
-        let Some(worker) = number
+        let Some(worker) = (number - self.first)
             .checked_rem(self.workers.len())
             .and_then(|w| self.workers.get(w))
         else {

@@ -8,7 +8,7 @@ use vision_models::state::Entry;
 use vision_models::weights::{LoadReport, Wanted, WeightsFile, WeightsSource};
 use vision_models::{Arch, Init};
 
-use crate::checkpoint::names::check_name;
+use crate::checkpoint::place::{check_name, checkpoint_path};
 use crate::learner::Learner;
 use crate::{Error, Result};
 
@@ -55,7 +55,7 @@ impl Learner {
         let named = self.model_dir().join(source.path());
         let path = match named.is_file() {
             true => named,
-            false => self.checkpoint_path(source.path()),
+            false => checkpoint_path(&self.model_dir(), source.path())?,
         };
         if path.exists() {
             return Ok(source.with_path(path));

@@ -9,27 +9,25 @@ mod compare;
 mod export;
 mod loading;
 mod manifest;
-mod names;
+pub(crate) mod place;
 pub(crate) mod saver;
-mod snapshot;
+pub(crate) mod snapshot;
 
 use std::collections::HashMap;
-use std::fs;
-use std::io::BufReader;
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Tensor, TensorData};
+use vision_base::console;
 use vision_base::message::shown;
-use vision_base::paths::open_file;
-use vision_base::{OptionError, console, io_error};
 use vision_models::weights::{Format, LoadReport, Seal, WeightsFile, WeightsSource, check_seal};
 
 use crate::checkpoint::loading::{absent_biases, compare};
-use crate::checkpoint::manifest::{Copied, KEY, Manifest, OptimizerManifest, misfit};
-use crate::checkpoint::names::check_name;
-use crate::checkpoint::snapshot::{Snapshot, moment_name};
+use crate::checkpoint::manifest::{KEY, Manifest, OptimizerManifest, misfit};
+use crate::checkpoint::place::{check_ours, checkpoint_path, make_folder};
+use crate::checkpoint::snapshot::{Extra, Snapshot, moment_name};
 use crate::learner::Learner;
 use crate::optim::{GroupedOptimizer, ParamState};
+use crate::train::recorder::Recorder;
 use crate::{Error, Result};
 
 /// How [`Learner::load_with`] compares a checkpoint with the learner.
@@ -53,6 +51,15 @@ impl LoadConfig {
     }
 }
 
+/// What a checkpoint holds, once it is known to fit.
+pub(crate) struct Checkpoint {
+    /// Parameters and buffers by name.
+    pub(crate) weights: HashMap<String, Vec<f32>>,
+    pub(crate) optimizer: Option<GroupedOptimizer>,
+    manifest: Option<Manifest>,
+    report: LoadReport,
+}
+
 impl Learner {
     /// Saves model and optimizer as `<path>/<model_dir>/<name>.safetensors` and returns that path.
     ///
@@ -68,7 +75,13 @@ impl Learner {
     #[doc(alias = "learn.export")]
     pub fn save(&self, name: impl AsRef<Path>) -> Result<PathBuf> {
         let path = self.place_of(name.as_ref())?;
-        let snapshot = Snapshot {
+        self.snapshot(Some(self.recorder()))
+            .write(&path, Extra::default())?;
+        Ok(path)
+    }
+
+    pub(crate) fn snapshot<'a>(&'a self, history: Option<&'a Recorder>) -> Snapshot<'a> {
+        Snapshot {
             model: &*self.model,
             optimizer: self.optimizer.as_ref(),
             groups: &self.groups,
@@ -76,24 +89,15 @@ impl Learner {
             data: self.data(),
             seed: self.settings.seed,
             epochs_trained: self.epochs_trained,
-            history: self.recorder(),
-        };
-        snapshot.write(&path)?;
-        Ok(path)
+            history,
+        }
     }
 
     /// Where a checkpoint of this name goes; its folder exists afterwards.
     pub(crate) fn place_of(&self, name: &Path) -> Result<PathBuf> {
-        check_name(name)?;
-        let path = self.checkpoint_path(name);
-        let copy = path.with_extension("json");
-        check_ours(&path, &copy)?;
-        if let Some(folder) = path.parent() {
-            fs::create_dir_all(folder).map_err(|source| {
-                io_error("create the folder", folder)(source)
-                    .with_hint("choose another one with .path(..) or .model_dir(..)")
-            })?;
-        }
+        let path = checkpoint_path(&self.model_dir(), name)?;
+        check_ours(&path)?;
+        make_folder(&path)?;
         Ok(path)
     }
 
@@ -130,8 +134,40 @@ impl Learner {
         config: LoadConfig,
     ) -> Result<LoadReport> {
         let source = self.existing(name.into())?;
+        let Checkpoint {
+            weights,
+            optimizer,
+            manifest,
+            report,
+        } = self.read_checkpoint(&source, config)?;
+        self.put(weights);
+        self.optimizer = optimizer;
+        if let Some(manifest) = manifest {
+            self.epochs_trained = manifest.epochs_trained;
+            if let Some(history) = manifest.history {
+                self.recorder = history;
+            }
+        }
+        Ok(self.keep_report(report))
+    }
+
+    /// Takes weights, running statistics and optimizer from a checkpoint of this fit; the history stays.
+    pub(crate) fn reload(&mut self, path: &Path) -> Result<()> {
+        let config = LoadConfig::new().with_other_preprocessing(true);
+        let checkpoint = self.read_checkpoint(&path.into(), config)?;
+        self.put(checkpoint.weights);
+        self.optimizer = checkpoint.optimizer;
+        Ok(())
+    }
+
+    /// Reads a checkpoint, or a weights file of another program, that fits this learner.
+    pub(crate) fn read_checkpoint(
+        &self,
+        source: &WeightsSource,
+        config: LoadConfig,
+    ) -> Result<Checkpoint> {
         let path = source.path().to_owned();
-        let file = WeightsFile::open(&source)?;
+        let file = WeightsFile::open(source)?;
         let seal = match file.format() {
             Format::Safetensors => check_seal(&path)?,
             _ => Seal::None,
@@ -161,15 +197,15 @@ impl Learner {
             Some(_) if !source.chooses() => file,
             _ => self.find_model(&file, &entries)?,
         };
-        let mut new = match manifest {
+        let mut weights = match manifest {
             // Heads written by this library are complete.
             Some(_) => HashMap::new(),
             None => absent_biases(&file, &entries),
         };
-        let zeroed: Vec<String> = new.keys().cloned().collect();
+        let zeroed: Vec<String> = weights.keys().cloned().collect();
         for entry in entries.iter().filter(|e| !zeroed.contains(&e.name)) {
             self.check_shape(&path, &file, &entry.name, &entry.shape)?;
-            new.insert(entry.name.clone(), file.read_f32(&entry.name)?);
+            weights.insert(entry.name.clone(), file.read_f32(&entry.name)?);
         }
         let optimizer = match &manifest {
             Some(Manifest {
@@ -178,30 +214,14 @@ impl Learner {
             }) => self.read_optimizer(&path, &file, saved)?,
             _ => None,
         };
-        self.put(new);
-        self.optimizer = optimizer;
-        if let Some(manifest) = manifest {
-            self.epochs_trained = manifest.epochs_trained;
-            if let Some(history) = manifest.history {
-                self.recorder = history;
-            }
-        }
         let mut report = compare(&file, &entries, &zeroed);
         report.notes.extend(notes);
-        Ok(self.keep_report(report))
-    }
-
-    pub(crate) fn checkpoint_path(&self, name: &Path) -> PathBuf {
-        let path = self.model_dir().join(name);
-        match path.extension().and_then(|e| e.to_str()) {
-            Some("safetensors" | "pth" | "pt" | "onnx") => path,
-            // Not with_extension: a name such as `lr0.1` has no extension to replace.
-            _ => {
-                let mut with = path.into_os_string();
-                with.push(".safetensors");
-                with.into()
-            }
-        }
+        Ok(Checkpoint {
+            weights,
+            optimizer,
+            manifest,
+            report,
+        })
     }
 
     fn check_shape(
@@ -283,33 +303,4 @@ impl Learner {
         }
         Ok(Some(optimizer))
     }
-}
-
-/// Rejects a name under which there are files that `save` has not written: a data bunch's `data.json`, weights from
-/// elsewhere.
-fn check_ours(path: &Path, copy: &Path) -> Result<()> {
-    let is_checkpoint = |path: &Path| {
-        let file = WeightsFile::open(path);
-        file.is_ok_and(|file| file.metadata(KEY).is_some())
-    };
-    let is_manifest = |path: &Path| {
-        let text = open_file(path).ok();
-        text.is_some_and(|text| serde_json::from_reader::<_, Copied>(BufReader::new(text)).is_ok())
-    };
-    let other = match (
-        path.is_file() && !is_checkpoint(path),
-        copy.is_file() && !is_manifest(copy),
-    ) {
-        (true, _) => path,
-        (_, true) => copy,
-        _ => return Ok(()),
-    };
-    Err(Error::Option(OptionError::new(
-        "name",
-        "one under which there is no other file than those of an earlier save",
-        format!(
-            "{}, which no save has written; choose another name, or move that file",
-            shown(other)
-        ),
-    )))
 }

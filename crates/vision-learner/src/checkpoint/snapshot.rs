@@ -23,17 +23,27 @@ pub(crate) struct Snapshot<'a> {
     pub(crate) data: &'a ImageDataBunch,
     pub(crate) seed: u64,
     pub(crate) epochs_trained: u64,
-    pub(crate) history: &'a Recorder,
+    /// None for a file that has its history elsewhere.
+    pub(crate) history: Option<&'a Recorder>,
+}
+
+/// What a file holds besides a checkpoint.
+#[derive(Debug, Default)]
+pub(crate) struct Extra {
+    pub(crate) tensors: Vec<NamedTensor>,
+    pub(crate) metadata: BTreeMap<String, String>,
+    /// Whether the readable copy of the manifest is left out.
+    pub(crate) without_copy: bool,
 }
 
 impl Snapshot<'_> {
-    /// Writes the checkpoint and the readable copy of its manifest beside it.
+    /// Writes the checkpoint, with what else the file is to hold, and the readable copy of its manifest beside it.
     ///
     /// # Errors
     ///
     /// [`Error::NotFiniteWeights`] if a parameter or a running statistic is NaN or infinite, and the errors
     /// of writing.
-    pub(crate) fn write(&self, path: &Path) -> Result<()> {
+    pub(crate) fn write(&self, path: &Path, extra: Extra) -> Result<()> {
         let mut tensors = self.model.tensors();
         for tensor in &tensors {
             if let Some(&found) = tensor.values.iter().find(|value| !value.is_finite()) {
@@ -68,6 +78,7 @@ impl Snapshot<'_> {
                 moments: Some(moments),
             }
         });
+        tensors.extend(extra.tensors);
         let manifest = self.manifest(optimizer);
         let json = |pretty: bool| {
             let text = if pretty {
@@ -77,12 +88,13 @@ impl Snapshot<'_> {
             };
             text.map_err(|e| io_error("write the manifest of", path)(e.into()))
         };
-        let metadata = BTreeMap::from([
-            ("format".to_owned(), "pt".to_owned()),
-            (KEY.to_owned(), json(false)?),
-        ]);
+        let mut metadata = extra.metadata;
+        metadata.insert("format".to_owned(), "pt".to_owned());
+        metadata.insert(KEY.to_owned(), json(false)?);
         write_sealed(path, &tensors, &metadata)?;
-        atomic::write(&path.with_extension("json"), json(true)?.as_bytes())?;
+        if !extra.without_copy {
+            atomic::write(&path.with_extension("json"), json(true)?.as_bytes())?;
+        }
         Ok(())
     }
 
@@ -101,7 +113,7 @@ impl Snapshot<'_> {
             optimizer,
             preprocessing: Some(self.data.preprocessing()),
             frozen: Some(frozen.map(|e| e.name.clone()).collect()),
-            history: Some(self.history.clone()),
+            history: self.history.cloned(),
         }
     }
 }

@@ -55,8 +55,8 @@ impl FeatureCache {
         }
     }
 
-    /// The batches of an epoch, with the same items as the data's own batches; `None` for parts that
-    /// are not cached.
+    /// The batches of an epoch from batch `first` on, with the same items as the data's own batches; `None` for parts
+    /// that are not cached.
     ///
     /// # Errors
     ///
@@ -66,20 +66,22 @@ impl FeatureCache {
         data: &'a ImageDataBunch,
         part: DatasetType,
         epoch: u64,
+        first: usize,
     ) -> Result<Option<FeatureBatches<'a>>> {
         let Some(rows) = self.rows(part) else {
             return Ok(None);
+        };
+        let batch_size = match part {
+            DatasetType::Train => data.batch_size(),
+            _ => data.val_batch_size(),
         };
         Ok(Some(FeatureBatches {
             cache: self,
             rows,
             labels: data.dataset(part)?.labels(),
             order: data.order(part, epoch)?,
-            next: 0,
-            batch_size: match part {
-                DatasetType::Train => data.batch_size(),
-                _ => data.val_batch_size(),
-            },
+            next: first.saturating_mul(batch_size),
+            batch_size,
             training: part == DatasetType::Train,
         }))
     }
@@ -121,6 +123,13 @@ impl FeatureBatch {
         let [channels, height, width] = self.shape;
         let shape = [self.indices.len(), channels, height, width];
         Tensor::from_data(TensorData::new(self.values.clone(), shape), device)
+    }
+}
+
+impl FeatureBatches<'_> {
+    /// The number of batches before the next one.
+    pub(crate) fn passed(&self) -> usize {
+        self.next.div_ceil(self.batch_size)
     }
 }
 

@@ -69,6 +69,25 @@ pub fn argmax(row: &[f32]) -> usize {
     best
 }
 
+/// Whether larger or smaller values of a metric are better.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Better {
+    /// Larger values, as of an accuracy.
+    Higher,
+    /// Smaller values, as of a loss.
+    Lower,
+}
+
+impl Better {
+    /// Whether `value` is better than `than` by more than `margin`. NaN is not.
+    pub fn is_better(self, value: f64, than: f64, margin: f64) -> bool {
+        match self {
+            Self::Higher => value - margin > than,
+            Self::Lower => value + margin < than,
+        }
+    }
+}
+
 /// A metric: one number per epoch that measures the quality of the model.
 ///
 /// The learner resets it at the beginning of each validation, updates it with every batch and reads its
@@ -87,6 +106,11 @@ pub trait Metric: Send + Sync {
         self.kind().is_none_or(|own| own == kind)
     }
 
+    /// Whether larger or smaller values are better, for callbacks that keep the best. Default: larger.
+    fn better(&self) -> Better {
+        Better::Higher
+    }
+
     /// Resets the state.
     fn reset(&mut self);
 
@@ -101,6 +125,7 @@ pub trait Metric: Send + Sync {
 pub struct AverageMetric {
     name: String,
     kind: Option<TargetKind>,
+    better: Better,
     of_batch: Box<dyn Fn(&Scores<'_>) -> f64 + Send + Sync>,
     sum: f64,
     items: usize,
@@ -120,6 +145,7 @@ impl AverageMetric {
         Self {
             name: name.into(),
             kind: None,
+            better: Better::Higher,
             of_batch: Box::new(of_batch),
             sum: 0.0,
             items: 0,
@@ -131,6 +157,12 @@ impl AverageMetric {
         self.kind = Some(kind);
         self
     }
+
+    /// Sets which values are better. Default: larger ones.
+    pub fn with_better(mut self, better: Better) -> Self {
+        self.better = better;
+        self
+    }
 }
 
 impl Metric for AverageMetric {
@@ -140,6 +172,10 @@ impl Metric for AverageMetric {
 
     fn kind(&self) -> Option<TargetKind> {
         self.kind
+    }
+
+    fn better(&self) -> Better {
+        self.better
     }
 
     fn reset(&mut self) {
@@ -172,6 +208,7 @@ pub fn accuracy() -> AverageMetric {
 pub fn error_rate() -> AverageMetric {
     AverageMetric::new("error_rate", |batch| 1.0 - share_right(batch))
         .for_kind(TargetKind::Category)
+        .with_better(Better::Lower)
 }
 
 fn share_right(batch: &Scores<'_>) -> f64 {

@@ -2,7 +2,7 @@
 
 use vision_data::TargetKind;
 
-use super::{AverageMetric, Metric, Scores};
+use super::{AverageMetric, Better, Metric, Scores};
 
 /// The fraction of items whose class is among the `k` with the largest logits; of equal logits the first
 /// class comes first.
@@ -26,6 +26,7 @@ pub fn log_loss() -> AverageMetric {
         let sum: f64 = logits.iter().map(|l| (f64::from(*l) - most).exp()).sum();
         sum.ln() + most - f64::from(logits[class])
     })
+    .with_better(Better::Lower)
 }
 
 /// The Brier score: the mean of Σ (p − y)² over the classes, where y is 1 for the actual class. For two
@@ -36,6 +37,7 @@ pub fn brier_score() -> AverageMetric {
         let sum: f64 = softmax(logits).enumerate().map(off).sum();
         if logits.len() == 2 { sum / 2.0 } else { sum }
     })
+    .with_better(Better::Lower)
 }
 
 fn of_items(
@@ -92,6 +94,10 @@ impl Metric for CalibrationError {
 
     fn kind(&self) -> Option<TargetKind> {
         Some(TargetKind::Category)
+    }
+
+    fn better(&self) -> Better {
+        Better::Lower
     }
 
     fn reset(&mut self) {

@@ -2,7 +2,7 @@
 
 use vision_data::TargetKind;
 
-use super::{Metric, Scores};
+use super::{Better, Metric, Scores};
 
 /// A metric of predicted numbers over the whole set: [`mse`], [`rmse`], [`mae`], [`r2_score`],
 /// [`explained_variance`], [`msle`], [`rmspe`], [`pearson`].
@@ -135,6 +135,13 @@ impl Metric for RegressionMetric {
 
     fn kind(&self) -> Option<TargetKind> {
         Some(TargetKind::Float)
+    }
+
+    fn better(&self) -> Better {
+        match self.of {
+            Of::Mse | Of::Rmse | Of::Mae | Of::Msle | Of::Rmspe => Better::Lower,
+            Of::R2 | Of::ExplainedVariance | Of::Pearson => Better::Higher,
+        }
     }
 
     fn reset(&mut self) {

@@ -33,6 +33,16 @@ pub(crate) trait AnyModel: Send + Sync {
     /// The running statistics, to be restored if a step fails.
     fn buffers(&self) -> Vec<Tensor<1>>;
     fn restore_buffers(&mut self, buffers: Vec<Tensor<1>>);
+    /// All parameters and buffers, each flat, in the order of [`entries`](Self::entries).
+    fn flat(&self) -> Vec<Tensor<1>>;
+    fn put_flat(&mut self, tensors: Vec<Tensor<1>>);
+    /// Replaces the gradient of each parameter by what `f` returns for its position among the
+    /// [`entries`](Self::entries) and its gradient, both flat.
+    fn map_gradients(
+        &self,
+        grads: &mut Gradients,
+        f: &mut dyn FnMut(usize, Tensor<1>) -> Tensor<1>,
+    );
     /// Whether gradients are finite, judged by the parameters with at most [`SMALL`] values. A
     /// non-finite value spreads from where it arises to all layers below, which have such parameters.
     /// Reading the other gradients too would cost several percent of a step.
@@ -60,6 +70,30 @@ impl ModuleVisitor for GradientSum<'_> {
                 Some(before) => before.add(sum),
                 None => sum,
             });
+        }
+    }
+}
+
+/// One pass over the gradients of a model.
+struct MapGradients<'a> {
+    grads: &'a mut Gradients,
+    f: &'a mut dyn FnMut(usize, Tensor<1>) -> Tensor<1>,
+    next: usize,
+}
+
+impl ModuleVisitor for MapGradients<'_> {
+    fn visit_float<const D: usize>(&mut self, param: &Param<Tensor<D>>) {
+        let at = self.next;
+        self.next += 1;
+        if !param.is_require_grad() {
+            return;
+        }
+        let value = param.val();
+        if let Some(grad) = value.grad(self.grads) {
+            let shape = grad.dims();
+            let len: usize = shape.iter().product();
+            let new = (self.f)(at, grad.reshape([len]));
+            value.grad_replace(self.grads, new.reshape(shape));
         }
     }
 }
@@ -198,6 +232,24 @@ impl<M: Model> AnyModel for Slot<M> {
 
     fn restore_buffers(&mut self, buffers: Vec<Tensor<1>>) {
         self.change(|model| state::restore_buffers(model, buffers));
+    }
+
+    fn flat(&self) -> Vec<Tensor<1>> {
+        state::flat(self.get())
+    }
+
+    fn put_flat(&mut self, tensors: Vec<Tensor<1>>) {
+        self.change(|model| state::put_flat(model, tensors));
+        self.update_fixed_body();
+    }
+
+    fn map_gradients(
+        &self,
+        grads: &mut Gradients,
+        f: &mut dyn FnMut(usize, Tensor<1>) -> Tensor<1>,
+    ) {
+        let mut visitor = MapGradients { grads, f, next: 0 };
+        self.get().visit(&mut visitor);
     }
 
     fn has_finite_gradients(&self, grads: &Gradients) -> bool {

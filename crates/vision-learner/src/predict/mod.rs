@@ -13,7 +13,7 @@ use crate::metrics::Metric;
 use crate::predict::predictions::{Prediction, Predictions};
 use crate::train::batches::{AnyBatch, Batches};
 use crate::train::limits::check_outputs;
-use crate::train::run::{Scoring, batch_weight, scalar};
+use crate::train::scoring::{Scoring, batch_weight, scalar};
 use crate::{Error, Result};
 
 impl Learner {
@@ -113,7 +113,7 @@ impl Learner {
         let device = self.data().device();
         let limits = self.limits();
         let features = self.usable_features();
-        for batch in Batches::new(self.data(), features, part, self.epochs_trained)? {
+        for batch in Batches::new(self.data(), features, part, self.epochs_trained, 0)? {
             let batch = batch?;
             let input = batch.input(self.data(), device);
             let logits = batch.run(&*model, input, &limits)?;

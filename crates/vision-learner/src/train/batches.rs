@@ -26,7 +26,7 @@ pub(crate) enum AnyBatch {
 }
 
 impl<'a> Batches<'a> {
-    /// The cached batches, if the features of this part are cached.
+    /// The batches from batch `first` on: the cached ones, if the features of this part are cached.
     ///
     /// # Errors
     ///
@@ -36,19 +36,28 @@ impl<'a> Batches<'a> {
         features: Option<&'a FeatureCache>,
         part: DatasetType,
         epoch: u64,
+        first: usize,
     ) -> Result<Self> {
         let kept = match features {
-            Some(features) => features.batches(data, part, epoch)?,
+            Some(features) => features.batches(data, part, epoch, first)?,
             None => None,
         };
         Ok(match kept {
             Some(batches) => Self::Features(batches),
-            None => Self::Images(Box::new(data.loader(part, epoch)?)),
+            None => Self::Images(Box::new(data.loader_from(part, epoch, first)?)),
         })
     }
 }
 
 impl Batches<'_> {
+    /// The number of batches before the next one, with those that were skipped as a whole.
+    pub(crate) fn passed(&self) -> usize {
+        match self {
+            Self::Images(loader) => loader.passed(),
+            Self::Features(batches) => batches.passed(),
+        }
+    }
+
     /// Total time spent waiting for the loader's threads; zero for cached features.
     pub(crate) fn waited(&self) -> Duration {
         match self {

@@ -1,14 +1,14 @@
-//! Callbacks: the events of the training loop, and what a callback can read and change at each event.
+//! Callbacks: the events of the training loop.
 
-use std::time::Duration;
+use std::any::type_name;
 
-use burn::tensor::{Gradients, Tensor};
-use vision_data::ImageDataBunch;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+use serde_json::Value;
+use vision_models::state::NamedTensor;
 
-use crate::Result;
-use crate::model::any_model::AnyModel;
-use crate::model::target::TargetTensor;
-use crate::optim::GroupedOptimizer;
+use crate::train::context::Context;
+use crate::{Error, Result};
 
 /// A hook into the training loop. The recorder, the schedule and the progress display are callbacks too.
 ///
@@ -32,6 +32,51 @@ pub trait Callback: Send + Sync {
     /// Position among the callbacks. The recorder has −10; the default is 0.
     fn order(&self) -> i32 {
         0
+    }
+
+    /// Its name in messages and in the folder of a resumable fit. Default: the name of its type.
+    fn name(&self) -> String {
+        let name = type_name::<Self>();
+        let name = name.split('<').next().unwrap_or(name);
+        name.rsplit("::").next().unwrap_or(name).to_owned()
+    }
+
+    /// Its settings in one line. A fit is resumed only with callbacks of the same names and settings. Default: none.
+    fn settings(&self) -> String {
+        String::new()
+    }
+
+    /// The columns that it adds to the table of epochs, given those of the metrics. It pushes a value of the same name
+    /// to [`State::last_metrics`](crate::State::last_metrics) at each `on_epoch_end`, with an [`order`](Self::order)
+    /// below −10. Default: none.
+    fn columns(&self, metrics: &[String]) -> Vec<String> {
+        Vec::new()
+    }
+
+    /// Whether [`lr_find`](crate::Learner::lr_find) runs it too. Default: yes. Those that write files or end a run
+    /// early should not take part.
+    fn in_lr_find(&self) -> bool {
+        true
+    }
+
+    /// Everything that it has gathered in this fit, to be saved with a step of a
+    /// [resumable](crate::FitConfig::resumable) fit. Default: nothing.
+    ///
+    /// # Errors
+    ///
+    /// If it cannot be saved, which ends the fit.
+    fn state(&self) -> Result<CallbackState> {
+        Ok(CallbackState::default())
+    }
+
+    /// Takes back what [`state`](Self::state) returned, in another process. It is called after `on_train_begin`, and
+    /// after `on_epoch_begin` if the fit goes on in the middle of an epoch.
+    ///
+    /// # Errors
+    ///
+    /// If the state does not fit this callback.
+    fn restore(&mut self, state: CallbackState, ctx: &mut Context<'_>) -> Result<()> {
+        Ok(())
     }
 
     /// Called before anything else.
@@ -85,136 +130,34 @@ pub trait Callback: Send + Sync {
     }
 }
 
-/// The state that callbacks can read and change.
-pub struct Context<'a> {
-    /// The position in the run.
-    pub state: State,
-    /// Learning rate, momentum and weight decay of each layer group.
-    pub optimizer: &'a mut GroupedOptimizer,
-    /// The data.
-    pub data: &'a ImageDataBunch,
-    pub(crate) model: &'a mut Box<dyn AnyModel>,
+/// The saved state of a callback: see [`Callback::state`].
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct CallbackState {
+    /// Anything but tensors.
+    pub values: Value,
+    /// Tensors, each with its own name.
+    pub tensors: Vec<NamedTensor>,
 }
 
-impl Context<'_> {
-    /// Names and values of the model's parameters and buffers, for callbacks that keep or inspect
-    /// weights. Reads everything from the device.
-    pub fn weights(&self) -> Vec<vision_models::state::NamedTensor> {
-        self.model.tensors()
-    }
-}
-
-impl std::fmt::Debug for Context<'_> {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Context")
-            .field("state", &self.state)
-            .finish_non_exhaustive()
-    }
-}
-
-/// The position in a run, and the switches that control it.
-#[derive(Default)]
-pub struct State {
-    /// Epoch of this fit, from 0.
-    pub epoch: usize,
-    /// Number of epochs of this fit.
-    pub n_epochs: usize,
-    /// Training batches finished in this fit.
-    pub iteration: usize,
-    /// Training batches finished in this epoch.
-    pub num_batch: usize,
-    /// Number of batches in the current pass.
-    pub batches: usize,
-    /// Time in this epoch that training has waited for batches.
-    pub waited: Duration,
-    /// Whether this is a training batch.
-    pub train: bool,
-    /// Images of the batch, `[batch, 3, height, width]`, or the features if these are cached.
-    pub last_input: Option<Tensor<4>>,
-    /// Labels of the batch. In a mixed batch, the labels of the images with weight λ.
-    pub last_target: Option<TargetTensor>,
-    /// Logits of the batch, `[batch, classes]`.
-    pub last_output: Option<Tensor<2>>,
-    /// Mean loss of the batch as a tensor of one value; the backward pass starts from it.
-    pub loss: Option<Tensor<1>>,
-    /// Gradients, from `on_backward_end` until the step.
-    pub grads: Option<Gradients>,
-    /// Mean loss of the batch.
-    pub last_loss: f64,
-    /// Exponential moving average (0.98) of the training loss over this fit, bias-corrected.
-    pub smooth_loss: f64,
-    /// Validation loss of the epoch, at `on_epoch_end`.
-    pub valid_loss: Option<f64>,
-    /// Names and values of the metrics of the epoch, at `on_epoch_end`.
-    pub last_metrics: Vec<(String, f64)>,
-    /// Skips the backward pass and the step of this batch.
-    pub skip_backward: bool,
-    /// Skips the step of this batch; its gradients are dropped.
-    pub skip_step: bool,
-    /// Skips validation at the end of this epoch.
-    pub skip_validate: bool,
-    /// Ends the current pass over the batches.
-    pub stop_epoch: bool,
-    /// Ends the run after this epoch.
-    pub stop_training: bool,
-    /// Whether the run ended with an error, at `on_train_end`.
-    pub failed: bool,
-}
-
-impl State {
-    /// Drops everything that holds on to the autodiff graph.
-    pub(crate) fn let_go(&mut self) {
-        (self.last_input, self.last_output) = (None, None);
-        (self.loss, self.grads) = (None, None);
-    }
-}
-
-impl std::fmt::Debug for State {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("State")
-            .field("epoch", &self.epoch)
-            .field("iteration", &self.iteration)
-            .field("num_batch", &self.num_batch)
-            .field("train", &self.train)
-            .field("last_loss", &self.last_loss)
-            .finish_non_exhaustive()
-    }
-}
-
-/// Sets learning rate and momentum before each training batch, from phases that span the whole fit.
-pub(crate) struct Scheduler {
-    /// Per layer group.
-    pub(crate) lr: Vec<[crate::optim::schedule::Phase; 2]>,
-    pub(crate) mom: [crate::optim::schedule::Phase; 2],
-    /// Steps already taken by an earlier run.
-    pub(crate) first_step: usize,
-}
-
-impl Scheduler {
-    /// Values at `step`, or the end of the last phase beyond it.
-    fn set(&self, step: usize, optimizer: &mut GroupedOptimizer) {
-        let at = |phases: &[crate::optim::schedule::Phase; 2]| {
-            crate::optim::schedule::at_step(phases, step).unwrap_or(phases[1].end)
-        };
-        for (group, phases) in optimizer.groups_mut().iter_mut().zip(&self.lr) {
-            group.lr = at(phases);
-            group.mom = at(&self.mom);
-        }
-    }
-}
-
-impl Callback for Scheduler {
-    fn on_train_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
-        self.set(self.first_step, ctx.optimizer);
-        Ok(())
+impl CallbackState {
+    /// A state without tensors.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Callback`] if the values have no form in JSON.
+    pub fn of(name: &str, values: &impl Serialize) -> Result<Self> {
+        Ok(Self {
+            values: serde_json::to_value(values).map_err(|error| Error::callback(name, error))?,
+            tensors: Vec::new(),
+        })
     }
 
-    fn on_batch_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
-        if ctx.state.train {
-            // The counter advances after this event, so the next batch is iteration + 1.
-            let next = self.first_step.saturating_add(ctx.state.iteration + 1);
-            self.set(next, ctx.optimizer);
-        }
-        Ok(())
+    /// The values as what [`of`](Self::of) was given.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Callback`] if they are something else.
+    pub fn read<T: DeserializeOwned>(&self, name: &str) -> Result<T> {
+        T::deserialize(&self.values).map_err(|error| Error::callback(name, error))
     }
 }

@@ -1,11 +1,15 @@
 //! The configuration of a fit.
 
+use std::mem;
 use std::path::PathBuf;
 
 use vision_base::OptionError;
 
-use crate::optim::schedule::OneCycle;
+use crate::optim::Hyper;
+use crate::optim::schedule::{Cosine, FlatCos, OneCycle, Schedule, Span};
+use crate::resume::resumable::Resumable;
 use crate::train::callback::Callback;
+use crate::train::scheduler::Scheduler;
 use crate::{Error, LearningRate, Result, WeightDecay};
 
 /// Number of epochs, learning rates and schedule of one fit, for
@@ -23,9 +27,18 @@ pub struct FitConfig {
     pub(crate) start_epoch: usize,
     pub(crate) lr: LearningRate,
     pub(crate) wd: Option<WeightDecay>,
-    pub(crate) cycle: Option<OneCycle>,
+    course: Course,
     pub(crate) callbacks: Vec<Box<dyn Callback>>,
     pub(crate) checkpoint: Option<PathBuf>,
+    pub(crate) resumable: Option<Resumable>,
+}
+
+/// How the hyper-parameters change.
+#[derive(Debug)]
+enum Course {
+    Constant,
+    OneCycle(OneCycle),
+    Other(Box<dyn Schedule>),
 }
 
 impl FitConfig {
@@ -36,9 +49,10 @@ impl FitConfig {
             start_epoch: 0,
             lr: LearningRate::default(),
             wd: None,
-            cycle: None,
+            course: Course::Constant,
             callbacks: Vec::new(),
             checkpoint: None,
+            resumable: None,
         }
     }
 
@@ -46,8 +60,39 @@ impl FitConfig {
     #[doc(alias = "fit_one_cycle")]
     pub fn one_cycle(epochs: usize) -> Self {
         let mut config = Self::new(epochs);
-        config.cycle = Some(OneCycle::default());
+        config.cycle(|_| {});
         config
+    }
+
+    /// `epochs` epochs, three quarters of them at the full learning rate, which then falls along half a cosine: fastai
+    /// 2's `fit_flat_cos`.
+    #[doc(alias("fit_flat_cos", "fit_fc"))]
+    pub fn flat_cos(epochs: usize) -> Self {
+        Self::new(epochs).with_schedule(FlatCos::default())
+    }
+
+    /// `epochs` epochs in which the learning rate falls along half a cosine: [`Cosine`] without warm-up or restarts.
+    #[doc(alias("CosineAnnealingLR", "fit_sgdr"))]
+    pub fn cosine(epochs: usize) -> Self {
+        Self::new(epochs).with_schedule(Cosine::default())
+    }
+
+    /// Sets how learning rate, momentum and weight decay change: a [`Schedule`] of [`schedule`](crate::schedule), or
+    /// your own.
+    #[doc(alias("GeneralScheduler", "ParamScheduler"))]
+    pub fn with_schedule(mut self, schedule: impl Schedule + 'static) -> Self {
+        self.course = Course::Other(Box::new(schedule));
+        self
+    }
+
+    /// Changes the one-cycle policy, which takes the place of any other one.
+    fn cycle(&mut self, change: impl FnOnce(&mut OneCycle)) {
+        let mut cycle = match mem::replace(&mut self.course, Course::Constant) {
+            Course::OneCycle(cycle) => cycle,
+            Course::Constant | Course::Other(_) => OneCycle::default(),
+        };
+        change(&mut cycle);
+        self.course = Course::OneCycle(cycle);
     }
 
     /// Sets the learning rate; for one-cycle, its peak.
@@ -67,28 +112,28 @@ impl FitConfig {
     /// Sets the momentum at the ends and at the peak of the cycle. Switches to the one-cycle policy.
     #[doc(alias = "moms")]
     pub fn with_moms(mut self, ends: f64, peak: f64) -> Self {
-        self.cycle.get_or_insert_default().moms = (ends, peak);
+        self.cycle(|cycle| cycle.moms = (ends, peak));
         self
     }
 
     /// Sets the ratio of the peak to the first learning rate. Switches to the one-cycle policy.
     #[doc(alias = "div_factor")]
     pub fn with_div_factor(mut self, div_factor: f64) -> Self {
-        self.cycle.get_or_insert_default().div_factor = div_factor;
+        self.cycle(|cycle| cycle.div_factor = div_factor);
         self
     }
 
     /// Sets the fraction of the steps before the peak. Switches to the one-cycle policy.
     #[doc(alias = "pct_start")]
     pub fn with_pct_start(mut self, pct_start: f64) -> Self {
-        self.cycle.get_or_insert_default().pct_start = pct_start;
+        self.cycle(|cycle| cycle.pct_start = pct_start);
         self
     }
 
     /// Sets the ratio of the peak to the final learning rate. Switches to the one-cycle policy.
     #[doc(alias = "final_div")]
     pub fn with_final_div(mut self, final_div: f64) -> Self {
-        self.cycle.get_or_insert_default().final_div = Some(final_div);
+        self.cycle(|cycle| cycle.final_div = Some(final_div));
         self
     }
 
@@ -127,6 +172,35 @@ impl FitConfig {
         self
     }
 
+    /// Makes the fit survive the end of its process: steps are saved into a folder, and the same program, run again, goes
+    /// on from the last one. It ends with the bits of a fit that was never interrupted: weights, statistics, optimizer,
+    /// history, and what the callbacks have gathered.
+    ///
+    /// The first Ctrl-C (or the signal with which a system ends a process) finishes the step, saves it, and makes the fit
+    /// return [`Error::Interrupted`]. The second one ends the process at once. A fit that has ended is not trained
+    /// again: its result is taken from the folder. Several fits of a program may share a folder; each has its own place
+    /// in it, in the order in which they come.
+    ///
+    /// ```no_run
+    /// # fn learner() -> vision_learner::Learner { unimplemented!() }
+    /// use vision_learner::{FitConfig, slice};
+    ///
+    /// let mut learner = learner();
+    /// learner.fit_with(FitConfig::one_cycle(4).with_lr(1e-3).resumable("run"))?;
+    /// learner.unfreeze();
+    /// learner.fit_with(FitConfig::one_cycle(20).with_lr(slice(1e-6..1e-4)).resumable("run"))?;
+    /// # Ok::<(), vision_learner::Error>(())
+    /// ```
+    ///
+    /// The fit returns [`Error::OtherFit`] if data, classes, architecture, seed, schedule or another setting is not what
+    /// it was, [`Error::RunInUse`] if another process works in the folder, and [`Error::DamagedRun`] if its files are
+    /// damaged.
+    #[doc(alias("resume", "start_epoch"))]
+    pub fn resumable(mut self, run: impl Into<Resumable>) -> Self {
+        self.resumable = Some(run.into());
+        self
+    }
+
     /// Adds a callback to this fit.
     #[doc(alias = "callbacks")]
     pub fn with_callback(mut self, callback: impl Callback + 'static) -> Self {
@@ -134,12 +208,14 @@ impl FitConfig {
         self
     }
 
-    /// The number of steps of the whole schedule, and of those before its first epoch, for epochs of so many
-    /// batches. Without a schedule nothing is counted: a callback may end the run.
-    pub(crate) fn steps(&self, batches: usize) -> Result<(usize, usize)> {
-        if self.cycle.is_none() {
-            return Ok((0, 0));
-        }
+    /// What applies the schedule; `None` without one.
+    pub(crate) fn scheduler(&self, groups: &[Hyper], batches: usize) -> Result<Option<Scheduler>> {
+        let schedule: &dyn Schedule = match &self.course {
+            // Nothing is counted: a callback may end the run.
+            Course::Constant => return Ok(None),
+            Course::OneCycle(cycle) => cycle,
+            Course::Other(schedule) => &**schedule,
+        };
         let steps = |option, epochs: usize| {
             epochs.checked_mul(batches).ok_or_else(|| {
                 let expected =
@@ -147,43 +223,15 @@ impl FitConfig {
                 Error::Option(OptionError::new(option, expected, epochs))
             })
         };
-        Ok((
-            steps("epochs", self.epochs)?,
-            steps("start_epoch", self.start_epoch)?,
-        ))
-    }
-
-    /// Checks that the schedule is valid.
-    pub(crate) fn check(&self) -> Result<()> {
-        let value = |field, expected, found: f64| {
-            Err(Error::Option(OptionError::new(
-                field,
-                expected,
-                found.to_string(),
-            )))
+        let span = Span {
+            steps: steps("epochs", self.epochs)?,
+            batches,
         };
-        let Some(cycle) = &self.cycle else {
-            return Ok(());
-        };
-        let (ends, peak) = cycle.moms;
-        for mom in [ends, peak] {
-            if !(0.0..1.0).contains(&mom) {
-                return value("moms", "numbers of at least 0 and below 1", mom);
-            }
-        }
-        if !(cycle.div_factor.is_finite() && cycle.div_factor > 0.0) {
-            return value("div_factor", "a number above 0", cycle.div_factor);
-        }
-        if let Some(div) = cycle
-            .final_div
-            .filter(|div| !(div.is_finite() && *div > 0.0))
-        {
-            return value("final_div", "a number above 0", div);
-        }
-        if !(0.0..=1.0).contains(&cycle.pct_start) {
-            return value("pct_start", "a number from 0 to 1", cycle.pct_start);
-        }
-        Ok(())
+        let first_step = steps("start_epoch", self.start_epoch)?;
+        Ok(Some(Scheduler {
+            groups: schedule.phases(groups, span)?,
+            first_step,
+        }))
     }
 }
 
@@ -194,7 +242,7 @@ impl std::fmt::Debug for FitConfig {
             .field("start_epoch", &self.start_epoch)
             .field("lr", &self.lr)
             .field("wd", &self.wd)
-            .field("cycle", &self.cycle)
+            .field("course", &self.course)
             .finish_non_exhaustive()
     }
 }

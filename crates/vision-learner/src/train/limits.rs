@@ -6,6 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::{Device, Tensor};
 use vision_base::message::panic_message;
+use vision_data::{ImageDataBunch, LabelError};
 
 use crate::model::any_model::AnyModel;
 use crate::{Error, Result};
@@ -114,4 +115,21 @@ pub(crate) fn check_outputs(logits: &Tensor<2>, expected: usize, classes: &[Stri
         classes: classes.iter().take(5).cloned().collect(),
         hint: "give the model's last layer one output per class",
     })
+}
+
+/// Checks that other data can take the place of a learner's.
+pub(crate) fn check_data(new: &ImageDataBunch, old: &ImageDataBunch) -> Result<()> {
+    let (found, expected) = (new.kind(), old.kind());
+    if found != expected {
+        return Err(vision_data::Error::Label(LabelError::WrongKind { expected, found }).into());
+    }
+    if new.classes() != old.classes() || new.c() != old.c() {
+        return Err(Error::Outputs {
+            expected: new.c(),
+            found: old.c(),
+            classes: new.classes().iter().take(5).cloned().collect(),
+            hint: "the learner was created for other classes; create a new one",
+        });
+    }
+    Ok(())
 }

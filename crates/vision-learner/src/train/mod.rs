@@ -2,8 +2,16 @@
 
 pub(crate) mod batches;
 pub(crate) mod callback;
+pub(crate) mod context;
 pub(crate) mod fit;
+pub(crate) mod key;
 pub(crate) mod limits;
 pub(crate) mod progress;
 pub(crate) mod recorder;
+pub(crate) mod recording;
 pub(crate) mod run;
+pub(crate) mod scheduler;
+pub(crate) mod scoring;
+pub(crate) mod smooth;
+pub(crate) mod state;
+mod statistics;

@@ -8,7 +8,8 @@ use indicatif::{ProgressBar, ProgressDrawTarget, ProgressStyle};
 use vision_base::console;
 
 use crate::Result;
-use crate::train::callback::{Callback, Context};
+use crate::train::callback::Callback;
+use crate::train::context::Context;
 
 /// Prints the table and shows the bar. The bar is hidden if standard error is not a terminal.
 pub(crate) struct Progress {
@@ -18,9 +19,9 @@ pub(crate) struct Progress {
 }
 
 impl Progress {
-    pub(crate) fn new(metric_names: Vec<String>) -> Self {
+    pub(crate) fn new() -> Self {
         Self {
-            metric_names,
+            metric_names: Vec::new(),
             bar: ProgressBar::hidden(),
             begin: Instant::now(),
         }
@@ -33,7 +34,8 @@ impl Progress {
 }
 
 impl Callback for Progress {
-    fn on_train_begin(&mut self, _ctx: &mut Context<'_>) -> Result<()> {
+    fn on_train_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
+        self.metric_names.clone_from(&ctx.recorder.metric_names);
         let names = ["epoch", "train_loss", "valid_loss"].map(str::to_owned);
         let mut cells = names.to_vec();
         cells.extend(self.metric_names.iter().cloned());
@@ -46,6 +48,7 @@ impl Callback for Progress {
         self.begin = Instant::now();
         let title = format!("epoch {}/{}", ctx.state.epoch, ctx.state.n_epochs);
         self.bar = batch_bar(title, ctx.state.batches);
+        self.bar.set_position(ctx.state.num_batch as u64);
         Ok(())
     }
 
@@ -72,9 +75,8 @@ impl Callback for Progress {
             number(Some(ctx.state.smooth_loss)),
             number(ctx.state.valid_loss),
         ];
-        for i in 0..self.metric_names.len() {
-            cells.push(number(ctx.state.last_metrics.get(i).map(|(_, v)| *v)));
-        }
+        let names = self.metric_names.iter().enumerate();
+        cells.extend(names.map(|(i, name)| number(ctx.column(i, name))));
         cells.push(clock(self.begin.elapsed().as_secs()));
         self.line(&cells);
         Ok(())

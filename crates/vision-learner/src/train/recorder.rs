@@ -1,13 +1,9 @@
 //! The training history, per batch and per epoch.
 
 use std::fmt::Write as _;
-use std::time::Instant;
 
 use serde::{Deserialize, Serialize};
 use vision_base::csv;
-
-use crate::Result;
-use crate::train::callback::{Callback, Context};
 
 /// One row of the table that training prints.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
@@ -119,6 +115,35 @@ impl Recorder {
     }
 }
 
+impl Recorder {
+    /// What came after so many epochs, batches that began, and batches with a loss.
+    pub(crate) fn since(&self, epochs: usize, lrs: usize, losses: usize) -> Self {
+        fn rest<T: Clone>(values: &[T], from: usize) -> Vec<T> {
+            values.get(from..).unwrap_or_default().to_vec()
+        }
+        Self {
+            metric_names: self.metric_names.clone(),
+            epochs: rest(&self.epochs, epochs),
+            lrs: rest(&self.lrs, lrs),
+            group_lrs: rest(&self.group_lrs, lrs),
+            moms: rest(&self.moms, lrs),
+            losses: rest(&self.losses, losses),
+            raw_losses: rest(&self.raw_losses, losses),
+        }
+    }
+
+    /// Adds what [`since`](Self::since) has returned.
+    pub(crate) fn extend(&mut self, part: Self) {
+        self.metric_names = part.metric_names;
+        self.epochs.extend(part.epochs);
+        self.lrs.extend(part.lrs);
+        self.group_lrs.extend(part.group_lrs);
+        self.moms.extend(part.moms);
+        self.losses.extend(part.losses);
+        self.raw_losses.extend(part.raw_losses);
+    }
+}
+
 /// JSON has no NaN or infinity: non-finite values are written as `null`, which is read back as NaN.
 mod number {
     use serde::{Deserialize, Deserializer, Serialize, Serializer};
@@ -150,75 +175,6 @@ mod numbers {
             .into_iter()
             .map(|value| value.unwrap_or(f64::NAN))
             .collect())
-    }
-}
-
-/// Fills a [`Recorder`] during a fit.
-pub(crate) struct Recording {
-    pub(crate) recorder: Recorder,
-    begin: Instant,
-    trained: Option<Instant>,
-    images: usize,
-}
-
-impl Recording {
-    pub(crate) fn new(metric_names: Vec<String>) -> Self {
-        Self {
-            recorder: Recorder {
-                metric_names,
-                ..Recorder::default()
-            },
-            begin: Instant::now(),
-            trained: None,
-            images: 0,
-        }
-    }
-}
-
-impl Callback for Recording {
-    fn order(&self) -> i32 {
-        -10
-    }
-
-    fn on_epoch_begin(&mut self, _ctx: &mut Context<'_>) -> Result<()> {
-        (self.begin, self.trained, self.images) = (Instant::now(), None, 0);
-        Ok(())
-    }
-
-    fn on_batch_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
-        if ctx.state.train {
-            let groups = ctx.optimizer.groups();
-            self.recorder
-                .group_lrs
-                .push(groups.iter().map(|g| g.lr).collect());
-            self.recorder.lrs.push(ctx.optimizer.lr());
-            self.recorder.moms.push(ctx.optimizer.mom());
-            self.images += ctx.state.last_input.as_ref().map_or(0, |x| x.dims()[0]);
-        } else if self.trained.is_none() {
-            self.trained = Some(Instant::now());
-        }
-        Ok(())
-    }
-
-    fn on_backward_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
-        self.recorder.losses.push(ctx.state.smooth_loss);
-        self.recorder.raw_losses.push(ctx.state.last_loss);
-        Ok(())
-    }
-
-    fn on_epoch_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
-        let trained = self.trained.unwrap_or_else(Instant::now);
-        self.recorder.epochs.push(EpochRow {
-            epoch: ctx.state.epoch,
-            train_loss: ctx.state.smooth_loss,
-            valid_loss: ctx.state.valid_loss,
-            metrics: ctx.state.last_metrics.iter().map(|(_, v)| *v).collect(),
-            seconds: self.begin.elapsed().as_secs_f64(),
-            train_seconds: (trained - self.begin).as_secs_f64(),
-            wait_seconds: ctx.state.waited.as_secs_f64(),
-            images: self.images,
-        });
-        Ok(())
     }
 }
 

@@ -1,40 +1,32 @@
 //! The training loop.
 
-use burn::tensor::Tensor;
-use vision_data::{DatasetType, Device, Targets};
-use vision_models::layers::RandomStream;
-use vision_models::state::values;
+use vision_data::{DatasetType, Device};
 
-use crate::features::FeatureCache;
-use crate::loss::Loss;
-use crate::metrics::{Metric, Scores};
 use crate::model::any_model::AnyModel;
-use crate::model::target::TargetTensor;
+use crate::resume::keeper::{Keeper, Resumed};
+use crate::resume::position::Position;
+use crate::resume::states::States;
 use crate::train::batches::{AnyBatch, Batches};
-use crate::train::callback::{Callback, Context};
-use crate::train::limits::{ImageLimits, check_outputs};
+use crate::train::callback::Callback;
+use crate::train::context::Context;
+use crate::train::key::key;
+use crate::train::limits::check_outputs;
+use crate::train::scoring::{Scoring, batch_weight, scalar};
 use crate::{Error, Result};
 
-/// The parts of a learner that a run needs besides the context.
+/// One fit: its callbacks, and where its steps are saved.
 pub(crate) struct Run<'a> {
-    pub(crate) loss: &'a dyn Loss,
-    pub(crate) metrics: &'a mut [Box<dyn Metric>],
-    pub(crate) features: Option<&'a FeatureCache>,
-    pub(crate) dropout: &'a RandomStream,
-    pub(crate) seed: u64,
-    /// Epochs trained before this fit; the order and augmentation of an epoch depend on its number.
-    pub(crate) epochs_before: u64,
-    /// First epoch of this fit.
-    pub(crate) start_epoch: usize,
-    pub(crate) limits: ImageLimits<'a>,
     pub(crate) callbacks: Vec<&'a mut dyn Callback>,
+    /// Saves steps of a resumable fit.
+    pub(crate) keeper: Option<&'a mut Keeper>,
 }
 
 impl Run<'_> {
-    /// Runs the epochs. Every callback gets `on_train_end`, whatever happens.
-    pub(crate) fn fit(mut self, ctx: &mut Context<'_>) -> Result<()> {
+    /// Runs the epochs, from where an earlier process has stopped if it left something. Every callback gets
+    /// `on_train_end`, whatever happens.
+    pub(crate) fn fit(mut self, ctx: &mut Context<'_>, resumed: Option<Resumed>) -> Result<()> {
         self.callbacks.sort_by_key(|callback| callback.order());
-        let result = self.epochs(ctx);
+        let result = self.epochs(ctx, resumed);
         ctx.state.failed = result.is_err();
         let ended = self.each(ctx, |callback, ctx| callback.on_train_end(ctx));
         result.and(ended)
@@ -51,59 +43,128 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn epochs(&mut self, ctx: &mut Context<'_>) -> Result<()> {
+    fn epochs(&mut self, ctx: &mut Context<'_>, resumed: Option<Resumed>) -> Result<()> {
         self.each(ctx, |callback, ctx| callback.on_train_begin(ctx))?;
-        let mut smooth = Smooth::default();
-        for epoch in self.start_epoch..ctx.state.n_epochs {
-            ctx.state.epoch = epoch;
-            self.train_epoch(ctx, &mut smooth)?;
-            (ctx.state.valid_loss, ctx.state.last_metrics) = (None, Vec::new());
-            let valid = ctx.data.batches(DatasetType::Valid);
-            if !ctx.state.skip_validate && valid > 0 {
-                self.validate_epoch(ctx)?;
-            }
-            self.each(ctx, |callback, ctx| callback.on_epoch_end(ctx))?;
-            if ctx.state.stop_training {
-                break;
-            }
+        let mut at = Position::start(ctx.fit.start_epoch);
+        let mut saved = None;
+        if let Some(resumed) = resumed {
+            at = resumed.position;
+            ctx.optimizer.groups_mut().copy_from_slice(&resumed.hyper);
+            saved = Some(resumed.callbacks);
+        } else if let Some(keeper) = &mut self.keeper {
+            // The beginning is a step too: what callbacks found there is not lost.
+            keeper.save(ctx, at, &States::of(&self.callbacks)?)?;
+        }
+        ctx.state.iteration = at.iteration;
+        ctx.state.smooth_loss = at.smooth.value();
+        ctx.state.stop_training = at.stop_training;
+        while at.epoch < ctx.state.n_epochs && !ctx.state.stop_training {
+            self.epoch(ctx, &mut at, &mut saved)?;
+            at = Position {
+                epoch: at.epoch + 1,
+                stop_training: ctx.state.stop_training,
+                smooth: at.smooth,
+                ..Position::start(0)
+            };
+            at.iteration = ctx.state.iteration;
+            self.keep(ctx, at)?;
+        }
+        self.restore(ctx, &mut saved)
+    }
+
+    /// Hands the callbacks what they had when the step was saved, once.
+    fn restore(&mut self, ctx: &mut Context<'_>, saved: &mut Option<States>) -> Result<()> {
+        match saved.take() {
+            Some(saved) => saved.restore(&mut self.callbacks, ctx),
+            None => Ok(()),
+        }
+    }
+
+    /// Saves the step if it is time to.
+    fn keep(&mut self, ctx: &Context<'_>, at: Position) -> Result<()> {
+        if let Some(keeper) = &mut self.keeper
+            && keeper.is_due()
+        {
+            return keeper.save(ctx, at, &States::of(&self.callbacks)?);
         }
         Ok(())
     }
 
-    fn train_epoch(&mut self, ctx: &mut Context<'_>, smooth: &mut Smooth) -> Result<()> {
-        let device = ctx.data.device().clone().autodiff();
-        let epoch = self.epochs_before + (ctx.state.epoch - self.start_epoch) as u64;
+    fn epoch(
+        &mut self,
+        ctx: &mut Context<'_>,
+        at: &mut Position,
+        saved: &mut Option<States>,
+    ) -> Result<()> {
+        ctx.state.epoch = at.epoch;
         ctx.state.train = true;
-        ctx.state.num_batch = 0;
+        ctx.state.num_batch = at.num_batch;
         ctx.state.stop_epoch = false;
         ctx.state.skip_validate = false;
         ctx.state.batches = ctx.data.batches(DatasetType::Train);
+        if !at.begun {
+            self.restore(ctx, saved)?;
+        }
         self.each(ctx, |callback, ctx| callback.on_epoch_begin(ctx))?;
-        let mut batches = Batches::new(ctx.data, self.features, DatasetType::Train, epoch)?;
+        if at.begun {
+            self.restore(ctx, saved)?;
+            ctx.state.skip_validate = at.skip_validate;
+        }
+        at.begun = true;
+        if !at.stop_epoch {
+            self.train_epoch(ctx, at)?;
+        }
+        (ctx.state.valid_loss, ctx.state.last_metrics) = (None, Vec::new());
+        if !ctx.state.skip_validate && ctx.data.batches(DatasetType::Valid) > 0 {
+            self.validate_epoch(ctx, at)?;
+        }
+        self.each(ctx, |callback, ctx| callback.on_epoch_end(ctx))
+    }
+
+    fn train_epoch(&mut self, ctx: &mut Context<'_>, at: &mut Position) -> Result<()> {
+        let device = ctx.data.device().clone().autodiff();
+        let epoch = ctx.epoch_number();
+        // Callbacks may replace the data for the next epoch.
+        let data = ctx.data.clone();
+        let part = DatasetType::Train;
+        let mut batches = Batches::new(&data, ctx.features, part, epoch, at.batches)?;
         while let Some(batch) = batches.next() {
             ctx.state.waited = batches.waited();
             let batch = batch?;
             // One random key per batch, so that a resumed run draws the same masks.
-            let key = mix(self.seed, epoch, ctx.state.num_batch as u64);
-            self.dropout.rewind(key);
+            let key = key(ctx.fit.seed, epoch, ctx.state.num_batch as u64);
+            ctx.fit.dropout.rewind(key);
             // The forward pass updates running statistics; restore them if the step fails.
             let before = ctx.model.buffers();
             let stepped = self
                 .forward(ctx, None, &batch, &device)
-                .and_then(|()| self.train_batch(ctx, smooth));
+                .and_then(|()| self.train_batch(ctx, at));
             if let Err(error) = stepped {
                 ctx.state.let_go();
                 ctx.model.restore_buffers(before);
-                return Err(error);
+                ctx.state.not_finite = is_not_finite(&error);
+                if !(ctx.state.stop_if_not_finite && ctx.state.not_finite) {
+                    return Err(error);
+                }
+                ctx.state.stop_training = true;
+                ctx.state.skip_validate = true;
+                break;
             }
             drop(before);
             self.each(ctx, |callback, ctx| callback.on_step_end(ctx))?;
             self.each(ctx, |callback, ctx| callback.on_batch_end(ctx))?;
             ctx.state.iteration += 1;
             ctx.state.num_batch += 1;
-            if ctx.state.stop_epoch {
+            at.stop_epoch = ctx.state.stop_epoch;
+            at.batches = batches.passed();
+            at.num_batch = ctx.state.num_batch;
+            at.iteration = ctx.state.iteration;
+            at.stop_training = ctx.state.stop_training;
+            at.skip_validate = ctx.state.skip_validate;
+            if at.stop_epoch {
                 break;
             }
+            self.keep(ctx, *at)?;
         }
         Ok(())
     }
@@ -117,8 +178,10 @@ impl Run<'_> {
         device: &Device,
     ) -> Result<()> {
         (ctx.state.skip_backward, ctx.state.skip_step) = (false, false);
-        ctx.state.last_input = Some(batch.input(ctx.data, device));
-        ctx.state.last_target = Some(batch.targets(ctx.data, device)?);
+        ctx.state.items = batch.indices().len();
+        ctx.state.indices = batch.indices().to_vec();
+        ctx.state.last_input = Some(batch.input(&ctx.data, device));
+        ctx.state.last_target = Some(batch.targets(&ctx.data, device)?);
         self.each(ctx, |callback, ctx| callback.on_batch_begin(ctx))?;
         let input = ctx.state.last_input.clone();
         let targets = ctx.state.last_target.clone();
@@ -128,14 +191,14 @@ impl Run<'_> {
             return Ok(());
         };
         let model = model.unwrap_or(&**ctx.model);
-        let logits = batch.run(model, input, &self.limits)?;
+        let logits = batch.run(model, input, &ctx.fit.limits())?;
         check_outputs(&logits, ctx.data.c(), ctx.data.classes())?;
         ctx.state.last_output = Some(logits);
         self.each(ctx, |callback, ctx| callback.on_loss_begin(ctx))?;
         if let Some(logits) = ctx.state.last_output.clone() {
             let loss = match batch.mix() {
-                Some(mix) => self.loss.mean_mixed(logits, targets, mix)?,
-                None => self.loss.mean(logits, targets)?,
+                Some(mix) => ctx.fit.loss.mean_mixed(logits, targets, mix)?,
+                None => ctx.fit.loss.mean(logits, targets)?,
             };
             ctx.state.last_loss = scalar(&loss);
             ctx.state.loss = Some(loss);
@@ -143,7 +206,7 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn train_batch(&mut self, ctx: &mut Context<'_>, smooth: &mut Smooth) -> Result<()> {
+    fn train_batch(&mut self, ctx: &mut Context<'_>, at: &mut Position) -> Result<()> {
         let loss = ctx.state.last_loss;
         if !loss.is_finite() {
             return Err(Error::NotFinite {
@@ -153,7 +216,7 @@ impl Run<'_> {
                 lr: ctx.optimizer.lr(),
             });
         }
-        ctx.state.smooth_loss = smooth.add(loss);
+        ctx.state.smooth_loss = at.smooth.add(loss);
         self.each(ctx, |callback, ctx| callback.on_backward_begin(ctx))?;
         // Drop everything that holds on to the graph before the step, so that weights are updated in
         // place.
@@ -175,154 +238,46 @@ impl Run<'_> {
         Ok(())
     }
 
-    fn validate_epoch(&mut self, ctx: &mut Context<'_>) -> Result<()> {
+    fn validate_epoch(&mut self, ctx: &mut Context<'_>, at: &Position) -> Result<()> {
+        // Validation changes no weights: a request to stop saves what the callbacks have now.
+        let states = match &self.keeper {
+            Some(_) => Some(States::of(&self.callbacks)?),
+            None => None,
+        };
         ctx.state.train = false;
         ctx.state.stop_epoch = false;
         ctx.state.batches = ctx.data.batches(DatasetType::Valid);
         let model = ctx.model.valid();
         let device = ctx.data.device().clone();
-        let mut scoring = Scoring::new(self.metrics);
-        for batch in Batches::new(ctx.data, self.features, DatasetType::Valid, 0)? {
+        let data = ctx.data.clone();
+        let mut scoring = Scoring::new(ctx.metrics);
+        for batch in Batches::new(&data, ctx.features, DatasetType::Valid, 0, 0)? {
             let batch = batch?;
             self.forward(ctx, Some(&*model), &batch, &device)?;
             if let Some(logits) = ctx.state.last_output.take() {
-                let weight = batch_weight(self.loss, ctx.state.last_target.take(), &batch)?;
+                let weight = batch_weight(ctx.fit.loss, ctx.state.last_target.take(), &batch)?;
                 let loss = ctx.state.last_loss;
-                scoring.add(self.metrics, loss, weight, logits, batch.labels());
+                scoring.add(ctx.metrics, loss, weight, logits, batch.labels());
             }
             (ctx.state.loss, ctx.state.last_input) = (None, None);
             self.each(ctx, |callback, ctx| callback.on_batch_end(ctx))?;
+            if let (Some(keeper), Some(states)) = (&mut self.keeper, &states)
+                && keeper.is_interrupted()
+            {
+                keeper.save(ctx, *at, states)?;
+            }
             if ctx.state.stop_epoch {
                 break;
             }
         }
-        (ctx.state.valid_loss, ctx.state.last_metrics) = scoring.finish(self.metrics);
+        (ctx.state.valid_loss, ctx.state.last_metrics) = scoring.finish(ctx.metrics);
         Ok(())
     }
 }
 
-/// Accumulates loss and metrics over a part of the data, batch by batch.
-pub(crate) struct Scoring {
-    loss: f64,
-    /// Total weight of all batches in the loss.
-    weight: f64,
-}
-
-impl Scoring {
-    pub(crate) fn new(metrics: &mut [Box<dyn Metric>]) -> Self {
-        metrics.iter_mut().for_each(|metric| metric.reset());
-        Self {
-            loss: 0.0,
-            weight: 0.0,
-        }
-    }
-
-    /// Adds a batch, given its mean loss and the total weight of its items.
-    pub(crate) fn add(
-        &mut self,
-        metrics: &mut [Box<dyn Metric>],
-        loss: f64,
-        weight: f64,
-        logits: Tensor<2>,
-        targets: &Targets,
-    ) {
-        self.loss += loss * weight;
-        self.weight += weight;
-        if metrics.is_empty() {
-            return;
-        }
-        let classes = logits.dims()[1];
-        let logits = values(logits);
-        let scores = Scores {
-            logits: &logits,
-            classes,
-            targets,
-        };
-        metrics.iter_mut().for_each(|metric| metric.update(&scores));
-    }
-
-    /// The mean loss, and the name and value of every metric.
-    pub(crate) fn finish(self, metrics: &[Box<dyn Metric>]) -> (Option<f64>, Vec<(String, f64)>) {
-        let loss = (self.weight > 0.0).then(|| self.loss / self.weight);
-        let metrics = metrics.iter().map(|m| (m.name(), m.value()));
-        (loss, metrics.collect())
-    }
-}
-
-/// The total weight of a batch in a mean of losses: the number of items, unless classes have weights.
-/// Weighting this way makes the mean over a part independent of its division into batches.
-pub(crate) fn batch_weight(
-    loss: &dyn Loss,
-    targets: Option<TargetTensor>,
-    batch: &AnyBatch,
-) -> Result<f64> {
-    let weights = match targets {
-        Some(targets) => loss.item_weights(targets)?,
-        None => None,
-    };
-    Ok(weights.map_or(batch.labels().len() as f64, |weights| {
-        scalar(&weights.sum())
-    }))
-}
-
-/// Reads a tensor of one value from the device.
-pub(crate) fn scalar(tensor: &Tensor<1>) -> f64 {
-    // Exact: training computes in f32.
-    values(tensor.clone())
-        .first()
-        .map_or(f64::NAN, |v| f64::from(*v))
-}
-
-/// Exponential moving average of the loss, corrected for its start at zero (fastai's `SmoothenValue`).
-#[derive(Debug, Default)]
-pub(crate) struct Smooth {
-    average: f64,
-    count: i32,
-}
-
-impl Smooth {
-    const BETA: f64 = 0.98;
-
-    pub(crate) fn add(&mut self, value: f64) -> f64 {
-        self.count += 1;
-        self.average = Self::BETA * self.average + (1.0 - Self::BETA) * value;
-        self.average / (1.0 - Self::BETA.powi(self.count))
-    }
-}
-
-/// A distinct key for every (seed, epoch, batch): SplitMix64 over each in turn.
-fn mix(seed: u64, epoch: u64, batch: u64) -> u64 {
-    [seed, epoch, batch].into_iter().fold(0, |hash, part| {
-        let mut z = (hash ^ part).wrapping_add(0x9E37_79B9_7F4A_7C15);
-        z = (z ^ (z >> 30)).wrapping_mul(0xBF58_476D_1CE4_E5B9);
-        z = (z ^ (z >> 27)).wrapping_mul(0x94D0_49BB_1331_11EB);
-        z ^ (z >> 31)
-    })
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    // fastai's own check: losses 1, 2, 3 give 1, 1.505051, 2.013468.
-    #[test]
-    fn the_smoothed_loss_gives_fastais_numbers() {
-        let mut smooth = Smooth::default();
-        for (loss, expected) in [(1.0, 1.0), (2.0, 1.505_051), (3.0, 2.013_468)] {
-            assert!((smooth.add(loss) - expected).abs() < 1e-6);
-        }
-    }
-
-    #[test]
-    fn the_dropout_key_differs_between_seeds_epochs_and_batches() {
-        let mut keys: Vec<u64> = Vec::new();
-        for seed in 0..4 {
-            for epoch in 0..4 {
-                keys.extend((0..4).map(|batch| mix(seed, epoch, batch)));
-            }
-        }
-        keys.sort_unstable();
-        keys.dedup();
-        assert_eq!(keys.len(), 64);
-    }
+fn is_not_finite(error: &Error) -> bool {
+    matches!(
+        error,
+        Error::NotFinite { .. } | Error::GradientNotFinite { .. }
+    )
 }

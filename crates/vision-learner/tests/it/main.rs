@@ -26,9 +26,12 @@ mod own_backbone;
 mod prelude;
 mod pretrained;
 mod repeatability;
+mod resume;
 mod robust;
+mod schedules;
 #[path = "../../../vision-fetch/tests/it/support/mod.rs"]
 mod server;
+mod small;
 mod support;
 mod threads;
 mod training;

@@ -83,11 +83,15 @@ pub(crate) fn table(t: &mut Table) {
     };
     t.line("at_step", ANY, USIZE, |n| {
         let phases = [
-            phase(n, Annealing::Linear),
-            phase(n, Annealing::Cosine),
-            phase(1, Annealing::No),
+            phase(n as f64, Annealing::Linear),
+            phase(n as f64, Annealing::Cosine),
+            phase(1.0, Annealing::No),
         ];
         black_box([0, 1, n.saturating_sub(1), n, usize::MAX].map(|step| at_step(&phases, step)));
+    });
+    t.line("at_step", ANY, F64, |x| {
+        let phases = [phase(x, Annealing::Cosine), phase(1.0, Annealing::Linear)];
+        black_box([0, 1, usize::MAX].map(|step| at_step(&phases, step)));
     });
     t.line("OneCycle::lr_phases", ANY, USIZE, |n| {
         let phases = OneCycle::default().lr_phases(1.0, n);

@@ -1,8 +1,25 @@
-//! Hyper-parameter schedules over the steps of a fit: annealing functions and the one-cycle policy.
+//! Hyper-parameter schedules over the steps of a fit.
 //!
-//! Source of every formula: fastai v1's `callback.py` (annealing) and `callbacks/one_cycle.py`.
+//! A [`Schedule`] gives every layer group [`Phase`]s of its learning rate, momentum and weight decay: [`OneCycle`],
+//! [`FlatCos`], [`Cosine`], [`Phases`] of any kind, or one of your own.
+//!
+//! Source of the annealing formulas: fastai v1's `callback.py`.
+
+mod cosine;
+mod flat_cos;
+mod one_cycle;
+mod phases;
 
 use std::f64::consts::PI;
+use std::fmt::Debug;
+
+use crate::Result;
+use crate::optim::Hyper;
+
+pub use cosine::Cosine;
+pub use flat_cos::FlatCos;
+pub use one_cycle::OneCycle;
+pub use phases::{FitPhase, Length, Phases};
 
 /// How a value changes from one number to another.
 #[derive(Clone, Copy, Debug, PartialEq)]
@@ -40,8 +57,8 @@ impl Annealing {
 /// A part of training over which a value anneals.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Phase {
-    /// Length in steps, at least 1.
-    pub steps: usize,
+    /// Length in steps, which may end between two of them. A phase without length is left out.
+    pub steps: f64,
     /// Value at the start.
     pub start: f64,
     /// Value after the last step.
@@ -50,71 +67,81 @@ pub struct Phase {
     pub annealing: Annealing,
 }
 
+impl Phase {
+    /// The value after the last step.
+    pub(crate) fn last(&self) -> f64 {
+        match self.annealing {
+            Annealing::No => self.start,
+            _ => self.end,
+        }
+    }
+}
+
 /// The value at step `step` of consecutive phases, or `None` beyond their end.
 ///
 /// Step 0 uses the start of the first phase. The end of the last phase is reached only after the last
 /// step, so no batch trains with it.
 pub fn at_step(phases: &[Phase], step: usize) -> Option<f64> {
-    let mut first: usize = 0;
-    for phase in phases {
-        let steps = phase.steps.max(1);
-        // Only the last phases of a schedule without end can reach the largest number.
-        if step < first.saturating_add(steps) {
-            let p = (step - first) as f64 / steps as f64;
+    let step = step as f64;
+    let mut first = 0.0;
+    for phase in phases.iter().filter(|phase| phase.steps > 0.0) {
+        if step < first + phase.steps {
+            let p = (step - first) / phase.steps;
             return Some(phase.annealing.at(phase.start, phase.end, p));
         }
-        first = first.saturating_add(steps);
+        first += phase.steps;
     }
     None
 }
 
-/// The one-cycle policy: learning rate up and momentum down, then both back, along half cosines.
-#[derive(Clone, Debug, PartialEq)]
-pub struct OneCycle {
-    /// Momentum (Adam's beta1) as a pair: at both ends, and at the peak of the learning rate. Default:
-    /// (0.95, 0.85).
-    pub moms: (f64, f64),
-    /// The first learning rate is the peak divided by this. Default: 25.
-    pub div_factor: f64,
-    /// Fraction of the steps before the peak. Default: 0.3.
-    pub pct_start: f64,
-    /// The final learning rate is the peak divided by this. Default: `div_factor` · 10⁴.
-    pub final_div: Option<f64>,
+/// The length of a fit.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Span {
+    /// Number of steps in all.
+    pub steps: usize,
+    /// Number of steps in an epoch.
+    pub batches: usize,
 }
 
-impl Default for OneCycle {
-    fn default() -> Self {
-        Self {
-            moms: (0.95, 0.85),
-            div_factor: 25.0,
-            pct_start: 0.3,
-            final_div: None,
-        }
-    }
+/// The phases of a layer group. Hyper-parameters without phases keep their value.
+#[derive(Clone, Debug, Default, PartialEq)]
+pub struct GroupPhases {
+    /// Of the learning rate.
+    pub lr: Vec<Phase>,
+    /// Of the momentum (Adam's beta1).
+    pub mom: Vec<Phase>,
+    /// Of the weight decay.
+    pub wd: Vec<Phase>,
 }
 
-impl OneCycle {
-    /// The two phases of a learning rate with the given peak, over `total` steps.
-    pub fn lr_phases(&self, max: f64, total: usize) -> [Phase; 2] {
-        let final_div = self.final_div.unwrap_or(self.div_factor * 1e4);
-        self.phases(total, [max / self.div_factor, max, max / final_div])
-    }
-
-    /// The two phases of the momentum, over `total` steps.
-    pub fn mom_phases(&self, total: usize) -> [Phase; 2] {
-        self.phases(total, [self.moms.0, self.moms.1, self.moms.0])
-    }
-
-    fn phases(&self, total: usize, [a, b, c]: [f64; 3]) -> [Phase; 2] {
-        let up = (total as f64 * self.pct_start) as usize;
-        let phase = |steps: usize, start, end| Phase {
-            steps: steps.max(1),
-            start,
-            end,
-            annealing: Annealing::Cosine,
-        };
-        [phase(up, a, b), phase(total - up.min(total), b, c)]
-    }
+/// How learning rate, momentum and weight decay change over the steps of a fit.
+///
+/// ```
+/// use vision_learner::schedule::{Annealing, GroupPhases, Phase, Schedule, Span};
+/// use vision_learner::{FitConfig, Hyper, Result};
+///
+/// /// The learning rate falls to 0 in a straight line.
+/// #[derive(Debug)]
+/// struct Falling;
+///
+/// impl Schedule for Falling {
+///     fn phases(&self, groups: &[Hyper], span: Span) -> Result<Vec<GroupPhases>> {
+///         let line = |start| Phase { steps: span.steps as f64, start, end: 0.0, annealing: Annealing::Linear };
+///         let phases = |group: &Hyper| GroupPhases { lr: vec![line(group.lr)], ..GroupPhases::default() };
+///         Ok(groups.iter().map(phases).collect())
+///     }
+/// }
+///
+/// let config = FitConfig::new(5).with_lr(1e-3).with_schedule(Falling);
+/// ```
+pub trait Schedule: Debug + Send + Sync {
+    /// The phases of each layer group, given the learning rates and weight decays of the fit, and the current
+    /// momentum. After the last phase a value stays as it is.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`](crate::Error::Option) for settings that are invalid.
+    fn phases(&self, groups: &[Hyper], span: Span) -> Result<Vec<GroupPhases>>;
 }
 
 #[cfg(test)]

@@ -1,0 +1,181 @@
+//! Saves the best or the last checkpoints of a fit.
+
+use std::fs;
+use std::path::PathBuf;
+
+use serde::{Deserialize, Serialize};
+use vision_base::OptionError;
+
+use crate::callbacks::monitor::{Monitor, Seen};
+use crate::{Callback, CallbackState, Context, Result};
+
+/// Saves checkpoints at the end of epochs: the best by a metric or loss, or every so many epochs.
+///
+/// ```
+/// use vision_learner::FitConfig;
+/// use vision_learner::callbacks::SaveModel;
+/// // models/best.safetensors; after the fit, the learner has its weights.
+/// let config = FitConfig::one_cycle(20).with_callback(SaveModel::best("accuracy").with_name("best"));
+/// // models/epoch_1.safetensors, models/epoch_3.safetensors, ..: the last three of them.
+/// let config = FitConfig::one_cycle(20).with_callback(SaveModel::every(2).with_name("epoch").keep_last(3));
+/// ```
+#[doc(alias = "SaveModelCallback")]
+#[derive(Clone, Debug)]
+pub struct SaveModel {
+    /// `None` to save every so many epochs.
+    monitor: Option<Monitor>,
+    every: usize,
+    name: String,
+    keep: Option<usize>,
+    reload: bool,
+    /// What this fit has saved and not removed, the oldest first.
+    saved: Vec<PathBuf>,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+struct State {
+    seen: Option<Seen>,
+    saved: Vec<PathBuf>,
+}
+
+impl SaveModel {
+    /// Saves when `train_loss`, `valid_loss` or a metric of this name is better than ever before in the fit. At the end of
+    /// the fit the learner takes over the best weights, statistics and optimizer.
+    pub fn best(monitor: impl Into<String>) -> Self {
+        Self {
+            monitor: Some(Monitor::new(monitor)),
+            every: 1,
+            name: "bestmodel".to_owned(),
+            keep: None,
+            reload: true,
+            saved: Vec::new(),
+        }
+    }
+
+    /// Saves every `epochs` epochs, each time under the name with `_` and the number of the epoch.
+    pub fn every(epochs: usize) -> Self {
+        Self {
+            monitor: None,
+            every: epochs,
+            reload: false,
+            ..Self::best("valid_loss")
+        }
+    }
+
+    /// Sets the name, as for [`Learner::save`](crate::Learner::save). Default: `bestmodel`.
+    pub fn with_name(mut self, name: impl Into<String>) -> Self {
+        self.name = name.into();
+        self
+    }
+
+    /// Keeps only the last so many of the checkpoints that this fit has saved [every](Self::every) so many epochs, and
+    /// removes the others. Default: keeps all.
+    pub fn keep_last(mut self, checkpoints: usize) -> Self {
+        self.keep = Some(checkpoints);
+        self
+    }
+
+    /// Sets by how much more than this a value must be better to be the best. Default: 0.
+    pub fn with_min_delta(mut self, min_delta: f64) -> Self {
+        if let Some(monitor) = &mut self.monitor {
+            monitor.min_delta = min_delta;
+        }
+        self
+    }
+
+    /// Sets whether the learner takes over the [best](Self::best) weights at the end of the fit. Default: yes.
+    pub fn with_reload(mut self, reload: bool) -> Self {
+        self.reload = reload;
+        self
+    }
+
+    fn save(&mut self, name: &str, ctx: &Context<'_>) -> Result<()> {
+        let path = ctx.save(name)?;
+        self.saved.retain(|saved| *saved != path);
+        self.saved.push(path);
+        while self.keep.is_some_and(|keep| self.saved.len() > keep) {
+            let old = self.saved.remove(0);
+            // One that is gone already is no fault.
+            let _ = (
+                fs::remove_file(old.with_extension("json")),
+                fs::remove_file(old),
+            );
+        }
+        Ok(())
+    }
+}
+
+impl Callback for SaveModel {
+    // After callbacks that change weights at the end of an epoch.
+    fn order(&self) -> i32 {
+        100
+    }
+
+    fn settings(&self) -> String {
+        let what = match &self.monitor {
+            Some(Monitor {
+                name, min_delta, ..
+            }) => format!("best {name}, min_delta {min_delta}, reload {}", self.reload),
+            None => format!("every {}, keep {:?}", self.every, self.keep),
+        };
+        format!("{what}, name {}", self.name)
+    }
+
+    fn in_lr_find(&self) -> bool {
+        false
+    }
+
+    fn state(&self) -> Result<CallbackState> {
+        let state = State {
+            seen: self.monitor.as_ref().map(Monitor::seen),
+            saved: self.saved.clone(),
+        };
+        CallbackState::of("SaveModel", &state)
+    }
+
+    fn restore(&mut self, state: CallbackState, _ctx: &mut Context<'_>) -> Result<()> {
+        let State { seen, saved } = state.read("SaveModel")?;
+        if let (Some(monitor), Some(seen)) = (&mut self.monitor, &seen) {
+            monitor.restore(seen);
+        }
+        self.saved = saved;
+        Ok(())
+    }
+
+    fn on_train_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
+        self.saved.clear();
+        for (option, value) in [("every", Some(self.every)), ("keep_last", self.keep)] {
+            if value == Some(0) {
+                return Err(OptionError::new(option, "at least 1", 0).into());
+            }
+        }
+        ctx.check_name(&self.name)?;
+        match &mut self.monitor {
+            Some(monitor) => monitor.begin(ctx),
+            None => Ok(()),
+        }
+    }
+
+    fn on_epoch_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
+        let epoch = ctx.state.epoch;
+        let name = match &mut self.monitor {
+            Some(monitor) => (monitor.improves(ctx) == Some(true)).then(|| self.name.clone()),
+            None => {
+                let due = (epoch + 1).is_multiple_of(self.every);
+                due.then(|| format!("{}_{epoch}", self.name))
+            }
+        };
+        match name {
+            Some(name) => self.save(&name, ctx),
+            None => Ok(()),
+        }
+    }
+
+    fn on_train_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
+        if self.reload && self.monitor.is_some() {
+            ctx.state.reload = self.saved.last().cloned();
+        }
+        Ok(())
+    }
+}

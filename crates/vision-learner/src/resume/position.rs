@@ -1,0 +1,42 @@
+//! A position in a fit.
+
+use serde::{Deserialize, Serialize};
+
+use crate::train::smooth::Smooth;
+
+/// A position between two steps of a fit, or between two epochs.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(crate) struct Position {
+    pub(crate) epoch: usize,
+    /// Whether the epoch has begun.
+    pub(crate) begun: bool,
+    /// Batches of the epoch that the loader has passed, also those that it skipped.
+    pub(crate) batches: usize,
+    /// Training batches finished in this epoch.
+    pub(crate) num_batch: usize,
+    /// Training batches finished in this fit.
+    pub(crate) iteration: usize,
+    pub(crate) smooth: Smooth,
+    /// What callbacks have asked for.
+    pub(crate) stop_epoch: bool,
+    pub(crate) stop_training: bool,
+    pub(crate) skip_validate: bool,
+}
+
+impl Position {
+    /// The beginning of a fit.
+    pub(crate) fn start(epoch: usize) -> Self {
+        Self {
+            epoch,
+            begun: false,
+            batches: 0,
+            num_batch: 0,
+            iteration: 0,
+            smooth: Smooth::default(),
+            stop_epoch: false,
+            stop_training: false,
+            skip_validate: false,
+        }
+    }
+}

@@ -1,0 +1,216 @@
+//! Opens the run of a resumable fit.
+
+use std::collections::HashMap;
+use std::path::{Path, PathBuf};
+
+use vision_data::{DatasetType, ImageDataBunch};
+
+use crate::learner::Learner;
+use crate::resume::folder::{RunFolder, step_files};
+use crate::resume::identity::{Identity, short_hash};
+use crate::resume::journal::Journal;
+use crate::resume::keeper::{Keeper, Resumed};
+use crate::resume::resumable::Resumable;
+use crate::resume::step::Step;
+use crate::train::recorder::Recorder;
+use crate::{Error, LoadConfig, Result};
+
+/// The runs that a learner has begun, which stay locked for as long as it lives.
+pub(crate) type Runs = HashMap<PathBuf, RunFolder>;
+
+/// How a resumable fit begins.
+pub(crate) enum Begin {
+    /// An earlier process has ended it.
+    Finished(Recorder),
+    /// It starts, or goes on.
+    Here(Box<Here>),
+}
+
+/// A fit of this process.
+pub(crate) struct Here {
+    pub(crate) keeper: Keeper,
+    /// The history so far.
+    pub(crate) recorder: Option<Recorder>,
+    pub(crate) resumed: Option<Resumed>,
+}
+
+/// What a fit adds to the settings of the learner.
+pub(crate) struct Plan {
+    pub(crate) epochs: usize,
+    pub(crate) start_epoch: usize,
+    /// The hyper-parameters of each layer group, and how they change.
+    pub(crate) schedule: String,
+    /// Names and settings.
+    pub(crate) callbacks: Vec<String>,
+}
+
+impl Learner {
+    /// Opens the folder of a resumable fit, and takes over the last step that is saved there.
+    pub(crate) fn begin(&mut self, config: &Resumable, plan: &Plan) -> Result<Begin> {
+        config.check()?;
+        let path = self.settings.path.join(&config.folder);
+        if !self.runs.contains_key(&path) {
+            let run = RunFolder::open(path.clone())?;
+            self.runs.insert(path.clone(), run);
+        }
+        let identity = self.identity(plan);
+        let Some(run) = self.runs.get_mut(&path) else {
+            return Ok(Begin::Finished(Recorder::default()));
+        };
+        let fit = run.next_fit()?;
+        identity.check(&fit)?;
+        let (mut steps, mut reasons) = (Vec::new(), Vec::new());
+        for file in step_files(&fit).into_iter().filter(|file| file.exists()) {
+            match Step::read(&file) {
+                Ok((step, content)) => steps.push((step, content, file)),
+                Err(error) => reasons.push(error.to_string()),
+            }
+        }
+        steps.sort_by_key(|(step, ..)| step.number);
+        let journal = fit.join("journal.jsonl");
+        // What may differ has been compared already.
+        let other = LoadConfig::new().with_other_preprocessing(true);
+        while let Some((mut step, content, file)) = steps.pop() {
+            let checkpoint = self.read_checkpoint(&file.clone().into(), other);
+            let found = checkpoint.and_then(|checkpoint| {
+                let callbacks = step.states(&file, &content)?;
+                let (journal, recorder) = Journal::open(&journal, Some(&step.journal))?;
+                Ok((checkpoint, callbacks, journal, recorder))
+            });
+            let (checkpoint, callbacks, journal, recorder) = match found {
+                Ok(found) => found,
+                Err(error) => {
+                    reasons.push(error.to_string());
+                    continue;
+                }
+            };
+            self.put(checkpoint.weights);
+            self.optimizer = checkpoint.optimizer;
+            if step.finished {
+                self.end_fit(&path);
+                return Ok(Begin::Finished(recorder));
+            }
+            return Ok(Begin::Here(Box::new(Here {
+                keeper: Keeper::new(path, fit, config, journal, step.number),
+                recorder: Some(recorder),
+                resumed: Some(Resumed {
+                    position: step.position,
+                    hyper: step.hyper,
+                    callbacks,
+                }),
+            })));
+        }
+        if !reasons.is_empty() {
+            return Err(Error::DamagedRun {
+                folder: fit,
+                reason: reasons.join("; "),
+            });
+        }
+        let (journal, _) = Journal::open(&journal, None)?;
+        Ok(Begin::Here(Box::new(Here {
+            keeper: Keeper::new(path, fit, config, journal, 0),
+            recorder: None,
+            resumed: None,
+        })))
+    }
+
+    /// The next fit in this folder is another one.
+    pub(crate) fn end_fit(&mut self, run: &Path) {
+        if let Some(run) = self.runs.get_mut(run) {
+            run.end_fit();
+        }
+    }
+
+    fn identity(&self, plan: &Plan) -> Identity {
+        let data = self.data();
+        let entries = self.model.entries();
+        let shapes = entries.iter().map(|e| format!("{} {:?}", e.name, e.shape));
+        let frozen = entries.iter().filter(|e| !e.trainable && !e.buffer);
+        let frozen: Vec<&str> = frozen.map(|e| e.name.as_str()).collect();
+        let json = |value: serde_json::Value| value.to_string();
+        let settings = &self.settings;
+        Identity::new(vec![
+            (
+                "architecture",
+                format!(
+                    "{}, {} parameters and statistics ({})",
+                    self.arch(),
+                    entries.len(),
+                    short_hash(shapes)
+                ),
+            ),
+            ("classes", json(serde_json::json!(data.classes()))),
+            ("training images", images(data, DatasetType::Train)),
+            ("validation images", images(data, DatasetType::Valid)),
+            ("order", order(data, self.epochs_trained)),
+            ("seed", settings.seed.to_string()),
+            ("batch size", data.batch_size().to_string()),
+            (
+                "preprocessing",
+                json(serde_json::json!(data.preprocessing())),
+            ),
+            (
+                "transforms",
+                json(serde_json::json!(data.transforms().train)),
+            ),
+            ("batch transforms", format!("{:?}", data.batch_transforms())),
+            ("epochs", plan.epochs.to_string()),
+            ("start epoch", plan.start_epoch.to_string()),
+            ("epochs before this fit", self.epochs_trained.to_string()),
+            ("schedule", plan.schedule.clone()),
+            ("loss", format!("{:?}", settings.loss)),
+            (
+                "optimizer",
+                format!(
+                    "{:?}, true_wd {}, bn_wd {}",
+                    (settings.optimizer)(),
+                    settings.true_wd,
+                    settings.bn_wd
+                ),
+            ),
+            (
+                "layer groups",
+                format!("{:?}", self.groups.iter().map(Vec::len).collect::<Vec<_>>()),
+            ),
+            (
+                "frozen parameters",
+                format!("{} ({})", frozen.len(), short_hash(frozen)),
+            ),
+            (
+                "metrics",
+                settings
+                    .metrics
+                    .iter()
+                    .map(|m| m.name())
+                    .collect::<Vec<_>>()
+                    .join(", "),
+            ),
+            ("callbacks", plan.callbacks.join("; ")),
+        ])
+    }
+}
+
+/// Number, names and labels of the images of a part.
+fn images(data: &ImageDataBunch, part: DatasetType) -> String {
+    let Ok(dataset) = data.dataset(part) else {
+        return "none".to_owned();
+    };
+    let names = dataset.paths().iter().map(|path| {
+        let name = path.strip_prefix(data.path()).unwrap_or(path);
+        name.to_string_lossy().into_owned()
+    });
+    let labels = (0..dataset.len()).map(|item| format!("{:?}", dataset.labels().get(item)));
+    let hash = short_hash(
+        names
+            .zip(labels)
+            .map(|(name, label)| format!("{name}\0{label}")),
+    );
+    format!("{} ({hash})", dataset.len())
+}
+
+/// The order of the first epoch, which a sampler decides too.
+fn order(data: &ImageDataBunch, epoch: u64) -> String {
+    let order = data.order(DatasetType::Train, epoch).unwrap_or_default();
+    let hash = short_hash(order.iter().map(|item| (*item as u64).to_le_bytes()));
+    format!("of {} images ({hash})", order.len())
+}

@@ -50,6 +50,7 @@
 //! | [`ImageGrid`] | images with titles |
 //! | [`LineChart`] | losses and learning rates; [`plot_lr_find`] for the learning-rate finder |
 //! | [`Figure`] | any of these, to be saved |
+//! | [`TensorBoard`] | logs a fit for TensorBoard |
 
 // A line that cannot be written must not end a program: `vision_base::console` prints.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
@@ -62,6 +63,7 @@ mod items;
 mod multi_label;
 mod plot;
 mod scores;
+mod tensor_board;
 
 pub use confusion::ConfusionMatrix;
 pub use error::{Error, ImageError, Result};
@@ -69,4 +71,5 @@ pub use interpretation::ClassificationInterpretation;
 pub use multi_label::{BinaryMatrix, MultiLabelInterpretation, MultiLabelLoss};
 pub use plot::{ConfusionPlotConfig, LineChart, LossTitle, Scale, TopLossesConfig, plot_lr_find};
 pub use scores::{AverageScores, ClassScores, ClassificationReport};
+pub use tensor_board::TensorBoard;
 pub use vision_figure::{Figure, ImageGrid};

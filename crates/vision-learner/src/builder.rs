@@ -20,8 +20,8 @@ use crate::model::cnn::{Cnn, Head, Model};
 use crate::model::head::{HeadConfig, Ps, create_head};
 use crate::model::pretrained::{Pretrained, Source};
 use crate::optim::lr::WeightDecay;
-use crate::optim::{Adam, Optimizer};
-use crate::settings::{Parts, Settings};
+use crate::optim::{Adam, Optimizer, groups};
+use crate::settings::{Parts, Settings, SplitOn};
 use crate::train::callback::Callback;
 
 /// Creates the model once all options are known.
@@ -155,7 +155,15 @@ impl<P> LearnerBuilder<P> {
     /// Sets the modules at which the second and later layer groups begin, such as `["0.6", "1"]`.
     /// Default: the architecture's own.
     pub fn split_on<S: Into<String>>(mut self, modules: impl IntoIterator<Item = S>) -> Self {
-        self.settings.split_on = Some(modules.into_iter().map(Into::into).collect());
+        let modules = modules.into_iter().map(Into::into);
+        self.settings.split_on = Some(SplitOn::Modules(modules.collect()));
+        self
+    }
+
+    /// Makes a layer group of each child of the body that has weights, and one of the head, for
+    /// [layer-wise decay](crate::layer_decay) of the learning rate. A batch norm belongs to the child before it.
+    pub fn split_children(mut self) -> Self {
+        self.settings.split_on = Some(SplitOn::Children);
         self
     }
 }
@@ -174,8 +182,13 @@ impl<P: Plan> LearnerBuilder<P> {
         let mut init = Init::new(settings.seed, settings.data.device());
         let dropout = init.dropout().clone();
         let parts = self.plan.make(&settings.data, &mut init, &dropout)?;
-        let explicit = settings.split_on.take();
-        let split = explicit.unwrap_or_else(|| present(&parts.split, &parts.model.starts()));
+        let split = match settings.split_on.take() {
+            Some(SplitOn::Modules(modules)) => modules,
+            Some(SplitOn::Children) => {
+                groups::children(&parts.model.entries(), &parts.model.starts())
+            }
+            None => present(&parts.split, &parts.model.starts()),
+        };
         Learner::assemble(settings, parts, &split, dropout)
     }
 }

@@ -70,7 +70,7 @@ pub use model::cnn::{Body, Cnn, Head, InferenceBody, Model, TwoParts};
 pub use model::head::{HeadConfig, HeadPlan, Ps, create_head};
 pub use model::pretrained::{Pretrained, imagenet_weights};
 pub use model::target::TargetTensor;
-pub use optim::lr::{LearningRate, WeightDecay, slice};
+pub use optim::lr::{LearningRate, WeightDecay, layer_decay, slice};
 pub use optim::{
     Adam, GroupedOptimizer, Hyper, Lamb, Lion, Optimizer, ParamState, RAdam, RmsProp, Sgd, schedule,
 };
@@ -79,6 +79,7 @@ pub use predict::predictor::Predictor;
 pub use resume::resumable::Resumable;
 pub use train::callback::{Callback, CallbackState};
 pub use train::context::Context;
+pub use train::fine_tune::FineTune;
 pub use train::fit::FitConfig;
 pub use train::recorder::{EpochRow, Recorder};
 pub use train::state::State;

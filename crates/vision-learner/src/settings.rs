@@ -31,7 +31,16 @@ pub(crate) struct Settings {
     pub(crate) silent: bool,
     pub(crate) seed: u64,
     /// Custom layer-group starts, if not the architecture's own.
-    pub(crate) split_on: Option<Vec<String>>,
+    pub(crate) split_on: Option<SplitOn>,
+}
+
+/// Where layer groups begin.
+#[derive(Clone, Debug)]
+pub(crate) enum SplitOn {
+    /// At modules.
+    Modules(Vec<String>),
+    /// At each child of the body, and at the head.
+    Children,
 }
 
 impl Settings {

@@ -8,4 +8,5 @@ mod from_learner;
 mod multi_label;
 mod saving;
 mod support;
+mod tensor_board;
 mod top_losses;

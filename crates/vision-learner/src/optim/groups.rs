@@ -39,6 +39,38 @@ pub(crate) fn split(
     Ok(groups.collect())
 }
 
+/// The modules at which the second and later groups begin if each child of the body with weights, and the head, is a
+/// group. If the body has a single child, its children are taken, and so on.
+pub(crate) fn children(entries: &[Entry], modules: &[Start]) -> Vec<String> {
+    let two_parts = entries
+        .iter()
+        .all(|e| e.name.starts_with("0.") || e.name.starts_with("1."));
+    let (body, head) = if two_parts {
+        ("0.", Some("1"))
+    } else {
+        ("", None)
+    };
+    let has_weights = |module: &str| {
+        let inside = entries.iter().filter(|e| {
+            let rest = e.name.strip_prefix(module);
+            rest.is_some_and(|rest| rest.starts_with('.'))
+        });
+        inside.into_iter().any(|e| !(e.buffer || e.is_batch_norm()))
+    };
+    let deepest = modules.iter().map(|m| m.name.split('.').count()).max();
+    for depth in body.len().min(1) + 1..=deepest.unwrap_or(0) {
+        let children = modules.iter().map(|module| module.name.as_str());
+        let children =
+            children.filter(|name| name.starts_with(body) && name.split('.').count() == depth);
+        let children: Vec<&str> = children.filter(|name| has_weights(name)).collect();
+        if children.len() > 1 {
+            let later = children[1..].iter().copied();
+            return later.chain(head).map(str::to_owned).collect();
+        }
+    }
+    head.map(str::to_owned).into_iter().collect()
+}
+
 /// The first two levels of the module names.
 fn known(entries: &[Entry]) -> Vec<String> {
     let mut names: Vec<String> = Vec::new();

@@ -14,6 +14,7 @@ use crate::{Error, Result};
 /// | `slice(..1e-3)` | 1e-4, 1e-4, 1e-3: the last group full, the others a tenth |
 /// | `slice(1e-5..1e-3)` | 1e-5, 1e-4, 1e-3: evenly spaced on a logarithmic scale |
 /// | `[1e-5, 1e-4, 1e-3]` | as given |
+/// | `layer_decay(1e-3, 0.5)` | 2.5e-4, 5e-4, 1e-3: each half of the next |
 ///
 /// ```
 /// use vision_learner::{LearningRate, slice};
@@ -31,6 +32,9 @@ pub enum LearningRate {
     Between(f64, f64),
     /// One rate per group. A list of one rate applies to all groups.
     Each(Vec<f64>),
+    /// The last group's rate, and what each group's rate is multiplied by for the group before it: layer-wise decay. The
+    /// more layer groups there are, the finer it is: see [`LearnerBuilder::split_children`](crate::LearnerBuilder::split_children).
+    Decayed(f64, f64),
 }
 
 impl LearningRate {
@@ -53,6 +57,18 @@ impl LearningRate {
             }
             Self::Between(start, end) => even_mults(*start, *end, groups),
             Self::Each(rates) => listify("learning rates", rates, groups)?,
+            Self::Decayed(last, factor) => {
+                if !(*factor > 0.0 && *factor <= 1.0) {
+                    let expected = "a number above 0 and at most 1";
+                    return Err(
+                        OptionError::new("layer_decay", expected, factor.to_string()).into(),
+                    );
+                }
+                let above = (0..groups).rev();
+                above
+                    .map(|above| last * factor.powf(above as f64))
+                    .collect()
+            }
         };
         match rates.iter().find(|lr| !(lr.is_finite() && **lr > 0.0)) {
             Some(bad) => Err(Error::Option(OptionError::new(
@@ -76,6 +92,18 @@ impl Default for LearningRate {
 #[doc(alias = "even_mults")]
 pub fn slice(range: impl Into<LearningRate>) -> LearningRate {
     range.into()
+}
+
+/// Layer-wise decay: `last` for the last layer group, and for each group before it the rate of the next one times
+/// `factor`, such as 0.75 (Bao et al. 2021, <https://arxiv.org/abs/2106.08254>; timm's `--layer-decay`).
+///
+/// ```
+/// use vision_learner::layer_decay;
+/// assert_eq!(layer_decay(1e-3, 0.5).per_group(3)?, [2.5e-4, 5e-4, 1e-3]);
+/// # Ok::<(), vision_learner::Error>(())
+/// ```
+pub fn layer_decay(last: f64, factor: f64) -> LearningRate {
+    LearningRate::Decayed(last, factor)
 }
 
 impl From<f64> for LearningRate {

@@ -13,6 +13,8 @@ macro_rules! assert_matches {
 }
 
 mod arguments;
+mod callbacks;
+mod callbacks_by_pytorch;
 mod checkpoints;
 mod classifiers;
 mod export;
@@ -23,6 +25,7 @@ mod losses;
 mod metrics;
 mod optimizers;
 mod own_backbone;
+mod plain;
 mod prelude;
 mod pretrained;
 mod repeatability;

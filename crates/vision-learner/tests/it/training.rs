@@ -18,7 +18,7 @@ fn fixture() -> Value {
 }
 
 /// The images of `scripts/make_training_fixture.py`, as PNG files: one batch an epoch, also to validate.
-fn pictures(root: &Path, fixture: &Value) {
+pub(crate) fn pictures(root: &Path, fixture: &Value) {
     let (n, side) = (8, 32);
     let u = parity::uniform("pictures", 0).take(n * side * side * 3);
     let pixels: Vec<u8> = u.map(|u| ((u + 1.0) * 127.999).floor() as u8).collect();

@@ -19,7 +19,9 @@ use vision_learner::callbacks::{
     AccumulateGradients, CsvLogger, EarlyStopping, Ema, GradientClip, ProgressiveResizing,
     SaveModel, Swa,
 };
-use vision_learner::{FitConfig, Learner, LearningRate, Recorder, Resumable, accuracy, create_cnn, slice};
+use vision_learner::{
+    FitConfig, Learner, LearningRate, Recorder, Resumable, accuracy, create_cnn, slice,
+};
 
 use crate::small::Small;
 
@@ -39,7 +41,9 @@ fn learner(folder: &Path, workers: usize) -> Learner {
         .batch_transforms([BatchTransform::mixup(0.4)])
         .build()
         .unwrap();
-    let builder = create_cnn(data, Small).pretrained(false).metrics([accuracy()]);
+    let builder = create_cnn(data, Small)
+        .pretrained(false)
+        .metrics([accuracy()]);
     builder.path(folder).silent(true).build().unwrap()
 }
 
@@ -96,7 +100,9 @@ fn command(folder: &Path, workers: usize, steps: usize) -> Command {
 /// Starts this program again, and waits until it trains.
 fn start(mut command: Command) -> (Child, impl Iterator<Item = String>) {
     let mut child = command.spawn().unwrap();
-    let mut lines = BufReader::new(child.stdout.take().unwrap()).lines().map_while(Result::ok);
+    let mut lines = BufReader::new(child.stdout.take().unwrap())
+        .lines()
+        .map_while(Result::ok);
     assert!(lines.any(|line| line == "trains"), "it ended early");
     (child, lines)
 }
@@ -154,9 +160,16 @@ fn a_run_that_is_killed_at_any_of_fifty_moments_ends_with_the_same_bits() {
         child.wait().unwrap();
         kills += usize::from(!lines.any(|line| line == "ended"));
         finish(folder.path(), [2, 3, 1][kill % 3], steps);
-        assert_eq!(results(folder.path()), expected, "killed after {kill} of {KILLS} parts");
+        assert_eq!(
+            results(folder.path()),
+            expected,
+            "killed after {kill} of {KILLS} parts"
+        );
     }
-    assert!(kills > KILLS * 2 / 3, "only {kills} kills came before the end");
+    assert!(
+        kills > KILLS * 2 / 3,
+        "only {kills} kills came before the end"
+    );
 }
 
 #[cfg(unix)]
@@ -164,7 +177,9 @@ mod signals {
     use super::*;
 
     fn signal(child: &Child, name: &str) {
-        let killed = Command::new("kill").args([name, &child.id().to_string()]).status();
+        let killed = Command::new("kill")
+            .args([name, &child.id().to_string()])
+            .status();
         assert!(killed.unwrap().success());
     }
 
@@ -172,7 +187,10 @@ mod signals {
     fn a_request_to_end_finishes_the_step_saves_it_and_says_how_to_go_on() {
         let (expected, time) = undisturbed();
         let mut said = 0;
-        for (i, name) in ["-INT", "-TERM", "-INT", "-TERM", "-INT", "-INT"].iter().enumerate() {
+        for (i, name) in ["-INT", "-TERM", "-INT", "-TERM", "-INT", "-INT"]
+            .iter()
+            .enumerate()
+        {
             let folder = folder();
             // Never saved by itself.
             let (mut child, mut lines) = start(command(folder.path(), 2, usize::MAX));
@@ -183,11 +201,22 @@ mod signals {
             if let Some(error) = end.filter(|end| end != "ended") {
                 said += 1;
                 assert!(status.success());
-                assert!(error.contains("interrupted in epoch") && error.contains("run the same program again"), "{error}");
-                assert!(error.contains(&folder.path().join("run").display().to_string()), "{error}");
+                assert!(
+                    error.contains("interrupted in epoch")
+                        && error.contains("run the same program again"),
+                    "{error}"
+                );
+                assert!(
+                    error.contains(&folder.path().join("run").display().to_string()),
+                    "{error}"
+                );
             }
             finish(folder.path(), 1, 3);
-            assert_eq!(results(folder.path()), expected, "{name} after {i} of 7 parts");
+            assert_eq!(
+                results(folder.path()),
+                expected,
+                "{name} after {i} of 7 parts"
+            );
         }
         assert!(said >= 3, "only {said} requests came while it trained");
     }
@@ -203,13 +232,25 @@ mod signals {
         // No file can grow beyond 8 KiB: neither a step nor, soon, the journal.
         let program = env::current_exe().unwrap();
         let mut full = command(folder.path(), 2, 1);
-        let (name, args) = (program.to_str().unwrap(), ["--exact", "trains_until_it_is_killed", "--nocapture"]);
+        let (name, args) = (
+            program.to_str().unwrap(),
+            ["--exact", "trains_until_it_is_killed", "--nocapture"],
+        );
         let mut shell = Command::new("sh");
-        shell.args(["-c", "trap '' XFSZ; ulimit -f 16; exec \"$@\"", "sh", name]).args(args);
-        shell.envs(full.get_envs().filter_map(|(name, value)| Some((name, value?)))).stdout(Stdio::piped());
+        shell
+            .args(["-c", "trap '' XFSZ; ulimit -f 16; exec \"$@\"", "sh", name])
+            .args(args);
+        shell
+            .envs(
+                full.get_envs()
+                    .filter_map(|(name, value)| Some((name, value?))),
+            )
+            .stdout(Stdio::piped());
         full.stdout(Stdio::null());
         let (mut child, mut lines) = start(shell);
-        let end = lines.find(|line| line == "ended" || line.starts_with("error")).unwrap();
+        let end = lines
+            .find(|line| line == "ended" || line.starts_with("error"))
+            .unwrap();
         child.wait().unwrap();
         assert!(end.contains("too large") || end.contains("write"), "{end}");
         assert!(end.contains("run"), "{end}");

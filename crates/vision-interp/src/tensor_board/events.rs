@@ -127,7 +127,10 @@ impl EventFile {
 
     /// Brings everything to the disk.
     pub(super) fn sync(&mut self) -> Result<()> {
-        Ok(self.file.sync_data().map_err(io_error("write", &self.path))?)
+        Ok(self
+            .file
+            .sync_data()
+            .map_err(io_error("write", &self.path))?)
     }
 
     fn record(&mut self, data: &[u8]) -> Result<()> {
@@ -145,7 +148,9 @@ impl EventFile {
 
 /// An event of this moment.
 fn time() -> Message {
-    let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+    let since = SystemTime::now()
+        .duration_since(UNIX_EPOCH)
+        .unwrap_or_default();
     let mut message = Message::default();
     message.double(1, since.as_secs_f64());
     message
@@ -167,7 +172,11 @@ const fn table() -> [u32; 256] {
         let mut crc = byte as u32;
         let mut bit = 0;
         while bit < 8 {
-            crc = if crc & 1 == 1 { crc >> 1 ^ 0x82F6_3B78 } else { crc >> 1 };
+            crc = if crc & 1 == 1 {
+                crc >> 1 ^ 0x82F6_3B78
+            } else {
+                crc >> 1
+            };
             bit += 1;
         }
         table[byte] = crc;

@@ -93,9 +93,15 @@ impl TensorBoard {
         if self.worst.is_empty() {
             return Ok(None);
         }
-        let png = grid.plot().and_then(|figure| Ok((figure.width(), figure.height(), figure.to_png()?)));
+        let png = grid
+            .plot()
+            .and_then(|figure| Ok((figure.width(), figure.height(), figure.to_png()?)));
         let (width, height, png) = png.map_err(|error| failed(error.into()))?;
-        Ok(Some(Value::image("valid/top_losses", [width as u64, height as u64], png)))
+        Ok(Some(Value::image(
+            "valid/top_losses",
+            [width as u64, height as u64],
+            png,
+        )))
     }
 }
 
@@ -138,9 +144,15 @@ impl Callback for TensorBoard {
         }
         let folder = ctx.path().join(&self.folder);
         fs::create_dir_all(&folder).map_err(io_error("create the folder", &folder))?;
-        let since = SystemTime::now().duration_since(UNIX_EPOCH).unwrap_or_default();
+        let since = SystemTime::now()
+            .duration_since(UNIX_EPOCH)
+            .unwrap_or_default();
         // TensorBoard reads files whose names hold `tfevents`, in the order of their names.
-        let name = format!("events.out.tfevents.{}.{:09}.vision", since.as_secs(), since.subsec_nanos());
+        let name = format!(
+            "events.out.tfevents.{}.{:09}.vision",
+            since.as_secs(),
+            since.subsec_nanos()
+        );
         self.place = Place {
             path: folder.join(name),
             bytes: 0,
@@ -159,8 +171,10 @@ impl Callback for TensorBoard {
             return Ok(());
         }
         let losses = ctx.item_losses()?;
-        self.worst.extend(losses.into_iter().zip(ctx.state.indices.iter().copied()));
-        self.worst.sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
+        self.worst
+            .extend(losses.into_iter().zip(ctx.state.indices.iter().copied()));
+        self.worst
+            .sort_by(|a, b| b.0.total_cmp(&a.0).then(a.1.cmp(&b.1)));
         self.worst.truncate(self.images);
         Ok(())
     }

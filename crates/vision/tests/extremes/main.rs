@@ -8,6 +8,7 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod base;
+mod callbacks;
 mod checkpoints;
 mod complete;
 mod data;
@@ -30,6 +31,11 @@ use crate::process::area;
 #[test]
 fn base() {
     area("base", base::table);
+}
+
+#[test]
+fn callbacks() {
+    area("callbacks", callbacks::table);
 }
 
 #[test]

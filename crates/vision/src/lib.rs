@@ -36,6 +36,10 @@ mod pages {
     mod data {}
     #[doc = include_str!("../../../docs/looking-at-data.md")]
     mod looking_at_data {}
+    #[doc = include_str!("../../../docs/training.md")]
+    mod training {}
+    #[doc = include_str!("../../../docs/interrupted.md")]
+    mod interrupted {}
     #[doc = include_str!("../../../docs/weights.md")]
     mod weights {}
     #[doc = include_str!("../../../README.md")]

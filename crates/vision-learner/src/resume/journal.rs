@@ -127,3 +127,80 @@ fn hex(hash: Sha256) -> String {
     }
     text
 }
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+    use crate::train::recorder::EpochRow;
+
+    fn grown(batches: usize, epochs: usize) -> Recorder {
+        let curve = |scale: f64| (0..batches).map(|i| scale / (i as f64 + 3.0)).collect();
+        let row = |epoch| EpochRow {
+            epoch,
+            train_loss: 1.0 / 3.0,
+            valid_loss: Some(f64::from(f32::MIN_POSITIVE)),
+            metrics: vec![0.1, 1e300],
+            seconds: 0.0,
+            train_seconds: 0.0,
+            wait_seconds: 0.0,
+            images: 7,
+        };
+        Recorder {
+            metric_names: vec!["a".to_owned(), "b\n".to_owned()],
+            epochs: (0..epochs).map(row).collect(),
+            lrs: curve(1.0),
+            group_lrs: (0..batches).map(|i| vec![1e-5, i as f64 / 7.0]).collect(),
+            moms: curve(0.95),
+            losses: curve(2.0),
+            raw_losses: curve(std::f64::consts::PI),
+        }
+    }
+
+    #[test]
+    fn a_journal_gives_back_every_bit_up_to_a_mark_or_says_that_it_was_changed() {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("journal.jsonl");
+        let (mut journal, empty) = Journal::open(&path, None).unwrap();
+        assert_eq!(empty, Recorder::default());
+        let steps = [grown(2, 0), grown(5, 1), grown(6, 1), grown(9, 2)];
+        let marks: Vec<Mark> = steps
+            .iter()
+            .map(|step| journal.append(step).unwrap())
+            .collect();
+        drop(journal);
+        let whole = fs::read(&path).unwrap();
+        for (mark, step) in marks.iter().zip(&steps) {
+            fs::write(&path, &whole).unwrap();
+            let (mut journal, read) = Journal::open(&path, Some(mark)).unwrap();
+            assert_eq!(read, *step);
+            assert_eq!(
+                fs::read(&path).unwrap(),
+                whole[..mark.bytes as usize],
+                "what comes later is cut"
+            );
+            // It goes on with the same bytes.
+            let last = journal.append(&steps[3]).unwrap();
+            assert_eq!(Journal::open(&path, Some(&last)).unwrap().1, steps[3]);
+        }
+        let mark = &marks[2];
+        for len in 0..whole.len() {
+            fs::write(&path, &whole[..len]).unwrap();
+            let opened = Journal::open(&path, Some(mark));
+            assert_eq!(opened.is_ok(), len as u64 >= mark.bytes, "cut at {len}");
+            let left = fs::read(&path).unwrap();
+            assert!(
+                opened.is_ok() || left == whole[..len],
+                "an error changes nothing"
+            );
+        }
+        for at in 0..mark.bytes as usize {
+            let mut bytes = whole.clone();
+            bytes[at] ^= 1 << (at % 8);
+            fs::write(&path, &bytes).unwrap();
+            assert!(Journal::open(&path, Some(mark)).is_err(), "a bit at {at}");
+            assert_eq!(fs::read(&path).unwrap(), bytes, "an error changes nothing");
+        }
+    }
+}

@@ -41,6 +41,7 @@ struct State {
 
 impl AccumulateGradients {
     /// Steps every `batches` batches.
+    #[doc(alias = "n_step")]
     pub fn new(batches: usize) -> Self {
         Self {
             batches,

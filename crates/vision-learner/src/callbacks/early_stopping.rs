@@ -25,6 +25,7 @@ pub struct EarlyStopping {
 
 impl EarlyStopping {
     /// For `train_loss`, `valid_loss` or the name of a metric.
+    #[doc(alias = "monitor")]
     pub fn new(monitor: impl Into<String>) -> Self {
         Self {
             monitor: Monitor::new(monitor),
@@ -34,6 +35,7 @@ impl EarlyStopping {
     }
 
     /// Sets how many epochs in a row may pass without improvement. Default: 0.
+    #[doc(alias = "patience")]
     pub fn with_patience(mut self, epochs: usize) -> Self {
         self.patience = epochs;
         self

@@ -9,7 +9,7 @@ use crate::{Callback, Context, Result};
 /// The bad step is not taken: the learner has the weights and statistics before it. Without this callback such a step is
 /// [`Error::NotFinite`](crate::Error::NotFinite) or [`Error::GradientNotFinite`](crate::Error::GradientNotFinite), which
 /// says more; with it, what comes after the fit still runs.
-#[doc(alias = "TerminateOnNaN")]
+#[doc(alias("TerminateOnNaN", "TerminateOnNaNCallback"))]
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TerminateOnNan;
 

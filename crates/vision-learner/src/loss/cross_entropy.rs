@@ -38,6 +38,7 @@ impl CrossEntropy {
     /// # Errors
     ///
     /// [`Error::Option`](crate::Error::Option) unless it is at least 0 and below 1.
+    #[doc(alias = "LabelSmoothingCrossEntropy")]
     pub fn with_smoothing(mut self, part: f64) -> Result<Self> {
         self.smoothing = checked_smoothing(part)?;
         Ok(self)

@@ -44,6 +44,7 @@ impl LearningRate {
     ///
     /// [`Error::Option`] if a list has neither one entry nor one per group, if a rate is not a finite
     /// positive number, or for more than a million groups.
+    #[doc(alias = "lr_range")]
     pub fn per_group(&self, groups: usize) -> Result<Vec<f64>> {
         check_groups(groups)?;
         let rates = match self {

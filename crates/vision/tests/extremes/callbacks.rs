@@ -65,6 +65,32 @@ pub(crate) fn table(t: &mut Table) {
             Annealing::Polynomial(x),
         )]))
     });
+    t.line("FitPhase::with_lr", "learning rate", F64, |x| {
+        let phase = FitPhase::new(Length::Share(0.5));
+        phases(&Phases::new([phase.clone().with_lr(
+            x,
+            1.0,
+            Annealing::Exponential,
+        )]))?;
+        phases(&Phases::new([phase.with_lr(
+            1.0,
+            x,
+            Annealing::Exponential,
+        )]))
+    });
+    t.line("FitPhase::with_wd", "weight decay", F64, |x| {
+        phases(&Phases::new([FitPhase::new(Length::Share(0.5)).with_wd(
+            x,
+            x,
+            Annealing::Cosine,
+        )]))
+    });
+    t.line("Phases::new", ANY, [0, 1, 100_000], |n| {
+        phases(&Phases::new(vec![
+            FitPhase::new(Length::Steps(usize::MAX));
+            n
+        ]))
+    });
     t.line("FitConfig::cosine", "epochs|steps", USIZE, |n| {
         fit(FitConfig::cosine(n))
     });
@@ -143,6 +169,15 @@ pub(crate) fn table(t: &mut Table) {
     t.line("FineTune::with_div_factor", "div_factor", F64, |x| {
         tune(FineTune::new(1).with_div_factor(x))
     });
+    t.line("FineTune::with_wd", "weight decay", F64, |x| {
+        tune(FineTune::new(1).with_wd(x))
+    });
+    t.line(
+        "FineTune::resumable",
+        "resumable|create|lock|run|write",
+        texts(),
+        |text| tune(FineTune::new(1).resumable(text)),
+    );
     t.line("Learner::fine_tune", "epochs", USIZE, |n| {
         builder().callback(Stop).build()?.fine_tune(n)
     });
@@ -249,6 +284,12 @@ pub(crate) fn table(t: &mut Table) {
         fit(one().with_callback(TensorBoard::new("logs").with_images(n)))
     });
 
+    t.line(
+        "FitConfig::resumable",
+        "resumable|create|lock|run|write",
+        texts(),
+        |text| fit(one().resumable(text)),
+    );
     t.line(
         "Resumable::new",
         "resumable|create|lock|run|write",

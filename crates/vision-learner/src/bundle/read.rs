@@ -2,11 +2,13 @@
 
 use std::collections::{HashMap, HashSet};
 use std::io::Read as _;
+use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
 
+use burn::tensor::Tensor;
 use vision_base::io_error;
-use vision_base::message::{listed, shown};
+use vision_base::message::{listed, panic_message, shown};
 use vision_base::paths::open_file;
 use vision_data::{Device, Image, device};
 use vision_models::Description;
@@ -297,9 +299,25 @@ pub(super) fn predictor(
         if let Some(layers) = &manifest.layers {
             manifest.check_layers(path, layers, Some([height, width]))?;
         }
-        inner.limits().check(&*inner.model, &images)?;
+        try_out(&inner, images)?;
     }
     Ok(Predictor(Arc::new(inner)))
+}
+
+/// Runs the model itself, not a copy as the trial would: the weights that it packs are those of the first prediction.
+fn try_out(inner: &Inner, images: Tensor<4>) -> Result<()> {
+    let [_, _, height, width] = images.dims();
+    if height.min(width) < inner.min_size {
+        return inner.limits().check(&*inner.model, &images);
+    }
+    let run = AssertUnwindSafe(|| drop(inner.model.forward(images)));
+    catch_unwind(run).map_err(|panic| Error::ModelPanicked {
+        arch: inner.arch.clone(),
+        size: [height, width],
+        reason: panic_message(&*panic),
+    })?;
+    inner.trial.pass([height, width]);
+    Ok(())
 }
 
 /// What a file says about itself.

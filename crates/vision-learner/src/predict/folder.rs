@@ -4,7 +4,7 @@ use std::collections::VecDeque;
 use std::fmt;
 use std::path::{Path, PathBuf};
 
-use vision_base::workers;
+use rayon::current_num_threads;
 use vision_data::files::image_files;
 
 use crate::Result;
@@ -62,7 +62,7 @@ impl Iterator for FolderPredictions {
 
     fn next(&mut self) -> Option<Self::Item> {
         if self.ready.is_empty() {
-            let images = (workers::cores() * IMAGES_PER_CORE).min(MOST_IMAGES);
+            let images = (current_num_threads() * IMAGES_PER_CORE).min(MOST_IMAGES);
             let files: Vec<PathBuf> = self.files.by_ref().take(images).collect();
             let predictions = self.predictor.predict_files(&files);
             self.ready.extend(files.into_iter().zip(predictions));

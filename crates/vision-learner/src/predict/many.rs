@@ -4,6 +4,7 @@ use std::borrow::Cow;
 use std::path::PathBuf;
 
 use burn::tensor::Tensor;
+use rayon::current_num_threads;
 use vision_base::progress::Progress;
 use vision_base::workers;
 use vision_data::{Image, device};
@@ -69,7 +70,12 @@ impl Inner {
             let image = items[item].load(self)?;
             Ok(self.preprocessor.prepare(&image)?)
         };
-        let prepared = workers::map(items.len(), workers::cores(), &Progress::silent(), prepared);
+        let prepared = workers::map(
+            items.len(),
+            current_num_threads(),
+            &Progress::silent(),
+            prepared,
+        );
         let mut results: Vec<Option<Result<Prediction>>> = Vec::new();
         results.resize_with(items.len(), || None);
         let mut groups: Vec<([usize; 4], Vec<usize>, Vec<Tensor<4>>)> = Vec::new();
@@ -105,5 +111,46 @@ impl Inner {
             }
         }
         results.into_iter().flatten().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vision_data::{ImageDataBunch, ResizeMethod};
+    use vision_models::Arch;
+
+    use super::*;
+    use crate::create_cnn;
+
+    #[test]
+    fn batches_of_another_device_give_each_image_its_own_result_in_order() {
+        // Images of three sizes, and one that is too small for the network.
+        let data = ImageDataBunch::single_from_classes(".", ["a", "b"])
+            .size(40)
+            .resize_method(ResizeMethod::No)
+            .build()
+            .unwrap();
+        let learner = create_cnn(data, Arch::SqueezeNet1_1).pretrained(false);
+        let predictor = learner.silent(true).build().unwrap().predictor();
+        let image = |i: u32| {
+            let (width, height) = [(40, 30), (30, 40), (64, 33), (5, 5)][i as usize % 4];
+            let pixels = (0..3 * width * height).map(|p| (p * (i + 3) % 251) as u8);
+            Image::from_rgb8(width, height, pixels.collect()).unwrap()
+        };
+        let images: Vec<Image> = (0..11).map(image).collect();
+        let found = predictor.0.predict_batch(&images, &Threshold::default());
+        assert_eq!(found.len(), images.len());
+        for (i, (found, image)) in found.iter().zip(&images).enumerate() {
+            match (found, predictor.predict(image)) {
+                (Ok(found), Ok(expected)) => {
+                    let pairs = found.probabilities.iter().zip(&expected.probabilities);
+                    assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-5), "{i}");
+                }
+                (Err(found), Err(expected)) => {
+                    assert_eq!((i % 4, found.to_string()), (3, expected.to_string()));
+                }
+                other => panic!("{i}: {other:?}"),
+            }
+        }
     }
 }

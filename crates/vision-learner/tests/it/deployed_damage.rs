@@ -254,6 +254,43 @@ fn any_value_of_a_manifest_may_be_anything_and_nothing_panics() {
 }
 
 #[test]
+fn a_header_may_say_anything_of_its_tensors_and_nothing_panics() {
+    let (_digits, _, bytes) = small();
+    let good = Written::of(&bytes);
+    let mut all = Vec::new();
+    places(&good.header, "", &mut all);
+    all.retain(|place| !place.starts_with("/__metadata__"));
+    let most = good.values.len() as u64;
+    let strange = [
+        json!(null),
+        json!(-1),
+        json!(0),
+        json!(1),
+        json!(u64::MAX),
+        json!(most),
+        json!("F16"),
+        json!("I64"),
+        json!([]),
+        json!([u64::MAX, 2]),
+        json!({"dtype": "F32", "shape": [0], "data_offsets": [0, 0]}),
+    ];
+    let mut refused = 0;
+    for place in &all {
+        for value in &strange {
+            let mut changed = good.clone();
+            *changed.header.pointer_mut(place).unwrap() = value.clone();
+            refused += usize::from(changed.open().is_err());
+        }
+    }
+    // All but values that are the same as before.
+    assert!(
+        refused + 40 > all.len() * strange.len(),
+        "{refused} of {}",
+        all.len()
+    );
+}
+
+#[test]
 fn manifests_that_would_predict_wrongly_are_errors_that_name_the_field() {
     let (_digits, _, bytes) = small();
     let good = Written::of(&bytes);

@@ -14,7 +14,7 @@ use vision_base::{OptionError, atomic, io_error};
 use vision_data::{Device, ImageError, TargetKind, device};
 use vision_models::Description;
 use vision_models::state::{self, NamedTensor, values};
-use vision_models::weights::{SealedFile, TensorToWrite, Values, sealed_bytes};
+use vision_models::weights::{SealedFile, TensorToWrite, Values, WeightsFile, sealed_bytes};
 
 use crate::bundle::card::{Card, MetricValue};
 use crate::bundle::config::ExportConfig;
@@ -60,12 +60,14 @@ impl Learner {
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] for a setting out of range, [`Error::NotFiniteWeights`] if a weight is NaN or infinite,
+    /// [`Error::Option`] for a setting out of range and for a path where there is another file than an earlier
+    /// export, [`Error::NotFiniteWeights`] if a weight is NaN or infinite,
     /// [`Error::Data`] for a golden file that is no image, [`Error::Bundle`] if the loss has an activation that
     /// [`Loss::output`](crate::Loss::output) does not name or if the layers of the model do not compute what
     /// the model does, and [`Error::Io`] if the file cannot be written.
     pub fn export_with(&self, path: impl AsRef<Path>, config: ExportConfig) -> Result<Card> {
         let path = path.as_ref();
+        check_ours(path)?;
         let (bytes, card) = self.deployed(path, &config)?;
         atomic::write(path, &bytes)?;
         Ok(card)
@@ -256,6 +258,22 @@ impl Learner {
              file with OpenConfig::with_loss",
         ))
     }
+}
+
+/// Rejects a path where there is a file that no export has written: a checkpoint, weights from elsewhere.
+fn check_ours(path: &Path) -> Result<()> {
+    let exported = |file: WeightsFile| file.metadata(KEY).is_some();
+    if !path.is_file() || WeightsFile::open(path).is_ok_and(exported) {
+        return Ok(());
+    }
+    Err(Error::Option(OptionError::new(
+        "path",
+        "one where there is no other file than that of an earlier export",
+        format!(
+            "{}, which no export has written; choose another name, or move that file",
+            shown(path)
+        ),
+    )))
 }
 
 /// Whether a tensor may have 16 bits: a weight of a convolution or a linear layer.

@@ -7,7 +7,8 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use vision_base::OptionError;
 use vision_data::{
-    Image, PaddingMode, ResizeMethod, Resizing, TargetKind, Transform, get_transforms,
+    Image, ItemTransform, PaddingMode, ResizeMethod, Resizing, TargetKind, Transform, TransformRng,
+    get_transforms,
 };
 use vision_learner::{
     BinaryCrossEntropy, CrossEntropy, Error, ExportConfig, LearnerBuilder, Loss, Model, OpenConfig,
@@ -636,6 +637,45 @@ fn an_activation_of_ones_own_is_opened_with_its_loss_and_one_that_is_named_wrong
     assert_eq!(BinaryCrossEntropy::default().output(), Output::Sigmoid);
 }
 
+/// Inverts an image.
+#[derive(Debug, serde::Serialize, serde::Deserialize)]
+struct Inverted;
+
+impl ItemTransform for Inverted {
+    const NAME: &'static str = "inverted in deployed.rs";
+
+    fn apply(
+        &self,
+        image: Image,
+        _: &mut TransformRng,
+    ) -> std::result::Result<Image, Box<dyn std::error::Error + Send + Sync>> {
+        let mut image = image.into_rgb_image();
+        image.iter_mut().for_each(|byte| *byte = 255 - *byte);
+        Ok(image.try_into()?)
+    }
+}
+
+#[test]
+fn a_transform_of_ones_own_is_asked_for_by_name_and_applied_once_it_is_registered() {
+    let digits = support::digits(8, 4);
+    let transforms = vision_data::Transforms {
+        valid: vec![Transform::custom(Inverted)],
+        ..Default::default()
+    };
+    let data = ImageDataBunch::from_folder(&digits.path)
+        .batch_size(8)
+        .size(32);
+    let learner = support::learner(data.transforms(transforms).build().unwrap());
+    let bytes = learner.export_bytes(ExportConfig::new()).unwrap();
+    let error = Predictor::from_bytes(&bytes).unwrap_err().to_string();
+    assert!(
+        error.contains(Inverted::NAME) && error.contains("register"),
+        "{error}"
+    );
+    vision_data::register_transform::<Inverted>().unwrap();
+    same("own transform", &learner, ExportConfig::new());
+}
+
 /// A model that gives layers of another network as its own.
 #[derive(Module, Debug)]
 struct Liar {
@@ -695,6 +735,31 @@ fn what_the_model_was_in_training_does_not_matter_after_it_is_opened() {
         &trained(learner.silent(true).build().unwrap()),
         ExportConfig::new(),
     );
+}
+
+#[test]
+fn an_export_replaces_an_earlier_one_and_no_other_file() {
+    let digits = support::digits(4, 2);
+    let learner = support::learner(support::data(&digits.path, 4));
+    let path = digits.path.join("model.safetensors");
+    learner.export(&path).unwrap();
+    let first = fs::read(&path).unwrap();
+    learner
+        .export_with(&path, ExportConfig::new().with_half(true))
+        .unwrap();
+    assert_ne!(fs::read(&path).unwrap(), first);
+    let checkpoint = learner.save("state").unwrap();
+    let text = digits.path.join("notes.safetensors");
+    fs::write(&text, "notes").unwrap();
+    for other in [checkpoint, text] {
+        let before = fs::read(&other).unwrap();
+        let error = learner.export(&other).unwrap_err();
+        assert!(
+            matches!(&error, Error::Option(OptionError { option: "path", .. })),
+            "{error}"
+        );
+        assert_eq!(fs::read(&other).unwrap(), before);
+    }
 }
 
 // fastai's cases.

@@ -86,6 +86,8 @@ pub struct ImageInput {
     pub ending: Ending,
 }
 
+/// A weight of 1 in Pillow's whole numbers.
+const ONE: f32 = 4_194_304.0;
 /// Largest side in pixels.
 const MOST_SIDE: usize = 16_384;
 
@@ -473,7 +475,7 @@ impl Preparation<'_> {
     }
 
     /// Pillow's bilinear resize from `from` to `to`, columns first, rounded to bytes after each pass; of the result the
-    /// center, if `center` is given.
+    /// center, if `center` is given. Weights and sums are whole numbers, as Pillow's, so that halves are rounded as there.
     fn pillow(
         &mut self,
         x: &str,
@@ -484,20 +486,26 @@ impl Preparation<'_> {
         let rows = self.triangles(from[0], to[0], center.map(|size| size[0]))?;
         let cols = self.triangles(from[1], to[1], center.map(|size| size[1]))?;
         let cols = self.node("Transpose", &[&cols], [])?;
-        let x = self.two("MatMul", x, &cols)?;
+        let x = self.cast(x, DOUBLE)?;
+        let x = self.two("MatMul", &x, &cols)?;
         let x = self.rounded(&x)?;
         let x = self.two("MatMul", &rows, &x)?;
-        self.rounded(&x)
+        let x = self.rounded(&x)?;
+        self.cast(&x, FLOAT)
     }
 
+    /// Bytes from sums with weights of [`ONE`].
     fn rounded(&mut self, x: &str) -> Named {
-        let (half, black, white) = (self.float(0.5)?, self.float(0.0)?, self.float(255.0)?);
+        let (one, half) = (self.double(ONE)?, self.double(ONE / 2.0)?);
+        let (black, white) = (self.double(0.0)?, self.double(255.0)?);
         let x = self.two("Add", x, &half)?;
+        let x = self.two("Div", &x, &one)?;
         let x = self.node("Floor", &[&x], [])?;
-        self.node("Clip", &[&x, &black, &white], [])
+        let x = self.two("Max", &x, &black)?;
+        self.two("Min", &x, &white)
     }
 
-    /// The matrix of Pillow's bilinear filter for one axis: a triangle about each center, as wide as two pixels of the
+    /// The matrix of Pillow's bilinear filter for one axis, times [`ONE`]: a triangle about each center, as wide as two pixels of the
     /// result, but at least of the source.
     fn triangles(&mut self, from: &Axis, to: &str, center: Option<usize>) -> Named {
         let (zero, half, one) = (self.double(0.0)?, self.double(0.5)?, self.double(1.0)?);
@@ -525,10 +533,12 @@ impl Preparation<'_> {
         let middle = self.column(&middle)?;
         let j = self.range(&from.pixels)?;
         let j = self.cast(&j, DOUBLE)?;
-        let j = self.two("Add", &j, &half)?;
+        // The operations in Pillow's order, for its last bits.
         let distance = self.two("Sub", &j, &middle)?;
+        let distance = self.two("Add", &distance, &half)?;
+        let narrowing = self.two("Div", &one, &support)?;
+        let distance = self.two("Mul", &distance, &narrowing)?;
         let distance = self.node("Abs", &[&distance], [])?;
-        let distance = self.two("Div", &distance, &support)?;
         let weight = self.two("Sub", &one, &distance)?;
         let weight = self.two("Max", &weight, &zero)?;
         let axis = self.ints(vec![1])?;
@@ -538,6 +548,9 @@ impl Preparation<'_> {
             [("keepdims", Attribute::Int(1))],
         )?;
         let matrix = self.two("Div", &weight, &sum)?;
-        self.cast(&matrix, FLOAT)
+        let scale = self.double(ONE)?;
+        let matrix = self.two("Mul", &matrix, &scale)?;
+        let matrix = self.two("Add", &matrix, &half)?;
+        self.node("Floor", &[&matrix], [])
     }
 }

@@ -4,6 +4,7 @@ use std::collections::HashSet;
 use std::path::Path;
 
 use serde::{Deserialize, Serialize};
+use serde_json::Value;
 use vision_base::message::quoted;
 use vision_data::{DataFingerprint, Preprocessing, TargetKind};
 use vision_models::Description;
@@ -118,6 +119,18 @@ impl Manifest {
         if let Err(error) = parser.end() {
             return wrong("the manifest", "one JSON value", error.to_string());
         }
+        // A field that may be none could be left out without an error; what decides a prediction must be said.
+        let again = serde_json::to_string(&manifest);
+        let again = again.and_then(|again| serde_json::from_str(&again));
+        let both = again.and_then(|again: Value| Ok((again, serde_json::from_str::<Value>(json)?)));
+        match both {
+            Ok((again, given)) => {
+                if let Some(field) = left_out(&again, &given, "") {
+                    return wrong(&field, "a value or null", "nothing".to_owned());
+                }
+            }
+            Err(error) => return wrong("the manifest", "JSON", error.to_string()),
+        }
         manifest.check(path)?;
         Ok(manifest)
     }
@@ -210,6 +223,27 @@ impl Manifest {
             )),
             _ => Ok(()),
         }
+    }
+}
+
+/// The first field of `full` that `given` does not have.
+fn left_out(full: &Value, given: &Value, path: &str) -> Option<String> {
+    match (full, given) {
+        (Value::Object(full), Value::Object(given)) => full.iter().find_map(|(key, full)| {
+            let path = match path {
+                "" => key.clone(),
+                path => format!("{path}.{key}"),
+            };
+            match given.get(key) {
+                None => Some(path),
+                Some(given) => left_out(full, given, &path),
+            }
+        }),
+        (Value::Array(full), Value::Array(given)) => {
+            let mut pairs = full.iter().zip(given).enumerate();
+            pairs.find_map(|(i, (full, given))| left_out(full, given, &format!("{path}[{i}]")))
+        }
+        _ => None,
     }
 }
 

@@ -16,6 +16,7 @@
 
 mod image;
 mod lower;
+mod matrices;
 mod onnx;
 pub(crate) mod proto;
 mod safetensors;

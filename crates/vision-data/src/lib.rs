@@ -90,6 +90,7 @@ pub use crate::data_block::split_list::SplitList;
 pub use crate::databunch::builder::ImageDataBunchBuilder;
 pub use crate::databunch::dataset::{DatasetType, ImageDataset};
 pub use crate::databunch::error::DataError;
+pub use crate::databunch::fingerprint::DataFingerprint;
 pub use crate::databunch::preprocessing::{Preprocessing, Preprocessor};
 pub use crate::databunch::{ImageDataBunch, sources};
 pub use crate::device::error::DeviceError;

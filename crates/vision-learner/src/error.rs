@@ -316,6 +316,26 @@ pub enum Error {
         /// What is wrong.
         reason: String,
     },
+    /// The file of a deployed model does not hold what it should, or needs something else.
+    #[error(
+        "{}: {}: expected {}, found {}; {hint}",
+        shown(path),
+        shown(field),
+        shown(expected),
+        shown(found)
+    )]
+    Bundle {
+        /// The file.
+        path: PathBuf,
+        /// The field that is wrong.
+        field: String,
+        /// What it should be.
+        expected: String,
+        /// What the file has.
+        found: String,
+        /// What to do.
+        hint: &'static str,
+    },
     /// A callback returned an error, which ended the run.
     #[error("callback {name}: {source}")]
     Callback {

@@ -25,13 +25,15 @@
 //! * Customize: [`Loss`], [`Metric`], [`Optimizer`], [`Callback`]. Training history: [`Recorder`].
 //! * Predict and save: [`Learner::predict`], [`Learner::get_preds`], [`Predictor`], [`Learner::save`],
 //!   [`Learner::load`].
-//! * Export: [`Learner::export_onnx`], [`Learner::export_safetensors`].
+//! * Deploy: [`Learner::export`], [`Predictor::open`], [`Predictor::self_test`].
+//! * Export to other programs: [`Learner::export_onnx`], [`Learner::export_safetensors`].
 
 // Printing must not end the program if a line cannot be written: use `vision_base::console`.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 #![cfg_attr(test, allow(clippy::unwrap_used, clippy::expect_used, clippy::panic))]
 
 mod builder;
+mod bundle;
 pub mod callbacks;
 mod checkpoint;
 mod classifier;
@@ -51,12 +53,18 @@ mod unoptimized;
 
 pub use crate::checkpoint::LoadConfig;
 pub use builder::{CnnPlan, LearnerBuilder, ModelPlan, create_cnn};
+pub use bundle::card::{Card, MetricValue};
+pub use bundle::config::ExportConfig;
+pub use bundle::open_config::OpenConfig;
+pub use bundle::self_test::{SelfTest, SelfTestInput};
 pub use classifier::{ClassifierPlan, load_classifier};
 pub use error::{Error, Result};
 pub use features::cache::{FeatureOrigin, FeatureReport};
 pub use features::refusal::CacheRefusal;
 pub use learner::Learner;
-pub use loss::{BinaryCrossEntropy, CrossEntropy, Focal, Loss, MeanSquaredError, SoftTargets};
+pub use loss::{
+    BinaryCrossEntropy, CrossEntropy, Focal, Loss, MeanSquaredError, Output, SoftTargets,
+};
 pub use lr_find::{LrFind, LrFindConfig, LrSuggestion};
 pub use metrics::{
     Average, AverageMetric, Better, CalibrationError, CountMetric, Disagreement, Metric,
@@ -74,8 +82,10 @@ pub use optim::lr::{LearningRate, WeightDecay, layer_decay, slice};
 pub use optim::{
     Adam, GroupedOptimizer, Hyper, Lamb, Lion, Optimizer, ParamState, RAdam, RmsProp, Sgd, schedule,
 };
+pub use predict::folder::FolderPredictions;
 pub use predict::predictions::{Prediction, Predictions};
 pub use predict::predictor::Predictor;
+pub use predict::threshold::Threshold;
 pub use resume::resumable::Resumable;
 pub use train::callback::{Callback, CallbackState};
 pub use train::context::Context;

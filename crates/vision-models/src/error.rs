@@ -198,6 +198,18 @@ pub enum Error {
         /// The likely cause and what to do. Starts with "; " unless empty.
         hint: String,
     },
+    /// The description of a network asks for layers that cannot be.
+    #[error(
+        "the description of the network is wrong: {}{}",
+        layer_name(layer),
+        shown(reason)
+    )]
+    Description {
+        /// Path of the layer or parameter. Empty for the whole network.
+        layer: String,
+        /// What is wrong with it.
+        reason: String,
+    },
     /// The model cannot be exported to ONNX.
     #[error("cannot export to {}: {}{reason}", shown(path), layer_name(layer))]
     Export {

@@ -18,7 +18,7 @@
 //!
 //! * [`arch`]: the registry
 //! * [`cut`]: where the body ends
-//! * [`layers`]: the building blocks
+//! * [`layers`]: the building blocks; [`Description`]: as data
 //! * [`init`]: seeded initialization
 //! * [`state`]: parameters by name
 //! * [`mode`]: layers that behave differently in training
@@ -31,6 +31,7 @@
 
 pub mod arch;
 pub mod cut;
+mod description;
 mod error;
 pub mod export;
 pub mod init;
@@ -49,6 +50,7 @@ pub use arch::squeezenet::Fire;
 pub use arch::xresnet::XResBlock;
 pub use arch::{Arch, ArchInfo, WeightsInfo};
 pub use cut::Cut;
+pub use description::Description;
 pub use error::{Error, Result};
 pub use init::{Init, WeightInit};
 

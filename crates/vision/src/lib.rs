@@ -25,7 +25,9 @@ pub mod prelude {
         get_transforms,
     };
     pub use vision_interp::{ClassificationInterpretation, MultiLabelInterpretation, plot_lr_find};
-    pub use vision_learner::{FitConfig, Learner, accuracy, create_cnn, error_rate, slice};
+    pub use vision_learner::{
+        FitConfig, Learner, Predictor, accuracy, create_cnn, error_rate, slice,
+    };
     pub use vision_models::Arch;
 }
 
@@ -34,6 +36,8 @@ pub mod prelude {
 mod pages {
     #[doc = include_str!("../../../docs/data.md")]
     mod data {}
+    #[doc = include_str!("../../../docs/deploying.md")]
+    mod deploying {}
     #[doc = include_str!("../../../docs/looking-at-data.md")]
     mod looking_at_data {}
     #[doc = include_str!("../../../docs/training.md")]

@@ -1,3 +1,4 @@
+mod latency;
 mod loader;
 mod measurement;
 mod predict;
@@ -55,7 +56,8 @@ pub(crate) struct Args {
     threads: usize,
     #[arg(long, default_value_t = 5)]
     repeats: usize,
-    /// A Python with torch and torchvision (for the loader, fastai): alternate with it and print ratios
+    /// A Python with torch and torchvision (for the loader, fastai; for the latency, onnxruntime and openvino too):
+    /// alternate with it and print ratios
     #[arg(long, value_name = "PYTHON")]
     against_torch: Option<PathBuf>,
     /// Number of alternations with PyTorch
@@ -78,6 +80,12 @@ pub(crate) struct Args {
     /// Measure in this process, and print each step
     #[arg(long, hide = true, requires = "what")]
     once: bool,
+    /// For the latency in this process: the deployed model
+    #[arg(long, hide = true, requires = "image")]
+    model: Option<PathBuf>,
+    /// For the latency in this process: the image file
+    #[arg(long, hide = true, requires = "model")]
+    image: Option<PathBuf>,
 }
 
 /// Times a network, step by step. Prints one JSON line per kind of work; with PyTorch, one per
@@ -97,6 +105,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             python: args.against_torch.as_ref(),
             rounds: args.rounds,
         });
+    }
+    if args.what == Some(What::Latency) {
+        return match (&args.model, &args.image) {
+            (Some(model), Some(image)) => latency::here(model, image, &device),
+            _ => latency::run(args, &device),
+        };
     }
     if args.what == Some(What::Predict) {
         return predict::run(args, &device);

@@ -21,6 +21,8 @@ pub(super) enum What {
     TrainFrozenBody,
     /// From the image files in `--data` to batches on the device
     Loader,
+    /// A single image from JPEG bytes to its class through a deployed model, and the start of a process
+    Latency,
     /// Single images from a `Predictor`, called by one thread and by eight
     Predict,
 }

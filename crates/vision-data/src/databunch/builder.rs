@@ -28,7 +28,7 @@ use crate::transforms::size::{ResizeMethod, Size};
 pub(crate) const DEFAULT_SEED: u64 = 42;
 
 /// The default limit on the images of a batch: 64 of 1180 pixels a side.
-const DEFAULT_BATCH_BYTES: u64 = 1 << 30;
+pub(crate) const DEFAULT_BATCH_BYTES: u64 = 1 << 30;
 
 /// The default limit on worker threads.
 const MOST_WORKERS: usize = 16;

@@ -4,6 +4,7 @@ pub(crate) mod builder;
 pub(crate) mod dataset;
 pub(crate) mod error;
 pub(crate) mod factories;
+pub(crate) mod fingerprint;
 pub(crate) mod preprocessing;
 pub(crate) mod saved;
 pub mod sources;

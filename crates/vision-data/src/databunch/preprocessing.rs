@@ -5,12 +5,14 @@ use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 use serde::{Deserialize, Serialize};
+use vision_base::OptionError;
 
 use crate::databunch::ImageDataBunch;
-use crate::error::Result;
+use crate::databunch::builder::DEFAULT_BATCH_BYTES;
+use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::image::budget::Held;
-use crate::image::reader::Reader;
+use crate::image::reader::{ReadConfig, Reader};
 use crate::loader::stats::Stats;
 use crate::pipeline::Pipeline;
 use crate::transforms::padding::PaddingMode;
@@ -83,6 +85,65 @@ impl Preprocessing {
     }
 }
 
+impl Preprocessing {
+    /// Checks all options, and returns what prepares images so, on `device`. `seed` is that of the data: it
+    /// matters only if validation transforms are random.
+    ///
+    /// ```
+    /// use vision_data::{Device, Image, ImageDataBunch};
+    /// let data = ImageDataBunch::single_from_classes(".", ["cat", "dog"]).size(8).build()?;
+    /// let same = data.preprocessing().preprocessor(data.seed(), data.device())?;
+    /// let image = Image::from_rgb8(20, 10, vec![99; 600])?;
+    /// assert_eq!(same.prepare(&image)?.to_data(), data.prepare(&image)?.to_data());
+    /// # Ok::<(), vision_data::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`] with the option that is out of range, and
+    /// [`TransformError::NotRegistered`](crate::TransformError::NotRegistered) for a custom transform whose type
+    /// is not [registered](crate::register_transform).
+    pub fn preprocessor(&self, seed: u64, device: &Device) -> Result<Preprocessor> {
+        let resizing = Resizing {
+            size: self.size,
+            resize_method: self.resize_method,
+            mult: self.mult,
+            padding_mode: self.padding_mode,
+        };
+        resizing.check()?;
+        let (height, width) = resizing.height_width().unwrap_or((1, 1));
+        let bytes = 3 * size_of::<f32>() as u64 * height as u64 * width as u64;
+        if bytes > DEFAULT_BATCH_BYTES {
+            return Err(Error::Option(OptionError::new(
+                "size",
+                format!("images that take at most {DEFAULT_BATCH_BYTES} bytes each"),
+                format!("{height}x{width} pixels, which take {bytes} bytes"),
+            )));
+        }
+        self.normalize.as_ref().map_or(Ok(()), Stats::check)?;
+        let pipeline = Pipeline::new(&self.transforms, resizing)?;
+        pipeline.check_shape()?;
+        let sides = [
+            ("short_side", self.short_side),
+            ("reduced_jpegs", self.reduced_jpegs),
+        ];
+        for (option, side) in sides {
+            if side == Some(0) {
+                return Err(Error::Option(OptionError::new(option, "at least 1", 0)));
+            }
+        }
+        let reading = ReadConfig::of_pixels(self.short_side, self.reduced_jpegs, self.background);
+        reading.check(self.size)?;
+        Ok(Preprocessor {
+            reader: Arc::new(Reader::new(reading, self.size)),
+            pipeline: Arc::new(pipeline),
+            seed,
+            stats: self.normalize,
+            device: device.clone(),
+        })
+    }
+}
+
 /// A value as JSON on one line.
 fn text(value: &impl Serialize) -> String {
     serde_json::to_string(value).unwrap_or_else(|error| error.to_string())
@@ -147,6 +208,17 @@ impl Preprocessor {
     /// [`ImageError::Decode`](crate::ImageError::Decode) with its path.
     pub fn open(&self, path: impl AsRef<Path>) -> Result<Image> {
         self.reader.read(path.as_ref()).map(|image| image.value)
+    }
+
+    /// Decodes the bytes of a complete image file as [`open`](Self::open) does a file.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError::Decode`](crate::ImageError::Decode), with "bytes in memory" as the path.
+    pub fn decode(&self, bytes: &[u8]) -> Result<Image> {
+        let config = self.reader.config();
+        let image = Image::decode_as(bytes, config.limits(), config.how())?;
+        Ok(self.reader.made_small(Held::new(image, None)).value)
     }
 
     /// As [`ImageDataBunch::prepare`].

@@ -164,7 +164,7 @@ pub fn describe(device: &Device) -> String {
 }
 
 /// Whether the device computes in host memory.
-pub(crate) fn is_cpu(device: &Device) -> bool {
+pub fn is_cpu(device: &Device) -> bool {
     let plain = device.clone().without_autodiff();
     find("flex").is_some_and(|found| found.all.contains(&plain))
 }

@@ -19,7 +19,7 @@ use image::RgbImage;
 
 use crate::error::{Error, Result};
 use crate::image::budget::Held;
-use crate::image::decode::{How, decode, decode_to, read};
+use crate::image::decode::{How, decode_to, read};
 use crate::image::error::ImageError;
 use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
@@ -114,7 +114,12 @@ impl Image {
     /// As [`open`](Self::open), with "bytes in memory" as the path.
     pub fn decode_within(bytes: &[u8], limits: &Limits) -> Result<Self> {
         limits.check()?;
-        let image = decode(bytes, limits).map(|image| Self(image.value));
+        Self::decode_as(bytes, limits, How::default())
+    }
+
+    /// Like [`decode_within`](Self::decode_within), in another way.
+    pub(crate) fn decode_as(bytes: &[u8], limits: &Limits, how: How) -> Result<Self> {
+        let image = decode_to(bytes, limits, how).map(|image| Self(image.value));
         image.map_err(|problem| {
             Error::Image(ImageError::Decode {
                 path: PathBuf::from("bytes in memory"),

@@ -118,6 +118,21 @@ impl ReadConfig {
         self.background
     }
 
+    /// The options of which pixels are made, as [`Preprocessing`](crate::Preprocessing) lists them.
+    pub(crate) fn of_pixels(
+        short_side: Option<u32>,
+        reduced_jpegs: Option<u32>,
+        background: Option<[u8; 3]>,
+    ) -> Self {
+        Self {
+            reduced_jpegs: reduced_jpegs.is_some(),
+            reduced_for: reduced_jpegs,
+            short_side,
+            background,
+            ..Self::default()
+        }
+    }
+
     /// How files are decoded.
     pub(crate) fn how(&self) -> How {
         How {

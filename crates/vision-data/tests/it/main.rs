@@ -18,6 +18,7 @@ mod describe;
 mod doctor;
 mod download_images;
 mod factories;
+mod fingerprint;
 mod folders;
 mod image_sources;
 mod images;

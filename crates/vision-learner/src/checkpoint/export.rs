@@ -4,13 +4,15 @@ use std::path::Path;
 
 use burn::tensor::Device;
 use vision_base::OptionError;
-use vision_data::TargetKind;
+use vision_data::{PaddingMode, ResizeMethod, TargetKind, Transform};
 use vision_models::export::{
-    ExportReport, Names, OnnxConfig, export_onnx, export_safetensors_with,
+    Edge, Ending, ExportReport, Fit, ImageInput, ImageResize, Names, OnnxConfig, export_onnx,
+    export_safetensors_with,
 };
 use vision_models::{Arch, Init};
 
 use crate::learner::Learner;
+use crate::loss::Output;
 use crate::{Error, Result};
 
 impl Learner {
@@ -53,6 +55,116 @@ impl Learner {
             }));
         };
         Ok(export_onnx(&layers, path, config)?)
+    }
+
+    /// Writes preprocessing, body, head and activation as one ONNX model. Its input is `image`, one decoded image
+    /// `[height, width, 3]` of bytes (red first) of any size, its output `probabilities`, `[1, classes]`; for
+    /// labels that are numbers, `numbers`.
+    ///
+    /// A program in any language that decodes a file to RGB, with its EXIF orientation applied, gets the
+    /// predictions of this learner: `scripts/predict_onnx.py` in the repository is one.
+    ///
+    /// # Errors
+    ///
+    /// As [`export_onnx`](Self::export_onnx) and [`onnx_image_input`](Self::onnx_image_input).
+    pub fn export_onnx_with_preprocessing(&self, path: impl AsRef<Path>) -> Result<()> {
+        let path = path.as_ref();
+        self.check_activation(path)?;
+        let name = match self.data().kind() {
+            TargetKind::Float => "numbers",
+            TargetKind::Category | TargetKind::MultiCategory => "probabilities",
+        };
+        let input = self.image_input(path)?;
+        let mut config = self.onnx_config().with_output(name).with_image_input(input);
+        if let Some(color) = self.data().preprocessing().background {
+            config = config.with_metadata("background", format!("{color:?}"));
+        }
+        self.export_onnx_with(path, &config)
+    }
+
+    /// The preprocessing and the activation for [`OnnxConfig::with_image_input`].
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Models`] with what the graph cannot express: JPEGs that are reduced when they are decoded,
+    /// transforms other than [`crop_pad`](vision_data::Transform::crop_pad) at a fixed position and
+    /// [`ResizeCenterCrop`](vision_data::builtin::ResizeCenterCrop), an activation without a name.
+    pub fn onnx_image_input(&self) -> Result<ImageInput> {
+        self.image_input(Path::new("an ONNX model"))
+    }
+
+    fn image_input(&self, path: &Path) -> Result<ImageInput> {
+        let refuse = |what: String| {
+            Error::Models(vision_models::Error::Export {
+                path: path.to_owned(),
+                layer: String::new(),
+                reason: format!(
+                    "the graph cannot hold {what}; export the network alone (export_onnx), and let the program that \
+                     runs it do the preprocessing that the metadata describe"
+                ),
+            })
+        };
+        let data = self.data();
+        let preprocessing = data.preprocessing();
+        if preprocessing.reduced_jpegs.is_some() {
+            let what =
+                "reduced JPEGs (ReadConfig::with_reduced_jpegs), which are a part of decoding";
+            return Err(refuse(what.to_owned()));
+        }
+        let mut place = [0.5; 2];
+        let mut extra = None;
+        for transform in &preprocessing.transforms {
+            match transform {
+                Transform::CropPad(crop) => {
+                    let at = [crop.row, crop.col].map(|part| (part.low() as f32, part));
+                    if at.iter().any(|(at, part)| f64::from(*at) != part.high()) {
+                        return Err(refuse(format!("{transform:?}, whose position is random")));
+                    }
+                    place = at.map(|(at, _)| at.min(1.0 - 1e-7));
+                }
+                Transform::ResizeCenterCrop(resize) => extra = Some(resize.extra as usize),
+                other => return Err(refuse(format!("the transform {other:?}"))),
+            }
+        }
+        let size = data.resizing().height_width();
+        let method = preprocessing.resize_method;
+        let resize = match (size, extra, method) {
+            (None, ..) if preprocessing.mult.is_some() => {
+                return Err(refuse("sides of a multiple without a size".to_owned()));
+            }
+            (None, ..) | (_, None, None | Some(ResizeMethod::No)) => ImageResize::Keep,
+            (Some((height, width)), Some(extra), _) => ImageResize::PillowCenter {
+                size: [height, width],
+                extra,
+            },
+            (Some((height, width)), None, Some(method)) => ImageResize::Bilinear {
+                size: [height, width],
+                fit: match method {
+                    ResizeMethod::Pad => Fit::Pad,
+                    ResizeMethod::Squish => Fit::Squish,
+                    ResizeMethod::Crop | ResizeMethod::No => Fit::Crop,
+                },
+                edge: match preprocessing.padding_mode {
+                    PaddingMode::Zeros => Edge::Zeros,
+                    PaddingMode::Border => Edge::Border,
+                    PaddingMode::Reflection => Edge::Reflection,
+                },
+                place,
+            },
+        };
+        let ending = match self.settings.loss.output() {
+            Output::Softmax => Ending::Softmax,
+            Output::Sigmoid => Ending::Sigmoid,
+            Output::Identity => Ending::Identity,
+            own @ Output::Own(_) => return Err(refuse(format!("the activation {own}"))),
+        };
+        Ok(ImageInput {
+            short_side: preprocessing.short_side.map(|side| side as usize),
+            resize,
+            normalization: preprocessing.normalize.map(|stats| (stats.mean, stats.std)),
+            temperature: None,
+            ending,
+        })
     }
 
     /// The default metadata of an exported model.

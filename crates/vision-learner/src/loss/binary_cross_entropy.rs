@@ -1,12 +1,11 @@
 //! Binary cross-entropy.
 
 use burn::tensor::Tensor;
-use burn::tensor::activation::sigmoid;
 use vision_data::TargetKind;
 use vision_kernels::ops;
 
 use crate::Result;
-use crate::loss::{Loss, checked_smoothing, checked_weights, fitting};
+use crate::loss::{Loss, Output, checked_smoothing, checked_weights, fitting};
 use crate::model::target::TargetTensor;
 
 /// Binary cross-entropy of the sigmoid of each logit, computed without overflow. The default for several
@@ -69,7 +68,7 @@ impl Loss for BinaryCrossEntropy {
         Ok(ops::binary_cross_entropy(logits, targets, weights))
     }
 
-    fn activation(&self, logits: Tensor<2>) -> Tensor<2> {
-        sigmoid(logits)
+    fn output(&self) -> Output {
+        Output::Sigmoid
     }
 }

@@ -4,11 +4,11 @@ mod binary_cross_entropy;
 mod cross_entropy;
 mod focal;
 mod mean_squared_error;
+mod output;
 mod soft_targets;
 
 use std::sync::Arc;
 
-use burn::tensor::activation::softmax;
 use burn::tensor::{Int, Tensor, TensorData};
 use vision_base::OptionError;
 use vision_data::{ImageDataBunch, Mixed, TargetKind};
@@ -20,6 +20,7 @@ pub use binary_cross_entropy::BinaryCrossEntropy;
 pub use cross_entropy::CrossEntropy;
 pub use focal::Focal;
 pub use mean_squared_error::MeanSquaredError;
+pub use output::Output;
 pub use soft_targets::SoftTargets;
 
 /// A loss function.
@@ -39,10 +40,17 @@ pub trait Loss: std::fmt::Debug + Send + Sync {
     /// [`vision_data::LabelError::WrongKind`] for labels of another [`kind`](Self::kind).
     fn per_item(&self, outputs: Tensor<2>, targets: TargetTensor) -> Result<Tensor<1>>;
 
+    /// The activation by name, which [`Learner::export`](crate::Learner::export) writes to the file. Default:
+    /// softmax, the probabilities of the classes.
+    fn output(&self) -> Output {
+        Output::Softmax
+    }
+
     /// The activation: turns outputs into what `predict` and `get_preds` return, both `[batch,
-    /// outputs]`. Default: softmax, the probabilities of the classes.
+    /// outputs]`. Default: that of [`output`](Self::output). A loss with another one overrides this, and
+    /// returns [`Output::Own`] from `output`.
     fn activation(&self, outputs: Tensor<2>) -> Tensor<2> {
-        softmax(outputs, 1)
+        self.output().apply(outputs)
     }
 
     /// The weight of each item in a mean, `[batch]`, on the targets' device. Default: all equal.

@@ -154,6 +154,11 @@ pub(crate) fn boxed<M: Model>(model: M) -> Box<dyn AnyModel> {
     Box::new(slot)
 }
 
+/// Erases the type of a model on a plain device, for inference.
+pub(crate) fn plain<M: Model>(model: M) -> Box<dyn AnyModel> {
+    Box::new(Slot::new(model))
+}
+
 impl<M: Model> AnyModel for Slot<M> {
     fn forward(&self, images: Tensor<4>) -> Tensor<2> {
         let model = self.get();

@@ -24,6 +24,12 @@ pub(super) fn share<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     }
 }
 
+/// Runs work that predicts several images at the same time: each of them takes one core.
+pub(super) fn together<R>(work: impl FnOnce() -> R) -> R {
+    let _active = Active::new();
+    work()
+}
+
 /// Counts a prediction while it lives.
 struct Active {
     alone: bool,

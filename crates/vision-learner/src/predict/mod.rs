@@ -1,8 +1,11 @@
 //! Prediction and validation with a trained model.
 
 mod cores;
+pub(crate) mod folder;
+mod many;
 pub(crate) mod predictions;
 pub(crate) mod predictor;
+pub(crate) mod threshold;
 
 use burn::tensor::Tensor;
 use vision_data::{DatasetType, Image, Targets};

@@ -1,6 +1,7 @@
 use vision_data::{Target, TargetKind, Targets};
 
 use crate::metrics::argmax;
+use crate::predict::threshold::Threshold;
 
 /// Predictions for the items of a data set, in the order of the data set.
 #[derive(Clone, Debug, PartialEq)]
@@ -65,7 +66,7 @@ impl Prediction {
         kind: TargetKind,
         classes: &[String],
         probabilities: Vec<f32>,
-        threshold: f32,
+        threshold: &Threshold,
     ) -> Self {
         let index = argmax(&probabilities);
         let name = |class: &usize| classes[*class].as_str();
@@ -73,7 +74,7 @@ impl Prediction {
             TargetKind::Category => (name(&index).to_owned(), Target::Category(index)),
             TargetKind::MultiCategory => {
                 let probable = probabilities.iter().enumerate();
-                let probable = probable.filter(|(_, p)| **p >= threshold);
+                let probable = probable.filter(|(class, p)| **p >= threshold.of(*class));
                 let probable: Vec<usize> = probable.map(|(class, _)| class).collect();
                 let names: Vec<&str> = probable.iter().map(name).collect();
                 (names.join(";"), Target::MultiCategory(probable))

@@ -1,21 +1,25 @@
 //! A trained model for prediction from many threads.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
-use vision_base::OptionError;
-use vision_data::{Device, Image, Preprocessor, TargetKind};
+use burn::tensor::Tensor;
+use vision_data::{Device, Image, Preprocessing, Preprocessor, TargetKind};
 use vision_models::state::values;
 
+use crate::Result;
+use crate::bundle::card::Card;
+use crate::bundle::golden::Golden;
 use crate::learner::Learner;
-use crate::loss::Loss;
+use crate::loss::{Loss, Output};
 use crate::model::any_model::AnyModel;
 use crate::predict::predictions::Prediction;
+use crate::predict::threshold::Threshold;
 use crate::predict::{cores, finite};
 use crate::train::limits::{ImageLimits, Trial, check_outputs};
-use crate::{Error, Result};
 
-/// A trained model with its preprocessing and classes, for prediction: [`Learner::predictor`].
+/// A trained model with its preprocessing and classes, for prediction: [`Predictor::open`] of a file that
+/// [`Learner::export`] wrote, or [`Learner::predictor`].
 ///
 /// It holds neither the data nor the optimizer. Cloning is cheap, and threads can share it: each gets
 /// the same bits as one thread alone. Calls at the same time run on one core each, a single call on all
@@ -41,25 +45,36 @@ use crate::{Error, Result};
 /// });
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
+#[doc(alias = "load_learner")]
 #[derive(Clone)]
-pub struct Predictor(Arc<Inner>);
+pub struct Predictor(pub(crate) Arc<Inner>);
 
-struct Inner {
-    model: Box<dyn AnyModel>,
-    loss: Arc<dyn Loss>,
-    preprocessor: Preprocessor,
-    arch: String,
-    min_size: usize,
-    trial: Arc<Trial>,
-    device: Device,
-    kind: TargetKind,
-    classes: Vec<String>,
-    outputs: usize,
+/// What turns outputs into predictions.
+pub(crate) enum Activation {
+    Named(Output),
+    Loss(Arc<dyn Loss>),
+}
+
+pub(crate) struct Inner {
+    pub(crate) model: Box<dyn AnyModel>,
+    pub(crate) activation: Activation,
+    pub(crate) preprocessing: Preprocessing,
+    pub(crate) preprocessor: Preprocessor,
+    pub(crate) arch: String,
+    pub(crate) min_size: usize,
+    pub(crate) trial: Arc<Trial>,
+    pub(crate) device: Device,
+    pub(crate) kind: TargetKind,
+    pub(crate) classes: Vec<String>,
+    pub(crate) outputs: usize,
+    pub(crate) threshold: Option<Threshold>,
+    pub(crate) temperature: Option<f64>,
+    /// What the file says about itself, and its inputs for a self test; `None` without a file.
+    pub(crate) file: Option<(Card, Vec<Golden>)>,
 }
 
 impl Learner {
     /// The trained model for prediction, as it is now.
-    #[doc(alias = "export")]
     pub fn predictor(&self) -> Predictor {
         let ImageLimits {
             arch,
@@ -69,7 +84,8 @@ impl Learner {
         } = self.limits();
         Predictor(Arc::new(Inner {
             model: self.model.valid(),
-            loss: Arc::clone(&self.settings.loss),
+            activation: Activation::Loss(Arc::clone(&self.settings.loss)),
+            preprocessing: self.data().preprocessing(),
             preprocessor: self.data().preprocessor(),
             arch: arch.to_owned(),
             min_size,
@@ -78,6 +94,9 @@ impl Learner {
             kind: self.data().kind(),
             classes: self.data().classes().to_vec(),
             outputs: self.data().c(),
+            threshold: None,
+            temperature: None,
+            file: None,
         }))
     }
 }
@@ -93,22 +112,54 @@ impl Predictor {
         &self.0.arch
     }
 
+    /// The kind of the labels.
+    pub fn kind(&self) -> TargetKind {
+        self.0.kind
+    }
+
+    /// How images are prepared.
+    pub fn preprocessing(&self) -> &Preprocessing {
+        &self.0.preprocessing
+    }
+
+    /// The probability from which on an item has a class, if items may have several: that of the file, or 0.5.
+    pub fn threshold(&self) -> Threshold {
+        self.0.threshold()
+    }
+
+    /// What the outputs are divided by before the activation
+    /// ([`ExportConfig::with_temperature`](crate::ExportConfig::with_temperature)), if anything.
+    pub fn temperature(&self) -> Option<f64> {
+        self.0.temperature
+    }
+
+    /// The device that computes.
+    pub fn device(&self) -> &Device {
+        &self.0.device
+    }
+
+    /// What the file says about itself; `None` for [`Learner::predictor`], which has no file.
+    pub fn card(&self) -> Option<&Card> {
+        self.0.file.as_ref().map(|(card, _)| card)
+    }
+
     /// Reads an image file as the data does.
     ///
     /// # Errors
     ///
     /// [`ImageError::Decode`](vision_data::ImageError::Decode) with its path.
-    pub fn open(&self, path: impl AsRef<Path>) -> Result<Image> {
+    pub fn open_image(&self, path: impl AsRef<Path>) -> Result<Image> {
         Ok(self.0.preprocessor.open(path)?)
     }
 
-    /// As [`Learner::predict`].
+    /// As [`Learner::predict`], with the [`threshold`](Self::threshold) of the file.
     ///
     /// # Errors
     ///
     /// As [`Learner::predict`].
     pub fn predict(&self, image: &Image) -> Result<Prediction> {
-        self.predict_with_threshold(image, 0.5)
+        let threshold = self.0.threshold();
+        cores::share(|| self.0.predict(image, &threshold))
     }
 
     /// As [`Learner::predict_with_threshold`].
@@ -117,37 +168,86 @@ impl Predictor {
     ///
     /// As [`Learner::predict_with_threshold`].
     pub fn predict_with_threshold(&self, image: &Image, threshold: f32) -> Result<Prediction> {
-        if !(0.0..=1.0).contains(&threshold) {
-            return Err(Error::Option(OptionError::new(
-                "threshold",
-                "a probability from 0 to 1",
-                threshold.to_string(),
-            )));
-        }
-        cores::share(|| self.0.predict(image, threshold))
+        let threshold = Threshold::All(threshold);
+        threshold.check(self.0.outputs)?;
+        cores::share(|| self.0.predict(image, &threshold))
+    }
+
+    /// Predicts the bytes of a complete image file, such as the body of a request. They are decoded within
+    /// the default [`Limits`](vision_data::Limits).
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError::Decode`](vision_data::ImageError::Decode) with "bytes in memory" as the path, and the errors of
+    /// [`predict`](Self::predict).
+    pub fn predict_bytes(&self, bytes: &[u8]) -> Result<Prediction> {
+        let image = self.0.preprocessor.decode(bytes)?;
+        self.predict(&image)
+    }
+
+    /// Predicts an image file.
+    ///
+    /// # Errors
+    ///
+    /// [`ImageError::Decode`](vision_data::ImageError::Decode) with its path, and the errors of
+    /// [`predict`](Self::predict).
+    pub fn predict_file(&self, path: impl AsRef<Path>) -> Result<Prediction> {
+        let image = self.open_image(path)?;
+        self.predict(&image)
+    }
+
+    /// Predicts several images, each with the result that [`predict`](Self::predict) gives for it alone: on
+    /// the CPU with the same bits.
+    ///
+    /// # Errors
+    ///
+    /// That of the first image that fails, as [`predict`](Self::predict).
+    pub fn predict_batch(&self, images: &[Image]) -> Result<Vec<Prediction>> {
+        self.0.predict_all(images).into_iter().collect()
+    }
+
+    /// As [`predict_file`](Self::predict_file), for several files, in order.
+    pub(super) fn predict_files(&self, files: &[PathBuf]) -> Vec<Result<Prediction>> {
+        self.0.predict_all(files)
     }
 }
 
 impl Inner {
-    fn predict(&self, image: &Image, threshold: f32) -> Result<Prediction> {
-        let images = self.preprocessor.prepare(image)?;
-        let limits = ImageLimits {
+    pub(crate) fn limits(&self) -> ImageLimits<'_> {
+        ImageLimits {
             arch: &self.arch,
             min_size: self.min_size,
             trial: &self.trial,
             device: &self.device,
-        };
-        limits.check(&*self.model, &images)?;
-        let logits = self.model.forward(images);
+        }
+    }
+
+    pub(super) fn threshold(&self) -> Threshold {
+        self.threshold.clone().unwrap_or_default()
+    }
+
+    pub(super) fn predict(&self, image: &Image, threshold: &Threshold) -> Result<Prediction> {
+        let activations = self.activations(self.preprocessor.prepare(image)?)?;
+        Ok(self.prediction(activations, threshold))
+    }
+
+    pub(super) fn prediction(&self, activations: Vec<f32>, threshold: &Threshold) -> Prediction {
+        Prediction::new(self.kind, &self.classes, activations, threshold)
+    }
+
+    /// Probabilities or numbers `[batch, outputs]` of prepared images.
+    pub(crate) fn activations(&self, images: Tensor<4>) -> Result<Vec<f32>> {
+        self.limits().check(&*self.model, &images)?;
+        let mut logits = self.model.forward(images);
         check_outputs(&logits, self.outputs, &self.classes)?;
-        let probabilities = finite(values(self.loss.activation(logits)), self.outputs, 0)?;
-        let classes = &self.classes;
-        Ok(Prediction::new(
-            self.kind,
-            classes,
-            probabilities,
-            threshold,
-        ))
+        if let Some(temperature) = self.temperature {
+            logits = logits.div_scalar(temperature);
+        }
+        let activations = match &self.activation {
+            Activation::Named(output) => output.apply(logits),
+            Activation::Loss(loss) => loss.activation(logits),
+        };
+        finite(values(activations), self.outputs, 0)
     }
 }
 

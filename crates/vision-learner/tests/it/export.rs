@@ -1,13 +1,13 @@
 //! A trained learner leaves this library: as ONNX, and as a state dict of fastai's or torchvision's.
 
 use std::ffi::OsString;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs};
 
 use burn::tensor::{Tensor, TensorData};
 use vision_data::Resizing;
-use vision_learner::{Error, Pretrained, create_body, create_head};
+use vision_learner::{Error, ExportConfig, Predictor, Pretrained, create_body, create_head};
 use vision_models::export::Names;
 use vision_models::weights::{WeightsFile, load_into};
 use vision_models::{Arch, Cut, Init, state};
@@ -93,6 +93,204 @@ fn onnx_runtime_gives_the_logits_of_a_learner() {
         "{}",
         String::from_utf8_lossy(&output.stderr)
     );
+}
+
+/// JPEGs and a PNG of several shapes, or those of the folder in `VISION_PHOTOS`.
+fn photos(folder: &Path) -> Vec<PathBuf> {
+    if let Some(photos) = env::var_os("VISION_PHOTOS") {
+        return vision_data::files::image_files(photos).unwrap();
+    }
+    let sizes = [
+        (500, 375),
+        (375, 500),
+        (64, 64),
+        (40, 30),
+        (28, 28),
+        (700, 90),
+        (91, 640),
+        (1200, 900),
+        (33, 47),
+    ];
+    let draw = |(i, (width, height)): (usize, (u32, u32))| {
+        let image = image::RgbImage::from_fn(width, height, |x, y| {
+            let wave = |a: f32, b: f32| {
+                (127.5 + 100.0 * (x as f32 * a + i as f32).sin() * (y as f32 * b).cos()) as u8
+            };
+            image::Rgb([wave(0.02, 0.03), wave(0.11, 0.05), wave(0.31, 0.4)])
+        });
+        let path = folder.join(format!("photo{i}.{}", if i == 3 { "png" } else { "jpg" }));
+        image.save(&path).unwrap();
+        path
+    };
+    sizes.into_iter().enumerate().map(draw).collect()
+}
+
+#[test]
+#[ignore = "needs Python: set VISION_PYTHON (CONTRIBUTING.md)"]
+fn onnx_runtime_prepares_images_as_the_predictor_does() {
+    use vision_data::{PaddingMode, ResizeMethod, Transforms, builtin};
+    let digits = support::digits(8, 4);
+    let photos = photos(digits.dir.path());
+    let resizing = |size: vision_data::Size, method, padding_mode| Resizing {
+        size: Some(size),
+        resize_method: Some(method),
+        padding_mode,
+        ..Resizing::default()
+    };
+    let pillow = Transforms {
+        valid: vec![builtin::ResizeCenterCrop { extra: 8 }.into()],
+        ..Transforms::default()
+    };
+    let plain = ReadConfig::new;
+    let cases = [
+        (
+            "crop",
+            resizing(64.into(), ResizeMethod::Crop, PaddingMode::Reflection),
+            Transforms::default(),
+            plain(),
+        ),
+        (
+            "pad",
+            resizing(64.into(), ResizeMethod::Pad, PaddingMode::Reflection),
+            Transforms::default(),
+            plain(),
+        ),
+        (
+            "zeros",
+            resizing((48, 80).into(), ResizeMethod::Pad, PaddingMode::Zeros),
+            Transforms::default(),
+            plain(),
+        ),
+        (
+            "border",
+            resizing((80, 48).into(), ResizeMethod::Pad, PaddingMode::Border),
+            Transforms::default(),
+            plain(),
+        ),
+        (
+            "squish",
+            resizing(
+                (64, 96).into(),
+                ResizeMethod::Squish,
+                PaddingMode::Reflection,
+            ),
+            vision_data::get_transforms(),
+            plain(),
+        ),
+        (
+            "pillow",
+            resizing(64.into(), ResizeMethod::Crop, PaddingMode::Reflection),
+            pillow,
+            plain(),
+        ),
+        (
+            "short",
+            resizing(64.into(), ResizeMethod::Crop, PaddingMode::Reflection),
+            Transforms::default(),
+            plain().with_short_side(100),
+        ),
+    ];
+    for (name, resizing, transforms, reading) in cases {
+        let data = ImageDataBunch::from_folder(&digits.path)
+            .batch_size(8)
+            .resizing(resizing)
+            .transforms(transforms)
+            .reading(reading)
+            .normalize(Stats::IMAGENET)
+            .build()
+            .unwrap();
+        let mut learner = support::learner(data);
+        learner.fit(1, 1e-3).unwrap();
+        let path = digits.path.join(format!("{name}.onnx"));
+        learner.export_onnx_with_preprocessing(&path).unwrap();
+        let opened =
+            Predictor::from_bytes(&learner.export_bytes(ExportConfig::new()).unwrap()).unwrap();
+        let images: Vec<_> = photos
+            .iter()
+            .enumerate()
+            .map(|(i, file)| {
+                let decoded = vision_data::Image::open(file).unwrap();
+                let pixels = digits.dir.path().join(format!("{i}.rgb"));
+                fs::write(&pixels, decoded.pixels()).unwrap();
+                serde_json::json!({
+                    "file": file, "pixels": pixels, "size": [decoded.height(), decoded.width()],
+                    "outputs": opened.predict_file(file).unwrap().probabilities,
+                })
+            })
+            .collect();
+        let spec = serde_json::json!({"onnx": path, "tolerance": 1e-4, "images": images});
+        let case = digits.path.join("case.json");
+        fs::write(&case, spec.to_string()).unwrap();
+        let script =
+            Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/check_onnx_image.py");
+        let output = Command::new(python())
+            .arg(script)
+            .arg(case)
+            .output()
+            .unwrap();
+        println!("{name}\n{}", String::from_utf8_lossy(&output.stdout));
+        assert!(
+            output.status.success(),
+            "{name}: {}",
+            String::from_utf8_lossy(&output.stderr)
+        );
+        let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../scripts/predict_onnx.py");
+        let output = Command::new(python())
+            .arg(script)
+            .arg(&path)
+            .arg(&photos[0])
+            .output()
+            .unwrap();
+        let class = opened.predict_file(&photos[0]).unwrap().class;
+        let text = String::from_utf8_lossy(&output.stdout).into_owned();
+        assert!(
+            text.contains(&format!(" {class} [")),
+            "{text} is not {class}"
+        );
+    }
+}
+
+#[test]
+fn preprocessing_that_no_graph_can_hold_is_an_error_that_names_it() {
+    use vision_data::{PaddingMode, Transform, Transforms};
+    let digits = support::digits(8, 4);
+    let data = |valid: Vec<Transform>, reading: ReadConfig| {
+        let transforms = Transforms {
+            valid,
+            ..Transforms::default()
+        };
+        let data = ImageDataBunch::from_folder(&digits.path)
+            .batch_size(8)
+            .size(32);
+        data.transforms(transforms)
+            .reading(reading)
+            .build()
+            .unwrap()
+    };
+    let pad = vec![Transform::pad(2, PaddingMode::Zeros)];
+    for (data, what) in [
+        (data(pad, ReadConfig::new()), "Pad"),
+        (
+            data(vec![Transform::rand_crop()], ReadConfig::new()),
+            "position is random",
+        ),
+        (
+            data(Vec::new(), ReadConfig::new().with_reduced_jpegs(true)),
+            "reduced JPEGs",
+        ),
+    ] {
+        let learner = support::learner(data);
+        let path = digits.path.join("x.onnx");
+        let error = learner
+            .export_onnx_with_preprocessing(&path)
+            .unwrap_err()
+            .to_string();
+        assert!(
+            error.contains(what) && error.contains("export_onnx"),
+            "{error}"
+        );
+        assert!(!path.exists());
+    }
 }
 
 #[test]

@@ -17,6 +17,8 @@ mod callbacks;
 mod callbacks_by_pytorch;
 mod checkpoints;
 mod classifiers;
+mod deployed;
+mod deployed_damage;
 mod export;
 mod feature_cache;
 mod fixed_body;

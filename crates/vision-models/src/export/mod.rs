@@ -14,11 +14,15 @@
 //! Files are written atomically (see [`vision_base::atomic`]), and the same network gives the same
 //! bytes. `docs/design/onnx.md` says why this crate has its own ONNX exporter.
 
+mod image;
 mod lower;
+mod matrices;
 mod onnx;
 pub(crate) mod proto;
 mod safetensors;
 
+pub use image::{Edge, Ending, Fit, ImageInput, ImageResize};
+pub(crate) use lower::windows;
 pub(crate) use onnx::structure;
 pub use onnx::{OnnxConfig, export_onnx};
 pub use safetensors::{ExportReport, Names, export_safetensors, export_safetensors_with};

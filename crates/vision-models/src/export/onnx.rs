@@ -4,8 +4,9 @@ use std::collections::BTreeMap;
 use std::io::{self, Write};
 use std::path::Path;
 
+use super::image::{ImageInput, UINT8};
 use super::lower::{Lowering, Refusal, Value};
-use super::proto::{Dim, FLOAT, Message, Node, value_info};
+use super::proto::{Dim, FLOAT, Message, Node, value_info, value_info_of};
 use crate::layers::{Layer, Sequential};
 use crate::state::{self, NamedTensor};
 use crate::{Error, Result};
@@ -18,6 +19,8 @@ const OPSET: i64 = 17;
 const MAX_BYTES: u64 = i32::MAX as u64;
 
 const INPUT: &str = "input";
+/// The name of the input if it is one decoded image.
+const IMAGE: &str = "image";
 
 /// Settings of an ONNX export.
 #[derive(Clone, Debug, Default, PartialEq)]
@@ -29,6 +32,9 @@ pub struct OnnxConfig {
     pub normalization: Option<([f32; 3], [f32; 3])>,
     /// Name of the output. Default: `output`.
     pub output: Option<String>,
+    /// Preprocessing and activation in the graph, which then takes one decoded image. Default: none, the input
+    /// is a batch.
+    pub image_input: Option<ImageInput>,
     /// Texts stored in the file (`metadata_props`), such as the names of the classes.
     pub metadata: BTreeMap<String, String>,
 }
@@ -49,6 +55,14 @@ impl OnnxConfig {
     /// Sets the name of the output.
     pub fn with_output(mut self, name: impl Into<String>) -> Self {
         self.output = Some(name.into());
+        self
+    }
+
+    /// Puts preprocessing and activation into the graph. Its input is then `image`, one decoded image `[height, width,
+    /// 3]` of bytes, red first, of any size, and its output is `[1, outputs]`. `size` and `normalization` of this
+    /// configuration are those of `input`.
+    pub fn with_image_input(mut self, input: ImageInput) -> Self {
+        self.image_input = Some(input);
         self
     }
 
@@ -118,13 +132,17 @@ impl File {
         })?;
         let mut lowering = Lowering::default();
         let mut tensors = state::tensors(model);
+        let image = config.image_input.as_ref();
         let mut x = Value {
             name: INPUT.into(),
             channels: Some(channels),
-            size: config.size,
+            size: image.map_or(config.size, ImageInput::size),
             flat: false,
         };
-        if let Some((mean, std)) = config.normalization {
+        if let Some(image) = image {
+            x.name = image.prepare(&mut lowering, IMAGE)?;
+        }
+        if let Some((mean, std)) = image.map_or(config.normalization, |image| image.normalization) {
             if channels != 3 {
                 return Err(refuse(
                     "normalize",
@@ -141,7 +159,16 @@ impl File {
                 });
             }
         }
-        let y = lowering.sequential("", model, x)?;
+        let mut y = lowering.sequential("", model, x)?;
+        if let Some(image) = image {
+            if !y.flat {
+                return Err(refuse(
+                    "",
+                    "the network ends in a map instead of outputs: let it end in a flattening or linear layer",
+                ));
+            }
+            y.name = image.finish(&mut lowering, &y.name)?;
+        }
         let output = config.output.as_deref().unwrap_or("output");
         // The output has its own name, whatever the last layer is called.
         let rename = Node {
@@ -156,7 +183,11 @@ impl File {
             None => [Dim::Named("height"), Dim::Named("width")],
         };
         let features = y.channels.map_or(Dim::Named("features"), Dim::Fixed);
-        let mut result = vec![Dim::Named("batch"), features];
+        let batch = match image {
+            Some(_) => Dim::Fixed(1),
+            None => Dim::Named("batch"),
+        };
+        let mut result = vec![batch, features];
         if !y.flat {
             let [h, w] = match y.size {
                 Some([h, w]) => [Dim::Fixed(h), Dim::Fixed(w)],
@@ -165,13 +196,17 @@ impl File {
             result.extend([h, w]);
         }
         lowering.nodes.push(rename);
+        let input = match image {
+            Some(_) => {
+                let dims = [Dim::Named("height"), Dim::Named("width"), Dim::Fixed(3)];
+                value_info_of(UINT8, IMAGE, &dims)
+            }
+            None => value_info(INPUT, &[batch, Dim::Fixed(channels), h, w]),
+        };
         let graph = Message::default()
             .each(&lowering.nodes, |m, node| m.message(1, &node.message()))
             .text(2, "vision")
-            .message(
-                11,
-                &value_info(INPUT, &[Dim::Named("batch"), Dim::Fixed(channels), h, w]),
-            )
+            .message(11, &input)
             .message(12, &value_info(output, &result));
         let initializers = tensors.into_iter().map(|tensor| {
             let head = Message::default()

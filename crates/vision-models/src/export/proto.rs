@@ -67,6 +67,11 @@ pub(super) const FLOAT: i64 = 1;
 
 /// A `ValueInfoProto` of 32-bit floats.
 pub(super) fn value_info(name: &str, dims: &[Dim]) -> Message {
+    value_info_of(FLOAT, name, dims)
+}
+
+/// A `ValueInfoProto` of any type of elements.
+pub(super) fn value_info_of(elements: i64, name: &str, dims: &[Dim]) -> Message {
     let shape = Message::default().each(dims, |shape, dim| {
         let dim = match dim {
             Dim::Fixed(n) => Message::default().int(1, *n as i64),
@@ -74,7 +79,7 @@ pub(super) fn value_info(name: &str, dims: &[Dim]) -> Message {
         };
         shape.message(1, &dim)
     });
-    let tensor = Message::default().int(1, FLOAT).message(2, &shape);
+    let tensor = Message::default().int(1, elements).message(2, &shape);
     Message::default()
         .text(1, name)
         .message(2, &Message::default().message(1, &tensor))

@@ -47,8 +47,10 @@ mod pth;
 mod report;
 mod safetensors;
 mod seal;
+mod sealed;
 mod shards;
 mod source;
+mod write;
 
 use std::collections::BTreeSet;
 
@@ -57,10 +59,11 @@ pub use choice::Wanted;
 pub use contents::MAX_FILE_BYTES;
 pub use file::{Format, WeightsFile};
 pub use report::{LoadReport, Mismatch};
-pub(crate) use safetensors::write_state_dict;
-pub use safetensors::{write_safetensors, write_sealed};
 pub use seal::{Seal, check_seal};
+pub use sealed::SealedFile;
 pub use source::WeightsSource;
+pub(crate) use write::write_state_dict;
+pub use write::{TensorToWrite, Values, sealed_bytes, write_safetensors, write_sealed};
 
 use crate::Result;
 use crate::layers::Sequential;

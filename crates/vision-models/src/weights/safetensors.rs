@@ -1,27 +1,19 @@
-//! The safetensors format: a length, a JSON header, the values.
+//! Reads the safetensors format: a length, a JSON header, the values.
 
-use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
-use std::io::{self, Read, Seek, SeekFrom, Write};
+use std::io::{self, Read, Seek, SeekFrom};
 use std::path::Path;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use safetensors::tensor::{self, Metadata, TensorInfo};
-use serde::ser::SerializeMap;
-use serde::{Serialize, Serializer};
-use sha2::{Digest, Sha256};
-use vision_base::io_error;
 
 use super::contents::{Contents, Dtype, Stored, bad, read_error};
-use super::seal;
-use crate::state::NamedTensor;
-use crate::{Error, Result};
+use crate::Result;
 
 /// Enough for 40,000 tensors. Parsing holds several copies of the header in memory.
-const MAX_HEADER_BYTES: u64 = 4 << 20;
+pub(super) const MAX_HEADER_BYTES: u64 = 4 << 20;
 /// A header length from which on the file is not considered safetensors at all.
 const IMPLAUSIBLE: u64 = 1 << 40;
-const METADATA: &str = "__metadata__";
 
 /// Checks for a length whose upper bytes are zero, followed by an opening brace.
 pub(super) fn looks_like_safetensors(head: &[u8]) -> bool {
@@ -105,141 +97,5 @@ fn stored(file: &Arc<Mutex<File>>, start: u64, info: &TensorInfo) -> Stored {
         dtype,
         read: Arc::new(read),
         place: None,
-    }
-}
-
-/// Writes tensors as 32-bit floats to a safetensors file, atomically (see [`vision_base::atomic`]).
-///
-/// Tensors are written in the given order, so the same tensors give the same bytes. Python reads
-/// the file with `safetensors.torch.load_file`; put `("format", "pt")` into `metadata` for the
-/// Hugging Face libraries.
-///
-/// # Errors
-///
-/// [`Error::WriteWeights`] if a name occurs twice or is reserved, or the number of values does not
-/// match the shape, and [`Error::Io`] if the file cannot be written.
-pub fn write_safetensors(
-    path: impl AsRef<Path>,
-    tensors: &[NamedTensor],
-    metadata: &BTreeMap<String, String>,
-) -> Result<()> {
-    let named: Vec<_> = tensors.iter().map(|t| (t.name.clone(), t)).collect();
-    write_state_dict(path.as_ref(), &named, &[], metadata)
-}
-
-/// Same as [`write_safetensors`], with a hash of the whole file in its metadata, which
-/// [`check_seal`](super::check_seal) verifies.
-///
-/// # Errors
-///
-/// Same as [`write_safetensors`].
-pub fn write_sealed(
-    path: impl AsRef<Path>,
-    tensors: &[NamedTensor],
-    metadata: &BTreeMap<String, String>,
-) -> Result<()> {
-    let named: Vec<_> = tensors.iter().map(|t| (t.name.clone(), t)).collect();
-    let mut metadata = metadata.clone();
-    metadata.insert(seal::KEY.to_owned(), seal::BLANK.to_owned());
-    write_state_dict(path.as_ref(), &named, &[], &metadata)
-}
-
-/// Same as [`write_safetensors`] under other names, and with counters: 64-bit integer scalars, all
-/// 0.
-pub(crate) fn write_state_dict(
-    path: &Path,
-    tensors: &[(String, &NamedTensor)],
-    counters: &[String],
-    metadata: &BTreeMap<String, String>,
-) -> Result<()> {
-    let refuse = |name: &str, reason: String| Error::WriteWeights {
-        path: path.to_owned(),
-        name: name.to_owned(),
-        reason,
-    };
-    let mut offset = 0;
-    let mut names = BTreeSet::from([METADATA]);
-    let mut infos = Vec::with_capacity(counters.len() + tensors.len());
-    let none: &[usize] = &[];
-    // The counters come first, so that each begins at a multiple of its size.
-    let counted = counters
-        .iter()
-        .map(|name| (name, none, tensor::Dtype::I64, 1));
-    let floats = tensors
-        .iter()
-        .map(|(name, t)| (name, &t.shape[..], tensor::Dtype::F32, t.values.len()));
-    for (name, shape, dtype, values) in counted.chain(floats) {
-        if !names.insert(name) {
-            return Err(refuse(name, "occurs twice, or has a reserved name".into()));
-        }
-        let len = shape
-            .iter()
-            .try_fold(1_usize, |len, &side| len.checked_mul(side));
-        if len != Some(values) {
-            let reason = format!("has the shape {shape:?} but {values} values");
-            return Err(refuse(name, reason));
-        }
-        let start = offset;
-        offset += values * dtype.bitsize() / 8;
-        let info = TensorInfo {
-            dtype,
-            shape: shape.to_vec(),
-            data_offsets: (start, offset),
-        };
-        infos.push((name.as_str(), info));
-    }
-    let mut header = serde_json::to_vec(&Header { metadata, infos })
-        .map_err(|e| io_error("write the header of", path)(e.into()))?;
-    // Values must begin at a multiple of their size; the format allows padding with spaces.
-    header.resize(header.len().next_multiple_of(8), b' ');
-
-    let length = (header.len() as u64).to_le_bytes();
-    let values = |out: &mut dyn Write| {
-        out.write_all(&vec![0; counters.len() * 8])?;
-        let mut bytes = Vec::new();
-        for (_, tensor) in tensors {
-            for chunk in tensor.values.chunks(1 << 14) {
-                bytes.clear();
-                bytes.extend(chunk.iter().flat_map(|value| value.to_le_bytes()));
-                out.write_all(&bytes)?;
-            }
-        }
-        Ok(())
-    };
-    let sealed = metadata
-        .get(seal::KEY)
-        .is_some_and(|digits| digits == seal::BLANK);
-    if let Some(at) = seal::position(&header).filter(|_| sealed) {
-        let mut hash = Sha256::new();
-        hash.update(length);
-        hash.update(&header);
-        values(&mut hash).map_err(io_error("hash the values of", path))?;
-        let digits = seal::digits_of(hash);
-        header[at..at + digits.len()].copy_from_slice(digits.as_bytes());
-    }
-    vision_base::atomic::write_with(path, |out| {
-        out.write_all(&length)?;
-        out.write_all(&header)?;
-        values(out)
-    })?;
-    Ok(())
-}
-
-/// The header in file order. The crate's own type writes its metadata in random order.
-struct Header<'a> {
-    metadata: &'a BTreeMap<String, String>,
-    infos: Vec<(&'a str, TensorInfo)>,
-}
-
-impl Serialize for Header<'_> {
-    fn serialize<S: Serializer>(&self, serializer: S) -> std::result::Result<S::Ok, S::Error> {
-        let mut map = serializer.serialize_map(None)?;
-        if !self.metadata.is_empty() {
-            map.serialize_entry(METADATA, self.metadata)?;
-        }
-        for (name, info) in &self.infos {
-            map.serialize_entry(name, info)?;
-        }
-        map.end()
     }
 }

@@ -12,6 +12,7 @@ macro_rules! assert_matches {
     };
 }
 
+mod description;
 mod golden;
 mod init;
 mod layers;

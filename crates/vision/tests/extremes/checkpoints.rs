@@ -2,12 +2,13 @@
 
 use std::fs;
 
-use vision::learner::{FitConfig, LoadConfig};
+use vision::learner::{ExportConfig, FitConfig, LoadConfig, OpenConfig};
 use vision::models::export::{Names, OnnxConfig};
+use vision::prelude::*;
 
-use crate::support::{Folder, data, learner, learner_of};
+use crate::support::{Folder, data, learner, learner_of, small_image};
 use crate::table::{ANY, Table};
-use crate::values::{F32, USIZE, readable, texts, writable};
+use crate::values::{F32, F64, USIZE, readable, texts, writable};
 
 pub(crate) fn table(t: &mut Table) {
     let folder = Folder::new();
@@ -79,9 +80,88 @@ pub(crate) fn table(t: &mut Table) {
             learner.cache_features_in(folder)
         },
     );
+    t.paths(
+        "Learner::export_onnx_with_preprocessing",
+        writable(folder.path()),
+        |path| built.export_onnx_with_preprocessing(path),
+    );
+    deployed(t, &folder, &built);
     // Nothing that lay there is lost.
     assert_eq!(
         fs::read(folder.path().join("folder/inside")).unwrap(),
         b"text"
     );
+}
+
+/// Deployed models.
+fn deployed(t: &mut Table, folder: &Folder, built: &Learner) {
+    t.paths("Learner::export", writable(folder.path()), |path| {
+        built.export(path)
+    });
+    t.paths("Learner::export_with", writable(folder.path()), |path| {
+        built.export_with(path, ExportConfig::new())
+    });
+    let export = |config: ExportConfig| built.export_bytes(config).map(|_| ());
+    t.paths(
+        "ExportConfig::with_golden",
+        readable(folder.path()),
+        |path| export(ExportConfig::new().with_golden([path])),
+    );
+    t.line(
+        "ExportConfig::with_golden",
+        "golden",
+        [0, 17, 10_000],
+        |n| export(ExportConfig::new().with_golden(vec![folder.path().join("image.png"); n])),
+    );
+    t.line("ExportConfig::with_threshold", "threshold", F32, |x| {
+        export(ExportConfig::new().with_threshold(x))
+    });
+    t.line("ExportConfig::with_temperature", "temperature", F64, |x| {
+        export(ExportConfig::new().with_temperature(x))
+    });
+    let good = built.export_bytes(ExportConfig::new()).unwrap();
+    let predictor = Predictor::from_bytes(&good).unwrap();
+    t.paths("Predictor::open", readable(folder.path()), |path| {
+        Predictor::open(path)
+    });
+    t.paths("Predictor::open_on", readable(folder.path()), |path| {
+        Predictor::open_on(path, Default::default())
+    });
+    t.paths("Predictor::open_with", readable(folder.path()), |path| {
+        Predictor::open_with(path, OpenConfig::new())
+    });
+    t.paths("Predictor::predict_file", readable(folder.path()), |path| {
+        predictor.predict_file(path)
+    });
+    t.paths(
+        "Predictor::predict_folder",
+        readable(folder.path()),
+        |path| predictor.predict_folder(path).map(|found| found.count()),
+    );
+    let bytes = || {
+        let long = vec![0xff; 100_000];
+        let cut = good[..good.len() - 1].to_vec();
+        vec![
+            Vec::new(),
+            vec![0; 8],
+            vec![0xff; 9],
+            b"{}".to_vec(),
+            long,
+            cut,
+            good.clone(),
+        ]
+    };
+    let opened = "bytes in memory";
+    t.line("Predictor::from_bytes", opened, bytes(), |bytes| {
+        Predictor::from_bytes(&bytes)
+    });
+    t.line("Predictor::from_bytes_with", opened, bytes(), |bytes| {
+        Predictor::from_bytes_with(&bytes, OpenConfig::new())
+    });
+    t.line("Predictor::predict_bytes", opened, bytes(), |bytes| {
+        predictor.predict_bytes(&bytes)
+    });
+    t.line("Predictor::predict_batch", ANY, [0, 1, 300], |n| {
+        predictor.predict_batch(&vec![small_image(); n])
+    });
 }

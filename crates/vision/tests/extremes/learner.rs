@@ -144,8 +144,8 @@ pub(crate) fn table(t: &mut Table) {
         },
     );
     let predictor = built.predictor();
-    t.paths("Predictor::open", readable(folder.path()), |path| {
-        predictor.open(path)
+    t.paths("Predictor::open_image", readable(folder.path()), |path| {
+        predictor.open_image(path)
     });
     t.line("Predictor::predict_with_threshold", "threshold", F32, |x| {
         predictor.predict_with_threshold(&small_image(), x)
@@ -153,6 +153,13 @@ pub(crate) fn table(t: &mut Table) {
     let preprocessor = built.data().preprocessor();
     t.paths("Preprocessor::open", readable(folder.path()), |path| {
         preprocessor.open(path)
+    });
+    t.line("Preprocessor::decode", "bytes in memory", 0..3, |n| {
+        preprocessor.decode(&[0xff; 100_000][..[0, 1, 100_000][n]])
+    });
+    let preprocessing = built.data().preprocessing();
+    t.line("Preprocessing::preprocessor", ANY, U64, |seed| {
+        preprocessing.preprocessor(seed, built.data().device())
     });
     t.line("Learner::validate_with", ANY, [0, 1, 100], |n| {
         let mut metrics: Vec<Box<dyn vision::learner::Metric>> = Vec::new();

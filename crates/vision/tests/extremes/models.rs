@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 use std::fs;
 use std::hint::black_box;
+use std::path::Path;
 
 use vision::data::Device;
 use vision::models::export::{
@@ -10,10 +11,10 @@ use vision::models::export::{
 };
 use vision::models::state::{NamedTensor, tensors};
 use vision::models::weights::{
-    LoadReport, Wanted, WeightsFile, WeightsSource, check_seal, load_into, write_safetensors,
-    write_sealed,
+    LoadReport, SealedFile, TensorToWrite, Values, Wanted, WeightsFile, WeightsSource, check_seal,
+    load_into, sealed_bytes, write_safetensors, write_sealed,
 };
-use vision::models::{Cut, Init};
+use vision::models::{Cut, Description, Init};
 use vision::prelude::*;
 
 use crate::support::{Folder, tiny};
@@ -149,5 +150,62 @@ pub(crate) fn table(t: &mut Table) {
     });
     t.line("WeightsFile::open", "architecture", texts(), |text| {
         text.parse::<Arch>()
+    });
+
+    let description = Description::of(&model);
+    t.line("Description::check", "network", USIZE, |n| {
+        description.check(Some([n, 8]))?;
+        description.check(Some([8, n]))
+    });
+    t.line("Description::build", "network", USIZE, |n| {
+        description
+            .build(|_| Some(vec![n, n]), &Device::default())
+            .map(|_| ())
+    });
+    let entry = |name: &str, shape: &[usize], values: Values<'_>| {
+        let entry = TensorToWrite {
+            name,
+            shape,
+            values,
+        };
+        sealed_bytes(Path::new("sealed.safetensors"), &[entry], &none)
+    };
+    t.line("sealed_bytes", "sealed", texts(), |text| {
+        entry(&text, &[1], Values::F32(&[1.0]))
+    });
+    t.line("sealed_bytes", "sealed", USIZE, |n| {
+        entry("a", &[n, n], Values::F16(&[1.0]))?;
+        entry("a", &[n], Values::Bytes(b"x"))
+    });
+    let good = entry("a", &[1], Values::Bytes(b"x")).unwrap();
+    let bytes = || {
+        let long = vec![0xff; 100_000];
+        vec![
+            Vec::new(),
+            vec![0; 8],
+            vec![0xff; 9],
+            b"{}".to_vec(),
+            long,
+            good.clone(),
+        ]
+    };
+    t.line("SealedFile::parse", "sealed", bytes(), |bytes| {
+        SealedFile::parse(Path::new("sealed"), &bytes).map(|_| ())
+    });
+    t.line("SealedFile::begins", ANY, bytes(), |bytes| {
+        SealedFile::begins(&bytes)
+    });
+    let sealed = SealedFile::parse(Path::new("sealed"), &good).unwrap();
+    t.line("SealedFile::metadata", ANY, texts(), |text| {
+        sealed.metadata(&text).map(str::to_owned)
+    });
+    t.line("SealedFile::shape", ANY, texts(), |text| {
+        sealed.shape(&text).map(<[usize]>::to_vec)
+    });
+    t.line("SealedFile::bytes", ANY, texts(), |text| {
+        sealed.bytes(&text).map(<[u8]>::to_vec)
+    });
+    t.line("SealedFile::read_f32", "sealed", texts(), |text| {
+        sealed.read_f32(&text)
     });
 }

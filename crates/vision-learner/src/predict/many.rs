@@ -1,0 +1,156 @@
+//! Predictions for many images.
+
+use std::borrow::Cow;
+use std::path::PathBuf;
+
+use burn::tensor::Tensor;
+use rayon::current_num_threads;
+use vision_base::progress::Progress;
+use vision_base::workers;
+use vision_data::{Image, device};
+
+use crate::Result;
+use crate::predict::cores;
+use crate::predict::predictions::Prediction;
+use crate::predict::predictor::Inner;
+use crate::predict::threshold::Threshold;
+
+/// Largest number of images that a device other than the CPU computes at the same time.
+const BATCH: usize = 64;
+
+/// Something that gives an image.
+pub(super) trait Load: Sync {
+    fn load(&self, predictor: &Inner) -> Result<Cow<'_, Image>>;
+}
+
+impl Load for Image {
+    fn load(&self, _: &Inner) -> Result<Cow<'_, Image>> {
+        Ok(Cow::Borrowed(self))
+    }
+}
+
+impl Load for PathBuf {
+    fn load(&self, predictor: &Inner) -> Result<Cow<'_, Image>> {
+        Ok(Cow::Owned(predictor.preprocessor.open(self)?))
+    }
+}
+
+impl Inner {
+    /// Predicts each item on its own, in order.
+    ///
+    /// On the CPU each image is computed alone on one core: faster than a batch on all cores, and each gets the
+    /// bits that it gets alone. Another device computes batches.
+    pub(super) fn predict_all<T: Load>(&self, items: &[T]) -> Vec<Result<Prediction>> {
+        let threshold = &self.threshold();
+        if device::is_cpu(&self.device) {
+            let one = |item: usize| {
+                let image = items[item].load(self)?;
+                cores::share(|| self.predict(&image, threshold))
+            };
+            return match items.len() {
+                1 => vec![one(0)],
+                n => {
+                    cores::together(|| workers::map(n, workers::cores(), &Progress::silent(), one))
+                }
+            };
+        }
+        let chunks = items.chunks(BATCH);
+        chunks
+            .flat_map(|items| self.predict_batch(items, threshold))
+            .collect()
+    }
+
+    /// Predicts items in batches of images of one size.
+    fn predict_batch<T: Load>(
+        &self,
+        items: &[T],
+        threshold: &Threshold,
+    ) -> Vec<Result<Prediction>> {
+        let prepared = |item: usize| {
+            let image = items[item].load(self)?;
+            Ok(self.preprocessor.prepare(&image)?)
+        };
+        let prepared = workers::map(
+            items.len(),
+            current_num_threads(),
+            &Progress::silent(),
+            prepared,
+        );
+        let mut results: Vec<Option<Result<Prediction>>> = Vec::new();
+        results.resize_with(items.len(), || None);
+        let mut groups: Vec<([usize; 4], Vec<usize>, Vec<Tensor<4>>)> = Vec::new();
+        for (item, image) in prepared.into_iter().enumerate() {
+            match image {
+                Err(error) => results[item] = Some(Err(error)),
+                Ok(image) => {
+                    let shape = image.dims();
+                    match groups.iter_mut().find(|(known, ..)| *known == shape) {
+                        Some((_, members, images)) => {
+                            members.push(item);
+                            images.push(image);
+                        }
+                        None => groups.push((shape, vec![item], vec![image])),
+                    }
+                }
+            }
+        }
+        for (_, members, images) in groups {
+            match self.activations(Tensor::cat(images.clone(), 0)) {
+                Ok(rows) => {
+                    for (item, row) in members.iter().zip(rows.chunks(self.outputs.max(1))) {
+                        results[*item] = Some(Ok(self.prediction(row.to_vec(), threshold)));
+                    }
+                }
+                // Which of them it is, and what is wrong with it.
+                Err(_) => {
+                    for (item, image) in members.iter().zip(images) {
+                        let row = self.activations(image);
+                        results[*item] = Some(row.map(|row| self.prediction(row, threshold)));
+                    }
+                }
+            }
+        }
+        results.into_iter().flatten().collect()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use vision_data::{ImageDataBunch, ResizeMethod};
+    use vision_models::Arch;
+
+    use super::*;
+    use crate::create_cnn;
+
+    #[test]
+    fn batches_of_another_device_give_each_image_its_own_result_in_order() {
+        // Images of three sizes, and one that is too small for the network.
+        let data = ImageDataBunch::single_from_classes(".", ["a", "b"])
+            .size(40)
+            .resize_method(ResizeMethod::No)
+            .build()
+            .unwrap();
+        let learner = create_cnn(data, Arch::SqueezeNet1_1).pretrained(false);
+        let predictor = learner.silent(true).build().unwrap().predictor();
+        let image = |i: u32| {
+            let (width, height) = [(40, 30), (30, 40), (64, 33), (5, 5)][i as usize % 4];
+            let pixels = (0..3 * width * height).map(|p| (p * (i + 3) % 251) as u8);
+            Image::from_rgb8(width, height, pixels.collect()).unwrap()
+        };
+        let images: Vec<Image> = (0..11).map(image).collect();
+        let found = predictor.0.predict_batch(&images, &Threshold::default());
+        assert_eq!(found.len(), images.len());
+        for (i, (found, image)) in found.iter().zip(&images).enumerate() {
+            match (found, predictor.predict(image)) {
+                (Ok(found), Ok(expected)) => {
+                    let pairs = found.probabilities.iter().zip(&expected.probabilities);
+                    assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-5), "{i}");
+                }
+                (Err(found), Err(expected)) => {
+                    assert_eq!((i % 4, found.to_string()), (3, expected.to_string()));
+                }
+                other => panic!("{i}: {other:?}"),
+            }
+        }
+    }
+}

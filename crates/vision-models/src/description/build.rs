@@ -1,0 +1,170 @@
+//! Builds layers from their settings, which are checked.
+
+use burn::tensor::Device;
+
+use super::spec::{Children, Conv, MeanPool, Norm, Spec};
+use crate::Init;
+use crate::arch::densenet::DenseLayer;
+use crate::arch::mobilenet::InvertedResidual;
+use crate::arch::resnet::{BasicBlock, Bottleneck};
+use crate::arch::squeezenet::Fire;
+use crate::arch::xresnet::XResBlock;
+use crate::layers::{
+    AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, BatchNorm, Conv2d, ConvConfig, Dropout,
+    Layer, Linear, MaxPool2d, Pooled, Sequential,
+};
+
+pub(super) fn children(children: &Children, device: &Device) -> Sequential {
+    Builder(Init::zeroed(device)).sequential(children)
+}
+
+struct Builder(Init);
+
+impl Builder {
+    fn sequential(&mut self, children: &Children) -> Sequential {
+        let mut layers = Sequential::new();
+        for (name, spec) in children {
+            let layer = self.layer(spec);
+            layers.push(name.clone(), layer);
+        }
+        layers
+    }
+
+    fn maybe(&mut self, children: &Option<Children>) -> Option<Sequential> {
+        children.as_ref().map(|children| self.sequential(children))
+    }
+
+    fn conv(&mut self, conv: &Conv) -> Conv2d {
+        let config = ConvConfig::new(conv.inputs, conv.outputs, conv.kernel)
+            .with_stride(conv.stride)
+            .with_padding(conv.padding)
+            .with_groups(conv.groups);
+        let config = if conv.bias {
+            config.with_bias()
+        } else {
+            config
+        };
+        config.init(&mut self.0)
+    }
+
+    fn norm(&self, norm: &Norm) -> BatchNorm {
+        BatchNorm::new(norm.channels, &self.0)
+            .with_momentum(norm.momentum)
+            .with_epsilon(norm.epsilon)
+    }
+
+    fn layer(&mut self, spec: &Spec) -> Layer {
+        match spec {
+            Spec::Conv2d(conv) => Layer::Conv2d(self.conv(conv)),
+            Spec::BatchNorm(norm) => Layer::BatchNorm(self.norm(norm)),
+            Spec::Relu => Layer::Relu,
+            Spec::Relu6 => Layer::Relu6,
+            Spec::MaxPool2d {
+                kernel,
+                stride,
+                padding,
+                ceil,
+            } => {
+                let pool = MaxPool2d::new(*kernel, *stride, *padding);
+                Layer::MaxPool2d(if *ceil { pool.with_ceil_mode() } else { pool })
+            }
+            Spec::AvgPool2d(pool) => Layer::AvgPool2d(mean_pool(*pool)),
+            Spec::AdaptiveAvgPool2d { size } => {
+                Layer::AdaptiveAvgPool2d(AdaptiveAvgPool2d::new(*size))
+            }
+            Spec::AdaptiveConcatPool2d => Layer::AdaptiveConcatPool2d(AdaptiveConcatPool2d),
+            Spec::Flatten => Layer::Flatten,
+            Spec::Dropout { p } => Layer::Dropout(Dropout::new(*p, self.0.dropout())),
+            Spec::Linear {
+                inputs,
+                outputs,
+                bias,
+            } => {
+                let mut linear = Linear::new(*inputs, *outputs, &mut self.0);
+                if !bias {
+                    linear.bias = None;
+                }
+                Layer::Linear(linear)
+            }
+            Spec::Sequential(children) => Layer::Sequential(self.sequential(children)),
+            Spec::Pooled { relu, then } => {
+                let pooled = Pooled::new(self.layer(then));
+                Layer::Pooled(if *relu { pooled.with_relu() } else { pooled })
+            }
+            Spec::BasicBlock {
+                conv1,
+                bn1,
+                conv2,
+                bn2,
+                downsample,
+            } => Layer::BasicBlock(BasicBlock {
+                conv1: self.conv(conv1),
+                bn1: self.norm(bn1),
+                conv2: self.conv(conv2),
+                bn2: self.norm(bn2),
+                downsample: self.maybe(downsample),
+            }),
+            Spec::Bottleneck {
+                conv1,
+                bn1,
+                conv2,
+                bn2,
+                conv3,
+                bn3,
+                downsample,
+            } => Layer::Bottleneck(Bottleneck {
+                conv1: self.conv(conv1),
+                bn1: self.norm(bn1),
+                conv2: self.conv(conv2),
+                bn2: self.norm(bn2),
+                conv3: self.conv(conv3),
+                bn3: self.norm(bn3),
+                downsample: self.maybe(downsample),
+            }),
+            Spec::Fire {
+                squeeze,
+                expand1x1,
+                expand3x3,
+            } => Layer::Fire(Fire {
+                squeeze: self.conv(squeeze),
+                expand1x1: self.conv(expand1x1),
+                expand3x3: self.conv(expand3x3),
+            }),
+            Spec::DenseLayer {
+                norm1,
+                conv1,
+                norm2,
+                conv2,
+            } => Layer::DenseLayer(DenseLayer {
+                norm1: self.norm(norm1),
+                conv1: self.conv(conv1),
+                norm2: self.norm(norm2),
+                conv2: self.conv(conv2),
+            }),
+            Spec::InvertedResidual { conv, shortcut } => {
+                Layer::InvertedResidual(InvertedResidual {
+                    conv: self.sequential(conv),
+                    shortcut: *shortcut,
+                })
+            }
+            Spec::XResBlock {
+                convs,
+                idconv,
+                pool,
+            } => Layer::XResBlock(XResBlock {
+                convs: self.sequential(convs),
+                idconv: self.maybe(idconv),
+                pool: pool.map(mean_pool),
+            }),
+        }
+    }
+}
+
+fn mean_pool(pool: MeanPool) -> AvgPool2d {
+    let layer = AvgPool2d::new(pool.size);
+    if pool.ceil {
+        layer.with_ceil_mode()
+    } else {
+        layer
+    }
+}

@@ -1,0 +1,111 @@
+//! Reads the settings of layers.
+
+use super::spec::{Children, Conv, MeanPool, Norm, Spec};
+use crate::layers::{AvgPool2d, BatchNorm, Conv2d, Layer, Sequential};
+
+pub(super) fn children(layers: &Sequential) -> Children {
+    let children = layers.children();
+    children
+        .map(|(name, layer)| (name.to_owned(), spec(layer)))
+        .collect()
+}
+
+fn conv(layer: &Conv2d) -> Conv {
+    let [outputs, inputs, kernel, _] = layer.weight.lazy_shape()[..] else {
+        unreachable!("the weight of a convolution has four dimensions");
+    };
+    Conv {
+        inputs: inputs * layer.groups,
+        outputs,
+        kernel,
+        stride: layer.stride,
+        padding: layer.padding,
+        groups: layer.groups,
+        bias: layer.bias.is_some(),
+    }
+}
+
+fn norm(layer: &BatchNorm) -> Norm {
+    Norm {
+        channels: layer.weight.lazy_shape()[0],
+        momentum: layer.momentum(),
+        epsilon: layer.epsilon(),
+    }
+}
+
+fn mean_pool(layer: &AvgPool2d) -> MeanPool {
+    MeanPool {
+        size: layer.size,
+        ceil: layer.ceil_mode,
+    }
+}
+
+/// A new kind of layer is added here, in `build`, `check` and `parameters`: the compiler says so.
+fn spec(layer: &Layer) -> Spec {
+    match layer {
+        Layer::Conv2d(layer) => Spec::Conv2d(conv(layer)),
+        Layer::BatchNorm(layer) => Spec::BatchNorm(norm(layer)),
+        Layer::Relu => Spec::Relu,
+        Layer::Relu6 => Spec::Relu6,
+        Layer::MaxPool2d(pool) => Spec::MaxPool2d {
+            kernel: pool.kernel_size,
+            stride: pool.stride,
+            padding: pool.padding,
+            ceil: pool.ceil_mode,
+        },
+        Layer::AvgPool2d(pool) => Spec::AvgPool2d(mean_pool(pool)),
+        Layer::AdaptiveAvgPool2d(pool) => Spec::AdaptiveAvgPool2d { size: pool.size },
+        Layer::AdaptiveConcatPool2d(_) => Spec::AdaptiveConcatPool2d,
+        Layer::Flatten => Spec::Flatten,
+        Layer::Dropout(layer) => Spec::Dropout { p: layer.p() },
+        Layer::Linear(layer) => {
+            let shape = layer.weight.lazy_shape();
+            Spec::Linear {
+                inputs: shape[1],
+                outputs: shape[0],
+                bias: layer.bias.is_some(),
+            }
+        }
+        Layer::Sequential(layers) => Spec::Sequential(children(layers)),
+        Layer::Pooled(pooled) => Spec::Pooled {
+            relu: pooled.relu,
+            then: Box::new(spec(pooled.layer())),
+        },
+        Layer::BasicBlock(block) => Spec::BasicBlock {
+            conv1: conv(&block.conv1),
+            bn1: norm(&block.bn1),
+            conv2: conv(&block.conv2),
+            bn2: norm(&block.bn2),
+            downsample: block.downsample.as_ref().map(children),
+        },
+        Layer::Bottleneck(block) => Spec::Bottleneck {
+            conv1: conv(&block.conv1),
+            bn1: norm(&block.bn1),
+            conv2: conv(&block.conv2),
+            bn2: norm(&block.bn2),
+            conv3: conv(&block.conv3),
+            bn3: norm(&block.bn3),
+            downsample: block.downsample.as_ref().map(children),
+        },
+        Layer::Fire(block) => Spec::Fire {
+            squeeze: conv(&block.squeeze),
+            expand1x1: conv(&block.expand1x1),
+            expand3x3: conv(&block.expand3x3),
+        },
+        Layer::DenseLayer(block) => Spec::DenseLayer {
+            norm1: norm(&block.norm1),
+            conv1: conv(&block.conv1),
+            norm2: norm(&block.norm2),
+            conv2: conv(&block.conv2),
+        },
+        Layer::InvertedResidual(block) => Spec::InvertedResidual {
+            conv: children(&block.conv),
+            shortcut: block.shortcut,
+        },
+        Layer::XResBlock(block) => Spec::XResBlock {
+            convs: children(&block.convs),
+            idconv: block.idconv.as_ref().map(children),
+            pool: block.pool.as_ref().map(mean_pool),
+        },
+    }
+}

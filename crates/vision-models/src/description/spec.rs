@@ -1,0 +1,107 @@
+//! The settings of each kind of layer.
+
+use serde::{Deserialize, Serialize};
+
+/// Layers in sequence with their names.
+pub(super) type Children = Vec<(String, Spec)>;
+
+/// One layer.
+#[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case", deny_unknown_fields)]
+pub(super) enum Spec {
+    Conv2d(Conv),
+    BatchNorm(Norm),
+    Relu,
+    Relu6,
+    MaxPool2d {
+        kernel: usize,
+        stride: usize,
+        padding: usize,
+        ceil: bool,
+    },
+    AvgPool2d(MeanPool),
+    AdaptiveAvgPool2d {
+        size: usize,
+    },
+    AdaptiveConcatPool2d,
+    Flatten,
+    Dropout {
+        p: f64,
+    },
+    Linear {
+        inputs: usize,
+        outputs: usize,
+        bias: bool,
+    },
+    Sequential(Children),
+    Pooled {
+        relu: bool,
+        then: Box<Spec>,
+    },
+    BasicBlock {
+        conv1: Conv,
+        bn1: Norm,
+        conv2: Conv,
+        bn2: Norm,
+        downsample: Option<Children>,
+    },
+    Bottleneck {
+        conv1: Conv,
+        bn1: Norm,
+        conv2: Conv,
+        bn2: Norm,
+        conv3: Conv,
+        bn3: Norm,
+        downsample: Option<Children>,
+    },
+    Fire {
+        squeeze: Conv,
+        expand1x1: Conv,
+        expand3x3: Conv,
+    },
+    DenseLayer {
+        norm1: Norm,
+        conv1: Conv,
+        norm2: Norm,
+        conv2: Conv,
+    },
+    InvertedResidual {
+        conv: Children,
+        shortcut: bool,
+    },
+    XResBlock {
+        convs: Children,
+        idconv: Option<Children>,
+        pool: Option<MeanPool>,
+    },
+}
+
+/// A convolution.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Conv {
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+    pub(super) kernel: usize,
+    pub(super) stride: usize,
+    pub(super) padding: usize,
+    pub(super) groups: usize,
+    pub(super) bias: bool,
+}
+
+/// A batch norm.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Norm {
+    pub(super) channels: usize,
+    pub(super) momentum: f64,
+    pub(super) epsilon: f64,
+}
+
+/// A mean over windows.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct MeanPool {
+    pub(super) size: usize,
+    pub(super) ceil: bool,
+}

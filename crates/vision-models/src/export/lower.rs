@@ -388,7 +388,11 @@ impl Lowering {
 
 /// The number of windows of side `k`, every `s` pixels, with `p` pixels of padding on each side.
 /// With `ceil`, one more window may begin before the end.
-fn windows(size: Option<[usize; 2]>, [k, s, p]: [usize; 3], ceil: bool) -> Option<[usize; 2]> {
+pub(crate) fn windows(
+    size: Option<[usize; 2]>,
+    [k, s, p]: [usize; 3],
+    ceil: bool,
+) -> Option<[usize; 2]> {
     let fit = |n: usize| {
         let room = (n + 2 * p).checked_sub(k)?;
         let more = room.checked_div(s)?;

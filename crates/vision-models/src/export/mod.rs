@@ -19,6 +19,7 @@ mod onnx;
 pub(crate) mod proto;
 mod safetensors;
 
+pub(crate) use lower::windows;
 pub(crate) use onnx::structure;
 pub use onnx::{OnnxConfig, export_onnx};
 pub use safetensors::{ExportReport, Names, export_safetensors, export_safetensors_with};

@@ -14,6 +14,7 @@ macro_rules! assert_matches {
 
 mod golden;
 mod init;
+mod inspect;
 mod layers;
 mod onnx_export;
 mod onnx_import;

@@ -25,6 +25,8 @@
 //! * Customize: [`Loss`], [`Metric`], [`Optimizer`], [`Callback`]. Training history: [`Recorder`].
 //! * Predict and save: [`Learner::predict`], [`Learner::get_preds`], [`Predictor`], [`Learner::save`],
 //!   [`Learner::load`].
+//! * Evaluate: [`Learner::tta`], [`Learner::predict_with_mc_dropout`], [`Learner::embed`], [`Learner::summary`],
+//!   [`cross_validate`], [`bootstrap`], [`compare`].
 //! * Export: [`Learner::export_onnx`], [`Learner::export_safetensors`].
 
 // Printing must not end the program if a line cannot be written: use `vision_base::console`.
@@ -35,6 +37,7 @@ mod builder;
 mod checkpoint;
 mod classifier;
 mod error;
+mod evaluate;
 mod features;
 mod learner;
 mod loss;
@@ -51,6 +54,11 @@ pub use crate::checkpoint::LoadConfig;
 pub use builder::{CnnPlan, LearnerBuilder, ModelPlan, create_cnn};
 pub use classifier::{ClassifierPlan, load_classifier};
 pub use error::{Error, Result};
+pub use evaluate::bootstrap::{Bootstrap, bootstrap};
+pub use evaluate::comparison::{Comparison, compare};
+pub use evaluate::cross_validate::{CrossValidation, FoldScores, cross_validate};
+pub use evaluate::interval::Interval;
+pub use evaluate::mcnemar::{McNemar, mcnemar};
 pub use features::cache::{FeatureOrigin, FeatureReport};
 pub use features::refusal::CacheRefusal;
 pub use learner::Learner;
@@ -67,13 +75,18 @@ pub use model::body::{Backbone, BodyBuilder, create_body};
 pub use model::cnn::{Body, Cnn, Head, InferenceBody, Model, TwoParts};
 pub use model::head::{HeadConfig, HeadPlan, Ps, create_head};
 pub use model::pretrained::{Pretrained, imagenet_weights};
+pub use model::summary::{LayerSummary, ModelSummary};
 pub use model::target::TargetTensor;
 pub use optim::lr::{LearningRate, WeightDecay, slice};
 pub use optim::{
     Adam, GroupedOptimizer, Hyper, Lamb, Lion, Optimizer, ParamState, RAdam, RmsProp, Sgd, schedule,
 };
+pub use predict::embed::EmbedConfig;
+pub use predict::embeddings::Embeddings;
+pub use predict::mc_dropout::{McDropout, McDropoutConfig};
 pub use predict::predictions::{Prediction, Predictions};
 pub use predict::predictor::Predictor;
+pub use predict::tta::TtaConfig;
 pub use train::callback::{Callback, Context, State};
 pub use train::fit::FitConfig;
 pub use train::recorder::{EpochRow, Recorder};

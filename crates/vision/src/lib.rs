@@ -24,7 +24,9 @@ pub mod prelude {
         DatasetType, Image, ImageDataBunch, ImageList, Size, Split, Stats, Transform,
         get_transforms,
     };
-    pub use vision_interp::{ClassificationInterpretation, MultiLabelInterpretation, plot_lr_find};
+    pub use vision_interp::{
+        ClassificationInterpretation, MultiLabelInterpretation, ShowResults, plot_lr_find,
+    };
     pub use vision_learner::{FitConfig, Learner, accuracy, create_cnn, error_rate, slice};
     pub use vision_models::Arch;
 }
@@ -36,6 +38,8 @@ mod pages {
     mod data {}
     #[doc = include_str!("../../../docs/looking-at-data.md")]
     mod looking_at_data {}
+    #[doc = include_str!("../../../docs/evaluating.md")]
+    mod evaluating {}
     #[doc = include_str!("../../../docs/weights.md")]
     mod weights {}
     #[doc = include_str!("../../../README.md")]

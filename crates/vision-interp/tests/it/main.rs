@@ -7,5 +7,6 @@ mod figures;
 mod from_learner;
 mod multi_label;
 mod saving;
+mod show_results;
 mod support;
 mod top_losses;

@@ -11,6 +11,7 @@ mod base;
 mod checkpoints;
 mod complete;
 mod data;
+mod evaluation;
 mod fetch;
 mod figures;
 mod files;
@@ -40,6 +41,11 @@ fn checkpoints() {
 #[test]
 fn data() {
     area("data", data::table);
+}
+
+#[test]
+fn evaluation() {
+    area("evaluation", evaluation::table);
 }
 
 #[test]

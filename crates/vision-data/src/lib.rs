@@ -48,7 +48,7 @@
 //! | [`files`] | finding image files | [`image_files`](files::image_files) |
 //! | `table` | names and labels in a CSV file or in memory | [`Table`], [`CsvOptions`] |
 //! | `labels` | labels, and the targets made from them | [`Label`], [`LabelOptions`], [`Targets`], [`ClassWeights`] |
-//! | `split` | which items are used for validation | [`Split`], [`By`] |
+//! | `split` | which items are used for validation | [`Split`], [`By`], [`Folds`] |
 //! | `data_block` | fastai's data block: from files to labeled, split items | [`ImageList`], [`SplitList`], [`LabelLists`] |
 //! | `databunch` | the data bunch, its options, saving and loading | [`ImageDataBunch`], [`ImageDataBunchBuilder`], [`sources`] |
 //! | `image_source` | images that are not files | [`ImageSource`], [`MemoryImages`], [`ArchiveImages`] |
@@ -119,6 +119,7 @@ pub use crate::loader::{BadImages, Loader, SkippedImage};
 pub use crate::pipeline::Pipeline;
 pub use crate::pipeline::draw::Draw;
 pub use crate::split::error::SplitError;
+pub use crate::split::folds::Folds;
 pub use crate::split::random::random_split;
 pub use crate::split::{By, PathFn, Split};
 pub use crate::table::Table;

@@ -47,6 +47,7 @@
 //! | [`ConfusionMatrix`] | counts by actual and predicted class |
 //! | [`BinaryMatrix`] | counts for one of several classes per item |
 //! | [`ClassificationReport`] | precision, recall and F1 of each class, and their averages |
+//! | [`ShowResults`] | `learner.show_results(4)`: images with their label and their prediction |
 //! | [`ImageGrid`] | images with titles |
 //! | [`LineChart`] | losses and learning rates; [`plot_lr_find`] for the learning-rate finder |
 //! | [`Figure`] | any of these, to be saved |
@@ -63,6 +64,7 @@ mod items;
 mod multi_label;
 mod plot;
 mod scores;
+mod show_results;
 mod tensor_board;
 
 pub use confusion::ConfusionMatrix;
@@ -71,5 +73,6 @@ pub use interpretation::ClassificationInterpretation;
 pub use multi_label::{BinaryMatrix, MultiLabelInterpretation, MultiLabelLoss};
 pub use plot::{ConfusionPlotConfig, LineChart, LossTitle, Scale, TopLossesConfig, plot_lr_find};
 pub use scores::{AverageScores, ClassScores, ClassificationReport};
+pub use show_results::ShowResults;
 pub use tensor_board::TensorBoard;
 pub use vision_figure::{Figure, ImageGrid};

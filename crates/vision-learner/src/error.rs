@@ -215,6 +215,37 @@ pub enum Error {
         /// The message of the panic.
         reason: String,
     },
+    /// The model has no dropout layer.
+    #[error(
+        "predict_with_mc_dropout: {arch} has no dropout, so all its passes would be equal: create the learner with \
+         .ps(0.5), or give your own head a dropout layer"
+    )]
+    NoDropout {
+        /// The architecture.
+        arch: String,
+    },
+    /// The model has no layer of the requested name.
+    #[error(
+        "the model has no layer {}{}; its layers are: {}", quoted(layer),
+        if known.is_empty() { " (it is your own module: implement `as_layers` of Model, Body or Head to give its layers)" } else { "" },
+        known.join(", ")
+    )]
+    NoSuchLayer {
+        /// The name.
+        layer: String,
+        /// Names of the model's layers, two levels deep; empty if they are not known.
+        known: Vec<String>,
+    },
+    /// A fold of a cross-validation failed.
+    #[error("fold {fold} of {folds} (counted from 0): {source}")]
+    Fold {
+        /// The fold, from 0.
+        fold: usize,
+        /// The number of folds.
+        folds: usize,
+        /// Why.
+        source: Box<Error>,
+    },
     /// A file cannot be read or written.
     #[error(transparent)]
     Io(#[from] IoError),

@@ -25,6 +25,8 @@
 //! * Customize: [`Loss`], [`Metric`], [`Optimizer`], [`Callback`]. Training history: [`Recorder`].
 //! * Predict and save: [`Learner::predict`], [`Learner::get_preds`], [`Predictor`], [`Learner::save`],
 //!   [`Learner::load`].
+//! * Evaluate: [`Learner::tta`], [`Learner::predict_with_mc_dropout`], [`Learner::embed`], [`Learner::summary`],
+//!   [`cross_validate`], [`bootstrap`], [`compare`].
 //! * Deploy: [`Learner::export`], [`Predictor::open`], [`Predictor::self_test`].
 //! * Export to other programs: [`Learner::export_onnx`], [`Learner::export_safetensors`].
 
@@ -38,6 +40,7 @@ pub mod callbacks;
 mod checkpoint;
 mod classifier;
 mod error;
+mod evaluate;
 mod features;
 mod learner;
 mod loss;
@@ -59,6 +62,11 @@ pub use bundle::open_config::OpenConfig;
 pub use bundle::self_test::{SelfTest, SelfTestInput};
 pub use classifier::{ClassifierPlan, load_classifier};
 pub use error::{Error, Result};
+pub use evaluate::bootstrap::{Bootstrap, bootstrap};
+pub use evaluate::comparison::{Comparison, compare};
+pub use evaluate::cross_validate::{CrossValidation, FoldScores, cross_validate};
+pub use evaluate::interval::Interval;
+pub use evaluate::mcnemar::{McNemar, mcnemar};
 pub use features::cache::{FeatureOrigin, FeatureReport};
 pub use features::refusal::CacheRefusal;
 pub use learner::Learner;
@@ -77,15 +85,20 @@ pub use model::body::{Backbone, BodyBuilder, create_body};
 pub use model::cnn::{Body, Cnn, Head, InferenceBody, Model, TwoParts};
 pub use model::head::{HeadConfig, HeadPlan, Ps, create_head};
 pub use model::pretrained::{Pretrained, imagenet_weights};
+pub use model::summary::{LayerSummary, ModelSummary};
 pub use model::target::TargetTensor;
 pub use optim::lr::{LearningRate, WeightDecay, layer_decay, slice};
 pub use optim::{
     Adam, GroupedOptimizer, Hyper, Lamb, Lion, Optimizer, ParamState, RAdam, RmsProp, Sgd, schedule,
 };
+pub use predict::embed::EmbedConfig;
+pub use predict::embeddings::Embeddings;
 pub use predict::folder::FolderPredictions;
+pub use predict::mc_dropout::{McDropout, McDropoutConfig};
 pub use predict::predictions::{Prediction, Predictions};
 pub use predict::predictor::Predictor;
 pub use predict::threshold::Threshold;
+pub use predict::tta::TtaConfig;
 pub use resume::resumable::Resumable;
 pub use train::callback::{Callback, CallbackState};
 pub use train::context::Context;

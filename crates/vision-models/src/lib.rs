@@ -22,6 +22,7 @@
 //! * [`init`]: seeded initialization
 //! * [`state`]: parameters by name
 //! * [`mode`]: layers that behave differently in training
+//! * [`inspect`]: shapes and multiply-adds of every layer; the output of any layer
 //! * [`export`]: to ONNX, and to PyTorch's names
 //! * [`weights`]: PyTorch, safetensors and ONNX files, read as data: nothing in a file is ever executed
 
@@ -35,6 +36,7 @@ mod description;
 mod error;
 pub mod export;
 pub mod init;
+pub mod inspect;
 pub mod layers;
 pub mod mode;
 // For the tests and `cargo xtask parity`; not part of the public API.

@@ -24,7 +24,9 @@ pub mod prelude {
         DatasetType, Image, ImageDataBunch, ImageList, Size, Split, Stats, Transform,
         get_transforms,
     };
-    pub use vision_interp::{ClassificationInterpretation, MultiLabelInterpretation, plot_lr_find};
+    pub use vision_interp::{
+        ClassificationInterpretation, MultiLabelInterpretation, ShowResults, plot_lr_find,
+    };
     pub use vision_learner::{
         FitConfig, Learner, Predictor, accuracy, create_cnn, error_rate, slice,
     };
@@ -40,10 +42,14 @@ mod pages {
     mod deploying {}
     #[doc = include_str!("../../../docs/looking-at-data.md")]
     mod looking_at_data {}
+    #[doc = include_str!("../../../docs/a-whole-project.md")]
+    mod a_whole_project {}
     #[doc = include_str!("../../../docs/training.md")]
     mod training {}
     #[doc = include_str!("../../../docs/interrupted.md")]
     mod interrupted {}
+    #[doc = include_str!("../../../docs/evaluating.md")]
+    mod evaluating {}
     #[doc = include_str!("../../../docs/weights.md")]
     mod weights {}
     #[doc = include_str!("../../../README.md")]

@@ -69,6 +69,7 @@ impl ImageList {
             are_files: self.source.is_none(),
             files: self.items(),
             rows: self.table.as_ref(),
+            labels: None,
         }
     }
 

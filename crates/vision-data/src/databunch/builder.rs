@@ -303,6 +303,7 @@ impl<S: Source> ImageDataBunchBuilder<S> {
             stats: self.stats,
             num_workers: self.num_workers.unwrap_or_else(default_workers),
             seed: self.seed,
+            valid_draw: 0,
             device,
             max_batch_bytes: self.max_batch_bytes,
             bad_images: self.bad_images,

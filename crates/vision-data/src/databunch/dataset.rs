@@ -149,6 +149,11 @@ impl ImageDataset {
         &self.0.files.files
     }
 
+    /// The files with their labels.
+    pub(crate) fn labeled(&self) -> &LabeledFiles {
+        &self.0.files
+    }
+
     /// How the files are read.
     pub fn reading(&self) -> &ReadConfig {
         self.0.reader.config()

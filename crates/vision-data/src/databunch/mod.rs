@@ -6,8 +6,10 @@ pub(crate) mod error;
 pub(crate) mod factories;
 pub(crate) mod fingerprint;
 pub(crate) mod preprocessing;
+mod resplit;
 pub(crate) mod saved;
 pub mod sources;
+mod variants;
 
 use std::fmt;
 use std::path::{Path, PathBuf};
@@ -76,6 +78,8 @@ pub struct ImageDataBunch {
     pub(crate) stats: Option<Stats>,
     pub(crate) num_workers: usize,
     pub(crate) seed: u64,
+    /// Which numbers validation transforms draw, if they are random.
+    pub(crate) valid_draw: u64,
     pub(crate) device: Device,
     pub(crate) max_batch_bytes: u64,
     pub(crate) bad_images: BadImages,
@@ -475,7 +479,7 @@ impl ImageDataBunch {
             batch_size,
             seed: self.seed,
             // Validation is the same in every epoch.
-            epoch: if training { epoch } else { 0 },
+            epoch: if training { epoch } else { self.valid_draw },
             training,
             bad_images: self.bad_images,
             batch_transforms: if training {

@@ -178,6 +178,7 @@ impl ImageDataBunch {
             reader: Arc::clone(&self.reader),
             pipeline: Arc::clone(&self.valid_pipeline),
             seed: self.seed,
+            valid_draw: self.valid_draw,
             stats: self.stats,
             device: self.device.clone(),
         }
@@ -191,6 +192,7 @@ pub struct Preprocessor {
     reader: Arc<Reader>,
     pipeline: Arc<Pipeline>,
     seed: u64,
+    valid_draw: u64,
     stats: Option<Stats>,
     device: Device,
 }
@@ -231,7 +233,7 @@ impl Preprocessor {
             Some(_) => &self.reader.made_small(Held::new(image.clone(), None)),
             None => image,
         };
-        let draw = self.pipeline.draw(self.seed, 0, 0);
+        let draw = self.pipeline.draw(self.seed, self.valid_draw, 0);
         let images = self.pipeline.image(image, &draw)?;
         Ok(images.to_device(&self.device, self.stats.as_ref()))
     }

@@ -62,6 +62,14 @@ impl Chosen {
         }
     }
 
+    /// These images, then those of another selection of the same source.
+    pub(crate) fn and(&self, more: &Self) -> Self {
+        Self {
+            source: Arc::clone(&self.source),
+            positions: [self.positions.as_slice(), &more.positions].concat(),
+        }
+    }
+
     /// The content of an image in the source.
     pub(crate) fn content(
         &self,

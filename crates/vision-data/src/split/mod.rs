@@ -2,9 +2,11 @@
 
 pub(crate) mod error;
 pub(crate) mod files;
+pub(crate) mod folds;
 pub(crate) mod numpy;
 pub(crate) mod random;
 
+use std::collections::HashMap;
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
@@ -18,6 +20,7 @@ use crate::files::disjoint::part_folder;
 use crate::files::index::{no_images, under};
 use crate::files::text;
 use crate::labels::names::{Names, Pattern, folder_name};
+use crate::labels::targets::Targets;
 use crate::split::error::SplitError;
 use crate::table::column::Column;
 use crate::table::items::{ItemColumn, Rows};
@@ -170,6 +173,9 @@ pub enum By {
     Pattern(String),
     /// The result of a function of the path.
     Func(PathFn<String>),
+    /// The label of the item: its class, or its classes together. Only for items that have labels already
+    /// ([`ImageDataBunch::with_split`](crate::ImageDataBunch::with_split)).
+    Label,
 }
 
 /// A function of a file's path.
@@ -204,6 +210,8 @@ pub(crate) struct Items<'a> {
     pub(crate) are_files: bool,
     /// The table from which the items come.
     pub(crate) rows: Option<&'a Rows>,
+    /// The labels, if the items have them already.
+    pub(crate) labels: Option<&'a Targets>,
 }
 
 impl<'a> Items<'a> {
@@ -491,7 +499,33 @@ impl By {
             Self::Func(function) => items
                 .map(|path| Ok(names.number(&function.call(path))))
                 .collect(),
+            Self::Label => by_label(list.labels),
         }
+    }
+}
+
+fn by_label(labels: Option<&Targets>) -> Result<Vec<u32>> {
+    let refuse = |found: &str| {
+        Err(Error::Option(OptionError::new(
+            "by",
+            "By::Label for items that have classes already (ImageDataBunch::with_split); By::Folder, By::Column, \
+             By::Pattern or By::Func for others",
+            found,
+        )))
+    };
+    match labels {
+        Some(Targets::Category(classes)) => Ok(classes.clone()),
+        Some(Targets::MultiCategory(labels)) => {
+            let mut numbers = HashMap::new();
+            let sets = (0..labels.len()).filter_map(|item| labels.get(item));
+            let number = |set| {
+                let next = numbers.len() as u32;
+                *numbers.entry(set).or_insert(next)
+            };
+            Ok(sets.map(number).collect())
+        }
+        Some(Targets::Float { .. }) => refuse("By::Label for items whose labels are numbers"),
+        Some(Targets::Empty(_)) | None => refuse("By::Label for items without labels"),
     }
 }
 

@@ -29,6 +29,7 @@ mod numbers;
 mod odd_images;
 mod own_transforms;
 mod resize;
+mod resplit;
 mod saved;
 mod splits;
 mod summary;

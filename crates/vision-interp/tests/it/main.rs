@@ -7,6 +7,7 @@ mod figures;
 mod from_learner;
 mod multi_label;
 mod saving;
+mod show_results;
 mod support;
 mod tensor_board;
 mod top_losses;

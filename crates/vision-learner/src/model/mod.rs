@@ -5,4 +5,5 @@ pub(crate) mod body;
 pub(crate) mod cnn;
 pub(crate) mod head;
 pub(crate) mod pretrained;
+pub(crate) mod summary;
 pub(crate) mod target;

@@ -1,16 +1,24 @@
 //! Prediction and validation with a trained model.
 
 mod cores;
+pub(crate) mod embed;
+pub(crate) mod embeddings;
 pub(crate) mod folder;
 mod many;
+pub(crate) mod mc_dropout;
+pub(crate) mod outputs;
+mod pred_batch;
 pub(crate) mod predictions;
 pub(crate) mod predictor;
 pub(crate) mod threshold;
+pub(crate) mod tta;
+pub(crate) mod uncertainty;
 
 use burn::tensor::Tensor;
-use vision_data::{DatasetType, Image, Targets};
+use vision_data::{DatasetType, Image, ImageDataBunch, Targets};
 use vision_models::state::values;
 
+use crate::features::FeatureCache;
 use crate::learner::Learner;
 use crate::metrics::Metric;
 use crate::predict::predictions::{Prediction, Predictions};
@@ -65,25 +73,50 @@ impl Learner {
     ///
     /// If there is no such part of the data, or it cannot be read.
     pub fn get_preds(&self, part: DatasetType) -> Result<Predictions> {
-        let mut all = Predictions {
+        let mut all = self.no_predictions();
+        self.infer(part, |batch, logits| self.add(&mut all, batch, logits))?;
+        Ok(all)
+    }
+
+    /// [`get_preds`](Self::get_preds) of other data with the same classes.
+    pub(crate) fn get_preds_of(
+        &self,
+        data: &ImageDataBunch,
+        part: DatasetType,
+    ) -> Result<Predictions> {
+        let mut all = self.no_predictions();
+        self.infer_on(data, None, part, |batch, logits| {
+            self.add(&mut all, batch, logits)
+        })?;
+        Ok(all)
+    }
+
+    pub(crate) fn no_predictions(&self) -> Predictions {
+        Predictions {
             probabilities: Vec::new(),
             classes: self.data().c(),
             targets: Targets::Empty(0),
             losses: Vec::new(),
             indices: Vec::new(),
-        };
-        self.infer(part, |batch, logits| {
-            let targets = batch.targets(self.data(), &logits.device())?;
-            let losses = self.settings.loss.per_item(logits.clone(), targets)?;
-            all.losses.extend(values(losses));
-            let probabilities = values(self.settings.loss.activation(logits));
-            let first = all.indices.len();
-            all.probabilities
-                .extend(finite(probabilities, self.data().c(), first)?);
-            all.indices.extend(batch.indices());
-            Ok(all.targets.extend(batch.labels())?)
-        })?;
-        Ok(all)
+        }
+    }
+
+    /// Adds the predictions for a batch.
+    pub(crate) fn add(
+        &self,
+        all: &mut Predictions,
+        batch: &AnyBatch,
+        logits: Tensor<2>,
+    ) -> Result<()> {
+        let targets = batch.targets(self.data(), &logits.device())?;
+        let losses = self.settings.loss.per_item(logits.clone(), targets)?;
+        all.losses.extend(values(losses));
+        let probabilities = values(self.settings.loss.activation(logits));
+        let first = all.indices.len();
+        all.probabilities
+            .extend(finite(probabilities, self.data().c(), first)?);
+        all.indices.extend(batch.indices());
+        Ok(all.targets.extend(batch.labels())?)
     }
 
     /// Predicts one image, after applying the validation transforms. The result is its class; if items
@@ -107,18 +140,27 @@ impl Learner {
     }
 
     /// Runs the model over a part of the data, on the plain (non-autodiff) device.
-    fn infer(
+    pub(crate) fn infer(
         &self,
+        part: DatasetType,
+        each: impl FnMut(&AnyBatch, Tensor<2>) -> Result<()>,
+    ) -> Result<()> {
+        self.infer_on(self.data(), self.usable_features(), part, each)
+    }
+
+    /// The same for other data with the same classes; `features` are those of this data.
+    fn infer_on(
+        &self,
+        data: &ImageDataBunch,
+        features: Option<&FeatureCache>,
         part: DatasetType,
         mut each: impl FnMut(&AnyBatch, Tensor<2>) -> Result<()>,
     ) -> Result<()> {
         let model = self.model.valid();
-        let device = self.data().device();
         let limits = self.limits();
-        let features = self.usable_features();
-        for batch in Batches::new(self.data(), features, part, self.epochs_trained, 0)? {
+        for batch in Batches::new(data, features, part, self.epochs_trained, 0)? {
             let batch = batch?;
-            let input = batch.input(self.data(), device);
+            let input = batch.input(data, data.device());
             let logits = batch.run(&*model, input, &limits)?;
             check_outputs(&logits, self.data().c(), self.data().classes())?;
             each(&batch, logits)?;

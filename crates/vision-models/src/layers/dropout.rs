@@ -1,3 +1,4 @@
+use std::cell::Cell;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 
@@ -25,8 +26,36 @@ impl RandomStream {
         self.0.store(key, Ordering::Relaxed);
     }
 
+    /// Runs `work`. Meanwhile every stream draws in this thread with `key`, `key + 1`, and so on, and
+    /// keeps its own counter for later. So threads that share a model draw independently.
+    pub fn with_key<R>(key: u64, work: impl FnOnce() -> R) -> R {
+        let _restore = Restore(KEY.replace(Some(key)));
+        work()
+    }
+
     fn next_rng(&self) -> ChaCha8Rng {
-        ChaCha8Rng::seed_from_u64(self.0.fetch_add(1, Ordering::Relaxed))
+        let key = match KEY.get() {
+            Some(key) => {
+                KEY.set(Some(key.wrapping_add(1)));
+                key
+            }
+            None => self.0.fetch_add(1, Ordering::Relaxed),
+        };
+        ChaCha8Rng::seed_from_u64(key)
+    }
+}
+
+thread_local! {
+    /// The next key of all streams in this thread, within [`RandomStream::with_key`].
+    static KEY: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// Restores the key of an outer call when dropped, after a panic too.
+struct Restore(Option<u64>);
+
+impl Drop for Restore {
+    fn drop(&mut self) {
+        KEY.set(self.0);
     }
 }
 

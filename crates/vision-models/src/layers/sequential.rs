@@ -124,6 +124,11 @@ impl Sequential {
         run(&self.children, x)
     }
 
+    /// Applies the first `n` layers to `[batch, height, width, channels]`.
+    pub(crate) fn run_first(&self, n: usize, x: Tensor<4>) -> Tensor<4> {
+        run(&self.children[..n], x)
+    }
+
     /// Applies the layers to `[batch, height, width, channels]`, adds a residual, and then a ReLU
     /// if requested. If the layers end in a convolution and a batch norm, all of these are one
     /// operation.

@@ -15,6 +15,7 @@ macro_rules! assert_matches {
 mod description;
 mod golden;
 mod init;
+mod inspect;
 mod layers;
 mod onnx_export;
 mod onnx_import;

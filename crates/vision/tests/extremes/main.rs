@@ -12,6 +12,7 @@ mod callbacks;
 mod checkpoints;
 mod complete;
 mod data;
+mod evaluation;
 mod fetch;
 mod figures;
 mod files;
@@ -46,6 +47,11 @@ fn checkpoints() {
 #[test]
 fn data() {
     area("data", data::table);
+}
+
+#[test]
+fn evaluation() {
+    area("evaluation", evaluation::table);
 }
 
 #[test]

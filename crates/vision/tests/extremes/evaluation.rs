@@ -1,0 +1,159 @@
+//! Evaluation: test-time augmentation, dropout, features, summaries, intervals, folds.
+
+use std::hint::black_box;
+
+use burn::tensor::Tensor;
+use vision::burn;
+use vision::data::{By, Folds, Targets};
+use vision::learner::{
+    EmbedConfig, Interval, McDropoutConfig, McNemar, Predictions, TtaConfig, bootstrap, compare,
+    cross_validate,
+};
+use vision::models::{Init, inspect};
+use vision::prelude::*;
+
+use crate::support::{Folder, data, learner, learner_of, small_image, tiny};
+use crate::table::{ANY, Table};
+use crate::values::{F32, F64, U64, USIZE, texts, writable};
+
+pub(crate) fn table(t: &mut Table) {
+    let folder = Folder::new();
+    let path = folder.digits();
+    let built = learner(&path);
+    let tta = |config: TtaConfig| built.tta_with(DatasetType::Valid, &config);
+    t.line("TtaConfig::with_beta", "beta", F64, |x| {
+        tta(TtaConfig::new().with_beta(x))
+    });
+    t.line("TtaConfig::with_scale", "scale", F64, |x| {
+        tta(TtaConfig::new().with_scale(x))
+    });
+    t.line("TtaConfig::with_scale", "scale", [1e-3, 1e3], |x| {
+        tta(TtaConfig::new().with_scale(x))
+    });
+    t.line("TtaConfig::with_seed", ANY, U64, |n| {
+        tta(TtaConfig::new().with_seed(n))
+    });
+
+    let image = small_image();
+    for function in ["Learner::predict_with_mc_dropout", "McDropoutConfig::new"] {
+        t.line(function, "n_times", USIZE, |n| {
+            built.predict_with_mc_dropout(&image, n)?;
+            built.predict_with_mc_dropout_with(&image, &McDropoutConfig::new(n))
+        });
+    }
+    t.line("McDropoutConfig::new", "n_times", [10_000], |n| {
+        built.predict_with_mc_dropout(&image, n)
+    });
+    t.line("McDropoutConfig::with_seed", ANY, U64, |n| {
+        let config = McDropoutConfig::new(2).with_seed(n);
+        built.predict_with_mc_dropout_with(&image, &config)
+    });
+    let dropped = built.predict_with_mc_dropout(&image, 2).unwrap();
+    t.line("McDropout::row", ANY, USIZE, |n| {
+        black_box(dropped.row(n).len());
+    });
+
+    t.line("Learner::summary_for", "size", USIZE, |n| {
+        built.summary_for([n, 8])?;
+        built.summary_for([n, n])
+    });
+    let net = tiny(&mut Init::zeroed(&vision::data::Device::default()));
+    t.line("profile", ANY, USIZE, |n| {
+        for input in [[3, n, 8], [n, 8, n], [3, n, n]] {
+            black_box(inspect::profile(&net, input).is_ok());
+        }
+    });
+    t.line("Sequential::forward_to", ANY, texts(), |text| {
+        let image = Tensor::zeros([1, 3, 8, 8], &vision::data::Device::default());
+        net.forward_to(&text, image)
+    });
+
+    t.line("EmbedConfig::with_layer", "layer", texts(), |text| {
+        built.embed_with(DatasetType::Valid, &EmbedConfig::new().with_layer(text))
+    });
+    let features = built.embed(DatasetType::Valid).unwrap();
+    t.line("Embeddings::row", ANY, USIZE, |n| {
+        black_box(features.row(n).len());
+    });
+    t.paths("Embeddings::save", writable(folder.path()), |file| {
+        features.save(file)
+    });
+    for extension in ["csv", "safetensors"] {
+        t.paths("Embeddings::save", writable(folder.path()), |file| {
+            features.save(file.with_extension(extension))
+        });
+    }
+
+    let predictions = |p: f32, classes: usize| Predictions {
+        probabilities: vec![p, 1.0 - p, 0.6, 0.4],
+        classes,
+        targets: Targets::Category(vec![0, 1]),
+        losses: vec![0.1; 2],
+        indices: vec![0, 1],
+    };
+    t.line("bootstrap", "bad n:", USIZE, |n| {
+        bootstrap(accuracy(), &predictions(0.9, 2), n, 0)
+    });
+    t.line("bootstrap", ANY, U64, |seed| {
+        bootstrap(accuracy(), &predictions(0.9, 2), 10, seed)
+    });
+    t.line("bootstrap", "predictions", USIZE, |n| {
+        bootstrap(accuracy(), &predictions(0.9, n), 10, 0)
+    });
+    t.line("bootstrap", ANY, F32, |p| {
+        let odd = predictions(p, 2);
+        black_box(compare(&odd, &predictions(0.9, 2))?.to_string());
+        bootstrap(accuracy(), &odd, 10, 0)
+    });
+    t.line("McNemar::from_counts", ANY, U64, |n| {
+        for test in [
+            McNemar::from_counts(n, n),
+            McNemar::from_counts(n, 3),
+            McNemar::from_counts(0, n),
+        ] {
+            assert!((0.0..=1.0).contains(&test.p_value), "{test:?}");
+        }
+    });
+    t.line("Interval::contains", ANY, F64, |x| {
+        let interval = Interval { low: x, high: 1.0 };
+        black_box((
+            interval.contains(0.5),
+            interval.contains(x),
+            interval.to_string(),
+        ));
+    });
+
+    let whole = data(&path);
+    let run =
+        |folds: &Folds| cross_validate(&whole, folds, |data, _| learner_of(data).build()).map(drop);
+    for function in [
+        "Folds::new",
+        "Folds::stratified",
+        "Folds::grouped",
+        "cross_validate",
+    ] {
+        t.line(function, "fold", USIZE, |n| {
+            run(&Folds::new(n))?;
+            run(&Folds::stratified(n, By::Label))?;
+            run(&Folds::grouped(n, By::Folder))
+        });
+    }
+    t.line("Folds::with_seed", "fold|class", U64, |n| {
+        run(&Folds::stratified(2, By::Label).with_seed(n))
+    });
+    t.line("ImageDataBunch::with_valid_draw", ANY, U64, |n| {
+        whole
+            .clone()
+            .with_valid_draw(n)
+            .one_batch(DatasetType::Valid)
+    });
+    t.line(
+        "ImageDataBunch::with_valid_transforms",
+        "scale|zoom",
+        F64,
+        |x| {
+            let data = whole.clone().with_valid_transforms([Transform::zoom(x)])?;
+            data.one_batch(DatasetType::Valid)
+        },
+    );
+}

@@ -1,0 +1,83 @@
+#!/usr/bin/env python3
+"""What PyTorch says about the layers of torchvision's networks: shapes, cost and outputs, for vision-models' tests.
+
+    pip install torch==2.15.0 torchvision==0.29.2 numpy
+    python3 scripts/make_inspect_fixture.py     # writes crates/vision-models/tests/fixtures/inspect.json
+
+* profiles: for an image of 224 x 224, each module without children, by a forward hook: the shape of its last output,
+  its parameters, and half of the flops that torch.utils.flop_counter counts for convolutions and linear layers.
+* outputs: the channel means of inner layers for one image of 64 x 64, `input` of make_parity_reference.py, with
+  weights filled from their names, in eval mode in float64: the first eight of each.
+"""
+import json
+from pathlib import Path
+
+import torch
+import torchvision
+from torch.utils.flop_counter import FlopCounterMode
+
+from make_parity_reference import fill
+
+OUT = Path(__file__).parent.parent / "crates/vision-models/tests/fixtures/inspect.json"
+ARCHS = ["resnet18", "resnet50", "densenet121", "mobilenet_v2", "squeezenet1_1", "vgg11_bn"]
+INNER = {
+    "resnet18": ["conv1", "bn1", "relu", "maxpool", "layer1", "layer2.0", "layer2.0.conv1", "layer2.0.bn2",
+                 "layer2.0.downsample", "layer2.0.downsample.0", "layer4", "fc"],
+    "resnet50": ["layer1.0.conv3", "layer1.0.bn3", "layer3", "layer3.0.downsample.1"],
+    "densenet121": ["features.norm0", "features.denseblock1.denselayer2.norm1", "features.denseblock1.denselayer2.relu2",
+                    "features.denseblock2.denselayer1.conv2", "features.transition1.conv", "features", "classifier"],
+    "mobilenet_v2": ["features.0.0", "features.0", "features.2.conv.0", "features.2.conv.1.1", "features.3.conv",
+                     "features.3", "classifier.1"],
+    "squeezenet1_1": ["features.2", "features.3.squeeze", "features.3.squeeze_activation", "features.3.expand1x1",
+                      "features.4.expand3x3_activation", "features", "classifier.1"],
+}
+
+
+def build(name):
+    return getattr(torchvision.models, name)(weights=None).eval()
+
+
+def profile(name):
+    net, rows = build(name), {}
+    for path, module in net.named_modules():
+        if not list(module.children()):
+            def hook(module, _, out, path=path):
+                rows.pop(path, None)  # the last call counts, and decides the order
+                rows[path] = {"name": path, "output": list(out.shape[1:]),
+                              "parameters": sum(p.numel() for p in module.parameters())}
+            module.register_forward_hook(hook)
+    counter = FlopCounterMode(display=False)
+    with torch.no_grad(), counter:
+        net(torch.zeros(1, 3, 224, 224))
+    flops = counter.get_flop_counts()
+    root = type(net).__name__
+    for path, row in rows.items():
+        row["multiply_adds"] = sum(flops.get(f"{root}.{path}", {}).values()) // 2
+    total = sum(flops["Global"].values()) // 2
+    assert total == sum(row["multiply_adds"] for row in rows.values())
+    return {"multiply_adds": total, "parameters": sum(p.numel() for p in net.parameters()), "layers": list(rows.values())}
+
+
+def outputs(name, layers):
+    net = build(name).double()
+    for key, value in net.state_dict().items():
+        if not key.endswith("num_batches_tracked"):
+            value.copy_(torch.from_numpy(fill(key, tuple(value.shape), 0)))
+    found = {}
+    modules = dict(net.named_modules())
+    for path in layers:
+        def hook(_module, _inputs, out, path=path):
+            found.setdefault(path, out.clone())  # a ReLU in place would change `out`, and what a hook returns replaces it
+        modules[path].register_forward_hook(hook)
+    with torch.no_grad():
+        net(torch.from_numpy(fill("input", (1, 3, 64, 64), 0)).double())
+    return {path: {"shape": list(out.shape), "means": out.flatten(2).mean(2)[0, :8].tolist() if out.dim() == 4
+                   else out[0, :8].tolist()} for path, out in found.items()}
+
+
+json.dump({
+    "torch": torch.__version__,
+    "profiles": {name: profile(name) for name in ARCHS},
+    "outputs": {name: outputs(name, layers) for name, layers in INNER.items()},
+}, OUT.open("w"), separators=(",", ":"))
+print(OUT, OUT.stat().st_size, "bytes")

@@ -138,6 +138,7 @@ impl Preprocessing {
             reader: Arc::new(Reader::new(reading, self.size)),
             pipeline: Arc::new(pipeline),
             seed,
+            valid_draw: 0,
             stats: self.normalize,
             device: device.clone(),
         })

@@ -12,7 +12,7 @@ use crate::evaluate::student_t::quantile_95;
 use crate::learner::Learner;
 use crate::metrics::Metric;
 use crate::predict::predictions::Predictions;
-use crate::train::run::{Scoring, batch_weight, scalar};
+use crate::train::scoring::{Scoring, batch_weight, scalar};
 use crate::{Error, Result};
 
 /// The result of [`cross_validate`]. `Display` has a line for the loss and one for each metric.

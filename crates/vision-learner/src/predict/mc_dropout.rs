@@ -10,6 +10,7 @@ use vision_models::state::values;
 use crate::learner::Learner;
 use crate::predict::finite;
 use crate::predict::predictions::Prediction;
+use crate::predict::threshold::Threshold;
 use crate::predict::uncertainty::uncertainty;
 use crate::train::limits::check_outputs;
 use crate::{Error, Result};
@@ -158,7 +159,12 @@ impl Learner {
         let kind = self.data().kind();
         let found = uncertainty(kind, &rows, outputs);
         Ok(McDropout {
-            prediction: Prediction::new(kind, self.data().classes(), found.mean, 0.5),
+            prediction: Prediction::new(
+                kind,
+                self.data().classes(),
+                found.mean,
+                &Threshold::default(),
+            ),
             rows,
             outputs,
             std: found.std,

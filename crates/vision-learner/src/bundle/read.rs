@@ -1,7 +1,7 @@
 //! Opens a deployed model.
 
 use std::collections::{HashMap, HashSet};
-use std::io::Read as _;
+use std::io::{ErrorKind, Read as _};
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::path::Path;
 use std::sync::Arc;
@@ -88,7 +88,10 @@ impl Predictor {
                     limit: MAX_FILE_BYTES,
                 }));
             }
-            bytes.reserve_exact(length.saturating_sub(16) as usize);
+            // An allocation that fails would end the program.
+            bytes
+                .try_reserve_exact(length.saturating_sub(16) as usize)
+                .map_err(|_| read(ErrorKind::OutOfMemory.into()))?;
             file.take(MAX_FILE_BYTES)
                 .read_to_end(&mut bytes)
                 .map_err(read)?;

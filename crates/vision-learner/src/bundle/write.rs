@@ -51,7 +51,7 @@ impl Learner {
     /// # Errors
     ///
     /// As [`export_with`](Self::export_with).
-    #[doc(alias = "export.pkl")]
+    #[doc(alias("learn.export", "export.pkl"))]
     pub fn export(&self, path: impl AsRef<Path>) -> Result<Card> {
         self.export_with(path, ExportConfig::new())
     }

@@ -72,7 +72,6 @@ impl Learner {
     /// no checkpoint of this library, [`Error::NotFiniteWeights`] if a
     /// parameter or a running statistic is NaN or infinite, [`Error::Io`] or [`Error::Models`] if the
     /// folder cannot be written.
-    #[doc(alias = "learn.export")]
     pub fn save(&self, name: impl AsRef<Path>) -> Result<PathBuf> {
         let path = self.place_of(name.as_ref())?;
         self.snapshot(Some(self.recorder()))

@@ -762,10 +762,8 @@ fn an_export_replaces_an_earlier_one_and_no_other_file() {
     }
 }
 
-// fastai's cases.
-
 #[test]
-fn case_46_a_save_to_memory_gives_the_model_of_a_save_to_a_file() {
+fn a_save_to_memory_gives_the_model_of_a_save_to_a_file() {
     let digits = support::digits(4, 2);
     let learner = support::learner(support::data(&digits.path, 4));
     let path = digits.path.join("model.safetensors");
@@ -782,7 +780,7 @@ fn case_46_a_save_to_memory_gives_the_model_of_a_save_to_a_file() {
 }
 
 #[test]
-fn case_49_an_exported_model_is_opened_from_a_file_or_memory_without_any_item() {
+fn an_exported_model_is_opened_from_a_file_or_memory_without_any_item() {
     let digits = support::digits(4, 2);
     let learner = support::learner(support::data(&digits.path, 4));
     let path = digits.path.join("elsewhere.safetensors");
@@ -805,7 +803,7 @@ fn case_49_an_exported_model_is_opened_from_a_file_or_memory_without_any_item() 
 }
 
 #[test]
-fn case_50_predictions_after_opening_equal_those_before_with_size_statistics_and_class_names() {
+fn predictions_after_opening_equal_those_before_with_size_statistics_and_class_names() {
     let digits = support::digits(8, 4);
     let data = ImageDataBunch::from_folder(&digits.path)
         .batch_size(8)
@@ -814,14 +812,14 @@ fn case_50_predictions_after_opening_equal_those_before_with_size_statistics_and
         .build()
         .unwrap();
     let learner = trained(support::learner(data));
-    let opened = same("case 50", &learner, ExportConfig::new());
+    let opened = same("size and statistics", &learner, ExportConfig::new());
     assert_eq!(opened.preprocessing().normalize, Some(Stats::MNIST));
     assert_eq!(opened.preprocessing().size, Some(40.into()));
     assert_eq!(opened.classes(), ["3", "7"]);
 }
 
 #[test]
-fn case_51_an_opened_model_outlives_its_learner_and_its_file() {
+fn an_opened_model_outlives_its_learner_and_its_file() {
     let digits = support::digits(4, 2);
     let learner = support::learner(support::data(&digits.path, 4));
     let path = digits.path.join("model.safetensors");
@@ -837,10 +835,10 @@ fn case_51_an_opened_model_outlives_its_learner_and_its_file() {
 }
 
 #[test]
-fn case_54_probabilities_sum_to_1_and_agree_with_index_class_and_row() {
+fn probabilities_sum_to_1_and_agree_with_index_class_and_row() {
     let digits = support::digits(8, 4);
     let learner = trained(support::learner(support::data(&digits.path, 8)));
-    let opened = same("case 54", &learner, ExportConfig::new());
+    let opened = same("probabilities", &learner, ExportConfig::new());
     let rows = learner.get_preds(DatasetType::Valid).unwrap();
     for item in 0..rows.len() {
         let image = learner.data().valid_ds().image(item).unwrap();

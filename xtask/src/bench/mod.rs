@@ -1,3 +1,4 @@
+mod fit;
 mod latency;
 mod loader;
 mod measurement;
@@ -111,6 +112,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
             (Some(model), Some(image)) => latency::here(model, image, &device),
             _ => latency::run(args, &device),
         };
+    }
+    if args.what == Some(What::Fit) {
+        return fit::run(args, &device);
     }
     if args.what == Some(What::Predict) {
         return predict::run(args, &device);

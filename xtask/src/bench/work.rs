@@ -23,6 +23,8 @@ pub(super) enum What {
     Loader,
     /// A single image from JPEG bytes to its class through a deployed model, and the start of a process
     Latency,
+    /// Fits of `--repeats` batches: plain, resumable, with an average of the weights
+    Fit,
     /// Single images from a `Predictor`, called by one thread and by eight
     Predict,
 }

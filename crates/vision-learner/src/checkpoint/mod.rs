@@ -152,19 +152,20 @@ impl Learner {
 
     /// Takes weights, running statistics and optimizer from a checkpoint of this fit; the history stays.
     pub(crate) fn reload(&mut self, path: &Path) -> Result<()> {
-        let config = LoadConfig::new().with_other_preprocessing(true);
-        let checkpoint = self.read_checkpoint(&path.into(), config)?;
+        let checkpoint = self.read_own(path)?;
         self.put(checkpoint.weights);
         self.optimizer = checkpoint.optimizer;
         Ok(())
     }
 
+    /// Reads a checkpoint of this fit: what may differ in preprocessing is known.
+    pub(crate) fn read_own(&self, path: &Path) -> Result<Checkpoint> {
+        let config = LoadConfig::new().with_other_preprocessing(true);
+        self.read_checkpoint(&path.into(), config)
+    }
+
     /// Reads a checkpoint, or a weights file of another program, that fits this learner.
-    pub(crate) fn read_checkpoint(
-        &self,
-        source: &WeightsSource,
-        config: LoadConfig,
-    ) -> Result<Checkpoint> {
+    fn read_checkpoint(&self, source: &WeightsSource, config: LoadConfig) -> Result<Checkpoint> {
         let path = source.path().to_owned();
         let file = WeightsFile::open(source)?;
         let seal = match file.format() {

@@ -13,7 +13,7 @@ use crate::resume::keeper::{Keeper, Resumed};
 use crate::resume::resumable::Resumable;
 use crate::resume::step::Step;
 use crate::train::recorder::Recorder;
-use crate::{Error, LoadConfig, Result};
+use crate::{Error, Result};
 
 /// The runs that a learner has begun, which stay locked for as long as it lives.
 pub(crate) type Runs = HashMap<PathBuf, RunFolder>;
@@ -68,10 +68,8 @@ impl Learner {
         }
         steps.sort_by_key(|(step, ..)| step.number);
         let journal = fit.join("journal.jsonl");
-        // What may differ has been compared already.
-        let other = LoadConfig::new().with_other_preprocessing(true);
         while let Some((mut step, content, file)) = steps.pop() {
-            let checkpoint = self.read_checkpoint(&file.clone().into(), other);
+            let checkpoint = self.read_own(&file);
             let found = checkpoint.and_then(|checkpoint| {
                 let callbacks = step.states(&file, &content)?;
                 let (journal, recorder) = Journal::open(&journal, Some(&step.journal))?;

@@ -316,7 +316,8 @@ impl Learner {
             let plan = Plan {
                 epochs: config.epochs,
                 start_epoch: config.start_epoch,
-                schedule: format!("{hypers:?} {scheduler:?}"),
+                hypers: hypers.clone(),
+                schedule: [config.course(), format!("{scheduler:?}")],
                 callbacks: own.collect(),
             };
             match self.begin(&resumable, &plan)? {

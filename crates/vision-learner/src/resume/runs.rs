@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use vision_data::{DatasetType, ImageDataBunch};
 
 use crate::learner::Learner;
+use crate::optim::Hyper;
 use crate::resume::folder::{RunFolder, step_files};
 use crate::resume::identity::{Identity, short_hash};
 use crate::resume::journal::Journal;
@@ -38,8 +39,10 @@ pub(crate) struct Here {
 pub(crate) struct Plan {
     pub(crate) epochs: usize,
     pub(crate) start_epoch: usize,
-    /// The hyper-parameters of each layer group, and how they change.
-    pub(crate) schedule: String,
+    /// The hyper-parameters of each layer group.
+    pub(crate) hypers: Vec<Hyper>,
+    /// The schedule by its settings, and all that it does.
+    pub(crate) schedule: [String; 2],
     /// Names and settings.
     pub(crate) callbacks: Vec<String>,
 }
@@ -127,6 +130,9 @@ impl Learner {
         let frozen: Vec<&str> = frozen.map(|e| e.name.as_str()).collect();
         let json = |value: serde_json::Value| value.to_string();
         let settings = &self.settings;
+        let each = |value: &dyn Fn(&Hyper) -> f64| {
+            format!("{:?}", plan.hypers.iter().map(value).collect::<Vec<_>>())
+        };
         Identity::new(vec![
             (
                 "architecture",
@@ -155,7 +161,13 @@ impl Learner {
             ("epochs", plan.epochs.to_string()),
             ("start epoch", plan.start_epoch.to_string()),
             ("epochs before this fit", self.epochs_trained.to_string()),
-            ("schedule", plan.schedule.clone()),
+            ("learning rates", each(&|hyper| hyper.lr)),
+            ("momentum", each(&|hyper| hyper.mom)),
+            ("weight decay", each(&|hyper| hyper.wd)),
+            (
+                "schedule",
+                format!("{} ({})", plan.schedule[0], short_hash([&plan.schedule[1]])),
+            ),
             ("loss", format!("{:?}", settings.loss)),
             (
                 "optimizer",

@@ -208,6 +208,11 @@ impl FitConfig {
         self
     }
 
+    /// The schedule by its settings.
+    pub(crate) fn course(&self) -> String {
+        format!("{:?}", self.course)
+    }
+
     /// What applies the schedule; `None` without one.
     pub(crate) fn scheduler(&self, groups: &[Hyper], batches: usize) -> Result<Option<Scheduler>> {
         let schedule: &dyn Schedule = match &self.course {

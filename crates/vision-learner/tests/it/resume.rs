@@ -338,11 +338,21 @@ fn another_setting_is_refused_with_both_values() {
     );
     refused(
         fit(sized(28), 1, config().with_lr(2e-3).with_callback(crash())),
-        "schedule",
+        "learning rates",
         "0.001",
         "0.002",
     );
     refused(fit(sized(28), 1, config()), "callbacks", "Crash", "");
+    refused(
+        fit(
+            sized(28),
+            1,
+            config().with_pct_start(0.5).with_callback(crash()),
+        ),
+        "schedule",
+        "pct_start: 0.3",
+        "pct_start: 0.5",
+    );
     let other = ImageDataBunch::from_folder(&others.path)
         .size(28)
         .batch_size(8)

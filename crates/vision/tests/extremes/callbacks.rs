@@ -38,6 +38,19 @@ pub(crate) fn table(t: &mut Table) {
         builder().build()?.fit_with(config.with_callback(Stop))
     };
     let one = || FitConfig::new(1);
+    // In a folder of its own: another fit in the same one is refused.
+    let alone = |config: FitConfig| -> Result<Recorder> {
+        let own = Folder::new();
+        let learner = builder().path(own.path());
+        learner.build()?.fit_with(config.with_callback(Stop))
+    };
+    // The tests do not write into the root of the system.
+    let inside = || {
+        texts()
+            .into_iter()
+            .filter(|text| !text.starts_with('/'))
+            .collect::<Vec<_>>()
+    };
 
     t.line("layer_decay", "learning rate|layer_decay", F64, |x| {
         layer_decay(x, 0.5).per_group(3)?;
@@ -175,7 +188,7 @@ pub(crate) fn table(t: &mut Table) {
     t.line(
         "FineTune::resumable",
         "resumable|create|lock|run|write",
-        texts(),
+        inside(),
         |text| tune(FineTune::new(1).resumable(text)),
     );
     t.line("Learner::fine_tune", "epochs", USIZE, |n| {
@@ -271,13 +284,13 @@ pub(crate) fn table(t: &mut Table) {
     t.line(
         "CsvLogger::new",
         "CsvLogger|open|create|write",
-        texts(),
+        inside(),
         |text| fit(one().with_callback(CsvLogger::new(text))),
     );
     t.line(
         "TensorBoard::new",
         "create|write|continue",
-        texts(),
+        inside(),
         |text| fit(one().with_callback(TensorBoard::new(text))),
     );
     t.line("TensorBoard::with_images", "images", USIZE, |n| {
@@ -287,14 +300,14 @@ pub(crate) fn table(t: &mut Table) {
     t.line(
         "FitConfig::resumable",
         "resumable|create|lock|run|write",
-        texts(),
-        |text| fit(one().resumable(text)),
+        inside(),
+        |text| alone(one().resumable(text)),
     );
     t.line(
         "Resumable::new",
         "resumable|create|lock|run|write",
-        texts(),
-        |text| fit(one().resumable(Resumable::new(text))),
+        inside(),
+        |text| alone(one().resumable(Resumable::new(text))),
     );
     t.line("Resumable::every_steps", "every_steps", USIZE, |n| {
         fit(one().resumable(Resumable::new(format!("run-{n}")).every_steps(n)))

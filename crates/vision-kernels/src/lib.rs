@@ -24,6 +24,7 @@
 
 pub mod activation;
 pub mod adam;
+pub mod average;
 pub mod batch_norm;
 mod blocks;
 pub mod buffers;

@@ -356,6 +356,17 @@ pub fn binary_cross_entropy(
     stock::binary_cross_entropy(logits, targets, weights)
 }
 
+/// Moves an average of weights by a part of the way to their values: `average + part (value - average)`, both without
+/// gradients and of the same length. On the CPU this is one pass over the memory, in place if no other tensor shares the
+/// average.
+pub fn move_to(mut average: Tensor<1>, value: &Tensor<1>, part: f64) -> Tensor<1> {
+    #[cfg(feature = "flex")]
+    if flex::move_to(&mut average, value, part).is_some() {
+        return average;
+    }
+    stock::move_to(average, value.clone(), part)
+}
+
 /// One step of Adam on tensors without gradients, all of the same length. Returns the new value and
 /// the new moments.
 ///

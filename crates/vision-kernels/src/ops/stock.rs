@@ -140,6 +140,10 @@ fn like(values: &[f32], other: &Tensor<2>) -> Tensor<1> {
     Tensor::from_floats(values, &other.device()).cast(other.dtype())
 }
 
+pub(super) fn move_to(average: Tensor<1>, value: Tensor<1>, part: f64) -> Tensor<1> {
+    average.clone() + (value - average).mul_scalar(part)
+}
+
 pub(super) fn adam(
     rule: &Adam,
     value: Tensor<1>,

@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 use vision_kernels::activation::{add_relu, relu, relu_backward, relu6, relu6_backward};
 use vision_kernels::adam::Adam;
-use vision_kernels::{Isa, ShapeError};
+use vision_kernels::{Isa, ShapeError, average};
 
 use crate::support::{ISAS, Random, close, same_on_any_threads, wide};
 
@@ -96,6 +96,31 @@ proptest! {
 }
 
 #[test]
+fn an_average_moves_by_its_part_and_stays_where_it_equals_the_value() {
+    let mut random = Random(3);
+    for len in [0, 1, 7, 8, 100, 40_000] {
+        let (mut average, value) = (random.values(len), random.values(len));
+        if len > 5 {
+            average[5] = value[5];
+        }
+        let pairs = average.iter().zip(&value);
+        let expected: Vec<f64> = pairs
+            .map(|(a, v)| 0.9 * f64::from(*a) + 0.1 * f64::from(*v))
+            .collect();
+        for isa in ISAS {
+            let mut found = average.clone();
+            average::move_to(isa, &mut found, &value, 0.1).unwrap();
+            close("average", &found, &expected, 1e-6);
+            if len > 5 {
+                assert_eq!(found[5].to_bits(), value[5].to_bits());
+            }
+        }
+    }
+    let wrong = average::move_to(Isa::detect(), &mut [0.0; 2], &[0.0; 3], 0.5);
+    assert!(wrong.is_err());
+}
+
+#[test]
 fn nothing_depends_on_threads() {
     let mut random = Random(2);
     let len = 100_003;
@@ -107,7 +132,9 @@ fn nothing_depends_on_threads() {
         relu(isa, &p, &mut y).unwrap();
         relu_backward(isa, &y, &gradients[0], &mut dx).unwrap();
         add_relu(isa, &p, &gradients[0], &mut sum).unwrap();
-        arrays.extend([y, dx, sum]);
+        let mut mean = p.clone();
+        average::move_to(isa, &mut mean, &gradients[1], 0.3).unwrap();
+        arrays.extend([y, dx, sum, mean]);
         arrays
     });
 }

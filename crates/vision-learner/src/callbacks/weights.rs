@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 
 use burn::tensor::{Tensor, TensorData};
+use vision_kernels::ops;
 use vision_models::state::{Entry, NamedTensor, values};
 
 use crate::{Context, Error, Result};
@@ -28,16 +29,11 @@ impl Averaged {
 
     /// Moves the average by a part of the way to the model's values. Frozen parameters stay as they are, bit for bit.
     pub(super) fn move_to(&mut self, ctx: &Context<'_>, part: f64) {
-        let entries = ctx.entries();
-        let averages = std::mem::take(&mut self.tensors);
-        let values = ctx.tensors().into_iter().zip(&entries).zip(averages);
-        let moved = values.map(
-            |((value, entry), average)| match entry.trainable || entry.buffer {
-                true => average.mul_scalar(1.0 - part) + value.mul_scalar(part),
-                false => value,
-            },
-        );
-        self.tensors = moved.collect();
+        let averages = std::mem::take(&mut self.tensors).into_iter();
+        let pairs = averages.zip(ctx.tensors());
+        self.tensors = pairs
+            .map(|(average, value)| ops::move_to(average, &value, part))
+            .collect();
     }
 
     /// Validates the averaged weights, and returns the values under their names with `prefix` before them. If `whole`,

@@ -24,7 +24,7 @@ use vision::kernels::pool::{
     Activations, MaxPool, MeanPool, max_pool, max_pool_backward, mean_windows,
     mean_windows_backward,
 };
-use vision::kernels::{Isa, ShapeError, buffers};
+use vision::kernels::{Isa, ShapeError, average, buffers};
 
 use crate::table::{ANY, Table};
 use crate::values::{F32, F64, USIZE};
@@ -423,6 +423,12 @@ fn elementwise(t: &mut Table, isa: Isa) {
             &mut [1.0; 4],
             &mut [1.0; 4],
         )
+    });
+    t.line("move_to", ANY, F64, |x| {
+        average::move_to(isa, &mut [1.0, x as f32], &[2.0, 1.0], x)
+    });
+    t.line("move_to", ANY, LENGTHS, |n| {
+        average::move_to(isa, &mut [1.0; 4], &vec![1.0; n], 0.5)
     });
     t.line("CrossEntropy::run", ANY, USIZE, |n| {
         let rule = CrossEntropy {

@@ -16,7 +16,7 @@ pub(super) use conv::{conv2d, conv2d_batch_norm};
 pub(super) use linear::linear;
 pub(super) use loss::{binary_cross_entropy, cross_entropy};
 pub(super) use norm::{batch_norm_eval, batch_norm_training};
-pub(super) use optim::adam;
+pub(super) use optim::{adam, move_to};
 pub(super) use pool::{concat_pool, max_pool, mean_pool, mean_windows, relu, relu6};
 pub(super) use slots::Slots;
 

@@ -1,4 +1,4 @@
-//! Adam.
+//! Adam, and averages of weights.
 
 use burn::backend::Flex;
 use burn::backend::flex::FlexTensor;
@@ -7,6 +7,7 @@ use burn::tensor::Tensor;
 use super::{Place, common, from_plain, place};
 use crate::Isa;
 use crate::adam::Adam;
+use crate::average;
 use crate::profile::{Cost, timed};
 
 /// One step, in place if no other tensor shares the values.
@@ -40,6 +41,29 @@ pub(in crate::ops) fn adam(
     for (slot, tensor) in [p, first, second] {
         *slot = from_plain(tensor);
     }
+    Some(())
+}
+
+/// Moves the average, in place if no other tensor shares it.
+#[expect(clippy::expect_used, reason = "`place` was asked first")]
+pub(in crate::ops) fn move_to(average: &mut Tensor<1>, value: &Tensor<1>, part: f64) -> Option<()> {
+    if common([place(average), place(value)])? != Place::Plain {
+        return None;
+    }
+    let value = super::plain(value.clone())?;
+    // Taken out, so that the buffer has one owner and is changed in place.
+    let taken = std::mem::replace(average, Tensor::empty([0], &average.device()));
+    let tensor = taken.try_into_primitive::<Flex>();
+    let mut tensor = tensor.expect("a tensor of the Flex backend");
+    let (means, values) = (own(&mut tensor), value.slice());
+    let cost = || Cost {
+        shape: format!("{}", values.len()),
+        flops: 0.0,
+        values: 3 * values.len(),
+    };
+    let step = || average::move_to(Isa::detect(), means, values, part);
+    super::checked(timed("average", cost, step));
+    *average = from_plain(tensor);
     Some(())
 }
 

@@ -72,12 +72,14 @@ fn items(learner: &Learner, part: DatasetType, kind: TargetKind) -> Result<Items
         let inside = path.strip_prefix(&root).unwrap_or(path);
         inside.to_string_lossy().into_owned()
     };
+    let stored = dataset.clone();
+    let original = move |item: usize| Ok(stored.image(item)?);
     let predictions = learner.get_preds(part)?;
     let classes = data.classes().to_vec();
     let items = Items::new(kind, classes, predictions, move |item| {
         seen(&data, part, item)
     })?;
-    Ok(items.with_names(name))
+    Ok(items.with_names(name).with_originals(original))
 }
 
 /// An image as the model sees it in prediction: after the validation transforms, not normalized.

@@ -18,7 +18,7 @@ use crate::{
 /// predictions](Self::from_predictions).
 #[derive(Clone)]
 pub struct ClassificationInterpretation {
-    items: Items,
+    pub(crate) items: Items,
     /// The actual class of each item.
     actual: Vec<usize>,
     matrix: ConfusionMatrix,
@@ -150,12 +150,26 @@ impl ClassificationInterpretation {
     ///
     /// [`Error::Figure`], [`Error::Image`], or an error for an invalid setting.
     pub fn plot_top_losses_with(&self, config: &TopLossesConfig) -> Result<Figure> {
-        let predictions = &self.items.predictions;
-        let rows = (self.items).ranked(0..predictions.len(), config.k, config.largest);
-        self.items.plot(rows, config, |row| NamedTitle {
+        self.items
+            .plot(self.ranked(config), config, |row| self.named_title(row))
+    }
+
+    /// The rows of the predictions that a plot shows, in its order.
+    pub(crate) fn ranked(&self, config: &TopLossesConfig) -> Vec<usize> {
+        let rows = 0..self.items.predictions.len();
+        self.items.ranked(rows, config.k, config.largest)
+    }
+
+    pub(crate) fn named_title(&self, row: usize) -> NamedTitle {
+        NamedTitle {
             title: self.loss_title(row),
             name: self.items.name(row),
-        })
+        }
+    }
+
+    /// The name of the actual class of the item in a row of the predictions.
+    pub(crate) fn actual(&self, row: usize) -> &str {
+        &self.items.classes[self.actual[row]]
     }
 
     fn loss_title(&self, row: usize) -> LossTitle {

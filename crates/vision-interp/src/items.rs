@@ -3,13 +3,14 @@
 use std::sync::Arc;
 
 use image::RgbImage;
-use vision_data::TargetKind;
+use vision_data::{Image, TargetKind};
 use vision_figure::Caption;
 use vision_learner::Predictions;
 
 use crate::{Error, Figure, ImageError, ImageGrid, Result, TopLossesConfig};
 
 type Images = Arc<dyn Fn(usize) -> std::result::Result<RgbImage, ImageError> + Send + Sync>;
+type Originals = Arc<dyn Fn(usize) -> std::result::Result<Image, ImageError> + Send + Sync>;
 type Names = Arc<dyn Fn(usize) -> String + Send + Sync>;
 
 /// Predictions that fit their classes, and where to get the images.
@@ -18,6 +19,7 @@ pub(crate) struct Items {
     pub(crate) classes: Vec<String>,
     pub(crate) predictions: Predictions,
     images: Images,
+    originals: Option<Originals>,
     names: Option<Names>,
 }
 
@@ -62,6 +64,7 @@ impl Items {
             classes,
             predictions,
             images: Arc::new(images),
+            originals: None,
             names: None,
         })
     }
@@ -72,6 +75,22 @@ impl Items {
     ) -> Self {
         self.names = Some(Arc::new(names));
         self
+    }
+
+    /// Sets where to get the images as they are, before any transform.
+    pub(crate) fn with_originals(
+        mut self,
+        originals: impl Fn(usize) -> std::result::Result<Image, ImageError> + Send + Sync + 'static,
+    ) -> Self {
+        self.originals = Some(Arc::new(originals));
+        self
+    }
+
+    /// The image of the item in a row of the predictions, before any transform; `None` if it is not known.
+    pub(crate) fn original(&self, row: usize) -> Option<Result<Image>> {
+        let item = self.predictions.indices[row];
+        let image = self.originals.as_ref()?(item);
+        Some(image.map_err(|source| Error::Image { item, source }))
     }
 
     /// The name of the item in a row of the predictions.
@@ -119,13 +138,25 @@ impl Items {
         config: &TopLossesConfig,
         caption: impl Fn(usize) -> C,
     ) -> Result<Figure> {
+        let image = |row: usize| {
+            let item = self.predictions.indices[row];
+            (self.images)(item).map_err(|source| Error::Image { item, source })
+        };
+        Self::grid(rows, config, image, caption)
+    }
+
+    /// A grid of one image for each of these rows.
+    pub(crate) fn grid<C: Caption + 'static>(
+        rows: Vec<usize>,
+        config: &TopLossesConfig,
+        image: impl Fn(usize) -> Result<RgbImage>,
+        caption: impl Fn(usize) -> C,
+    ) -> Result<Figure> {
         let mut grid = ImageGrid::new()
             .with_title(&config.title)
             .with_cell_size(config.cell_size);
         for row in rows {
-            let item = self.predictions.indices[row];
-            let image = (self.images)(item).map_err(|source| Error::Image { item, source })?;
-            grid = grid.with_caption(image, caption(row));
+            grid = grid.with_caption(image(row)?, caption(row));
         }
         Ok(grid.plot()?)
     }

@@ -48,6 +48,7 @@
 //! | [`BinaryMatrix`] | counts for one of several classes per item |
 //! | [`ClassificationReport`] | precision, recall and F1 of each class, and their averages |
 //! | [`ShowResults`] | `learner.show_results(4)`: images with their label and their prediction |
+//! | [`Overlay`], [`ShowHeatmap`] | heat maps over images: what speaks for a class |
 //! | [`ImageGrid`] | images with titles |
 //! | [`LineChart`] | losses and learning rates; [`plot_lr_find`] for the learning-rate finder |
 //! | [`Figure`] | any of these, to be saved |
@@ -62,17 +63,22 @@ mod from_learner;
 mod interpretation;
 mod items;
 mod multi_label;
+mod overlay;
 mod plot;
 mod scores;
+mod show_heatmap;
 mod show_results;
 mod tensor_board;
+mod top_losses_with_heatmaps;
 
 pub use confusion::ConfusionMatrix;
 pub use error::{Error, ImageError, Result};
 pub use interpretation::ClassificationInterpretation;
 pub use multi_label::{BinaryMatrix, MultiLabelInterpretation, MultiLabelLoss};
+pub use overlay::Overlay;
 pub use plot::{ConfusionPlotConfig, LineChart, LossTitle, Scale, TopLossesConfig, plot_lr_find};
 pub use scores::{AverageScores, ClassScores, ClassificationReport};
+pub use show_heatmap::ShowHeatmap;
 pub use show_results::ShowResults;
 pub use tensor_board::TensorBoard;
 pub use vision_figure::{Figure, ImageGrid};

@@ -236,6 +236,20 @@ pub enum Error {
         /// Names of the model's layers, two levels deep; empty if they are not known.
         known: Vec<String>,
     },
+    /// The output of a layer has no height and width, so that nothing in it has a place in the image.
+    #[error(
+        "the layer {} gives a map of {}x{} for an image of {}x{} pixels (height x width), in which nothing has a place: \
+         give the data a larger .size(..), or name an earlier layer (CamConfig::with_layer)",
+        quoted(layer), found[0], found[1], size[0], size[1]
+    )]
+    NoSpatialMap {
+        /// The name of the layer.
+        layer: String,
+        /// Height and width of its output.
+        found: [usize; 2],
+        /// Height and width of the image, in pixels.
+        size: [usize; 2],
+    },
     /// A fold of a cross-validation failed.
     #[error("fold {fold} of {folds} (counted from 0): {source}")]
     Fold {

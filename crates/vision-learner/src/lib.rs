@@ -27,6 +27,7 @@
 //!   [`Learner::load`].
 //! * Evaluate: [`Learner::tta`], [`Learner::predict_with_mc_dropout`], [`Learner::embed`], [`Learner::summary`],
 //!   [`cross_validate`], [`bootstrap`], [`compare`].
+//! * See why: [`Learner::grad_cam`], [`Learner::occlusion`], [`Heatmap`].
 //! * Deploy: [`Learner::export`], [`Predictor::open`], [`Predictor::self_test`].
 //! * Export to other programs: [`Learner::export_onnx`], [`Learner::export_safetensors`].
 
@@ -91,10 +92,13 @@ pub use optim::lr::{LearningRate, WeightDecay, layer_decay, slice};
 pub use optim::{
     Adam, GroupedOptimizer, Hyper, Lamb, Lion, Optimizer, ParamState, RAdam, RmsProp, Sgd, schedule,
 };
+pub use predict::cam_config::{CamConfig, CamMethod};
 pub use predict::embed::EmbedConfig;
 pub use predict::embeddings::Embeddings;
 pub use predict::folder::FolderPredictions;
+pub use predict::heatmap::Heatmap;
 pub use predict::mc_dropout::{McDropout, McDropoutConfig};
+pub use predict::occlusion_config::{OcclusionConfig, OcclusionFill};
 pub use predict::predictions::{Prediction, Predictions};
 pub use predict::predictor::Predictor;
 pub use predict::threshold::Threshold;

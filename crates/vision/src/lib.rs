@@ -42,6 +42,8 @@ mod pages {
     mod deploying {}
     #[doc = include_str!("../../../docs/looking-at-data.md")]
     mod looking_at_data {}
+    #[doc = include_str!("../../../docs/looking-at-mistakes.md")]
+    mod looking_at_mistakes {}
     #[doc = include_str!("../../../docs/a-whole-project.md")]
     mod a_whole_project {}
     #[doc = include_str!("../../../docs/training.md")]

@@ -4,6 +4,7 @@ use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
+use image::RgbImage;
 use serde::{Deserialize, Serialize};
 use vision_base::OptionError;
 
@@ -13,6 +14,7 @@ use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::image::budget::Held;
 use crate::image::reader::{ReadConfig, Reader};
+use crate::loader::batch::HostImages;
 use crate::loader::stats::Stats;
 use crate::pipeline::Pipeline;
 use crate::transforms::padding::PaddingMode;
@@ -230,12 +232,26 @@ impl Preprocessor {
     ///
     /// [`TransformError::Failed`](crate::TransformError::Failed) if a custom transform fails.
     pub fn prepare(&self, image: &Image) -> Result<Tensor<4>> {
+        let images = self.transformed(image)?;
+        Ok(images.to_device(&self.device, self.stats.as_ref()))
+    }
+
+    /// The image that [`prepare`](Self::prepare) gives to the model: resized and transformed, not normalized.
+    ///
+    /// # Errors
+    ///
+    /// As [`prepare`](Self::prepare).
+    pub fn seen(&self, image: &Image) -> Result<RgbImage> {
+        let images = self.transformed(image)?;
+        Ok(images.image(0).expect("there is one image"))
+    }
+
+    fn transformed(&self, image: &Image) -> Result<HostImages> {
         let image = match self.reader.config().short_side() {
             Some(_) => &self.reader.made_small(Held::new(image.clone(), None)),
             None => image,
         };
         let draw = self.pipeline.draw(self.seed, self.valid_draw, 0);
-        let images = self.pipeline.image(image, &draw)?;
-        Ok(images.to_device(&self.device, self.stats.as_ref()))
+        self.pipeline.image(image, &draw)
     }
 }

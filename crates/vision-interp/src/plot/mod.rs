@@ -6,6 +6,7 @@ mod color;
 mod confusion;
 mod line_chart;
 mod lr_find;
+pub(crate) mod magma;
 mod place;
 mod top_losses;
 

@@ -3,6 +3,7 @@
 use std::fmt;
 
 use vision_figure::{Caption, shorten_apart, shorten_start, width};
+use vision_learner::CamConfig;
 
 use super::decimals;
 
@@ -91,6 +92,9 @@ pub struct TopLossesConfig {
     pub(crate) largest: bool,
     pub(crate) title: String,
     pub(crate) cell_size: f32,
+    pub(crate) heatmap_thresh: usize,
+    pub(crate) alpha: f32,
+    pub(crate) cam: CamConfig,
 }
 
 impl TopLossesConfig {
@@ -102,6 +106,9 @@ impl TopLossesConfig {
             largest: true,
             title,
             cell_size: 168.0,
+            heatmap_thresh: 16,
+            alpha: 0.6,
+            cam: CamConfig::new(),
         }
     }
 
@@ -127,6 +134,26 @@ impl TopLossesConfig {
     /// Largest width and height of an image, in pixels. Default: 168.
     pub fn with_cell_size(mut self, pixels: f32) -> Self {
         self.cell_size = pixels;
+        self
+    }
+
+    /// The least number of values of a heat map, so that a coarser one is not drawn. For
+    /// [`plot_top_losses_with_heatmaps`](crate::ClassificationInterpretation::plot_top_losses_with_heatmaps), as the next
+    /// two. Default: 16, such as 4 x 4.
+    pub fn with_heatmap_thresh(mut self, values: usize) -> Self {
+        self.heatmap_thresh = values;
+        self
+    }
+
+    /// The opacity of heat maps, from 0 to 1. Default: 0.6.
+    pub fn with_alpha(mut self, alpha: f32) -> Self {
+        self.alpha = alpha;
+        self
+    }
+
+    /// The layer and the method of heat maps. Their class is the actual one. Default: Grad-CAM of the body's output.
+    pub fn with_cam(mut self, cam: CamConfig) -> Self {
+        self.cam = cam;
         self
     }
 }

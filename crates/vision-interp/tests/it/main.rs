@@ -5,6 +5,7 @@
 mod confusion;
 mod figures;
 mod from_learner;
+mod heatmaps;
 mod multi_label;
 mod saving;
 mod show_results;

@@ -163,7 +163,7 @@ impl Learner {
         }
     }
 
-    fn no_such_layer(&self, layer: &str) -> Error {
+    pub(super) fn no_such_layer(&self, layer: &str) -> Error {
         let known = self.model.as_layers().map(|_| {
             let starts = self.model.starts().into_iter();
             let names = starts.map(|start| start.name);

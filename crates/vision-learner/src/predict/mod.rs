@@ -1,11 +1,16 @@
 //! Prediction and validation with a trained model.
 
+mod cam;
+pub(crate) mod cam_config;
 mod cores;
 pub(crate) mod embed;
 pub(crate) mod embeddings;
 pub(crate) mod folder;
+pub(crate) mod heatmap;
 mod many;
 pub(crate) mod mc_dropout;
+mod occlusion;
+pub(crate) mod occlusion_config;
 pub(crate) mod outputs;
 mod pred_batch;
 pub(crate) mod predictions;

@@ -15,6 +15,7 @@ macro_rules! assert_matches {
 mod arguments;
 mod callbacks;
 mod callbacks_by_pytorch;
+mod cam;
 mod checkpoints;
 mod classifiers;
 mod cross_validation;

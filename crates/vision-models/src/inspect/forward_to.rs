@@ -1,4 +1,4 @@
-//! The output of an inner layer.
+//! The output of an inner layer, and what follows from another one.
 
 use burn::tensor::Tensor;
 use vision_kernels::ops;
@@ -8,7 +8,7 @@ use crate::arch::densenet::DenseLayer;
 use crate::arch::mobilenet::InvertedResidual;
 use crate::arch::squeezenet::Fire;
 use crate::arch::xresnet::XResBlock;
-use crate::layers::{BatchNorm, Conv2d, Layer, Sequential};
+use crate::layers::{BatchNorm, Conv2d, Layer, Sequential, concat_channels};
 
 impl Sequential {
     /// Applies the layers up to the one at `path`, such as `layer4` or `layer1.0.conv1`, to
@@ -30,33 +30,111 @@ impl Sequential {
     ///
     /// As [`forward`](Self::forward).
     pub fn forward_to(&self, path: &str, x: Tensor<4>) -> Option<Tensor<4>> {
-        let y = sequential(self, path, x.permute([0, 2, 3, 1]))?;
-        Some(y.permute([0, 3, 1, 2]))
+        let mut found = None;
+        let mut tap = Tap::new(|y| {
+            found = Some(y);
+            None // ends the run
+        });
+        let _ = sequential(self, path, x.permute([0, 2, 3, 1]), &mut tap);
+        Some(found?.permute([0, 3, 1, 2]))
+    }
+
+    /// Applies all layers to `[batch, channels, height, width]`, and replaces the output of the layer at `path` by what
+    /// `replace` returns for it, of the same shape.
+    ///
+    /// The paths are those of [`forward_to`](Self::forward_to). `None` if there is no such layer. The layer and the next one
+    /// are then two operations, so that the output may differ from that of [`forward`](Self::forward) by rounding.
+    ///
+    /// ```
+    /// use burn::tensor::Tensor;
+    /// use vision_models::{Arch, Init};
+    /// # let device = vision_models::test_device();
+    /// let net = Arch::ResNet18.build(10, &mut Init::new(0, &device));
+    /// let images = Tensor::zeros([1, 3, 64, 64], &device);
+    /// // Without what the second stage has found.
+    /// let logits = net.forward_replacing("layer2", images, |maps| maps.zeros_like());
+    /// assert_eq!(logits.expect("a ResNet has four stages").dims(), [1, 10, 1, 1]);
+    /// ```
+    ///
+    /// # Panics
+    ///
+    /// As [`forward`](Self::forward), or if the shape differs.
+    pub fn forward_replacing(
+        &self,
+        path: &str,
+        x: Tensor<4>,
+        mut replace: impl FnMut(Tensor<4>) -> Tensor<4>,
+    ) -> Option<Tensor<4>> {
+        let mut tap = Tap::new(|y: Tensor<4>| {
+            let y = replace(y.permute([0, 3, 1, 2]));
+            Some(y.permute([0, 2, 3, 1]))
+        });
+        let y = sequential(self, path, x.permute([0, 2, 3, 1]), &mut tap)?;
+        tap.reached.then(|| y.permute([0, 3, 1, 2]))
     }
 }
 
-fn sequential(layers: &Sequential, path: &str, x: Tensor<4>) -> Option<Tensor<4>> {
-    for (i, (name, layer)) in layers.children().enumerate() {
-        match below(path, name) {
-            Some("") => return Some(layers.run_first(i + 1, x)),
-            Some(rest) => return inside(layer, rest, layers.run_first(i, x)),
-            None => {}
+/// What takes the output of a layer, `[batch, height, width, channels]`, and returns what the next layers get instead, or
+/// `None` to end the run.
+struct Tap<F> {
+    take: F,
+    reached: bool,
+}
+
+impl<F: FnMut(Tensor<4>) -> Option<Tensor<4>>> Tap<F> {
+    fn new(take: F) -> Self {
+        Self {
+            take,
+            reached: false,
         }
     }
-    None
 }
 
-/// The output of a layer inside of `layer`, for the input of `layer`.
-fn inside(layer: &Layer, path: &str, x: Tensor<4>) -> Option<Tensor<4>> {
+/// A [`Tap`] of any function.
+trait Taps {
+    fn take(&mut self, y: Tensor<4>) -> Option<Tensor<4>>;
+
+    /// Takes `y` if it is the output of the layer at `path`.
+    fn at(&mut self, path: &str, name: &str, y: Tensor<4>) -> Option<Tensor<4>> {
+        if path == name { self.take(y) } else { Some(y) }
+    }
+}
+
+impl<F: FnMut(Tensor<4>) -> Option<Tensor<4>>> Taps for Tap<F> {
+    fn take(&mut self, y: Tensor<4>) -> Option<Tensor<4>> {
+        self.reached = true;
+        (self.take)(y)
+    }
+}
+
+/// Runs all layers. `None` if the run ended or no child is on the path.
+fn sequential(
+    layers: &Sequential,
+    path: &str,
+    x: Tensor<4>,
+    tap: &mut dyn Taps,
+) -> Option<Tensor<4>> {
+    let mut children = layers.children().enumerate();
+    let (i, layer, rest) =
+        children.find_map(|(i, (name, layer))| below(path, name).map(|rest| (i, layer, rest)))?;
+    let y = match rest {
+        "" => tap.take(layers.run_first(i + 1, x))?,
+        rest => inside(layer, rest, layers.run_first(i, x), tap)?,
+    };
+    Some(layers.run_from(i + 1, y))
+}
+
+/// Runs a layer that has the one at `path` inside.
+fn inside(layer: &Layer, path: &str, x: Tensor<4>, tap: &mut dyn Taps) -> Option<Tensor<4>> {
     match layer {
-        Layer::Sequential(layers) => sequential(layers, path, x),
+        Layer::Sequential(layers) => sequential(layers, path, x, tap),
         Layer::Pooled(pooled) => {
             let x = if pooled.relu { ops::relu(x) } else { x };
-            inside(pooled.layer(), path, ops::mean_pool(x))
+            inside(pooled.layer(), path, ops::mean_pool(x), tap)
         }
         Layer::BasicBlock(block) => {
             let main = [(&block.conv1, &block.bn1), (&block.conv2, &block.bn2)];
-            residual(&main, block.downsample.as_ref(), path, x)
+            residual(&main, block.downsample.as_ref(), path, x, tap)
         }
         Layer::Bottleneck(block) => {
             let main = [
@@ -64,20 +142,28 @@ fn inside(layer: &Layer, path: &str, x: Tensor<4>) -> Option<Tensor<4>> {
                 (&block.conv2, &block.bn2),
                 (&block.conv3, &block.bn3),
             ];
-            residual(&main, block.downsample.as_ref(), path, x)
+            residual(&main, block.downsample.as_ref(), path, x, tap)
         }
-        Layer::Fire(block) => fire(block, path, x),
-        Layer::DenseLayer(block) => dense(block, path, x),
-        Layer::InvertedResidual(block) => inverted(block, path, x),
-        Layer::XResBlock(block) => xres(block, path, x),
+        Layer::Fire(block) => fire(block, path, x, tap),
+        Layer::DenseLayer(block) => dense(block, path, x, tap),
+        Layer::InvertedResidual(block) => inverted(block, path, x, tap),
+        Layer::XResBlock(block) => xres(block, path, x, tap),
         _ => None,
     }
 }
 
-fn part(layers: &Sequential, path: &str, x: Tensor<4>) -> Option<Tensor<4>> {
-    match path {
-        "" => Some(layers.run(x)),
-        path => sequential(layers, path, x),
+/// Runs layers of a block that are called `name` there.
+fn part(
+    layers: &Sequential,
+    name: &str,
+    path: &str,
+    x: Tensor<4>,
+    tap: &mut dyn Taps,
+) -> Option<Tensor<4>> {
+    match below(path, name) {
+        Some("") => tap.take(layers.run(x)),
+        Some(path) => sequential(layers, path, x, tap),
+        None => Some(layers.run(x)),
     }
 }
 
@@ -86,74 +172,64 @@ fn residual(
     downsample: Option<&Sequential>,
     path: &str,
     x: Tensor<4>,
+    tap: &mut dyn Taps,
 ) -> Option<Tensor<4>> {
-    if let Some(path) = below(path, "downsample") {
-        return part(downsample?, path, x);
-    }
+    let shortcut = match downsample {
+        Some(layers) => part(layers, "downsample", path, x.clone(), tap)?,
+        None => x.clone(),
+    };
     let mut y = x;
     for (i, (conv, norm)) in (1..).zip(main) {
-        y = conv.run(y);
-        if path == format!("conv{i}") {
-            return Some(y);
+        y = tap.at(path, &format!("conv{i}"), conv.run(y))?;
+        y = tap.at(path, &format!("bn{i}"), norm.run(y, None, false))?;
+        if i < main.len() {
+            y = ops::relu(y);
         }
-        y = norm.run(y, None, false);
-        if path == format!("bn{i}") {
-            return Some(y);
-        }
-        y = ops::relu(y);
     }
-    None
+    Some(ops::relu(y + shortcut))
 }
 
-fn fire(block: &Fire, path: &str, x: Tensor<4>) -> Option<Tensor<4>> {
-    let (name, active) = match path.strip_suffix("_activation") {
-        Some(name) => (name, true),
-        None => (path, false),
+fn fire(block: &Fire, path: &str, x: Tensor<4>, tap: &mut dyn Taps) -> Option<Tensor<4>> {
+    let mut unit = |name: &str, conv: &Conv2d, x| {
+        let y = tap.at(path, name, conv.run(x))?;
+        tap.at(path, &format!("{name}_activation"), ops::relu(y))
     };
-    let y = match name {
-        "squeeze" => block.squeeze.run(x),
-        "expand1x1" => block.expand1x1.run(ops::relu(block.squeeze.run(x))),
-        "expand3x3" => block.expand3x3.run(ops::relu(block.squeeze.run(x))),
-        _ => return None,
-    };
-    Some(if active { ops::relu(y) } else { y })
+    let x = unit("squeeze", &block.squeeze, x)?;
+    let small = unit("expand1x1", &block.expand1x1, x.clone())?;
+    let large = unit("expand3x3", &block.expand3x3, x)?;
+    Some(concat_channels(vec![small, large]))
 }
 
-fn dense(block: &DenseLayer, path: &str, x: Tensor<4>) -> Option<Tensor<4>> {
-    let mut y = x;
+fn dense(block: &DenseLayer, path: &str, x: Tensor<4>, tap: &mut dyn Taps) -> Option<Tensor<4>> {
+    let mut y = x.clone();
     let units = [(&block.norm1, &block.conv1), (&block.norm2, &block.conv2)];
     for (i, (norm, conv)) in (1..).zip(units) {
-        y = norm.run(y, None, false);
-        if path == format!("norm{i}") {
-            return Some(y);
-        }
-        y = ops::relu(y);
-        if path == format!("relu{i}") {
-            return Some(y);
-        }
-        y = conv.run(y);
-        if path == format!("conv{i}") {
-            return Some(y);
-        }
+        y = tap.at(path, &format!("norm{i}"), norm.run(y, None, false))?;
+        y = tap.at(path, &format!("relu{i}"), ops::relu(y))?;
+        y = tap.at(path, &format!("conv{i}"), conv.run(y))?;
     }
-    None
+    Some(concat_channels(vec![x, y]))
 }
 
-fn inverted(block: &InvertedResidual, path: &str, x: Tensor<4>) -> Option<Tensor<4>> {
-    part(&block.conv, below(path, "conv")?, x)
+fn inverted(
+    block: &InvertedResidual,
+    path: &str,
+    x: Tensor<4>,
+    tap: &mut dyn Taps,
+) -> Option<Tensor<4>> {
+    let y = part(&block.conv, "conv", path, x.clone(), tap)?;
+    Some(if block.shortcut { y + x } else { y })
 }
 
-fn xres(block: &XResBlock, path: &str, x: Tensor<4>) -> Option<Tensor<4>> {
-    if let Some(path) = below(path, "convs") {
-        return part(&block.convs, path, x);
+fn xres(block: &XResBlock, path: &str, x: Tensor<4>, tap: &mut dyn Taps) -> Option<Tensor<4>> {
+    let mut shortcut = x.clone();
+    if let Some(pool) = &block.pool {
+        shortcut = tap.at(path, "pool", pool.run(shortcut))?;
     }
-    let pooled = |x| match &block.pool {
-        Some(pool) => pool.run(x),
-        None => x,
-    };
-    match below(path, "idconv") {
-        Some(path) => part(block.idconv.as_ref()?, path, pooled(x)),
-        None if path == "pool" => block.pool.as_ref().map(|pool| pool.run(x)),
-        None => None,
+    if let Some(layers) = &block.idconv {
+        shortcut = part(layers, "idconv", path, shortcut, tap)?;
     }
+    Some(ops::relu(
+        part(&block.convs, "convs", path, x, tap)? + shortcut,
+    ))
 }

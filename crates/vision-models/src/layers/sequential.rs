@@ -113,7 +113,7 @@ impl Sequential {
     ///
     /// As [`forward`](Self::forward), or if there are fewer than `first` children.
     pub fn forward_from(&self, first: usize, x: Tensor<4>) -> Tensor<4> {
-        channels_last(x, |x| run(&self.children[first..], x))
+        channels_last(x, |x| self.run_from(first, x))
     }
 
     /// Applies the layers to `[batch, height, width, channels]`.
@@ -127,6 +127,11 @@ impl Sequential {
     /// Applies the first `n` layers to `[batch, height, width, channels]`.
     pub(crate) fn run_first(&self, n: usize, x: Tensor<4>) -> Tensor<4> {
         run(&self.children[..n], x)
+    }
+
+    /// Applies the layers from child `first` on to `[batch, height, width, channels]`.
+    pub(crate) fn run_from(&self, first: usize, x: Tensor<4>) -> Tensor<4> {
+        run(&self.children[first..], x)
     }
 
     /// Applies the layers to `[batch, height, width, channels]`, adds a residual, and then a ReLU

@@ -153,6 +153,54 @@ fn the_last_layer_gives_the_bits_of_the_forward_pass() {
 }
 
 #[test]
+fn replacing_the_output_of_any_layer_by_itself_changes_nothing_and_by_zeros_the_rest() {
+    let device = Device::default();
+    for arch in [
+        Arch::ResNet18,
+        Arch::ResNet50,
+        Arch::XResNet50,
+        Arch::SqueezeNet1_0,
+        Arch::DenseNet121,
+        Arch::MobileNetV2,
+    ] {
+        let net = arch.build(5, &mut Init::zeroed(&device));
+        let net = parity::filled(net, 0);
+        let side = 32;
+        let image = parity::fill("input", &[1, 3, side, side], 0);
+        let image = Tensor::<4>::from_data(TensorData::new(image, [1, 3, side, side]), &device);
+        let expected = values(net.forward(image.clone()));
+        let largest = expected.iter().fold(0.0_f32, |most, v| most.max(v.abs()));
+        let rows = inspect::profile(&net, [3, side, side]).unwrap();
+        // A sample of each kind of block: running all of them takes a minute.
+        let sample = rows.iter().enumerate();
+        let sample = sample.filter(|(i, _)| i % 7 == 0 || i + 12 > rows.len());
+        for (_, row) in sample {
+            let path = match row.name.strip_suffix(".relu") {
+                Some(block) => block,
+                None => row.name.as_str(),
+            };
+            let mut seen = None;
+            let out = net.forward_replacing(path, image.clone(), |y| {
+                seen = Some(y.clone());
+                y
+            });
+            let out = values(out.unwrap());
+            for (found, expected) in out.iter().zip(&expected) {
+                let off = (found - expected).abs();
+                assert!(
+                    off <= 1e-4 * largest,
+                    "{arch} {path}: {found}, expected {expected}"
+                );
+            }
+            let to = net.forward_to(path, image.clone()).unwrap();
+            assert_eq!(values(seen.unwrap()), values(to), "{arch} {path}");
+            let other = net.forward_replacing(path, image.clone(), |y| y.zeros_like());
+            assert_ne!(values(other.unwrap()), out, "{arch} {path}");
+        }
+    }
+}
+
+#[test]
 fn a_layer_that_does_not_exist_has_no_output() {
     let device = Device::default();
     let net = Arch::ResNet18.build(5, &mut Init::new(0, &device));
@@ -168,6 +216,8 @@ fn a_layer_that_does_not_exist_has_no_output() {
         "layer",
     ] {
         assert!(net.forward_to(path, image()).is_none(), "{path:?}");
+        let replaced = net.forward_replacing(path, image(), |_| unreachable!());
+        assert!(replaced.is_none(), "{path:?}");
     }
 }
 

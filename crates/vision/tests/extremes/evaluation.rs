@@ -6,8 +6,8 @@ use burn::tensor::Tensor;
 use vision::burn;
 use vision::data::{By, Folds, Targets};
 use vision::learner::{
-    EmbedConfig, Interval, McDropoutConfig, McNemar, Predictions, TtaConfig, bootstrap, compare,
-    cross_validate,
+    CamConfig, EmbedConfig, Heatmap, Interval, McDropoutConfig, McNemar, OcclusionConfig,
+    Predictions, TtaConfig, bootstrap, compare, cross_validate,
 };
 use vision::models::{Init, inspect};
 use vision::prelude::*;
@@ -66,6 +66,50 @@ pub(crate) fn table(t: &mut Table) {
     t.line("Sequential::forward_to", ANY, texts(), |text| {
         let image = Tensor::zeros([1, 3, 8, 8], &vision::data::Device::default());
         net.forward_to(&text, image)
+    });
+
+    t.line("Sequential::forward_replacing", ANY, texts(), |text| {
+        let image = Tensor::zeros([1, 3, 8, 8], &vision::data::Device::default());
+        net.forward_replacing(&text, image, |maps| maps)
+    });
+
+    t.line("CamConfig::with_layer", "layer", texts(), |text| {
+        built.grad_cam_with(&image, &CamConfig::new().with_layer(text))
+    });
+    t.line("CamConfig::with_class", "class", texts(), |text| {
+        built.grad_cam_with(&image, &CamConfig::new().with_class(text))
+    });
+    let occlusion = |config: OcclusionConfig| built.occlusion_with(&image, &config);
+    t.line("OcclusionConfig::with_class", "class", texts(), |text| {
+        occlusion(OcclusionConfig::new().with_class(text))
+    });
+    t.line("OcclusionConfig::with_side", "side", USIZE, |n| {
+        occlusion(OcclusionConfig::new().with_side(n))
+    });
+    t.line("OcclusionConfig::with_stride", "stride", USIZE, |n| {
+        occlusion(OcclusionConfig::new().with_side(8).with_stride(n))
+    });
+    t.line("Heatmap::new", "height|width|values", USIZE, |n| {
+        Heatmap::new(vec![1.0; 2], [n, 1])?;
+        Heatmap::new(vec![1.0; 2], [2, n])
+    });
+    t.line("Heatmap::new", "values", F32, |x| {
+        let map = Heatmap::new(vec![x, 1.0], [1, 2])?;
+        assert!(
+            map.normalized()
+                .values()
+                .iter()
+                .all(|v| (0.0..=1.0).contains(v))
+        );
+        let larger = map.resized(3, 3)?;
+        assert!(larger.values().iter().all(|v| v.is_finite()));
+        Ok::<(), vision::learner::Error>(())
+    });
+    t.line("Heatmap::resized", "height|width", USIZE, |n| {
+        let map = Heatmap::new(vec![0.0, 1.0], [1, 2])?;
+        map.resized(n, 1)?;
+        map.resized(1, n)?;
+        map.resized(n, n)
     });
 
     t.line("EmbedConfig::with_layer", "layer", texts(), |text| {

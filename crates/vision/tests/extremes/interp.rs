@@ -6,10 +6,11 @@ use image::RgbImage;
 use vision::data::{MultiLabels, Targets};
 use vision::interp::{
     ClassificationInterpretation, ConfusionMatrix, ConfusionPlotConfig, LineChart,
-    MultiLabelInterpretation, TopLossesConfig,
+    MultiLabelInterpretation, Overlay, TopLossesConfig,
 };
-use vision::learner::Predictions;
+use vision::learner::{Heatmap, Predictions};
 
+use crate::support::{Folder, learner};
 use crate::table::{ANY, Table};
 use crate::values::{F32, F64, U64, USIZE, text_lists, texts};
 
@@ -184,6 +185,25 @@ pub(crate) fn table(t: &mut Table) {
         "cell_size|figure",
         F32,
         |x| interp().plot_top_losses_with(&TopLossesConfig::new(2).with_cell_size(x)),
+    );
+    let folder = Folder::new();
+    let learner = learner(&folder.digits());
+    let explained = ClassificationInterpretation::from_learner(&learner).unwrap();
+    let heatmaps =
+        |config: TopLossesConfig| explained.plot_top_losses_with_heatmaps(&config, &learner);
+    t.line("TopLossesConfig::with_alpha", "alpha", F32, |x| {
+        let map = Heatmap::new(vec![0.0, 1.0], [1, 2])?;
+        map.overlay(&RgbImage::new(3, 3), x)?;
+        heatmaps(TopLossesConfig::new(1).with_alpha(x))
+    });
+    t.line("TopLossesConfig::with_heatmap_thresh", ANY, USIZE, |n| {
+        heatmaps(TopLossesConfig::new(1).with_heatmap_thresh(n))
+    });
+    t.line(
+        "TopLossesConfig::with_cell_size",
+        "cell_size|figure",
+        F32,
+        |x| heatmaps(TopLossesConfig::new(1).with_cell_size(x)),
     );
     let plot = |config: ConfusionPlotConfig| matrix(7).unwrap().plot(&config);
     t.line("ConfusionPlotConfig::with_title", ANY, texts(), |text| {

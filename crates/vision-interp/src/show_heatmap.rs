@@ -6,8 +6,10 @@ use vision_learner::{Heatmap, Learner};
 use crate::overlay::{Overlay, enlarged};
 use crate::{Figure, ImageGrid, Result};
 
-/// Largest width and height of an image, in pixels.
+/// Up to this width and height, in pixels, images are enlarged.
 const CELL: f32 = 224.0;
+/// Largest width and height of an image, in pixels.
+const MOST: f32 = 448.0;
 /// Opacity of the map.
 const ALPHA: f32 = 0.6;
 
@@ -41,7 +43,9 @@ impl ShowHeatmap for Learner {
             (Some(class), Some(probability)) => format!("{class} {probability:.2}"),
             _ => String::new(),
         };
-        let grid = ImageGrid::new().with_cell_size(CELL);
+        // No blank around the images.
+        let longest = seen.width().max(seen.height()) as f32;
+        let grid = ImageGrid::new().with_cell_size(longest.clamp(1.0, MOST));
         let grid = grid.with_image(seen, "").with_image(over, title);
         Ok(grid.plot()?)
     }

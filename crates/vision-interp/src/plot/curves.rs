@@ -19,9 +19,10 @@ pub(crate) fn plot_roc(curves: &[RocCurve]) -> Result<Figure> {
         // What a coin would give.
         .with_guide([(0.0, 0.0), (1.0, 1.0)]);
     for curve in curves {
-        let name = format!("{} (area {:.3})", curve.class, curve.auc);
+        // The number first, since a long name is cut at its end.
+        let name = format!("area {:.3}: {}", curve.auc, curve.class);
         chart = match curves.len() {
-            1 => chart.with_title(format!("ROC curve of {name}")),
+            1 => chart.with_title(format!("ROC curve, {name}")),
             _ => chart.with_title("ROC curves"),
         };
         chart = chart.with_series(name, thin(curve.points()));
@@ -36,9 +37,9 @@ pub(crate) fn plot_precision_recall(curves: &[PrecisionRecallCurve]) -> Result<F
         .with_y_label("precision")
         .with_room_for([(0.0, 0.0), (1.0, 1.0)]);
     for curve in curves {
-        let name = format!("{} (average {:.3})", curve.class, curve.average_precision);
+        let name = format!("average {:.3}: {}", curve.average_precision, curve.class);
         chart = match curves.len() {
-            1 => chart.with_title(format!("Precision and recall of {name}")),
+            1 => chart.with_title(format!("Precision and recall, {name}")),
             _ => chart.with_title("Precision and recall"),
         };
         // Between two thresholds the precision is that of the larger recall.

@@ -52,6 +52,8 @@ pub struct LineChart {
     series: Vec<Series>,
     markers: Vec<Series>,
     guides: Vec<Series>,
+    /// Whether only whole numbers are at the ticks of the horizontal axis.
+    whole: bool,
     /// Points that the axes have room for, though nothing is drawn there.
     room: Vec<(f64, f64)>,
 }
@@ -82,6 +84,7 @@ impl LineChart {
             series: Vec::new(),
             markers: Vec::new(),
             guides: Vec::new(),
+            whole: false,
             room: Vec::new(),
         }
     }
@@ -156,6 +159,12 @@ impl LineChart {
         self
     }
 
+    /// Puts ticks of the horizontal axis at whole numbers, such as epochs.
+    pub(crate) fn with_whole_numbers(mut self) -> Self {
+        self.whole = true;
+        self
+    }
+
     /// Lets the axes reach to these points.
     pub(crate) fn with_room_for(mut self, points: [(f64, f64); 2]) -> Self {
         self.room.extend(points);
@@ -221,9 +230,9 @@ impl LineChart {
         };
         let mut taken = Taken::in_room(inner(area));
         for guide in &self.guides {
-            let places: Vec<_> = guide.points.iter().filter_map(position).collect();
-            taken.line(&places);
-            figure.line(places, 1.0, GUIDE);
+            // A label may hide a part of it.
+            let places = guide.points.iter().filter_map(position);
+            figure.line(places.collect(), 1.0, GUIDE);
         }
         for (series, color) in self.series.iter().zip(CYCLE.iter().cycle()) {
             let places: Vec<_> = series.points.iter().map(position).collect();
@@ -304,7 +313,14 @@ impl LineChart {
             figure.rect(area.x, at.floor(), area.width, 1.0, GRID);
             figure.text(Text::new(area.x - 8.0, at, TICK, Anchor::End, &label));
         }
-        for (value, label) in x.ticks((area.width / 75.0) as usize) {
+        let mut columns = x.ticks((area.width / 75.0) as usize);
+        if self.whole {
+            columns.retain(|(value, _)| value.fract() == 0.0);
+            for (value, label) in &mut columns {
+                *label = value.to_string();
+            }
+        }
+        for (value, label) in columns {
             let Some(at) = x.position(value) else {
                 continue;
             };

@@ -2,7 +2,7 @@
 
 use vision_learner::{EpochRow, Recorder};
 
-use super::LineChart;
+use super::{LineChart, Scale};
 use crate::{Error, Figure, Result};
 
 /// Largest number of metrics in a figure.
@@ -62,6 +62,7 @@ pub fn plot_metrics(recorder: &Recorder) -> Result<Figure> {
                 .with_size(640.0, if charts.is_empty() { 270.0 } else { 240.0 })
                 .with_title(if charts.is_empty() { "Metrics" } else { "" })
                 .with_x_label("epochs")
+                .with_whole_numbers()
                 .with_y_label(name)
                 .with_series(name, points);
             charts.push(chart.plot()?);
@@ -95,7 +96,9 @@ pub fn plot_rates(recorder: &Recorder) -> Result<Figure> {
     let differ = first.len() == recorder.lrs.len() && first != recorder.lrs;
     let last = counted(&recorder.lrs);
     rates = match differ {
+        // Those of the first group are often a hundredth.
         true => rates
+            .with_y_scale(Scale::Log)
             .with_series("last layer group", last)
             .with_series("first layer group", counted(&first)),
         false => rates.with_series("learning rate", last),

@@ -159,12 +159,12 @@ fn figures_of_curves_name_each_class_and_its_area() {
     let shown = texts(&figure.to_svg(), "text");
     for class in 0..3 {
         let curve = interp.roc_curve(class).unwrap();
-        let expected = format!("{} (area {:.3})", curve.class, curve.auc);
+        let expected = format!("area {:.3}: {}", curve.auc, curve.class);
         assert!(shown.contains(&expected), "{expected} is not in {shown:?}");
     }
     let one = interp.plot_precision_recall([1]).unwrap().to_svg();
     let average = interp.precision_recall_curve(1).unwrap().average_precision;
-    let title = format!("Precision and recall of dog (average {average:.3})");
+    let title = format!("Precision and recall, average {average:.3}: dog");
     assert!(texts(&one, "text").contains(&title), "{title}");
     assert!(!figure.to_png().unwrap().is_empty());
 }

@@ -42,6 +42,32 @@ impl Figure {
         Self { drawing }.with_scale(1.0)
     }
 
+    /// The figures below each other, as one. `title` as in [`new`](Self::new).
+    ///
+    /// # Errors
+    ///
+    /// [`Error::NothingToDraw`] without figures, [`Error::TooLarge`] beyond 100 megapixels.
+    pub fn stacked(title: &str, figures: impl IntoIterator<Item = Self>) -> Result<Self> {
+        let figures: Vec<Self> = figures.into_iter().collect();
+        if figures.is_empty() {
+            let what = "there are no figures to put below each other";
+            return Err(Error::NothingToDraw { what });
+        }
+        let width = figures.iter().map(Self::width).fold(0.0, f32::max);
+        let height = figures.iter().map(Self::height).sum();
+        let mut all = Self::new(title, width, height)?;
+        let mut down = 0.0;
+        for figure in figures {
+            let below = down + figure.height();
+            let shapes = figure.drawing.shapes.into_iter();
+            all.drawing
+                .shapes
+                .extend(shapes.map(|shape| shape.lowered(down)));
+            down = below;
+        }
+        Ok(all)
+    }
+
     /// Sets the resolution of the PNG: 2 gives twice as many pixels in each direction. Default: 1.
     ///
     /// # Errors

@@ -39,6 +39,39 @@ pub(crate) enum Shape {
     },
 }
 
+impl Shape {
+    /// The shape, moved downwards.
+    pub(crate) fn lowered(self, by: f32) -> Self {
+        let lower = |area: Area| Area {
+            y: area.y + by,
+            ..area
+        };
+        match self {
+            Self::Rect { area, fill } => Self::Rect {
+                area: lower(area),
+                fill,
+            },
+            Self::Line {
+                points,
+                width,
+                color,
+            } => Self::Line {
+                points: points.into_iter().map(|(x, y)| (x, y + by)).collect(),
+                width,
+                color,
+            },
+            Self::Text(text) => Self::Text(Text {
+                y: text.y + by,
+                ..text
+            }),
+            Self::Image { area, pixels } => Self::Image {
+                area: lower(area),
+                pixels,
+            },
+        }
+    }
+}
+
 /// The contents of a figure, for the renderers.
 #[derive(Clone, Debug)]
 pub(crate) struct Drawing {

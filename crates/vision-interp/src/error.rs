@@ -68,7 +68,7 @@ pub enum Error {
     /// A class index is not below the number of classes.
     #[error("{role} class {found} does not exist: there are {classes} classes, counted from 0")]
     UnknownClass {
-        /// `actual` or `predicted`.
+        /// `actual`, `predicted` or `requested`.
         role: &'static str,
         /// The index.
         found: usize,

@@ -4,6 +4,7 @@ use image::RgbImage;
 use vision_data::TargetKind;
 use vision_learner::Predictions;
 
+use crate::confused_pair::ConfusedItem;
 use crate::items::Items;
 use crate::plot::{LossTitle, NamedTitle};
 use crate::{
@@ -132,6 +133,27 @@ impl ClassificationInterpretation {
     #[doc(alias = "min_val")]
     pub fn most_confused(&self, min_val: usize) -> Vec<(String, String, usize)> {
         self.matrix.most_confused(min_val)
+    }
+
+    /// The items of a class that were predicted as another one, with the largest losses first.
+    pub(crate) fn confused(
+        &self,
+        actual: usize,
+        predicted: usize,
+        most: usize,
+    ) -> Vec<ConfusedItem> {
+        let predictions = &self.items.predictions;
+        let is_one =
+            |row: &usize| self.actual[*row] == actual && predictions.predicted(*row) == predicted;
+        let rows = (0..predictions.len()).filter(is_one);
+        let rows = self.items.ranked(rows, most, true).into_iter();
+        rows.map(|row| ConfusedItem {
+            item: predictions.indices[row],
+            name: self.items.name(row),
+            loss: predictions.losses[row],
+            probability: predictions.row(row)[predicted],
+        })
+        .collect()
     }
 
     /// A grid of the `k` images with the largest losses, each with prediction, actual class, loss

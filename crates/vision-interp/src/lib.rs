@@ -50,14 +50,22 @@
 //! | [`ShowResults`] | `learner.show_results(4)`: images with their label and their prediction |
 //! | [`Overlay`], [`ShowHeatmap`] | heat maps over images: what speaks for a class |
 //! | [`ImageGrid`] | images with titles |
+//! | [`RocCurve`], [`PrecisionRecallCurve`] | a class against the rest, over all thresholds |
+//! | [`BestThresholds`] | the threshold of each of several classes per item |
+//! | [`ConfusedPair`] | a class that was predicted as another one, with the items |
 //! | [`LineChart`] | losses and learning rates; [`plot_lr_find`] for the learning-rate finder |
+//! | [`plot_losses`], [`plot_metrics`], [`plot_rates`] | the history of a training |
+//! | [`plot_reliability`] | how often predictions of a confidence are right |
 //! | [`Figure`] | any of these, to be saved |
 //! | [`TensorBoard`] | logs a fit for TensorBoard |
 
 // A line that cannot be written must not end a program: `vision_base::console` prints.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
+mod best_thresholds;
+mod confused_pair;
 mod confusion;
+mod curve;
 mod error;
 mod from_learner;
 mod interpretation;
@@ -68,15 +76,22 @@ mod plot;
 mod scores;
 mod show_heatmap;
 mod show_results;
+mod similar_order;
 mod tensor_board;
 mod top_losses_with_heatmaps;
 
+pub use best_thresholds::{BestThreshold, BestThresholds};
+pub use confused_pair::{ConfusedItem, ConfusedPair};
 pub use confusion::ConfusionMatrix;
+pub use curve::{PrecisionRecallCurve, RocCurve};
 pub use error::{Error, ImageError, Result};
 pub use interpretation::ClassificationInterpretation;
 pub use multi_label::{BinaryMatrix, MultiLabelInterpretation, MultiLabelLoss};
 pub use overlay::Overlay;
-pub use plot::{ConfusionPlotConfig, LineChart, LossTitle, Scale, TopLossesConfig, plot_lr_find};
+pub use plot::{
+    ConfusionPlotConfig, LineChart, LossTitle, Scale, TopLossesConfig, plot_losses, plot_lr_find,
+    plot_metrics, plot_rates, plot_reliability,
+};
 pub use scores::{AverageScores, ClassScores, ClassificationReport};
 pub use show_heatmap::ShowHeatmap;
 pub use show_results::ShowResults;

@@ -2,13 +2,15 @@
 
 use std::fmt::{self, Write as _};
 
+use serde::Serialize;
 use vision_base::csv;
 use vision_base::message::named;
+use vision_learner::Interval;
 
 /// Scores of one class, by scikit-learn's definitions with `zero_division=0`: a score of which
 /// nothing can be known is 0. The precision is such a score if `predicted` is 0, the recall if `support`
 /// is 0, and F1 if both are.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ClassScores {
     /// Name of the class.
@@ -23,10 +25,14 @@ pub struct ClassScores {
     pub support: u64,
     /// Number of items predicted as this class.
     pub predicted: u64,
+    /// The 95 % interval of the precision: [`Interval::wilson`]. `None` if nothing is known of it.
+    pub precision_interval: Option<Interval>,
+    /// The 95 % interval of the recall: [`Interval::wilson`]. `None` if nothing is known of it.
+    pub recall_interval: Option<Interval>,
 }
 
 /// An average of scores.
-#[derive(Clone, Copy, Debug, Default, PartialEq)]
+#[derive(Clone, Copy, Debug, Default, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct AverageScores {
     /// The precision.
@@ -43,7 +49,9 @@ pub struct AverageScores {
 /// `zero_division=0`.
 ///
 /// It prints as scikit-learn's report does. Under the table it names the classes of whose precision or
-/// recall nothing can be known.
+/// recall nothing can be known. `{report:#}` also prints the 95 % intervals of precision and recall.
+///
+/// For JSON, it implements serde's `Serialize`.
 ///
 /// ```
 /// use vision_interp::ConfusionMatrix;
@@ -54,10 +62,12 @@ pub struct AverageScores {
 /// assert_eq!(report.classes[0].precision, 0.6);
 /// assert_eq!(report.macro_avg.recall, 0.625);
 /// println!("{report}");
+/// let interval = report.classes[0].recall_interval.unwrap();
+/// assert_eq!(format!("{interval:.2}"), "0.30 to 0.95");
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, Debug, PartialEq, Serialize)]
 #[non_exhaustive]
 pub struct ClassificationReport {
     /// Scores of each class.
@@ -82,7 +92,7 @@ pub(crate) struct Hits {
 }
 
 impl Hits {
-    fn scores(self) -> AverageScores {
+    pub(crate) fn scores(self) -> AverageScores {
         AverageScores {
             precision: ratio_or_0(self.both, self.predicted),
             recall: ratio_or_0(self.both, self.actual),
@@ -100,6 +110,8 @@ impl Hits {
             f1: scores.f1,
             support: self.actual,
             predicted: self.predicted,
+            precision_interval: Interval::wilson(self.both, self.predicted),
+            recall_interval: Interval::wilson(self.both, self.actual),
         }
     }
 
@@ -151,11 +163,14 @@ impl ClassificationReport {
         averages
     }
 
-    /// The report as CSV: `class,precision,recall,f1,support,predicted`, one line per class. Names are
-    /// quoted where they must be, and one that a spreadsheet would take for a formula has an
+    /// The report as CSV: `class,precision,recall,f1,support,predicted`, and the 95 % intervals as
+    /// `precision_low,precision_high,recall_low,recall_high`; one line per class. An interval of which
+    /// nothing is known is empty. Names are quoted where they must be, and one that a spreadsheet would take for a formula has an
     /// apostrophe before it.
     pub fn to_csv(&self) -> String {
-        let mut table = String::from("class,precision,recall,f1,support,predicted\n");
+        let mut table = String::from(
+            "class,precision,recall,f1,support,predicted,precision_low,precision_high,recall_low,recall_high\n",
+        );
         for class in &self.classes {
             let ClassScores {
                 precision,
@@ -166,10 +181,17 @@ impl ClassificationReport {
                 ..
             } = class;
             let name = csv::field(&class.class);
-            let _ = writeln!(
+            let _ = write!(
                 table,
                 "{name},{precision:.6},{recall:.6},{f1:.6},{support},{predicted}"
             );
+            for interval in [class.precision_interval, class.recall_interval] {
+                match interval {
+                    Some(Interval { low, high }) => _ = write!(table, ",{low:.6},{high:.6}"),
+                    None => table.push_str(",,"),
+                }
+            }
+            table.push('\n');
         }
         table
     }
@@ -198,13 +220,19 @@ impl fmt::Display for ClassificationReport {
         for title in header {
             write!(f, " {title:>9}")?;
         }
+        if f.alternate() {
+            write!(f, "   95 % of precision   95 % of recall")?;
+        }
         write!(f, "\n\n")?;
         let line = |f: &mut fmt::Formatter<'_>, name: &str, scores: [f64; 3], support: u64| {
             let [precision, recall, f1] = scores;
-            writeln!(
+            write!(
                 f,
                 "{name:>wide$}  {precision:>9.2} {recall:>9.2} {f1:>9.2} {support:>9}"
             )
+        };
+        let interval = |interval: Option<Interval>| {
+            interval.map_or_else(|| "not known".to_owned(), |i| format!("{i:.2}"))
         };
         for (name, class) in names.iter().zip(&self.classes) {
             line(
@@ -213,6 +241,14 @@ impl fmt::Display for ClassificationReport {
                 [class.precision, class.recall, class.f1],
                 class.support,
             )?;
+            if f.alternate() {
+                let (precision, recall) = (
+                    interval(class.precision_interval),
+                    interval(class.recall_interval),
+                );
+                write!(f, "   {precision:>17}   {recall:>14}")?;
+            }
+            writeln!(f)?;
         }
         writeln!(f)?;
         for (name, scores) in self.averages() {
@@ -230,7 +266,10 @@ impl fmt::Display for ClassificationReport {
                         "accuracy", "", ""
                     )?;
                 }
-                _ => line(f, name, [precision, recall, f1], support)?,
+                _ => {
+                    line(f, name, [precision, recall, f1], support)?;
+                    writeln!(f)?;
+                }
             }
         }
         for (what, unknown) in [

@@ -28,6 +28,7 @@
 //! * Evaluate: [`Learner::tta`], [`Learner::predict_with_mc_dropout`], [`Learner::embed`], [`Learner::summary`],
 //!   [`cross_validate`], [`bootstrap`], [`compare`].
 //! * See why: [`Learner::grad_cam`], [`Learner::occlusion`], [`Heatmap`].
+//! * How sure: [`reliability`], [`fit_temperature`], [`abstain_threshold`].
 //! * Deploy: [`Learner::export`], [`Predictor::open`], [`Predictor::self_test`].
 //! * Export to other programs: [`Learner::export_onnx`], [`Learner::export_safetensors`].
 
@@ -63,11 +64,14 @@ pub use bundle::open_config::OpenConfig;
 pub use bundle::self_test::{SelfTest, SelfTestInput};
 pub use classifier::{ClassifierPlan, load_classifier};
 pub use error::{Error, Result};
+pub use evaluate::abstain::{AbstainConfig, Abstention, abstain_threshold, abstain_threshold_with};
 pub use evaluate::bootstrap::{Bootstrap, bootstrap};
 pub use evaluate::comparison::{Comparison, compare};
 pub use evaluate::cross_validate::{CrossValidation, FoldScores, cross_validate};
 pub use evaluate::interval::Interval;
 pub use evaluate::mcnemar::{McNemar, mcnemar};
+pub use evaluate::reliability::{Reliability, ReliabilityBin, reliability};
+pub use evaluate::temperature::{Temperature, fit_temperature};
 pub use features::cache::{FeatureOrigin, FeatureReport};
 pub use features::refusal::CacheRefusal;
 pub use learner::Learner;

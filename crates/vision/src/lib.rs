@@ -52,6 +52,8 @@ mod pages {
     mod interrupted {}
     #[doc = include_str!("../../../docs/evaluating.md")]
     mod evaluating {}
+    #[doc = include_str!("../../../docs/judging-a-model.md")]
+    mod judging_a_model {}
     #[doc = include_str!("../../../docs/weights.md")]
     mod weights {}
     #[doc = include_str!("../../../README.md")]

@@ -5,7 +5,9 @@ use vision_base::OptionError;
 use vision_figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, shorten_apart, width};
 
 use super::color::blues;
+use super::shown::Shown;
 use super::{check_length, decimals};
+use crate::similar_order::{confused_classes, similar_order};
 use crate::{ConfusionMatrix, Error, Figure, Result};
 
 const TITLE: f32 = 16.0;
@@ -36,6 +38,8 @@ pub struct ConfusionPlotConfig {
     pub(super) cell_size: Option<f32>,
     pub(super) text: Option<bool>,
     color_bar: Option<bool>,
+    confused_only: Option<usize>,
+    by_confusion: bool,
 }
 
 impl Default for ConfusionPlotConfig {
@@ -54,6 +58,8 @@ impl ConfusionPlotConfig {
             cell_size: None,
             text: None,
             color_bar: None,
+            confused_only: None,
+            by_confusion: false,
         }
     }
 
@@ -96,7 +102,29 @@ impl ConfusionPlotConfig {
         self
     }
 
+    /// Shows only up to this many classes, at least 2: those of the pairs that were confused most. Those that are
+    /// confused with each other are neighbors. The title says how many of the classes are shown; shares are those of all
+    /// items of a class. For matrices of hundreds of classes. Default: all classes.
+    pub fn with_confused_only(mut self, classes: usize) -> Self {
+        self.confused_only = Some(classes);
+        self
+    }
+
+    /// Whether classes that are confused with each other are neighbors
+    /// ([`ConfusionMatrix::order_by_confusion`]), and not in the order of the matrix. Default: false.
+    pub fn with_order_by_confusion(mut self, by_confusion: bool) -> Self {
+        self.by_confusion = by_confusion;
+        self
+    }
+
     pub(super) fn check(&self) -> Result<()> {
+        if let Some(found) = self.confused_only
+            && found < 2
+        {
+            let expected = "at least 2 classes";
+            let error = OptionError::new("confused_only", expected, found.to_string());
+            return Err(Error::Option(error));
+        }
         if self.precision > 6 {
             let found = self.precision.to_string();
             return Err(Error::Option(OptionError::new(
@@ -136,7 +164,22 @@ impl ConfusionMatrix {
             }));
         }
         config.check()?;
-        Layout::new(self, config).draw(self, config)
+        let shown = match config.confused_only {
+            Some(most) => similar_order(self, &confused_classes(self, most)),
+            None if config.by_confusion => self.order_by_confusion(),
+            None => (0..classes).collect(),
+        };
+        if shown.is_empty() {
+            return Err(Error::Figure(vision_figure::Error::NothingToDraw {
+                what: "no two classes were confused; draw the matrix without `with_confused_only`",
+            }));
+        }
+        let mut config = config.clone();
+        if shown.len() < classes && !config.title.is_empty() {
+            config.title = format!("{} ({} of {classes} classes)", config.title, shown.len());
+        }
+        let shown = Shown::new(self, &shown, config.normalized);
+        Layout::new(&shown, &config).draw(&shown, &config)
     }
 }
 
@@ -160,13 +203,10 @@ struct Layout {
 }
 
 impl Layout {
-    fn new(matrix: &ConfusionMatrix, config: &ConfusionPlotConfig) -> Self {
-        let classes = matrix.classes().len();
+    fn new(shown: &Shown, config: &ConfusionPlotConfig) -> Self {
+        let classes = shown.classes.len();
         let wants_text = config.text.unwrap_or(classes <= MOST_WITH_TEXT);
-        let values: Vec<f64> = match config.normalized {
-            true => matrix.normalized().into_iter().flatten().collect(),
-            false => matrix.rows().flatten().map(|count| *count as f64).collect(),
-        };
+        let values = shown.values.clone();
         let label = |value: &f64| {
             decimals(
                 *value,
@@ -198,8 +238,8 @@ impl Layout {
         let text = (0.38 * cell).min(16.0).min((cell - 8.0) / widest);
         let text = (wants_text && text >= 6.5).then_some(text);
         let names = (0.8 * cell).clamp(9.0, 12.0);
-        let beside = matrix
-            .classes()
+        let beside = shown
+            .classes
             .iter()
             .map(|name| width(name, names))
             .fold(0.0, f32::max);
@@ -222,7 +262,7 @@ impl Layout {
         }
     }
 
-    fn draw(&self, matrix: &ConfusionMatrix, config: &ConfusionPlotConfig) -> Result<Figure> {
+    fn draw(&self, shown: &Shown, config: &ConfusionPlotConfig) -> Result<Figure> {
         let (left, top, side) = (self.left, self.top, self.side);
         // The same space below as at the left. At the right of few cells, enough space for the
         // title.
@@ -250,7 +290,7 @@ impl Layout {
         figure.frame(area, BLACK);
         figure.image(area, self.heat_map());
         self.draw_values(&mut figure);
-        self.draw_names(&mut figure, matrix);
+        self.draw_names(&mut figure, shown);
         let below = top + side + left - MARGIN - AXIS_LABEL / 2.0;
         figure.text(Text::new(
             middle,
@@ -302,11 +342,11 @@ impl Layout {
         }
     }
 
-    fn draw_names(&self, figure: &mut Figure, matrix: &ConfusionMatrix) {
+    fn draw_names(&self, figure: &mut Figure, shown: &Shown) {
         let (left, bottom) = (self.left, self.top + self.side);
-        let names = matrix.classes().iter().map(|name| (name.as_str(), NAME));
+        let names = shown.classes.iter().map(|name| (name.as_str(), NAME));
         let names = shorten_apart(names, self.names);
-        let names = matrix.classes().iter().zip(names).enumerate();
+        let names = shown.classes.iter().zip(names).enumerate();
         for (i, (whole, name)) in names.step_by(self.step) {
             let along = (i as f32 + 0.5) * self.cell;
             let (x, y) = (left + along, self.top + along);

@@ -1,13 +1,13 @@
 //! Line charts: losses, learning rates.
 
 use vision_base::OptionError;
-use vision_figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, shorten_apart, width};
+use vision_figure::{Anchor, Area, BLACK, Rgb, Text, WHITE, width};
 
 use super::axis::Axis;
 pub use super::axis::Scale;
-use super::check_length;
 use super::color::CYCLE;
 use super::place::Taken;
+use super::{check_length, legend};
 use crate::{Error, Figure, Result};
 
 const TITLE: f32 = 16.0;
@@ -15,6 +15,7 @@ const LABEL: f32 = 13.0;
 const TICK: f32 = 11.0;
 const MARGIN: f32 = 12.0;
 const GRID: Rgb = [230; 3];
+const GUIDE: Rgb = [150; 3];
 const MARKER: Rgb = [0xd6, 0x27, 0x28];
 /// A name further than this from its dot is joined to it by a line. A name above it is nearer.
 const FAR: f32 = 40.0;
@@ -50,6 +51,11 @@ pub struct LineChart {
     height: f32,
     series: Vec<Series>,
     markers: Vec<Series>,
+    guides: Vec<Series>,
+    /// Whether only whole numbers are at the ticks of the horizontal axis.
+    whole: bool,
+    /// Points that the axes have room for, though nothing is drawn there.
+    room: Vec<(f64, f64)>,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -77,6 +83,9 @@ impl LineChart {
             height: 400.0,
             series: Vec::new(),
             markers: Vec::new(),
+            guides: Vec::new(),
+            whole: false,
+            room: Vec::new(),
         }
     }
 
@@ -140,12 +149,49 @@ impl LineChart {
         self
     }
 
+    /// Adds a thin gray line without a name through points (x, y), such as a diagonal to compare with. It
+    /// lies below the other lines.
+    pub fn with_guide(mut self, points: impl IntoIterator<Item = (f64, f64)>) -> Self {
+        self.guides.push(Series {
+            name: String::new(),
+            points: points.into_iter().collect(),
+        });
+        self
+    }
+
+    /// Puts ticks of the horizontal axis at whole numbers, such as epochs.
+    pub(crate) fn with_whole_numbers(mut self) -> Self {
+        self.whole = true;
+        self
+    }
+
+    /// Lets the axes reach to these points.
+    pub(crate) fn with_room_for(mut self, points: [(f64, f64); 2]) -> Self {
+        self.room.extend(points);
+        self
+    }
+
     /// Draws the chart.
     ///
     /// # Errors
     ///
     /// [`Error::Figure`] if no point can be drawn, [`Error::Option`] for an invalid size.
     pub fn plot(&self) -> Result<Figure> {
+        self.draw(FEW)
+    }
+
+    /// [`plot`](Self::plot) without a dot for each point of a short series.
+    pub(crate) fn plot_plain(&self) -> Result<Figure> {
+        self.draw(1)
+    }
+
+    /// [`plot`](Self::plot) with a dot for each point.
+    pub(crate) fn plot_dots(&self) -> Result<Figure> {
+        self.draw(usize::MAX)
+    }
+
+    /// Series of at most `few` points show each as a dot.
+    fn draw(&self, few: usize) -> Result<Figure> {
         for (field, value) in [("width", self.width), ("height", self.height)] {
             check_length(field, value)?;
             if value < 200.0 {
@@ -157,8 +203,18 @@ impl LineChart {
                 )));
             }
         }
-        let shown: Vec<_> = self.series.iter().chain(&self.markers).collect();
-        let points = || shown.iter().flat_map(|series| &series.points);
+        let named = self.series.iter().chain(&self.markers);
+        if !(named.clone().flat_map(|series| &series.points)).any(|(x, y)| self.has_place(*x, *y)) {
+            let what = "no series has a finite point (and on a logarithmic axis, a positive one)";
+            return Err(Error::Figure(vision_figure::Error::NothingToDraw { what }));
+        }
+        let shown: Vec<_> = named.chain(&self.guides).collect();
+        let points = || {
+            shown
+                .iter()
+                .flat_map(|series| &series.points)
+                .chain(&self.room)
+        };
         let finite = || points().filter(|(x, y)| self.has_place(*x, *y));
         let x = Axis::around(self.x_scale, finite().map(|(x, _)| *x));
         let y = Axis::around(self.y_scale, finite().map(|(_, y)| *y));
@@ -173,6 +229,11 @@ impl LineChart {
             Some((area.x + px * area.width, area.y + (1.0 - py) * area.height))
         };
         let mut taken = Taken::in_room(inner(area));
+        for guide in &self.guides {
+            // A label may hide a part of it.
+            let places = guide.points.iter().filter_map(position);
+            figure.line(places.collect(), 1.0, GUIDE);
+        }
         for (series, color) in self.series.iter().zip(CYCLE.iter().cycle()) {
             let places: Vec<_> = series.points.iter().map(position).collect();
             for run in places.split(Option::is_none) {
@@ -182,7 +243,7 @@ impl LineChart {
                     figure.line(run, 1.8, *color);
                 }
             }
-            if places.len() <= FEW {
+            if places.len() <= few {
                 for dot in places.into_iter().flatten() {
                     figure.line(vec![dot], 6.0, *color);
                 }
@@ -198,7 +259,8 @@ impl LineChart {
             }
         }
         if self.series.len() > 1 {
-            self.draw_legend(&mut figure, area, &taken);
+            let names = self.series.iter().map(|series| series.name.as_str());
+            legend::draw(&mut figure, area, &taken, &names.collect::<Vec<_>>());
         }
         Ok(figure)
     }
@@ -251,7 +313,14 @@ impl LineChart {
             figure.rect(area.x, at.floor(), area.width, 1.0, GRID);
             figure.text(Text::new(area.x - 8.0, at, TICK, Anchor::End, &label));
         }
-        for (value, label) in x.ticks((area.width / 75.0) as usize) {
+        let mut columns = x.ticks((area.width / 75.0) as usize);
+        if self.whole {
+            columns.retain(|(value, _)| value.fract() == 0.0);
+            for (value, label) in &mut columns {
+                *label = value.to_string();
+            }
+        }
+        for (value, label) in columns {
             let Some(at) = x.position(value) else {
                 continue;
             };
@@ -320,40 +389,6 @@ impl LineChart {
             figure.line(vec![dot, end], 0.8, MARKER);
         }
         figure.text(Text::new(x, y, TICK, Anchor::Middle, name).fit(wide));
-    }
-
-    /// Draws the legend where it hides no line, as near to the upper right corner as can be: loss curves
-    /// leave room there. If there is no such place, it is in that corner.
-    fn draw_legend(&self, figure: &mut Figure, area: Area, taken: &Taken) {
-        let room = area.width / 2.0;
-        let names = self
-            .series
-            .iter()
-            .map(|series| (series.name.as_str(), room));
-        let names = shorten_apart(names, TICK);
-        let wide = names
-            .iter()
-            .map(|name| width(name, TICK))
-            .fold(0.0, f32::max);
-        let line = TICK + 6.0;
-        let (wide, height) = (wide + 40.0, line * self.series.len() as f32 + 6.0);
-        let corner = (area.x + area.width, area.y);
-        let back = taken.near(corner, wide, height).unwrap_or(Area {
-            x: area.x + area.width - 8.0 - wide,
-            y: area.y + 8.0,
-            width: wide,
-            height,
-        });
-        let left = back.x;
-        figure.rect(back.x, back.y, back.width, back.height, WHITE);
-        figure.frame(back, [204; 3]);
-        let colors = CYCLE.iter().cycle();
-        for (i, ((series, name), color)) in self.series.iter().zip(names).zip(colors).enumerate() {
-            let y = back.y + 3.0 + (i as f32 + 0.5) * line;
-            figure.line(vec![(left + 8.0, y), (left + 26.0, y)], 2.5, *color);
-            let text = Text::new(left + 34.0, y, TICK, Anchor::Start, &series.name);
-            figure.text(text.shortened(name, series.name.clone()));
-        }
     }
 }
 

@@ -230,3 +230,91 @@ fn names_of_classes_cannot_write_to_the_terminal_nor_break_the_table() {
     );
     assert_eq!(table.lines().count(), 1 + classes.len());
 }
+
+/// Three groups of classes, of which only those of one group are confused; the classes of the groups alternate.
+fn groups(classes: usize) -> ConfusionMatrix {
+    let row = |actual: usize| -> Vec<u64> {
+        let count = |predicted: usize| match (actual == predicted, (actual + predicted) % 3) {
+            (true, _) => 80,
+            _ if actual % 3 == predicted % 3 => 2 + ((actual * predicted) % 5) as u64,
+            _ => 0,
+        };
+        (0..classes).map(count).collect()
+    };
+    let names = (0..classes).map(|class| format!("class {class}"));
+    ConfusionMatrix::from_rows(names, (0..classes).map(row)).unwrap()
+}
+
+#[test]
+fn classes_that_are_confused_are_neighbors_in_the_order() {
+    for classes in [3, 12, 60] {
+        let order = groups(classes).order_by_confusion();
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        assert!(sorted.into_iter().eq(0..classes));
+        let changes = order.windows(2).filter(|pair| pair[0] % 3 != pair[1] % 3);
+        assert_eq!(changes.count(), 2, "{order:?}");
+    }
+    // The nearest two are in the middle of a chain a-b-c, whatever their place in the matrix.
+    let rows = [[90, 0, 5, 5], [0, 100, 0, 0], [9, 0, 91, 0], [6, 0, 0, 94]];
+    let order = ConfusionMatrix::from_rows(["a", "x", "b", "c"], rows).unwrap();
+    let order = order.order_by_confusion();
+    let place = |class| order.iter().position(|own| *own == class).unwrap();
+    assert_eq!(place(0).abs_diff(place(2)), 1, "{order:?}");
+    assert_eq!(place(0).abs_diff(place(3)), 1, "{order:?}");
+    let none: [&str; 0] = [];
+    assert!(ConfusionMatrix::new(none).order_by_confusion().is_empty());
+    assert_eq!(
+        ConfusionMatrix::new(["a", "b"]).order_by_confusion().len(),
+        2
+    );
+}
+
+#[test]
+fn examples_of_a_confused_pair_are_its_items_with_the_largest_losses() {
+    let items = [
+        (0, 1, 1.0),
+        (0, 1, 3.0),
+        (0, 0, 9.0),
+        (0, 1, 2.0),
+        (1, 2, 5.0),
+        (2, 0, 4.0),
+        (2, 0, 4.5),
+    ];
+    let interp = interpretation(&["cat", "dog", "fish"], &items);
+    let pairs = interp.most_confused_examples(2, 2);
+    let short: Vec<_> = pairs
+        .iter()
+        .map(|pair| {
+            let items: Vec<usize> = pair.examples.iter().map(|example| example.item).collect();
+            (
+                pair.actual.as_str(),
+                pair.predicted.as_str(),
+                pair.count,
+                items,
+            )
+        })
+        .collect();
+    assert_eq!(
+        short,
+        [
+            ("cat", "dog", 3, vec![1, 3]),
+            ("fish", "cat", 2, vec![6, 5])
+        ]
+    );
+    assert_eq!(
+        pairs[1].to_string(),
+        "\"fish\" was predicted as \"cat\" 2 times: item 6, item 5"
+    );
+    let named = interp.with_names(|item| format!("{item}.jpg"));
+    let pair = &named.most_confused_examples(9, 1)[2];
+    assert_eq!(
+        pair.to_string(),
+        "\"dog\" was predicted as \"fish\" 1 time: 4.jpg"
+    );
+    assert_eq!(
+        named.most_confused_examples(usize::MAX, usize::MAX).len(),
+        3
+    );
+    assert!(named.most_confused_examples(0, 1).is_empty());
+}

@@ -586,3 +586,85 @@ fn extreme_numbers_make_a_chart_too() {
         }
     }
 }
+
+#[test]
+fn of_a_thousand_classes_only_those_that_are_confused_are_shown() {
+    let mut matrix = diagonal(1000);
+    for (actual, predicted, count) in [(7, 900, 5), (900, 7, 4), (3, 500, 2), (20, 21, 1)] {
+        for _ in 0..count {
+            matrix.add(actual, predicted).unwrap();
+        }
+    }
+    let config = ConfusionPlotConfig::new().with_confused_only(5);
+    let shown = texts(&matrix.plot(&config).unwrap().to_svg(), "text");
+    assert!(
+        shown.contains(&"Confusion matrix (4 of 1000 classes)".to_owned()),
+        "{shown:?}"
+    );
+    for (class, times) in [
+        ("class 7", 2),
+        ("class 900", 2),
+        ("class 3", 2),
+        ("class 500", 2),
+        ("class 20", 0),
+    ] {
+        let found = shown.iter().filter(|text| *text == class).count();
+        assert_eq!(found, times, "{class}");
+    }
+    // Shares are those of all items of a class: 3 are right, and 5 were taken for another class.
+    let shares = config.with_normalized(true);
+    let shown = texts(&matrix.plot(&shares).unwrap().to_svg(), "text");
+    assert!(shown.contains(&"0.62".to_owned()), "{shown:?}");
+
+    let error = |matrix: &ConfusionMatrix, most| {
+        let config = ConfusionPlotConfig::new().with_confused_only(most);
+        matrix.plot(&config).unwrap_err().to_string()
+    };
+    assert!(error(&diagonal(3), 2).contains("no two classes were confused"));
+    assert!(error(&matrix, 1).contains("confused_only"));
+}
+
+#[test]
+fn an_order_by_confusion_moves_rows_and_columns_alike() {
+    let rows = [[5, 0, 3], [0, 6, 0], [2, 0, 7]];
+    let matrix = ConfusionMatrix::from_rows(["a", "b", "c"], rows).unwrap();
+    let config = ConfusionPlotConfig::new().with_order_by_confusion(true);
+    let shown = texts(&matrix.plot(&config).unwrap().to_svg(), "text");
+    // a and c, then b.
+    assert_eq!(shown[1..10], ["5", "3", "0", "2", "7", "0", "0", "0", "6"]);
+}
+
+#[test]
+fn stacked_figures_keep_their_shapes_below_each_other() {
+    let figure = |color| {
+        let mut figure = Figure::new("", 10.0, 4.0).unwrap();
+        figure.rect(0.0, 0.0, 10.0, 4.0, color);
+        figure
+    };
+    let both = Figure::stacked("both", [figure([255, 0, 0]), figure([0, 0, 255])]).unwrap();
+    assert_eq!((both.width(), both.height()), (10.0, 8.0));
+    let image = both.to_rgb_image();
+    assert_eq!(
+        (image.get_pixel(5, 1).0, image.get_pixel(5, 6).0),
+        ([255, 0, 0], [0, 0, 255])
+    );
+    assert!(Figure::stacked("none", []).is_err());
+}
+
+#[test]
+fn a_guide_is_no_series() {
+    let guide = [(0.0, 0.0), (1.0, 1.0)];
+    let chart = LineChart::new().with_guide(guide);
+    assert!(chart.plot().unwrap_err().to_string().contains("no series"));
+    // The axes reach to it, and the only series needs no legend.
+    let svg = chart
+        .with_series("s", [(0.5, 0.5)])
+        .plot()
+        .unwrap()
+        .to_svg();
+    let shown = texts(&svg, "text");
+    assert!(
+        shown.contains(&"1.0".to_owned()) && !shown.contains(&"s".to_owned()),
+        "{shown:?}"
+    );
+}

@@ -3,12 +3,15 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod confusion;
+mod curves;
 mod figures;
 mod from_learner;
 mod heatmaps;
 mod multi_label;
+mod recorder;
 mod saving;
 mod show_results;
 mod support;
 mod tensor_board;
+mod thresholds;
 mod top_losses;

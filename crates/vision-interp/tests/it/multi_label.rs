@@ -237,10 +237,57 @@ fn a_report_as_csv_has_a_line_for_each_class_and_no_formula() {
     let csv = interpretation(&["=1+1,\"\r\n", "dog"], &rows)
         .report()
         .to_csv();
-    let expected = "class,precision,recall,f1,support,predicted\n\
-                    \"'=1+1,\"\"\r\n\",0.500000,1.000000,0.666667,1,2\n\
-                    dog,0.000000,0.000000,0.000000,2,0\n";
+    // The intervals are scipy's: binomtest(k, n).proportion_ci(method="wilson").
+    let expected = "class,precision,recall,f1,support,predicted,precision_low,precision_high,recall_low,recall_high\n\
+                    \"'=1+1,\"\"\r\n\",0.500000,1.000000,0.666667,1,2,0.094531,0.905469,0.206549,1.000000\n\
+                    dog,0.000000,0.000000,0.000000,2,0,,,0.000000,0.657620\n";
     assert_eq!(csv, expected);
+}
+
+#[test]
+fn a_report_has_the_intervals_of_scipy_and_prints_them_on_request() {
+    let matrix =
+        ConfusionMatrix::from_rows(["3", "7", "8"], [[989, 21, 0], [40, 988, 0], [0; 3]]).unwrap();
+    let report = matrix.report();
+    let bounds = |interval: Option<vision_learner::Interval>| {
+        let interval = interval.unwrap();
+        [interval.low, interval.high]
+    };
+    // binomtest(989, 1029), binomtest(989, 1010)
+    near(
+        "precision",
+        &bounds(report.classes[0].precision_interval),
+        &[0.9475000146359378, 0.9713244495597337],
+    );
+    near(
+        "recall",
+        &bounds(report.classes[0].recall_interval),
+        &[0.9684233443070115, 0.9863610468600085],
+    );
+    assert_eq!(report.classes[2].precision_interval, None);
+    assert_eq!(report.classes[2].recall_interval, None);
+
+    let long = format!("{report:#}");
+    assert!(long.contains("0.95 to 0.97"), "{long}");
+    assert!(long.contains("not known"), "{long}");
+    // Without the intervals it is scikit-learn's report.
+    assert!(!report.to_string().contains(" to "), "{report}");
+    let without: Vec<&str> = long
+        .lines()
+        .map(|line| line.split("   95 %").next().unwrap())
+        .collect();
+    assert_eq!(without[0], report.to_string().lines().next().unwrap());
+
+    let json = serde_json::to_value(&report).unwrap();
+    assert_eq!(json["classes"][0]["class"], "3");
+    assert_eq!(json["classes"][0]["support"], 1010);
+    assert_eq!(json["classes"][2]["recall_interval"], Value::Null);
+    assert_eq!(
+        json["classes"][1]["recall_interval"]["high"]
+            .as_f64()
+            .unwrap(),
+        bounds(report.classes[1].recall_interval)[1]
+    );
 }
 
 #[test]

@@ -47,6 +47,7 @@ impl ExportConfig {
 
     /// Divides the outputs by this before softmax or sigmoid (Guo et al. 2017,
     /// <https://arxiv.org/abs/1706.04599>): above 1, probabilities are less certain. Classes stay the same.
+    /// [`fit_temperature`](crate::fit_temperature) finds it.
     /// Default: none.
     pub fn with_temperature(mut self, temperature: f64) -> Self {
         self.temperature = Some(temperature);

@@ -2,8 +2,13 @@
 
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
+
+/// The 97.5th percentile of the normal distribution.
+const Z: f64 = 1.959_963_984_540_054;
+
 /// The bounds of a 95 % interval. `Display` prints `0.93 to 0.97`.
-#[derive(Clone, Copy, Debug, PartialEq)]
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Interval {
     /// The lower bound.
     pub low: f64,
@@ -25,6 +30,40 @@ impl Interval {
         Some(Self {
             low: at(0.025),
             high: at(0.975),
+        })
+    }
+
+    /// The 95 % interval of a fraction of which `part` of `whole` were seen, such as the recall of a class: Wilson's score
+    /// interval (Wilson 1927), which also holds for few items and for fractions of 0 and 1. `None` if `whole` is 0 or
+    /// smaller than `part`.
+    ///
+    /// ```
+    /// use vision_learner::Interval;
+    /// let interval = Interval::wilson(9, 10).unwrap();
+    /// assert_eq!(format!("{interval:.3}"), "0.596 to 0.982");
+    /// assert_eq!(Interval::wilson(0, 0), None);
+    /// ```
+    #[doc(alias = "proportion_confint")]
+    pub fn wilson(part: u64, whole: u64) -> Option<Self> {
+        if whole == 0 || part > whole {
+            return None;
+        }
+        let (n, p) = (whole as f64, part as f64 / whole as f64);
+        let around = 1.0 + Z * Z / n;
+        let middle = (p + Z * Z / (2.0 * n)) / around;
+        let reach = Z / around * (p * (1.0 - p) / n + Z * Z / (4.0 * n * n)).sqrt();
+        // Where all or none were seen, the bound is exactly 0 or 1, but for rounding.
+        Some(Self {
+            low: if part == 0 {
+                0.0
+            } else {
+                (middle - reach).max(0.0)
+            },
+            high: if part == whole {
+                1.0
+            } else {
+                (middle + reach).min(1.0)
+            },
         })
     }
 

@@ -87,6 +87,13 @@ pub fn calibration_error(bins: usize) -> CalibrationError {
     }
 }
 
+impl CalibrationError {
+    /// Of each bin, the number of items, the sum of their confidences, and the number of right predictions.
+    pub(crate) fn bins(&self) -> impl Iterator<Item = [f64; 3]> + '_ {
+        self.bins.iter().copied()
+    }
+}
+
 impl Metric for CalibrationError {
     fn name(&self) -> String {
         "calibration_error".to_owned()

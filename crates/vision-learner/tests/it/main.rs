@@ -13,6 +13,7 @@ macro_rules! assert_matches {
 }
 
 mod arguments;
+mod calibration;
 mod callbacks;
 mod callbacks_by_pytorch;
 mod cam;

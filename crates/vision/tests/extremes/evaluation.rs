@@ -6,8 +6,9 @@ use burn::tensor::Tensor;
 use vision::burn;
 use vision::data::{By, Folds, Targets};
 use vision::learner::{
-    CamConfig, EmbedConfig, Heatmap, Interval, McDropoutConfig, McNemar, OcclusionConfig,
-    Predictions, TtaConfig, bootstrap, compare, cross_validate,
+    AbstainConfig, CamConfig, EmbedConfig, Heatmap, Interval, McDropoutConfig, McNemar,
+    OcclusionConfig, Predictions, TtaConfig, abstain_threshold, abstain_threshold_with, bootstrap,
+    compare, cross_validate, fit_temperature, reliability,
 };
 use vision::models::{Init, inspect};
 use vision::prelude::*;
@@ -166,6 +167,40 @@ pub(crate) fn table(t: &mut Table) {
             interval.to_string(),
         ));
     });
+
+    t.line("Interval::wilson", ANY, U64, |n| {
+        for interval in [
+            Interval::wilson(0, n),
+            Interval::wilson(n, n),
+            Interval::wilson(1, n),
+        ] {
+            let Some(Interval { low, high }) = interval else {
+                continue;
+            };
+            assert!(0.0 <= low && low <= high && high <= 1.0, "{low} to {high}");
+        }
+    });
+    t.line("reliability", "bins", USIZE, |n| {
+        reliability(&predictions(0.9, 2), n).map(|found| black_box(found.to_csv()))
+    });
+    t.line("reliability", "predictions", F32, |p| {
+        let odd = predictions(p, 2);
+        black_box(fit_temperature(&odd)?.apply(&odd)?);
+        black_box(reliability(&odd, 15)?.to_string());
+        abstain_threshold(&odd, 0.5)
+    });
+    t.line("reliability", "predictions", USIZE, |n| {
+        let odd = predictions(0.9, n);
+        black_box(fit_temperature(&odd)?);
+        reliability(&odd, 15)
+    });
+    for function in ["abstain_threshold", "AbstainConfig::new"] {
+        t.line(function, "error_rate", F64, |x| {
+            black_box(abstain_threshold(&predictions(0.9, 2), x)?.to_string());
+            let config = AbstainConfig::new(x).with_upper_bound(true);
+            abstain_threshold_with(&predictions(0.9, 2), &config)
+        });
+    }
 
     let whole = data(&path);
     let run =

@@ -36,6 +36,12 @@ pub(crate) fn table(t: &mut Table) {
     t.line("Figure::new", "height|figure", F32, |x| {
         Figure::new("", 40.0, x).and_then(|f| drawn(&f))
     });
+    t.line("Figure::stacked", ANY, texts(), |text| {
+        Figure::stacked(&text, [figure(), figure()]).and_then(|f| drawn(&f))
+    });
+    t.line("Figure::stacked", "figure", [0, 1, 1000, 1_000_000], |n| {
+        Figure::stacked("", (0..n).map(|_| figure())).map(drop)
+    });
     t.line("Figure::with_scale", "scale", F32, |x| {
         figure().with_scale(x).and_then(|f| drawn(&f))
     });

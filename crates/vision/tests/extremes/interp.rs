@@ -205,6 +205,43 @@ pub(crate) fn table(t: &mut Table) {
         F32,
         |x| heatmaps(TopLossesConfig::new(1).with_cell_size(x)),
     );
+    for function in [
+        "ClassificationInterpretation::roc_curve",
+        "ClassificationInterpretation::precision_recall_curve",
+        "ClassificationInterpretation::plot_roc",
+        "ClassificationInterpretation::plot_precision_recall",
+    ] {
+        t.line(function, "class", USIZE, |n| {
+            let interp = interp();
+            black_box(interp.roc_curve(n)?.to_csv());
+            black_box(interp.precision_recall_curve(n)?.to_csv());
+            interp.plot_roc([n])?;
+            interp.plot_precision_recall([n])
+        });
+        t.line(function, "classes", USIZE, |n| {
+            interp().plot_roc((0..n).map(|_| 0))?;
+            interp().plot_precision_recall((0..n).map(|_| 0))
+        });
+        t.line(function, "predictions", F32, |x| {
+            let odd = interpret(Predictions {
+                probabilities: vec![x, 0.5, 0.5, x],
+                ..predictions()
+            })?;
+            odd.plot_roc([0, 1])?;
+            odd.plot_precision_recall([0, 1])
+        });
+    }
+    t.line(
+        "ClassificationInterpretation::most_confused_examples",
+        ANY,
+        USIZE,
+        |n| {
+            black_box((
+                interp().most_confused_examples(n, n),
+                interp().most_confused_examples(1, n),
+            ));
+        },
+    );
     let plot = |config: ConfusionPlotConfig| matrix(7).unwrap().plot(&config);
     t.line("ConfusionPlotConfig::with_title", ANY, texts(), |text| {
         plot(ConfusionPlotConfig::new().with_title(text))
@@ -227,6 +264,18 @@ pub(crate) fn table(t: &mut Table) {
         F32,
         |x| plot(ConfusionPlotConfig::new().with_cell_size(x)),
     );
+    t.line(
+        "ConfusionPlotConfig::with_confused_only",
+        "confused_only",
+        USIZE,
+        |n| {
+            plot(ConfusionPlotConfig::new().with_order_by_confusion(true))?;
+            plot(ConfusionPlotConfig::new().with_confused_only(n))
+        },
+    );
+    t.line("LineChart::with_guide", "draw|points", F64, |x| {
+        chart().with_guide([(x, 1.0), (2.0, x)]).plot()
+    });
     t.line("LineChart::with_title", ANY, texts(), |text| {
         chart().with_title(text).plot()
     });
@@ -321,6 +370,37 @@ fn several(t: &mut Table) {
             }
             black_box((interp.average_precision(), interp.roc_auc()));
             interp.plot_top_losses(2)
+        },
+    );
+    for function in [
+        "MultiLabelInterpretation::roc_curve",
+        "MultiLabelInterpretation::precision_recall_curve",
+        "MultiLabelInterpretation::plot_roc",
+        "MultiLabelInterpretation::plot_precision_recall",
+    ] {
+        t.line(function, "class", USIZE, |n| {
+            let interp = interp();
+            black_box(interp.roc_curve(n)?.to_csv());
+            black_box(interp.precision_recall_curve(n)?.to_csv());
+            interp.plot_roc([n])?;
+            interp.plot_precision_recall([n])
+        });
+    }
+    t.line("MultiLabelInterpretation::best_thresholds", ANY, U64, |n| {
+        interp()
+            .best_thresholds(n)
+            .map(|found| black_box(found.to_string()))
+    });
+    t.line(
+        "MultiLabelInterpretation::best_thresholds",
+        "predictions",
+        F32,
+        |x| {
+            let odd = interpret_several(Predictions {
+                probabilities: vec![x; 4],
+                ..predictions()
+            })?;
+            odd.best_thresholds(0)
         },
     );
     t.line(

@@ -20,7 +20,7 @@ impl ClassificationInterpretation {
     /// [`Error::UnknownClass`] if there is no such class, [`Error::Option`] if no item has it, or all, or for
     /// predictions that are not from 0 to 1.
     pub fn roc_curve(&self, class: usize) -> Result<RocCurve> {
-        RocCurve::new(self.ranked(class)?)
+        RocCurve::new(self.against_rest(class)?)
     }
 
     /// The precision-recall curve of a class against the rest.
@@ -30,7 +30,7 @@ impl ClassificationInterpretation {
     /// [`Error::UnknownClass`] if there is no such class, [`Error::Option`] if no item has it, or for predictions that are
     /// not from 0 to 1.
     pub fn precision_recall_curve(&self, class: usize) -> Result<PrecisionRecallCurve> {
-        PrecisionRecallCurve::new(self.ranked(class)?)
+        PrecisionRecallCurve::new(self.against_rest(class)?)
     }
 
     /// The ROC curves of one to ten classes, each with its area: `interp.plot_roc(0..3)`.
@@ -61,7 +61,7 @@ impl ClassificationInterpretation {
         plot_precision_recall(&curves.collect::<Result<Vec<_>>>()?)
     }
 
-    fn ranked(&self, class: usize) -> Result<Ranked> {
+    fn against_rest(&self, class: usize) -> Result<Ranked> {
         ranked(self.classes(), self.predictions(), class)
     }
 }
@@ -74,7 +74,7 @@ impl MultiLabelInterpretation {
     /// [`Error::UnknownClass`] if there is no such class, [`Error::Option`] if no item has it, or all, or for
     /// predictions that are not from 0 to 1.
     pub fn roc_curve(&self, class: usize) -> Result<RocCurve> {
-        RocCurve::new(self.ranked(class)?)
+        RocCurve::new(self.against_rest(class)?)
     }
 
     /// The precision-recall curve of a class against the rest.
@@ -84,7 +84,7 @@ impl MultiLabelInterpretation {
     /// [`Error::UnknownClass`] if there is no such class, [`Error::Option`] if no item has it, or for predictions that are
     /// not from 0 to 1.
     pub fn precision_recall_curve(&self, class: usize) -> Result<PrecisionRecallCurve> {
-        PrecisionRecallCurve::new(self.ranked(class)?)
+        PrecisionRecallCurve::new(self.against_rest(class)?)
     }
 
     /// The ROC curves of one to ten classes, each with its area: `interp.plot_roc(0..3)`.
@@ -115,7 +115,7 @@ impl MultiLabelInterpretation {
         plot_precision_recall(&curves.collect::<Result<Vec<_>>>()?)
     }
 
-    fn ranked(&self, class: usize) -> Result<Ranked> {
+    fn against_rest(&self, class: usize) -> Result<Ranked> {
         ranked(self.classes(), self.predictions(), class)
     }
 }

@@ -89,7 +89,9 @@ def cams():
              for name, size, layers in [
                  ("resnet18", (128, 128), ["0", "0.5.1", "0.6.0.bn1", "0.5.0.downsample.0"]),
                  ("densenet121", (96, 128), ["0", "0.0.denseblock3.denselayer4.relu1", "0.0.transition2"]),
-                 ("mobilenet_v2", (128, 96), ["0", "0.0.7.conv.1", "0.0.12"]),
+                 # No layer inside: with relative noise of 1e-6 after each convolution, PyTorch's own map of 0.0.7.conv.1
+                 # moves by 5e-2 of its largest value, and with 3e-7 by 1e-2.
+                 ("mobilenet_v2", (128, 96), ["0"]),
                  ("small", (40, 56), ["0", "0.2"])]
              for layer in layers for class_ in [None, 0, 1, 2] for method in ["grad_cam", "grad_cam_plus_plus"]]
     nets, found = {}, {}

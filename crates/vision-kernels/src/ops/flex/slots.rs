@@ -35,15 +35,17 @@ impl Slots {
             Pass::BackwardInput => (backward, PackedWeights::backward_input_by),
             _ => (forward, PackedWeights::forward_by),
         };
-        let mut slot = slot.lock().unwrap_or_else(PoisonError::into_inner);
+        let held = || slot.lock().unwrap_or_else(PoisonError::into_inner);
         let same = |slot: &&Slot| {
             slot.algorithm == algorithm && slot.weights.slice().as_ptr() == weights.slice().as_ptr()
         };
-        if let Some(slot) = slot.as_ref().filter(same) {
+        if let Some(slot) = held().as_ref().filter(same) {
             return Ok(Arc::clone(&slot.packed));
         }
+        // Not locked meanwhile: a thread that waits for its part of the packing may take up another prediction, which
+        // would wait for the lock that this thread holds.
         let packed = Arc::new(pack(Isa::detect(), algorithm, shape, weights.slice())?);
-        *slot = Some(Slot {
+        *held() = Some(Slot {
             weights: weights.clone(),
             algorithm,
             packed: Arc::clone(&packed),

@@ -9,7 +9,7 @@ mod small;
 use std::io::{BufRead, BufReader};
 use std::path::Path;
 use std::process::{Child, Command, Stdio};
-use std::time::{Duration, Instant};
+use std::time::Duration;
 use std::{env, fs, thread};
 
 use sha2::{Digest, Sha256};
@@ -20,7 +20,8 @@ use vision_learner::callbacks::{
     SaveModel, Swa,
 };
 use vision_learner::{
-    FitConfig, Learner, LearningRate, Recorder, Resumable, accuracy, create_cnn, slice,
+    Callback, Context, FitConfig, Learner, LearningRate, Recorder, Resumable, accuracy, create_cnn,
+    slice,
 };
 
 use crate::small::Small;
@@ -47,11 +48,22 @@ fn learner(folder: &Path, workers: usize) -> Learner {
     builder.path(folder).silent(true).build().unwrap()
 }
 
+/// Prints a line at each batch, by which the other process knows how far this one is.
+struct Tell;
+
+impl Callback for Tell {
+    fn on_batch_begin(&mut self, _ctx: &mut Context<'_>) -> vision_learner::Result<()> {
+        println!("batch");
+        Ok(())
+    }
+}
+
 /// The head, then everything, with all that gathers state.
 fn program(learner: &mut Learner, steps: usize) -> vision_learner::Result<[Recorder; 2]> {
     let config = |epochs, lr: LearningRate| {
         FitConfig::one_cycle(epochs)
             .with_lr(lr)
+            .with_callback(Tell)
             .with_callback(GradientClip::norm(1.0))
             .with_callback(AccumulateGradients::new(2))
             .with_callback(Ema::new(0.9))
@@ -136,26 +148,33 @@ fn folder() -> tempfile::TempDir {
     folder
 }
 
-/// The results of a run that nothing ends, and how long it trains.
-fn undisturbed(steps: usize) -> (Vec<(String, String)>, Duration) {
+/// The results of a run that nothing ends, and its number of batches.
+fn undisturbed() -> (Vec<(String, String)>, usize) {
     let folder = folder();
-    let (mut child, mut lines) = start(command(folder.path(), 1, steps));
-    let begin = Instant::now();
-    assert!(lines.any(|line| line == "ended"));
-    let time = begin.elapsed();
+    let (mut child, lines) = start(command(folder.path(), 1, 1));
+    let batches = lines.filter(|line| line == "batch").count();
     child.wait().unwrap();
-    (results(folder.path()), time)
+    (results(folder.path()), batches)
+}
+
+/// Waits until a process has begun so many batches.
+fn after(lines: &mut impl Iterator<Item = String>, batches: usize) {
+    for _ in 0..batches {
+        assert!(lines.any(|line| line == "batch"), "it ended early");
+    }
 }
 
 #[test]
 fn a_run_that_is_killed_at_any_of_fifty_moments_ends_with_the_same_bits() {
-    let (expected, time) = undisturbed(1);
+    let (expected, batches) = undisturbed();
     let mut kills = 0;
     for kill in 0..KILLS {
         let folder = folder();
         let (workers, steps) = ([1, 2, 3][kill % 3], [1, 2, 5][kill / 3 % 3]);
         let (mut child, mut lines) = start(command(folder.path(), workers, steps));
-        thread::sleep(time.mul_f64(kill as f64 / KILLS as f64));
+        after(&mut lines, batches * kill / KILLS);
+        // Anywhere in a batch and in what follows it: a save, an average, the end of an epoch.
+        thread::sleep(Duration::from_micros(kill as u64 * 701 % 5000));
         child.kill().unwrap();
         child.wait().unwrap();
         kills += usize::from(!lines.any(|line| line == "ended"));
@@ -166,7 +185,11 @@ fn a_run_that_is_killed_at_any_of_fifty_moments_ends_with_the_same_bits() {
             "killed after {kill} of {KILLS} parts"
         );
     }
-    assert!(kills > KILLS / 4, "only {kills} kills came before the end");
+    // A busy machine may let a run end before it is killed.
+    assert!(
+        kills > KILLS * 2 / 3,
+        "only {kills} kills came before the end"
+    );
 }
 
 #[cfg(unix)]
@@ -182,7 +205,7 @@ mod signals {
 
     #[test]
     fn a_request_to_end_finishes_the_step_saves_it_and_says_how_to_go_on() {
-        let (expected, time) = undisturbed(usize::MAX);
+        let (expected, batches) = undisturbed();
         let mut said = 0;
         for (i, name) in ["-INT", "-TERM", "-INT", "-TERM", "-INT", "-INT"]
             .iter()
@@ -191,7 +214,7 @@ mod signals {
             let folder = folder();
             // Never saved by itself.
             let (mut child, mut lines) = start(command(folder.path(), 2, usize::MAX));
-            thread::sleep(time.mul_f64(i as f64 / 7.0));
+            after(&mut lines, batches * i / 7);
             signal(&child, name);
             let end = lines.find(|line| line == "ended" || line.starts_with("error"));
             let status = child.wait().unwrap();
@@ -215,20 +238,20 @@ mod signals {
                 "{name} after {i} of 7 parts"
             );
         }
-        assert!(said >= 1, "only {said} requests came while it trained");
+        assert!(said >= 3, "only {said} requests came while it trained");
     }
 
     #[test]
     fn a_disk_that_is_full_in_the_middle_is_an_error_and_nothing_saved_is_lost() {
-        let (expected, time) = undisturbed(1);
+        let (expected, batches) = undisturbed();
         let folder = folder();
-        let (mut child, _lines) = start(command(folder.path(), 2, 1));
-        thread::sleep(time / 3);
+        let (mut child, mut lines) = start(command(folder.path(), 2, 1));
+        after(&mut lines, batches / 3);
         child.kill().unwrap();
         child.wait().unwrap();
         // No file can grow beyond 8 KiB, as on a full disk.
         let program = env::current_exe().unwrap();
-        let mut full = command(folder.path(), 2, 1);
+        let limited = command(folder.path(), 2, 1);
         let (name, args) = (
             program.to_str().unwrap(),
             ["--exact", "trains_until_it_is_killed", "--nocapture"],
@@ -239,11 +262,11 @@ mod signals {
             .args(args);
         shell
             .envs(
-                full.get_envs()
+                limited
+                    .get_envs()
                     .filter_map(|(name, value)| Some((name, value?))),
             )
             .stdout(Stdio::piped());
-        full.stdout(Stdio::null());
         let (mut child, mut lines) = start(shell);
         let end = lines
             .find(|line| line == "ended" || line.starts_with("error"))

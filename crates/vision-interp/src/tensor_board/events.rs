@@ -3,12 +3,13 @@
 //! Sources: TensorFlow's `record_writer.h` (the records), `event.proto` and `summary.proto` (the numbers of the fields).
 //! The only writer on crates.io, `tensorboard-rs`, was last published in 2022 and brings an old `image`.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Seek, SeekFrom, Write};
+use std::fs::File;
+use std::io::Write;
 use std::path::{Path, PathBuf};
 use std::time::{SystemTime, UNIX_EPOCH};
 
 use vision_base::io_error;
+use vision_base::paths::continue_file;
 use vision_learner::Result;
 
 /// A named value of a step: a message `Summary.Value`.
@@ -83,20 +84,7 @@ pub(super) struct EventFile {
 impl EventFile {
     /// Opens a file that had so many bytes, and cuts off what came after them; 0 for a new file.
     pub(super) fn open(path: &Path, bytes: u64) -> Result<Self> {
-        let fail = || io_error("continue", path);
-        let mut file = OpenOptions::new()
-            .write(true)
-            .create(true)
-            .truncate(false)
-            .open(path)
-            .map_err(fail())?;
-        let found = file.metadata().map_err(fail())?.len();
-        if found < bytes {
-            let reason = format!("it had {bytes} bytes and has {found}: it was cut or replaced");
-            return Err(fail()(io::Error::new(io::ErrorKind::InvalidData, reason)).into());
-        }
-        file.set_len(bytes).map_err(fail())?;
-        file.seek(SeekFrom::End(0)).map_err(fail())?;
+        let file = continue_file(path, bytes)?;
         let mut events = Self {
             path: path.to_owned(),
             file,

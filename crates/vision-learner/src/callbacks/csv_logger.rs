@@ -1,13 +1,13 @@
 //! Writes the table of epochs to a file.
 
-use std::fs::{File, OpenOptions};
-use std::io::{self, Read, Seek, SeekFrom, Write};
-use std::path::{Path, PathBuf};
+use std::fs::File;
+use std::io::{Read, Write};
+use std::path::PathBuf;
 
-use vision_base::paths::parent_of;
+use vision_base::paths::{continue_file, open_file, parent_of};
 use vision_base::{OptionError, io_error};
 
-use crate::{Callback, CallbackState, Context, Error, Result};
+use crate::{Callback, CallbackState, Context, Error, Recorder, Result};
 
 /// How the file of a table begins.
 const BEGINNING: &str = "epoch,train_loss,valid_loss";
@@ -56,14 +56,24 @@ impl CsvLogger {
         OptionError::new("CsvLogger", expected, found).into()
     }
 
-    /// The header of the table, or its row of the epoch that ends.
-    fn line(ctx: &Context<'_>, which: Which) -> String {
-        let table = ctx.recorder().to_csv();
-        let line = match which {
-            Which::Header => table.lines().next(),
-            Which::LastRow => table.lines().last(),
+    /// The header of the table.
+    fn header(ctx: &Context<'_>) -> String {
+        let table = Recorder {
+            metric_names: ctx.recorder().metric_names.clone(),
+            ..Recorder::default()
         };
-        format!("{}\n", line.unwrap_or_default())
+        table.to_csv()
+    }
+
+    /// The row of the epoch that ends. A name in the header may have several lines.
+    fn row(ctx: &Context<'_>) -> String {
+        let recorder = ctx.recorder();
+        let table = Recorder {
+            metric_names: recorder.metric_names.clone(),
+            epochs: recorder.epochs.last().cloned().into_iter().collect(),
+            ..Recorder::default()
+        };
+        table.to_csv().split_off(Self::header(ctx).len())
     }
 
     fn write(&mut self, text: &str) -> Result<()> {
@@ -76,19 +86,6 @@ impl CsvLogger {
         self.bytes += text.len() as u64;
         Ok(())
     }
-}
-
-#[derive(Clone, Copy)]
-enum Which {
-    Header,
-    LastRow,
-}
-
-/// Opens a file for reading and writing; makes it if there is none.
-fn open(path: &Path) -> Result<File> {
-    let mut options = OpenOptions::new();
-    options.read(true).write(true).create(true).truncate(false);
-    Ok(options.open(path).map_err(io_error("open", path))?)
 }
 
 impl Callback for CsvLogger {
@@ -120,13 +117,24 @@ impl Callback for CsvLogger {
         }
         let folder = parent_of(&self.path);
         std::fs::create_dir_all(folder).map_err(io_error("create the folder", folder))?;
-        // Not yet changed: a fit that goes on needs what is in it.
-        let mut file = open(&self.path)?;
+        self.file = None;
+        let header = Self::header(ctx);
         let mut text = Vec::new();
-        let most = BEGINNING.len() as u64 + 4096;
-        let read = Read::by_ref(&mut file).take(most).read_to_end(&mut text);
-        read.map_err(io_error("read", &self.path))?;
-        let header = Self::line(ctx, Which::Header);
+        self.bytes = 0;
+        // Not yet changed: a fit that goes on needs what is in it.
+        if self.path.exists() {
+            let fail = || io_error("read", &self.path);
+            let mut file = open_file(&self.path)?;
+            let most = (header.len() + 1) as u64;
+            let begin = Read::by_ref(&mut file).take(most).read_to_end(&mut text);
+            begin.map_err(fail())?;
+            if self.append {
+                self.bytes = file.metadata().map_err(fail())?.len();
+            }
+        } else {
+            // Known now, and not after an epoch, if it cannot be written.
+            continue_file(&self.path, 0)?;
+        }
         if !text.is_empty() && !text.starts_with(BEGINNING.as_bytes()) {
             return Err(Self::wrong(format!(
                 "another file at {}",
@@ -137,30 +145,17 @@ impl Callback for CsvLogger {
             let found = format!("other columns in {}", self.path.display());
             return Err(Self::wrong(found));
         }
-        self.file = None;
-        let bytes = file.metadata().map_err(io_error("read", &self.path))?.len();
-        self.bytes = if self.append { bytes } else { 0 };
         Ok(())
     }
 
     fn on_epoch_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         if self.file.is_none() {
-            let fail = || io_error("continue", &self.path);
-            let mut file = open(&self.path)?;
-            let (found, bytes) = (file.metadata().map_err(fail())?.len(), self.bytes);
-            if found < bytes {
-                let reason =
-                    format!("it had {bytes} bytes and has {found}: it was cut or replaced");
-                return Err(fail()(io::Error::new(io::ErrorKind::InvalidData, reason)).into());
-            }
-            // What an earlier fit wrote, or a process that was ended wrote of epochs that are trained again.
-            file.set_len(bytes).map_err(fail())?;
-            file.seek(SeekFrom::End(0)).map_err(fail())?;
-            self.file = Some(file);
+            let bytes = self.bytes;
+            self.file = Some(continue_file(&self.path, bytes)?);
             if bytes == 0 {
-                self.write(&Self::line(ctx, Which::Header))?;
+                self.write(&Self::header(ctx))?;
             }
         }
-        self.write(&Self::line(ctx, Which::LastRow))
+        self.write(&Self::row(ctx))
     }
 }

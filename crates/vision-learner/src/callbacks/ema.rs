@@ -1,11 +1,9 @@
 //! An exponential moving average of the weights.
 
-use std::path::PathBuf;
-
-use serde::{Deserialize, Serialize};
 use vision_base::OptionError;
 
-use crate::callbacks::weights::{Averaged, columns, is_last_epoch};
+use crate::callbacks::averaged::Averaged;
+use crate::callbacks::kept_average::{KeptAverage, is_last_epoch};
 use crate::{Callback, CallbackState, Context, Result};
 
 /// Keeps an exponential moving average of the weights, which often validates better than the weights themselves.
@@ -35,18 +33,7 @@ use crate::{Callback, CallbackState, Context, Result};
 pub struct Ema {
     decay: f64,
     warmup: bool,
-    name: String,
-    takes_over: bool,
-    steps: u64,
-    average: Averaged,
-    saved: Option<PathBuf>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct State {
-    steps: u64,
-    saved: Option<PathBuf>,
+    kept: KeptAverage,
 }
 
 impl Ema {
@@ -55,11 +42,7 @@ impl Ema {
         Self {
             decay,
             warmup: true,
-            name: "ema".to_owned(),
-            takes_over: false,
-            steps: 0,
-            average: Averaged::default(),
-            saved: None,
+            kept: KeptAverage::new("ema"),
         }
     }
 
@@ -71,13 +54,14 @@ impl Ema {
 
     /// Sets the name under which the average is saved at the end of the fit. Default: `ema`.
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
+        self.kept.name = name.into();
         self
     }
 
-    /// Sets whether the learner takes over the average at the end of the fit. Default: no.
+    /// Sets whether the learner takes over the average at the end of the fit. Default: no. A [`SaveModel`](super::SaveModel) that
+    /// reloads the best weights takes precedence.
     pub fn with_take_over(mut self, takes_over: bool) -> Self {
-        self.takes_over = takes_over;
+        self.kept.takes_over = takes_over;
         self
     }
 }
@@ -90,14 +74,11 @@ impl Callback for Ema {
 
     fn settings(&self) -> String {
         let (decay, warmup) = (self.decay, self.warmup);
-        format!(
-            "decay {decay}, warm-up {warmup}, name {}, take over {}",
-            self.name, self.takes_over
-        )
+        format!("decay {decay}, warm-up {warmup}, {}", self.kept.settings())
     }
 
     fn columns(&self, metrics: &[String]) -> Vec<String> {
-        columns("ema", metrics)
+        self.kept.columns(metrics)
     }
 
     fn in_lr_find(&self) -> bool {
@@ -105,21 +86,11 @@ impl Callback for Ema {
     }
 
     fn state(&self) -> Result<CallbackState> {
-        let state = State {
-            steps: self.steps,
-            saved: self.saved.clone(),
-        };
-        Ok(CallbackState {
-            tensors: self.average.saved(),
-            ..CallbackState::of("Ema", &state)?
-        })
+        self.kept.state("Ema")
     }
 
     fn restore(&mut self, state: CallbackState, ctx: &mut Context<'_>) -> Result<()> {
-        let State { steps, saved } = state.read("Ema")?;
-        (self.steps, self.saved) = (steps, saved);
-        self.average = Averaged::restored("Ema", state.tensors, ctx)?;
-        Ok(())
+        self.kept.restore("Ema", state, ctx)
     }
 
     fn on_train_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
@@ -127,46 +98,31 @@ impl Callback for Ema {
             let expected = "a number of at least 0 and below 1";
             return Err(OptionError::new("decay", expected, self.decay).into());
         }
-        ctx.check_name(&self.name)?;
-        (self.steps, self.saved) = (0, None);
-        self.average = Averaged::of(ctx);
-        Ok(())
+        self.kept.begin(ctx, Averaged::of(ctx))
     }
 
     fn on_step_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         if ctx.state.skip_step || ctx.state.skip_backward {
             return Ok(());
         }
-        self.steps += 1;
-        let warm = (1.0 + self.steps as f64) / (10.0 + self.steps as f64);
+        self.kept.count += 1;
+        let steps = self.kept.count as f64;
+        let warm = (1.0 + steps) / (10.0 + steps);
         let decay = if self.warmup {
             self.decay.min(warm)
         } else {
             self.decay
         };
-        self.average.move_to(ctx, 1.0 - decay);
+        self.kept.average.move_to(ctx, 1.0 - decay);
         Ok(())
     }
 
     fn on_epoch_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         let last = is_last_epoch(ctx);
-        let scores = self.average.validate(ctx, "ema", last)?;
-        ctx.state.last_metrics.extend(scores);
-        if last {
-            self.saved = Some(self.average.save(ctx, &self.name)?);
-        }
-        Ok(())
+        self.kept.end_epoch(ctx, last)
     }
 
     fn on_train_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
-        if self.saved.is_none() && !ctx.state.failed && !self.average.is_empty() {
-            // Another callback has ended the fit early.
-            self.average.recompute(ctx)?;
-            self.saved = Some(self.average.save(ctx, &self.name)?);
-        }
-        if self.takes_over {
-            ctx.state.reload.clone_from(&self.saved);
-        }
-        Ok(())
+        self.kept.end_fit(ctx, true)
     }
 }

@@ -2,10 +2,12 @@
 //! your own would be.
 
 mod accumulate_gradients;
+mod averaged;
 mod csv_logger;
 mod early_stopping;
 mod ema;
 mod gradient_clip;
+mod kept_average;
 mod memory_alarm;
 mod monitor;
 mod progressive_resizing;
@@ -13,7 +15,6 @@ mod reduce_lr_on_plateau;
 mod save_model;
 mod swa;
 mod terminate_on_nan;
-mod weights;
 
 pub use accumulate_gradients::AccumulateGradients;
 pub use csv_logger::CsvLogger;

@@ -174,7 +174,9 @@ impl Callback for SaveModel {
 
     fn on_train_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         if self.reload && self.monitor.is_some() {
-            ctx.state.reload = self.saved.last().cloned();
+            // Without a best epoch, what another callback wants stays.
+            let best = self.saved.last().cloned();
+            ctx.state.reload = best.or(ctx.state.reload.take());
         }
         Ok(())
     }

@@ -1,11 +1,9 @@
 //! Stochastic weight averaging.
 
-use std::path::PathBuf;
-
-use serde::{Deserialize, Serialize};
 use vision_base::OptionError;
 
-use crate::callbacks::weights::{Averaged, columns, is_last_epoch};
+use crate::callbacks::averaged::Averaged;
+use crate::callbacks::kept_average::KeptAverage;
 use crate::{Callback, CallbackState, Context, Result};
 
 /// Stochastic weight averaging: the mean of the weights at the ends of the last epochs (Izmailov et al. 2018,
@@ -30,19 +28,7 @@ use crate::{Callback, CallbackState, Context, Result};
 #[derive(Clone, Debug)]
 pub struct Swa {
     first: usize,
-    name: String,
-    takes_over: bool,
-    /// Epochs in the mean.
-    epochs: u64,
-    average: Averaged,
-    saved: Option<PathBuf>,
-}
-
-#[derive(Serialize, Deserialize)]
-#[serde(deny_unknown_fields)]
-struct State {
-    epochs: u64,
-    saved: Option<PathBuf>,
+    kept: KeptAverage,
 }
 
 impl Swa {
@@ -50,23 +36,20 @@ impl Swa {
     pub fn from_epoch(first: usize) -> Self {
         Self {
             first,
-            name: "swa".to_owned(),
-            takes_over: false,
-            epochs: 0,
-            average: Averaged::default(),
-            saved: None,
+            kept: KeptAverage::new("swa"),
         }
     }
 
     /// Sets the name under which the mean is saved at the end of the fit. Default: `swa`.
     pub fn with_name(mut self, name: impl Into<String>) -> Self {
-        self.name = name.into();
+        self.kept.name = name.into();
         self
     }
 
-    /// Sets whether the learner takes over the mean at the end of the fit. Default: no.
+    /// Sets whether the learner takes over the mean at the end of the fit. Default: no. A [`SaveModel`](super::SaveModel) that
+    /// reloads the best weights takes precedence.
     pub fn with_take_over(mut self, takes_over: bool) -> Self {
-        self.takes_over = takes_over;
+        self.kept.takes_over = takes_over;
         self
     }
 }
@@ -78,15 +61,11 @@ impl Callback for Swa {
     }
 
     fn settings(&self) -> String {
-        let (first, name) = (self.first, &self.name);
-        format!(
-            "from epoch {first}, name {name}, take over {}",
-            self.takes_over
-        )
+        format!("from epoch {}, {}", self.first, self.kept.settings())
     }
 
     fn columns(&self, metrics: &[String]) -> Vec<String> {
-        columns("swa", metrics)
+        self.kept.columns(metrics)
     }
 
     fn in_lr_find(&self) -> bool {
@@ -94,21 +73,11 @@ impl Callback for Swa {
     }
 
     fn state(&self) -> Result<CallbackState> {
-        let state = State {
-            epochs: self.epochs,
-            saved: self.saved.clone(),
-        };
-        Ok(CallbackState {
-            tensors: self.average.saved(),
-            ..CallbackState::of("Swa", &state)?
-        })
+        self.kept.state("Swa")
     }
 
     fn restore(&mut self, state: CallbackState, ctx: &mut Context<'_>) -> Result<()> {
-        let State { epochs, saved } = state.read("Swa")?;
-        (self.epochs, self.saved) = (epochs, saved);
-        self.average = Averaged::restored("Swa", state.tensors, ctx)?;
-        Ok(())
+        self.kept.restore("Swa", state, ctx)
     }
 
     fn on_train_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
@@ -116,39 +85,25 @@ impl Callback for Swa {
             let expected = format!("an epoch of the fit, below {}", ctx.state.n_epochs);
             return Err(OptionError::new("from_epoch", expected, self.first).into());
         }
-        ctx.check_name(&self.name)?;
-        (self.epochs, self.saved) = (0, None);
-        self.average = Averaged::default();
-        Ok(())
+        self.kept.begin(ctx, Averaged::default())
     }
 
     fn on_epoch_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         if ctx.state.epoch < self.first {
             return Ok(());
         }
-        self.epochs += 1;
-        if self.average.is_empty() {
-            self.average = Averaged::of(ctx);
+        self.kept.count += 1;
+        if self.kept.average.is_empty() {
+            self.kept.average = Averaged::of(ctx);
         } else {
-            self.average.move_to(ctx, 1.0 / self.epochs as f64);
+            let part = 1.0 / self.kept.count as f64;
+            self.kept.average.move_to(ctx, part);
         }
-        // The mean of the weights alone goes on: its statistics are those of the last validation.
-        let scores = self.average.validate(ctx, "swa", true)?;
-        ctx.state.last_metrics.extend(scores);
-        if is_last_epoch(ctx) {
-            self.saved = Some(self.average.save(ctx, &self.name)?);
-        }
-        Ok(())
+        self.kept.end_epoch(ctx, true)
     }
 
     fn on_train_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
-        if self.saved.is_none() && !ctx.state.failed && !self.average.is_empty() {
-            // Another callback has ended the fit early.
-            self.saved = Some(self.average.save(ctx, &self.name)?);
-        }
-        if self.takes_over {
-            ctx.state.reload.clone_from(&self.saved);
-        }
-        Ok(())
+        // Each epoch has computed the statistics of its mean.
+        self.kept.end_fit(ctx, false)
     }
 }

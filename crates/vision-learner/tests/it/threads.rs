@@ -97,3 +97,20 @@ fn threads_of_a_pool_predict_too_while_others_do() {
         }
     });
 }
+
+// Weights are packed by the first prediction, in parallel. A thread of the pool that waits for its part of that takes up
+// another prediction, which needs the same weights.
+#[test]
+fn threads_of_a_pool_may_all_be_the_first_to_predict() {
+    let (_folder, learner, images) = learner();
+    let expected: Vec<_> = images.iter().map(|i| learner.predict(i).unwrap()).collect();
+    for threads in [2, 3] {
+        let pool = rayon::ThreadPoolBuilder::new().num_threads(threads);
+        let pool = pool.build().unwrap();
+        for _ in 0..10 {
+            let predictor = learner.predictor();
+            let all = || images.par_iter().map(|i| predictor.predict(i).unwrap());
+            assert_eq!(pool.install(|| all().collect::<Vec<_>>()), expected);
+        }
+    }
+}

@@ -4,12 +4,12 @@ use std::hint::black_box;
 use std::path::Path;
 
 use vision::base::message::{joined, listed, named, printable, quoted, shown, spelled};
-use vision::base::paths::{open_file, parent_of, sibling, sync_folder};
+use vision::base::paths::{continue_file, open_file, parent_of, sibling, sync_folder};
 use vision::base::{atomic, csv, message, shorten};
 
 use crate::support::Folder;
 use crate::table::Table;
-use crate::values::{F32, readable, text_lists, texts, writable};
+use crate::values::{F32, U64, readable, text_lists, texts, writable};
 
 pub(crate) fn table(t: &mut Table) {
     let folder = Folder::new();
@@ -67,6 +67,12 @@ pub(crate) fn table(t: &mut Table) {
         black_box(parent_of(Path::new(&text)));
     });
     t.paths("open_file", readable(folder.path()), open_file);
+    t.paths("continue_file", writable(folder.path()), |path| {
+        continue_file(path, 0)
+    });
+    t.line("continue_file", "continue", U64, |n| {
+        continue_file(&folder.path().join("file.txt"), n)
+    });
     t.paths("sync_folder", readable(folder.path()), sync_folder);
     t.paths("write", writable(folder.path()), |path| {
         atomic::write(path, b"x")

@@ -1,4 +1,4 @@
-//! Averages of weights, and what Ema and Swa do with them.
+//! An average of weights.
 
 use std::path::PathBuf;
 
@@ -104,16 +104,4 @@ impl Averaged {
             tensors: saved.into_iter().map(tensor).collect(),
         })
     }
-}
-
-/// The names of the columns: the loss and the metrics, with a prefix.
-pub(super) fn columns(prefix: &str, metrics: &[String]) -> Vec<String> {
-    let loss = std::iter::once("valid_loss");
-    let names = loss.chain(metrics.iter().map(String::as_str));
-    names.map(|name| format!("{prefix}_{name}")).collect()
-}
-
-/// Whether the fit ends after this epoch.
-pub(super) fn is_last_epoch(ctx: &Context<'_>) -> bool {
-    ctx.state.stop_training || ctx.state.epoch + 1 >= ctx.state.n_epochs
 }

@@ -4,6 +4,7 @@ use std::io::Read;
 use std::path::Path;
 
 use sha2::{Digest, Sha256};
+use vision_base::message::hex;
 use vision_base::paths::open_file;
 
 use crate::error::{Error, Result, io_error};
@@ -114,11 +115,7 @@ pub fn sha256_of(file: &Path) -> Result<String> {
         };
         hasher.update(read);
     }
-    Ok(hasher
-        .finalize()
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect())
+    Ok(hex(&hasher.finalize()))
 }
 
 #[cfg(test)]

@@ -1,11 +1,11 @@
 //! A fingerprint of the data: what a model was trained and validated on.
 
-use std::fmt::Write as _;
 use std::fs;
 use std::path::{Component, Path};
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest as _, Sha256};
+use vision_base::message::hex;
 
 use crate::databunch::ImageDataBunch;
 use crate::databunch::dataset::ImageDataset;
@@ -52,12 +52,8 @@ impl ImageDataBunch {
                 hash.update(line);
             }
         }
-        let mut digits = String::new();
-        for byte in hash.finalize() {
-            let _ = write!(digits, "{byte:02x}");
-        }
         DataFingerprint {
-            hash: digits,
+            hash: hex(&hash.finalize()),
             train: self.train_ds().len(),
             valid: self.valid_ds().len(),
         }

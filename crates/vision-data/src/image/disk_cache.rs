@@ -22,6 +22,7 @@ use std::time::UNIX_EPOCH;
 
 use sha2::{Digest as _, Sha256};
 use vision_base::atomic;
+use vision_base::message::hex;
 
 use crate::error::{Result, io_error};
 use crate::image::Image;
@@ -67,7 +68,7 @@ impl Key {
     }
 
     fn name(self) -> String {
-        self.0.iter().map(|byte| format!("{byte:02x}")).collect()
+        hex(&self.0)
     }
 }
 

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use vision_base::io_error;
+use vision_base::message::hex;
 use vision_models::state::NamedTensor;
 use vision_models::weights::{WeightsFile, write_safetensors};
 
@@ -131,8 +132,4 @@ pub(crate) fn hash_values(hash: &mut Sha256, values: &[f32]) {
         let bytes: Vec<u8> = piece.iter().flat_map(|v| v.to_le_bytes()).collect();
         hash.update(bytes);
     }
-}
-
-fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }

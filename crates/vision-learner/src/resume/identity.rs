@@ -5,6 +5,7 @@ use std::path::Path;
 
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
+use vision_base::message::hex;
 use vision_base::{atomic, io_error};
 
 use crate::{Error, Result};
@@ -81,9 +82,5 @@ pub(super) fn short_hash<T: AsRef<[u8]>>(parts: impl IntoIterator<Item = T>) -> 
         hash.update((part.len() as u64).to_le_bytes());
         hash.update(part);
     }
-    let digits = hash.finalize();
-    digits[..8]
-        .iter()
-        .map(|byte| format!("{byte:02x}"))
-        .collect()
+    hex(&hash.finalize()[..8])
 }

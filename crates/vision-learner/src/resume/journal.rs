@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 use vision_base::io_error;
+use vision_base::message::hex;
 
 use crate::Result;
 use crate::train::recorder::Recorder;
@@ -66,7 +67,9 @@ impl Journal {
             recorder.extend(part);
             line.clear();
         }
-        if mark.is_some_and(|mark| found != mark.bytes || hex(hash.clone()) != mark.sha256) {
+        if mark
+            .is_some_and(|mark| found != mark.bytes || hex(&hash.clone().finalize()) != mark.sha256)
+        {
             let reason = "it is shorter than it was, or was changed";
             return Err(fail()(io::Error::new(io::ErrorKind::InvalidData, reason)).into());
         }
@@ -104,7 +107,7 @@ impl Journal {
         self.written = Written::of(recorder);
         Ok(Mark {
             bytes: self.bytes,
-            sha256: hex(self.hash.clone()),
+            sha256: hex(&self.hash.clone().finalize()),
         })
     }
 }
@@ -117,15 +120,6 @@ impl Written {
             losses: recorder.losses.len(),
         }
     }
-}
-
-fn hex(hash: Sha256) -> String {
-    use std::fmt::Write as _;
-    let mut text = String::with_capacity(64);
-    for byte in hash.finalize() {
-        let _ = write!(text, "{byte:02x}");
-    }
-    text
 }
 
 #[cfg(test)]

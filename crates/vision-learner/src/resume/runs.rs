@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::path::{Path, PathBuf};
 
-use vision_data::{DatasetType, ImageDataBunch};
+use vision_data::{DatasetType, ImageDataBunch, ImageDataset};
 
 use crate::learner::Learner;
 use crate::optim::Hyper;
@@ -124,6 +124,7 @@ impl Learner {
 
     fn identity(&self, plan: &Plan) -> Identity {
         let data = self.data();
+        let images = data.fingerprint();
         let entries = self.model.entries();
         let shapes = entries.iter().map(|e| format!("{} {:?}", e.name, e.shape));
         let frozen = entries.iter().filter(|e| !e.trainable && !e.buffer);
@@ -144,8 +145,9 @@ impl Learner {
                 ),
             ),
             ("classes", json(serde_json::json!(data.classes()))),
-            ("training images", images(data, DatasetType::Train)),
-            ("validation images", images(data, DatasetType::Valid)),
+            ("training images", images.train.to_string()),
+            ("validation images", images.valid.to_string()),
+            ("names, sizes and labels of the images", images.hash),
             ("order", order(data, self.epochs_trained)),
             ("seed", settings.seed.to_string()),
             ("batch size", data.batch_size().to_string()),
@@ -200,27 +202,17 @@ impl Learner {
     }
 }
 
-/// Number, names and labels of the images of a part.
-fn images(data: &ImageDataBunch, part: DatasetType) -> String {
-    let Ok(dataset) = data.dataset(part) else {
-        return "none".to_owned();
-    };
-    let names = dataset.paths().iter().map(|path| {
-        let name = path.strip_prefix(data.path()).unwrap_or(path);
-        name.to_string_lossy().into_owned()
-    });
-    let labels = (0..dataset.len()).map(|item| format!("{:?}", dataset.labels().get(item)));
-    let hash = short_hash(
-        names
-            .zip(labels)
-            .map(|(name, label)| format!("{name}\0{label}")),
-    );
-    format!("{} ({hash})", dataset.len())
-}
-
-/// The order of the first epoch, which a sampler decides too.
+/// The names of the training images in the order of an epoch, which a sampler decides too, and of the validation images.
 fn order(data: &ImageDataBunch, epoch: u64) -> String {
+    let name = |dataset: &ImageDataset, item: usize| {
+        let path = dataset.paths().get(item)?;
+        let name = path.strip_prefix(data.path()).unwrap_or(path);
+        Some(name.to_string_lossy().into_owned())
+    };
+    let (train, valid) = (data.train_ds(), data.valid_ds());
     let order = data.order(DatasetType::Train, epoch).unwrap_or_default();
-    let hash = short_hash(order.iter().map(|item| (*item as u64).to_le_bytes()));
+    let first = order.iter().filter_map(|item| name(train, *item));
+    let rest = (0..valid.len()).filter_map(|item| name(valid, item));
+    let hash = short_hash(first.chain(rest));
     format!("of {} images ({hash})", order.len())
 }

@@ -361,8 +361,8 @@ fn another_setting_is_refused_with_both_values() {
     refused(
         fit(other, 1, config().with_callback(crash())),
         "training images",
-        "32 (",
-        "30 (",
+        "32",
+        "30",
     );
     let builder = create_cnn(sized(28), Arch::ResNet18)
         .pretrained(false)

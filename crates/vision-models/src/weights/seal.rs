@@ -9,6 +9,7 @@ use std::path::Path;
 
 use sha2::{Digest, Sha256};
 use vision_base::io_error;
+use vision_base::message::hex;
 use vision_base::paths::open_file;
 
 use crate::{Error, Result};
@@ -86,9 +87,5 @@ pub(super) fn position(header: &[u8]) -> Option<usize> {
 }
 
 pub(super) fn digits_of(hash: Sha256) -> String {
-    let mut digits = String::with_capacity(BLANK.len());
-    for byte in hash.finalize() {
-        digits.push_str(&format!("{byte:02x}"));
-    }
-    digits
+    hex(&hash.finalize())
 }

@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::path::Path;
 
-use vision::base::message::{joined, listed, named, printable, quoted, shown, spelled};
+use vision::base::message::{hex, joined, listed, named, printable, quoted, shown, spelled};
 use vision::base::paths::{continue_file, open_file, parent_of, sibling, sync_folder};
 use vision::base::{atomic, csv, message, shorten};
 
@@ -15,6 +15,9 @@ pub(crate) fn table(t: &mut Table) {
     let folder = Folder::new();
     let safe = |text: String| assert!(text.chars().all(message::is_printable), "{text:?}");
     t.line("shown", "", texts(), |text| safe(shown(text)));
+    t.line("hex", "", [0, 1, 100_000], |n| {
+        black_box(hex(&vec![255; n]));
+    });
     t.line("quoted", "", texts(), |text| safe(quoted(&text)));
     t.line("named", "", texts(), |text| safe(named(&text)));
     t.line("spelled", "", texts(), |text| {

@@ -13,6 +13,7 @@ use vision_models::weights::LoadReport;
 
 use crate::checkpoint::saver::Saver;
 use crate::features::FeatureCache;
+use crate::lr_found::LrFind;
 use crate::model::any_model::{AnyModel, in_body};
 use crate::optim::{GroupedOptimizer, Hyper, groups};
 use crate::resume::runs::{Begin, Here, Plan, Runs};
@@ -51,6 +52,7 @@ pub struct Learner {
     /// When the data was set.
     pub(crate) data_since: SystemTime,
     pub(crate) runs: Runs,
+    pub(crate) lr_found: Option<LrFind>,
 }
 
 impl Learner {
@@ -78,6 +80,7 @@ impl Learner {
             report: parts.report,
             features: None,
             data_since: SystemTime::now(),
+            lr_found: None,
             runs: Runs::new(),
             settings,
         };
@@ -266,40 +269,11 @@ impl Learner {
     /// An invalid setting, data that cannot be read, or [`Error::NotFinite`] when the loss becomes NaN
     /// or infinite. The weights are then those before the failed step.
     pub fn fit_with(&mut self, mut config: FitConfig) -> Result<Recorder> {
-        let n = self.groups.len();
-        let lrs = config.lr.per_group(n)?;
-        let wds = config
-            .wd
-            .as_ref()
-            .unwrap_or(&self.settings.wd)
-            .per_group(n)?;
-        if self.settings.true_wd {
-            check_decay(&lrs, &wds)?;
-        }
-        let entries = self.model.entries();
-        if !entries.iter().any(|e| e.trainable) {
-            return Err(Error::NothingTrains);
-        }
-        if self.data().batch_size() == 1 && entries.iter().any(Entry::is_batch_norm) {
-            return Err(Error::BatchOfOne);
-        }
-        // Without training data, change nothing.
-        self.data().order(DatasetType::Train, self.epochs_trained)?;
-        if self.usable_features().is_none() {
-            // The body no longer gives these features.
-            self.features = None;
-        }
-        self.warn_of_random_body(&entries);
-
-        // Checked by another one of the same rule, so that an error does not drop the state of this one.
         let fresh = self.fresh_optimizer();
+        let hypers = self.hypers(&config, &fresh)?;
+        self.check_can_train()?;
+        // Checked by another one of the same rule, so that an error does not drop the state of this one.
         fresh.check()?;
-        let mom = self.optimizer.as_ref().unwrap_or(&fresh).mom();
-        let hypers: Vec<Hyper> = lrs
-            .iter()
-            .zip(&wds)
-            .map(|(&lr, &wd)| Hyper { lr, mom, wd })
-            .collect();
         let batches = self.data().batches(DatasetType::Train);
         let mut scheduler = config.scheduler(&hypers, batches)?;
         let scheduled = scheduler.is_some();
@@ -309,33 +283,15 @@ impl Learner {
             }),
             None => None,
         };
-        let (mut keeper, mut resumed, mut history) = (None, None, None);
-        if let Some(resumable) = config.resumable.take() {
-            let own = self.settings.callbacks.iter().chain(&config.callbacks);
-            let own = own.map(|callback| format!("{} {}", callback.name(), callback.settings()));
-            let plan = Plan {
-                epochs: config.epochs,
-                start_epoch: config.start_epoch,
-                hypers: hypers.clone(),
-                schedule: [config.course(), format!("{scheduler:?}")],
-                callbacks: own.collect(),
-            };
-            match self.begin(&resumable, &plan)? {
-                Begin::Finished(recorder) => {
-                    self.epochs_trained += recorder.epochs.len() as u64;
-                    self.recorder.append(recorder.clone());
-                    return Ok(recorder);
-                }
-                Begin::Here(here) => {
-                    let Here {
-                        keeper: here,
-                        recorder,
-                        resumed: from,
-                    } = *here;
-                    (keeper, resumed, history) = (Some(here), from, recorder);
-                }
-            }
-        }
+        let course = format!("{scheduler:?}");
+        let Here {
+            mut keeper,
+            recorder,
+            resumed,
+        } = match self.open_run(&mut config, &hypers, course)? {
+            Begin::Here(here) => *here,
+            Begin::Finished(recorder) => return Ok(self.record(recorder)),
+        };
         let mut optimizer = self.optimizer.take().unwrap_or(fresh);
         for (group, hyper) in optimizer.groups_mut().iter_mut().zip(&hypers) {
             (group.lr, group.wd) = (hyper.lr, hyper.wd);
@@ -346,7 +302,7 @@ impl Learner {
         for callback in self.settings.callbacks.iter().chain(&config.callbacks) {
             names.extend(callback.columns(&metrics));
         }
-        let mut recorder = history.unwrap_or_default();
+        let mut recorder = recorder.unwrap_or_default();
         recorder.metric_names = names;
         let mut recording = Recording::new();
         let mut progress = Progress::new();
@@ -406,8 +362,7 @@ impl Learner {
             recorder, state, ..
         } = ctx;
         self.optimizer = Some(optimizer);
-        self.epochs_trained += recorder.epochs.len() as u64;
-        self.recorder.append(recorder.clone());
+        let recorder = self.record(recorder);
         result?;
         if let Some(path) = state.reload {
             self.reload(&path)?;
@@ -417,6 +372,66 @@ impl Learner {
             self.end_fit(keeper.run());
         }
         Ok(recorder)
+    }
+
+    /// The rate, momentum and decay that a fit begins with, by layer group.
+    fn hypers(&self, config: &FitConfig, fresh: &GroupedOptimizer) -> Result<Vec<Hyper>> {
+        let n = self.groups.len();
+        let lrs = config.lr.per_group(n)?;
+        let wds = config.wd.as_ref().unwrap_or(&self.settings.wd);
+        let wds = wds.per_group(n)?;
+        if self.settings.true_wd {
+            check_decay(&lrs, &wds)?;
+        }
+        let mom = self.optimizer.as_ref().unwrap_or(fresh).mom();
+        let hyper = |(&lr, &wd)| Hyper { lr, mom, wd };
+        Ok(lrs.iter().zip(&wds).map(hyper).collect())
+    }
+
+    /// Checks that there is something to train, and something to train on, before anything changes.
+    fn check_can_train(&mut self) -> Result<()> {
+        let entries = self.model.entries();
+        if !entries.iter().any(|e| e.trainable) {
+            return Err(Error::NothingTrains);
+        }
+        if self.data().batch_size() == 1 && entries.iter().any(Entry::is_batch_norm) {
+            return Err(Error::BatchOfOne);
+        }
+        self.data().order(DatasetType::Train, self.epochs_trained)?;
+        if self.usable_features().is_none() {
+            // The body no longer gives these features.
+            self.features = None;
+        }
+        self.warn_of_random_body(&entries);
+        Ok(())
+    }
+
+    /// Opens the run of a resumable fit, whose schedule does what `course` says.
+    fn open_run(
+        &mut self,
+        config: &mut FitConfig,
+        hypers: &[Hyper],
+        course: String,
+    ) -> Result<Begin> {
+        let Some(resumable) = config.resumable.take() else {
+            return Ok(Begin::Here(Box::default()));
+        };
+        let own = self.settings.callbacks.iter().chain(&config.callbacks);
+        let plan = Plan {
+            epochs: config.epochs,
+            start_epoch: config.start_epoch,
+            hypers: hypers.to_vec(),
+            schedule: [config.course(), course],
+            callbacks: own.map(|c| (c.name(), c.settings())).collect(),
+        };
+        self.begin(&resumable, &plan)
+    }
+
+    /// Adds a fit to the history.
+    fn record(&mut self, recorder: Recorder) -> Recorder {
+        self.epochs_trained += recorder.epochs.len() as u64;
+        self.recorder.append(recorder.clone());
+        recorder
     }
 
     pub(crate) fn fresh_optimizer(&self) -> GroupedOptimizer {

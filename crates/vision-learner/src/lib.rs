@@ -41,12 +41,14 @@ mod bundle;
 pub mod callbacks;
 mod checkpoint;
 mod classifier;
+mod description;
 mod error;
 mod evaluate;
 mod features;
 mod learner;
 mod loss;
 mod lr_find;
+mod lr_found;
 mod metrics;
 mod model;
 mod optim;
@@ -78,7 +80,8 @@ pub use learner::Learner;
 pub use loss::{
     BinaryCrossEntropy, CrossEntropy, Focal, Loss, MeanSquaredError, Output, SoftTargets,
 };
-pub use lr_find::{LrFind, LrFindConfig, LrSuggestion};
+pub use lr_find::LrFindConfig;
+pub use lr_found::{LrFind, LrSuggestion};
 pub use metrics::{
     Average, AverageMetric, Better, CalibrationError, CountMetric, Disagreement, Metric,
     RankCorrelation, RankingMetric, RegressionMetric, Scores, accuracy, accuracy_thresh, argmax,

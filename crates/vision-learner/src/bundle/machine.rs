@@ -4,7 +4,7 @@ use vision_data::{Device, device};
 use vision_kernels::{Isa, ops};
 
 /// Describes what two runs must have in common to give the same bits: version, system, device, instruction set.
-pub(super) fn describe(on: &Device) -> String {
+pub(crate) fn describe(on: &Device) -> String {
     let device = device::describe(on);
     let system = (std::env::consts::OS, std::env::consts::ARCH);
     let isa = match device::is_cpu(on) {

@@ -7,7 +7,7 @@ pub(crate) mod card;
 pub(crate) mod config;
 mod drawn;
 pub(crate) mod golden;
-mod machine;
+pub(crate) mod machine;
 mod manifest;
 pub(crate) mod open_config;
 mod read;

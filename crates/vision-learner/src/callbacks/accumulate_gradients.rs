@@ -110,8 +110,8 @@ impl Callback for AccumulateGradients {
         if ctx.state.grads.is_none() || items == 0 {
             return Ok(());
         }
-        self.gathered += 1;
-        self.items += items;
+        self.gathered = self.gathered.saturating_add(1);
+        self.items = self.items.saturating_add(items);
         let last = ctx.state.num_batch + 1 >= ctx.state.batches;
         let steps = self.gathered >= self.batches || last;
         let (all, sums) = (self.items as f64, &mut self.sums);

@@ -81,7 +81,7 @@ impl Callback for EarlyStopping {
             None => {}
             Some(true) => self.waited = 0,
             Some(false) => {
-                self.waited += 1;
+                self.waited = self.waited.saturating_add(1);
                 if self.waited > self.patience {
                     ctx.state.stop_training = true;
                     if !ctx.silent() {

@@ -105,7 +105,7 @@ impl Callback for Ema {
         if ctx.state.skip_step || ctx.state.skip_backward {
             return Ok(());
         }
-        self.kept.count += 1;
+        self.kept.count = self.kept.count.saturating_add(1);
         let steps = self.kept.count as f64;
         let warm = (1.0 + steps) / (10.0 + steps);
         let decay = if self.warmup {

@@ -115,7 +115,7 @@ impl Callback for ReduceLrOnPlateau {
         match self.monitor.improves(ctx) {
             None => return Ok(()),
             Some(true) => self.waited = 0,
-            Some(false) => self.waited += 1,
+            Some(false) => self.waited = self.waited.saturating_add(1),
         }
         if self.waited > self.patience {
             self.waited = 0;

@@ -92,7 +92,7 @@ impl Callback for Swa {
         if ctx.state.epoch < self.first {
             return Ok(());
         }
-        self.kept.count += 1;
+        self.kept.count = self.kept.count.saturating_add(1);
         if self.kept.average.is_empty() {
             self.kept.average = Averaged::of(ctx);
         } else {

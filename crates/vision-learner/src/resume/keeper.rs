@@ -75,7 +75,7 @@ impl Keeper {
 
     /// Counts a step, and says whether it is to be saved.
     pub(crate) fn is_due(&mut self) -> bool {
-        self.steps += 1;
+        self.steps = self.steps.saturating_add(1);
         self.is_interrupted()
             || match self.interval {
                 Interval::Automatic => self.last.elapsed() >= SHORTEST.max(self.took * SHARE),
@@ -122,7 +122,7 @@ impl Keeper {
         let hyper = snapshot.optimizer.map(|o| o.groups().to_vec());
         let (at, hyper) = (Position::start(epochs), hyper.unwrap_or_default());
         self.write(snapshot, recorder, at, hyper, &States::default(), true)?;
-        let before = &step_files(&self.fit)[place(self.number + 1)];
+        let before = &step_files(&self.fit)[place(self.number.saturating_add(1))];
         // It is only in the way.
         let _ = fs::remove_file(before);
         Ok(())
@@ -140,7 +140,7 @@ impl Keeper {
         let begin = Instant::now();
         let journal = self.journal.append(recorder)?;
         let step = Step {
-            number: self.number + 1,
+            number: self.number.saturating_add(1),
             finished,
             position,
             hyper,
@@ -155,7 +155,7 @@ impl Keeper {
             without_copy: true,
         };
         snapshot.write(path, extra)?;
-        self.number += 1;
+        self.number = self.number.saturating_add(1);
         self.steps = 0;
         self.last = Instant::now();
         self.took = begin.elapsed();

@@ -24,7 +24,16 @@ pub(crate) struct Position {
     pub(crate) skip_validate: bool,
 }
 
+/// More epochs, batches or steps than any fit has.
+const MOST: usize = u32::MAX as usize;
+
 impl Position {
+    /// Whether a file of ours can hold it.
+    pub(super) fn is_plausible(&self) -> bool {
+        let counts = [self.epoch, self.batches, self.num_batch, self.iteration];
+        counts.iter().all(|count| *count <= MOST) && self.smooth.is_plausible()
+    }
+
     /// The beginning of a fit.
     pub(crate) fn start(epoch: usize) -> Self {
         Self {

@@ -28,8 +28,10 @@ pub(crate) enum Begin {
 }
 
 /// A fit of this process.
+#[derive(Default)]
 pub(crate) struct Here {
-    pub(crate) keeper: Keeper,
+    /// None if the fit is not resumable.
+    pub(crate) keeper: Option<Keeper>,
     /// The history so far.
     pub(crate) recorder: Option<Recorder>,
     pub(crate) resumed: Option<Resumed>,
@@ -44,7 +46,7 @@ pub(crate) struct Plan {
     /// The schedule by its settings, and all that it does.
     pub(crate) schedule: [String; 2],
     /// Names and settings.
-    pub(crate) callbacks: Vec<String>,
+    pub(crate) callbacks: Vec<(String, String)>,
 }
 
 impl Learner {
@@ -66,7 +68,7 @@ impl Learner {
         for file in step_files(&fit).into_iter().filter(|file| file.exists()) {
             match Step::read(&file) {
                 Ok((step, content)) => steps.push((step, content, file)),
-                Err(error) => reasons.push(error.to_string()),
+                Err(error) => reasons.push(reason(error)),
             }
         }
         steps.sort_by_key(|(step, ..)| step.number);
@@ -74,6 +76,7 @@ impl Learner {
         while let Some((mut step, content, file)) = steps.pop() {
             let checkpoint = self.read_own(&file);
             let found = checkpoint.and_then(|checkpoint| {
+                step.check(&file, self.groups.len(), &plan.callbacks)?;
                 let callbacks = step.states(&file, &content)?;
                 let (journal, recorder) = Journal::open(&journal, Some(&step.journal))?;
                 Ok((checkpoint, callbacks, journal, recorder))
@@ -81,7 +84,7 @@ impl Learner {
             let (checkpoint, callbacks, journal, recorder) = match found {
                 Ok(found) => found,
                 Err(error) => {
-                    reasons.push(error.to_string());
+                    reasons.push(reason(error));
                     continue;
                 }
             };
@@ -92,7 +95,7 @@ impl Learner {
                 return Ok(Begin::Finished(recorder));
             }
             return Ok(Begin::Here(Box::new(Here {
-                keeper: Keeper::new(path, fit, config, journal, step.number),
+                keeper: Some(Keeper::new(path, fit, config, journal, step.number)),
                 recorder: Some(recorder),
                 resumed: Some(Resumed {
                     position: step.position,
@@ -109,7 +112,7 @@ impl Learner {
         }
         let (journal, _) = Journal::open(&journal, None)?;
         Ok(Begin::Here(Box::new(Here {
-            keeper: Keeper::new(path, fit, config, journal, 0),
+            keeper: Some(Keeper::new(path, fit, config, journal, 0)),
             recorder: None,
             resumed: None,
         })))
@@ -131,6 +134,8 @@ impl Learner {
         let frozen: Vec<&str> = frozen.map(|e| e.name.as_str()).collect();
         let json = |value: serde_json::Value| value.to_string();
         let settings = &self.settings;
+        let callbacks = plan.callbacks.iter();
+        let callbacks: Vec<_> = callbacks.map(|(n, s)| format!("{n} {s}")).collect();
         let each = |value: &dyn Fn(&Hyper) -> f64| {
             format!("{:?}", plan.hypers.iter().map(value).collect::<Vec<_>>())
         };
@@ -197,8 +202,16 @@ impl Learner {
                     .collect::<Vec<_>>()
                     .join(", "),
             ),
-            ("callbacks", plan.callbacks.join("; ")),
+            ("callbacks", callbacks.join("; ")),
         ])
+    }
+}
+
+/// Why a step cannot be used, without what the error says about the run as a whole.
+fn reason(error: Error) -> String {
+    match error {
+        Error::DamagedRun { reason, .. } => reason,
+        other => other.to_string(),
     }
 }
 

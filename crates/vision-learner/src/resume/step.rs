@@ -44,8 +44,37 @@ impl Step {
         }
         let json = file.metadata(KEY);
         let json = json.ok_or_else(|| damaged(path, "it holds no step of a fit"))?;
-        let step = serde_json::from_str(json).map_err(|error| damaged(path, error))?;
+        let step: Self = serde_json::from_str(json).map_err(|error| damaged(path, error))?;
+        if !step.position.is_plausible() {
+            return Err(damaged(path, "it holds a position that no fit has"));
+        }
         Ok((step, file))
+    }
+
+    /// Checks that a fit with so many layer groups and these callbacks, by name and settings, can go on from here.
+    pub(super) fn check(
+        &self,
+        path: &Path,
+        groups: usize,
+        callbacks: &[(String, String)],
+    ) -> Result<()> {
+        if self.finished {
+            return Ok(());
+        }
+        if self.hyper.len() != groups {
+            let found = self.hyper.len();
+            let reason = format!("expected rates of {groups} layer groups, found {found}");
+            return Err(damaged(path, reason));
+        }
+        let mut stored: Vec<&str> = self.callbacks.iter().map(|c| c.name.as_str()).collect();
+        for (name, _) in callbacks {
+            let Some(at) = stored.iter().position(|stored| stored == name) else {
+                let reason = format!("it holds no state of the callback {}", shown(name));
+                return Err(damaged(path, reason));
+            };
+            stored.swap_remove(at);
+        }
+        Ok(())
     }
 
     /// Reads the states of the callbacks from the same file.

@@ -53,7 +53,8 @@ impl Callback for Recording {
                 .push(groups.iter().map(|g| g.lr).collect());
             recorder.lrs.push(ctx.optimizer.lr());
             recorder.moms.push(ctx.optimizer.mom());
-            self.images += ctx.state.last_input.as_ref().map_or(0, |x| x.dims()[0]);
+            let images = ctx.state.last_input.as_ref().map_or(0, |x| x.dims()[0]);
+            self.images = self.images.saturating_add(images);
         } else if self.trained.is_none() {
             self.trained = Some(Instant::now());
         }

@@ -14,9 +14,14 @@ impl Smooth {
     const BETA: f64 = 0.98;
 
     pub(crate) fn add(&mut self, value: f64) -> f64 {
-        self.count += 1;
+        self.count = self.count.saturating_add(1);
         self.average = Self::BETA * self.average + (1.0 - Self::BETA) * value;
         self.value()
+    }
+
+    /// Whether losses of a fit can have given it.
+    pub(crate) fn is_plausible(&self) -> bool {
+        self.count >= 0 && self.average.is_finite()
     }
 
     /// The smoothed value; 0 before the first one.

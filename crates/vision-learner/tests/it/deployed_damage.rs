@@ -3,13 +3,13 @@
 use std::fs;
 
 use serde_json::{Value, json};
-use sha2::{Digest as _, Sha256};
-use vision_learner::{Error, ExportConfig, Predictor, Result};
+use vision_learner::{Error, ExportConfig, Predictor};
 use vision_models::Init;
 use vision_models::layers::{AdaptiveAvgPool2d, BatchNorm, ConvConfig, Layer, Linear, Sequential};
 
 use crate::prelude::*;
 use crate::support;
+use crate::written::{Written, header};
 
 /// A learner on a network of few parameters, and its file.
 fn small() -> (support::Digits, Learner, Vec<u8>) {
@@ -32,11 +32,6 @@ fn small() -> (support::Digits, Learner, Vec<u8>) {
     learner.fit(1, 1e-3).unwrap();
     let bytes = learner.export_bytes(ExportConfig::new()).unwrap();
     (digits, learner, bytes)
-}
-
-/// The length of the header, with its own length.
-fn header(bytes: &[u8]) -> usize {
-    8 + u64::from_le_bytes(bytes[..8].try_into().unwrap()) as usize
 }
 
 #[test]
@@ -74,62 +69,6 @@ fn every_flipped_bit_and_every_cut_of_a_deployed_model_is_an_error_that_says_wha
         "a byte more"
     );
     assert_eq!(bytes, good);
-}
-
-/// A file with a right hash, whoever wrote it: the header's JSON, and the values.
-#[derive(Clone)]
-struct Written {
-    header: Value,
-    values: Vec<u8>,
-}
-
-impl Written {
-    fn of(bytes: &[u8]) -> Self {
-        let end = header(bytes);
-        Self {
-            header: serde_json::from_slice(&bytes[8..end]).unwrap(),
-            values: bytes[end..].to_vec(),
-        }
-    }
-
-    fn manifest(&self) -> Value {
-        let text = self.header["__metadata__"]["vision.model"]
-            .as_str()
-            .unwrap();
-        serde_json::from_str(text).unwrap()
-    }
-
-    fn with_manifest(mut self, change: impl FnOnce(&mut Value)) -> Self {
-        let mut manifest = self.manifest();
-        change(&mut manifest);
-        self.header["__metadata__"]["vision.model"] = json!(manifest.to_string());
-        self
-    }
-
-    fn bytes(&self) -> Vec<u8> {
-        let mut metadata = self.header.clone();
-        metadata["__metadata__"]["sha256"] = json!("0".repeat(64));
-        let header = metadata.to_string().into_bytes();
-        let mut bytes = (header.len() as u64).to_le_bytes().to_vec();
-        bytes.extend(&header);
-        bytes.extend(&self.values);
-        let digits: String = Sha256::digest(&bytes)
-            .iter()
-            .map(|b| format!("{b:02x}"))
-            .collect();
-        let start = b"\"sha256\":\"";
-        let at = bytes
-            .windows(start.len())
-            .position(|part| part == start)
-            .unwrap()
-            + start.len();
-        bytes[at..at + 64].copy_from_slice(digits.as_bytes());
-        bytes
-    }
-
-    fn open(&self) -> Result<Predictor> {
-        Predictor::from_bytes(&self.bytes())
-    }
 }
 
 #[test]

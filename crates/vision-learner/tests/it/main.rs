@@ -50,3 +50,4 @@ mod threads;
 mod training;
 mod training_loop;
 mod tta;
+mod written;

@@ -5,6 +5,7 @@ use std::path::Path;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
+use serde_json::{Value, json};
 use vision_data::{BatchTransform, get_transforms};
 use vision_learner::{CallbackState, Context, Error, Recorder, Result, Resumable, Sgd};
 use vision_models::state::NamedTensor;
@@ -12,6 +13,7 @@ use vision_models::state::NamedTensor;
 use crate::prelude::*;
 use crate::small::Small;
 use crate::support::{self, Digits};
+use crate::written::Written;
 
 /// Ends the process, as it were: an error after so many events.
 #[derive(Clone)]
@@ -482,6 +484,58 @@ fn damaged_files_of_a_run_are_named_or_the_step_before_is_taken() {
         });
         assert_matches!(other, Err(Error::DamagedRun { reason, .. }) if reason.contains("fit.json"));
     }
+}
+
+/// What comes of a fit whose steps somebody has changed and sealed again.
+fn after_forgery(digits: &Digits, place: &str, value: &Value) -> Result<Vec<NamedTensor>> {
+    after_damage(digits, |fit| {
+        for name in ["step-a.safetensors", "step-b.safetensors"] {
+            let file = fit.join(name);
+            let written = Written::of(&fs::read(&file).unwrap());
+            let written = written.with_entry("vision-step", |step| {
+                *step.pointer_mut(place).unwrap() = value.clone();
+            });
+            fs::write(file, written.bytes()).unwrap();
+        }
+    })
+}
+
+#[test]
+fn a_step_that_no_fit_has_written_is_refused() {
+    let digits = support::digits(16, 6);
+    let steps = [
+        (
+            "/position/epoch",
+            json!(u64::from(u32::MAX) + 1),
+            "position",
+        ),
+        ("/position/epoch", json!(u64::MAX), "position"),
+        ("/position/batches", json!(u64::MAX), "position"),
+        ("/position/num_batch", json!(u64::MAX), "position"),
+        ("/position/iteration", json!(u64::MAX), "position"),
+        ("/position/smooth/count", json!(-1), "position"),
+        ("/position/epoch", json!(-1), "invalid value"),
+        (
+            "/hyper",
+            json!([]),
+            "expected rates of 3 layer groups, found 0",
+        ),
+        ("/callbacks", json!([]), "no state of the callback"),
+        ("/number", json!("1"), "invalid type"),
+    ];
+    for (place, value, said) in steps {
+        let error = after_forgery(&digits, place, &value)
+            .unwrap_err()
+            .to_string();
+        assert!(error.contains(said), "{place} {value}: {error}");
+        assert!(error.contains("step-a"), "{place} {value}: {error}");
+        assert_eq!(error.matches("cannot go on").count(), 1, "{error}");
+    }
+    // The largest counts: another fit, but one that ends.
+    for place in ["batches", "num_batch", "iteration"] {
+        let _ = after_forgery(&digits, &format!("/position/{place}"), &json!(u32::MAX));
+    }
+    let _ = after_forgery(&digits, "/number", &json!(u64::MAX));
 }
 
 #[test]

@@ -283,7 +283,7 @@ pub(crate) fn table(t: &mut Table) {
     });
     t.line(
         "CsvLogger::new",
-        "CsvLogger|open|create|write",
+        "CsvLogger|open|create|write|continue",
         inside(),
         |text| fit(one().with_callback(CsvLogger::new(text))),
     );

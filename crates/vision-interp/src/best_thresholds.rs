@@ -6,6 +6,7 @@ use serde::Serialize;
 use vision_base::OptionError;
 use vision_base::message::named;
 use vision_data::{Targets, random_split};
+use vision_learner::Threshold;
 
 use crate::scores::Hits;
 use crate::{Error, MultiLabelInterpretation, Result};
@@ -18,7 +19,7 @@ pub struct BestThresholds {
     /// The classes.
     pub classes: Vec<BestThreshold>,
     /// The threshold of the interpretation, with which `f1_before` is computed.
-    pub before: f32,
+    pub before: Threshold,
     /// Positions in the data set of the items on which the thresholds were found, in order of the predictions.
     pub found_on: Vec<usize>,
     /// Positions of the other items, on which `f1` and `f1_before` are computed.
@@ -91,12 +92,12 @@ impl MultiLabelInterpretation {
                 threshold: found.map(|(threshold, _)| threshold),
                 f1_found: found.map(|(_, f1)| f1),
                 f1: found.and_then(|(threshold, _)| f1(&other, threshold)),
-                f1_before: f1(&other, self.threshold()),
+                f1_before: f1(&other, self.threshold().of(class)),
             }
         };
         Ok(BestThresholds {
             classes: self.classes().iter().enumerate().map(class).collect(),
-            before: self.threshold(),
+            before: self.threshold().clone(),
             found_on: position(&own),
             reported_on: position(&other),
         })
@@ -157,8 +158,11 @@ fn f1(items: &[(f32, bool)], threshold: f32) -> Option<f64> {
 impl BestThresholds {
     /// The thresholds, with that of the interpretation for a class of which none was found.
     pub fn thresholds(&self) -> Vec<f32> {
-        let own = |class: &BestThreshold| class.threshold.unwrap_or(self.before);
-        self.classes.iter().map(own).collect()
+        let own = |(at, class): (usize, &BestThreshold)| {
+            let found = class.threshold;
+            found.unwrap_or_else(|| self.before.of(at))
+        };
+        self.classes.iter().enumerate().map(own).collect()
     }
 
     /// The mean F1 on the other items before and after, over the classes that have both.
@@ -181,7 +185,10 @@ impl fmt::Display for BestThresholds {
             .collect();
         let wide = names.iter().map(|name| name.chars().count()).max();
         let wide = wide.unwrap_or(0).max("class".len());
-        let before = format!("f1 at {}", self.before);
+        let before = match &self.before {
+            Threshold::All(threshold) => format!("f1 at {threshold}"),
+            Threshold::Each(_) => "f1 before".to_owned(),
+        };
         let column = before.len();
         writeln!(f, "{:wide$}  threshold      f1  {before}", "class")?;
         let number =

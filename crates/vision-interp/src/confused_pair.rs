@@ -40,23 +40,29 @@ impl ClassificationInterpretation {
     /// with up to `items` items: those with the largest losses, in descending order.
     pub fn most_confused_examples(&self, pairs: usize, items: usize) -> Vec<ConfusedPair> {
         let names = self.classes();
+        let pair = |(count, actual, predicted): (u64, usize, usize)| ConfusedPair {
+            actual: names[actual].clone(),
+            predicted: names[predicted].clone(),
+            count: count as usize,
+            examples: self.confused(actual, predicted, items),
+        };
+        let found = self.confused_classes(pairs).into_iter();
+        found.map(pair).collect()
+    }
+
+    /// The pairs of classes that were confused most: how often, the actual and the predicted class.
+    pub(crate) fn confused_classes(&self, pairs: usize) -> Vec<(u64, usize, usize)> {
         let mut found = Vec::new();
         for (actual, row) in self.confusion_matrix().rows().enumerate() {
             for (predicted, count) in row.iter().enumerate() {
                 if *count > 0 && actual != predicted {
-                    found.push((*count as usize, actual, predicted));
+                    found.push((*count, actual, predicted));
                 }
             }
         }
         found.sort_by_key(|(count, ..)| std::cmp::Reverse(*count));
         found.truncate(pairs);
-        let pair = |(count, actual, predicted): (usize, usize, usize)| ConfusedPair {
-            actual: names[actual].clone(),
-            predicted: names[predicted].clone(),
-            count,
-            examples: self.confused(actual, predicted, items),
-        };
-        found.into_iter().map(pair).collect()
+        found
     }
 }
 

@@ -162,12 +162,11 @@ impl ConfusionMatrix {
 
     /// Precision, recall and F1 of every class.
     pub fn per_class(&self) -> Vec<ClassScores> {
-        self.report().classes
+        self.classification_report().classes
     }
 
     /// Precision, recall and F1 of every class, and their averages.
-    #[doc(alias = "classification_report")]
-    pub fn report(&self) -> ClassificationReport {
+    pub fn classification_report(&self) -> ClassificationReport {
         let mut hits = vec![Hits::default(); self.classes.len()];
         for (actual, row) in self.rows().enumerate() {
             for (predicted, count) in row.iter().enumerate() {

@@ -1,6 +1,6 @@
 //! Errors of interpretation.
 
-use vision_base::OptionError;
+use vision_base::{IoError, OptionError};
 use vision_data::{DatasetType, TargetKind};
 
 /// An error of the function that provides the images of a data set.
@@ -79,6 +79,10 @@ pub enum Error {
     /// A figure cannot be drawn or saved.
     #[error(transparent)]
     Figure(#[from] vision_figure::Error),
+
+    /// A file cannot be written.
+    #[error(transparent)]
+    Io(#[from] IoError),
 
     /// An option is outside its range.
     #[error(transparent)]

@@ -2,7 +2,7 @@
 
 use image::RgbImage;
 use vision_data::{DatasetType, ImageDataBunch, TargetKind};
-use vision_learner::Learner;
+use vision_learner::{Learner, TtaConfig};
 
 use crate::items::Items;
 use crate::{ClassificationInterpretation, Error, ImageError, MultiLabelInterpretation, Result};
@@ -25,7 +25,22 @@ impl ClassificationInterpretation {
     /// [`Error::NoLabels`] for a test set without labels, [`Error::LabelKind`] if the items do not have
     /// one class each. Also if the part does not exist or cannot be read.
     pub fn from_learner_with(learner: &Learner, part: DatasetType) -> Result<Self> {
-        Self::new(items(learner, part, TargetKind::Category)?)
+        Self::new(items(learner, part, TargetKind::Category, None)?)
+    }
+
+    /// Predicts a part of the data with [test-time augmentation](Learner::tta_with), and interprets the result. Losses are
+    /// those of the averaged probabilities; the images that are shown are the plain ones.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_learner_with`](Self::from_learner_with) and [`Learner::tta_with`].
+    #[doc(alias = "tta")]
+    pub fn from_learner_tta(
+        learner: &Learner,
+        part: DatasetType,
+        config: &TtaConfig,
+    ) -> Result<Self> {
+        Self::new(items(learner, part, TargetKind::Category, Some(config))?)
     }
 }
 
@@ -47,12 +62,37 @@ impl MultiLabelInterpretation {
     /// [`Error::NoLabels`] for a test set without labels, [`Error::LabelKind`] if the items do not have
     /// several classes each. Also if the part does not exist or cannot be read.
     pub fn from_learner_with(learner: &Learner, part: DatasetType) -> Result<Self> {
-        Self::new(items(learner, part, TargetKind::MultiCategory)?)
+        Self::new(items(learner, part, TargetKind::MultiCategory, None)?)
+    }
+
+    /// Predicts a part of the data with [test-time augmentation](Learner::tta_with), and interprets the result. Losses are
+    /// those of the averaged probabilities; the images that are shown are the plain ones.
+    ///
+    /// # Errors
+    ///
+    /// As [`from_learner_with`](Self::from_learner_with) and [`Learner::tta_with`].
+    #[doc(alias = "tta")]
+    pub fn from_learner_tta(
+        learner: &Learner,
+        part: DatasetType,
+        config: &TtaConfig,
+    ) -> Result<Self> {
+        Self::new(items(
+            learner,
+            part,
+            TargetKind::MultiCategory,
+            Some(config),
+        )?)
     }
 }
 
 /// Predicts a part of the data, which has labels of this kind.
-fn items(learner: &Learner, part: DatasetType, kind: TargetKind) -> Result<Items> {
+fn items(
+    learner: &Learner,
+    part: DatasetType,
+    kind: TargetKind,
+    tta: Option<&TtaConfig>,
+) -> Result<Items> {
     let data = learner.data().clone();
     let dataset = data.dataset(part)?;
     // Checked before an epoch of predictions is made for nothing.
@@ -74,11 +114,15 @@ fn items(learner: &Learner, part: DatasetType, kind: TargetKind) -> Result<Items
     };
     let stored = dataset.clone();
     let original = move |item: usize| Ok(stored.image(item)?);
-    let predictions = learner.get_preds(part)?;
+    let predictions = match tta {
+        Some(config) => learner.tta_with(part, config)?,
+        None => learner.get_preds(part)?,
+    };
     let classes = data.classes().to_vec();
-    let items = Items::new(kind, classes, predictions, move |item| {
+    let mut items = Items::new(kind, classes, predictions, move |item| {
         seen(&data, part, item)
     })?;
+    items.part = Some(part);
     Ok(items.with_names(name).with_originals(original))
 }
 

@@ -135,7 +135,16 @@ impl ClassificationInterpretation {
         self.matrix.most_confused(min_val)
     }
 
-    /// The items of a class that were predicted as another one, with the largest losses first.
+    /// The rows of items of a class that were predicted as another one, those with the largest losses first.
+    pub(crate) fn confused_rows(&self, actual: usize, predicted: usize, most: usize) -> Vec<usize> {
+        let predictions = &self.items.predictions;
+        let is_one =
+            |row: &usize| self.actual[*row] == actual && predictions.predicted(*row) == predicted;
+        let rows = (0..predictions.len()).filter(is_one);
+        self.items.ranked(rows, most, true)
+    }
+
+    /// The same items with what is said of them.
     pub(crate) fn confused(
         &self,
         actual: usize,
@@ -143,10 +152,7 @@ impl ClassificationInterpretation {
         most: usize,
     ) -> Vec<ConfusedItem> {
         let predictions = &self.items.predictions;
-        let is_one =
-            |row: &usize| self.actual[*row] == actual && predictions.predicted(*row) == predicted;
-        let rows = (0..predictions.len()).filter(is_one);
-        let rows = self.items.ranked(rows, most, true).into_iter();
+        let rows = self.confused_rows(actual, predicted, most).into_iter();
         rows.map(|row| ConfusedItem {
             item: predictions.indices[row],
             name: self.items.name(row),
@@ -189,12 +195,17 @@ impl ClassificationInterpretation {
         }
     }
 
+    /// The actual class of the item in a row of the predictions.
+    pub(crate) fn actual_class(&self, row: usize) -> usize {
+        self.actual[row]
+    }
+
     /// The name of the actual class of the item in a row of the predictions.
     pub(crate) fn actual(&self, row: usize) -> &str {
         &self.items.classes[self.actual[row]]
     }
 
-    fn loss_title(&self, row: usize) -> LossTitle {
+    pub(crate) fn loss_title(&self, row: usize) -> LossTitle {
         let Items {
             classes,
             predictions,

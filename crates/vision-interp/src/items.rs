@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use image::RgbImage;
-use vision_data::{Image, TargetKind};
+use vision_base::OptionError;
+use vision_base::message::listed;
+use vision_data::{DatasetType, Image, TargetKind};
 use vision_figure::Caption;
 use vision_learner::Predictions;
 
@@ -13,6 +15,15 @@ type Images = Arc<dyn Fn(usize) -> std::result::Result<RgbImage, ImageError> + S
 type Originals = Arc<dyn Fn(usize) -> std::result::Result<Image, ImageError> + Send + Sync>;
 type Names = Arc<dyn Fn(usize) -> String + Send + Sync>;
 
+/// Checks that something has the classes of the predictions.
+pub(crate) fn check_classes(own: &[String], option: &'static str, found: &[String]) -> Result<()> {
+    if own == found {
+        return Ok(());
+    }
+    let expected = format!("those of the predictions: {}", listed(own.iter()));
+    Err(OptionError::new(option, expected, listed(found.iter())).into())
+}
+
 /// Predictions that fit their classes, and where to get the images.
 #[derive(Clone)]
 pub(crate) struct Items {
@@ -21,6 +32,8 @@ pub(crate) struct Items {
     images: Images,
     originals: Option<Originals>,
     names: Option<Names>,
+    /// The part of the data, if it is known.
+    pub(crate) part: Option<DatasetType>,
 }
 
 impl Items {
@@ -66,6 +79,7 @@ impl Items {
             images: Arc::new(images),
             originals: None,
             names: None,
+            part: None,
         })
     }
 
@@ -84,6 +98,12 @@ impl Items {
     ) -> Self {
         self.originals = Some(Arc::new(originals));
         self
+    }
+
+    /// The image of the item in a row of the predictions, as the model sees it.
+    pub(crate) fn image(&self, row: usize) -> Result<RgbImage> {
+        let item = self.predictions.indices[row];
+        (self.images)(item).map_err(|source| Error::Image { item, source })
     }
 
     /// The image of the item in a row of the predictions, before any transform; `None` if it is not known.
@@ -138,11 +158,7 @@ impl Items {
         config: &TopLossesConfig,
         caption: impl Fn(usize) -> C,
     ) -> Result<Figure> {
-        let image = |row: usize| {
-            let item = self.predictions.indices[row];
-            (self.images)(item).map_err(|source| Error::Image { item, source })
-        };
-        Self::grid(rows, config, image, caption)
+        Self::grid(rows, config, |row| self.image(row), caption)
     }
 
     /// A grid of one image for each of these rows.

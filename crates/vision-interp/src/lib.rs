@@ -19,7 +19,7 @@
 //! }
 //! let normalized = ConfusionPlotConfig::new().with_normalized(true);
 //! interp.plot_confusion_matrix_with(&normalized)?.save("confusion_matrix.svg")?;
-//! println!("{}", interp.confusion_matrix().report());
+//! println!("{}", interp.confusion_matrix().classification_report());
 //! # Ok(())
 //! # }
 //! ```
@@ -31,7 +31,7 @@
 //! use vision_interp::MultiLabelInterpretation;
 //!
 //! let interp = MultiLabelInterpretation::from_learner(learner)?.with_threshold(0.2)?;
-//! println!("{}", interp.report());
+//! println!("{}", interp.classification_report());
 //! interp.plot_confusion_matrices()?.save("confusion_matrices.png")?;
 //! interp.plot_multi_top_losses(9)?.save("top_losses.png")?;
 //! # Ok(())
@@ -53,16 +53,19 @@
 //! | [`RocCurve`], [`PrecisionRecallCurve`] | a class against the rest, over all thresholds |
 //! | [`BestThresholds`] | the threshold of each of several classes per item |
 //! | [`ConfusedPair`] | a class that was predicted as another one, with the items |
+//! | [`Compared`] | two classifiers on the same images, and which images changed sides |
 //! | [`LineChart`] | losses and learning rates; [`plot_lr_find`] for the learning-rate finder |
 //! | [`plot_losses`], [`plot_metrics`], [`plot_rates`] | the history of a training |
 //! | [`plot_reliability`] | how often predictions of a confidence are right |
 //! | [`Figure`] | any of these, to be saved |
+//! | [`HtmlReport`] | all of it on one page: `interp.report(&learner)?.save("report.html")?` |
 //! | [`TensorBoard`] | logs a fit for TensorBoard |
 
 // A line that cannot be written must not end a program: `vision_base::console` prints.
 #![cfg_attr(not(test), warn(clippy::print_stdout, clippy::print_stderr))]
 
 mod best_thresholds;
+mod compared;
 mod confused_pair;
 mod confusion;
 mod curve;
@@ -73,6 +76,7 @@ mod items;
 mod multi_label;
 mod overlay;
 mod plot;
+mod report;
 mod scores;
 mod show_heatmap;
 mod show_results;
@@ -81,6 +85,7 @@ mod tensor_board;
 mod top_losses_with_heatmaps;
 
 pub use best_thresholds::{BestThreshold, BestThresholds};
+pub use compared::{ChangedItem, Compared};
 pub use confused_pair::{ConfusedItem, ConfusedPair};
 pub use confusion::ConfusionMatrix;
 pub use curve::{PrecisionRecallCurve, RocCurve};
@@ -92,6 +97,7 @@ pub use plot::{
     ConfusionPlotConfig, LineChart, LossTitle, Scale, TopLossesConfig, plot_losses, plot_lr_find,
     plot_metrics, plot_rates, plot_reliability,
 };
+pub use report::{HtmlReport, ReportConfig};
 pub use scores::{AverageScores, ClassScores, ClassificationReport};
 pub use show_heatmap::ShowHeatmap;
 pub use show_results::ShowResults;

@@ -3,11 +3,10 @@
 use std::fmt;
 
 use image::RgbImage;
-use vision_base::OptionError;
 use vision_base::message::printable;
 use vision_data::{TargetKind, Targets};
 use vision_figure::{Caption, shorten_apart, shorten_middle, shorten_start, width};
-use vision_learner::{Average, Predictions, RankingMetric, average_precision, roc_auc};
+use vision_learner::{Average, Predictions, RankingMetric, Threshold, average_precision, roc_auc};
 
 use crate::items::Items;
 use crate::plot::{binary_matrices, decimals};
@@ -29,8 +28,8 @@ use crate::{
 #[derive(Clone)]
 #[doc(alias = "MultiLabelClassificationInterpretation")]
 pub struct MultiLabelInterpretation {
-    items: Items,
-    threshold: f32,
+    pub(crate) items: Items,
+    threshold: Threshold,
     /// Whether each item has each class, and whether it is predicted; row-major `[items, classes]`.
     cells: Vec<Cell>,
     matrices: Vec<BinaryMatrix>,
@@ -169,7 +168,7 @@ impl MultiLabelInterpretation {
         }
         Ok(Self {
             items,
-            threshold: 0.5,
+            threshold: Threshold::default(),
             cells,
             matrices: Vec::new(),
         }
@@ -186,25 +185,21 @@ impl MultiLabelInterpretation {
         let places = (0..self.matrices.len()).cycle();
         let probabilities = &self.items.predictions.probabilities;
         for ((cell, probability), class) in self.cells.iter_mut().zip(probabilities).zip(places) {
-            cell.predicted = *probability > self.threshold;
+            cell.predicted = *probability > self.threshold.of(class);
             self.matrices[class].add(*cell);
         }
         self
     }
 
-    /// Sets the probability above which a class is predicted. Default: 0.5.
+    /// Sets the probability above which a class is predicted: one for all classes, or one for each, such as
+    /// [`BestThresholds::thresholds`](crate::BestThresholds::thresholds). Default: 0.5.
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] if it is not from 0 to 1.
-    pub fn with_threshold(mut self, threshold: f32) -> Result<Self> {
-        if !(0.0..=1.0).contains(&threshold) {
-            return Err(Error::Option(OptionError::new(
-                "threshold",
-                "a probability from 0 to 1",
-                threshold.to_string(),
-            )));
-        }
+    /// [`Error::Learner`] if one is not from 0 to 1, or if there is not one for each class.
+    pub fn with_threshold(mut self, threshold: impl Into<Threshold>) -> Result<Self> {
+        let threshold = threshold.into();
+        threshold.check(self.items.classes.len())?;
         self.threshold = threshold;
         Ok(self.counted())
     }
@@ -228,8 +223,8 @@ impl MultiLabelInterpretation {
     }
 
     /// The probability above which a class is predicted.
-    pub fn threshold(&self) -> f32 {
-        self.threshold
+    pub fn threshold(&self) -> &Threshold {
+        &self.threshold
     }
 
     /// The fraction of correct answers over items and classes, as in
@@ -280,7 +275,7 @@ impl MultiLabelInterpretation {
         self.items.ranked(rows, k, largest)
     }
 
-    fn loss(&self, row: usize) -> MultiLabelLoss {
+    pub(crate) fn loss(&self, row: usize) -> MultiLabelLoss {
         let (items, cells) = (&self.items, self.cells_of(row));
         let probabilities = items.predictions.row(row);
         let names = |is: fn(&Cell) -> bool| {
@@ -313,8 +308,7 @@ impl MultiLabelInterpretation {
     }
 
     /// Precision, recall and F1 of every class, and their averages.
-    #[doc(alias = "classification_report")]
-    pub fn report(&self) -> ClassificationReport {
+    pub fn classification_report(&self) -> ClassificationReport {
         let classes: Vec<Hits> = self.matrices.iter().map(BinaryMatrix::hits).collect();
         let count = |row: usize| {
             let of = |is: fn(&Cell) -> bool| {

@@ -58,7 +58,7 @@ pub struct AverageScores {
 ///
 /// # fn main() -> vision_interp::Result<()> {
 /// let matrix = ConfusionMatrix::from_rows(["cat", "dog"], [[3, 1], [2, 2]])?;
-/// let report = matrix.report();
+/// let report = matrix.classification_report();
 /// assert_eq!(report.classes[0].precision, 0.6);
 /// assert_eq!(report.macro_avg.recall, 0.625);
 /// println!("{report}");

@@ -56,7 +56,7 @@ impl Learner {
             ("epochs trained", self.epochs_trained().to_string()),
             ("loss", format!("{:?}", settings.loss)),
             ("optimizer", format!("{optimizer:?}")),
-            ("weight decay", format!("{:?}", settings.wd)),
+            ("weight decay", settings.wd.to_string()),
             ("metrics", or_none(metrics)),
             ("callbacks", or_none(callbacks)),
             ("seed", settings.seed.to_string()),

@@ -82,8 +82,18 @@ fn round_values(low: f64, high: f64, wanted: usize) -> Vec<(f64, String)> {
         .into_iter()
         .find(|f| f * power >= 0.8 * rough)
         .unwrap_or(10.0);
-    let step = factor * power;
-    let (first, last) = ((low / step).ceil(), (high / step).floor());
+    let ends = |step: f64| ((low / step).ceil(), (high / step).floor());
+    let mut step = factor * power;
+    let (mut first, mut last) = ends(step);
+    if last - first < 1.0 {
+        // One value alone does not tell the scale.
+        step = if factor == 5.0 {
+            2.0 * power
+        } else {
+            step / 2.0
+        };
+        (first, last) = ends(step);
+    }
     // At the limit of f64's resolution there may be no round values in between.
     if !(step.is_normal() && last - first <= 10.0 * wanted as f64) {
         return vec![(low, format!("{low:.3e}")), (high, format!("{high:.3e}"))];
@@ -110,6 +120,12 @@ fn exponential(value: f64, step: f64) -> String {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_axis_has_two_ticks_even_if_only_three_are_wanted() {
+        let axis = Axis::around(Scale::Linear, [0.36, 0.44].into_iter()).expect("finite values");
+        assert!(axis.ticks(3).len() >= 2, "{:?}", axis.ticks(3));
+    }
 
     fn labels(scale: Scale, values: [f64; 2]) -> Vec<String> {
         let axis = Axis::around(scale, values.into_iter());

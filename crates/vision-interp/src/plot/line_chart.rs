@@ -7,6 +7,7 @@ use super::axis::Axis;
 pub use super::axis::Scale;
 use super::color::CYCLE;
 use super::place::Taken;
+use super::thinned::thinned;
 use super::{check_length, legend};
 use crate::{Error, Figure, Result};
 
@@ -239,6 +240,7 @@ impl LineChart {
             for run in places.split(Option::is_none) {
                 let run: Vec<_> = run.iter().flatten().copied().collect();
                 if !run.is_empty() {
+                    let run = thinned(run);
                     taken.line(&run);
                     figure.line(run, 1.8, *color);
                 }

@@ -12,6 +12,7 @@ pub(crate) mod magma;
 mod place;
 mod recorder;
 mod shown;
+mod thinned;
 mod top_losses;
 
 pub(crate) use binary::binary_matrices;

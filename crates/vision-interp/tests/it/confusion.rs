@@ -112,7 +112,7 @@ fn no_score_is_nan() {
     ] {
         let report = ConfusionMatrix::from_rows(["a", "b"], rows)
             .unwrap()
-            .report();
+            .classification_report();
         let averages = [report.micro_avg, report.macro_avg, report.weighted_avg];
         let averages = averages.map(|a| [a.precision, a.recall, a.f1]);
         let classes = report.classes.iter().map(|c| [c.precision, c.recall, c.f1]);

@@ -127,7 +127,7 @@ fn matrices_and_scores_are_those_of_scikit_learn() {
             "{threshold}"
         );
 
-        let report = interp.report();
+        let report = interp.classification_report();
         let column = |value: fn(&vision_interp::ClassScores) -> f64| -> Vec<f64> {
             report.classes.iter().map(value).collect()
         };
@@ -215,7 +215,7 @@ fn the_report_of_one_class_per_item_is_that_of_scikit_learn() {
         .collect();
     let report = ConfusionMatrix::from_rows(["a", "b", "c"], rows)
         .unwrap()
-        .report();
+        .classification_report();
     let column = |value: fn(&vision_interp::ClassScores) -> f64| -> Vec<f64> {
         report.classes.iter().map(value).collect()
     };
@@ -235,7 +235,7 @@ fn a_report_as_csv_has_a_line_for_each_class_and_no_formula() {
     let rows: [(&[f32], &[usize], f32); 2] =
         [(&[0.9, 0.1], &[0, 1], 1.0), (&[0.8, 0.2], &[1], 2.0)];
     let csv = interpretation(&["=1+1,\"\r\n", "dog"], &rows)
-        .report()
+        .classification_report()
         .to_csv();
     // The intervals are scipy's: binomtest(k, n).proportion_ci(method="wilson").
     let expected = "class,precision,recall,f1,support,predicted,precision_low,precision_high,recall_low,recall_high\n\
@@ -248,7 +248,7 @@ fn a_report_as_csv_has_a_line_for_each_class_and_no_formula() {
 fn a_report_has_the_intervals_of_scipy_and_prints_them_on_request() {
     let matrix =
         ConfusionMatrix::from_rows(["3", "7", "8"], [[989, 21, 0], [40, 988, 0], [0; 3]]).unwrap();
-    let report = matrix.report();
+    let report = matrix.classification_report();
     let bounds = |interval: Option<vision_learner::Interval>| {
         let interval = interval.unwrap();
         [interval.low, interval.high]
@@ -350,11 +350,11 @@ fn no_items_and_no_classes_are_no_panic() {
     assert!(empty.accuracy().is_nan());
     assert_eq!(empty.top_losses(3), (vec![], vec![]));
     assert_eq!(empty.average_precision(), [None, None]);
-    let report = empty.report();
+    let report = empty.classification_report();
     assert_eq!(triple(report.samples_avg.unwrap()), [0.0; 3]);
     empty.plot_confusion_matrices().unwrap();
     let none = interpretation(&[], &[(&[], &[], f32::NAN)]);
-    assert!(none.average_precision().is_empty() && none.report().classes.is_empty());
+    assert!(none.average_precision().is_empty() && none.classification_report().classes.is_empty());
     assert!(none.multi_top_losses(1).is_empty());
     for error in [
         none.plot_confusion_matrices().unwrap_err(),

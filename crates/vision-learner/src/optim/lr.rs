@@ -1,5 +1,7 @@
 //! Learning rates: one number, or one per layer group.
 
+use std::fmt;
+
 use std::ops::{Range, RangeTo};
 
 use vision_base::OptionError;
@@ -175,6 +177,16 @@ impl From<f64> for WeightDecay {
 impl<const N: usize> From<[f64; N]> for WeightDecay {
     fn from(wds: [f64; N]) -> Self {
         Self(wds.to_vec())
+    }
+}
+
+/// One number, or those of the layer groups: `0.01`, `0.01, 0.1`.
+impl fmt::Display for WeightDecay {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (group, decay) in self.0.iter().enumerate() {
+            write!(f, "{}{decay}", if group == 0 { "" } else { ", " })?;
+        }
+        Ok(())
     }
 }
 

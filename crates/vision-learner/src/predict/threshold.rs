@@ -1,3 +1,7 @@
+//! The probability from which on an item has a class.
+
+use std::fmt;
+
 use serde::{Deserialize, Serialize};
 use vision_base::OptionError;
 
@@ -39,17 +43,20 @@ impl From<Vec<f32>> for Threshold {
 }
 
 impl Threshold {
-    /// The threshold of a class.
-    pub(crate) fn of(&self, class: usize) -> f32 {
+    /// The threshold of a class, by its position; infinity for a class that has none.
+    pub fn of(&self, class: usize) -> f32 {
         match self {
             Self::All(threshold) => *threshold,
-            // Checked: there is one for each class.
             Self::Each(thresholds) => thresholds.get(class).copied().unwrap_or(f32::INFINITY),
         }
     }
 
-    /// Checks that all are probabilities, and their number.
-    pub(crate) fn check(&self, classes: usize) -> Result<()> {
+    /// Checks that all are probabilities, and that there is one for all classes or one for each.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`](crate::Error::Option) if not.
+    pub fn check(&self, classes: usize) -> Result<()> {
         let values = match self {
             Self::All(threshold) => std::slice::from_ref(threshold),
             Self::Each(thresholds) if thresholds.len() == classes => thresholds,
@@ -66,6 +73,21 @@ impl Threshold {
             None => Ok(()),
             Some(value) => {
                 Err(OptionError::new("threshold", "a probability from 0 to 1", value).into())
+            }
+        }
+    }
+}
+
+/// One number, or those of the classes: `0.5`, `0.5, 0.3`.
+impl fmt::Display for Threshold {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::All(threshold) => write!(f, "{threshold}"),
+            Self::Each(thresholds) => {
+                for (class, threshold) in thresholds.iter().enumerate() {
+                    write!(f, "{}{threshold}", if class == 0 { "" } else { ", " })?;
+                }
+                Ok(())
             }
         }
     }

@@ -361,7 +361,7 @@ fn several(t: &mut Table) {
                 ..predictions()
             };
             let interp = interpret_several(values)?;
-            for scores in interp.report().classes {
+            for scores in interp.classification_report().classes {
                 assert!(
                     [scores.precision, scores.recall, scores.f1]
                         .into_iter()

@@ -83,10 +83,8 @@
       ["exclude", "leave out"],
     ].map(([value, text]) => {
       const radio = make("input", { type: "radio", name: `decision-${number}`, value, checked: value === "" });
-      radio.addEventListener("change", () => {
-        decide(card, value, label.value.trim());
-        if (value === "relabel") label.focus();
-      });
+      // The focus stays: with the arrow keys a person passes by this choice.
+      radio.addEventListener("change", () => decide(card, value, label.value.trim()));
       return make("label", {}, radio, ` ${text}`);
     });
     card.append(make("fieldset", {}, make("legend", { textContent: "Decision" }), ...choices, label));

@@ -134,6 +134,9 @@ fn main() -> vision::MainResult {
     interp
         .plot_confusion_matrix()?
         .save(args.out.join("confusion_matrix.png"))?;
+    interp
+        .report(&learner)?
+        .save(args.out.join("report.html"))?;
     println!(
         "{}\nmost confused: {:?}",
         interp.confusion_matrix(),

@@ -54,6 +54,8 @@ mod pages {
     mod evaluating {}
     #[doc = include_str!("../../../docs/judging-a-model.md")]
     mod judging_a_model {}
+    #[doc = include_str!("../../../docs/a-report.md")]
+    mod a_report {}
     #[doc = include_str!("../../../docs/weights.md")]
     mod weights {}
     #[doc = include_str!("../../../README.md")]

@@ -1,4 +1,5 @@
 mod fit;
+mod interpret;
 mod latency;
 mod loader;
 mod measurement;
@@ -115,6 +116,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     if args.what == Some(What::Fit) {
         return fit::run(args, &device);
+    }
+    if args.what == Some(What::Interpret) {
+        return interpret::run();
     }
     if args.what == Some(What::Predict) {
         return predict::run(args, &device);

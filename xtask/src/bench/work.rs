@@ -27,6 +27,8 @@ pub(super) enum What {
     Fit,
     /// Single images from a `Predictor`, called by one thread and by eight
     Predict,
+    /// The interpretation of a million predictions of a thousand classes
+    Interpret,
 }
 
 impl What {

@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+mod compared;
 mod confusion;
 mod curves;
 mod figures;
@@ -9,6 +10,7 @@ mod from_learner;
 mod heatmaps;
 mod multi_label;
 mod recorder;
+mod report;
 mod saving;
 mod show_results;
 mod support;

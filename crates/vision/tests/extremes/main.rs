@@ -21,6 +21,7 @@ mod kernels;
 mod learner;
 mod models;
 mod process;
+mod report;
 mod support;
 mod table;
 mod training;
@@ -87,6 +88,11 @@ fn learner() {
 #[test]
 fn models() {
     area("models", models::table);
+}
+
+#[test]
+fn report() {
+    area("report", report::table);
 }
 
 #[test]

@@ -67,7 +67,7 @@ impl ClassificationInterpretation {
     /// [`Error::Learner`](crate::Error::Learner) if the two do not have the same images with the same labels in the same order, or none;
     /// [`Error::Option`](crate::Error::Option) for other classes.
     pub fn compare(&self, other: &Self) -> Result<Compared> {
-        check_classes(&self.items.classes, "the classes of B", other.classes())?;
+        check_classes(&self.items.classes, "B", other.classes())?;
         let comparison = compare(self.predictions(), other.predictions())?;
         let rows = |right: bool| self.changed_rows(other, right).into_iter();
         let changed = |row: usize| self.changed(other, row);

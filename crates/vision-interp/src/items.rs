@@ -20,7 +20,7 @@ pub(crate) fn check_classes(own: &[String], option: &'static str, found: &[Strin
     if own == found {
         return Ok(());
     }
-    let expected = format!("those of the predictions: {}", listed(own.iter()));
+    let expected = format!("the classes of the predictions, {}", listed(own.iter()));
     Err(OptionError::new(option, expected, listed(found.iter())).into())
 }
 

@@ -196,7 +196,7 @@ impl MultiLabelInterpretation {
     ///
     /// # Errors
     ///
-    /// [`Error::Learner`] if one is not from 0 to 1, or if there is not one for each class.
+    /// [`Error::Option`] if one is not from 0 to 1, or if there is not one for each class.
     pub fn with_threshold(mut self, threshold: impl Into<Threshold>) -> Result<Self> {
         let threshold = threshold.into();
         threshold.check(self.items.classes.len())?;

@@ -71,11 +71,7 @@ impl MultiLabelInterpretation {
 
 fn check(items: &Items, config: &TopLossesConfig, learner: &Learner) -> Result<()> {
     check_alpha(config.alpha)?;
-    check_classes(
-        &items.classes,
-        "the classes of the learner",
-        learner.data().classes(),
-    )
+    check_classes(&items.classes, "learner", learner.data().classes())
 }
 
 fn drawn(

@@ -40,7 +40,8 @@ pub(super) fn section(subject: &Subject<'_>) -> Option<Section> {
                 Ok(found) => Block::text(format!(
                     "Best {found}. An exported model can have this temperature; its answers stay the same."
                 )),
-                Err(error) => Block::problem("The best temperature", error),
+                // If all answers are right, for example.
+                Err(error) => Block::text(format!("There is no best temperature: {error}.")),
             });
         }
         Err(error) => blocks.push(Block::problem("The reliability", error)),

@@ -60,11 +60,7 @@ impl HtmlReport {
         config: &ReportConfig,
     ) -> Result<Self> {
         config.check()?;
-        check_classes(
-            &items.classes,
-            "the classes of the learner",
-            learner.data().classes(),
-        )?;
+        check_classes(&items.classes, "learner", learner.data().classes())?;
         let doctor = config.doctor.then(|| Doctor::new().examine(learner.data()));
         let (doctor, failed) = match doctor.transpose() {
             Ok(report) => (report, None),

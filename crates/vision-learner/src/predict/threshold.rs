@@ -5,8 +5,6 @@ use std::fmt;
 use serde::{Deserialize, Serialize};
 use vision_base::OptionError;
 
-use crate::Result;
-
 /// The probability from which on an item has a class, if items may have several.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(untagged)]
@@ -55,8 +53,8 @@ impl Threshold {
     ///
     /// # Errors
     ///
-    /// [`Error::Option`](crate::Error::Option) if not.
-    pub fn check(&self, classes: usize) -> Result<()> {
+    /// An [`OptionError`] if not.
+    pub fn check(&self, classes: usize) -> Result<(), OptionError> {
         let values = match self {
             Self::All(threshold) => std::slice::from_ref(threshold),
             Self::Each(thresholds) if thresholds.len() == classes => thresholds,
@@ -65,15 +63,16 @@ impl Threshold {
                     "threshold",
                     format!("one, or one for each of the {classes} classes"),
                     thresholds.len(),
-                )
-                .into());
+                ));
             }
         };
         match values.iter().find(|value| !(0.0..=1.0).contains(*value)) {
             None => Ok(()),
-            Some(value) => {
-                Err(OptionError::new("threshold", "a probability from 0 to 1", value).into())
-            }
+            Some(value) => Err(OptionError::new(
+                "threshold",
+                "a probability from 0 to 1",
+                value,
+            )),
         }
     }
 }

@@ -2,12 +2,11 @@
 
 use vision::data::{MultiLabels, Targets};
 use vision::interp::{ClassificationInterpretation, MultiLabelInterpretation, ReportConfig};
-use vision::learner::{Predictions, Threshold, TtaConfig};
-use vision::prelude::*;
+use vision::learner::{Predictions, Threshold};
 
 use crate::support::{Folder, learner};
 use crate::table::{ANY, Table};
-use crate::values::{F32, F64, U32, USIZE, texts, writable};
+use crate::values::{F32, U32, USIZE, texts, writable};
 
 pub(crate) fn table(t: &mut Table) {
     let folder = Folder::new();
@@ -50,15 +49,6 @@ pub(crate) fn table(t: &mut Table) {
         "draw",
         USIZE,
         |k| interp.plot_changed(&interp.clone(), k),
-    );
-    t.line(
-        "ClassificationInterpretation::from_learner_tta",
-        "beta",
-        F64,
-        |x| {
-            let config = TtaConfig::new().with_beta(x);
-            ClassificationInterpretation::from_learner_tta(&trained, DatasetType::Valid, &config)
-        },
     );
     t.line("Threshold::check", "threshold", USIZE, |n| {
         Threshold::from([0.5; 2]).check(n)

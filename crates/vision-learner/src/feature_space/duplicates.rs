@@ -3,14 +3,12 @@
 use std::collections::BTreeSet;
 use std::fmt::{self, Write as _};
 
-use rayon::iter::{IntoParallelRefIterator as _, ParallelIterator as _};
 use serde::Serialize;
 use vision_base::{OptionError, csv};
 use vision_data::inspect::doctor::Split;
 
 use crate::Result;
 use crate::feature_space::item::FeatureItem;
-use crate::feature_space::nearest::nearest_first;
 use crate::feature_space::space::FeatureSpace;
 
 /// The least similarity of near duplicates by default.
@@ -94,14 +92,13 @@ impl FeatureSpace<'_> {
     }
 
     fn group(&self, group: &[usize]) -> DuplicateGroup {
-        let items = group.par_iter().filter_map(|&position| {
-            let others = group.iter().filter(|other| **other != position);
-            let near = others.map(|&other| (other, self.points.cosine(position, other)));
-            let (nearest, similarity) = nearest_first(near.collect(), 1).pop()?;
+        let nearest = self.points.at(group).nearest(1).into_iter();
+        let items = group.iter().zip(nearest).filter_map(|(&position, near)| {
+            let (nearest, similarity) = *near.first()?;
             Some(DuplicateItem {
                 position,
                 item: self.items[position].clone(),
-                nearest,
+                nearest: group[nearest],
                 similarity,
             })
         });

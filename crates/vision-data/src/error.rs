@@ -6,6 +6,7 @@ use std::path::Path;
 use vision_base::{IoError, OptionError};
 
 use crate::databunch::error::DataError;
+use crate::decisions::error::DecisionError;
 use crate::device::error::DeviceError;
 use crate::files::error::FilesError;
 use crate::image::error::ImageError;
@@ -45,6 +46,9 @@ pub enum Error {
     /// Invalid table.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// Invalid decisions about images.
+    #[error(transparent)]
+    Decision(#[from] DecisionError),
     /// Invalid split.
     #[error(transparent)]
     Split(#[from] SplitError),

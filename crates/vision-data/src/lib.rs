@@ -66,6 +66,7 @@
 mod data_block;
 mod databunch;
 pub mod datasets;
+mod decisions;
 pub mod device;
 mod error;
 pub mod files;
@@ -93,6 +94,10 @@ pub use crate::databunch::error::DataError;
 pub use crate::databunch::fingerprint::DataFingerprint;
 pub use crate::databunch::preprocessing::{Preprocessing, Preprocessor};
 pub use crate::databunch::{ImageDataBunch, sources};
+pub use crate::decisions::decision::Decision;
+pub use crate::decisions::error::DecisionError;
+pub use crate::decisions::file::Decisions;
+pub use crate::decisions::record::{Decided, Relabeled};
 pub use crate::device::error::DeviceError;
 pub use crate::error::{Error, Result};
 pub use crate::files::error::FilesError;

@@ -52,6 +52,7 @@
 //! | [`ImageGrid`] | images with titles |
 //! | [`RocCurve`], [`PrecisionRecallCurve`] | a class against the rest, over all thresholds |
 //! | [`BestThresholds`] | the threshold of each of several classes per item |
+//! | [`LabelErrors`] | items whose label is probably wrong |
 //! | [`ConfusedPair`] | a class that was predicted as another one, with the items |
 //! | [`Compared`] | two classifiers on the same images, and which images changed sides |
 //! | [`LineChart`] | losses and learning rates; [`plot_lr_find`] for the learning-rate finder |
@@ -73,6 +74,7 @@ mod error;
 mod from_learner;
 mod interpretation;
 mod items;
+mod label_errors;
 mod multi_label;
 mod overlay;
 mod plot;
@@ -91,6 +93,9 @@ pub use confusion::ConfusionMatrix;
 pub use curve::{PrecisionRecallCurve, RocCurve};
 pub use error::{Error, ImageError, Result};
 pub use interpretation::ClassificationInterpretation;
+pub use label_errors::config::{LabelErrorConfig, LabelFilter, LabelScore};
+pub use label_errors::errors::{ErrorPair, LabelErrors, SuspectItem};
+pub use label_errors::joint::ConfidentJoint;
 pub use multi_label::{BinaryMatrix, MultiLabelInterpretation, MultiLabelLoss};
 pub use overlay::Overlay;
 pub use plot::{

@@ -2,8 +2,8 @@
 
 use vision_base::{IoError, OptionError};
 use vision_data::{
-    DataError, DeviceError, FilesError, ImageError, LabelError, SplitError, TableError,
-    TransformError,
+    DataError, DecisionError, DeviceError, FilesError, ImageError, LabelError, SplitError,
+    TableError, TransformError,
 };
 
 /// Any error of the library.
@@ -51,6 +51,9 @@ pub enum Error {
     /// An invalid table of file names and labels.
     #[error(transparent)]
     Table(#[from] TableError),
+    /// Invalid decisions about images.
+    #[error(transparent)]
+    Decision(#[from] DecisionError),
     /// An invalid split.
     #[error(transparent)]
     Split(#[from] SplitError),
@@ -107,6 +110,7 @@ impl From<vision_data::Error> for Error {
             E::Files(error) => error.into(),
             E::Label(error) => error.into(),
             E::Table(error) => error.into(),
+            E::Decision(error) => error.into(),
             E::Split(error) => error.into(),
             E::Transform(error) => error.into(),
             E::Data(error) => error.into(),

@@ -46,6 +46,8 @@ mod pages {
     mod looking_at_mistakes {}
     #[doc = include_str!("../../../docs/a-whole-project.md")]
     mod a_whole_project {}
+    #[doc = include_str!("../../../docs/are-the-labels-right.md")]
+    mod are_the_labels_right {}
     #[doc = include_str!("../../../docs/training.md")]
     mod training {}
     #[doc = include_str!("../../../docs/interrupted.md")]

@@ -7,6 +7,8 @@ use vision_base::OptionError;
 use vision_base::message::shown;
 
 use crate::data_block::file_column::FileColumn;
+use crate::decisions::file::Decisions;
+use crate::decisions::pending::Pending;
 use crate::error::{Error, Result};
 use crate::files::disjoint::{apart_from, check_folders_apart, part_folder};
 use crate::files::error::FilesError;
@@ -48,6 +50,7 @@ pub struct ImageList {
     /// The source of images that are not files; the items are then the names in the source.
     pub(crate) source: Option<Chosen>,
     pub(crate) skipped: Skipped,
+    pub(crate) decisions: Option<Pending>,
 }
 
 impl ImageList {
@@ -102,6 +105,7 @@ impl ImageList {
             table: None,
             source: None,
             skipped: Skipped::default(),
+            decisions: None,
         };
         let train = part_folder(path, train, "training")?;
         let valid = part_folder(path, valid, "validation")?;
@@ -189,6 +193,7 @@ impl ImageList {
             table: Some(Rows { table, rows }),
             source: None,
             skipped: Skipped::default(),
+            decisions: None,
         })
     }
 
@@ -258,6 +263,7 @@ impl ImageList {
             table: None,
             source: None,
             skipped: Skipped::default(),
+            decisions: None,
         })
     }
 
@@ -280,6 +286,7 @@ impl ImageList {
             table: None,
             source: Some(source),
             skipped: Skipped::default(),
+            decisions: None,
         })
     }
 
@@ -314,6 +321,40 @@ impl ImageList {
     /// Whether the list is empty, which a filter can cause.
     pub fn is_empty(&self) -> bool {
         self.items.is_empty()
+    }
+
+    /// Applies decisions about the images: those that are excluded take part in the split, so that all others stay in their
+    /// parts and positions keep their meaning, and are then left out; new labels replace those that are read. Call this
+    /// before a filter, and once.
+    ///
+    /// That each decision is about an image is checked in [`build`](crate::ImageDataBunchBuilder::build), since it may
+    /// be about a test image.
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`] if the list has decisions already;
+    /// [`DecisionError::Ambiguous`](crate::DecisionError::Ambiguous).
+    #[doc(alias("ImageCleaner", "cleaned.csv"))]
+    pub fn with_decisions(mut self, decisions: impl Into<Arc<Decisions>>) -> Result<Self> {
+        if self.decisions.is_some() {
+            let expected = "decisions once: put all of them into one `Decisions`";
+            return Err(OptionError::new("decisions", expected, "decisions again").into());
+        }
+        let mut pending = Pending::new(decisions.into());
+        pending.meet(self.names_root(), &self.items)?;
+        self.decisions = Some(pending);
+        Ok(self)
+    }
+
+    pub(crate) fn is_excluded(&self, position: usize) -> bool {
+        let decisions = self.decisions.as_ref();
+        decisions.is_some_and(|decisions| decisions.is_excluded(position))
+    }
+
+    /// The new label of an item, if it gets one.
+    pub(crate) fn new_label(&self, position: usize) -> Option<&str> {
+        let (_, label) = self.decisions.as_ref()?.relabel(position)?;
+        Some(label)
     }
 
     /// Keeps only the files for which `keep` returns `true`.
@@ -355,7 +396,7 @@ impl ImageList {
         Ok(self.filter(|position, _| drawn.get(position) == Some(&true)))
     }
 
-    fn filter(mut self, keep: impl Fn(usize, &Path) -> bool) -> Self {
+    pub(crate) fn filter(mut self, keep: impl Fn(usize, &Path) -> bool) -> Self {
         let kept: Vec<bool> = self
             .items
             .iter()
@@ -366,6 +407,9 @@ impl ImageList {
         self.items.retain(|_| flags.next() == Some(&true));
         if let Some(source) = &mut self.source {
             source.retain(&kept);
+        }
+        if let Some(decisions) = &mut self.decisions {
+            decisions.retain(&kept);
         }
         if let Some(table) = &mut self.table {
             let mut flags = kept.iter();

@@ -2,8 +2,12 @@
 
 use std::path::{Path, PathBuf};
 
+use vision_base::message::quoted;
+
 use crate::data_block::image_list::ImageList;
 use crate::data_block::labeled::{Labeled, LabeledFiles};
+use crate::decisions::error::DecisionError;
+use crate::decisions::pending::Pending;
 use crate::error::{Error, Result};
 use crate::files::disjoint::{apart_from, part_folder};
 use crate::files::index::{IndexConfig, SkippedFolder, index_outside, no_images};
@@ -23,6 +27,8 @@ pub struct LabelLists {
     pub(crate) options: LabelOptions,
     /// The training and validation folders, if the split is by folder.
     pub(crate) folders: Vec<PathBuf>,
+    /// The decisions, some of which may be about test images.
+    pub(crate) decisions: Option<Pending>,
 }
 
 impl LabelLists {
@@ -119,6 +125,47 @@ impl LabelLists {
         let (files, skipped) = index_outside(folder, &apart_from(folder, others), config)?;
         self.labeled.skipped.extend(skipped);
         Ok(files)
+    }
+
+    /// Applies the decisions about test images, and checks that each decision is about an image of the data.
+    pub(crate) fn with_all_decided(mut self) -> Result<Self> {
+        let Some(mut pending) = self.decisions.take() else {
+            return Ok(self);
+        };
+        let labeled = &mut self.labeled;
+        let root = |files: &LabeledFiles| match files.source {
+            Some(_) => PathBuf::new(),
+            None => labeled.path.clone(),
+        };
+        if let Some(test) = &mut labeled.test {
+            pending.meet(&root(test), &test.files)?;
+            let all = 0..test.files.len();
+            if let Some((entry, label)) = all.clone().find_map(|item| pending.relabel(item)) {
+                let expected =
+                    "no new label for a test image: give test images their labels with them";
+                return Err(pending.bad_label(entry, expected, &quoted(label)).into());
+            }
+            let (left_out, kept): (Vec<usize>, Vec<usize>) =
+                all.partition(|item| pending.is_excluded(*item));
+            if kept.is_empty() && !left_out.is_empty() {
+                let (part, items) = ("test", left_out.len());
+                return Err(DecisionError::NothingLeft { part, items }.into());
+            }
+            if !left_out.is_empty() {
+                let files = left_out.into_iter().map(|item| test.files[item].clone());
+                labeled.decided.excluded.extend(files);
+                *test = test.at(&kept);
+            }
+        }
+        let root = root(&labeled.train);
+        let parts = [
+            Some(&labeled.train),
+            Some(&labeled.valid),
+            labeled.test.as_ref(),
+        ];
+        let files = parts.into_iter().flatten().flat_map(|part| &part.files);
+        pending.check_met(&root, files)?;
+        Ok(self)
     }
 
     /// Adds test files with labels: `labels[i]` is the label of item i of the list.

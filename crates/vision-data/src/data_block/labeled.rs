@@ -3,6 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use crate::decisions::record::Decided;
 use crate::files::index::Skipped;
 use crate::image_source::chosen::Chosen;
 use crate::labels::kind::{Dropped, TargetKind};
@@ -19,6 +20,8 @@ pub(crate) struct Labeled<P> {
     pub(crate) c: usize,
     pub(crate) dropped: Vec<Dropped>,
     pub(crate) skipped: Skipped,
+    /// What decisions changed.
+    pub(crate) decided: Decided,
     pub(crate) train: P,
     pub(crate) valid: P,
     pub(crate) test: Option<P>,
@@ -34,6 +37,7 @@ impl<P> Labeled<P> {
             c: self.c,
             dropped: self.dropped,
             skipped: self.skipped,
+            decided: self.decided,
             train: part(self.train),
             valid: part(self.valid),
             test: self.test.map(part),
@@ -51,6 +55,19 @@ pub struct LabeledFiles {
 }
 
 impl LabeledFiles {
+    /// The files at these positions, in this order.
+    pub(crate) fn at(&self, positions: &[usize]) -> Self {
+        let files = positions
+            .iter()
+            .map(|&position| self.files[position].clone());
+        let source = self.source.as_ref();
+        Self {
+            files: files.collect(),
+            source: source.map(|source| source.at(positions.iter().copied())),
+            targets: self.targets.select(positions),
+        }
+    }
+
     /// The files, in order; for images that are not files, their names.
     pub fn files(&self) -> &[PathBuf] {
         &self.files

@@ -5,11 +5,14 @@ use std::mem;
 use std::path::{Path, PathBuf};
 
 use vision_base::OptionError;
-use vision_base::message::{listed, shown};
+use vision_base::message::{listed, quoted, shown};
 
 use crate::data_block::image_list::ImageList;
 use crate::data_block::label_lists::{LabelLists, bad_label, check_count};
 use crate::data_block::labeled::{Labeled, LabeledFiles};
+use crate::decisions::error::DecisionError;
+use crate::decisions::record::{Decided, Relabeled};
+use crate::decisions::relabel;
 use crate::error::{Error, Result};
 use crate::files::disjoint::check_apart;
 use crate::labels::collector::{Collector, Rejected};
@@ -44,7 +47,18 @@ impl ImageList {
     ///   [`LabelError::PatternNotFound`](crate::LabelError::PatternNotFound),
     ///   [`LabelError::NotUtf8`](crate::LabelError::NotUtf8), [`Error::Io`].
     pub fn split(self, split: Split) -> Result<SplitList> {
-        let parts = split.parts(self.items_to_split())?;
+        let mut parts = split.parts(self.items_to_split())?;
+        for (part, items) in [
+            ("training", &mut parts.train),
+            ("validation", &mut parts.valid),
+        ] {
+            let before = items.len();
+            items.retain(|&item| !self.is_excluded(item));
+            if items.is_empty() && before > 0 {
+                let items = before;
+                return Err(DecisionError::NothingLeft { part, items }.into());
+            }
+        }
         // The names in a source are not files, and each is unique.
         if self.source.is_none() {
             check_apart(
@@ -188,10 +202,14 @@ impl SplitList {
             folders => folders.to_vec(),
         };
         for root in roots {
-            let loose = |path: &&PathBuf| path.parent() == Some(&root);
-            if let Some(example) = self.list.items().iter().find(loose) {
+            let items = || (0..self.list.len()).filter(|&item| !self.list.is_excluded(item));
+            let loose = || {
+                let paths = items().map(|item| &self.list.items()[item]);
+                paths.filter(|path| path.parent() == Some(&root))
+            };
+            if let Some(example) = loose().next() {
                 return Err(Error::Label(LabelError::Unlabeled {
-                    count: self.list.items().iter().filter(loose).count(),
+                    count: loose().count(),
                     example: example.clone(),
                     folder: root,
                 }));
@@ -330,11 +348,54 @@ impl SplitList {
         self.options.check()?;
         let mut labels = Collector::new(&self.options);
         let order = self.parts.train.iter().chain(&self.parts.valid);
-        for &item in order {
+        let mut decided = Decided {
+            excluded: self.excluded(),
+            relabeled: Vec::new(),
+        };
+        // The labels as they were, which new ones must be among.
+        let pending = self.list.decisions.as_ref();
+        let relabels = pending.filter(|pending| pending.relabels());
+        let mut own = Collector::new(&self.options);
+        for &item in order.clone() {
             let path = &self.list.items()[item];
+            let found = label(item, path)?;
+            let Some(pending) = relabels else {
+                labels
+                    .push(found)
+                    .map_err(|rejected| bad(item, path, rejected))?;
+                continue;
+            };
+            let Some((entry, text)) = pending.relabel(item) else {
+                own.push(found.clone())
+                    .and_then(|()| labels.push(found))
+                    .map_err(|rejected| bad(item, path, rejected))?;
+                continue;
+            };
+            // A label that cannot be used may be the reason for the new one.
+            let _ = own.push(found.clone());
+            let new = relabel::relabeled(&found, text, &self.options)
+                .map_err(|expected| pending.bad_label(entry, expected, &quoted(text)))?;
+            if new != found {
+                decided.relabeled.push(Relabeled {
+                    file: path.clone(),
+                    from: relabel::text(&found),
+                    to: relabel::text(&new),
+                });
+            }
             labels
-                .push(label(item, path)?)
-                .map_err(|rejected| bad(item, path, rejected))?;
+                .push(new)
+                .map_err(|bad| pending.bad_label(entry, bad.expected, &bad.found))?;
+        }
+        if let Some(pending) = relabels {
+            let mut known: Vec<&str> = own.names().collect();
+            known.extend(self.options.classes.iter().flatten().map(String::as_str));
+            for (at, &item) in order.enumerate() {
+                if let Some((entry, _)) = pending.relabel(item) {
+                    for class in labels.names_of(at) {
+                        pending.check_class(entry, class, &known)?;
+                    }
+                }
+            }
         }
         let train = self.parts.train.len();
         let all = train + self.parts.valid.len();
@@ -407,13 +468,22 @@ impl SplitList {
                 c,
                 dropped,
                 skipped: self.list.skipped,
+                decided,
                 train: part(&train_kept, train_targets),
                 valid: part(&valid_kept, valid_targets),
                 test: None,
             },
             options: self.options,
             folders: self.folders,
+            decisions: self.list.decisions,
         })
+    }
+
+    /// The files that decisions exclude.
+    fn excluded(&self) -> Vec<PathBuf> {
+        let items = self.list.items().iter().enumerate();
+        let excluded = items.filter(|(item, _)| self.list.is_excluded(*item));
+        excluded.map(|(_, path)| path.clone()).collect()
     }
 
     /// The file of an item; training items come first, then validation items.

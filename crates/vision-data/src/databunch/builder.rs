@@ -44,6 +44,7 @@ const MOST_WORKERS: usize = 16;
 /// | `valid_pct`, `split` | 0.2; with `from_folder` the split is by folder |
 /// | `classes` | the labels of the training images, sorted |
 /// | `label_delim`, `label_with` | one class per image, or what the labels imply |
+/// | `decisions` | none |
 /// | `fn_col`, `label_col`, `folder`, `suffix` (table) | the first and the second column; files under the root |
 /// | `csv_labels`, `csv_options` (CSV) | `labels.csv`, commas, a header, pandas' missing values |
 /// | `class_weights` | none |
@@ -270,7 +271,7 @@ impl<S: Source> ImageDataBunchBuilder<S> {
             }
             (TestFolder::Default | TestFolder::None, _) => {}
         }
-        let labeled = lists.labeled;
+        let labeled = lists.with_all_decided()?.labeled;
         if let Some(test) = &labeled.test
             && labeled.train.source.is_none()
             && test.source.is_none()

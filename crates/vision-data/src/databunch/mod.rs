@@ -22,6 +22,7 @@ use vision_base::message::shown;
 use crate::data_block::labeled::Labeled;
 use crate::databunch::dataset::{DatasetType, ImageDataset};
 use crate::databunch::error::DataError;
+use crate::decisions::record::Decided;
 use crate::error::{Error, Result};
 use crate::files::index::SkippedFolder;
 use crate::image::Image;
@@ -123,6 +124,11 @@ impl ImageDataBunch {
     /// [`ImageDataBunchBuilder::indexing`](crate::ImageDataBunchBuilder::indexing).
     pub fn skipped_folders(&self) -> &[SkippedFolder] {
         &self.labeled.skipped.folders
+    }
+
+    /// What the decisions changed: [`ImageDataBunchBuilder::decisions`](crate::ImageDataBunchBuilder::decisions).
+    pub fn decided(&self) -> &Decided {
+        &self.labeled.decided
     }
 
     /// Images in the data folders that are not among the items because their format is not supported:
@@ -510,6 +516,14 @@ impl fmt::Display for ImageDataBunch {
             self.labeled.test.as_ref().map_or(0, ImageDataset::len),
             self.batch_size
         )?;
+        let Decided {
+            excluded,
+            relabeled,
+        } = &self.labeled.decided;
+        if !excluded.is_empty() || !relabeled.is_empty() {
+            let (excluded, relabeled) = (excluded.len(), relabeled.len());
+            write!(f, "; decisions exclude {excluded} and relabel {relabeled}")?;
+        }
         match self.labeled.skipped.unread.as_slice() {
             [] => Ok(()),
             [first, others @ ..] => write!(

@@ -51,8 +51,8 @@ impl ImageDataBunch {
             rows: None,
             labels: Some(&all.targets),
         })?;
-        let train = at(&all, &parts.train);
-        let valid = at(&all, &parts.valid);
+        let train = all.at(&parts.train);
+        let valid = all.at(&parts.valid);
         if all.source.is_none() {
             check_apart(("training", &train.files), ("validation", &valid.files))?;
         }
@@ -72,6 +72,7 @@ impl ImageDataBunch {
             c: self.labeled.c,
             dropped: self.labeled.dropped.clone(),
             skipped: self.labeled.skipped.clone(),
+            decided: self.labeled.decided.clone(),
             train: dataset(train),
             valid: dataset(valid),
             test: self.labeled.test.clone(),
@@ -131,20 +132,6 @@ impl ImageDataBunch {
                    with so few images out"
                 .to_owned(),
         }))
-    }
-}
-
-fn at(all: &LabeledFiles, positions: &[usize]) -> LabeledFiles {
-    let files = positions
-        .iter()
-        .map(|&position| all.files[position].clone());
-    LabeledFiles {
-        files: files.collect(),
-        source: all
-            .source
-            .as_ref()
-            .map(|source| source.at(positions.iter().copied())),
-        targets: all.targets.select(positions),
     }
 }
 

@@ -22,6 +22,7 @@ use crate::databunch::builder::ImageDataBunchBuilder;
 use crate::databunch::dataset::ImageDataset;
 use crate::databunch::error::DataError;
 use crate::databunch::sources::saved::FromSaved;
+use crate::decisions::record::Decided;
 use crate::error::{Error, Result, io_error};
 use crate::files::index::Skipped;
 use crate::files::text;
@@ -125,8 +126,8 @@ impl ImageDataBunch {
     ///
     /// [`load`](Self::load) restores data whose batches are the same bit for bit. The file does not store
     /// what belongs to the machine (device, worker threads, the folder of a disk cache), nor the records of
-    /// what was left out while the data was built ([`dropped`](Self::dropped),
-    /// [`skipped_folders`](Self::skipped_folders)).
+    /// what was left out or changed while the data was built
+    /// ([`dropped`](Self::dropped), [`skipped_folders`](Self::skipped_folders), [`decided`](Self::decided)).
     ///
     /// ```
     /// use vision_data::{DatasetType, ImageDataBunch, Stats};
@@ -313,10 +314,12 @@ impl Saved {
                 classes: classes.into(),
                 dropped: Vec::new(),
                 skipped: Skipped::default(),
+                decided: Decided::default(),
                 path: root,
             },
             options: LabelOptions::default(),
             folders: Vec::new(),
+            decisions: None,
         };
         let mut builder = ImageDataBunchBuilder::new(FromSaved::new(lists, file.to_owned()))
             .class_weights(class_weights)

@@ -247,6 +247,16 @@ impl<'a> Collector<'a> {
             .collect()
     }
 
+    /// All names so far.
+    pub(crate) fn names(&self) -> impl Iterator<Item = &str> {
+        self.names.iter()
+    }
+
+    /// The names of an item.
+    pub(crate) fn names_of(&self, item: usize) -> impl Iterator<Item = &str> {
+        self.numbers(item).iter().map(|&number| self.name(number))
+    }
+
     fn name(&self, number: u32) -> &str {
         self.names.get(number).expect("numbers are those of names")
     }

@@ -83,6 +83,16 @@ impl Table {
     /// for an invalid delimiter.
     pub fn read_csv(path: impl AsRef<Path>, options: &CsvOptions) -> Result<Self> {
         let path = path.as_ref();
+        let table = Self::parse(path, &text::read(path)?, options)?;
+        table.filter(|table| !table.is_empty()).ok_or_else(|| {
+            Error::Table(TableError::Empty {
+                path: path.to_owned(),
+            })
+        })
+    }
+
+    /// The table in the bytes of a file, which may have no rows; `None` without a header or a first row.
+    pub(crate) fn parse(path: &Path, bytes: &[u8], options: &CsvOptions) -> Result<Option<Self>> {
         if !options.delimiter.is_ascii() || b"\"\r\n".contains(&options.delimiter) {
             return Err(Error::Option(OptionError::new(
                 "delimiter",
@@ -90,13 +100,12 @@ impl Table {
                 format!("{:?}", char::from(options.delimiter)),
             )));
         }
-        let bytes = text::read(path)?;
-        let mut records = Records::new(path, utf8(path, &bytes)?, options.delimiter);
+        let mut records = Records::new(path, utf8(path, bytes)?, options.delimiter);
         let mut cells = Cells::default();
         let mut table = None;
         while let Some(line) = records.read(&mut cells)? {
             let is_header = options.header && table.is_none();
-            let table = table.get_or_insert_with(|| {
+            let table: &mut Self = table.get_or_insert_with(|| {
                 let names = cells.iter().enumerate().map(|(position, name)| {
                     if options.header {
                         name.trim().to_owned()
@@ -125,11 +134,7 @@ impl Table {
             let missing = |text: &str| options.missing.iter().any(|known| known == text);
             table.push_line(line, cells.iter().map(|text| (text, missing(text))));
         }
-        table.filter(|table| !table.is_empty()).ok_or_else(|| {
-            Error::Table(TableError::Empty {
-                path: path.to_owned(),
-            })
-        })
+        Ok(table)
     }
 }
 

@@ -152,6 +152,11 @@ impl Table {
         }
     }
 
+    /// The line of a row in its file.
+    pub(crate) fn line(&self, row: usize) -> Option<u64> {
+        self.lines.get(row).copied().map(u64::from)
+    }
+
     /// Adds a row of the file, which has one cell per column.
     pub(crate) fn push_line<'a>(&mut self, line: u64, row: impl Iterator<Item = (&'a str, bool)>) {
         for (cells, (text, missing)) in self.cells.iter_mut().zip(row) {

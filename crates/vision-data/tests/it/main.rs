@@ -14,6 +14,7 @@ macro_rules! assert_matches {
 
 mod alpha;
 mod balance;
+mod decisions;
 mod describe;
 mod doctor;
 mod download_images;

@@ -8,6 +8,7 @@ mod curves;
 mod figures;
 mod from_learner;
 mod heatmaps;
+mod label_errors;
 mod multi_label;
 mod recorder;
 mod report;

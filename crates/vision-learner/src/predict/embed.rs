@@ -2,6 +2,7 @@
 
 use burn::tensor::Tensor;
 use vision_base::OptionError;
+use vision_data::inspect::doctor::Split;
 use vision_data::{DatasetType, Targets};
 use vision_models::layers::Sequential;
 use vision_models::state::values;
@@ -104,6 +105,7 @@ impl Learner {
         };
         let dataset = data.dataset(part)?;
         let mut found = Embeddings {
+            part: part_of(part),
             layer: config.layer.clone().unwrap_or_default(),
             names: Vec::new(),
             shape: Vec::new(),
@@ -175,5 +177,13 @@ impl Learner {
             layer: layer.to_owned(),
             known: known.unwrap_or_default(),
         }
+    }
+}
+
+fn part_of(part: DatasetType) -> Split {
+    match part {
+        DatasetType::Train | DatasetType::Fix => Split::Train,
+        DatasetType::Valid | DatasetType::Single => Split::Valid,
+        DatasetType::Test => Split::Test,
     }
 }

@@ -6,6 +6,7 @@ use std::path::Path;
 
 use vision_base::{OptionError, atomic, csv, io_error};
 use vision_data::Targets;
+use vision_data::inspect::doctor::Split;
 use vision_models::state::NamedTensor;
 use vision_models::weights::write_safetensors;
 
@@ -15,6 +16,8 @@ use crate::Result;
 #[derive(Clone, Debug, PartialEq)]
 #[non_exhaustive]
 pub struct Embeddings {
+    /// The part of the data.
+    pub part: Split,
     /// The name of the layer; empty for the pooled features.
     pub layer: String,
     /// The path of each item, relative to the root of the data, or its name in its source.
@@ -32,6 +35,68 @@ pub struct Embeddings {
 }
 
 impl Embeddings {
+    /// Features that were computed elsewhere: `dim` numbers for each name, row-major. `labels` has a text for each name.
+    ///
+    /// ```
+    /// use vision_data::inspect::doctor::Split;
+    /// use vision_learner::{Embeddings, FeatureSpace};
+    ///
+    /// let names = ["a.jpg", "b.jpg", "c.jpg"];
+    /// let rows = vec![1.0, 0.0, 0.0, 1.0, 0.9, 0.1];
+    /// let features = Embeddings::from_rows(Split::Train, names, ["cat", "dog", "cat"], rows, 2)?;
+    /// let space = FeatureSpace::new([&features])?;
+    /// assert_eq!(space.similar(0, 1)?[0].item.name, "c.jpg");
+    /// # Ok::<(), vision_learner::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`](crate::Error::Option) if the lengths do not fit together.
+    pub fn from_rows<N: Into<String>, L: Into<String>>(
+        part: Split,
+        names: impl IntoIterator<Item = N>,
+        labels: impl IntoIterator<Item = L>,
+        rows: Vec<f32>,
+        dim: usize,
+    ) -> Result<Self> {
+        let names: Vec<String> = names.into_iter().map(Into::into).collect();
+        let found = Self {
+            part,
+            layer: String::new(),
+            shape: vec![dim],
+            rows,
+            targets: Targets::Empty(names.len()),
+            labels: labels.into_iter().map(Into::into).collect(),
+            indices: (0..names.len()).collect(),
+            names,
+        };
+        found.check()?;
+        Ok(found)
+    }
+
+    /// Checks that the lists fit together, since their fields are public.
+    pub(crate) fn check(&self) -> Result<()> {
+        let items = self.indices.len();
+        let dim = self
+            .shape
+            .iter()
+            .try_fold(1_usize, |dim, side| dim.checked_mul(*side));
+        let rows = dim.and_then(|dim| dim.checked_mul(items));
+        let lengths = [self.names.len(), self.labels.len()];
+        if lengths == [items; 2] && rows == Some(self.rows.len()) {
+            return Ok(());
+        }
+        let expected = "as many names, labels and rows of features as items";
+        let found = format!(
+            "{items} items with {} names, {} labels and {} numbers of shape {:?}",
+            self.names.len(),
+            self.labels.len(),
+            self.rows.len(),
+            self.shape
+        );
+        Err(OptionError::new("features", expected, found).into())
+    }
+
     /// Number of items.
     pub fn len(&self) -> usize {
         self.indices.len()

@@ -26,6 +26,7 @@ mod embed;
 mod evaluation;
 mod export;
 mod feature_cache;
+mod feature_space;
 mod fixed_body;
 mod freezing;
 mod losses;

@@ -5,8 +5,9 @@ use std::hint::black_box;
 use std::path::PathBuf;
 
 use vision::data::{
-    By, ClassWeights, Column, CsvOptions, FileColumn, ImageDataBunchBuilder, Label, LabelOptions,
-    MemoryImages, MultiLabels, Resizing, Result, Table as Rows, Targets, Transforms, random_split,
+    By, ClassWeights, Column, CsvOptions, Decision, Decisions, FileColumn, ImageDataBunchBuilder,
+    Label, LabelOptions, MemoryImages, MultiLabels, Resizing, Result, Table as Rows, Targets,
+    Transforms, random_split,
 };
 use vision::prelude::*;
 
@@ -24,6 +25,7 @@ pub(crate) fn table(t: &mut Table) {
     lists(t, &folder, &path);
     tables(t, &folder, &path);
     labels(t, &path);
+    decisions(t, &folder, &path);
 }
 
 fn options(t: &mut Table, folder: &Folder, path: &PathBuf) {
@@ -626,6 +628,50 @@ fn tables(t: &mut Table, folder: &Folder, path: &PathBuf) {
     });
     t.line("Table::cell", "column", texts(), |text| {
         rows(["a", "b"]).cell(0, &Column::Name(text)).map(drop)
+    });
+}
+
+fn decisions(t: &mut Table, folder: &Folder, path: &PathBuf) {
+    let set = |name: &str, decision: Decision| {
+        let mut decisions = Decisions::new();
+        decisions.set(name, decision)?;
+        Result::Ok(decisions)
+    };
+    let build = |decisions: Decisions| builder(path).decisions(decisions).build();
+    for function in [
+        "Decisions::set",
+        "ImageDataBunchBuilder::decisions",
+        "ImageList::with_decisions",
+    ] {
+        t.line(function, "decision", texts(), |text| {
+            let decisions = set(&text, Decision::Exclude)?;
+            black_box(decisions.to_csv());
+            ImageList::from_folder(path)?.with_decisions(decisions.clone())?;
+            build(decisions)
+        });
+        t.line(function, "decision", texts(), |text| {
+            build(set("train/3/00000.png", Decision::Relabel(text))?)
+        });
+    }
+    t.line(
+        "Decisions::with_new_classes",
+        "class",
+        text_lists(),
+        |classes| {
+            let label = classes.first().cloned().unwrap_or_default();
+            let decisions = set("train/3/00000.png", Decision::Relabel(label))?;
+            build(decisions.with_new_classes(classes))
+        },
+    );
+    t.line("Decisions::get", ANY, texts(), |text| {
+        let decisions = set("a", Decision::Keep).unwrap();
+        black_box(decisions.get(&text).is_some());
+    });
+    t.paths("Decisions::read", readable(folder.path()), |file| {
+        Decisions::read(file)
+    });
+    t.paths("Decisions::save", writable(folder.path()), |file| {
+        set("a", Decision::Keep)?.save(file)
     });
 }
 

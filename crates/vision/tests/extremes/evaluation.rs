@@ -4,18 +4,19 @@ use std::hint::black_box;
 
 use burn::tensor::Tensor;
 use vision::burn;
+use vision::data::inspect::doctor::Split as Part;
 use vision::data::{By, Folds, Targets};
 use vision::learner::{
-    AbstainConfig, CamConfig, EmbedConfig, Heatmap, Interval, McDropoutConfig, McNemar,
-    OcclusionConfig, Predictions, TtaConfig, abstain_threshold, abstain_threshold_with, bootstrap,
-    compare, cross_validate, fit_temperature, reliability,
+    AbstainConfig, CamConfig, EmbedConfig, Embeddings, FeatureSpace, Heatmap, Interval,
+    McDropoutConfig, McNemar, OcclusionConfig, Predictions, TtaConfig, abstain_threshold,
+    abstain_threshold_with, bootstrap, compare, cross_validate, fit_temperature, reliability,
 };
 use vision::models::{Init, inspect};
 use vision::prelude::*;
 
 use crate::support::{Folder, data, learner, learner_of, small_image, tiny};
 use crate::table::{ANY, Table};
-use crate::values::{F32, F64, U64, USIZE, texts, writable};
+use crate::values::{F32, F64, U64, USIZE, text_lists, texts, writable};
 
 pub(crate) fn table(t: &mut Table) {
     let folder = Folder::new();
@@ -128,6 +129,62 @@ pub(crate) fn table(t: &mut Table) {
             features.save(file.with_extension(extension))
         });
     }
+
+    let space = || FeatureSpace::new([&features]).unwrap();
+    for function in ["Embeddings::from_rows", "FeatureSpace::new"] {
+        t.line(function, "features", USIZE, |n| {
+            let rows = Embeddings::from_rows(Part::Train, ["a", "b"], ["", "c"], vec![0.5; 4], n)?;
+            FeatureSpace::new([&rows]).map(|space| space.len())
+        });
+        t.line(function, "features", F32, |x| {
+            let rows = vec![x, 0.5, x, x, 0.0, x];
+            let rows = Embeddings::from_rows(Part::Valid, ["a", "b", "c"], ["d"; 3], rows, 2)?;
+            let space = FeatureSpace::new([&rows])?;
+            black_box(space.near_duplicates()?.to_string());
+            let outliers = space.outliers(2)?;
+            assert!(
+                outliers
+                    .items
+                    .iter()
+                    .all(|item| (0.0..=1.0).contains(&item.score))
+            );
+            black_box((outliers.to_string(), outliers.to_csv()));
+            space.similar(0, 2)
+        });
+        t.line(function, "features", text_lists(), |names| {
+            let (rows, labels) = (vec![0.5; names.len()], names.clone());
+            let rows = Embeddings::from_rows(Part::Test, names, labels, rows, 1)?;
+            if rows.len() < 1000 {
+                let space = FeatureSpace::new([&rows])?;
+                black_box((
+                    space.near_duplicates()?.to_csv(),
+                    space.outliers(1)?.to_string(),
+                ));
+            }
+            Ok::<(), vision::learner::Error>(())
+        });
+    }
+    t.line("FeatureSpace::similar", "bad to:", USIZE, |n| {
+        black_box(space().similar(0, n)?);
+        space().similar(n, n)
+    });
+    t.line("FeatureSpace::similar_to", "features", F32, |x| {
+        let dim = features.dim();
+        black_box(space().similar_to(&vec![x; dim], 2)?);
+        space().similar_to(&[x], 2)
+    });
+    t.line("FeatureSpace::position", ANY, texts(), |text| {
+        black_box(space().position(&text));
+    });
+    t.line("FeatureSpace::outliers", "bad k:", USIZE, |n| {
+        space().outliers(n)
+    });
+    t.line(
+        "FeatureSpace::near_duplicates_above",
+        "threshold",
+        F64,
+        |x| space().near_duplicates_above(x),
+    );
 
     let predictions = |p: f32, classes: usize| Predictions {
         probabilities: vec![p, 1.0 - p, 0.6, 0.4],

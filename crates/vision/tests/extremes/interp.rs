@@ -5,8 +5,9 @@ use std::hint::black_box;
 use image::RgbImage;
 use vision::data::{MultiLabels, Targets};
 use vision::interp::{
-    ClassificationInterpretation, ConfusionMatrix, ConfusionPlotConfig, LineChart,
-    MultiLabelInterpretation, Overlay, TopLossesConfig,
+    ClassificationInterpretation, ConfusionMatrix, ConfusionPlotConfig, LabelErrorConfig,
+    LabelErrors, LabelFilter, LabelScore, LineChart, MultiLabelInterpretation, Overlay,
+    TopLossesConfig,
 };
 use vision::learner::{Heatmap, Predictions};
 
@@ -143,6 +144,61 @@ pub(crate) fn table(t: &mut Table) {
             .plot_top_losses(2)
         },
     );
+    let find = |predictions: &Predictions, classes: &[String]| {
+        for filter in [LabelFilter::Both, LabelFilter::ConfidentLearning] {
+            for score in [
+                LabelScore::NormalizedMargin,
+                LabelScore::ConfidenceWeightedEntropy,
+            ] {
+                let config = LabelErrorConfig::new()
+                    .with_filter(filter)
+                    .with_score(score);
+                let found = LabelErrors::from_predictions(classes, predictions, &config)?;
+                assert!(found.scores.iter().all(|score| is_ratio(*score)));
+                black_box((found.to_string(), found.to_csv()));
+            }
+        }
+        Ok::<(), vision::interp::Error>(())
+    };
+    let ab = ["a".to_owned(), "b".to_owned()];
+    t.line("LabelErrors::from_predictions", "predictions", F32, |x| {
+        let odd = Predictions {
+            probabilities: vec![x, 0.5, 0.5, x],
+            ..predictions()
+        };
+        find(&odd, &ab)
+    });
+    t.line(
+        "LabelErrors::from_predictions",
+        "classes|probabilities|class|indices",
+        USIZE,
+        |n| {
+            let class = u32::try_from(n).unwrap_or(u32::MAX);
+            let targets = Targets::Category(vec![0, class]);
+            let odd = |classes, targets| Predictions {
+                classes,
+                targets,
+                ..predictions()
+            };
+            let unlabeled = odd(2, Targets::Empty(n.min(1 << 20)));
+            assert!(find(&unlabeled, &ab).is_err());
+            find(&odd(n, predictions().targets), &ab)?;
+            find(&odd(2, targets), &ab)
+        },
+    );
+    t.line(
+        "LabelErrors::from_predictions",
+        "classes",
+        text_lists(),
+        |classes| find(&predictions(), &classes),
+    );
+    t.line("LabelErrors::from_predictions", ANY, texts(), |text| {
+        let swapped = Predictions {
+            targets: Targets::Category(vec![1, 0]),
+            ..predictions()
+        };
+        find(&swapped, &[text, "b".to_owned()])
+    });
     let interp = || interpret(predictions()).unwrap();
     t.line(
         "ClassificationInterpretation::top_losses",

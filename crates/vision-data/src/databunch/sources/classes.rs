@@ -8,6 +8,7 @@ use crate::data_block::label_lists::LabelLists;
 use crate::data_block::labeled::{Labeled, LabeledFiles};
 use crate::databunch::builder::ImageDataBunchBuilder;
 use crate::databunch::sources::source::{Source, TestFolder};
+use crate::decisions::record::Decided;
 use crate::error::{Error, Result};
 use crate::files::index::{IndexConfig, Skipped};
 use crate::labels::kind::TargetKind;
@@ -59,12 +60,14 @@ impl Source for FromClasses {
                 classes: self.classes.into(),
                 dropped: Vec::new(),
                 skipped: Skipped::default(),
+                decided: Decided::default(),
                 train: nothing(),
                 valid: nothing(),
                 test: None,
             },
             options: LabelOptions::default(),
             folders: Vec::new(),
+            decisions: None,
         })
     }
 

@@ -62,10 +62,12 @@ impl Source for FromFiles {
 
     fn read(self, _: &TestFolder, seed: u64, _: &IndexConfig) -> Result<LabelLists> {
         let split = self.reading.split(seed).unwrap_or(Split::None);
+        let root = self.reading.root.clone();
         let list = match self.check {
-            true => ImageList::from_files(self.reading.root, self.files)?,
-            false => ImageList::from_files_unchecked(self.reading.root, self.files)?,
+            true => ImageList::from_files(root, self.files)?,
+            false => ImageList::from_files_unchecked(root, self.files)?,
         };
+        let list = self.reading.decide(list)?;
         let list = list.split(split)?.label_with(self.reading.options);
         match self.labels {
             Labels::List(labels) => list.label_from_list(labels),

@@ -65,15 +65,17 @@ impl Source for FromFolder {
                     test.as_deref(),
                     indexing,
                 )?;
+                let list = self.reading.decide(list)?;
                 if let Some(classes) = &options.classes {
                     let train = root.join(&self.train);
-                    check_found(classes, &folders(list.items(), &train), &train)?;
+                    check_found(classes, &folders(&list, &train), &train)?;
                 }
                 let (train, valid) = (self.train, self.valid);
                 (list, Split::Folders { train, valid })
             }
             Some(split) => {
                 let list = ImageList::from_folder_outside(&root, test.as_slice(), indexing)?;
+                let list = self.reading.decide(list)?;
                 match &options.classes {
                     Some(classes) => {
                         let chosen;
@@ -104,11 +106,20 @@ impl Unlabeled for FromFolder {
     }
 }
 
-/// The folders under `root` that contain the files, each with its number of files and its first file.
-fn folders<'a>(files: &'a [PathBuf], root: &Path) -> BTreeMap<String, (usize, &'a Path)> {
+/// The class of an item: its folder, or its new label.
+fn class_of(list: &ImageList, position: usize) -> Option<&str> {
+    let folder = || folder_name(list.items()[position].parent()?).ok();
+    list.new_label(position).or_else(folder)
+}
+
+/// The classes of the files under `root`, each with its number of files and its first file.
+fn folders<'a>(list: &'a ImageList, root: &Path) -> BTreeMap<String, (usize, &'a Path)> {
     let mut folders = BTreeMap::new();
-    for file in files.iter().filter(|file| file.starts_with(root)) {
-        if let Some(Ok(name)) = file.parent().map(folder_name) {
+    for (position, file) in list.items().iter().enumerate() {
+        if !file.starts_with(root) || list.is_excluded(position) {
+            continue;
+        }
+        if let Some(name) = class_of(list, position) {
             folders
                 .entry(name.to_owned())
                 .or_insert((0, file.as_path()))
@@ -141,7 +152,7 @@ fn check_found(
 
 /// Keeps the files in folders named after one of these classes, and records what is left out.
 fn only_classes(list: ImageList, classes: &[String]) -> Result<(ImageList, Vec<Dropped>)> {
-    let found = folders(list.items(), list.path());
+    let found = folders(&list, list.path());
     check_found(classes, &found, list.path())?;
     let left_out = found.iter().filter(|(name, _)| !classes.contains(name));
     let left_out = left_out.map(|(name, &(items, first))| Dropped {
@@ -152,11 +163,11 @@ fn only_classes(list: ImageList, classes: &[String]) -> Result<(ImageList, Vec<D
     });
     let left_out = left_out.collect();
     let known: HashSet<&str> = classes.iter().map(String::as_str).collect();
-    let list = list.filter_by_func(|path| {
-        let name = path.parent().map(folder_name);
-        name.is_some_and(|name| name.is_ok_and(|name| known.contains(name)))
-    });
-    Ok((list, left_out))
+    let classes = (0..list.len()).map(|position| class_of(&list, position));
+    let kept: Vec<bool> = classes
+        .map(|class| class.is_some_and(|class| known.contains(class)))
+        .collect();
+    Ok((list.filter(|position, _| kept[position]), left_out))
 }
 
 impl ImageDataBunchBuilder<FromFolder> {

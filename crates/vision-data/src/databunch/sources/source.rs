@@ -1,8 +1,11 @@
 //! The trait of a builder's source.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use crate::data_block::image_list::ImageList;
 use crate::data_block::label_lists::LabelLists;
+use crate::decisions::file::Decisions;
 use crate::error::Result;
 use crate::files::index::IndexConfig;
 use crate::labels::options::LabelOptions;
@@ -59,6 +62,7 @@ pub struct Reading {
     pub(super) valid_pct: Option<f64>,
     pub(super) split: Option<Split>,
     pub(super) options: LabelOptions,
+    pub(super) decisions: Option<Arc<Decisions>>,
 }
 
 impl Reading {
@@ -68,6 +72,7 @@ impl Reading {
             valid_pct,
             split: None,
             options: LabelOptions::default(),
+            decisions: None,
         }
     }
 
@@ -75,6 +80,14 @@ impl Reading {
         self.valid_pct.map_or(Ok(()), check_valid_pct)?;
         self.split.as_ref().map_or(Ok(()), Split::check)?;
         self.options.check()
+    }
+
+    /// The list with the decisions, if there are any.
+    pub(super) fn decide(&self, list: ImageList) -> Result<ImageList> {
+        match &self.decisions {
+            Some(decisions) => list.with_decisions(Arc::clone(decisions)),
+            None => Ok(list),
+        }
     }
 
     /// The requested split, if any.

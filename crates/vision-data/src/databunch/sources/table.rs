@@ -164,8 +164,8 @@ fn label_from_table(
         }
     }
     let split = reading.split(seed).unwrap_or(Split::None);
-    ImageList::from_df(reading.root, table, &files)?
-        .split(split)?
+    let list = ImageList::from_df(reading.root.clone(), table, &files)?;
+    (reading.decide(list)?.split(split)?)
         .label_with(reading.options)
         .label_from_df(labels)
 }

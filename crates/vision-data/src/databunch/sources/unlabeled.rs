@@ -1,7 +1,10 @@
 //! The options of sources whose files have yet to be split and labeled.
 
+use std::sync::Arc;
+
 use crate::databunch::builder::ImageDataBunchBuilder;
 use crate::databunch::sources::source::Unlabeled;
+use crate::decisions::file::Decisions;
 use crate::labels::options::LabelOptions;
 use crate::split::Split;
 
@@ -27,6 +30,22 @@ impl<S: Unlabeled> ImageDataBunchBuilder<S> {
     pub fn classes<C: Into<String>>(mut self, classes: impl IntoIterator<Item = C>) -> Self {
         let options = &mut self.source.reading().options;
         *options = options.clone().with_classes(classes);
+        self
+    }
+
+    /// Applies decisions about images, replacing an earlier call: excluded ones are left out, others get a new label. See
+    /// [`ImageList::with_decisions`](crate::ImageList::with_decisions).
+    ///
+    /// ```no_run
+    /// use vision_data::{Decisions, ImageDataBunch};
+    /// let decisions = Decisions::read("pets/decisions.csv")?;
+    /// let data = ImageDataBunch::from_folder("pets").decisions(decisions).size(224).build()?;
+    /// println!("{data}");
+    /// # Ok::<(), vision_data::Error>(())
+    /// ```
+    #[doc(alias("ImageCleaner", "cleaned.csv"))]
+    pub fn decisions(mut self, decisions: impl Into<Arc<Decisions>>) -> Self {
+        self.source.reading().decisions = Some(decisions.into());
         self
     }
 

@@ -8,9 +8,12 @@ use serde::Serialize;
 use vision_base::atomic;
 use vision_base::message::{printable, shown};
 
+use crate::decisions::decision::Decision;
+use crate::decisions::file::Decisions;
 use crate::error::Result;
 use crate::image::limits::Limits;
 use crate::inspect::doctor::finding::{Finding, FindingKind, Severity, Split, lossy};
+use crate::labels::names::posix;
 
 /// The findings, the most severe first.
 #[derive(Clone, Debug, PartialEq, Serialize)]
@@ -120,6 +123,33 @@ impl Report {
         }
         atomic::write(file.as_ref(), &lines)?;
         Ok(left_out)
+    }
+
+    /// The [`quarantine`](Self::quarantine) list as decisions to exclude its files, for
+    /// [`ImageDataBunchBuilder::decisions`](crate::ImageDataBunchBuilder::decisions).
+    ///
+    /// ```
+    /// use vision_data::ImageDataBunch;
+    /// use vision_data::inspect::doctor::Doctor;
+    ///
+    /// # let folder = tempfile::tempdir().unwrap();
+    /// # let path = vision_data::datasets::synthetic::digits(&folder.path().join("digits"), 1, 4, 2)?;
+    /// # std::fs::write(path.join("train/3/empty.png"), "").unwrap();
+    /// let decisions = Doctor::new().examine_folder(&path)?.decisions()?;
+    /// let data = ImageDataBunch::from_folder(&path).decisions(decisions).batch_size(2).build()?;
+    /// assert_eq!(data.decided().excluded, [path.join("train/3/empty.png")]);
+    /// # Ok::<(), vision_data::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`](crate::Error::Option) for a name with a zero character, which only an image source can have.
+    pub fn decisions(&self) -> Result<Decisions> {
+        let mut decisions = Decisions::new();
+        for file in self.quarantine() {
+            decisions.set(posix(self.inside(file)), Decision::Exclude)?;
+        }
+        Ok(decisions)
     }
 
     /// The report as JSON.

@@ -91,7 +91,11 @@
   });
   if (cards.length === 0) return;
   document.getElementById("decisions").hidden = false;
-  const field = (text) => (/[",\r\n]/.test(text) || text !== text.trim() ? `"${text.replaceAll('"', '""')}"` : text);
+  const field = (text) => {
+    // Spreadsheets take such a cell for a formula. The library takes the apostrophe off.
+    const safe = /^'*[=+\-@\t\r\n＝＋－＠]/.test(text) ? `'${text}` : text;
+    return /[",\r\n]/.test(safe) || safe !== safe.trim() ? `"${safe.replaceAll('"', '""')}"` : safe;
+  };
   document.getElementById("save").addEventListener("click", () => {
     const unnamed = [...decisions].find(([, own]) => own.decision === "relabel" && own.label === "");
     if (unnamed !== undefined) {

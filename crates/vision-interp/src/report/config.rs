@@ -20,6 +20,7 @@ pub struct ReportConfig {
     pub(super) label_errors: usize,
     pub(super) heatmaps: bool,
     pub(super) doctor: bool,
+    pub(super) similar_images: bool,
     pub(super) image_size: u32,
     /// Another model, and its name.
     pub(super) other: Option<(String, ClassificationInterpretation)>,
@@ -32,7 +33,7 @@ impl Default for ReportConfig {
 }
 
 impl ReportConfig {
-    /// The defaults: everything.
+    /// The defaults: everything but near duplicates.
     pub fn new() -> Self {
         Self {
             title: None,
@@ -42,6 +43,7 @@ impl ReportConfig {
             label_errors: 24,
             heatmaps: true,
             doctor: true,
+            similar_images: false,
             image_size: 160,
             other: None,
         }
@@ -84,9 +86,16 @@ impl ReportConfig {
         self
     }
 
-    /// Whether the [doctor](vision_data::Doctor) examines the data, for which every image is read. Default: true.
+    /// Whether the [doctor](vision_data::inspect::doctor::Doctor) examines the data, for which every image is read. Default: true.
     pub fn with_doctor(mut self, doctor: bool) -> Self {
         self.doctor = doctor;
+        self
+    }
+
+    /// Whether near duplicates and unusual images are shown, for which the features of all training and validation images
+    /// are computed. Default: false.
+    pub fn with_similar_images(mut self, similar_images: bool) -> Self {
+        self.similar_images = similar_images;
         self
     }
 

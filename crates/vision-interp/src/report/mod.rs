@@ -6,11 +6,13 @@ mod comparison;
 mod config;
 mod confusion;
 mod data;
+mod labels;
 mod mistakes;
 mod page;
 mod picture;
 mod scores;
 mod settings;
+mod similar;
 mod subject;
 mod summary;
 mod training;
@@ -32,11 +34,13 @@ use crate::{ClassificationInterpretation, MultiLabelInterpretation, Result};
 pub use config::ReportConfig;
 
 /// The sections of a report, in their order. To add one, write a file and name it here.
-const SECTIONS: [fn(&Subject<'_>) -> Option<Section>; 8] = [
+const SECTIONS: [fn(&Subject<'_>) -> Option<Section>; 10] = [
     scores::section,
     confusion::section,
     comparison::section,
     mistakes::section,
+    labels::section,
+    similar::section,
     calibration::section,
     training::section,
     data::section,
@@ -71,6 +75,10 @@ impl HtmlReport {
             learner,
             config,
             doctor,
+            label_errors: match interp {
+                Kind::OneClass(interp) => Some(interp.label_errors()),
+                Kind::Several(_) => None,
+            },
         };
         let mut sections: Vec<Section> = SECTIONS
             .iter()
@@ -142,10 +150,10 @@ impl fmt::Debug for HtmlReport {
 
 impl ClassificationInterpretation {
     /// A report on the model: one HTML page with a summary in words, scores of each class, confused classes, the largest
-    /// losses with heat maps, how sure the model is, the course of its training, the data with what the
+    /// losses with heat maps, labels that are probably wrong, how sure the model is, the course of its training, the data with what the
     /// [doctor](vision_data::inspect::doctor::Doctor) says of it, settings and versions.
     ///
-    /// `learner` is the one that this was made from, as it was. For its training set the doctor reads each image;
+    /// `learner` is the one that this was made from, as it was. The doctor reads each image of its data;
     /// [`ReportConfig::with_doctor`] leaves that out.
     ///
     /// ```no_run

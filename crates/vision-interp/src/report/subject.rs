@@ -9,7 +9,9 @@ use crate::report::block::Card;
 use crate::report::config::ReportConfig;
 use crate::report::picture::Picture;
 use crate::top_losses_with_heatmaps::seen_with_heatmap;
-use crate::{ClassificationInterpretation, MultiLabelInterpretation, TopLossesConfig};
+use crate::{
+    ClassificationInterpretation, LabelErrors, MultiLabelInterpretation, Result, TopLossesConfig,
+};
 
 /// The interpretation, the learner that it was made from, and what else is known.
 pub(super) struct Subject<'a> {
@@ -18,6 +20,8 @@ pub(super) struct Subject<'a> {
     pub(super) config: &'a ReportConfig,
     /// None if it was not wanted.
     pub(super) doctor: Option<DoctorReport>,
+    /// None if images have several classes.
+    pub(super) label_errors: Option<Result<LabelErrors>>,
 }
 
 /// An interpretation.

@@ -1,6 +1,7 @@
 //! A report in a few sentences.
 
 use vision_base::message::listed;
+use vision_data::DatasetType;
 use vision_data::inspect::doctor::Severity;
 use vision_learner::{Interval, reliability};
 
@@ -25,6 +26,7 @@ pub(super) fn sentences(subject: &Subject<'_>) -> Vec<String> {
         }
         sentences.extend(confidence(subject));
     }
+    sentences.extend(labels(subject));
     sentences.extend(health(subject));
     sentences
 }
@@ -134,6 +136,20 @@ fn confidence(subject: &Subject<'_>) -> Option<String> {
         percent(accuracy),
         found.calibration_error,
     ))
+}
+
+/// How many labels look wrong.
+fn labels(subject: &Subject<'_>) -> Option<String> {
+    if let Some(DatasetType::Train | DatasetType::Fix) = subject.items().part {
+        return None;
+    }
+    let found = subject.label_errors.as_ref()?.as_ref().ok()?;
+    let (count, images) = (found.items.len(), subject.images());
+    Some(match count {
+        0 => format!("None of the labels of the {images} looks wrong."),
+        1 => format!("1 label of the {images} looks wrong."),
+        _ => format!("{count} labels of the {images} look wrong."),
+    })
 }
 
 /// What the doctor says.

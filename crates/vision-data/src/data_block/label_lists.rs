@@ -8,6 +8,7 @@ use crate::data_block::image_list::ImageList;
 use crate::data_block::labeled::{Labeled, LabeledFiles};
 use crate::decisions::error::DecisionError;
 use crate::decisions::pending::Pending;
+use crate::decisions::record::Decided;
 use crate::error::{Error, Result};
 use crate::files::disjoint::{apart_from, part_folder};
 use crate::files::index::{IndexConfig, SkippedFolder, index_outside, no_images};
@@ -29,6 +30,8 @@ pub struct LabelLists {
     pub(crate) folders: Vec<PathBuf>,
     /// The decisions, some of which may be about test images.
     pub(crate) decisions: Option<Pending>,
+    /// The decisions of the list of the test images.
+    pub(crate) test_decisions: Option<Pending>,
 }
 
 impl LabelLists {
@@ -67,9 +70,10 @@ impl LabelLists {
         &self.labeled.skipped.folders
     }
 
-    /// Adds test files without labels, from a folder, a list or a table.
+    /// Adds test files without labels, from a folder, a list or a table. Decisions of the list may exclude some of them.
     pub fn add_test(mut self, list: ImageList) -> Self {
         self.labeled.skipped.extend(list.skipped);
+        self.test_decisions = list.decisions;
         self.labeled.test = Some(LabeledFiles {
             targets: Targets::Empty(list.items.len()),
             files: list.items,
@@ -79,6 +83,7 @@ impl LabelLists {
     }
 
     pub(crate) fn with_test(mut self, files: Vec<PathBuf>) -> Self {
+        self.test_decisions = None;
         let targets = Targets::Empty(files.len());
         self.labeled.test = Some(LabeledFiles {
             files,
@@ -129,42 +134,34 @@ impl LabelLists {
 
     /// Applies the decisions about test images, and checks that each decision is about an image of the data.
     pub(crate) fn with_all_decided(mut self) -> Result<Self> {
-        let Some(mut pending) = self.decisions.take() else {
-            return Ok(self);
-        };
         let labeled = &mut self.labeled;
-        let root = |files: &LabeledFiles| match files.source {
+        let root = match labeled.train.source {
             Some(_) => PathBuf::new(),
             None => labeled.path.clone(),
         };
-        if let Some(test) = &mut labeled.test {
-            pending.meet(&root(test), &test.files)?;
-            let all = 0..test.files.len();
-            if let Some((entry, label)) = all.clone().find_map(|item| pending.relabel(item)) {
-                let expected =
-                    "no new label for a test image: give test images their labels with them";
-                return Err(pending.bad_label(entry, expected, &quoted(label)).into());
-            }
-            let (left_out, kept): (Vec<usize>, Vec<usize>) =
-                all.partition(|item| pending.is_excluded(*item));
-            if kept.is_empty() && !left_out.is_empty() {
-                let (part, items) = ("test", left_out.len());
-                return Err(DecisionError::NothingLeft { part, items }.into());
-            }
-            if !left_out.is_empty() {
-                let files = left_out.into_iter().map(|item| test.files[item].clone());
-                labeled.decided.excluded.extend(files);
-                *test = test.at(&kept);
-            }
+        if let (Some(pending), Some(test)) = (&self.test_decisions, &mut labeled.test) {
+            leave_out(pending, test, &mut labeled.decided)?;
         }
-        let root = root(&labeled.train);
-        let parts = [
-            Some(&labeled.train),
-            Some(&labeled.valid),
-            labeled.test.as_ref(),
-        ];
-        let files = parts.into_iter().flatten().flat_map(|part| &part.files);
-        pending.check_met(&root, files)?;
+        if let (Some(pending), Some(test)) = (&mut self.decisions, &mut labeled.test) {
+            let root = match test.source {
+                Some(_) => PathBuf::new(),
+                None => labeled.path.clone(),
+            };
+            pending.meet(&root, &test.files)?;
+            leave_out(pending, test, &mut labeled.decided)?;
+        }
+        for pending in [&self.decisions, &self.test_decisions]
+            .into_iter()
+            .flatten()
+        {
+            let parts = [
+                Some(&labeled.train),
+                Some(&labeled.valid),
+                labeled.test.as_ref(),
+            ];
+            let files = parts.into_iter().flatten().flat_map(|part| &part.files);
+            pending.check_met(&root, files)?;
+        }
         Ok(self)
     }
 
@@ -210,6 +207,7 @@ impl LabelLists {
             }));
         }
         self.labeled.skipped.extend(list.skipped);
+        self.test_decisions = list.decisions;
         self.labeled.test = Some(LabeledFiles {
             files: list.items,
             source: list.source,
@@ -217,6 +215,27 @@ impl LabelLists {
         });
         Ok(self)
     }
+}
+
+/// Leaves out the test images that decisions exclude. They are matched with the images already.
+fn leave_out(pending: &Pending, test: &mut LabeledFiles, decided: &mut Decided) -> Result<()> {
+    let all = 0..test.files.len();
+    if let Some((entry, label)) = all.clone().find_map(|item| pending.relabel(item)) {
+        let expected = "no new label for a test image: give test images their labels with them";
+        return Err(pending.bad_label(entry, expected, &quoted(label)).into());
+    }
+    let (left_out, kept): (Vec<usize>, Vec<usize>) =
+        all.partition(|item| pending.is_excluded(*item));
+    if kept.is_empty() && !left_out.is_empty() {
+        let (part, items) = ("test", left_out.len());
+        return Err(DecisionError::NothingLeft { part, items }.into());
+    }
+    if !left_out.is_empty() {
+        let files = left_out.into_iter().map(|item| test.files[item].clone());
+        decided.excluded.extend(files);
+        *test = test.at(&kept);
+    }
+    Ok(())
 }
 
 pub(crate) fn bad_label(path: &Path, expected: &'static str, found: &str) -> Error {

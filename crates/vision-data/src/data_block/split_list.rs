@@ -476,6 +476,7 @@ impl SplitList {
             options: self.options,
             folders: self.folders,
             decisions: self.list.decisions,
+            test_decisions: None,
         })
     }
 

@@ -320,6 +320,7 @@ impl Saved {
             options: LabelOptions::default(),
             folders: Vec::new(),
             decisions: None,
+            test_decisions: None,
         };
         let mut builder = ImageDataBunchBuilder::new(FromSaved::new(lists, file.to_owned()))
             .class_weights(class_weights)

@@ -710,6 +710,42 @@ fn test_images_can_be_excluded_and_not_relabeled() {
 }
 
 #[test]
+fn a_list_of_test_images_brings_its_own_decisions() {
+    let (folder, path) = digits();
+    let other = folder.path().join("other");
+    fs::create_dir(&other).unwrap();
+    for name in ["a.png", "b.png", "c.png"] {
+        fs::copy(path.join("train/7/00000.png"), other.join(name)).unwrap();
+    }
+    let build = |name: &str, labeled: bool| {
+        let test = ImageList::from_folder(&other)?;
+        let test = test.with_decisions(decisions(&[(name, Decision::Exclude)]))?;
+        let lists = ImageList::from_folder(&path)?
+            .with_decisions(decisions(&[("valid/3/00000.png", Decision::Exclude)]))?
+            .split_by_folder("train", "valid")?
+            .label_from_folder()?;
+        let lists = match labeled {
+            true => lists.add_labeled_test(test, ["3", "7", "3"])?,
+            false => lists.add_test(test),
+        };
+        lists.databunch().batch_size(2).build()
+    };
+    for labeled in [false, true] {
+        let data = build("b.png", labeled).unwrap();
+        let test = data.test_ds().unwrap();
+        assert_eq!(
+            test.paths(),
+            ["a.png", "c.png"].map(|name| other.join(name))
+        );
+        assert_eq!(test.label_text(1), labeled.then(|| "3".to_owned()));
+        let excluded = [path.join("valid/3/00000.png"), other.join("b.png")];
+        assert_eq!(data.decided().excluded, excluded);
+        let (name, ..) = unknown(build("x.png", labeled).unwrap_err());
+        assert_eq!(name, "x.png");
+    }
+}
+
+#[test]
 fn excluding_a_whole_part_is_an_error() {
     let (_folder, path) = digits();
     for (part, name, count) in [("training", "train", 8), ("validation", "valid", 4)] {

@@ -68,6 +68,7 @@ impl Source for FromClasses {
             options: LabelOptions::default(),
             folders: Vec::new(),
             decisions: None,
+            test_decisions: None,
         })
     }
 

@@ -113,6 +113,7 @@ impl ClassificationInterpretation {
     ///
     /// Returns all of them if there are fewer than `k`. Equal losses keep the order of the items.
     /// As in `torch.topk`, NaN counts as larger than every number, so a broken item appears first.
+    #[doc(alias = "from_toplosses")]
     pub fn top_losses(&self, k: usize) -> (Vec<f32>, Vec<usize>) {
         self.items.losses(k, true)
     }

@@ -54,8 +54,14 @@ fn blocks(subject: &Subject<'_>, found: &Result<LabelErrors>) -> Vec<Block> {
     let shown = found.items.iter().take(subject.config.label_errors);
     let cards = shown.filter_map(|one| {
         let lines = vec![
-            format!("label {}, probability {:.2}", one.given, one.given_probability),
-            format!("probably {}: {:.2}", one.suggested, one.suggested_probability),
+            format!(
+                "label {}, probability {:.2}",
+                one.given, one.given_probability
+            ),
+            format!(
+                "probably {}: {:.2}",
+                one.suggested, one.suggested_probability
+            ),
         ];
         let mut card = subject.card(*rows.get(&one.item)?, None, lines);
         card.file.clone_from(&one.name);
@@ -65,7 +71,11 @@ fn blocks(subject: &Subject<'_>, found: &Result<LabelErrors>) -> Vec<Block> {
     });
     let cards: Vec<_> = cards.collect();
     if cards.len() < found.items.len() {
-        let text = format!("The {} most doubtful of {}:", cards.len(), found.items.len());
+        let text = format!(
+            "The {} most doubtful of {}:",
+            cards.len(),
+            found.items.len()
+        );
         blocks.push(Block::text(text));
     }
     blocks.push(Block::Cards { cards });

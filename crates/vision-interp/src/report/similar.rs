@@ -101,7 +101,9 @@ fn card(subject: &Subject<'_>, item: &FeatureItem, mut lines: Vec<String>) -> Ca
         Split::Test => (DatasetType::Test, "test"),
     };
     lines.insert(0, format!("{}, {named}", item.label));
-    let image = data.dataset(part).and_then(|dataset| dataset.image(item.item));
+    let image = data
+        .dataset(part)
+        .and_then(|dataset| dataset.image(item.item));
     let seen = image.and_then(|image| data.preprocessor().seen(&image));
     let picture = match seen {
         Ok(seen) => Picture::new(&seen, subject.config.image_size),

@@ -138,7 +138,7 @@ fn confidence(subject: &Subject<'_>) -> Option<String> {
     ))
 }
 
-/// How many labels look wrong.
+/// How many labels the model doubts.
 fn labels(subject: &Subject<'_>) -> Option<String> {
     if let Some(DatasetType::Train | DatasetType::Fix) = subject.items().part {
         return None;
@@ -146,9 +146,9 @@ fn labels(subject: &Subject<'_>) -> Option<String> {
     let found = subject.label_errors.as_ref()?.as_ref().ok()?;
     let (count, images) = (found.items.len(), subject.images());
     Some(match count {
-        0 => format!("None of the labels of the {images} looks wrong."),
-        1 => format!("1 label of the {images} looks wrong."),
-        _ => format!("{count} labels of the {images} look wrong."),
+        0 => format!("The model doubts none of the labels of the {images}."),
+        1 => format!("The model doubts 1 label of the {images}."),
+        _ => format!("The model doubts {count} labels of the {images}."),
     })
 }
 

@@ -283,7 +283,7 @@ fn doubtful_labels_and_near_duplicates_can_be_decided_about() {
             ),
         "{labels}"
     );
-    assert!(text.contains("1 label of the images looks wrong."));
+    assert!(text.contains("The model doubts 1 label of the images."));
     let similar = between(&text, "<section id=\"similar\"", "</section>");
     assert!(similar.contains("The most unusual images"));
     // Drawn digits of an untrained body all look alike; each image has its file and its label.

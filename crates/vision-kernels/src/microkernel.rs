@@ -39,6 +39,41 @@ pub(crate) fn dispatch_tiled<K: TileKernel>(isa: Isa, kernel: K) {
     dispatch(isa, Tiled(kernel));
 }
 
+/// Runs `kernel` with tiles of 1 to 5 rows, if there are any: those that are left over.
+///
+/// Each number of rows is a function of its own. In one function with the others, some of their
+/// loops became scalar code.
+pub(crate) fn dispatch_rows<K: TileKernel>(isa: Isa, rows: usize, kernel: K) {
+    struct Rows<K, const MR: usize>(K);
+    impl<K: TileKernel, const MR: usize> Kernel for Rows<K, MR> {
+        type Output = ();
+
+        #[inline(always)]
+        fn run<L: Lanes>(self) {
+            match L::WIDTH {
+                16 => self.0.run::<L, 16, 4, MR>(),
+                8 => self.0.run::<L, 8, 2, MR>(),
+                _ => self.0.run::<L, 4, 4, MR>(),
+            }
+        }
+    }
+    with_rows!(rows, |ROWS| dispatch(isa, Rows::<K, ROWS>(kernel)));
+}
+
+/// The rows of a tile.
+pub(crate) fn tile_rows(isa: Isa) -> usize {
+    struct Height<'a>(&'a mut usize);
+    impl TileKernel for Height<'_> {
+        #[inline(always)]
+        fn run<L: Lanes, const W: usize, const NV: usize, const MR: usize>(self) {
+            *self.0 = MR;
+        }
+    }
+    let mut rows = 0;
+    dispatch_tiled(isa, Height(&mut rows));
+    rows
+}
+
 /// The instruction set for a product with few columns: half a panel of AVX-512 with its 64 columns
 /// costs more than AVX2 with its 16.
 pub(crate) fn for_columns(isa: Isa, columns: usize) -> Isa {

@@ -56,9 +56,6 @@ impl Algorithm {
 
 /// Smallest number of channels, in and out, for which the transforms pay off.
 const LEAST_CHANNELS: usize = 32;
-/// Smallest number of tiles for which it pays off to transform the weights and to read four times
-/// as many of them.
-const LEAST_TILES: usize = 24;
 
 /// The algorithm for a shape: the Winograd algorithm that the accuracy allows, if it needs less
 /// than 72 % of the multiplications of direct convolution (which skips padding). Direct convolution
@@ -66,10 +63,12 @@ const LEAST_TILES: usize = 24;
 ///
 /// With padding of 1, F(2x2) and F(4x4) apply to maps with sides of 4, 6 and more.
 pub fn algorithm(shape: &ConvShape, pass: Pass, accuracy: Accuracy) -> Algorithm {
-    let (algorithm, tile) = match accuracy {
+    // The last number is the least number of tiles for which it pays off to transform the weights and to read
+    // nearly twice, or four times, as many of them. One image of 7 x 7 pixels has 16 tiles for F(2x2).
+    let (algorithm, tile, least_tiles) = match accuracy {
         Accuracy::Direct => return Algorithm::Direct,
-        Accuracy::Balanced => (Algorithm::Winograd2, 2),
-        Accuracy::Fast => (Algorithm::Winograd4, 4),
+        Accuracy::Balanced => (Algorithm::Winograd2, 2, 16),
+        Accuracy::Fast => (Algorithm::Winograd4, 4, 24),
     };
     if algorithm.or_direct(shape) == Algorithm::Direct {
         return Algorithm::Direct;
@@ -82,7 +81,7 @@ pub fn algorithm(shape: &ConvShape, pass: Pass, accuracy: Accuracy) -> Algorithm
     let points = (tile + 2) * (tile + 2);
     let taps = taps_along(shape, shape.height) * taps_along(shape, shape.width);
     let few = shape.in_channels.min(shape.out_channels) < LEAST_CHANNELS
-        || tiles * (shape.batch as f64) < LEAST_TILES as f64;
+        || tiles * (shape.batch as f64) < least_tiles as f64;
     if few || tiles * points as f64 >= 0.72 * taps {
         Algorithm::Direct
     } else {

@@ -1,7 +1,11 @@
 //! Operations on the sums of a convolution before the final write.
 
+// Loops over a vector index several arrays at once, with constant indices.
+#![allow(clippy::needless_range_loop)]
+
+use super::classes::Pixel;
 use crate::error::{ShapeError, check_len};
-use crate::isa::Lanes;
+use crate::isa::{Kernel, Lanes, prefetch};
 
 /// `y = relu(y * scale + shift + residual)`. Parts that are `None` or `false` are omitted.
 ///
@@ -34,6 +38,14 @@ impl Epilogue<'_> {
         Ok(())
     }
 
+    /// Fetches the terms of `len` values of one pixel from channel `first` on.
+    #[inline(always)]
+    pub(crate) fn prefetch(&self, len: usize, pixel: usize, channels: usize, first: usize) {
+        if let Some(residual) = self.residual {
+            prefetch(&residual[pixel * channels + first..][..len]);
+        }
+    }
+
     /// Applies it to the values of one pixel from channel `first` on. `channels` is the number of
     /// all channels.
     #[inline(always)]
@@ -44,57 +56,78 @@ impl Epilogue<'_> {
         channels: usize,
         first: usize,
     ) {
-        let (vectors, rest) = values.as_chunks_mut::<W>();
-        let mut channel = first;
-        for vector in vectors {
-            self.apply_to::<L, W>(vector, pixel * channels, channel);
-            channel += W;
+        if let (None, None, None, false) = (self.scale, self.shift, self.residual, self.relu) {
+            return;
         }
-        for value in rest.as_chunks_mut::<1>().0 {
-            self.apply_to::<L, 1>(value, pixel * channels, channel);
-            channel += 1;
+        let len = values.len();
+        let scale = self.scale.map(|scale| &scale[first..first + len]);
+        let shift = self.shift.map(|shift| &shift[first..first + len]);
+        let start = pixel * channels + first;
+        let residual = self.residual.map(|residual| &residual[start..start + len]);
+        let least = if self.relu { 0.0 } else { f32::NEG_INFINITY };
+        let whole = len / W * W;
+        let (vectors, rest) = values.split_at_mut(whole);
+        let [head, tail] =
+            [0, whole].map(|at| [scale, shift, residual].map(|part| part.map(|part| &part[at..])));
+        vectors_of::<L, W>(vectors, head, least);
+        vectors_of::<L, 1>(rest, tail, least);
+    }
+}
+
+/// The epilogue of some pixels, given with their classes: of the channels from `first` on.
+pub(super) struct Rows<'a, 'b> {
+    pub(super) epilogue: &'a Epilogue<'a>,
+    pub(super) pixels: &'a [(usize, Pixel)],
+    pub(super) values: &'a mut [&'b mut [f32]],
+    pub(super) channels: usize,
+    pub(super) first: usize,
+}
+
+impl Kernel for Rows<'_, '_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        for (values, (_, pixel)) in self.values.iter_mut().zip(self.pixels) {
+            let (channels, first) = (self.channels, self.first);
+            match L::WIDTH {
+                16 => self
+                    .epilogue
+                    .apply::<L, 16>(values, pixel.index, channels, first),
+                8 => self
+                    .epilogue
+                    .apply::<L, 8>(values, pixel.index, channels, first),
+                _ => self
+                    .epilogue
+                    .apply::<L, 4>(values, pixel.index, channels, first),
+            }
         }
     }
+}
 
-    /// The same for `N` channels of the pixel whose values begin at `start`.
-    #[inline(always)]
-    fn apply_to<L: Lanes, const N: usize>(
-        &self,
-        values: &mut [f32; N],
-        start: usize,
-        channel: usize,
-    ) {
-        let factor = self.scale.map(|scale| &scale[channel..channel + N]);
-        let term = self.shift.map(|shift| &shift[channel..channel + N]);
-        match (factor, term) {
-            (Some(factor), Some(term)) => {
-                for i in 0..N {
-                    values[i] = L::mul_add(values[i], factor[i], term[i]);
-                }
-            }
-            (Some(factor), None) => {
-                for i in 0..N {
-                    values[i] *= factor[i];
-                }
-            }
-            (None, Some(term)) => {
-                for i in 0..N {
-                    values[i] += term[i];
-                }
-            }
-            (None, None) => {}
+/// `max(values * scale + shift + residual, least)`.
+///
+/// A vector is computed by value: if ReLU changed it in place, the comparison would become a masked
+/// store, which is slow on Zen 3. Without a scale or a term, the ones
+/// and zeros in their place change no value, not even the sign of a zero.
+#[inline(always)]
+fn vectors_of<L: Lanes, const W: usize>(
+    values: &mut [f32],
+    [scale, shift, residual]: [Option<&[f32]>; 3],
+    least: f32,
+) {
+    let [scale, shift, residual] =
+        [scale, shift, residual].map(|part| part.map(|part| part.as_chunks::<W>().0));
+    for (at, values) in values.as_chunks_mut::<W>().0.iter_mut().enumerate() {
+        let factors = scale.map_or(&[1.0; W], |scale| &scale[at]);
+        let terms = shift.map_or(&[-0.0; W], |shift| &shift[at]);
+        let more = residual.map_or(&[-0.0; W], |residual| &residual[at]);
+        let mut vector = *values;
+        for w in 0..W {
+            let y = L::mul_add(vector[w], factors[w], terms[w]) + more[w];
+            // Not `max`, which would turn a NaN into 0.
+            vector[w] = if y < least { least } else { y };
         }
-        if let Some(residual) = self.residual {
-            let terms = &residual[start + channel..start + channel + N];
-            for i in 0..N {
-                values[i] += terms[i];
-            }
-        }
-        if self.relu {
-            for value in values {
-                // Not `max`, which would turn a NaN into 0.
-                *value = if *value < 0.0 { 0.0 } else { *value };
-            }
-        }
+        *values = vector;
     }
 }

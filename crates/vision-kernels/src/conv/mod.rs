@@ -37,7 +37,7 @@
 //! |---|---|
 //! | `shape`, `epilogue`, `algorithm`, `packed` | What callers see |
 //! | `classes` | Which taps an output pixel sees |
-//! | `direct`, `backward_weight` | Direct convolution |
+//! | `direct`, `sums`, `backward_weight` | Direct convolution |
 //! | `winograd` | F(2x2) and F(4x4) for 3x3 kernels |
 //! | `pack` | The order in which weights are read |
 
@@ -49,6 +49,7 @@ mod epilogue;
 mod pack;
 mod packed;
 mod shape;
+mod sums;
 mod winograd;
 
 pub use algorithm::{Accuracy, Algorithm, Pass, algorithm};

@@ -15,8 +15,12 @@ pub(super) fn share<R: Send>(work: impl FnOnce() -> R + Send) -> R {
     let active = Active::new();
     // A pool's thread takes on other work while it waits: it could wait here for a core that it holds
     // itself, further down its stack.
-    if active.alone || rayon::current_thread_index().is_some() {
+    if rayon::current_thread_index().is_some() {
         return work();
+    }
+    if active.alone {
+        // On one of the pool's threads: for each layer, a thread from outside would wake one, and wait.
+        return rayon::scope(|_| work());
     }
     match CORES.take() {
         Some(core) => core.pool.install(work),

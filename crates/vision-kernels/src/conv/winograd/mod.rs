@@ -29,9 +29,9 @@ use super::ConvShape;
 use super::direct::split_channels;
 use super::epilogue::Epilogue;
 use super::pack::Direction;
-use crate::isa::{Isa, Lanes};
+use crate::isa::{Isa, Lanes, prefetch};
 use crate::microkernel::{
-    TileKernel, add_rows, dispatch_tiled, panel_rows, panel_width, with_rows,
+    TileKernel, add_rows, dispatch_rows, dispatch_tiled, panel_rows, panel_width, tile_rows,
 };
 use crate::scratch::Scratch;
 
@@ -93,18 +93,30 @@ pub(crate) fn convolve<F: Scheme<M, S>, const M: usize, const S: usize>(
                 },
             );
             let first_pixel = grid.first_line(tile_rows.start) * grid.output.1;
+            let make = || Scratch::take(S * S * tiles.len() * panel);
             split_channels(output, outputs, panel)
                 .into_par_iter()
                 .enumerate()
-                .for_each(|(block, values)| {
+                .for_each_init(make, |products, (block, values)| {
+                    for (values, pixel) in values.iter().zip(first_pixel..) {
+                        prefetch(values);
+                        epilogue.prefetch(values.len(), pixel, outputs, block * panel);
+                    }
+                    let weights = &weights[block * weight_block..][..weight_block];
+                    let [rows, weights_of_point] = [tiles.len(), panel].map(|len| len * inputs);
+                    for (point, products) in
+                        products.chunks_exact_mut(tiles.len() * panel).enumerate()
+                    {
+                        let rows = &transformed[point * rows..][..rows];
+                        let weights = &weights[point * weights_of_point..][..weights_of_point];
+                        multiply(isa, (rows, inputs), weights, products);
+                    }
                     dispatch_tiled(
                         isa,
                         OutputTask::<F, M, S> {
                             grid: &grid,
                             tiles: tiles.clone(),
-                            transformed: &transformed,
-                            inputs,
-                            weights: &weights[block * weight_block..][..weight_block],
+                            products,
                             values,
                             first_pixel,
                             epilogue,
@@ -179,15 +191,12 @@ impl<F: Scheme<M, S>, const M: usize, const S: usize> TileKernel for InputTask<'
     }
 }
 
-/// One block of output channels of some tiles.
+/// One block of output channels of some tiles, from their products.
 struct OutputTask<'a, 'b, F, const M: usize, const S: usize> {
     grid: &'a Grid,
     tiles: Range<usize>,
-    /// `[S * S][tiles][inputs]`.
-    transformed: &'a [f32],
-    inputs: usize,
-    /// `[S * S][inputs][panel]`.
-    weights: &'a [f32],
+    /// `[S * S][tiles][panel]`.
+    products: &'a [f32],
     /// This block's channels of each pixel.
     values: Vec<&'b mut [f32]>,
     first_pixel: usize,
@@ -200,17 +209,8 @@ struct OutputTask<'a, 'b, F, const M: usize, const S: usize> {
 impl<F: Scheme<M, S>, const M: usize, const S: usize> TileKernel for OutputTask<'_, '_, F, M, S> {
     #[inline(always)]
     fn run<L: Lanes, const W: usize, const NV: usize, const MR: usize>(mut self) {
-        let panel = NV * W;
         let tiles = self.tiles.len();
-        // `[S * S][tiles][panel]`.
-        let mut products = Scratch::take(S * S * tiles * panel);
-        for point in 0..S * S {
-            let rows = &self.transformed[point * tiles * self.inputs..][..tiles * self.inputs];
-            let weights = &self.weights[point * self.inputs * panel..][..self.inputs * panel];
-            let products = &mut products[point * tiles * panel..][..tiles * panel];
-            multiply::<L, W, NV, MR>(rows, self.inputs, panel_rows(weights), products);
-        }
-        let products = panel_rows::<W, NV>(&products);
+        let products = panel_rows::<W, NV>(self.products);
         let mut outputs = [[[0.0; W]; M]; M];
         for (at, tile) in self.tiles.clone().enumerate() {
             let corner = self.grid.corner(tile);
@@ -238,31 +238,42 @@ impl<F: Scheme<M, S>, const M: usize, const S: usize> TileKernel for OutputTask<
     }
 }
 
-/// `products = rows * weights`, with `len` values per row.
-#[inline(always)]
-fn multiply<L: Lanes, const W: usize, const NV: usize, const MR: usize>(
-    rows: &[f32],
+/// `products = rows * weights`, with `len` values per row, for one panel of weights.
+fn multiply(isa: Isa, (rows, len): (&[f32], usize), weights: &[f32], products: &mut [f32]) {
+    let (panel, height) = (panel_width(isa), tile_rows(isa));
+    let count = products.len() / panel;
+    let whole = count / height * height;
+    let (tiles, rest) = products.split_at_mut(whole * panel);
+    let product = |first, products| Product {
+        rows: &rows[first * len..],
+        len,
+        weights,
+        products,
+    };
+    dispatch_tiled(isa, product(0, tiles));
+    dispatch_rows(isa, count - whole, product(whole, rest));
+}
+
+/// A product whose number of rows fills tiles.
+struct Product<'a> {
+    rows: &'a [f32],
     len: usize,
-    weights: &[[[f32; W]; NV]],
-    products: &mut [f32],
-) {
-    let (products, _) = products.as_chunks_mut::<W>();
-    let (products, _) = products.as_chunks_mut::<NV>();
-    let (tiles, rest) = products.as_chunks_mut::<MR>();
-    let mut start = 0;
-    for tile in tiles {
-        let rows: [&[f32]; MR] = std::array::from_fn(|m| &rows[start + m * len..][..len]);
-        let mut sums = [[[0.0; W]; NV]; MR];
-        add_rows::<L, W, NV, MR>(&mut sums, rows, weights);
-        *tile = sums;
-        start += MR * len;
-    }
-    with_rows!(rest.len(), |ROWS| {
-        if let Some(tile) = rest.first_chunk_mut::<ROWS>() {
-            let rows: [&[f32]; ROWS] = std::array::from_fn(|m| &rows[start + m * len..][..len]);
-            let mut sums = [[[0.0; W]; NV]; ROWS];
-            add_rows::<L, W, NV, ROWS>(&mut sums, rows, weights);
+    weights: &'a [f32],
+    products: &'a mut [f32],
+}
+
+impl TileKernel for Product<'_> {
+    #[inline(always)]
+    fn run<L: Lanes, const W: usize, const NV: usize, const MR: usize>(self) {
+        let (products, _) = self.products.as_chunks_mut::<W>();
+        let (products, _) = products.as_chunks_mut::<NV>();
+        let (products, _) = products.as_chunks_mut::<MR>();
+        for (at, tile) in products.iter_mut().enumerate() {
+            let row = |m: usize| &self.rows[(at * MR + m) * self.len..][..self.len];
+            let rows: [&[f32]; MR] = std::array::from_fn(row);
+            let mut sums = [[[0.0; W]; NV]; MR];
+            add_rows::<L, W, NV, MR>(&mut sums, rows, panel_rows(self.weights));
             *tile = sums;
         }
-    });
+    }
 }

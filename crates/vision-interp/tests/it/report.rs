@@ -407,6 +407,7 @@ fn a_setting_outside_its_range_is_named() {
     let none = ReportConfig::new()
         .with_top_losses(0)
         .with_confused_pairs(0)
+        .with_label_errors(0)
         .with_doctor(false)
         .with_heatmaps(false);
     let report = interp.report_with(&learner, &none).unwrap();

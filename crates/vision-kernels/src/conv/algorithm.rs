@@ -57,18 +57,20 @@ impl Algorithm {
 /// Smallest number of channels, in and out, for which the transforms pay off.
 const LEAST_CHANNELS: usize = 32;
 
+/// Smallest number of tiles of F(4x4) for which it pays off to transform the weights and to read four times as many of
+/// them.
+const LEAST_TILES: usize = 24;
+
 /// The algorithm for a shape: the Winograd algorithm that the accuracy allows, if it needs less
 /// than 72 % of the multiplications of direct convolution (which skips padding). Direct convolution
 /// otherwise, and for few channels or few tiles.
 ///
 /// With padding of 1, F(2x2) and F(4x4) apply to maps with sides of 4, 6 and more.
 pub fn algorithm(shape: &ConvShape, pass: Pass, accuracy: Accuracy) -> Algorithm {
-    // The last number is the least number of tiles for which it pays off to transform the weights and to read
-    // nearly twice, or four times, as many of them. One image of 7 x 7 pixels has 16 tiles for F(2x2).
-    let (algorithm, tile, least_tiles) = match accuracy {
+    let (algorithm, tile) = match accuracy {
         Accuracy::Direct => return Algorithm::Direct,
-        Accuracy::Balanced => (Algorithm::Winograd2, 2, 16),
-        Accuracy::Fast => (Algorithm::Winograd4, 4, 24),
+        Accuracy::Balanced => (Algorithm::Winograd2, 2),
+        Accuracy::Fast => (Algorithm::Winograd4, 4),
     };
     if algorithm.or_direct(shape) == Algorithm::Direct {
         return Algorithm::Direct;
@@ -80,8 +82,10 @@ pub fn algorithm(shape: &ConvShape, pass: Pass, accuracy: Accuracy) -> Algorithm
     let tiles = height.div_ceil(tile) as f64 * width.div_ceil(tile) as f64;
     let points = (tile + 2) * (tile + 2);
     let taps = taps_along(shape, shape.height) * taps_along(shape, shape.width);
-    let few = shape.in_channels.min(shape.out_channels) < LEAST_CHANNELS
-        || tiles * (shape.batch as f64) < least_tiles as f64;
+    // F(2x2) goes by the size of the images alone, so that an image has the same bits in a batch of any size.
+    let is_small =
+        algorithm == Algorithm::Winograd4 && tiles * (shape.batch as f64) < LEAST_TILES as f64;
+    let few = shape.in_channels.min(shape.out_channels) < LEAST_CHANNELS || is_small;
     if few || tiles * points as f64 >= 0.72 * taps {
         Algorithm::Direct
     } else {
@@ -105,8 +109,24 @@ fn taps_along(shape: &ConvShape, side: usize) -> f64 {
 mod tests {
     use super::*;
 
-    fn chosen(side: usize, accuracy: Accuracy) -> Algorithm {
-        let shape = ConvShape {
+    #[test]
+    fn the_size_of_the_batch_does_not_choose_f2x2() {
+        for side in 1..=64 {
+            let of = |batch| {
+                let shape = ConvShape {
+                    batch,
+                    ..shape(side)
+                };
+                algorithm(&shape, Pass::Forward, Accuracy::Balanced)
+            };
+            assert!((1..=64).all(|batch| of(batch) == of(64)), "{side}");
+        }
+        let of = |side| algorithm(&shape(side), Pass::Forward, Accuracy::Balanced);
+        assert_eq!((of(2), of(4)), (Algorithm::Direct, Algorithm::Winograd2));
+    }
+
+    fn shape(side: usize) -> ConvShape {
+        ConvShape {
             batch: 64,
             height: side,
             width: side,
@@ -115,8 +135,11 @@ mod tests {
             kernel: 3,
             stride: 1,
             padding: 1,
-        };
-        algorithm(&shape, Pass::Forward, accuracy)
+        }
+    }
+
+    fn chosen(side: usize, accuracy: Accuracy) -> Algorithm {
+        algorithm(&shape(side), Pass::Forward, accuracy)
     }
 
     #[test]

@@ -39,6 +39,7 @@ const LR_MULT: f64 = 100.0;
 pub(crate) fn complete(options: &mut TrainOptions) -> Result<()> {
     let folder = data::folder(options.data.as_deref(), &options.source)?;
     let folder = std::path::absolute(&folder).unwrap_or(folder);
+    options.source.valid_pct = data::random_part(&folder, &options.source);
     options.data = Some(folder.to_string_lossy().into_owned());
     // The archive is unpacked.
     options.source.sha256 = None;
@@ -177,6 +178,8 @@ pub(crate) fn train(options: &mut TrainOptions, run: &RunFolder, output: &Output
     let silent = output.is_json();
     let mut learner = learner(options, run, silent, false)?;
     note(format_args!("{}", learner.data()));
+    // Only now is an earlier training removed.
+    run.begin()?;
     if options.course.lr == Some(Lr::Auto) {
         // Kept before the search, too, so that an interrupted one can be resumed.
         config::write(&run.settings(), options)?;

@@ -58,14 +58,16 @@ pub(crate) fn valid_folder(root: &Path) -> Option<&'static str> {
     valid.filter(|_| root.join("train").is_dir())
 }
 
+/// The fraction of the images that is chosen for validation at random; none if they have a folder.
+pub(crate) fn random_part(root: &Path, source: &SourceOptions) -> Option<f64> {
+    let has_folder = source.csv.is_none() && valid_folder(root).is_some();
+    source.valid_pct.or((!has_folder).then_some(VALID_PCT))
+}
+
 impl Images<'_> {
     /// Split into training and validation.
     pub(crate) fn build(&self) -> Result<ImageDataBunch> {
-        let split = match (self.source.valid_pct, &self.source.csv) {
-            (Some(fraction), _) => Some(fraction),
-            (None, None) if valid_folder(self.root).is_some() => None,
-            (None, _) => Some(VALID_PCT),
-        };
+        let split = random_part(self.root, self.source);
         let data = self.build_with(split, self.options.batch_size.unwrap_or(BATCH_SIZE))?;
         let images = data.train_ds().len();
         if self.options.batch_size.is_none() && images < BATCH_SIZE {

@@ -22,11 +22,14 @@ pub(crate) const STEPS: &str = "steps";
 
 /// The folder of a training, as an absolute path.
 #[derive(Debug)]
-pub(crate) struct RunFolder(PathBuf);
+pub(crate) struct RunFolder {
+    path: PathBuf,
+    is_new: bool,
+}
 
 impl RunFolder {
     /// Whether there may be a new one: what is there already stays, unless it is a run to be overwritten.
-    pub(crate) fn check_new(path: &Path, overwrite: bool) -> Result<()> {
+    fn check_new(path: &Path, overwrite: bool) -> Result<()> {
         let is_empty = match fs::read_dir(path) {
             Ok(mut entries) => entries.next().is_none(),
             Err(error) if error.kind() == ErrorKind::NotFound => true,
@@ -53,18 +56,30 @@ impl RunFolder {
         Ok(())
     }
 
-    /// A new one, in the place of an earlier one.
+    /// A new one; [`begin`](Self::begin) makes it.
     pub(crate) fn create(path: &Path, overwrite: bool) -> Result<Self> {
         Self::check_new(path, overwrite)?;
-        let run = Self(absolute(path));
-        run.clear()?;
-        fs::create_dir_all(&run.0).map_err(io_error("create the folder", &run.0))?;
-        Ok(run)
+        Ok(Self {
+            path: absolute(path),
+            is_new: true,
+        })
+    }
+
+    /// Makes a new folder, in the place of an earlier one.
+    pub(crate) fn begin(&self) -> Result<()> {
+        if self.is_new {
+            self.clear()?;
+            fs::create_dir_all(&self.path).map_err(io_error("create the folder", &self.path))?;
+        }
+        Ok(())
     }
 
     /// The folder of an earlier training.
     pub(crate) fn open(path: &Path) -> Result<Self> {
-        let run = Self(absolute(path));
+        let run = Self {
+            path: absolute(path),
+            is_new: false,
+        };
         if !run.settings().is_file() {
             return Err(Failure::failed(format!(
                 "{} is not the folder of a training: expected {} in it, as `vision train` writes it",
@@ -82,31 +97,31 @@ impl RunFolder {
             _ => Ok(()),
         };
         for name in FOLDERS {
-            let folder = self.0.join(name);
+            let folder = self.path.join(name);
             missing_is_fine(fs::remove_dir_all(&folder))
                 .map_err(io_error("remove the folder", &folder))?;
         }
         for name in FILES {
-            let file = self.0.join(name);
+            let file = self.path.join(name);
             missing_is_fine(fs::remove_file(&file)).map_err(io_error("remove", &file))?;
         }
         Ok(())
     }
 
     pub(crate) fn path(&self) -> &Path {
-        &self.0
+        &self.path
     }
 
     pub(crate) fn settings(&self) -> PathBuf {
-        self.0.join(config::NAME)
+        self.path.join(config::NAME)
     }
 
     pub(crate) fn model(&self) -> PathBuf {
-        self.0.join(MODEL)
+        self.path.join(MODEL)
     }
 
     pub(crate) fn report(&self) -> PathBuf {
-        self.0.join(REPORT)
+        self.path.join(REPORT)
     }
 
     /// Whether the training has ended: its model is written last but the report.
@@ -116,7 +131,7 @@ impl RunFolder {
 
     /// Whether the steps of the fits are there.
     pub(crate) fn has_steps(&self) -> bool {
-        self.0.join(STEPS).is_dir()
+        self.path.join(STEPS).is_dir()
     }
 
     /// The options of the training.

@@ -68,10 +68,8 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
         .out
         .take()
         .unwrap_or_else(|| PathBuf::from("run"));
-    RunFolder::check_new(&out, args.overwrite)?;
-    // Before an earlier training is removed.
-    course::complete(&mut options)?;
     let run = RunFolder::create(&out, args.overwrite)?;
+    course::complete(&mut options)?;
     course::train(&mut options, &run, output)?;
     Ok(Outcome::Done)
 }

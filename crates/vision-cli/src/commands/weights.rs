@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 
 use serde_json::json;
-use vision::base::message::{listed, named, shown};
+use vision::base::message::{named, shown};
 use vision::data::device;
 use vision::fetch::{Download, cache};
 use vision::learner::imagenet_weights;
@@ -148,9 +148,6 @@ fn show(path: PathBuf, arch: Option<Arch>, prefix: Option<&str>, output: &Output
             "does not load"
         };
         output.text(format_args!("the body of {arch} {verdict} from it"));
-        if !report.missing.is_empty() {
-            output.text(format_args!("missing: {}", listed(report.missing.iter())));
-        }
     }
     let mismatched = |report: &LoadReport| -> Vec<String> {
         report.mismatched.iter().map(ToString::to_string).collect()

@@ -174,7 +174,7 @@ fn json_of_a_training_with_a_learning_rate_that_is_searched_for_is_one_object() 
     let folder = workplace();
     let arguments = [
         "train",
-        "digits",
+        "digits/train",
         "--json",
         "--arch=resnet18",
         "--size=28",
@@ -196,6 +196,8 @@ fn json_of_a_training_with_a_learning_rate_that_is_searched_for_is_one_object() 
     assert!(ran.err.contains("epoch 0: train_loss"), "{}", ran.err);
     let settings = fs::read_to_string(folder.path().join("results/vision.toml")).unwrap();
     assert!(!settings.contains("auto"), "{settings}");
+    // Folders of classes are split at random.
+    assert!(settings.contains("valid-pct = 0.2\n"), "{settings}");
     // The folder of a training is replaced if the user says so.
     let again: Vec<&str> = ["train", "digits", "--out=results", "--overwrite"]
         .into_iter()

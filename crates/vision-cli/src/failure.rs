@@ -2,6 +2,8 @@
 
 use std::error::Error;
 
+use vision::learner::Error as Learner;
+
 /// The exit codes, as `docs/command-line.md` has them.
 pub(crate) mod exit_code {
     /// The work failed, or a check found something.
@@ -73,25 +75,48 @@ impl Failure {
 // As `vision::MainError`: not an error itself, so that every error converts to it.
 impl<E: Error + Send + Sync + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        let code = if is_interrupted(&error) {
-            exit_code::INTERRUPTED
-        } else {
-            exit_code::FAILED
+        let learner = of_learner(&error);
+        let code = match learner {
+            Some(Learner::Interrupted { .. }) => exit_code::INTERRUPTED,
+            _ => exit_code::FAILED,
         };
+        let message = learner.and_then(in_options);
         Self {
-            message: error.to_string(),
+            message: message.unwrap_or_else(|| error.to_string()),
             code,
         }
     }
 }
 
-fn is_interrupted(error: &(dyn Error + 'static)) -> bool {
-    use vision::learner::Error as Learner;
-    let learner = match error.downcast_ref::<vision::Error>() {
-        Some(vision::Error::Learner(error)) => Some(&**error),
+/// The error of a learner, whichever crate passes it on.
+fn of_learner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Learner> {
+    match error.downcast_ref::<vision::Error>() {
+        Some(vision::Error::Learner(error)) => Some(error),
         _ => error.downcast_ref::<Learner>(),
-    };
-    matches!(learner, Some(Learner::Interrupted { .. }))
+    }
+}
+
+/// What to do, in options of the program, for errors that name methods.
+fn in_options(error: &Learner) -> Option<String> {
+    let instead =
+        "give a file with --pretrained FILE, or begin with random weights with --pretrained no";
+    match error {
+        Learner::NoWeights { arch, source } => Some(format!(
+            "cannot get the pretrained weights of {arch}: {source}. Or {instead}"
+        )),
+        Learner::NotHosted { arch } => Some(format!(
+            "there are no published pretrained weights for {arch}: {instead}"
+        )),
+        Learner::ImageTooSmall {
+            arch,
+            expected,
+            found: [height, width],
+        } => Some(format!(
+            "{arch} takes images of at least {expected}x{expected} pixels, found {height}x{width} (height x width): choose a \
+             larger --size, or another --arch"
+        )),
+        _ => None,
+    }
 }
 
 #[cfg(test)]
@@ -100,14 +125,24 @@ mod tests {
 
     #[test]
     fn an_interrupted_fit_has_its_own_exit_code() {
-        let interrupted = || vision::learner::Error::Interrupted {
+        let interrupted = || Learner::Interrupted {
             folder: "run".into(),
             epoch: 0,
             batches: 1,
         };
         assert_eq!(Failure::from(interrupted()).code(), 3);
         assert_eq!(Failure::from(vision::Error::from(interrupted())).code(), 3);
-        let other = vision::learner::Error::NothingTrains;
+        let other = Learner::NothingTrains;
         assert_eq!(Failure::from(other).code(), 1);
+    }
+
+    #[test]
+    fn advice_is_given_in_options_of_the_program() {
+        let error = Learner::NotHosted {
+            arch: "xresnet18".to_owned(),
+        };
+        let failure = Failure::from(vision::Error::from(error));
+        assert!(failure.message().contains("--pretrained no"), "{failure:?}");
+        assert!(!failure.message().contains("(.pretrained"), "{failure:?}");
     }
 }

@@ -75,6 +75,21 @@ fn what_is_missing_or_wrong_is_named() {
             "VISION_OFFLINE",
         ),
         (
+            vec!["train", "digits", "--pretrained=yes"],
+            "--pretrained FILE, or begin with random weights with --pretrained no",
+        ),
+        (
+            vec![
+                "train",
+                "digits",
+                "--pretrained=no",
+                "--arch=densenet121",
+                "--size=20",
+                "--out=small",
+            ],
+            "a larger --size",
+        ),
+        (
             vec!["train", "digits", "--pretrained=no", "--valid-pct=7"],
             "valid_pct",
         ),

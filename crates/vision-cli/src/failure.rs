@@ -101,6 +101,10 @@ fn in_options(error: &Learner) -> Option<String> {
     let instead =
         "give a file with --pretrained FILE, or begin with random weights with --pretrained no";
     match error {
+        // How to go on is said by the command, which knows the folder.
+        Learner::Interrupted { epoch, batches, .. } => Some(format!(
+            "interrupted in epoch {epoch}, after {batches} batches; the step is saved"
+        )),
         Learner::NoWeights { arch, source } => Some(format!(
             "cannot get the pretrained weights of {arch}: {source}. Or {instead}"
         )),

@@ -92,8 +92,8 @@ pub use metrics::{
     Average, AverageMetric, Better, CalibrationError, CountMetric, Disagreement, Metric,
     RankCorrelation, RankingMetric, RegressionMetric, Scores, accuracy, accuracy_thresh, argmax,
     average_precision, balanced_accuracy, brier_score, calibration_error, cohen_kappa, error_rate,
-    explained_variance, f_score, fbeta, log_loss, mae, matthews, mse, msle, pearson, precision,
-    r2_score, recall, rmse, rmspe, roc_auc, spearman, top_k_accuracy,
+    explained_variance, f_score, fbeta, log_loss, mae, matthews, metric_named, mse, msle, pearson,
+    precision, r2_score, recall, rmse, rmspe, roc_auc, spearman, top_k_accuracy,
 };
 pub use model::body::{Backbone, BodyBuilder, create_body};
 pub use model::cnn::{Body, Cnn, Head, InferenceBody, Model, TwoParts};
@@ -108,6 +108,7 @@ pub use optim::{
 pub use predict::cam_config::{CamConfig, CamMethod};
 pub use predict::embed::EmbedConfig;
 pub use predict::embeddings::Embeddings;
+pub use predict::files::FilePredictions;
 pub use predict::folder::FolderPredictions;
 pub use predict::heatmap::Heatmap;
 pub use predict::mc_dropout::{McDropout, McDropoutConfig};

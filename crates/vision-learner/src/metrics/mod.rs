@@ -6,6 +6,7 @@ use vision_data::{TargetKind, Targets};
 
 mod counts;
 mod multi_label;
+mod named;
 mod probabilities;
 mod rank_correlation;
 mod ranking;
@@ -16,6 +17,7 @@ pub use counts::{
     precision, recall,
 };
 pub use multi_label::{accuracy_thresh, fbeta};
+pub use named::metric_named;
 pub use probabilities::{
     CalibrationError, brier_score, calibration_error, log_loss, top_k_accuracy,
 };
@@ -119,6 +121,36 @@ pub trait Metric: Send + Sync {
 
     /// The value over all batches since the last reset.
     fn value(&self) -> f64;
+}
+
+impl<M: Metric + ?Sized> Metric for Box<M> {
+    fn name(&self) -> String {
+        (**self).name()
+    }
+
+    fn kind(&self) -> Option<TargetKind> {
+        (**self).kind()
+    }
+
+    fn accepts(&self, kind: TargetKind) -> bool {
+        (**self).accepts(kind)
+    }
+
+    fn better(&self) -> Better {
+        (**self).better()
+    }
+
+    fn reset(&mut self) {
+        (**self).reset();
+    }
+
+    fn update(&mut self, batch: &Scores<'_>) {
+        (**self).update(batch);
+    }
+
+    fn value(&self) -> f64 {
+        (**self).value()
+    }
 }
 
 /// A function of a batch, averaged over all items.

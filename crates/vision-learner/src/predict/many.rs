@@ -40,8 +40,11 @@ impl Inner {
     ///
     /// On the CPU each image is computed alone on one core: faster than a batch on all cores, and each gets the
     /// bits that it gets alone. Another device computes batches.
-    pub(super) fn predict_all<T: Load>(&self, items: &[T]) -> Vec<Result<Prediction>> {
-        let threshold = &self.threshold();
+    pub(super) fn predict_all<T: Load>(
+        &self,
+        items: &[T],
+        threshold: &Threshold,
+    ) -> Vec<Result<Prediction>> {
         if device::is_cpu(&self.device) {
             let one = |item: usize| {
                 let image = items[item].load(self)?;

@@ -1,6 +1,6 @@
 //! A trained model for prediction from many threads.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::Arc;
 
 use burn::tensor::Tensor;
@@ -203,12 +203,9 @@ impl Predictor {
     ///
     /// That of the first image that fails, as [`predict`](Self::predict).
     pub fn predict_batch(&self, images: &[Image]) -> Result<Vec<Prediction>> {
-        self.0.predict_all(images).into_iter().collect()
-    }
-
-    /// As [`predict_file`](Self::predict_file), for several files, in order.
-    pub(super) fn predict_files(&self, files: &[PathBuf]) -> Vec<Result<Prediction>> {
-        self.0.predict_all(files)
+        let threshold = self.0.threshold();
+        let predictions = self.0.predict_all(images, &threshold);
+        predictions.into_iter().collect()
     }
 }
 

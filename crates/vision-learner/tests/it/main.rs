@@ -42,6 +42,7 @@ mod repeatability;
 mod resume;
 mod robust;
 mod schedules;
+mod scored;
 #[path = "../../../vision-fetch/tests/it/support/mod.rs"]
 mod server;
 mod small;

@@ -1,6 +1,7 @@
 //! Checkpoints, exports and kept features.
 
 use std::fs;
+use std::path::PathBuf;
 
 use vision::learner::{ExportConfig, FitConfig, LoadConfig, OpenConfig};
 use vision::models::export::{Names, OnnxConfig};
@@ -138,6 +139,21 @@ fn deployed(t: &mut Table, folder: &Folder, built: &Learner) {
         readable(folder.path()),
         |path| predictor.predict_folder(path).map(|found| found.count()),
     );
+    t.paths(
+        "Predictor::predict_files",
+        readable(folder.path()),
+        |path| {
+            let found = predictor.predict_files([path]).map(|(_, found)| found);
+            found.collect::<vision::learner::Result<Vec<_>>>()
+        },
+    );
+    let none = || predictor.predict_files(Vec::<PathBuf>::new());
+    t.line("FilePredictions::with_images", "images", USIZE, |n| {
+        none().with_images(n).map(|found| found.count())
+    });
+    t.line("FilePredictions::with_threshold", "threshold", F32, |x| {
+        none().with_threshold(x).map(|found| found.count())
+    });
     let bytes = || {
         let long = vec![0xff; 100_000];
         let cut = good[..good.len() - 1].to_vec();

@@ -9,7 +9,8 @@ use vision::data::{By, Folds, Targets};
 use vision::learner::{
     AbstainConfig, CamConfig, EmbedConfig, Embeddings, FeatureSpace, Heatmap, Interval,
     McDropoutConfig, McNemar, OcclusionConfig, Predictions, TtaConfig, abstain_threshold,
-    abstain_threshold_with, bootstrap, compare, cross_validate, fit_temperature, reliability,
+    abstain_threshold_with, bootstrap, compare, cross_validate, fit_temperature, metric_named,
+    reliability,
 };
 use vision::models::{Init, inspect};
 use vision::prelude::*;
@@ -34,6 +35,10 @@ pub(crate) fn table(t: &mut Table) {
     });
     t.line("TtaConfig::with_seed", ANY, U64, |n| {
         tta(TtaConfig::new().with_seed(n))
+    });
+
+    t.line("metric_named", "metric", texts(), |text| {
+        metric_named(&text).map(|metric| metric.name())
     });
 
     let image = small_image();

@@ -1,0 +1,13 @@
+# The program `vision` for the CPU. `docker build -t vision . && docker run --rm -v "$PWD:/work" vision train plants`
+FROM rust:1.95 AS build
+WORKDIR /src
+COPY . .
+RUN cargo build --release --package vision-cli
+
+# glibc and its C runtime, without a shell.
+FROM gcr.io/distroless/cc-debian13
+COPY --from=build /src/target/release/vision /usr/local/bin/vision
+# Downloads are kept if a volume is mounted here.
+ENV VISION_HOME=/cache
+WORKDIR /work
+ENTRYPOINT ["/usr/local/bin/vision"]

@@ -1,0 +1,86 @@
+//! `vision compare`.
+
+use std::path::PathBuf;
+
+use serde_json::json;
+use vision::base::atomic;
+use vision::base::message::shown;
+use vision::interp::ClassificationInterpretation;
+
+use crate::commands::evaluate::predictions;
+use crate::deployed;
+use crate::failure::{Failure, Outcome, Result};
+use crate::options::source::SourceOptions;
+use crate::output::{Output, note};
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "The images are chosen as by `vision evaluate`. Both models must have the same classes, one per image.\n\n\
+                        Examples:\n  \
+                        vision compare run-1 run-2 pets-test\n  \
+                        vision compare old.safetensors new.safetensors pets-test --changed changed.csv"
+)]
+pub(crate) struct Args {
+    /// Model file, or folder of a training
+    #[arg(value_name = "A")]
+    a: PathBuf,
+    /// Model file, or folder of a training
+    #[arg(value_name = "B")]
+    b: PathBuf,
+    /// Folder of labeled images, a .tgz archive, or the URL of one
+    #[arg(value_name = "DATA")]
+    data: String,
+    #[command(flatten)]
+    source: SourceOptions,
+    /// Write the images for which only one of them is right to a CSV file
+    #[arg(long, value_name = "FILE")]
+    changed: Option<PathBuf>,
+    /// Replace that file
+    #[arg(long)]
+    overwrite: bool,
+}
+
+pub(crate) fn run(args: &Args, output: &Output) -> Result {
+    if let Some(file) = args
+        .changed
+        .as_ref()
+        .filter(|file| file.exists() && !args.overwrite)
+    {
+        return Err(Failure::failed(format!(
+            "{} exists already: choose another name, or replace it with --overwrite",
+            shown(file)
+        )));
+    }
+    let mut both = Vec::new();
+    for model in [&args.a, &args.b] {
+        let predictor = deployed::open(model, None)?;
+        let predictions = predictions(&predictor, &args.data, &args.source)?;
+        let classes = predictor.classes().to_vec();
+        let no_image = |_| Err("images are not drawn here".into());
+        let interp =
+            ClassificationInterpretation::from_predictions(classes, predictions, no_image)?;
+        both.push(interp);
+    }
+    let [a, b] = &both[..] else {
+        return Ok(Outcome::Done);
+    };
+    let compared = a.compare(b)?;
+    output.text(&compared);
+    let found = &compared.comparison;
+    output.value(&json!({
+        "images": found.items,
+        "accuracy_a": found.accuracy_a,
+        "accuracy_b": found.accuracy_b,
+        "difference": found.difference,
+        "interval": found.interval,
+        "p_value": found.test.p_value,
+        "within_noise": found.is_within_noise(),
+        "only_a": compared.only_a,
+        "only_b": compared.only_b,
+    }))?;
+    if let Some(file) = &args.changed {
+        atomic::write(file, compared.to_csv().as_bytes())?;
+        note(format_args!("changed images: {}", shown(file)));
+    }
+    Ok(Outcome::Done)
+}

@@ -1,0 +1,301 @@
+//! `vision predict`.
+
+use std::io::{self, BufRead};
+use std::path::{Path, PathBuf};
+
+use serde::Serialize;
+use vision::base::csv;
+use vision::base::message::{named, shown};
+use vision::data::TargetKind;
+use vision::data::files::image_files;
+use vision::learner::{Prediction, Predictor, Threshold};
+
+use crate::deployed;
+use crate::failure::{Failure, Outcome, Result};
+use crate::output::{Output, note};
+
+#[derive(Debug, clap::Args)]
+#[command(
+    after_help = "An image that cannot be read is a row with its error; the others go on, and the exit code is 1.\n\n\
+                        Examples:\n  \
+                        vision predict run/model.safetensors photo.jpg\n  \
+                        vision predict run new/ 'more/*.png' --top 3\n  \
+                        vision predict run new/ --csv > predictions.csv\n  \
+                        find . -name '*.jpg' | vision predict run - --json"
+)]
+pub(crate) struct Args {
+    /// Model file, or folder of a training
+    #[arg(value_name = "MODEL")]
+    model: PathBuf,
+    /// Images, folders, patterns; - reads a list from standard input
+    #[arg(value_name = "PATH", required = true)]
+    paths: Vec<PathBuf>,
+    /// Print CSV
+    #[arg(long, conflicts_with = "json")]
+    csv: bool,
+    /// Print so many classes for each image
+    #[arg(long, value_name = "NUMBER", default_value_t = 1, value_parser = clap::value_parser!(u16).range(1..))]
+    top: u16,
+    /// Probability from which on an image has a class; if it has just one, the class is left open below it
+    #[arg(long, value_name = "PROBABILITY")]
+    threshold: Option<f32>,
+    /// Images that are computed at a time [default: 4 for each core]
+    #[arg(long, value_name = "NUMBER")]
+    batch_size: Option<usize>,
+    /// Device: cpu, cuda .. (see `vision devices`)
+    #[arg(long, value_name = "NAME")]
+    device: Option<String>,
+}
+
+/// A class with its probability, or a number without a name.
+#[derive(Debug, Serialize)]
+struct Score<'a> {
+    class: &'a str,
+    probability: f32,
+}
+
+#[derive(Debug, Serialize)]
+struct Row<'a> {
+    image: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    class: Option<Option<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    classes: Option<Vec<&'a str>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    numbers: Option<&'a [f32]>,
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    top: Vec<Score<'a>>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    error: Option<String>,
+}
+
+pub(crate) fn run(args: &Args, output: &Output) -> Result {
+    let predictor = deployed::open(&args.model, args.device.as_deref())?;
+    let mut inputs: Vec<Box<dyn Iterator<Item = PathBuf>>> = Vec::new();
+    for path in &args.paths {
+        inputs.push(expanded(path)?);
+    }
+    let mut predictions = predictor.predict_files(inputs.into_iter().flatten());
+    if let Some(images) = args.batch_size {
+        predictions = predictions.with_images(images)?;
+    }
+    if let Some(threshold) = args.threshold {
+        predictions = predictions.with_threshold(threshold)?;
+    }
+    let format = Format {
+        predictor: &predictor,
+        top: usize::from(args.top).min(predictor.classes().len()),
+        open_below: args.threshold.unwrap_or(0.0),
+        threshold: args
+            .threshold
+            .map_or_else(|| predictor.threshold(), Threshold::All),
+        width: predictor
+            .classes()
+            .iter()
+            .map(|class| named(class).chars().count())
+            .max()
+            .unwrap_or(0),
+    };
+    if args.csv {
+        output.line(format.csv_header());
+    }
+    let (mut images, mut failed) = (0_usize, 0_usize);
+    for (path, prediction) in predictions {
+        images += 1;
+        let error = prediction.as_ref().err().map(ToString::to_string);
+        let row = format.row(&path, prediction.as_ref().ok(), error);
+        if let Some(error) = &row.error {
+            failed += 1;
+            note(format_args!("error: {error}"));
+        }
+        match (args.csv, output.is_json()) {
+            (true, _) => output.line(format.csv(&row)),
+            (false, true) => output.value(&row)?,
+            (false, false) => output.text(format.text(&row)),
+        }
+        if output.is_closed() {
+            return Ok(Outcome::Done);
+        }
+    }
+    if images == 0 {
+        return Err(Failure::failed("there are no images to predict"));
+    }
+    if failed > 0 {
+        note(format_args!(
+            "{failed} of {images} images could not be predicted"
+        ));
+        return Ok(Outcome::Found);
+    }
+    Ok(Outcome::Done)
+}
+
+/// The images that an argument stands for.
+fn expanded(path: &Path) -> Result<Box<dyn Iterator<Item = PathBuf>>> {
+    if path == Path::new("-") {
+        let lines = io::stdin()
+            .lock()
+            .split(b'\n')
+            .map_while(std::result::Result::ok);
+        return Ok(Box::new(
+            lines
+                .map(path_of)
+                .filter(|path| !path.as_os_str().is_empty()),
+        ));
+    }
+    if path.is_dir() {
+        return Ok(Box::new(image_files(path)?.into_iter()));
+    }
+    let pattern = path.to_str().filter(|text| text.contains(['*', '?', '[']));
+    let Some(pattern) = pattern.filter(|_| !path.exists()) else {
+        return Ok(Box::new(std::iter::once(path.to_owned())));
+    };
+    let found = glob::glob(pattern)
+        .map_err(|error| Failure::usage(format!("bad pattern {pattern:?}: {error}")))?;
+    let mut files = Vec::new();
+    for path in found {
+        let path = path?;
+        match path.is_dir() {
+            true => files.extend(image_files(&path)?),
+            false => files.push(path),
+        }
+    }
+    if files.is_empty() {
+        return Err(Failure::failed(format!("no file is like {pattern:?}")));
+    }
+    Ok(Box::new(files.into_iter()))
+}
+
+#[cfg(unix)]
+fn path_of(line: Vec<u8>) -> PathBuf {
+    use std::os::unix::ffi::OsStringExt;
+    std::ffi::OsString::from_vec(line).into()
+}
+
+#[cfg(not(unix))]
+fn path_of(line: Vec<u8>) -> PathBuf {
+    String::from_utf8_lossy(&line).trim_end_matches('\r').into()
+}
+
+/// How rows are printed.
+struct Format<'a> {
+    predictor: &'a Predictor,
+    top: usize,
+    open_below: f32,
+    threshold: Threshold,
+    /// Of the longest class.
+    width: usize,
+}
+
+impl<'a> Format<'a> {
+    fn row<'p>(
+        &self,
+        path: &Path,
+        prediction: Option<&'p Prediction>,
+        error: Option<String>,
+    ) -> Row<'p>
+    where
+        'a: 'p,
+    {
+        let mut row = Row {
+            image: path.to_string_lossy().into_owned(),
+            class: None,
+            classes: None,
+            numbers: None,
+            top: Vec::new(),
+            error,
+        };
+        let Some(prediction) = prediction else {
+            return row;
+        };
+        let probabilities = &prediction.probabilities;
+        let classes = self.predictor.classes();
+        let name = |class: &usize| classes.get(*class).map_or("", String::as_str);
+        let mut order: Vec<usize> = (0..probabilities.len()).collect();
+        // Stable: equal ones keep the order of the classes.
+        order.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));
+        match self.predictor.kind() {
+            TargetKind::Float => {
+                row.numbers = Some(probabilities);
+                return row;
+            }
+            TargetKind::Category => {
+                let is_sure = probabilities
+                    .get(prediction.index)
+                    .is_some_and(|p| *p >= self.open_below);
+                row.class = Some(is_sure.then(|| name(&prediction.index)));
+            }
+            TargetKind::MultiCategory => {
+                let own = |class: &&usize| probabilities[**class] >= self.threshold.of(**class);
+                row.classes = Some(order.iter().filter(own).map(name).collect());
+            }
+        }
+        row.top = order
+            .iter()
+            .take(self.top)
+            .map(|class| Score {
+                class: name(class),
+                probability: probabilities[*class],
+            })
+            .collect();
+        row
+    }
+
+    /// What an image is, in words.
+    fn label(row: &Row<'_>) -> String {
+        match (&row.class, &row.classes, &row.numbers) {
+            (Some(class), ..) => class.unwrap_or_default().to_owned(),
+            (_, Some(classes), _) => classes.join(";"),
+            (.., Some(numbers)) => {
+                let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
+                numbers.join(";")
+            }
+            _ => String::new(),
+        }
+    }
+
+    fn csv_header(&self) -> String {
+        let mut header = "image,label".to_owned();
+        for place in 1..=self.top {
+            header.push_str(&format!(",class_{place},probability_{place}"));
+        }
+        header + ",error"
+    }
+
+    fn csv(&self, row: &Row<'_>) -> String {
+        let mut line = format!(
+            "{},{}",
+            csv::field(&row.image),
+            csv::field(&Self::label(row))
+        );
+        for place in 0..self.top {
+            match row.top.get(place) {
+                Some(Score { class, probability }) => {
+                    line.push_str(&format!(",{},{probability}", csv::field(class)));
+                }
+                None => line.push_str(",,"),
+            }
+        }
+        line + "," + &csv::field(row.error.as_deref().unwrap_or_default())
+    }
+
+    /// Columns whose widths are known before the first row: label, scores, image.
+    fn text(&self, row: &Row<'_>) -> String {
+        let image = shown(&row.image);
+        if row.error.is_some() {
+            return format!("{:<width$}  {image}", "error", width = self.width);
+        }
+        let label = match Self::label(row) {
+            label if label.is_empty() => "-".to_owned(),
+            label => named(&label),
+        };
+        let mut line = format!("{label:<width$}", width = self.width);
+        for (place, Score { class, probability }) in row.top.iter().enumerate() {
+            // Of one class per image the first is the label.
+            if place > 0 || row.class.is_none_or(|class| class.is_none()) {
+                line.push_str(&format!("  {:<width$}", named(class), width = self.width));
+            }
+            line.push_str(&format!("  {probability:.4}"));
+        }
+        format!("{line}  {image}")
+    }
+}

@@ -1,0 +1,364 @@
+//! The course of a training: data, learner, learning rate, fits, results.
+
+use std::path::Path;
+
+use serde_json::{Value, json};
+use vision::base::message::shown;
+use vision::data::TargetKind;
+use vision::interp::{
+    ClassificationInterpretation, HtmlReport, MultiLabelInterpretation, ReportConfig,
+};
+use vision::learner::callbacks::{CsvLogger, EarlyStopping, SaveModel};
+use vision::learner::{
+    Callback, Context, FineTune, FitConfig, Learner, Metric, Pretrained, create_cnn,
+    imagenet_weights, metric_named, slice,
+};
+use vision::models::Arch;
+
+use crate::config;
+use crate::data::{self, Images};
+use crate::failure::{Failure, Result, exit_code};
+use crate::interrupt;
+use crate::options::lr::Lr;
+use crate::options::model::ModelOptions;
+use crate::options::train::TrainOptions;
+use crate::output::{Output, note, warn};
+use crate::run_folder::{HISTORY, RunFolder, STEPS};
+
+const ARCH: Arch = Arch::ResNet34;
+const EPOCHS: usize = 4;
+const FREEZE_EPOCHS: usize = 1;
+const SEED: u64 = 42;
+/// If the learning rate finder suggests none: fastai 2's for fine tuning, and for everything.
+const FINE_TUNE_LR: f64 = 2e-3;
+const LR: f64 = 1e-3;
+/// The ratio of the learning rates of the last and the first layer group, as in fine tuning.
+const LR_MULT: f64 = 100.0;
+
+/// Sets what is not set to its default, and DATA to its folder, so that the settings say what is done.
+pub(crate) fn complete(options: &mut TrainOptions) -> Result<()> {
+    let folder = data::folder(options.data.as_deref(), &options.source)?;
+    let folder = std::path::absolute(&folder).unwrap_or(folder);
+    options.source.valid_pct = data::random_part(&folder, &options.source);
+    options.data = Some(folder.to_string_lossy().into_owned());
+    // The archive is unpacked.
+    options.source.sha256 = None;
+    options.source.seed.get_or_insert(SEED);
+    options.images.size.get_or_insert(data::SIZE);
+    options.images.augment.get_or_insert(true);
+    options.course.epochs.get_or_insert(EPOCHS);
+    options.course.lr.get_or_insert(Lr::Auto);
+    choose_weights(&mut options.model);
+    if has_weights(&options.model) {
+        options.course.freeze_epochs.get_or_insert(FREEZE_EPOCHS);
+    } else if options
+        .course
+        .freeze_epochs
+        .is_some_and(|epochs| epochs > 0)
+    {
+        return Err(Failure::usage(
+            "--freeze-epochs is for pretrained weights: a frozen body with random weights cannot learn",
+        ));
+    }
+    if options.course.early_stop == Some(0) {
+        return Err(Failure::usage(
+            "bad --early-stop: expected at least 1 epoch, found 0",
+        ));
+    }
+    Ok(())
+}
+
+/// Pretrained weights unless the user says otherwise, or there are none.
+pub(crate) fn choose_weights(model: &mut ModelOptions) {
+    let arch = *model.arch.get_or_insert(ARCH);
+    if model.pretrained.is_some() {
+        return;
+    }
+    let choice = match imagenet_weights(arch) {
+        Ok(_) => "yes",
+        Err(error) => {
+            let reason = match &error {
+                // Without what a program could do instead.
+                vision::learner::Error::NoWeights { source, .. } => source.to_string(),
+                error => error.to_string(),
+            };
+            warn(format_args!(
+                "training begins with random weights, which takes many more images and epochs: {reason}. To use a file \
+                 say --pretrained FILE; --pretrained no hides this warning"
+            ));
+            "no"
+        }
+    };
+    model.pretrained = Some(choice.to_owned());
+}
+
+fn has_weights(model: &ModelOptions) -> bool {
+    model.pretrained.as_deref() != Some("no")
+}
+
+fn pretrained(model: &ModelOptions) -> Pretrained {
+    match model.pretrained.as_deref() {
+        None | Some("yes") => true.into(),
+        Some("no") => false.into(),
+        Some(file) => file.into(),
+    }
+}
+
+/// A learner for these options, without a run folder.
+pub(crate) fn plain_learner(
+    images: &Images<'_>,
+    model: &ModelOptions,
+    silent: bool,
+) -> Result<Learner> {
+    let learner = create_cnn(images.build()?, model.arch.unwrap_or(ARCH));
+    let learner = learner.pretrained(pretrained(model)).silent(silent);
+    Ok(learner.build()?)
+}
+
+/// The learner of a run, before its fits. With `reads_steps` its weights come from the steps of the run.
+fn learner(
+    options: &mut TrainOptions,
+    run: &RunFolder,
+    silent: bool,
+    reads_steps: bool,
+) -> Result<Learner> {
+    let root = data::folder(options.data.as_deref(), &options.source)?;
+    let images = Images {
+        root: &root,
+        source: &options.source,
+        options: &options.images,
+        mixup: options.course.mixup,
+    };
+    let data = images.build()?;
+    options.images.batch_size = Some(data.batch_size());
+    if options.course.metric.is_empty() {
+        let usual = match data.kind() {
+            TargetKind::Category => "accuracy",
+            TargetKind::MultiCategory => "accuracy_thresh",
+            TargetKind::Float => "rmse",
+        };
+        options.course.metric.push(usual.to_owned());
+    }
+    let metrics: Vec<Box<dyn Metric>> = options
+        .course
+        .metric
+        .iter()
+        .map(|name| metric_named(name))
+        .collect::<std::result::Result<_, _>>()?;
+    let validates = !data.valid_ds().is_empty();
+    let best = metrics.first().map(|metric| metric.name());
+    let weights = match reads_steps {
+        true => false.into(),
+        false => pretrained(&options.model),
+    };
+    let mut builder = create_cnn(data, options.model.arch.unwrap_or(ARCH))
+        .pretrained(weights)
+        .metrics(metrics)
+        .path(run.path())
+        .silent(silent)
+        .callback(CsvLogger::new(HISTORY).append(true))
+        .callback(EpochsOnStderr {
+            on: silent && !reads_steps,
+        });
+    if let Some(best) = best.filter(|_| validates) {
+        builder = builder.callback(SaveModel::best(best).with_name("best"));
+    }
+    if let Some(epochs) = options.course.early_stop {
+        if !validates {
+            return Err(Failure::usage("--early-stop needs validation images"));
+        }
+        let patience = epochs.saturating_sub(1);
+        builder = builder.callback(EarlyStopping::new("valid_loss").with_patience(patience));
+    }
+    Ok(builder.build()?)
+}
+
+/// Trains a run from its beginning or from where it stopped, and writes its results.
+pub(crate) fn train(options: &mut TrainOptions, run: &RunFolder, output: &Output) -> Result<()> {
+    let silent = output.is_json();
+    let mut learner = learner(options, run, silent, false)?;
+    note(format_args!("{}", learner.data()));
+    // Only now is an earlier training removed.
+    run.begin()?;
+    if options.course.lr == Some(Lr::Auto) {
+        // Kept before the search, too, so that an interrupted one can be resumed.
+        config::write(&run.settings(), options)?;
+        let found = learner.lr_find()?.suggestion();
+        let usual = if has_weights(&options.model) {
+            FINE_TUNE_LR
+        } else {
+            LR
+        };
+        let rate = found.map_or(usual, |found| found.valley);
+        note(match found {
+            Some(_) => format!("learning rate {rate:.2e}, the valley of the learning rate finder"),
+            None => {
+                format!("learning rate {rate:.2e}, since there are too few batches to find one")
+            }
+        });
+        options.course.lr = Some(Lr::Rate(rate));
+    }
+    config::write(&run.settings(), options)?;
+    fit(&mut learner, options).map_err(|failure| match failure.code() {
+        exit_code::INTERRUPTED => Failure::interrupted(format!(
+            "{}; go on with `vision resume {}`",
+            failure.message(),
+            shown(run.path())
+        )),
+        _ => failure,
+    })?;
+    finish(&mut learner, options, run, output)
+}
+
+/// The learner of a run that has ended, with its weights and its history.
+pub(crate) fn finished(run: &RunFolder) -> Result<Learner> {
+    if !run.is_finished() {
+        return Err(Failure::failed(format!(
+            "the training in {} has not ended: go on with `vision resume {0}`",
+            shown(run.path())
+        )));
+    }
+    let mut options = run.options()?;
+    let mut learner = learner(&mut options, run, true, true)?;
+    if run.has_steps() {
+        fit(&mut learner, &options)?;
+    } else {
+        // Somebody made room: the history is gone, the weights are not.
+        learner.load(run.model())?;
+    }
+    Ok(learner)
+}
+
+fn fit(learner: &mut Learner, options: &TrainOptions) -> Result<()> {
+    let epochs = options.course.epochs.unwrap_or(EPOCHS);
+    let freeze_epochs = options.course.freeze_epochs.unwrap_or(FREEZE_EPOCHS);
+    let rate = match options.course.lr {
+        Some(Lr::Rate(rate)) => rate,
+        Some(Lr::Auto) | None => LR,
+    };
+    interrupt::during_fit(|| match (has_weights(&options.model), freeze_epochs) {
+        (false, _) => {
+            learner.unfreeze();
+            learner.fit_with(FitConfig::one_cycle(epochs).with_lr(rate).resumable(STEPS))
+        }
+        (true, 0) => {
+            learner.unfreeze();
+            let rates = slice(rate / 2.0 / LR_MULT..rate / 2.0);
+            learner.fit_with(FitConfig::one_cycle(epochs).with_lr(rates).resumable(STEPS))
+        }
+        (true, freeze_epochs) => learner.fine_tune_with(
+            &FineTune::new(epochs)
+                .with_freeze_epochs(freeze_epochs)
+                .with_base_lr(rate)
+                .resumable(STEPS),
+        ),
+    })?;
+    Ok(())
+}
+
+fn finish(
+    learner: &mut Learner,
+    options: &TrainOptions,
+    run: &RunFolder,
+    output: &Output,
+) -> Result<()> {
+    let validates = !learner.data().valid_ds().is_empty();
+    let scores = if validates {
+        learner.validate()?
+    } else {
+        Vec::new()
+    };
+    let report = report(learner, &ReportConfig::new())?;
+    if let Some(report) = &report {
+        save_report(report, &run.report())?;
+    }
+    // The last file: it says that the training has ended.
+    learner.export(run.model())?;
+    let values = scores
+        .iter()
+        .map(|(name, value)| (name.clone(), json!(value)));
+    let values: serde_json::Map<String, Value> = values.collect();
+    output.value(&json!({
+        "run": run.path(),
+        "model": run.model(),
+        "report": report.as_ref().map(|_| run.report()),
+        "classes": learner.data().classes(),
+        "epochs": learner.epochs_trained(),
+        "lr": options.course.lr,
+        "scores": values,
+    }))?;
+    let scores: Vec<String> = scores
+        .iter()
+        .map(|(name, value)| format!("{name} {value:.4}"))
+        .collect();
+    if validates {
+        output.text(format_args!("best weights: {}", scores.join(", ")));
+    }
+    output.text(format_args!("model: {}", shown(run.model())));
+    if report.is_some() {
+        output.text(format_args!("report: {}", shown(run.report())));
+    }
+    Ok(())
+}
+
+/// The report on a learner; none without validation images, or for numbers.
+pub(crate) fn report(learner: &Learner, config: &ReportConfig) -> Result<Option<HtmlReport>> {
+    let data = learner.data();
+    if data.valid_ds().is_empty() {
+        note("no report: there are no validation images");
+        return Ok(None);
+    }
+    Ok(match data.kind() {
+        TargetKind::Category => Some(
+            ClassificationInterpretation::from_learner(learner)?.report_with(learner, config)?,
+        ),
+        TargetKind::MultiCategory => {
+            Some(MultiLabelInterpretation::from_learner(learner)?.report_with(learner, config)?)
+        }
+        TargetKind::Float => {
+            note("no report: the labels are numbers");
+            None
+        }
+    })
+}
+
+pub(crate) fn save_report(report: &HtmlReport, file: &Path) -> Result<()> {
+    for problem in report.problems() {
+        warn(problem);
+    }
+    report.save(file)?;
+    Ok(())
+}
+
+/// The epochs on standard error, when standard output is for programs. It is always there, since a run goes on with the
+/// same callbacks only.
+#[derive(Debug)]
+struct EpochsOnStderr {
+    on: bool,
+}
+
+impl Callback for EpochsOnStderr {
+    // After the metrics.
+    fn order(&self) -> i32 {
+        50
+    }
+
+    fn in_lr_find(&self) -> bool {
+        false
+    }
+
+    fn on_epoch_end(&mut self, ctx: &mut Context<'_>) -> vision::learner::Result<()> {
+        let Some(row) = ctx.recorder().epochs.last().filter(|_| self.on) else {
+            return Ok(());
+        };
+        let mut line = format!("epoch {}: train_loss {:.6}", row.epoch, row.train_loss);
+        if let Some(loss) = row.valid_loss {
+            line.push_str(&format!(", valid_loss {loss:.6}"));
+            for (name, value) in ctx.recorder().metric_names.iter().zip(&row.metrics) {
+                line.push_str(&format!(", {name} {value:.6}"));
+            }
+        }
+        note(line);
+        Ok(())
+    }
+}

@@ -1,0 +1,152 @@
+//! How a command ends.
+
+use std::error::Error;
+
+use vision::learner::Error as Learner;
+
+/// The exit codes, as `docs/command-line.md` has them.
+pub(crate) mod exit_code {
+    /// The work failed, or a check found something.
+    pub(crate) const FAILED: u8 = 1;
+    /// Wrong usage, as clap says it.
+    pub(crate) const USAGE: u8 = 2;
+    /// Ctrl-C, or a request of the system to end.
+    pub(crate) const INTERRUPTED: u8 = 3;
+}
+
+/// The end of a command that did its work.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    /// Nothing to complain about.
+    Done,
+    /// A check found something, which is already said.
+    Found,
+}
+
+/// A message and an exit code.
+#[derive(Debug)]
+pub(crate) struct Failure {
+    message: String,
+    code: u8,
+}
+
+pub(crate) type Result<T = Outcome> = std::result::Result<T, Failure>;
+
+impl Failure {
+    /// The work cannot be done.
+    pub(crate) fn failed(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            code: exit_code::FAILED,
+        }
+    }
+
+    /// The options are wrong.
+    pub(crate) fn usage(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            code: exit_code::USAGE,
+        }
+    }
+
+    /// Ctrl-C ended the work, and it can go on.
+    pub(crate) fn interrupted(message: impl Into<String>) -> Self {
+        Self {
+            message: message.into(),
+            code: exit_code::INTERRUPTED,
+        }
+    }
+
+    pub(crate) fn message(&self) -> &str {
+        &self.message
+    }
+
+    pub(crate) fn code(&self) -> u8 {
+        self.code
+    }
+
+    /// Puts the name of what failed before the message.
+    pub(crate) fn within(mut self, what: impl std::fmt::Display) -> Self {
+        self.message = format!("{what}: {}", self.message);
+        self
+    }
+}
+
+// As `vision::MainError`: not an error itself, so that every error converts to it.
+impl<E: Error + Send + Sync + 'static> From<E> for Failure {
+    fn from(error: E) -> Self {
+        let learner = of_learner(&error);
+        let code = match learner {
+            Some(Learner::Interrupted { .. }) => exit_code::INTERRUPTED,
+            _ => exit_code::FAILED,
+        };
+        let message = learner.and_then(in_options);
+        Self {
+            message: message.unwrap_or_else(|| error.to_string()),
+            code,
+        }
+    }
+}
+
+/// The error of a learner, whichever crate passes it on.
+fn of_learner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Learner> {
+    match error.downcast_ref::<vision::Error>() {
+        Some(vision::Error::Learner(error)) => Some(error),
+        _ => error.downcast_ref::<Learner>(),
+    }
+}
+
+/// What to do, in options of the program, for errors that name methods.
+fn in_options(error: &Learner) -> Option<String> {
+    let instead =
+        "give a file with --pretrained FILE, or begin with random weights with --pretrained no";
+    match error {
+        // How to go on is said by the command, which knows the folder.
+        Learner::Interrupted { epoch, batches, .. } => Some(format!(
+            "interrupted in epoch {epoch}, after {batches} batches; the step is saved"
+        )),
+        Learner::NoWeights { arch, source } => Some(format!(
+            "cannot get the pretrained weights of {arch}: {source}. Or {instead}"
+        )),
+        Learner::NotHosted { arch } => Some(format!(
+            "there are no published pretrained weights for {arch}: {instead}"
+        )),
+        Learner::ImageTooSmall {
+            arch,
+            expected,
+            found: [height, width],
+        } => Some(format!(
+            "{arch} takes images of at least {expected}x{expected} pixels, found {height}x{width} (height x width): choose a \
+             larger --size, or another --arch"
+        )),
+        _ => None,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_interrupted_fit_has_its_own_exit_code() {
+        let interrupted = || Learner::Interrupted {
+            folder: "run".into(),
+            epoch: 0,
+            batches: 1,
+        };
+        assert_eq!(Failure::from(interrupted()).code(), 3);
+        assert_eq!(Failure::from(vision::Error::from(interrupted())).code(), 3);
+        let other = Learner::NothingTrains;
+        assert_eq!(Failure::from(other).code(), 1);
+    }
+
+    #[test]
+    fn advice_is_given_in_options_of_the_program() {
+        let error = Learner::NotHosted {
+            arch: "xresnet18".to_owned(),
+        };
+        let failure = Failure::from(vision::Error::from(error));
+        assert!(failure.message().contains("--pretrained no"), "{failure:?}");
+        assert!(!failure.message().contains("(.pretrained"), "{failure:?}");
+    }
+}

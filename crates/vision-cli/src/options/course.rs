@@ -1,0 +1,35 @@
+//! Options of the course of a training.
+
+use std::path::PathBuf;
+
+use serde::Serialize;
+
+use crate::options::lr::Lr;
+
+// No documentation comment: clap would take it for the description of the command.
+#[derive(Clone, Debug, Default, clap::Args, Serialize)]
+#[serde(rename_all = "kebab-case")]
+#[command(next_help_heading = "Training")]
+pub(crate) struct CourseOptions {
+    /// Epochs in which everything trains [default: 4]
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) epochs: Option<usize>,
+    /// Epochs before them in which only the head trains, for pretrained weights [default: 1]
+    #[arg(long, value_name = "NUMBER")]
+    pub(crate) freeze_epochs: Option<usize>,
+    /// Learning rate: `auto` takes the valley of the learning rate finder [default: auto]
+    #[arg(long, value_name = "auto|RATE")]
+    pub(crate) lr: Option<Lr>,
+    /// Mix pairs of training images, with this alpha [0.4 without a number]
+    #[arg(long, value_name = "ALPHA", num_args = 0..=1, require_equals = true, default_missing_value = "0.4")]
+    pub(crate) mixup: Option<f64>,
+    /// Metrics, such as accuracy,f1,roc_auc; the best weights are kept by the first one [default: accuracy]
+    #[arg(long, value_name = "NAME", value_delimiter = ',')]
+    pub(crate) metric: Vec<String>,
+    /// End after so many epochs in a row without a lower validation loss
+    #[arg(long, value_name = "EPOCHS")]
+    pub(crate) early_stop: Option<usize>,
+    /// Folder for the results [default: run]
+    #[arg(long, value_name = "FOLDER")]
+    pub(crate) out: Option<PathBuf>,
+}

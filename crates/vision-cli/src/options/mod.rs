@@ -1,0 +1,8 @@
+//! Options that several commands share.
+
+pub(crate) mod course;
+pub(crate) mod images;
+pub(crate) mod lr;
+pub(crate) mod model;
+pub(crate) mod source;
+pub(crate) mod train;

@@ -2,8 +2,9 @@
 
 use std::fmt;
 
+use serde::Serialize;
 use vision_base::message::named;
-use vision_base::{OptionError, shorten};
+use vision_base::{OptionError, csv, shorten};
 
 use crate::scores::{Hits, ratio};
 use crate::{ClassScores, ClassificationReport, Error, Result};
@@ -13,7 +14,8 @@ const MOST_ITEMS: u128 = 1 << 53;
 
 /// Counts of items by actual class (rows) and predicted class (columns).
 ///
-/// Items are counted one at a time, so memory is 8 bytes x classes², for any number of items.
+/// Items are counted one at a time, so memory is 8 bytes x classes², for any number of items. For JSON, it implements serde's
+/// `Serialize`.
 ///
 /// ```
 /// use vision_interp::ConfusionMatrix;
@@ -29,7 +31,7 @@ const MOST_ITEMS: u128 = 1 << 53;
 /// # Ok(())
 /// # }
 /// ```
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct ConfusionMatrix {
     classes: Vec<String>,
     /// Row-major `[actual, predicted]`.
@@ -158,6 +160,26 @@ impl ConfusionMatrix {
         }
         pairs.sort_by_key(|(_, _, count)| std::cmp::Reverse(*count));
         pairs
+    }
+
+    /// The counts as CSV: a row for each actual class, a column for each predicted one. A name that a spreadsheet would take
+    /// for a formula has an apostrophe before it.
+    pub fn to_csv(&self) -> String {
+        let mut table = String::from("actual");
+        for class in &self.classes {
+            table.push(',');
+            table.push_str(&csv::field(class));
+        }
+        for (class, row) in self.classes.iter().zip(self.rows()) {
+            table.push('\n');
+            table.push_str(&csv::field(class));
+            for count in row {
+                table.push(',');
+                table.push_str(&count.to_string());
+            }
+        }
+        table.push('\n');
+        table
     }
 
     /// Precision, recall and F1 of every class.

@@ -318,3 +318,14 @@ fn examples_of_a_confused_pair_are_its_items_with_the_largest_losses() {
     );
     assert!(named.most_confused_examples(0, 1).is_empty());
 }
+
+#[test]
+fn a_matrix_is_a_table_for_other_programs() {
+    let matrix = ConfusionMatrix::from_rows(["a, b", "=1"], [[3, 1], [0, 2]]).unwrap();
+    assert_eq!(
+        matrix.to_csv(),
+        "actual,\"a, b\",\"'=1\"\n\"a, b\",3,1\n\"'=1\",0,2\n"
+    );
+    let json = serde_json::to_value(&matrix).unwrap();
+    assert_eq!(json["counts"], serde_json::json!([3, 1, 0, 2]));
+}

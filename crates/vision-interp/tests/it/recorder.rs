@@ -104,3 +104,18 @@ fn a_record_without_numbers_is_an_error() {
             .contains("more than 20")
     );
 }
+
+#[test]
+fn the_curves_are_a_table_with_a_row_for_each_batch() {
+    let mut record = recorder();
+    record.raw_losses[1] = f64::NAN;
+    let table = record.batches_to_csv();
+    let mut lines = table.lines();
+    let header = "batch,loss,smoothed_loss,lr,momentum,lr_0,lr_1";
+    assert_eq!(lines.next(), Some(header));
+    assert_eq!(lines.next(), Some("1,0.9,0.9,0.001,0.95,0.0001,0.001"));
+    assert_eq!(lines.next(), Some("2,,0.8,0.002,0.9,0.0002,0.002"));
+    assert_eq!(lines.count(), 6);
+    let empty = Recorder::default().batches_to_csv();
+    assert_eq!(empty, "batch,loss,smoothed_loss,lr,momentum\n");
+}

@@ -93,6 +93,31 @@ impl Recorder {
         table
     }
 
+    /// The curves as CSV, a row for each training batch: `batch,loss,smoothed_loss,lr,momentum`, and the rate of each layer
+    /// group if there are several (`lr_0`, ..). Batches count from 1. What is not a finite number is empty. Numbers are
+    /// written so that reading them gives the same bits.
+    pub fn batches_to_csv(&self) -> String {
+        let groups = self.group_lrs.iter().map(Vec::len).max().unwrap_or(0);
+        let groups = if groups > 1 { groups } else { 0 };
+        let mut table = String::from("batch,loss,smoothed_loss,lr,momentum");
+        (0..groups).for_each(|group| _ = write!(table, ",lr_{group}"));
+        table.push('\n');
+        for batch in 0..self.losses.len().max(self.lrs.len()) {
+            let _ = write!(table, "{}", batch + 1);
+            let curves = [&self.raw_losses, &self.losses, &self.lrs, &self.moms];
+            let values = curves.map(|curve| curve.get(batch).copied());
+            let of_group = |group| self.group_lrs.get(batch)?.get(group).copied();
+            for value in values.into_iter().chain((0..groups).map(of_group)) {
+                table.push(',');
+                if let Some(value) = value.filter(|value| value.is_finite()) {
+                    let _ = write!(table, "{value}");
+                }
+            }
+            table.push('\n');
+        }
+        table
+    }
+
     /// Appends the record of a later fit.
     pub(crate) fn append(&mut self, later: Self) {
         self.metric_names = later.metric_names;

@@ -1,11 +1,11 @@
 //! Settings files: what the options of `vision train` say, by the same names.
 
-use std::fs;
+use std::io::Read as _;
 use std::path::Path;
 
 use serde_json::{Map, Value};
 use vision::base::message::{quoted, shown};
-use vision::base::paths::parent_of;
+use vision::base::paths::{open_file, parent_of};
 use vision::base::{atomic, io_error};
 
 use crate::failure::{Failure, Result};
@@ -14,9 +14,22 @@ use crate::options::train::TrainOptions;
 /// The name of the file that is read without being named.
 pub(crate) const NAME: &str = "vision.toml";
 
+/// No settings are longer.
+const MOST_BYTES: u64 = 1 << 20;
+
 /// Reads a settings file. Its relative paths are those from its folder.
 pub(crate) fn read(file: &Path) -> Result<TrainOptions> {
-    let text = fs::read_to_string(file).map_err(io_error("read", file))?;
+    let mut text = String::new();
+    open_file(file)?
+        .take(MOST_BYTES + 1)
+        .read_to_string(&mut text)
+        .map_err(io_error("read", file))?;
+    if text.len() as u64 > MOST_BYTES {
+        return Err(Failure::usage(format!(
+            "{}: expected a settings file of at most {MOST_BYTES} bytes, found a larger one",
+            shown(file)
+        )));
+    }
     let mut options = parse(&text).map_err(|failure| failure.within(shown(file)))?;
     options.resolve(parent_of(file));
     Ok(options)
@@ -72,6 +85,21 @@ mod tests {
             assert!(failure.message().contains(said), "{}", failure.message());
             assert_eq!(failure.code(), 2, "{text}");
         }
+    }
+
+    #[test]
+    #[cfg(unix)]
+    fn a_device_and_a_file_without_end_are_not_read() {
+        let failure = read(Path::new("/dev/zero")).unwrap_err();
+        assert!(failure.message().contains("no regular file"), "{failure:?}");
+        let file = tempfile::NamedTempFile::new().unwrap();
+        file.as_file().set_len(MOST_BYTES + 1).unwrap();
+        let failure = read(file.path()).unwrap_err();
+        assert!(
+            failure.message().contains("at most 1048576 bytes"),
+            "{failure:?}"
+        );
+        assert_eq!(failure.code(), 2);
     }
 
     #[test]

@@ -10,6 +10,7 @@ mod data;
 mod deployed;
 mod failure;
 mod interrupt;
+mod new_file;
 mod options;
 mod output;
 mod run_folder;

@@ -9,7 +9,8 @@ use vision::interp::ClassificationInterpretation;
 
 use crate::commands::evaluate::predictions;
 use crate::deployed;
-use crate::failure::{Failure, Outcome, Result};
+use crate::failure::{Outcome, Result};
+use crate::new_file::check_new;
 use crate::options::source::SourceOptions;
 use crate::output::{Output, note};
 
@@ -41,15 +42,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
-    if let Some(file) = args
-        .changed
-        .as_ref()
-        .filter(|file| file.exists() && !args.overwrite)
-    {
-        return Err(Failure::failed(format!(
-            "{} exists already: choose another name, or replace it with --overwrite",
-            shown(file)
-        )));
+    if let Some(file) = &args.changed {
+        check_new(file, args.overwrite, "another name")?;
     }
     let mut both = Vec::new();
     for model in [&args.a, &args.b] {

@@ -8,7 +8,8 @@ use vision::base::progress::Progress;
 use vision::data::inspect::doctor::{Doctor, Severity};
 
 use crate::data::{self, Images};
-use crate::failure::{Failure, Outcome, Result};
+use crate::failure::{Outcome, Result};
+use crate::new_file::check_new;
 use crate::options::images::ImageOptions;
 use crate::options::source::SourceOptions;
 use crate::output::{Output, note};
@@ -43,12 +44,7 @@ pub(crate) struct Args {
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
     for file in [&args.html, &args.save_decisions].into_iter().flatten() {
-        if file.exists() && !args.overwrite {
-            return Err(Failure::failed(format!(
-                "{} exists already: choose another name, or replace it with --overwrite",
-                shown(file)
-            )));
-        }
+        check_new(file, args.overwrite, "another name")?;
     }
     let root = data::folder(Some(&args.data), &args.source)?;
     let doctor = Doctor::new()

@@ -8,7 +8,8 @@ use vision::learner::ExportConfig;
 use vision::models::export::Names;
 
 use crate::deployed;
-use crate::failure::{Failure, Outcome, Result};
+use crate::failure::{Outcome, Result};
+use crate::new_file::check_new;
 use crate::output::{Output, note};
 
 #[derive(Debug, clap::Args)]
@@ -52,12 +53,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     } = &args.files;
     let files = [("onnx", onnx), ("safetensors", safetensors), ("half", half)];
     for file in files.iter().filter_map(|(_, file)| file.as_ref()) {
-        if file.exists() && !args.overwrite {
-            return Err(Failure::failed(format!(
-                "{} exists already: choose another name, or replace it with --overwrite",
-                shown(file)
-            )));
-        }
+        check_new(file, args.overwrite, "another name")?;
     }
     let learner = deployed::learner(&args.model)?;
     if let Some(file) = onnx {

@@ -3,13 +3,13 @@
 use std::path::PathBuf;
 
 use serde_json::json;
-use vision::base::message::shown;
 use vision::interp::plot_lr_find;
 use vision::learner::LrFindConfig;
 
 use crate::course;
 use crate::data::{self, Images};
-use crate::failure::{Failure, Outcome, Result};
+use crate::failure::{Outcome, Result};
+use crate::new_file::check_new;
 use crate::options::images::ImageOptions;
 use crate::options::model::ModelOptions;
 use crate::options::source::SourceOptions;
@@ -44,15 +44,8 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
-    if let Some(file) = args
-        .plot
-        .as_ref()
-        .filter(|file| file.exists() && !args.overwrite)
-    {
-        return Err(Failure::failed(format!(
-            "{} exists already: choose another name, or replace it with --overwrite",
-            shown(file)
-        )));
+    if let Some(file) = &args.plot {
+        check_new(file, args.overwrite, "another name")?;
     }
     let root = data::folder(Some(&args.data), &args.source)?;
     let mut model = args.model.clone();

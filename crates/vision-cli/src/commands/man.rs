@@ -10,7 +10,8 @@ use vision::base::message::shown;
 use vision::base::{atomic, io_error};
 
 use crate::Program;
-use crate::failure::{Failure, Outcome, Result};
+use crate::failure::{Outcome, Result};
+use crate::new_file::check_new;
 use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
@@ -38,12 +39,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
             .get_display_name()
             .unwrap_or_else(|| command.get_name());
         let file = folder.join(format!("{name}.1"));
-        if file.exists() && !args.overwrite {
-            return Err(Failure::failed(format!(
-                "{} exists already: replace it with --overwrite",
-                shown(&file)
-            )));
-        }
+        check_new(&file, args.overwrite, "another folder")?;
         let mut page = Vec::new();
         Man::new(command.clone()).render(&mut page)?;
         atomic::write(&file, &page)?;

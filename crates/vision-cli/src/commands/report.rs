@@ -7,7 +7,8 @@ use vision::base::message::shown;
 use vision::interp::ReportConfig;
 
 use crate::course;
-use crate::failure::{Failure, Outcome, Result};
+use crate::failure::{Outcome, Result};
+use crate::new_file::check_new;
 use crate::output::Output;
 use crate::run_folder::RunFolder;
 
@@ -39,12 +40,7 @@ pub(crate) struct Args {
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let run = RunFolder::open(&args.run)?;
     let file = args.out.clone().unwrap_or_else(|| run.report());
-    if file.exists() && !args.overwrite {
-        return Err(Failure::failed(format!(
-            "{} exists already: choose another file with --out, or replace it with --overwrite",
-            shown(&file)
-        )));
-    }
+    check_new(&file, args.overwrite, "another file with --out")?;
     let learner = course::finished(&run)?;
     let mut config = ReportConfig::new().with_similar_images(args.similar_images);
     if let Some(title) = &args.title {

@@ -8,7 +8,8 @@ use vision::base::io_error;
 use vision::base::message::shown;
 
 use crate::data::{self, Images};
-use crate::failure::{Failure, Outcome, Result};
+use crate::failure::{Outcome, Result};
+use crate::new_file::check_new;
 use crate::options::images::ImageOptions;
 use crate::options::source::SourceOptions;
 use crate::output::Output;
@@ -43,12 +44,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let sheets = [("plain", false), ("augmented", true)];
     let sheets = sheets.map(|(name, augment)| (args.out.join(format!("{name}.png")), augment));
     for (file, _) in &sheets {
-        if file.exists() && !args.overwrite {
-            return Err(Failure::failed(format!(
-                "{} exists already: choose another folder with --out, or replace it with --overwrite",
-                shown(file)
-            )));
-        }
+        check_new(file, args.overwrite, "another folder with --out")?;
     }
     let root = data::folder(Some(&args.data), &args.source)?;
     let mut files = Vec::new();

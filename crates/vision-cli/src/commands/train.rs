@@ -6,7 +6,8 @@ use vision::base::message::shown;
 
 use crate::config;
 use crate::course;
-use crate::failure::{Failure, Outcome, Result};
+use crate::failure::{Outcome, Result};
+use crate::new_file::check_new;
 use crate::options::train::TrainOptions;
 use crate::output::Output;
 use crate::run_folder::RunFolder;
@@ -52,12 +53,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
         options = options.or(&config::read(file)?)?;
     }
     if let Some(file) = &args.save_config {
-        if file.exists() && !args.overwrite {
-            return Err(Failure::failed(format!(
-                "{} exists already: choose another name, or replace it with --overwrite",
-                shown(file)
-            )));
-        }
+        check_new(file, args.overwrite, "another name")?;
         config::write(file, &options)?;
         output.text(format_args!("settings: {}", shown(file)));
         output.value(&serde_json::json!({ "settings": file }))?;

@@ -391,10 +391,10 @@ def tiff_files():
     photo = smooth(32, 32)
     picture = Image.fromarray(photo)
     source, target = WORK / "in.tif", WORK / "out.tif"
-    def copied(name, values, photometric, *options, tolerance=3, **tags):
+    def copied(name, values, photometric, *options, **tags):
         source.write_bytes(tiff(values, photometric, **tags))
         run("tiffcp", *options, source, target)
-        add(name, target.read_bytes(), tolerance)
+        add(name, target.read_bytes())
     copied("tiff_jpeg_gray.tif", photo[..., :1], 1, "-c", "jpeg:90")
     copied("tiff_jpeg_gray_strips.tif", photo[..., :1], 1, "-c", "jpeg:90", "-r", "8")
     copied("tiff_jpeg_rgb_raw.tif", photo, 2, "-c", "jpeg:r:90")
@@ -405,20 +405,20 @@ def tiff_files():
     copied("tiff_jpeg_rgb_planes.tif", photo, 2, "-c", "jpeg:r:90", "-p", "separate")
     copied("tiff_jpeg_cmyk.tif", smooth(32, 32, 4), 5, "-c", "jpeg:90")
     copied("tiff_jpeg_fill2.tif", photo, 2, "-c", "jpeg:90", "-f", "lsb2msb")
-    add("tiff_jpeg_pillow.tif", saved(picture, "TIFF", compression="jpeg"), 3)
-    add("tiff_jpeg_pillow_gray.tif", saved(picture.convert("L"), "TIFF", compression="jpeg"), 3)
-    add("tiff_jpeg_pillow_cmyk.tif", saved(picture.convert("CMYK"), "TIFF", compression="jpeg"), 3)
-    add("tiff_jpeg_pillow_ycbcr.tif", saved(picture.convert("YCbCr"), "TIFF", compression="jpeg"), 3)
+    add("tiff_jpeg_pillow.tif", saved(picture, "TIFF", compression="jpeg"))
+    add("tiff_jpeg_pillow_gray.tif", saved(picture.convert("L"), "TIFF", compression="jpeg"))
+    add("tiff_jpeg_pillow_cmyk.tif", saved(picture.convert("CMYK"), "TIFF", compression="jpeg"))
+    add("tiff_jpeg_pillow_ycbcr.tif", saved(picture.convert("YCbCr"), "TIFF", compression="jpeg"))
     for sampling, label in (((1, 1), "444"), ((2, 1), "422"), ((2, 2), "420"), ((1, 2), "440"), ((4, 1), "411")):
         whole = jpeg_sampled(picture, f"{sampling[0]}x{sampling[1]}")
         data = tiff(photo, 6, compression=JPEG, chunks=[whole], tags={530: (3, list(sampling))})
-        add(f"tiff_jpeg_whole_{label}.tif", data, 6)
+        add(f"tiff_jpeg_whole_{label}.tif", data)
     progressive = saved(picture, "JPEG", quality=92, progressive=True, subsampling=0)
-    add("tiff_jpeg_progressive.tif", tiff(photo, 6, compression=JPEG, chunks=[progressive], tags={530: (3, [1, 1])}), 3)
+    add("tiff_jpeg_progressive.tif", tiff(photo, 6, compression=JPEG, chunks=[progressive], tags={530: (3, [1, 1])}))
     stream = saved(picture, "JPEG", quality=92, subsampling=0)
     old = {513: (4, [8]), 514: (4, [len(stream)]), 530: (3, [1, 1])}
-    add("tiff_old_jpeg_whole.tif", tiff(photo, 6, compression=OLD_JPEG, chunks=[stream], tags=old), 3)
-    add("tiff_old_jpeg_no_length.tif", tiff(photo, 6, compression=OLD_JPEG, chunks=[stream], tags={513: (4, [8]), 530: (3, [1, 1])}), 3)
+    add("tiff_old_jpeg_whole.tif", tiff(photo, 6, compression=OLD_JPEG, chunks=[stream], tags=old))
+    add("tiff_old_jpeg_no_length.tif", tiff(photo, 6, compression=OLD_JPEG, chunks=[stream], tags={513: (4, [8]), 530: (3, [1, 1])}))
     # Rare compressions.
     try:
         add("tiff_webp_pillow.tif", saved(picture, "TIFF", compression="webp"), 4)
@@ -489,32 +489,32 @@ def jpeg_files():
     photo = Image.fromarray(smooth(24, 24))
     gray = photo.convert("L")
     plain = saved(photo, "JPEG", quality=92, subsampling=0)
-    add("jpeg_plain.jpg", plain, 3)
+    add("jpeg_plain.jpg", plain)
     for subsampling in (1, 2):
-        add(f"jpeg_pillow_{subsampling}.jpg", saved(photo, "JPEG", quality=92, subsampling=subsampling), 4)
+        add(f"jpeg_pillow_{subsampling}.jpg", saved(photo, "JPEG", quality=92, subsampling=subsampling))
     for sampling in ("1x2", "4x1", "2x4", "4x2", "1x4", "3x1", "2x1", "2x2", "1x1"):
-        add(f"jpeg_{sampling}.jpg", jpeg_sampled(photo, sampling), 6)
-        add(f"jpeg_{sampling}_progressive.jpg", jpeg_sampled(photo, sampling, "-progressive"), 6)
-    add("jpeg_cb_cr_differ.jpg", run("cjpeg", "-quality", "92", "-sample", "2x2,1x2,2x1", input=saved(photo, "PPM")), 6)
-    add("jpeg_gray_sampled.jpg", run("cjpeg", "-quality", "92", "-sample", "2x2", "-grayscale", input=saved(photo, "PPM")), 3)
-    add("jpeg_restart.jpg", jpeg_sampled(photo, "2x2", "-restart", "1"), 4)
-    add("jpeg_restart_blocks.jpg", jpeg_sampled(photo, "1x1", "-restart", "2B"), 4)
-    add("jpeg_restart_progressive.jpg", jpeg_sampled(photo, "2x2", "-restart", "1", "-progressive"), 4)
-    add("jpeg_optimized.jpg", jpeg_sampled(photo, "1x1", "-optimize"), 3)
-    add("jpeg_rgb.jpg", run("cjpeg", "-quality", "92", "-rgb", input=saved(photo, "PPM")), 3)
-    add("jpeg_arithmetic.jpg", jpeg_sampled(photo, "1x1", "-arithmetic"), 3)
-    add("jpeg_arithmetic_progressive.jpg", jpeg_sampled(photo, "2x2", "-arithmetic", "-progressive"), 4)
-    add("jpeg_arithmetic_gray.jpg", run("cjpeg", "-quality", "92", "-arithmetic", "-grayscale", input=saved(photo, "PPM")), 3)
-    add("jpeg_arithmetic_restart.jpg", jpeg_sampled(photo, "1x1", "-arithmetic", "-restart", "1"), 3)
-    add("jpeg_scans_apart.jpg", scans(photo, "0;\n1;\n2;\n"), 3)
-    add("jpeg_scans_two.jpg", scans(photo, "0;\n1 2;\n"), 3)
-    add("jpeg_progressive_dc_only_first.jpg", scans(photo, "0,1,2: 0-0, 0, 0;\n0: 1-63, 0, 0;\n1: 1-63, 0, 0;\n2: 1-63, 0, 0;\n"), 3)
-    add("jpeg_quality_1.jpg", saved(photo, "JPEG", quality=1), 4)
-    add("jpeg_quality_100.jpg", saved(photo, "JPEG", quality=100, subsampling=0), 3)
+        add(f"jpeg_{sampling}.jpg", jpeg_sampled(photo, sampling))
+        add(f"jpeg_{sampling}_progressive.jpg", jpeg_sampled(photo, sampling, "-progressive"))
+    add("jpeg_cb_cr_differ.jpg", run("cjpeg", "-quality", "92", "-sample", "2x2,1x2,2x1", input=saved(photo, "PPM")))
+    add("jpeg_gray_sampled.jpg", run("cjpeg", "-quality", "92", "-sample", "2x2", "-grayscale", input=saved(photo, "PPM")))
+    add("jpeg_restart.jpg", jpeg_sampled(photo, "2x2", "-restart", "1"))
+    add("jpeg_restart_blocks.jpg", jpeg_sampled(photo, "1x1", "-restart", "2B"))
+    add("jpeg_restart_progressive.jpg", jpeg_sampled(photo, "2x2", "-restart", "1", "-progressive"))
+    add("jpeg_optimized.jpg", jpeg_sampled(photo, "1x1", "-optimize"))
+    add("jpeg_rgb.jpg", run("cjpeg", "-quality", "92", "-rgb", input=saved(photo, "PPM")))
+    add("jpeg_arithmetic.jpg", jpeg_sampled(photo, "1x1", "-arithmetic"))
+    add("jpeg_arithmetic_progressive.jpg", jpeg_sampled(photo, "2x2", "-arithmetic", "-progressive"))
+    add("jpeg_arithmetic_gray.jpg", run("cjpeg", "-quality", "92", "-arithmetic", "-grayscale", input=saved(photo, "PPM")))
+    add("jpeg_arithmetic_restart.jpg", jpeg_sampled(photo, "1x1", "-arithmetic", "-restart", "1"))
+    add("jpeg_scans_apart.jpg", scans(photo, "0;\n1;\n2;\n"))
+    add("jpeg_scans_two.jpg", scans(photo, "0;\n1 2;\n"), 1)  # Another decoder than libjpeg-turbo's reads it.
+    add("jpeg_progressive_dc_only_first.jpg", scans(photo, "0,1,2: 0-0, 0, 0;\n0: 1-63, 0, 0;\n1: 1-63, 0, 0;\n2: 1-63, 0, 0;\n"))
+    add("jpeg_quality_1.jpg", saved(photo, "JPEG", quality=1))
+    add("jpeg_quality_100.jpg", saved(photo, "JPEG", quality=100, subsampling=0))
     lossless = imagecodecs.ljpeg_encode(smooth(16, 16, 1)[..., 0])
-    add("jpeg_lossless_gray.jpg", lossless, 1)
+    add("jpeg_lossless_gray.jpg", lossless)
     try:
-        add("jpeg_12_bit.jpg", imagecodecs.jpeg8_encode((smooth(16, 16, 1)[..., 0].astype("u2") * 16), bitspersample=12), 3)
+        add("jpeg_12_bit.jpg", imagecodecs.jpeg8_encode((smooth(16, 16, 1)[..., 0].astype("u2") * 16), bitspersample=12))
     except Exception as error:
         print("not written: 12 bits", error)
     # Ends and beginnings.
@@ -525,58 +525,58 @@ def jpeg_files():
         assert data[-2:] == b"\xff\xd9"
         # Whether Pillow reads these depends on where its buffer ends; all pixels are there.
         whole = np.asarray(Image.open(io.BytesIO(data)).convert("RGB"))
-        add(f"jpeg_no_eoi_{name}.jpg", data[:-2], 4, rgb=whole)
-        add(f"jpeg_half_eoi_{name}.jpg", data[:-1], 4, rgb=whole)
-        add(f"jpeg_zeros_for_eoi_{name}.jpg", data[:-2] + bytes(2), 4, rgb=whole)
-        add(f"jpeg_zeros_at_end_{name}.jpg", data[:-2] + bytes(4096), 4, rgb=whole)
-        add(f"jpeg_trailing_{name}.jpg", data + b"\0\1\2trailing bytes" * 3, 4)
-        add(f"jpeg_trailing_jpeg_{name}.jpg", data + plain, 4)
+        add(f"jpeg_no_eoi_{name}.jpg", data[:-2], rgb=whole)
+        add(f"jpeg_half_eoi_{name}.jpg", data[:-1], rgb=whole)
+        add(f"jpeg_zeros_for_eoi_{name}.jpg", data[:-2] + bytes(2), rgb=whole)
+        add(f"jpeg_zeros_at_end_{name}.jpg", data[:-2] + bytes(4096), rgb=whole)
+        add(f"jpeg_trailing_{name}.jpg", data + b"\0\1\2trailing bytes" * 3)
+        add(f"jpeg_trailing_jpeg_{name}.jpg", data + plain)
         for missing in (3, 12, 40):
-            add(f"jpeg_cut_{missing}_{name}.jpg", data[:-missing], 4)
+            add(f"jpeg_cut_{missing}_{name}.jpg", data[:-missing])
     # Two frames in one file, as cameras write them.
-    add("jpeg_mpo.jpg", saved(photo, "MPO", save_all=True, append_images=[photo.rotate(180)], quality=92), 4)
-    add("jpeg_leading_zeros.jpg", bytes(4) + plain, 3)
+    add("jpeg_mpo.jpg", saved(photo, "MPO", save_all=True, append_images=[photo.rotate(180)], quality=92))
+    add("jpeg_leading_zeros.jpg", bytes(4) + plain)
     parts, rest = segments(plain)
-    add("jpeg_fill_bytes.jpg", joined([b"\xff\xff" + p if i else p for i, p in enumerate(parts)], rest), 3)
-    add("jpeg_garbage_between.jpg", joined([parts[0], b"\0\0\0"] + parts[1:], rest), 3)
-    add("jpeg_no_jfif.jpg", joined(parts[1:], rest), 3)
-    add("jpeg_jfif_late.jpg", joined(parts[1:] + parts[:1], rest), 3)
-    add("jpeg_comment.jpg", joined([segment(0xFE, b"a comment")] + parts, rest), 3)
-    add("jpeg_many_comments.jpg", joined(parts + [segment(0xFE, b"x" * 300)] * 20, rest), 3)
-    add("jpeg_empty_segments.jpg", joined(parts + [segment(0xED, b""), segment(0xE5, b"")], rest), 3)
+    add("jpeg_fill_bytes.jpg", joined([b"\xff\xff" + p if i else p for i, p in enumerate(parts)], rest))
+    add("jpeg_garbage_between.jpg", joined([parts[0], b"\0\0\0"] + parts[1:], rest))
+    add("jpeg_no_jfif.jpg", joined(parts[1:], rest))
+    add("jpeg_jfif_late.jpg", joined(parts[1:] + parts[:1], rest))
+    add("jpeg_comment.jpg", joined([segment(0xFE, b"a comment")] + parts, rest))
+    add("jpeg_many_comments.jpg", joined(parts + [segment(0xFE, b"x" * 300)] * 20, rest))
+    add("jpeg_empty_segments.jpg", joined(parts + [segment(0xED, b""), segment(0xE5, b"")], rest))
     icc = Path(__file__)
     from PIL import ImageCms
     profile = ImageCms.ImageCmsProfile(ImageCms.createProfile("sRGB")).tobytes()
-    add("jpeg_icc.jpg", saved(photo, "JPEG", quality=92, subsampling=0, icc_profile=profile), 3)
+    add("jpeg_icc.jpg", saved(photo, "JPEG", quality=92, subsampling=0, icc_profile=profile))
     odd_icc = segment(0xE2, b"ICC_PROFILE\0\x02\x03part")
-    add("jpeg_icc_part_missing.jpg", joined(parts[:1] + [odd_icc] + parts[1:], rest), 3)
+    add("jpeg_icc_part_missing.jpg", joined(parts[:1] + [odd_icc] + parts[1:], rest))
     for label, content in (("empty", b"Exif\0\0"), ("short", b"Exif\0\0II*\0"), ("not_tiff", b"Exif\0\0nonsense"),
                            ("endless", b"Exif\0\0II*\0\x08\0\0\0\xff\xff"), ("no_tag", b"Exif\0\0MM\0*\0\0\0\x08\0\0\0\0\0\0")):
-        add(f"jpeg_exif_{label}.jpg", joined([segment(0xE1, content)] + parts[1:], rest), 3)
+        add(f"jpeg_exif_{label}.jpg", joined([segment(0xE1, content)] + parts[1:], rest))
     for orientation in (0, 9, 3, 6):
         exif = Image.Exif()
         exif[0x0112] = orientation
-        add(f"jpeg_exif_orientation_{orientation}.jpg", saved(photo, "JPEG", quality=92, subsampling=0, exif=exif), 3)
+        add(f"jpeg_exif_orientation_{orientation}.jpg", saved(photo, "JPEG", quality=92, subsampling=0, exif=exif))
     exif = b"Exif\0\0MM\0*\0\0\0\x08\0\x01\x01\x12\0\x03\0\0\0\x01\0\x06\0\0\0\0\0\0"
-    add("jpeg_exif_big_endian.jpg", joined([segment(0xE1, exif)] + parts[1:], rest), 3)
-    add("jpeg_exif_after_jfif.jpg", joined(parts[:1] + [segment(0xE1, exif)] + parts[1:], rest), 3)
+    add("jpeg_exif_big_endian.jpg", joined([segment(0xE1, exif)] + parts[1:], rest))
+    add("jpeg_exif_after_jfif.jpg", joined(parts[:1] + [segment(0xE1, exif)] + parts[1:], rest))
     xmp = b"http://ns.adobe.com/xap/1.0/\0<x:xmpmeta/>"
-    add("jpeg_xmp.jpg", joined(parts[:1] + [segment(0xE1, xmp)] + parts[1:], rest), 3)
+    add("jpeg_xmp.jpg", joined(parts[:1] + [segment(0xE1, xmp)] + parts[1:], rest))
     # Adobe's marker: 0 RGB or CMYK, 1 YCbCr, 2 YCCK.
     adobe = lambda transform: segment(0xEE, b"Adobe\0\x64\0\0\0\0" + bytes([transform]))
     for transform in (0, 1, 2):
-        add(f"jpeg_adobe_{transform}.jpg", joined([adobe(transform)] + parts[1:], rest), 3)
-        add(f"jpeg_adobe_{transform}_jfif.jpg", joined(parts[:1] + [adobe(transform)] + parts[1:], rest), 3)
+        add(f"jpeg_adobe_{transform}.jpg", joined([adobe(transform)] + parts[1:], rest))
+        add(f"jpeg_adobe_{transform}_jfif.jpg", joined(parts[:1] + [adobe(transform)] + parts[1:], rest))
     four = saved(Image.fromarray(smooth(24, 24, 4), "CMYK"), "JPEG", quality=95)
     parts, rest = segments(four)
     without = [p for p in parts if p[1] != 0xEE]
-    add("jpeg_cmyk_adobe_0.jpg", four, 3)
-    add("jpeg_cmyk_no_adobe.jpg", joined(without, rest), 3)
-    add("jpeg_ycck.jpg", joined([adobe(2)] + without, rest), 4)
-    add("jpeg_cmyk_progressive.jpg", saved(Image.fromarray(smooth(24, 24, 4), "CMYK"), "JPEG", quality=95, progressive=True), 3)
+    add("jpeg_cmyk_adobe_0.jpg", four)
+    add("jpeg_cmyk_no_adobe.jpg", joined(without, rest))
+    add("jpeg_ycck.jpg", joined([adobe(2)] + without, rest))
+    add("jpeg_cmyk_progressive.jpg", saved(Image.fromarray(smooth(24, 24, 4), "CMYK"), "JPEG", quality=95, progressive=True))
     # Component names that say RGB, and others.
     parts, rest = segments(run("cjpeg", "-quality", "92", "-rgb", input=saved(photo, "PPM")))
-    add("jpeg_rgb_names_no_adobe.jpg", joined([p for p in parts if p[1] != 0xEE], rest), 3)
+    add("jpeg_rgb_names_no_adobe.jpg", joined([p for p in parts if p[1] != 0xEE], rest))
     parts, rest = segments(plain)
     renamed = []
     for part in parts:
@@ -586,12 +586,12 @@ def jpeg_files():
         renamed.append(bytes(part))
     rest = bytearray(rest)
     rest[5], rest[7], rest[9] = 0, 1, 2
-    add("jpeg_names_0_1_2.jpg", joined(renamed, bytes(rest)), 3)
-    add("jpeg_names_0_1_2_no_jfif.jpg", joined(renamed[1:], bytes(rest)), 3)
-    add("jpeg_extended.jpg", plain.replace(b"\xff\xc0", b"\xff\xc1"), 3)
-    add("jpeg_lines_later.jpg", lines_later(plain), 3)
+    add("jpeg_names_0_1_2.jpg", joined(renamed, bytes(rest)))
+    add("jpeg_names_0_1_2_no_jfif.jpg", joined(renamed[1:], bytes(rest)))
+    add("jpeg_extended.jpg", plain.replace(b"\xff\xc0", b"\xff\xc1"))
+    add("jpeg_lines_later.jpg", lines_later(plain))
     for w, h in ((1, 1), (1, 9), (9, 1), (2, 2), (7, 5), (8, 8), (17, 3)):
-        add(f"jpeg_{w}_by_{h}.jpg", saved(Image.fromarray(smooth(h, w)), "JPEG", quality=92, subsampling=0), 3)
+        add(f"jpeg_{w}_by_{h}.jpg", saved(Image.fromarray(smooth(h, w)), "JPEG", quality=92, subsampling=0))
 
 
 def lines_later(jpeg):

@@ -91,7 +91,7 @@ fn decode_trusting(
     })?;
     let rgb8 = |image: Held<DynamicImage>| rgb8(image, how.background);
     match format {
-        ImageFormat::Jpeg => jpeg::decode(bytes, limits, how.side).and_then(rgb8),
+        ImageFormat::Jpeg => jpeg::decode(bytes, limits, how.side),
         ImageFormat::Tiff => {
             let page = Page::read(bytes)?;
             let turned = page.orientation != Orientation::NoTransforms;

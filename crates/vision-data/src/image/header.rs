@@ -175,7 +175,7 @@ fn png_mode(bytes: &[u8]) -> Option<(ColorMode, u8)> {
 
 fn jpeg_mode(bytes: &[u8]) -> Option<(ColorMode, u8)> {
     let frame = Frame::of(bytes)?;
-    let mode = match frame.components {
+    let mode = match frame.components() {
         1 => ColorMode::Gray,
         3 => ColorMode::Rgb,
         4 => ColorMode::Cmyk,

@@ -40,11 +40,9 @@ use crate::image::size::PixelSize;
 ///
 /// `docs/data.md` has a table of the kinds of each format that are read, and of those that are not.
 ///
-/// JPEG pixels are within 3 levels of 255 of Pillow's, and within 14 if colors are stored at half the
-/// size (0.2 to 0.5 on average). With such colors, two cases differ by more: the last column, if the width
-/// is even and not a multiple of 16 (up to 9 in smooth images and 50 in noise), and images up to 4 pixels
-/// wide (up to 96). (Measured on noise and gradients of 1 to 224 pixels at quality 85 with Pillow 12. The
-/// decoder reads the color beyond the edge where libjpeg repeats the last one.)
+/// JPEGs have exactly the pixels of libjpeg-turbo, which Pillow uses. (Compared on 2,898
+/// images of 1 to 500 pixels: every quality, sampling, color space and restart interval that Pillow writes.) A file whose
+/// scans have two of three components may differ by 1 level of 255.
 ///
 /// Unlike fastai, the EXIF orientation of a photo is applied.
 ///

@@ -1,82 +1,137 @@
-//! JPEG: what its decoder does not read as libjpeg does.
+//! JPEG, as libjpeg-turbo decodes it, which Pillow and PyTorch use: the same pixels.
 
 use std::borrow::Cow;
 use std::io::Cursor;
 
 use image::codecs::jpeg::JpegDecoder;
 use image::metadata::Orientation;
-use image::{DynamicImage, GrayImage, ImageDecoder as _, RgbImage};
-use memchr::{memchr, memmem};
+use image::{DynamicImage, ImageDecoder as _, RgbImage};
+use libjpeg_turbo_rs::{DecodeLimits, Decoder, JpegError, PixelFormat, ScalingFactor};
+use memchr::memchr;
 
 use crate::image::budget::Held;
-use crate::image::decoders::reduced_jpeg;
 use crate::image::decoders::shared::{CONVERT, admit, from_decoder, problem, rgb_bytes};
 use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
 
-/// The most scans accepted in a progressive JPEG, each of which takes time. Encoders write ten; zune-jpeg
-/// rejects more than 100.
-pub(crate) const MOST_SCANS: usize = 100;
+/// The most scans accepted in a progressive JPEG, each of which takes time. Encoders write ten.
+const MOST_SCANS: usize = 100;
 
-/// Decodes a JPEG. With `side`, one whose shorter side is at least four times as long is reduced.
+/// Decodes a JPEG. With `side`, one whose shorter side is at least four times as long is decoded at 1/2, 1/4 or
+/// 1/8 of its size: the smallest that leaves the shorter side at least twice as long as `side`, so that a later
+/// resize still has pixels to average.
 pub(crate) fn decode(
     bytes: &[u8],
     limits: &Limits,
     side: Option<u32>,
-) -> Result<Held<DynamicImage>, ImageProblem> {
-    let bytes = without_contradiction(bytes);
-    let frame = Frame::of(&bytes);
-    if let Some(reason) = frame.and_then(Frame::unsupported) {
+) -> Result<Held<RgbImage>, ImageProblem> {
+    let no_frame = || ImageProblem::Truncated("no frame header".to_owned());
+    let frame = Frame::of(bytes).ok_or_else(no_frame)?;
+    if let Some(reason) = frame.unsupported() {
         return Err(ImageProblem::Unsupported(format!("{reason}; {CONVERT}")));
     }
-    let mut decoder = match JpegDecoder::new(Cursor::new(&*bytes)) {
-        Ok(decoder) => decoder,
-        Err(error) => {
-            let other = rarely_used(&whole(&bytes, limits)?, limits)?;
-            return other.ok_or_else(|| problem(&error, limits));
-        }
+    let needed = frame.memory(bytes.len() as u64);
+    let permit = admit(limits, frame.width, frame.height, needed)?;
+    let bytes = whole(bytes, limits)?;
+    let image = match turbo(&bytes, limits, side) {
+        Ok(image) => image,
+        Err(error @ JpegError::LimitExceeded { .. }) => return Err(reason(&error)),
+        Err(error) => other(&bytes, limits).map_err(|_| reason(&error))?,
     };
-    let (width, height) = decoder.dimensions();
-    // Damaged EXIF data must not make an image unusable.
-    let orientation = decoder.orientation().unwrap_or(Orientation::NoTransforms);
-    let stored = decoder.total_bytes();
-    let pixels = rgb_bytes(width, height);
-    // The decoder's copy of the file, its pixels, and RGB made of gray, or what a rotation makes of them. Of an
-    // image in several scans, all coefficients are kept, of two bytes each.
-    let scans = frame.is_none_or(|frame| frame.marker == 0xC2 || several_scans(&bytes));
-    let kept = match scans {
-        true => pixels / 3 * 2 * u64::from(frame.map_or(4, |frame| frame.components)),
-        false => 0,
-    };
-    let turned = if orientation == Orientation::NoTransforms {
-        0
-    } else {
-        stored
-    };
-    let made = turned.max(if stored < pixels { pixels } else { 0 });
-    let needed = stored
-        .saturating_add(kept.max(made))
-        .saturating_add(bytes.len() as u64);
-    let permit = admit(limits, width, height, needed)?;
-    let bytes = whole(&bytes, limits)?;
-    if let Cow::Owned(mended) = &bytes {
-        decoder = JpegDecoder::new(Cursor::new(&**mended)).map_err(|e| problem(&e, limits))?;
-    }
-    let reduced = side.and_then(|side| reduced_jpeg::jpeg(&bytes, side, limits));
-    let mut image = match reduced {
-        Some(reduced) => reduced,
-        None => from_decoder(decoder, limits)?,
-    };
-    image.apply_orientation(orientation);
     Ok(Held::new(image, permit))
 }
 
+/// A decoder whose header was read, within the limits.
+pub(super) fn decoder<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Decoder<'a>, JpegError> {
+    let most = DecodeLimits {
+        max_width: usize::from(u16::MAX),
+        max_height: usize::from(u16::MAX),
+        max_pixels: limits.max_pixels,
+        max_scans: MOST_SCANS,
+        // What it takes was admitted.
+        max_memory: None,
+    };
+    let mut decoder = Decoder::new_with_limits(bytes, most)?;
+    decoder.set_output_format(match decoder.header().components.len() {
+        4 => PixelFormat::Cmyk,
+        _ => PixelFormat::Rgb,
+    });
+    Ok(decoder)
+}
+
+/// Decodes as libjpeg-turbo does, also what is damaged.
+fn turbo(bytes: &[u8], limits: &Limits, side: Option<u32>) -> Result<RgbImage, JpegError> {
+    let mut decoder = decoder(bytes, limits)?;
+    decoder.set_lenient(true);
+    let header = decoder.header();
+    let short = u32::from(header.width.min(header.height));
+    let enough = side.map(|side| side.saturating_mul(2));
+    let part = enough.and_then(|enough| [8, 4, 2].into_iter().find(|part| short / part >= enough));
+    if let Some(part) = part {
+        decoder.set_scale(ScalingFactor::try_new(1, part)?);
+    }
+    let image = decoder.decode_image()?;
+    let pixels = match image.pixel_format {
+        PixelFormat::Cmyk => image
+            .data
+            .as_chunks()
+            .0
+            .iter()
+            .flat_map(rgb_of_inks)
+            .collect(),
+        _ => image.data,
+    };
+    let (width, height) = (image.width as u32, image.height as u32);
+    let image = RgbImage::from_raw(width, height, pixels)
+        .ok_or_else(|| JpegError::CorruptData("pixels are missing".to_owned()))?;
+    // Damaged EXIF data must not make an image unusable.
+    let orientation = decoder.exif_orientation().and_then(Orientation::from_exif);
+    Ok(turned(image, orientation))
+}
+
+/// Four inks, stored inverted, as Pillow makes RGB of them.
+fn rgb_of_inks(&[cyan, magenta, yellow, black]: &[u8; 4]) -> [u8; 3] {
+    [cyan, magenta, yellow].map(|ink| {
+        let product = u32::from(255 - ink) * u32::from(black) + 128;
+        black.saturating_sub((((product >> 8) + product) >> 8) as u8)
+    })
+}
+
+fn turned(image: RgbImage, orientation: Option<Orientation>) -> RgbImage {
+    let mut image = DynamicImage::ImageRgb8(image);
+    image.apply_orientation(orientation.unwrap_or(Orientation::NoTransforms));
+    image.into_rgb8()
+}
+
+/// Decodes what the other decoder refuses: two of three components in a scan, and some damage.
+fn other(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImageProblem> {
+    let mut decoder =
+        JpegDecoder::new(Cursor::new(bytes)).map_err(|error| problem(&error, limits))?;
+    let orientation = decoder.orientation().ok();
+    Ok(turned(
+        from_decoder(decoder, limits)?.into_rgb8(),
+        orientation,
+    ))
+}
+
+/// What an error of the decoder says about the file.
+fn reason(error: &JpegError) -> ImageProblem {
+    match error {
+        JpegError::UnexpectedEof => ImageProblem::Truncated(error.to_string()),
+        JpegError::Unsupported(what) => ImageProblem::Unsupported(format!("{what}; {CONVERT}")),
+        _ => ImageProblem::Damaged(error.to_string()),
+    }
+}
+
 /// The first frame header.
-#[derive(Clone, Copy, Debug)]
+#[derive(Clone, Debug)]
 pub(crate) struct Frame {
     marker: u8,
     pub(crate) bits: u8,
-    pub(crate) components: u8,
+    width: u32,
+    height: u32,
+    /// Of each component.
+    sampling: Vec<Sampling>,
 }
 
 impl Frame {
@@ -91,10 +146,20 @@ impl Frame {
                     0xFF,
                     marker @ (0xC0..=0xC3 | 0xC5..=0xC7 | 0xC9..=0xCB | 0xCD..=0xCF),
                 ] => {
+                    let &[bits, h1, h0, w1, w0, count, ref list @ ..] = bytes.get(at + 4..)? else {
+                        return None;
+                    };
+                    let list = list.chunks_exact(3).take(usize::from(count));
+                    let sampling = list.map(|item| Sampling {
+                        across: item[1] >> 4,
+                        down: item[1] & 0xF,
+                    });
                     return Some(Self {
                         marker: *marker,
-                        bits: *bytes.get(at + 4)?,
-                        components: *bytes.get(at + 9)?,
+                        bits,
+                        width: u32::from(u16::from_be_bytes([w1, w0])),
+                        height: u32::from(u16::from_be_bytes([h1, h0])),
+                        sampling: sampling.collect(),
                     });
                 }
                 [0xFF, _] => {
@@ -107,70 +172,60 @@ impl Frame {
         }
     }
 
+    pub(crate) fn components(&self) -> usize {
+        self.sampling.len()
+    }
+
     /// Why no decoder here reads it.
-    fn unsupported(self) -> Option<&'static str> {
+    fn unsupported(&self) -> Option<&'static str> {
         match self.marker {
             0xC5..=0xC7 | 0xCD..=0xCF => Some("a hierarchical JPEG"),
-            0xC9..=0xCB => Some("a JPEG with arithmetic coding"),
-            0xC0..=0xC2 if self.bits != 8 => Some("a JPEG with 12 bits a channel"),
+            _ if self.bits != 8 => Some("a JPEG with more than 8 bits a channel"),
             _ => None,
         }
     }
-}
 
-/// Whether the first scan has fewer components than the image, so that others follow.
-fn several_scans(bytes: &[u8]) -> bool {
-    let scan = memmem::find(bytes, &[0xFF, 0xDA]);
-    let components = scan.and_then(|at| bytes.get(at + 4));
-    Frame::of(bytes).is_some_and(|frame| components != Some(&frame.components))
-}
-
-/// The other decoder knows lossless JPEGs, and sampling factors of 3.
-fn rarely_used(bytes: &[u8], limits: &Limits) -> Result<Option<Held<DynamicImage>>, ImageProblem> {
-    let Some(Held {
-        value: mut decoder,
-        permit,
-    }) = slow_decoder(bytes, limits)?
-    else {
-        return Ok(None);
-    };
-    let info = decoder.info();
-    let Some((info, pixels)) = info.zip(decoder.decode().ok()) else {
-        return Ok(None);
-    };
-    let (width, height) = (u32::from(info.width), u32::from(info.height));
-    let image = match info.pixel_format {
-        jpeg_decoder::PixelFormat::L8 => {
-            GrayImage::from_raw(width, height, pixels).map(DynamicImage::ImageLuma8)
-        }
-        jpeg_decoder::PixelFormat::RGB24 => {
-            RgbImage::from_raw(width, height, pixels).map(DynamicImage::ImageRgb8)
-        }
-        jpeg_decoder::PixelFormat::L16 | jpeg_decoder::PixelFormat::CMYK32 => None,
-    };
-    Ok(image.map(|image| Held::new(image, permit)))
-}
-
-/// A decoder that stops at what is damaged, after its header was checked.
-fn slow_decoder<'a>(
-    bytes: &'a [u8],
-    limits: &Limits,
-) -> Result<Option<Held<jpeg_decoder::Decoder<&'a [u8]>>>, ImageProblem> {
-    // Each scan begins with this marker, which cannot occur elsewhere in compressed data.
-    if memmem::find_iter(bytes, &[0xFF, 0xDA]).count() > MOST_SCANS {
-        return Ok(None);
+    /// The most bytes that decoding takes, beside those of the file.
+    fn memory(&self, file: u64) -> u64 {
+        let most = |of: fn(&Sampling) -> u8| self.sampling.iter().map(of).max().unwrap_or(1);
+        let (across, down) = (most(|s| s.across), most(|s| s.down));
+        // Components are decoded in whole blocks of 8 by 8 samples.
+        let side = |pixels: u32, most: u8, own: u8| {
+            u64::from(pixels).div_ceil(8 * u64::from(most.max(1))) * 8 * u64::from(own)
+        };
+        let samples = self
+            .sampling
+            .iter()
+            .map(|own| side(self.width, across, own.across) * side(self.height, down, own.down));
+        let samples: u64 = samples.sum();
+        // The coefficients of an image in several scans have two bytes each.
+        let coefficients = 2 * samples;
+        // Colors are made larger line by line, or at once if their sampling differs.
+        let alike = self.sampling.len() < 3 || self.sampling[1] == self.sampling[2];
+        let pixels = rgb_bytes(self.width, self.height);
+        let larger = if alike { 0 } else { pixels };
+        let inks = if self.sampling.len() == 4 {
+            pixels / 3 * 4
+        } else {
+            0
+        };
+        let upright = 2 * pixels;
+        let most = [
+            coefficients + samples,
+            samples + larger + inks.max(pixels),
+            inks + pixels,
+            upright,
+        ];
+        // Metadata is copied.
+        most.into_iter().max().unwrap_or(0).saturating_add(2 * file)
     }
-    let mut decoder = jpeg_decoder::Decoder::new(bytes);
-    decoder.set_max_decoding_buffer_size(usize::try_from(limits.max_bytes).unwrap_or(usize::MAX));
-    let info = decoder.read_info().ok().and_then(|()| decoder.info());
-    let Some(info) = info else {
-        return Ok(None);
-    };
-    let (width, height) = (u32::from(info.width), u32::from(info.height));
-    // Its planes, its result, and the coefficients.
-    let needed = rgb_bytes(width, height).saturating_mul(4);
-    let permit = admit(limits, width, height, needed)?;
-    Ok(Some(Held::new(decoder, permit)))
+}
+
+/// How many samples a component has across and down, of which the largest counts are the whole.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Sampling {
+    across: u8,
+    down: u8,
 }
 
 /// The file with an end marker, if all its compressed data is there.
@@ -191,14 +246,13 @@ pub(crate) fn whole<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Cow<'a, [u8]
         // Half of the end marker.
         data = &bytes[..used - 1];
     }
-    let decoded = |fill: &[u8]| -> Result<Option<u32>, ImageProblem> {
+    let decoded = |fill: &[u8]| -> Option<u32> {
         let filled = [data, &fill.repeat(64), &[0xFF, 0xD9]].concat();
-        let decoder = slow_decoder(&filled, limits)?;
-        let pixels = decoder.and_then(|mut decoder| decoder.value.decode().ok());
-        Ok(pixels.map(|pixels| crc32fast::hash(&pixels)))
+        let image = decoder(&filled, limits).and_then(|decoder| decoder.decode_image());
+        image.ok().map(|image| crc32fast::hash(&image.data))
     };
-    let ones = decoded(&[0xFF, 0])?;
-    if ones.is_none() || !refined(data) || ones != decoded(&[0])? {
+    let ones = decoded(&[0xFF, 0]);
+    if ones.is_none() || !refined(data) || ones != decoded(&[0]) {
         return Err(ImageProblem::Truncated("no end marker".to_owned()));
     }
     Ok(Cow::Owned([data, &[0xFF, 0xD9]].concat()))
@@ -271,25 +325,87 @@ fn ends(bytes: &[u8]) -> bool {
     false
 }
 
-/// Takes Adobe's segment out if JFIF's contradicts it: three components are YCbCr then, as in libjpeg.
-fn without_contradiction(bytes: &[u8]) -> Cow<'_, [u8]> {
-    let (mut jfif, mut at) = (false, 2);
-    while let Some(&[0xFF, marker, high, low, ..]) = bytes.get(at..) {
-        let end = at + 2 + usize::from(u16::from_be_bytes([high, low]));
-        let content = bytes.get(at + 4..end).unwrap_or_default();
-        match marker {
-            0xE0 => jfif |= content.starts_with(b"JFIF\0"),
-            0xEE if jfif && content.starts_with(b"Adobe") && content.get(11) == Some(&0) => {
-                let three = Frame::of(bytes).is_some_and(|frame| frame.components == 3);
-                if three {
-                    return Cow::Owned([&bytes[..at], &bytes[end..]].concat());
-                }
-            }
-            // The compressed data begins.
-            0xDA => break,
-            _ => {}
-        }
-        at = end;
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used)]
+
+    use std::fs;
+    use std::path::Path;
+
+    use memchr::memmem;
+
+    use super::*;
+
+    /// Made by `scripts/make_reduced_fixtures.py`.
+    fn fixture(name: &str) -> Vec<u8> {
+        let folder = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/fixtures/reduced");
+        fs::read(folder.join(name)).unwrap()
     }
-    Cow::Borrowed(bytes)
+
+    fn decoded(jpeg: &[u8], side: Option<u32>) -> Result<RgbImage, ImageProblem> {
+        decode(jpeg, &Limits::default(), side).map(|image| image.value)
+    }
+
+    #[test]
+    fn reduced_images_have_the_pixels_of_libjpeg() {
+        for name in ["420", "444", "gray", "progressive"] {
+            let jpeg = fixture(&format!("{name}.jpg"));
+            // The shorter side has 131 pixels.
+            for (part, side) in [(2, 32), (4, 16), (8, 8)] {
+                let ours = decoded(&jpeg, Some(side)).unwrap();
+                let theirs = image::load_from_memory(&fixture(&format!("{name}_{part}.png")));
+                assert_eq!(ours, theirs.unwrap().into_rgb8(), "{name} at 1/{part}");
+            }
+        }
+    }
+
+    #[test]
+    fn an_image_is_reduced_no_further_than_to_twice_the_side() {
+        let size = |side| {
+            let image = decoded(&fixture("444.jpg"), Some(side)).unwrap();
+            image.width().min(image.height())
+        };
+        assert_eq!([33, 32, 17, 16, 9, 8].map(size), [131, 66, 66, 33, 33, 17]);
+        assert_eq!(size(u32::MAX), 131);
+    }
+
+    #[test]
+    fn a_reduced_jpeg_meets_the_limits_too() {
+        let whole = fixture("420.jpg");
+        let cut = decoded(&whole[..whole.len() / 2], Some(8));
+        assert!(matches!(cut, Err(ImageProblem::Truncated(_))), "{cut:?}");
+        let tight = Limits {
+            max_bytes: 100,
+            ..Limits::default()
+        };
+        let large = decode(&whole, &tight, Some(8)).map(|image| image.value);
+        assert_eq!(large, Err(ImageProblem::TooManyBytes { limit: 100 }));
+        // Repeat the last scan: each would be decoded, and a few hundred bytes would take seconds.
+        let progressive = fixture("progressive.jpg");
+        let scan = memmem::rfind(&progressive, &[0xFF, 0xDA]).unwrap();
+        let (before, scan) = progressive.split_at(scan);
+        let (scan, end) = scan.split_at(scan.len() - 2);
+        let repeated = |times| [before, &scan.repeat(times), end].concat();
+        for side in [None, Some(8)] {
+            assert!(decoded(&repeated(1), side).is_ok());
+            let many = decoded(&repeated(101), side);
+            assert!(matches!(many, Err(ImageProblem::Damaged(_))), "{many:?}");
+        }
+    }
+
+    #[test]
+    fn the_memory_that_decoding_takes_is_known_before() {
+        // Bytes for a pixel, of 160 by 160: those of a tool that counts what the decoder takes at most.
+        let frame = |marker: u8, sampling: &[u8]| {
+            let mut bytes = vec![0xFF, 0xD8, 0xFF, marker, 0, 0, 8, 0, 160, 0, 160];
+            bytes.push(sampling.len() as u8);
+            sampling.iter().for_each(|of| bytes.extend([1, *of, 0]));
+            Frame::of(&bytes).unwrap().memory(0) as f64 / 25_600.0
+        };
+        assert_eq!(frame(0xC0, &[0x11]), 6.0);
+        assert_eq!(frame(0xC0, &[0x22, 0x11, 0x11]), 6.0);
+        assert_eq!(frame(0xC2, &[0x11, 0x11, 0x11]), 9.0);
+        assert_eq!(frame(0xC0, &[0x22, 0x12, 0x21]), 8.0);
+        assert_eq!(frame(0xC2, &[0x11, 0x11, 0x11, 0x11]), 12.0);
+    }
 }

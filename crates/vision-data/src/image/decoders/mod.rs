@@ -5,6 +5,5 @@ pub(super) mod gif;
 pub(super) mod jpeg;
 pub(super) mod png;
 pub(super) mod pnm;
-mod reduced_jpeg;
 pub(super) mod shared;
 pub(super) mod tiff;

@@ -3,10 +3,7 @@
 use std::borrow::Cow;
 
 use image::RgbImage;
-use zune_jpeg::JpegDecoder;
-use zune_jpeg::zune_core::bytestream::ZCursor;
-use zune_jpeg::zune_core::colorspace::ColorSpace;
-use zune_jpeg::zune_core::options::DecoderOptions;
+use libjpeg_turbo_rs::{ColorSpace, PixelFormat};
 
 use crate::image::decoders::jpeg;
 use crate::image::decoders::tiff::color::Color;
@@ -29,14 +26,9 @@ impl Page<'_> {
         let damaged = |error: String| ImageProblem::Damaged(format!("a JPEG in the TIFF: {error}"));
         // As libtiff does, which takes the end of the strip for the end of the JPEG.
         let whole = jpeg::whole(&joined, limits)?;
-        let options = DecoderOptions::default()
-            .set_max_width(1 << 16)
-            .set_max_height(1 << 16);
-        let mut decoder = JpegDecoder::new_with_options(ZCursor::new(&*whole), options);
-        decoder
-            .decode_headers()
-            .map_err(|e| damaged(format!("{e:?}")))?;
-        let (width, height) = decoder.dimensions().unwrap_or_default();
+        let mut decoder = jpeg::decoder(&whole, limits).map_err(|e| damaged(e.to_string()))?;
+        let header = decoder.header();
+        let (width, height) = (usize::from(header.width), usize::from(header.height));
         let expected = self.chunks.width as usize;
         let (least, most) = (rows, self.chunks.height as usize);
         if width != expected || height < least || height > most {
@@ -44,21 +36,24 @@ impl Page<'_> {
                 "it is {width}x{height} instead of {expected}x{least}"
             )));
         }
-        let found = decoder.input_colorspace().unwrap_or(ColorSpace::Unknown);
-        let wanted = match (self.color, self.samples_of_row()) {
-            (_, 1) => ColorSpace::Luma,
-            (Color::YCbCr, 3) => ColorSpace::RGB,
+        match (
+            self.color,
+            self.samples_of_row(),
+            decoder.jpeg_color_space(),
+        ) {
+            (_, 1, _) => decoder.set_output_format(PixelFormat::Grayscale),
+            (Color::YCbCr, 3, ColorSpace::YCbCr | ColorSpace::Rgb) => {}
             // As they are stored.
-            (_, 3) if found.num_components() == 3 => found,
-            (_, 4) if found.num_components() == 4 => found,
-            (color, count) => {
+            (_, 3, ColorSpace::YCbCr) => decoder.set_output_colorspace(ColorSpace::YCbCr),
+            (_, 3, ColorSpace::Rgb) | (_, 4, ColorSpace::Cmyk) => {}
+            (color, count, _) => {
                 return Err(unsupported(&format!(
                     "JPEG compression of {count} channels of {color}"
                 )));
             }
-        };
-        decoder.set_options(options.jpeg_set_out_colorspace(wanted));
-        decoder.decode().map_err(|e| damaged(format!("{e:?}")))
+        }
+        let image = decoder.decode_image().map_err(|e| damaged(e.to_string()))?;
+        Ok(image.data)
     }
 
     /// The JPEG file inside a TIFF of the first kind of JPEG compression.
@@ -80,7 +75,7 @@ impl Page<'_> {
             .and_then(|length| usize::try_from(length).ok())
             .unwrap_or(usize::MAX);
         let stream = &stream[..length.min(stream.len())];
-        let image = jpeg::decode(stream, limits, None)?.value.into_rgb8();
+        let image = jpeg::decode(stream, limits, None)?.value;
         if image.dimensions() != (self.width, self.height) {
             return Err(ImageProblem::Damaged(
                 "the JPEG in the TIFF has another size".to_owned(),

@@ -41,8 +41,8 @@ use crate::image::size::PixelSize;
 /// `docs/data.md` has a table of the kinds of each format that are read, and of those that are not.
 ///
 /// JPEGs have exactly the pixels of libjpeg-turbo, which Pillow uses. (Compared on 2,898
-/// images of 1 to 500 pixels: every quality, sampling, color space and restart interval that Pillow writes.) A file whose
-/// scans have two of three components may differ by 1 level of 255.
+/// images of 1 to 500 pixels: every quality, sampling, color space and restart interval that Pillow writes.) Two rare kinds
+/// differ: scans of two of three components by 1 level of 255, and CMYK with fewer samples of some inks by up to 61 in noise.
 ///
 /// Unlike fastai, the EXIF orientation of a photo is applied.
 ///

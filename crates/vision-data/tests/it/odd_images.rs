@@ -144,10 +144,10 @@ fn damage_of_odd_images_never_panics_and_ends_soon() {
                 let mut damaged = whole.clone();
                 damaged[at] = value;
                 let found = problem(Image::decode_within(&damaged, &limits));
-                // Panics of other decoders are caught; those of ours are faults.
+                // Panics of other decoders are caught; of these kinds none is known.
                 if let Err(ImageProblem::DecoderPanic(panic)) = found {
                     assert!(
-                        !name.ends_with(".tif"),
+                        !name.ends_with(".tif") && !name.ends_with(".jpg"),
                         "{name}, byte {at} as {value}: {panic}"
                     );
                 }

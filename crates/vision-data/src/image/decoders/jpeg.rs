@@ -33,10 +33,10 @@ pub(crate) fn decode(
     let needed = frame.memory(bytes.len() as u64);
     let permit = admit(limits, frame.width, frame.height, needed)?;
     let bytes = whole(bytes, limits)?;
-    let image = match turbo(&bytes, limits, side) {
+    let image = match turbo(&bytes, &frame, limits, side) {
         Ok(image) => image,
         Err(error @ JpegError::LimitExceeded { .. }) => return Err(reason(&error)),
-        Err(error) => other(&bytes, limits).map_err(|_| reason(&error))?,
+        Err(error) => other(&bytes, &frame, limits).map_err(|_| reason(&error))?,
     };
     Ok(Held::new(image, permit))
 }
@@ -60,11 +60,34 @@ pub(super) fn decoder<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Decoder<'a
 }
 
 /// Decodes as libjpeg-turbo does, also what is damaged.
-fn turbo(bytes: &[u8], limits: &Limits, side: Option<u32>) -> Result<RgbImage, JpegError> {
+fn turbo(
+    bytes: &[u8],
+    frame: &Frame,
+    limits: &Limits,
+    side: Option<u32>,
+) -> Result<RgbImage, JpegError> {
     let mut decoder = decoder(bytes, limits)?;
     decoder.set_lenient(true);
     let header = decoder.header();
-    let short = u32::from(header.width.min(header.height));
+    let sampling = header.components.iter().map(|of| Sampling {
+        across: of.horizontal_sampling,
+        down: of.vertical_sampling,
+    });
+    let found = Frame {
+        width: u32::from(header.width),
+        height: u32::from(header.height),
+        sampling: sampling.collect(),
+        ..frame.clone()
+    };
+    if found != *frame {
+        return Err(JpegError::CorruptData("two frame headers".to_owned()));
+    }
+    // Of these it makes other pixels, and it panics.
+    if frame.has_smaller_inks() {
+        let reason = "four inks with different sampling".to_owned();
+        return Err(JpegError::Unsupported(reason));
+    }
+    let short = frame.width.min(frame.height);
     let enough = side.map(|side| side.saturating_mul(2));
     let part = enough.and_then(|enough| [8, 4, 2].into_iter().find(|part| short / part >= enough));
     if let Some(part) = part {
@@ -103,10 +126,13 @@ fn turned(image: RgbImage, orientation: Option<Orientation>) -> RgbImage {
     image.into_rgb8()
 }
 
-/// Decodes what the other decoder refuses: two of three components in a scan, and some damage.
-fn other(bytes: &[u8], limits: &Limits) -> Result<RgbImage, ImageProblem> {
+/// Decodes what the first decoder refuses: two of three components in a scan, inks with fewer samples, and some damage.
+fn other(bytes: &[u8], frame: &Frame, limits: &Limits) -> Result<RgbImage, ImageProblem> {
     let mut decoder =
         JpegDecoder::new(Cursor::new(bytes)).map_err(|error| problem(&error, limits))?;
+    if decoder.dimensions() != (frame.width, frame.height) {
+        return Err(ImageProblem::Damaged("two frame headers".to_owned()));
+    }
     let orientation = decoder.orientation().ok();
     Ok(turned(
         from_decoder(decoder, limits)?.into_rgb8(),
@@ -124,7 +150,7 @@ fn reason(error: &JpegError) -> ImageProblem {
 }
 
 /// The first frame header.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Frame {
     marker: u8,
     pub(crate) bits: u8,
@@ -185,7 +211,12 @@ impl Frame {
         }
     }
 
-    /// The most bytes that decoding takes, beside those of the file.
+    /// Whether there are four inks of which some have fewer samples.
+    fn has_smaller_inks(&self) -> bool {
+        self.components() == 4 && self.sampling.windows(2).any(|pair| pair[0] != pair[1])
+    }
+
+    /// The most bytes that decoding takes, with two copies of the metadata in the `file`.
     fn memory(&self, file: u64) -> u64 {
         let most = |of: fn(&Sampling) -> u8| self.sampling.iter().map(of).max().unwrap_or(1);
         let (across, down) = (most(|s| s.across), most(|s| s.down));

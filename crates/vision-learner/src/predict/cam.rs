@@ -1,8 +1,10 @@
 //! Class activation maps by gradients.
 
+use burn::module::Module as _;
 use burn::tensor::Tensor;
 use vision_base::OptionError;
 use vision_data::Image;
+use vision_models::layers::{Layer, Sequential};
 use vision_models::state::values;
 
 use crate::learner::Learner;
@@ -137,6 +139,12 @@ fn tapped(
         let maps = Tensor::from_inner(parts.body()(images)).require_grad();
         return Ok((maps.clone(), parts.head(maps)));
     }
+    if layer.is_none_or(|layer| layer == BODY)
+        && let Some((body, head)) = two_parts(model)
+    {
+        let maps = Tensor::from_inner(body.valid().forward(images)).require_grad();
+        return Ok((maps.clone(), head.forward(maps).flatten(1, 3)));
+    }
     let Some(layer) = layer else {
         let expected =
             "the name of a layer (CamConfig::with_layer), since the model has no body and head";
@@ -153,6 +161,17 @@ fn tapped(
     match (maps, logits) {
         (Some(maps), Some(logits)) => Ok((maps, logits.flatten(1, 3))),
         _ => Err(none()),
+    }
+}
+
+/// Body and head of a model that was opened from a file, where they are layers.
+fn two_parts(model: &dyn AnyModel) -> Option<(Sequential, Sequential)> {
+    let layers = model.as_layers()?;
+    let is_two_parts = layers.names().eq([BODY, "1"]);
+    let mut parts = layers.into_layers().into_iter();
+    match (parts.next()?, parts.next()?) {
+        (Layer::Sequential(body), Layer::Sequential(head)) if is_two_parts => Some((body, head)),
+        _ => None,
     }
 }
 

@@ -7,7 +7,7 @@
     return element;
   };
   const percent = (value) => `${(100 * value).toFixed(value > 0.9995 && value < 1 ? 2 : 1)} %`;
-  const size = (bytes) => (bytes < 1 << 20 ? `${Math.ceil(bytes / 1024)} KiB` : `${(bytes / (1 << 20)).toFixed(0)} MiB`);
+  const size = (bytes) => (bytes < 1 << 20 ? `${Math.ceil(bytes / 1024)} KiB` : `${Math.ceil((10 * bytes) / (1 << 20)) / 10} MiB`);
 
   let model = null;
   const fact = (name, value) => at("about").append(make("div", {}, make("dt", { textContent: name }), make("dd", { textContent: value })));
@@ -17,8 +17,8 @@
       model = card;
       const numbers = card.kind === "float";
       at("model").textContent = numbers
-        ? `A ${card.arch} that tells numbers of an image.`
-        : `A ${card.arch} that knows ${card.classes.length} classes: ${card.classes.slice(0, 8).join(", ")}${card.classes.length > 8 ? " and others" : ""}.`;
+        ? `The model (${card.arch}) tells numbers of an image.`
+        : `The model (${card.arch}) knows ${card.classes.length} classes: ${card.classes.slice(0, 8).join(", ")}${card.classes.length > 8 ? " and others" : ""}.`;
       fact("Architecture", card.arch);
       if (!numbers) fact("Classes", card.classes.join(", "));
       for (const metric of card.metrics ?? []) {
@@ -110,7 +110,8 @@
           preview(file);
           show(file, answer);
         } else if (answer.error.code === "bad_image") {
-          text = `${name} is not an image that can be read. ${answer.error.message}. Choose another file, or save the image again with the program that made it.`;
+          const why = answer.error.message.replace(/^cannot use the image: /, "");
+          text = `${name} is not an image that can be read: ${why}. Choose another file, or save the image again with the program that made it.`;
         } else if (reply.status === 503 || reply.status === 429) {
           text = `The service has too much to do. Try again in a few seconds.`;
         } else {

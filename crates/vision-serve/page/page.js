@@ -53,7 +53,9 @@
       : answer.top.map((score) => [score.class, percent(score.probability), score.probability, own.has(score.class)]);
     at("rows").replaceChildren(
       ...rows.map(([name, text, value, isOwn]) => {
-        const bar = value === null ? "" : make("meter", { min: 0, max: 1, value, ariaLabel: `Probability of ${name}` });
+        // For the eye: the number beside it says the same.
+        const bar = make("div", { className: "bar", ariaHidden: "true", hidden: value === null }, make("div"));
+        bar.firstChild.style.width = `${100 * value}%`;
         return make(
           "tr",
           { className: isOwn ? "own" : "" },

@@ -35,7 +35,7 @@ pub struct Server {
     stop: watch::Sender<bool>,
     /// How long the thread of the sockets may go on after `stop`.
     drain: watch::Sender<Duration>,
-    sockets: Option<JoinHandle<()>>,
+    sockets: Option<JoinHandle<u64>>,
     /// Closed when all threads that compute have ended.
     ended: Receiver<()>,
 }
@@ -113,11 +113,9 @@ impl Server {
         let begin = Instant::now();
         self.drain.send_replace(drain);
         self.stop.send_replace(true);
-        if let Some(sockets) = self.sockets.take() {
-            // It ends in time, and does not panic.
-            let _ = sockets.join();
-        }
-        let unanswered = self.service.requests.load(Ordering::SeqCst);
+        // It ends in time, and does not panic.
+        let sockets = self.sockets.take().map(JoinHandle::join);
+        let unanswered = sockets.and_then(|left| left.ok()).unwrap_or(0);
         self.service.queue.end();
         // A thread that still computes ends with the process.
         let left = drain.saturating_sub(begin.elapsed()).max(END);
@@ -134,12 +132,12 @@ impl Drop for Server {
     }
 }
 
-/// Starts the thread of the sockets.
+/// Starts the thread of the sockets. It returns how many requests were not answered.
 fn sockets(
     listener: TcpListener,
     service: Arc<Service>,
     drain: watch::Receiver<Duration>,
-) -> Result<JoinHandle<()>> {
+) -> Result<JoinHandle<u64>> {
     let runtime = runtime::Builder::new_current_thread()
         .enable_all()
         .build()?;
@@ -153,8 +151,12 @@ fn sockets(
             let serving = tokio::spawn(accept::serve(listener, Arc::clone(&service)));
             let _ = stop.wait_for(|stop| *stop).await;
             let drain = *drain.borrow();
-            let _ = timeout(drain, serving).await;
-        });
+            // Counted before their connections are closed.
+            match timeout(drain, serving).await {
+                Ok(_) => 0,
+                Err(_) => service.requests.load(Ordering::SeqCst),
+            }
+        })
     };
     Ok(Builder::new()
         .name("serve-sockets".to_owned())

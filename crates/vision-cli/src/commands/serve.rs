@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use vision::base::message::shown;
+use vision::kernels::buffers;
 use vision::learner::Predictor;
 use vision_serve::{ServeConfig, Server};
 
@@ -84,8 +85,13 @@ pub(crate) struct Args {
     trust_proxy: Vec<IpAddr>,
 }
 
+/// Bytes that computing keeps for reuse, at most. It is far more than an image takes; without it, strangers who send images of
+/// ever new sizes would make it the 2 GiB that training may keep.
+const KEPT: usize = 256 << 20;
+
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let config = config(args)?;
+    buffers::set_limit(KEPT);
     let predictor = deployed::open(&args.model, args.device.as_deref())?;
     check(&args.model, &predictor)?;
     let about = match predictor.classes().len() {

@@ -29,7 +29,7 @@ pub(super) async fn read(
     let patience = service.settings.read_timeout;
     let bytes = timeout(
         patience,
-        collect(body, most, announced.is_none(), &mut share),
+        collect(body, most, announced, &mut share),
     )
     .await;
     let bytes = bytes.map_err(|_| {
@@ -51,7 +51,7 @@ pub(super) async fn read(
 async fn collect(
     mut body: Incoming,
     most: u64,
-    counts: bool,
+    announced: Option<u64>,
     share: &mut Share,
 ) -> Result<Bytes, Refusal> {
     let mut first = Bytes::new();
@@ -71,12 +71,16 @@ async fn collect(
         if (before + data.len()) as u64 > most {
             return Err(too_large(most, "more"));
         }
-        if counts {
+        if announced.is_none() {
             share.grow(data.len() as u64).map_err(full)?;
         }
         match before {
             0 => first = data,
             _ => {
+                if all.is_empty() {
+                    // At once: to grow step by step leaves holes of all sizes in the memory.
+                    all.reserve(announced.unwrap_or(0) as usize);
+                }
                 all.extend_from_slice(&std::mem::take(&mut first));
                 all.extend_from_slice(&data);
             }

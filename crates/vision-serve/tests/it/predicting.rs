@@ -14,7 +14,9 @@ use crate::model::{
 fn row(predictor: &Predictor, name: &str, image: &[u8], top: usize) -> Value {
     let prediction = predictor.predict_bytes(image).unwrap();
     let format = predictor.row_format().with_top(top).unwrap();
-    serde_json::to_value(format.row(name, &prediction)).unwrap()
+    // By way of the text: a value would hold more digits than a number of 32 bits has.
+    let text = serde_json::to_string(&format.row(name, &prediction)).unwrap();
+    serde_json::from_str(&text).unwrap()
 }
 
 fn form(files: &[(&str, &[u8])]) -> Vec<u8> {

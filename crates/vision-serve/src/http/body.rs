@@ -27,11 +27,7 @@ pub(super) async fn read(
     let share = service.bodies.take(Some(client), announced.unwrap_or(0));
     let mut share = share.map_err(full)?;
     let patience = service.settings.read_timeout;
-    let bytes = timeout(
-        patience,
-        collect(body, most, announced, &mut share),
-    )
-    .await;
+    let bytes = timeout(patience, collect(body, most, announced, &mut share)).await;
     let bytes = bytes.map_err(|_| {
         Refusal::new(
             StatusCode::REQUEST_TIMEOUT,

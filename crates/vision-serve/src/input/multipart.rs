@@ -94,14 +94,14 @@ mod tests {
             )
         };
         let (a, other, image, none) = (
-            file("../../etc/a.png", "one\r\n--bx"),
+            file("../../etc/a.png", "one\r\n-- b"),
             field("note"),
             field("image"),
             file("", ""),
         );
         let items = read(&format!("{a}{other}{image}{none}--b--\r\n"), 2).unwrap();
         let expected = [
-            Item::new("../../etc/a.png", "one\r\n--bx"),
+            Item::new("../../etc/a.png", "one\r\n-- b"),
             Item::new("image", "x"),
         ];
         assert_eq!(items, expected);

@@ -1,4 +1,5 @@
-# The program `vision` for the CPU. `docker build -t vision . && docker run --rm -v "$PWD:/work" vision train plants`
+# The program `vision` for the CPU. `docker build -t vision . && docker run --rm -v "$PWD:/work" vision train plants`,
+# and as a service `docker run --rm -v "$PWD:/work:ro" -p 127.0.0.1:8080:8080 vision serve run --listen 0.0.0.0:8080`
 FROM rust:1.95 AS build
 WORKDIR /src
 COPY . .

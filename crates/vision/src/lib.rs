@@ -60,6 +60,8 @@ mod pages {
     mod a_report {}
     #[doc = include_str!("../../../docs/weights.md")]
     mod weights {}
+    #[doc = include_str!("../../../docs/serving.md")]
+    mod serving {}
     #[doc = include_str!("../../../README.md")]
     mod readme {}
 }

@@ -12,6 +12,7 @@ mod predict;
 mod report;
 mod resume;
 mod self_test;
+mod serve;
 mod show;
 mod train;
 mod weights;
@@ -49,6 +50,8 @@ commands! {
     Resume: resume,
     /// Predict images
     Predict: predict,
+    /// Answer requests for predictions over HTTP, and show a page for people
+    Serve: serve,
     /// Score a model on labeled images
     Evaluate: evaluate,
     /// Compare two models on the same labeled images

@@ -3,12 +3,10 @@
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
 
-use serde::Serialize;
 use vision::base::csv;
 use vision::base::message::{named, shown};
-use vision::data::TargetKind;
 use vision::data::files::image_files;
-use vision::learner::{Prediction, Predictor, Threshold};
+use vision::learner::{PredictionRow, RowScore};
 
 use crate::deployed;
 use crate::failure::{Failure, Outcome, Result};
@@ -47,28 +45,6 @@ pub(crate) struct Args {
     device: Option<String>,
 }
 
-/// A class with its probability, or a number without a name.
-#[derive(Debug, Serialize)]
-struct Score<'a> {
-    class: &'a str,
-    probability: f32,
-}
-
-#[derive(Debug, Serialize)]
-struct Row<'a> {
-    image: String,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    class: Option<Option<&'a str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    classes: Option<Vec<&'a str>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    numbers: Option<&'a [f32]>,
-    #[serde(skip_serializing_if = "Vec::is_empty")]
-    top: Vec<Score<'a>>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    error: Option<String>,
-}
-
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let predictor = deployed::open(&args.model, args.device.as_deref())?;
     let mut inputs: Vec<Box<dyn Iterator<Item = PathBuf>>> = Vec::new();
@@ -82,19 +58,15 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     if let Some(threshold) = args.threshold {
         predictions = predictions.with_threshold(threshold)?;
     }
+    let mut rows = predictor.row_format().with_top(usize::from(args.top))?;
+    if let Some(threshold) = args.threshold {
+        rows = rows.with_threshold(threshold)?;
+    }
+    let classes = predictor.classes().iter();
+    let width = classes.map(|class| named(class).chars().count()).max();
     let format = Format {
-        predictor: &predictor,
-        top: usize::from(args.top).min(predictor.classes().len()),
-        open_below: args.threshold.unwrap_or(0.0),
-        threshold: args
-            .threshold
-            .map_or_else(|| predictor.threshold(), Threshold::All),
-        width: predictor
-            .classes()
-            .iter()
-            .map(|class| named(class).chars().count())
-            .max()
-            .unwrap_or(0),
+        top: rows.top(),
+        width: width.unwrap_or(0),
     };
     if args.csv {
         output.line(format.csv_header());
@@ -102,8 +74,11 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let (mut images, mut failed) = (0_usize, 0_usize);
     for (path, prediction) in predictions {
         images += 1;
-        let error = prediction.as_ref().err().map(ToString::to_string);
-        let row = format.row(&path, prediction.as_ref().ok(), error);
+        let image = path.to_string_lossy();
+        let row = match prediction {
+            Ok(prediction) => rows.row(image, &prediction),
+            Err(error) => PredictionRow::failed(image, error.to_string()),
+        };
         if let Some(error) = &row.error {
             failed += 1;
             note(format_args!("error: {error}"));
@@ -177,73 +152,17 @@ fn path_of(line: Vec<u8>) -> PathBuf {
 }
 
 /// How rows are printed.
-struct Format<'a> {
-    predictor: &'a Predictor,
+struct Format {
     top: usize,
-    open_below: f32,
-    threshold: Threshold,
     /// Of the longest class.
     width: usize,
 }
 
-impl<'a> Format<'a> {
-    fn row<'p>(
-        &self,
-        path: &Path,
-        prediction: Option<&'p Prediction>,
-        error: Option<String>,
-    ) -> Row<'p>
-    where
-        'a: 'p,
-    {
-        let mut row = Row {
-            image: path.to_string_lossy().into_owned(),
-            class: None,
-            classes: None,
-            numbers: None,
-            top: Vec::new(),
-            error,
-        };
-        let Some(prediction) = prediction else {
-            return row;
-        };
-        let probabilities = &prediction.probabilities;
-        let classes = self.predictor.classes();
-        let name = |class: &usize| classes.get(*class).map_or("", String::as_str);
-        let mut order: Vec<usize> = (0..probabilities.len()).collect();
-        // Stable: equal ones keep the order of the classes.
-        order.sort_by(|a, b| probabilities[*b].total_cmp(&probabilities[*a]));
-        match self.predictor.kind() {
-            TargetKind::Float => {
-                row.numbers = Some(probabilities);
-                return row;
-            }
-            TargetKind::Category => {
-                let is_sure = probabilities
-                    .get(prediction.index)
-                    .is_some_and(|p| *p >= self.open_below);
-                row.class = Some(is_sure.then(|| name(&prediction.index)));
-            }
-            TargetKind::MultiCategory => {
-                let own = |class: &&usize| probabilities[**class] >= self.threshold.of(**class);
-                row.classes = Some(order.iter().filter(own).map(name).collect());
-            }
-        }
-        row.top = order
-            .iter()
-            .take(self.top)
-            .map(|class| Score {
-                class: name(class),
-                probability: probabilities[*class],
-            })
-            .collect();
-        row
-    }
-
+impl Format {
     /// What an image is, in words.
-    fn label(row: &Row<'_>) -> String {
+    fn label(row: &PredictionRow) -> String {
         match (&row.class, &row.classes, &row.numbers) {
-            (Some(class), ..) => class.unwrap_or_default().to_owned(),
+            (Some(class), ..) => class.clone().unwrap_or_default(),
             (_, Some(classes), _) => classes.join(";"),
             (.., Some(numbers)) => {
                 let numbers: Vec<String> = numbers.iter().map(ToString::to_string).collect();
@@ -261,7 +180,7 @@ impl<'a> Format<'a> {
         header + ",error"
     }
 
-    fn csv(&self, row: &Row<'_>) -> String {
+    fn csv(&self, row: &PredictionRow) -> String {
         let mut line = format!(
             "{},{}",
             csv::field(&row.image),
@@ -269,7 +188,7 @@ impl<'a> Format<'a> {
         );
         for place in 0..self.top {
             match row.top.get(place) {
-                Some(Score { class, probability }) => {
+                Some(RowScore { class, probability }) => {
                     line.push_str(&format!(",{},{probability}", csv::field(class)));
                 }
                 None => line.push_str(",,"),
@@ -279,7 +198,7 @@ impl<'a> Format<'a> {
     }
 
     /// Columns whose widths are known before the first row: label, scores, image.
-    fn text(&self, row: &Row<'_>) -> String {
+    fn text(&self, row: &PredictionRow) -> String {
         let image = shown(&row.image);
         if row.error.is_some() {
             return format!("{:<width$}  {image}", "error", width = self.width);
@@ -289,9 +208,9 @@ impl<'a> Format<'a> {
             label => named(&label),
         };
         let mut line = format!("{label:<width$}", width = self.width);
-        for (place, Score { class, probability }) in row.top.iter().enumerate() {
+        for (place, RowScore { class, probability }) in row.top.iter().enumerate() {
             // Of one class per image the first is the label.
-            if place > 0 || row.class.is_none_or(|class| class.is_none()) {
+            if place > 0 || row.class.as_ref().is_none_or(Option::is_none) {
                 line.push_str(&format!("  {:<width$}", named(class), width = self.width));
             }
             line.push_str(&format!("  {probability:.4}"));

@@ -4,13 +4,14 @@ use std::fs;
 
 use crate::support::vision;
 
-const COMMANDS: [&str; 15] = [
+const COMMANDS: [&str; 16] = [
     "doctor",
     "show",
     "lr-find",
     "train",
     "resume",
     "predict",
+    "serve",
     "evaluate",
     "compare",
     "report",

@@ -5,6 +5,7 @@
 mod help;
 mod interruption;
 mod predicting;
+mod serving;
 mod support;
 mod training;
 mod usage;

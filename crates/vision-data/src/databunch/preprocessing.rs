@@ -13,6 +13,7 @@ use crate::databunch::builder::DEFAULT_BATCH_BYTES;
 use crate::error::{Error, Result};
 use crate::image::Image;
 use crate::image::budget::Held;
+use crate::image::limits::Limits;
 use crate::image::reader::{ReadConfig, Reader};
 use crate::loader::batch::HostImages;
 use crate::loader::stats::Stats;
@@ -223,7 +224,37 @@ impl Preprocessor {
     pub fn decode(&self, bytes: &[u8]) -> Result<Image> {
         let config = self.reader.config();
         let image = Image::decode_as(bytes, config.limits(), config.how())?;
-        Ok(self.reader.made_small(Held::new(image, None)).value)
+        Ok(self.reader.made_small(image).value)
+    }
+
+    /// [`decode`](Self::decode) within other limits, for bytes of strangers. `work` takes the image while its memory counts
+    /// towards [`Limits::max_memory`](crate::Limits), so that any number of threads stay within it.
+    ///
+    /// ```
+    /// use vision_data::{ImageDataBunch, Limits};
+    ///
+    /// let preprocessor = ImageDataBunch::single_from_classes(".", ["cat", "dog"]).size(8).build()?.preprocessor();
+    /// let limits = Limits { max_pixels: 1_000_000, ..Limits::default() };
+    /// let width = |image: &vision_data::Image| Ok::<_, vision_data::Error>(image.width());
+    /// assert_eq!(preprocessor.decode_with(b"P3 2 1 255 9 9 9 0 0 0", &limits, width)?, 2);
+    /// # Ok::<(), vision_data::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// As [`decode`](Self::decode), [`Error::Option`] for limits that make no sense, and those of `work`.
+    pub fn decode_with<T, E: From<Error>>(
+        &self,
+        bytes: &[u8],
+        limits: &Limits,
+        work: impl FnOnce(&Image) -> std::result::Result<T, E>,
+    ) -> std::result::Result<T, E> {
+        limits.check()?;
+        let how = self.reader.config().how();
+        let image = self
+            .reader
+            .made_small(Image::decode_as(bytes, limits, how)?);
+        work(&image)
     }
 
     /// As [`ImageDataBunch::prepare`].

@@ -112,12 +112,12 @@ impl Image {
     /// As [`open`](Self::open), with "bytes in memory" as the path.
     pub fn decode_within(bytes: &[u8], limits: &Limits) -> Result<Self> {
         limits.check()?;
-        Self::decode_as(bytes, limits, How::default())
+        Self::decode_as(bytes, limits, How::default()).map(|image| image.value)
     }
 
     /// Like [`decode_within`](Self::decode_within), in another way.
-    pub(crate) fn decode_as(bytes: &[u8], limits: &Limits, how: How) -> Result<Self> {
-        let image = decode_to(bytes, limits, how).map(|image| Self(image.value));
+    pub(crate) fn decode_as(bytes: &[u8], limits: &Limits, how: How) -> Result<Held<Self>> {
+        let image = decode_to(bytes, limits, how).map(|image| image.map(Self));
         image.map_err(|problem| {
             Error::Image(ImageError::Decode {
                 path: PathBuf::from("bytes in memory"),

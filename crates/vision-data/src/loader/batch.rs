@@ -105,11 +105,14 @@ impl HostImages {
 
     /// A batch of one.
     pub(crate) fn single(item: Pixels) -> Self {
+        // In recycled memory, since it is returned there: what never came from there would be kept for ever.
+        let mut planes = Planes::Bytes(Vec::new());
+        planes.append(item.planes, 3 * item.height * item.width);
         Self {
             count: 1,
             height: item.height,
             width: item.width,
-            planes: item.planes,
+            planes,
         }
     }
 

@@ -8,6 +8,7 @@ use vision_models::layers::Sequential;
 use vision_models::state::values;
 
 use crate::learner::Learner;
+use crate::model::any_model::AnyModel;
 use crate::model::cnn::{InferenceBody, TwoParts};
 use crate::predict::embeddings::Embeddings;
 use crate::{Error, Result};
@@ -100,7 +101,7 @@ impl Learner {
             }
             (Some(layer), _) => match model.as_layers() {
                 Some(layers) => Route::To(layers, layer),
-                None => return Err(self.no_such_layer(layer)),
+                None => return Err(no_such_layer(&*self.model, layer)),
             },
         };
         let dataset = data.dataset(part)?;
@@ -157,26 +158,27 @@ impl Learner {
         match route {
             Route::To(layers, layer) => layers
                 .forward_to(layer, images)
-                .ok_or_else(|| self.no_such_layer(layer)),
+                .ok_or_else(|| no_such_layer(&*self.model, layer)),
             Route::Pooled(body, parts) => {
                 let maps = body(images);
                 Ok(parts.pool(maps.clone()).unwrap_or(maps))
             }
         }
     }
+}
 
-    pub(super) fn no_such_layer(&self, layer: &str) -> Error {
-        let known = self.model.as_layers().map(|_| {
-            let starts = self.model.starts().into_iter();
-            let names = starts.map(|start| start.name);
-            names
-                .filter(|name| name.matches('.').count() <= 1)
-                .collect()
-        });
-        Error::NoSuchLayer {
-            layer: layer.to_owned(),
-            known: known.unwrap_or_default(),
-        }
+/// The error that names the layers of a model.
+pub(super) fn no_such_layer(model: &dyn AnyModel, layer: &str) -> Error {
+    let known = model.as_layers().map(|_| {
+        let starts = model.starts().into_iter();
+        let names = starts.map(|start| start.name);
+        names
+            .filter(|name| name.matches('.').count() <= 1)
+            .collect()
+    });
+    Error::NoSuchLayer {
+        layer: layer.to_owned(),
+        known: known.unwrap_or_default(),
     }
 }
 

@@ -2,7 +2,7 @@
 
 use vision_base::OptionError;
 use vision_base::message::listed;
-use vision_data::{ImageDataBunch, TargetKind};
+use vision_data::TargetKind;
 
 use crate::Result;
 
@@ -173,9 +173,12 @@ fn between(old: usize, new: usize) -> Vec<(usize, usize, f64)> {
 }
 
 /// The position of the class of this name, if there is a name.
-pub(super) fn position(data: &ImageDataBunch, name: Option<&str>) -> Result<Option<usize>> {
-    let classes = data.classes();
-    if data.kind() == TargetKind::Float {
+pub(super) fn position(
+    kind: TargetKind,
+    classes: &[String],
+    name: Option<&str>,
+) -> Result<Option<usize>> {
+    if kind == TargetKind::Float {
         let expected = "classes, of which a heat map shows one";
         return Err(OptionError::new("labels", expected, "numbers").into());
     }

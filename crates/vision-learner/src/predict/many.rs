@@ -12,11 +12,65 @@ use vision_data::{Image, device};
 use crate::Result;
 use crate::predict::cores;
 use crate::predict::predictions::Prediction;
-use crate::predict::predictor::Inner;
+use crate::predict::predictor::{Inner, Predictor};
 use crate::predict::threshold::Threshold;
 
 /// Largest number of images that a device other than the CPU computes at the same time.
 const BATCH: usize = 64;
+
+/// An image as the model takes it: [`Predictor::prepare`].
+#[derive(Clone, Debug)]
+pub struct Prepared(Tensor<4>);
+
+impl Prepared {
+    /// Height and width in pixels.
+    pub fn size(&self) -> [usize; 2] {
+        let [_, _, height, width] = self.0.dims();
+        [height, width]
+    }
+}
+
+impl Predictor {
+    /// The first of the two steps of [`predict`](Self::predict): resizes, transforms and normalizes an image,
+    /// and brings it to the device. For services that prepare images in other threads than the one that computes.
+    ///
+    /// ```no_run
+    /// # fn main() -> vision_learner::Result<()> {
+    /// let predictor = vision_learner::Predictor::open("pets.safetensors")?;
+    /// let image = predictor.open_image("photo.jpg")?;
+    /// let expected = predictor.predict(&image)?;
+    /// let prepared = predictor.prepare(&image)?;
+    /// assert_eq!(predictor.predict_prepared(vec![prepared]).remove(0)?, expected);
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// If the image cannot be brought to the shape of a batch.
+    pub fn prepare(&self, image: &Image) -> Result<Prepared> {
+        Ok(Prepared(self.0.preprocessor.prepare(image)?))
+    }
+
+    /// Predicts prepared images, in order: each with the result that [`predict`](Self::predict) gives for it alone, on the CPU
+    /// with the same bits. An image that cannot be predicted is an error; the others go on.
+    pub fn predict_prepared(&self, images: Vec<Prepared>) -> Vec<Result<Prediction>> {
+        let (inner, threshold) = (&self.0, self.0.threshold());
+        if !device::is_cpu(&inner.device) {
+            let images = images.into_iter().map(|Prepared(image)| Ok(image));
+            return inner.predict_tensors(images.collect(), &threshold);
+        }
+        let one = |item: usize| {
+            let image = images[item].0.clone();
+            let row = cores::share(|| inner.activations(image))?;
+            Ok(inner.prediction(row, &threshold))
+        };
+        match images.len() {
+            1 => vec![one(0)],
+            n => cores::together(|| workers::map(n, workers::cores(), &Progress::silent(), one)),
+        }
+    }
+}
 
 /// Something that gives an image.
 pub(super) trait Load: Sync {
@@ -79,8 +133,17 @@ impl Inner {
             &Progress::silent(),
             prepared,
         );
+        self.predict_tensors(prepared, threshold)
+    }
+
+    /// Predicts prepared images in batches of one size.
+    fn predict_tensors(
+        &self,
+        prepared: Vec<Result<Tensor<4>>>,
+        threshold: &Threshold,
+    ) -> Vec<Result<Prediction>> {
         let mut results: Vec<Option<Result<Prediction>>> = Vec::new();
-        results.resize_with(items.len(), || None);
+        results.resize_with(prepared.len(), || None);
         let mut groups: Vec<([usize; 4], Vec<usize>, Vec<Tensor<4>>)> = Vec::new();
         for (item, image) in prepared.into_iter().enumerate() {
             match image {

@@ -45,7 +45,11 @@ impl Learner {
     /// [`Error::Option`](crate::Error::Option) for an unknown class, if the labels are numbers, for a side that is not from 1 to
     /// the image's shorter side, or a stride that is not from 1 to the side; and those of [`predict`](Self::predict).
     pub fn occlusion_with(&self, image: &Image, config: &OcclusionConfig) -> Result<Heatmap> {
-        let class = position(self.data(), config.class.as_deref())?;
+        let class = position(
+            self.data().kind(),
+            self.data().classes(),
+            config.class.as_deref(),
+        )?;
         let images = self.data().preprocessor().prepare(image)?;
         let [_, channels, height, width] = images.dims();
         let [rows, columns] = config.hidden([height, width])?;

@@ -143,6 +143,11 @@ impl Predictor {
         self.0.file.as_ref().map(|(card, _)| card)
     }
 
+    /// What prepares images: it decodes them within limits of your own, and shows what the model sees.
+    pub fn preprocessor(&self) -> &Preprocessor {
+        &self.0.preprocessor
+    }
+
     /// Reads an image file as the data does.
     ///
     /// # Errors
@@ -235,8 +240,13 @@ impl Inner {
     /// Probabilities or numbers `[batch, outputs]` of prepared images.
     pub(crate) fn activations(&self, images: Tensor<4>) -> Result<Vec<f32>> {
         self.limits().check(&*self.model, &images)?;
-        let mut logits = self.model.forward(images);
+        let logits = self.model.forward(images);
         check_outputs(&logits, self.outputs, &self.classes)?;
+        self.activated(logits)
+    }
+
+    /// Probabilities or numbers of logits.
+    pub(super) fn activated(&self, mut logits: Tensor<2>) -> Result<Vec<f32>> {
         if let Some(temperature) = self.temperature {
             logits = logits.div_scalar(temperature);
         }

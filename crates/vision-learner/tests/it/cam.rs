@@ -9,8 +9,8 @@ use serde::Deserialize;
 use vision_base::OptionError;
 use vision_data::Image;
 use vision_learner::{
-    Backbone, Body, BodyBuilder, CamConfig, CamMethod, Error, Head, Heatmap, OcclusionConfig,
-    OcclusionFill,
+    Backbone, Body, BodyBuilder, CamConfig, CamMethod, Error, ExportConfig, Head, Heatmap,
+    OcclusionConfig, OcclusionFill, Predictor,
 };
 use vision_models::state::NamedTensor;
 use vision_models::weights::write_safetensors;
@@ -154,6 +154,26 @@ fn check_model(name: &str, learner: &Learner, at_least: usize) {
 #[test]
 fn maps_of_a_resnet_are_those_of_hooks_in_pytorch() {
     check_model("resnet18", &filled(Arch::ResNet18), 12);
+}
+
+#[test]
+fn a_deployed_model_gives_the_maps_of_its_learner() {
+    let learner = filled(Arch::ResNet18);
+    let bytes = learner.export_bytes(ExportConfig::new()).unwrap();
+    let deployed = Predictor::from_bytes(&bytes).unwrap();
+    let image = picture([80, 64]);
+    let expected = learner.grad_cam(&image).unwrap();
+    assert_eq!(deployed.grad_cam(&image).unwrap(), expected);
+    assert_eq!(learner.predictor().grad_cam(&image).unwrap(), expected);
+    for layer in ["0", "0.6"] {
+        let config = CamConfig::new().with_layer(layer).with_class("b");
+        let expected = learner.grad_cam_with(&image, &config).unwrap();
+        assert_eq!(deployed.grad_cam_with(&image, &config).unwrap(), expected);
+    }
+    assert!(matches!(
+        deployed.grad_cam_with(&image, &CamConfig::new().with_layer("9")),
+        Err(Error::NoSuchLayer { known, .. }) if known.contains(&"0.6".to_owned())
+    ));
 }
 
 #[test]

@@ -1,6 +1,9 @@
 //! Learners and their options.
 
-use vision::learner::{HeadConfig, Ps, create_body, create_head, load_classifier};
+use std::hint::black_box;
+
+use vision::data::Limits;
+use vision::learner::{HeadConfig, PredictionRow, Ps, create_body, create_head, load_classifier};
 use vision::models::Cut;
 use vision::prelude::*;
 
@@ -150,6 +153,26 @@ pub(crate) fn table(t: &mut Table) {
     t.line("Predictor::predict_with_threshold", "threshold", F32, |x| {
         predictor.predict_with_threshold(&small_image(), x)
     });
+    t.line("Predictor::predict_prepared", ANY, [0, 1, 300], |n| {
+        let prepared = predictor.prepare(&small_image()).unwrap();
+        let all = predictor.predict_prepared(vec![prepared; n]).into_iter();
+        all.collect::<vision::learner::Result<Vec<_>>>()
+    });
+    t.line("RowFormat::with_top", "top", USIZE, |n| {
+        let format = predictor.row_format().with_top(n)?;
+        let prediction = predictor.predict(&small_image())?;
+        vision::learner::Result::Ok(format.row("image", &prediction))
+    });
+    t.line("RowFormat::with_threshold", "threshold", F32, |x| {
+        predictor.row_format().with_threshold(x)
+    });
+    let prediction = predictor.predict(&small_image()).unwrap();
+    t.line("RowFormat::row", ANY, texts(), |text| {
+        black_box(predictor.row_format().row(text, &prediction));
+    });
+    t.line("PredictionRow::failed", ANY, texts(), |text| {
+        black_box(PredictionRow::failed(text.clone(), text));
+    });
     let preprocessor = built.data().preprocessor();
     t.paths("Preprocessor::open", readable(folder.path()), |path| {
         preprocessor.open(path)
@@ -157,6 +180,38 @@ pub(crate) fn table(t: &mut Table) {
     t.line("Preprocessor::decode", "bytes in memory", 0..3, |n| {
         preprocessor.decode(&[0xff; 100_000][..[0, 1, 100_000][n]])
     });
+    let decode = |bytes: &[u8], limits: &Limits| {
+        let width = |image: &Image| vision::data::Result::Ok(image.width());
+        preprocessor.decode_with(bytes, limits, width)
+    };
+    t.line("Preprocessor::decode_with", "bytes in memory", 0..3, |n| {
+        decode(&[0xff; 100_000][..[0, 1, 100_000][n]], &Limits::default())
+    });
+    t.line(
+        "Preprocessor::decode_with",
+        "pixels|bytes|memory",
+        U64,
+        |n| {
+            let default = Limits::default();
+            for limits in [
+                Limits {
+                    max_pixels: n,
+                    ..default
+                },
+                Limits {
+                    max_bytes: n,
+                    ..default
+                },
+                Limits {
+                    max_memory: n,
+                    ..default
+                },
+            ] {
+                decode(b"P3 1 1 255 9 9 9", &limits)?;
+            }
+            vision::data::Result::Ok(())
+        },
+    );
     let preprocessing = built.data().preprocessing();
     t.line("Preprocessing::preprocessor", ANY, U64, |seed| {
         preprocessing.preprocessor(seed, built.data().device())

@@ -22,6 +22,7 @@ mod learner;
 mod models;
 mod process;
 mod report;
+mod serving;
 mod support;
 mod table;
 mod training;
@@ -93,6 +94,11 @@ fn models() {
 #[test]
 fn report() {
     area("report", report::table);
+}
+
+#[test]
+fn serving() {
+    area("serving", serving::table);
 }
 
 #[test]

@@ -1,0 +1,6 @@
+//! Threads that decode and predict.
+
+pub(crate) mod batcher;
+pub(crate) mod engine;
+pub(crate) mod job;
+pub(crate) mod picture;

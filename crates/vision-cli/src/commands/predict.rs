@@ -1,7 +1,9 @@
 //! `vision predict`.
 
+use std::cell::Cell;
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use serde::Serialize;
 use vision::base::csv;
@@ -13,10 +15,12 @@ use vision::learner::{Prediction, Predictor, Threshold};
 use crate::deployed;
 use crate::failure::{Failure, Outcome, Result};
 use crate::output::{Output, note};
+use crate::wording::in_options;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "An image that cannot be read is a row with its error; the others go on, and the exit code is 1.\n\n\
+    after_help = "An image that cannot be read is a row with its error; the others go on, and the exit code is 1. Rows are \
+                        printed as they are computed. A list on standard input may have any length: its names are not kept.\n\n\
                         Examples:\n  \
                         vision predict run/model.safetensors photo.jpg\n  \
                         vision predict run new/ 'more/*.png' --top 3\n  \
@@ -39,6 +43,9 @@ pub(crate) struct Args {
     /// Probability from which on an image has a class; if it has just one, the class is left open below it
     #[arg(long, value_name = "PROBABILITY")]
     threshold: Option<f32>,
+    /// Predict the mean over the image and eight enlarged and mirrored variants of it, which takes nine times as long
+    #[arg(long)]
+    tta: bool,
     /// Images that are computed at a time [default: 4 for each core]
     #[arg(long, value_name = "NUMBER")]
     batch_size: Option<usize>,
@@ -70,10 +77,11 @@ struct Row<'a> {
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
-    let predictor = deployed::open(&args.model, args.device.as_deref())?;
+    let predictor = deployed::open_for(&args.model, args.device.as_deref(), args.tta)?;
+    let broken = Broken::default();
     let mut inputs: Vec<Box<dyn Iterator<Item = PathBuf>>> = Vec::new();
     for path in &args.paths {
-        inputs.push(expanded(path)?);
+        inputs.push(expanded(path, &broken)?);
     }
     let mut predictions = predictor.predict_files(inputs.into_iter().flatten());
     if let Some(images) = args.batch_size {
@@ -102,7 +110,10 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let (mut images, mut failed) = (0_usize, 0_usize);
     for (path, prediction) in predictions {
         images += 1;
-        let error = prediction.as_ref().err().map(ToString::to_string);
+        let error = prediction
+            .as_ref()
+            .err()
+            .map(|error| in_options(&error.to_string()));
         let row = format.row(&path, prediction.as_ref().ok(), error);
         if let Some(error) = &row.error {
             failed += 1;
@@ -117,6 +128,12 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
             return Ok(Outcome::Done);
         }
     }
+    if let Some(error) = broken.take() {
+        return Err(Failure::failed(format!(
+            "cannot read the list on standard input: {error}. The {images} images before that are predicted, what follows \
+             is not"
+        )));
+    }
     if images == 0 {
         return Err(Failure::failed("there are no images to predict"));
     }
@@ -129,13 +146,17 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     Ok(Outcome::Done)
 }
 
+/// Why the list on standard input ended early, if it did.
+type Broken = Rc<Cell<Option<io::Error>>>;
+
 /// The images that an argument stands for.
-fn expanded(path: &Path) -> Result<Box<dyn Iterator<Item = PathBuf>>> {
+fn expanded(path: &Path, broken: &Broken) -> Result<Box<dyn Iterator<Item = PathBuf>>> {
     if path == Path::new("-") {
+        let broken = Rc::clone(broken);
         let lines = io::stdin()
             .lock()
             .split(b'\n')
-            .map_while(std::result::Result::ok);
+            .map_while(move |line| line.map_err(|error| broken.set(Some(error))).ok());
         return Ok(Box::new(
             lines
                 .map(path_of)

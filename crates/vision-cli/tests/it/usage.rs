@@ -43,6 +43,10 @@ fn wrong_options_are_wrong_usage() {
         ),
         (vec!["export", "m"], "--onnx"),
         (vec!["completions", "cmd"], "bash"),
+        (
+            vec!["train", "https://example.org/a.tgz", "--pretrained=no"],
+            "https://example.org/a.tgz is downloaded only with the SHA-256",
+        ),
     ] {
         vision(path, &arguments).ends(2).says(said);
     }
@@ -91,11 +95,7 @@ fn what_is_missing_or_wrong_is_named() {
         ),
         (
             vec!["train", "digits", "--pretrained=no", "--valid-pct=7"],
-            "valid_pct",
-        ),
-        (
-            vec!["train", "https://example.org/a.tgz", "--pretrained=no"],
-            "https://example.org/a.tgz",
+            "--valid-pct",
         ),
         (
             vec!["train", "digits", "--csv=no.csv", "--pretrained=no"],

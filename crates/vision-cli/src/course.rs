@@ -1,13 +1,12 @@
 //! The course of a training: data, learner, learning rate, fits, results.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use serde_json::{Value, json};
 use vision::base::message::shown;
 use vision::data::{ImageDataBunch, TargetKind};
-use vision::interp::{
-    ClassificationInterpretation, HtmlReport, MultiLabelInterpretation, ReportConfig,
-};
+use vision::interp::ReportConfig;
 use vision::learner::callbacks::{CsvLogger, EarlyStopping, SaveModel};
 use vision::learner::{
     FineTune, FitConfig, Learner, Metric, Pretrained, create_cnn, imagenet_weights, metric_named,
@@ -26,12 +25,15 @@ use crate::options::lr::Lr;
 use crate::options::model::ModelOptions;
 use crate::options::train::TrainOptions;
 use crate::output::{Output, note, warn};
+use crate::page::{report, save_report};
 use crate::run_folder::{HISTORY, RunFolder, STEPS};
 
 const ARCH: Arch = Arch::ResNet34;
 const EPOCHS: usize = 4;
 const FREEZE_EPOCHS: usize = 1;
 const SEED: u64 = 42;
+/// What alpha may be.
+const MIXUP: RangeInclusive<f64> = 1e-3..=1e3;
 /// If the learning rate finder suggests none: fastai 2's for fine tuning, and for everything.
 const FINE_TUNE_LR: f64 = 2e-3;
 const LR: f64 = 1e-3;
@@ -72,6 +74,13 @@ pub(crate) fn complete(options: &mut TrainOptions) -> Result<()> {
     if let Some(folds) = options.course.folds.filter(|folds| *folds < 2) {
         return Err(Failure::usage(format!(
             "bad --folds: expected at least 2, found {folds}"
+        )));
+    }
+    if let Some(alpha) = options.course.mixup.filter(|alpha| !MIXUP.contains(alpha)) {
+        return Err(Failure::usage(format!(
+            "bad --mixup: expected {} to {}, found {alpha}",
+            MIXUP.start(),
+            MIXUP.end()
         )));
     }
     if options.course.early_stop == Some(0) {
@@ -164,6 +173,7 @@ fn learner(
             .build_unsplit()?
         }
     };
+    folds::check_batch_size(options.course.folds, &data)?;
     options.images.batch_size = Some(data.batch_size());
     if options.course.metric.is_empty() {
         let usual = match data.kind() {
@@ -363,34 +373,5 @@ fn finish(
     if report.is_some() {
         output.text(format_args!("report: {}", shown(run.report())));
     }
-    Ok(())
-}
-
-/// The report on a learner; none without validation images, or for numbers.
-pub(crate) fn report(learner: &Learner, config: &ReportConfig) -> Result<Option<HtmlReport>> {
-    let data = learner.data();
-    if data.valid_ds().is_empty() {
-        note("no report: there are no validation images");
-        return Ok(None);
-    }
-    Ok(match data.kind() {
-        TargetKind::Category => Some(
-            ClassificationInterpretation::from_learner(learner)?.report_with(learner, config)?,
-        ),
-        TargetKind::MultiCategory => {
-            Some(MultiLabelInterpretation::from_learner(learner)?.report_with(learner, config)?)
-        }
-        TargetKind::Float => {
-            note("no report: the labels are numbers");
-            None
-        }
-    })
-}
-
-pub(crate) fn save_report(report: &HtmlReport, file: &Path) -> Result<()> {
-    for problem in report.problems() {
-        warn(problem);
-    }
-    report.save(file)?;
     Ok(())
 }

@@ -33,6 +33,19 @@ pub(crate) fn check(folds: usize, data: &ImageDataBunch) -> Result<()> {
     )))
 }
 
+/// Checks that there is a whole batch, since an incomplete one at the end is dropped.
+pub(crate) fn check_batch_size(folds: Option<usize>, data: &ImageDataBunch) -> Result<()> {
+    let images = data.train_ds().len();
+    let kept = folds.map_or(images, |folds| images - images.div_ceil(folds).min(images));
+    let found = data.batch_size();
+    if found <= kept {
+        return Ok(());
+    }
+    Err(Failure::failed(format!(
+        "bad --batch-size: expected at most the number of training images, {kept}, found {found}"
+    )))
+}
+
 /// The batch size that fits the training images of every fold.
 pub(crate) fn batch_size(folds: usize, data: &ImageDataBunch) -> usize {
     let images = data.train_ds().len();

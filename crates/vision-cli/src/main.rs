@@ -15,6 +15,7 @@ mod interrupt;
 mod new_file;
 mod options;
 mod output;
+mod page;
 mod remote;
 mod run_folder;
 mod scored;

@@ -17,6 +17,7 @@ use crate::failure::{Failure, Outcome, Result};
 use crate::new_file::check_new;
 use crate::options::source::SourceOptions;
 use crate::output::{Output, note};
+use crate::page;
 use crate::run_folder::RunFolder;
 use crate::scored::{Model, Scored};
 
@@ -76,14 +77,14 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     let (report, scored) = match &args.data {
         None => {
             let learner = course::finished(&RunFolder::open(&args.model)?)?;
-            (course::report(&learner, &config)?, Value::Null)
+            (page::report(&learner, &config)?, Value::Null)
         }
         Some(data) => on(args, data, config)?,
     };
     let Some(report) = report else {
         return Ok(Outcome::Found);
     };
-    course::save_report(&report, &file)?;
+    page::save_report(&report, &file)?;
     output.text(format_args!("report: {}", shown(&file)));
     output.value(&json!({ "report": file, "problems": report.problems(), "scored": scored }))?;
     Ok(Outcome::Done)

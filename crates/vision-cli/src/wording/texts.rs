@@ -14,7 +14,11 @@ pub(super) const ALIASES: [(&str, &str); 9] = [
 ];
 
 /// Advice that no option follows, in other words.
-pub(super) const TEXTS: [(&str, &str); 37] = [
+pub(super) const TEXTS: [(&str, &str); 38] = [
+    (
+        "expected a `Urls` constant, a URL, a .tgz archive or a folder",
+        "expected a folder, a CSV file, a .tgz archive, or the URL of one",
+    ),
     (
         ", or let Backbone::min_size return the smallest side; or mend the model's forward",
         "",

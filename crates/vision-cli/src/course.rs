@@ -1,34 +1,39 @@
 //! The course of a training: data, learner, learning rate, fits, results.
 
+use std::ops::RangeInclusive;
 use std::path::Path;
 
 use serde_json::{Value, json};
 use vision::base::message::shown;
-use vision::data::TargetKind;
-use vision::interp::{
-    ClassificationInterpretation, HtmlReport, MultiLabelInterpretation, ReportConfig,
-};
+use vision::data::{ImageDataBunch, TargetKind};
+use vision::interp::ReportConfig;
 use vision::learner::callbacks::{CsvLogger, EarlyStopping, SaveModel};
 use vision::learner::{
-    Callback, Context, FineTune, FitConfig, Learner, Metric, Pretrained, create_cnn,
-    imagenet_weights, metric_named, slice,
+    FineTune, FitConfig, Learner, Metric, Pretrained, create_cnn, imagenet_weights, metric_named,
+    slice,
 };
 use vision::models::Arch;
 
 use crate::config;
 use crate::data::{self, Images};
+use crate::epochs::EpochsOnStderr;
 use crate::failure::{Failure, Result, exit_code};
+use crate::folds::{self, Crossed};
 use crate::interrupt;
+use crate::options::images::ImageOptions;
 use crate::options::lr::Lr;
 use crate::options::model::ModelOptions;
 use crate::options::train::TrainOptions;
 use crate::output::{Output, note, warn};
+use crate::page::{report, save_report};
 use crate::run_folder::{HISTORY, RunFolder, STEPS};
 
 const ARCH: Arch = Arch::ResNet34;
 const EPOCHS: usize = 4;
 const FREEZE_EPOCHS: usize = 1;
 const SEED: u64 = 42;
+/// What alpha may be.
+const MIXUP: RangeInclusive<f64> = 1e-3..=1e3;
 /// If the learning rate finder suggests none: fastai 2's for fine tuning, and for everything.
 const FINE_TUNE_LR: f64 = 2e-3;
 const LR: f64 = 1e-3;
@@ -37,15 +42,21 @@ const LR_MULT: f64 = 100.0;
 
 /// Sets what is not set to its default, and DATA to its folder, so that the settings say what is done.
 pub(crate) fn complete(options: &mut TrainOptions) -> Result<()> {
-    let folder = data::folder(options.data.as_deref(), &options.source)?;
-    let folder = std::path::absolute(&folder).unwrap_or(folder);
-    options.source.valid_pct = data::random_part(&folder, &options.source);
-    options.data = Some(folder.to_string_lossy().into_owned());
+    let located = data::locate(options.data.as_deref(), &options.source)?;
+    let root = std::path::absolute(&located.root).unwrap_or_else(|_| located.root.clone());
+    let is_saved = located.is_saved();
+    if options.course.folds.is_none() {
+        options.source.valid_pct = located.random_part();
+    }
+    options.source.csv = located.source.csv;
+    options.data = Some(root.to_string_lossy().into_owned());
     // The archive is unpacked.
     options.source.sha256 = None;
     options.source.seed.get_or_insert(SEED);
-    options.images.size.get_or_insert(data::SIZE);
-    options.images.augment.get_or_insert(true);
+    if !is_saved {
+        options.images.size.get_or_insert(data::SIZE);
+        options.images.augment.get_or_insert(true);
+    }
     options.course.epochs.get_or_insert(EPOCHS);
     options.course.lr.get_or_insert(Lr::Auto);
     choose_weights(&mut options.model);
@@ -59,6 +70,18 @@ pub(crate) fn complete(options: &mut TrainOptions) -> Result<()> {
         return Err(Failure::usage(
             "--freeze-epochs is for pretrained weights: a frozen body with random weights cannot learn",
         ));
+    }
+    if let Some(folds) = options.course.folds.filter(|folds| *folds < 2) {
+        return Err(Failure::usage(format!(
+            "bad --folds: expected at least 2, found {folds}"
+        )));
+    }
+    if let Some(alpha) = options.course.mixup.filter(|alpha| !MIXUP.contains(alpha)) {
+        return Err(Failure::usage(format!(
+            "bad --mixup: expected {} to {}, found {alpha}",
+            MIXUP.start(),
+            MIXUP.end()
+        )));
     }
     if options.course.early_stop == Some(0) {
         return Err(Failure::usage(
@@ -122,14 +145,35 @@ fn learner(
     silent: bool,
     reads_steps: bool,
 ) -> Result<Learner> {
-    let root = data::folder(options.data.as_deref(), &options.source)?;
-    let images = Images {
-        root: &root,
-        source: &options.source,
-        options: &options.images,
-        mixup: options.course.mixup,
+    let located = data::locate(options.data.as_deref(), &options.source)?;
+    let images = |options| Images {
+        located: &located,
+        options,
+        mixup: None,
     };
-    let data = images.build()?;
+    let mixup = options.course.mixup;
+    let data = match options.course.folds {
+        None => Images {
+            mixup,
+            ..images(&options.images)
+        }
+        .build()?,
+        Some(folds) => {
+            let data = images(&options.images).build_unsplit()?;
+            folds::check(folds, &data)?;
+            let fits = || folds::batch_size(folds, &data);
+            let options = ImageOptions {
+                batch_size: Some(options.images.batch_size.unwrap_or_else(fits)),
+                ..options.images.clone()
+            };
+            Images {
+                mixup,
+                ..images(&options)
+            }
+            .build_unsplit()?
+        }
+    };
+    folds::check_batch_size(options.course.folds, &data)?;
     options.images.batch_size = Some(data.batch_size());
     if options.course.metric.is_empty() {
         let usual = match data.kind() {
@@ -139,13 +183,26 @@ fn learner(
         };
         options.course.metric.push(usual.to_owned());
     }
-    let metrics: Vec<Box<dyn Metric>> = options
-        .course
-        .metric
-        .iter()
-        .map(|name| metric_named(name))
-        .collect::<std::result::Result<_, _>>()?;
-    let validates = !data.valid_ds().is_empty();
+    if options.course.early_stop.is_some() && data.valid_ds().is_empty() {
+        return Err(Failure::usage("--early-stop needs validation images"));
+    }
+    Ok(with_data(options, data, run.path(), silent, reads_steps)?)
+}
+
+/// A learner of these options for some data, whose steps are in a folder.
+pub(crate) fn with_data(
+    options: &TrainOptions,
+    data: ImageDataBunch,
+    path: &Path,
+    silent: bool,
+    reads_steps: bool,
+) -> vision::learner::Result<Learner> {
+    let names = options.course.metric.iter();
+    let metrics: vision::learner::Result<Vec<Box<dyn Metric>>> =
+        names.map(|name| metric_named(name)).collect();
+    let metrics = metrics?;
+    // With folds the model of the run has no validation images, so that those that score it choose no epoch either.
+    let chooses = !data.valid_ds().is_empty() && options.course.folds.is_none();
     let best = metrics.first().map(|metric| metric.name());
     let weights = match reads_steps {
         true => false.into(),
@@ -154,23 +211,22 @@ fn learner(
     let mut builder = create_cnn(data, options.model.arch.unwrap_or(ARCH))
         .pretrained(weights)
         .metrics(metrics)
-        .path(run.path())
+        .path(path)
         .silent(silent)
         .callback(CsvLogger::new(HISTORY).append(true))
         .callback(EpochsOnStderr {
             on: silent && !reads_steps,
         });
-    if let Some(best) = best.filter(|_| validates) {
-        builder = builder.callback(SaveModel::best(best).with_name("best"));
+    if let Some(best) = best.filter(|_| chooses) {
+        // Accuracies on few images are often equal.
+        let best = SaveModel::best(best).with_tie_break("valid_loss");
+        builder = builder.callback(best.with_name("best"));
     }
     if let Some(epochs) = options.course.early_stop {
-        if !validates {
-            return Err(Failure::usage("--early-stop needs validation images"));
-        }
         let patience = epochs.saturating_sub(1);
         builder = builder.callback(EarlyStopping::new("valid_loss").with_patience(patience));
     }
-    Ok(builder.build()?)
+    builder.build()
 }
 
 /// Trains a run from its beginning or from where it stopped, and writes its results.
@@ -199,15 +255,27 @@ pub(crate) fn train(options: &mut TrainOptions, run: &RunFolder, output: &Output
         options.course.lr = Some(Lr::Rate(rate));
     }
     config::write(&run.settings(), options)?;
-    fit(&mut learner, options).map_err(|failure| match failure.code() {
+    let goes_on = |failure: Failure| match failure.code() {
         exit_code::INTERRUPTED => Failure::interrupted(format!(
             "{}; go on with `vision resume {}`",
             failure.message(),
             shown(run.path())
         )),
         _ => failure,
-    })?;
-    finish(&mut learner, options, run, output)
+    };
+    let crossed = match options.course.folds {
+        None => None,
+        Some(folds) => Some(
+            Crossed::of(learner.data(), options, run, folds, silent)
+                .map_err(goes_on)
+                .inspect(|crossed| output.text(crossed))?,
+        ),
+    };
+    if crossed.is_some() {
+        note("the model, on all images");
+    }
+    fit(&mut learner, options).map_err(|error| goes_on(error.into()))?;
+    finish(&mut learner, options, crossed.as_ref(), run, output)
 }
 
 /// The learner of a run that has ended, with its weights and its history.
@@ -229,7 +297,8 @@ pub(crate) fn finished(run: &RunFolder) -> Result<Learner> {
     Ok(learner)
 }
 
-fn fit(learner: &mut Learner, options: &TrainOptions) -> Result<()> {
+/// Trains a learner, or goes on where it stopped.
+pub(crate) fn fit(learner: &mut Learner, options: &TrainOptions) -> vision::learner::Result<()> {
     let epochs = options.course.epochs.unwrap_or(EPOCHS);
     let freeze_epochs = options.course.freeze_epochs.unwrap_or(FREEZE_EPOCHS);
     let rate = match options.course.lr {
@@ -259,6 +328,7 @@ fn fit(learner: &mut Learner, options: &TrainOptions) -> Result<()> {
 fn finish(
     learner: &mut Learner,
     options: &TrainOptions,
+    crossed: Option<&Crossed>,
     run: &RunFolder,
     output: &Output,
 ) -> Result<()> {
@@ -268,12 +338,16 @@ fn finish(
     } else {
         Vec::new()
     };
-    let report = report(learner, &ReportConfig::new())?;
+    let report = match crossed {
+        Some(crossed) => crossed.report(learner)?,
+        None => report(learner, &ReportConfig::new())?,
+    };
     if let Some(report) = &report {
         save_report(report, &run.report())?;
     }
     // The last file: it says that the training has ended.
     learner.export(run.model())?;
+    run.clear_folds();
     let values = scores
         .iter()
         .map(|(name, value)| (name.clone(), json!(value)));
@@ -286,6 +360,7 @@ fn finish(
         "epochs": learner.epochs_trained(),
         "lr": options.course.lr,
         "scores": values,
+        "cross_validation": crossed.map(Crossed::json),
     }))?;
     let scores: Vec<String> = scores
         .iter()
@@ -299,66 +374,4 @@ fn finish(
         output.text(format_args!("report: {}", shown(run.report())));
     }
     Ok(())
-}
-
-/// The report on a learner; none without validation images, or for numbers.
-pub(crate) fn report(learner: &Learner, config: &ReportConfig) -> Result<Option<HtmlReport>> {
-    let data = learner.data();
-    if data.valid_ds().is_empty() {
-        note("no report: there are no validation images");
-        return Ok(None);
-    }
-    Ok(match data.kind() {
-        TargetKind::Category => Some(
-            ClassificationInterpretation::from_learner(learner)?.report_with(learner, config)?,
-        ),
-        TargetKind::MultiCategory => {
-            Some(MultiLabelInterpretation::from_learner(learner)?.report_with(learner, config)?)
-        }
-        TargetKind::Float => {
-            note("no report: the labels are numbers");
-            None
-        }
-    })
-}
-
-pub(crate) fn save_report(report: &HtmlReport, file: &Path) -> Result<()> {
-    for problem in report.problems() {
-        warn(problem);
-    }
-    report.save(file)?;
-    Ok(())
-}
-
-/// The epochs on standard error, when standard output is for programs. It is always there, since a run goes on with the
-/// same callbacks only.
-#[derive(Debug)]
-struct EpochsOnStderr {
-    on: bool,
-}
-
-impl Callback for EpochsOnStderr {
-    // After the metrics.
-    fn order(&self) -> i32 {
-        50
-    }
-
-    fn in_lr_find(&self) -> bool {
-        false
-    }
-
-    fn on_epoch_end(&mut self, ctx: &mut Context<'_>) -> vision::learner::Result<()> {
-        let Some(row) = ctx.recorder().epochs.last().filter(|_| self.on) else {
-            return Ok(());
-        };
-        let mut line = format!("epoch {}: train_loss {:.6}", row.epoch, row.train_loss);
-        if let Some(loss) = row.valid_loss {
-            line.push_str(&format!(", valid_loss {loss:.6}"));
-            for (name, value) in ctx.recorder().metric_names.iter().zip(&row.metrics) {
-                line.push_str(&format!(", {name} {value:.6}"));
-            }
-        }
-        note(line);
-        Ok(())
-    }
 }

@@ -4,14 +4,13 @@ use std::path::Path;
 
 use vision::base::message::shown;
 use vision::data::{ImageDataBunch, ReadConfig, Resizing, Transforms, device};
-use vision::learner::{Learner, Predictor, create_cnn};
+use vision::learner::{Learner, Predictor, TtaConfig, create_cnn};
 use vision::models::Arch;
 
-use crate::course;
 use crate::failure::{Failure, Result};
 use crate::run_folder::RunFolder;
 
-/// Opens a model file, or that of a training's folder.
+/// Opens a model file, or that of the folder of a training.
 pub(crate) fn open(path: &Path, on: Option<&str>) -> Result<Predictor> {
     let file = match path.is_dir() {
         true => RunFolder::open(path)?.model(),
@@ -23,11 +22,22 @@ pub(crate) fn open(path: &Path, on: Option<&str>) -> Result<Predictor> {
     })
 }
 
-/// The learner of a training's folder, or one with the network of a model file.
+/// The same, with test-time augmentation if that is wanted.
+pub(crate) fn open_for(path: &Path, on: Option<&str>, tta: bool) -> Result<Predictor> {
+    let predictor = open(path, on)?;
+    Ok(match tta {
+        // Random transforms belong to training.
+        true => predictor.with_tta(&TtaConfig::new().with_random(false))?,
+        false => predictor,
+    })
+}
+
+/// A learner with the network of a model, without the data and the history of its training.
 pub(crate) fn learner(path: &Path) -> Result<Learner> {
-    if path.is_dir() {
-        return course::finished(&RunFolder::open(path)?);
-    }
+    let path = &match path.is_dir() {
+        true => RunFolder::open(path)?.model(),
+        false => path.to_owned(),
+    };
     let predictor = Predictor::open(path)?;
     let arch: Arch = predictor.arch().parse().map_err(|_| {
         Failure::failed(format!(

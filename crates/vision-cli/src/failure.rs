@@ -4,6 +4,8 @@ use std::error::Error;
 
 use vision::learner::Error as Learner;
 
+use crate::wording;
+
 /// The exit codes, as `docs/command-line.md` has them.
 pub(crate) mod exit_code {
     /// The work failed, or a check found something.
@@ -75,24 +77,54 @@ impl Failure {
 // As `vision::MainError`: not an error itself, so that every error converts to it.
 impl<E: Error + Send + Sync + 'static> From<E> for Failure {
     fn from(error: E) -> Self {
-        let learner = of_learner(&error);
-        let code = match learner {
-            Some(Learner::Interrupted { .. }) => exit_code::INTERRUPTED,
-            _ => exit_code::FAILED,
-        };
-        let message = learner.and_then(in_options);
-        Self {
-            message: message.unwrap_or_else(|| error.to_string()),
-            code,
+        let message = error.to_string();
+        match flat(Box::new(error)) {
+            Some(vision::Error::Option(error)) => Self::failed(wording::of_option(&error)),
+            Some(vision::Error::Learner(error)) => of_learner(&error),
+            _ => Self::failed(wording::in_options(&message)),
         }
     }
 }
 
-/// The error of a learner, whichever crate passes it on.
-fn of_learner<'a>(error: &'a (dyn Error + 'static)) -> Option<&'a Learner> {
-    match error.downcast_ref::<vision::Error>() {
-        Some(vision::Error::Learner(error)) => Some(error),
-        _ => error.downcast_ref::<Learner>(),
+/// The error of whichever crate as one of the whole library.
+fn flat(error: Box<dyn Error + Send + Sync>) -> Option<vision::Error> {
+    let error = match error.downcast::<vision::Error>() {
+        Ok(error) => return Some(*error),
+        Err(error) => error,
+    };
+    macro_rules! from {
+        ($error:ident: $($kind:ty),+) => {{
+            $(let $error = match $error.downcast::<$kind>() {
+                Ok(error) => return Some((*error).into()),
+                Err(error) => error,
+            };)+
+            drop($error);
+        }};
+    }
+    from!(error: vision::learner::Error, vision::data::Error, vision::interp::Error, vision::models::Error,
+        vision::fetch::Error, vision::figure::Error, vision::base::OptionError);
+    None
+}
+
+fn of_learner(error: &Learner) -> Failure {
+    // What fails in a fold fails as it would alone.
+    if let Learner::Fold {
+        fold,
+        folds,
+        source,
+    } = error
+    {
+        let inner = of_learner(source);
+        return inner.within(format_args!("fold {} of {folds}", fold + 1));
+    }
+    let text = match error {
+        Learner::Option(error) => Some(wording::of_option(error)),
+        error => in_options(error),
+    };
+    let text = text.unwrap_or_else(|| wording::in_options(&error.to_string()));
+    match error {
+        Learner::Interrupted { .. } => Failure::interrupted(text),
+        _ => Failure::failed(text),
     }
 }
 

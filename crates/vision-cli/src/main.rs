@@ -8,12 +8,19 @@ mod config;
 mod course;
 mod data;
 mod deployed;
+mod epochs;
 mod failure;
+mod folds;
 mod interrupt;
 mod new_file;
 mod options;
 mod output;
+mod page;
+mod remote;
 mod run_folder;
+mod scored;
+mod speed;
+mod wording;
 
 use std::process::ExitCode;
 

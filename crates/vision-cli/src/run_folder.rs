@@ -1,6 +1,7 @@
 //! The folder of a training.
 
-use std::fs;
+use std::cell::OnceCell;
+use std::fs::{self, File, TryLockError};
 use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 
@@ -12,10 +13,21 @@ use crate::failure::{Failure, Result};
 use crate::options::train::TrainOptions;
 
 /// The files and folders that a training writes.
-const FILES: [&str; 4] = [MODEL, HISTORY, REPORT, config::NAME];
-const FOLDERS: [&str; 2] = [STEPS, "models"];
+const FILES: [&str; 6] = [
+    MODEL,
+    HISTORY,
+    REPORT,
+    config::NAME,
+    "cross-validation.json",
+    "cross-validation.csv",
+];
+const FOLDERS: [&str; 3] = [STEPS, FOLDS, "models"];
 const MODEL: &str = "model.safetensors";
 const REPORT: &str = "report.html";
+/// What a cross-validation needs to go on.
+const FOLDS: &str = "folds";
+/// Held by the process that trains here.
+const LOCK: &str = "lock";
 pub(crate) const HISTORY: &str = "history.csv";
 /// Where a fit saves its steps.
 pub(crate) const STEPS: &str = "steps";
@@ -25,13 +37,16 @@ pub(crate) const STEPS: &str = "steps";
 pub(crate) struct RunFolder {
     path: PathBuf,
     is_new: bool,
+    /// Unlocked by the end of the process, however it ends.
+    lock: OnceCell<File>,
 }
 
 impl RunFolder {
     /// Whether there may be a new one: what is there already stays, unless it is a run to be overwritten.
     fn check_new(path: &Path, overwrite: bool) -> Result<()> {
         let is_empty = match fs::read_dir(path) {
-            Ok(mut entries) => entries.next().is_none(),
+            // A process that ended before it wrote anything leaves its lock.
+            Ok(entries) => entries.flatten().all(|entry| entry.file_name() == LOCK),
             Err(error) if error.kind() == ErrorKind::NotFound => true,
             Err(error) => return Err(io_error("read the folder", path)(error).into()),
         };
@@ -62,15 +77,41 @@ impl RunFolder {
         Ok(Self {
             path: absolute(path),
             is_new: true,
+            lock: OnceCell::new(),
         })
     }
 
-    /// Makes a new folder, in the place of an earlier one.
+    /// Makes a new folder, in the place of an earlier one, and keeps other processes from training there.
     pub(crate) fn begin(&self) -> Result<()> {
+        fs::create_dir_all(&self.path).map_err(io_error("create the folder", &self.path))?;
+        self.lock()?;
         if self.is_new {
             self.clear()?;
-            fs::create_dir_all(&self.path).map_err(io_error("create the folder", &self.path))?;
         }
+        Ok(())
+    }
+
+    fn lock(&self) -> Result<()> {
+        let file = self.path.join(LOCK);
+        let failed = || io_error("lock", &file);
+        let lock = File::options()
+            .write(true)
+            .create(true)
+            .truncate(false)
+            .open(&file)
+            .map_err(failed())?;
+        match lock.try_lock() {
+            Ok(()) => {}
+            Err(TryLockError::WouldBlock) => {
+                return Err(Failure::failed(format!(
+                    "another process trains in {}: wait until it ends, end it, or choose another folder with --out",
+                    shown(&self.path)
+                )));
+            }
+            Err(TryLockError::Error(error)) => return Err(failed()(error).into()),
+        }
+        // The same process does not train there twice.
+        let _ = self.lock.set(lock);
         Ok(())
     }
 
@@ -79,6 +120,7 @@ impl RunFolder {
         let run = Self {
             path: absolute(path),
             is_new: false,
+            lock: OnceCell::new(),
         };
         if !run.settings().is_file() {
             return Err(Failure::failed(format!(
@@ -122,6 +164,22 @@ impl RunFolder {
 
     pub(crate) fn report(&self) -> PathBuf {
         self.path.join(REPORT)
+    }
+
+    /// The folder of the training of a fold, from 1.
+    pub(crate) fn fold(&self, number: usize) -> PathBuf {
+        self.path.join(FOLDS).join(number.to_string())
+    }
+
+    /// The results of a cross-validation, `json` or `csv`.
+    pub(crate) fn cross_validation(&self, extension: &str) -> PathBuf {
+        self.path.join(format!("cross-validation.{extension}"))
+    }
+
+    /// Removes what a cross-validation needed to go on.
+    pub(crate) fn clear_folds(&self) {
+        // It only takes up space.
+        let _ = fs::remove_dir_all(self.path.join(FOLDS));
     }
 
     /// Whether the training has ended: its model is written last but the report.

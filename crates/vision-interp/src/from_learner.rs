@@ -1,13 +1,45 @@
-//! Interpretation of a learner. The other modules need only plain numbers and images.
+//! Interpretation of a learner, or of a deployed model. The other modules need only plain numbers and images.
 
 use image::RgbImage;
+use vision_base::progress::Progress;
 use vision_data::{DatasetType, ImageDataBunch, TargetKind};
-use vision_learner::{Learner, TtaConfig};
+use vision_learner::{Learner, Predictor, TtaConfig};
 
 use crate::items::Items;
 use crate::{ClassificationInterpretation, Error, ImageError, MultiLabelInterpretation, Result};
 
 impl ClassificationInterpretation {
+    /// Predicts a part of labeled data with a deployed model, and interprets the result. Positions of classes are those of the
+    /// model, whatever their order in the data.
+    ///
+    /// ```no_run
+    /// use vision_base::progress::Progress;
+    /// use vision_data::{DatasetType, ImageDataBunch};
+    /// use vision_interp::ClassificationInterpretation;
+    /// use vision_learner::Predictor;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let predictor = Predictor::open("pets.safetensors")?;
+    /// let data = ImageDataBunch::from_folder("pets-test").valid_pct(0.0).build()?;
+    /// let progress = Progress::bar("Scoring");
+    /// let interp = ClassificationInterpretation::from_predictor(&predictor, &data, DatasetType::Fix, &progress)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LabelKind`] for a model of another kind of labels, and those of [`Predictor::get_preds`].
+    pub fn from_predictor(
+        predictor: &Predictor,
+        data: &ImageDataBunch,
+        part: DatasetType,
+        progress: &Progress,
+    ) -> Result<Self> {
+        let kind = TargetKind::Category;
+        Self::new(items_of(predictor, data, part, kind, progress)?)
+    }
+
     /// Predicts the validation set and interprets the result.
     ///
     /// # Errors
@@ -45,6 +77,37 @@ impl ClassificationInterpretation {
 }
 
 impl MultiLabelInterpretation {
+    /// Predicts a part of labeled data with a deployed model, and interprets the result. Positions of classes are those of the
+    /// model, whatever their order in the data.
+    ///
+    /// ```no_run
+    /// use vision_base::progress::Progress;
+    /// use vision_data::{DatasetType, ImageDataBunch};
+    /// use vision_interp::MultiLabelInterpretation;
+    /// use vision_learner::Predictor;
+    ///
+    /// # fn main() -> Result<(), Box<dyn std::error::Error>> {
+    /// let predictor = Predictor::open("pets.safetensors")?;
+    /// let data = ImageDataBunch::from_folder("pets-test").valid_pct(0.0).build()?;
+    /// let progress = Progress::bar("Scoring");
+    /// let interp = MultiLabelInterpretation::from_predictor(&predictor, &data, DatasetType::Fix, &progress)?;
+    /// # Ok(())
+    /// # }
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::LabelKind`] for a model of another kind of labels, and those of [`Predictor::get_preds`].
+    pub fn from_predictor(
+        predictor: &Predictor,
+        data: &ImageDataBunch,
+        part: DatasetType,
+        progress: &Progress,
+    ) -> Result<Self> {
+        let kind = TargetKind::MultiCategory;
+        Self::new(items_of(predictor, data, part, kind, progress)?)
+    }
+
     /// Predicts the validation set and interprets the result, with a threshold of 0.5.
     ///
     /// # Errors
@@ -122,6 +185,39 @@ fn items(
     let mut items = Items::new(kind, classes, predictions, move |item| {
         seen(&data, part, item)
     })?;
+    items.part = Some(part);
+    Ok(items.with_names(name).with_originals(original))
+}
+
+/// Predicts a part of labeled data with a deployed model for this kind of labels.
+fn items_of(
+    predictor: &Predictor,
+    data: &ImageDataBunch,
+    part: DatasetType,
+    kind: TargetKind,
+    progress: &Progress,
+) -> Result<Items> {
+    if predictor.kind() != kind {
+        return Err(Error::LabelKind {
+            expected: kind,
+            found: predictor.kind(),
+        });
+    }
+    let predictions = predictor.get_preds_with(data, part, progress)?;
+    let dataset = data.dataset(part)?.clone();
+    let (root, named, stored) = (data.path().to_owned(), dataset.clone(), dataset.clone());
+    let name = move |item: usize| {
+        let path = &named.paths()[item];
+        let inside = path.strip_prefix(&root).unwrap_or(path);
+        inside.to_string_lossy().into_owned()
+    };
+    let preprocessor = predictor
+        .preprocessing()
+        .preprocessor(data.seed(), predictor.device())?;
+    let original = move |item: usize| Ok(stored.image(item)?);
+    let seen = move |item: usize| Ok(preprocessor.seen(&dataset.image(item)?)?);
+    let classes = predictor.classes().to_vec();
+    let mut items = Items::new(kind, classes, predictions, seen)?;
     items.part = Some(part);
     Ok(items.with_names(name).with_originals(original))
 }

@@ -13,6 +13,7 @@ use crate::new_file::check_new;
 use crate::options::images::ImageOptions;
 use crate::options::source::SourceOptions;
 use crate::output::{Output, note};
+use crate::wording::in_options;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -23,7 +24,7 @@ use crate::output::{Output, note};
                         vision doctor pets --save-decisions decisions.csv; vision train pets --decisions decisions.csv"
 )]
 pub(crate) struct Args {
-    /// Folder of the images, a .tgz archive, or the URL of one
+    /// Folder of the images, a CSV file, a .tgz archive, or the URL of one
     #[arg(value_name = "DATA")]
     data: String,
     #[command(flatten)]
@@ -46,19 +47,21 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     for file in [&args.html, &args.save_decisions].into_iter().flatten() {
         check_new(file, args.overwrite, "another name")?;
     }
-    let root = data::folder(Some(&args.data), &args.source)?;
+    let located = data::locate(Some(&args.data), &args.source)?;
     let doctor = Doctor::new()
         .with_look_alikes(!args.no_look_alikes)
         .with_progress(Progress::bar("Examining"));
-    let source = &args.source;
-    let is_plain = source.csv.is_none() && source.valid_pct.is_none() && source.decisions.is_none();
+    let source = &located.source;
+    let is_plain = source.csv.is_none()
+        && source.valid_pct.is_none()
+        && source.decisions.is_none()
+        && !located.is_saved();
     let report = if is_plain {
         // Also data that is too damaged to train with.
-        doctor.examine_folder(&root)?
+        doctor.examine_folder(&located.root)?
     } else {
         let images = Images {
-            root: &root,
-            source,
+            located: &located,
             options: &ImageOptions {
                 device: Some("cpu".to_owned()),
                 ..ImageOptions::default()
@@ -67,8 +70,14 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
         };
         doctor.examine(&images.build()?)?
     };
-    output.text(&report);
-    output.value(&serde_json::from_str::<Value>(&report.to_json())?)?;
+    output.text(in_options(&report.to_string()));
+    let mut json: Value = serde_json::from_str(&report.to_json())?;
+    for finding in json["findings"].as_array_mut().into_iter().flatten() {
+        if let Some(Value::String(advice)) = finding.get_mut("advice") {
+            *advice = in_options(advice);
+        }
+    }
+    output.value(&json)?;
     if let Some(file) = &args.html {
         report.save_html(file)?;
         note(format_args!("page: {}", shown(file)));

@@ -10,7 +10,7 @@ use vision::models::export::Names;
 use crate::deployed;
 use crate::failure::{Outcome, Result};
 use crate::new_file::check_new;
-use crate::output::{Output, note};
+use crate::output::Output;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -55,20 +55,23 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     for file in files.iter().filter_map(|(_, file)| file.as_ref()) {
         check_new(file, args.overwrite, "another name")?;
     }
+    let predictor = deployed::open(&args.model, None)?;
     let learner = deployed::learner(&args.model)?;
     if let Some(file) = onnx {
-        learner.export_onnx_with_preprocessing(file)?;
+        match predictor.temperature() {
+            Some(temperature) => learner.export_onnx_calibrated(file, temperature)?,
+            None => learner.export_onnx_with_preprocessing(file)?,
+        }
     }
     if let Some(file) = safetensors {
         learner.export_safetensors(file, Names::FastAi)?;
     }
     if let Some(file) = half {
-        if !args.model.is_dir() {
-            note(
-                "its card does not say the scores and the data of the training: export from the folder of the training",
-            );
+        let mut config = ExportConfig::new().with_half(true);
+        if let Some(card) = predictor.card() {
+            config = config.with_card(card);
         }
-        learner.export_with(file, ExportConfig::new().with_half(true))?;
+        learner.export_with(file, config)?;
     }
     let mut written = Map::new();
     for (name, file) in files {

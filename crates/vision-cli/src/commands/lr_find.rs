@@ -23,7 +23,7 @@ use crate::output::Output;
                         vision lr-find pets --json"
 )]
 pub(crate) struct Args {
-    /// Folder of the images, a .tgz archive, or the URL of one
+    /// Folder of the images, a CSV file, a .tgz archive, or the URL of one
     #[arg(value_name = "DATA")]
     data: String,
     #[command(flatten)]
@@ -47,12 +47,11 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     if let Some(file) = &args.plot {
         check_new(file, args.overwrite, "another name")?;
     }
-    let root = data::folder(Some(&args.data), &args.source)?;
+    let located = data::locate(Some(&args.data), &args.source)?;
     let mut model = args.model.clone();
     course::choose_weights(&mut model);
     let images = Images {
-        root: &root,
-        source: &args.source,
+        located: &located,
         options: &args.images,
         mixup: None,
     };

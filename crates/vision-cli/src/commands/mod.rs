@@ -1,5 +1,6 @@
 //! The commands. To add one, write a file with `Args` and `run`, and name it below.
 
+mod bench;
 mod compare;
 mod completions;
 mod devices;
@@ -66,6 +67,8 @@ commands! {
     Weights: weights,
     /// List the devices
     Devices: devices,
+    /// Measure how fast a network trains and predicts here
+    Bench: bench,
     /// Print the completions of a shell
     Completions: completions,
     /// Write the man pages

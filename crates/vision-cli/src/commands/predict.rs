@@ -1,7 +1,9 @@
 //! `vision predict`.
 
+use std::cell::Cell;
 use std::io::{self, BufRead};
 use std::path::{Path, PathBuf};
+use std::rc::Rc;
 
 use vision::base::csv;
 use vision::base::message::{named, shown};
@@ -11,10 +13,12 @@ use vision::learner::{PredictionRow, RowScore};
 use crate::deployed;
 use crate::failure::{Failure, Outcome, Result};
 use crate::output::{Output, note};
+use crate::wording::in_options;
 
 #[derive(Debug, clap::Args)]
 #[command(
-    after_help = "An image that cannot be read is a row with its error; the others go on, and the exit code is 1.\n\n\
+    after_help = "An image that cannot be read is a row with its error; the others go on, and the exit code is 1. Rows are \
+                        printed as they are computed. A list on standard input may have any length: its names are not kept.\n\n\
                         Examples:\n  \
                         vision predict run/model.safetensors photo.jpg\n  \
                         vision predict run new/ 'more/*.png' --top 3\n  \
@@ -37,6 +41,9 @@ pub(crate) struct Args {
     /// Probability from which on an image has a class; if it has just one, the class is left open below it
     #[arg(long, value_name = "PROBABILITY")]
     threshold: Option<f32>,
+    /// Predict the mean over the image and eight enlarged and mirrored variants of it, which takes nine times as long
+    #[arg(long)]
+    tta: bool,
     /// Images that are computed at a time [default: 4 for each core]
     #[arg(long, value_name = "NUMBER")]
     batch_size: Option<usize>,
@@ -46,10 +53,11 @@ pub(crate) struct Args {
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
-    let predictor = deployed::open(&args.model, args.device.as_deref())?;
+    let predictor = deployed::open_for(&args.model, args.device.as_deref(), args.tta)?;
+    let broken = Broken::default();
     let mut inputs: Vec<Box<dyn Iterator<Item = PathBuf>>> = Vec::new();
     for path in &args.paths {
-        inputs.push(expanded(path)?);
+        inputs.push(expanded(path, &broken)?);
     }
     let mut predictions = predictor.predict_files(inputs.into_iter().flatten());
     if let Some(images) = args.batch_size {
@@ -77,7 +85,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
         let image = path.to_string_lossy();
         let row = match prediction {
             Ok(prediction) => rows.row(image, &prediction),
-            Err(error) => PredictionRow::failed(image, error.to_string()),
+            Err(error) => PredictionRow::failed(image, in_options(&error.to_string())),
         };
         if let Some(error) = &row.error {
             failed += 1;
@@ -92,6 +100,12 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
             return Ok(Outcome::Done);
         }
     }
+    if let Some(error) = broken.take() {
+        return Err(Failure::failed(format!(
+            "cannot read the list on standard input: {error}. The {images} images before that are predicted, what follows \
+             is not"
+        )));
+    }
     if images == 0 {
         return Err(Failure::failed("there are no images to predict"));
     }
@@ -104,13 +118,17 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     Ok(Outcome::Done)
 }
 
+/// Why the list on standard input ended early, if it did.
+type Broken = Rc<Cell<Option<io::Error>>>;
+
 /// The images that an argument stands for.
-fn expanded(path: &Path) -> Result<Box<dyn Iterator<Item = PathBuf>>> {
+fn expanded(path: &Path, broken: &Broken) -> Result<Box<dyn Iterator<Item = PathBuf>>> {
     if path == Path::new("-") {
+        let broken = Rc::clone(broken);
         let lines = io::stdin()
             .lock()
             .split(b'\n')
-            .map_while(std::result::Result::ok);
+            .map_while(move |line| line.map_err(|error| broken.set(Some(error))).ok());
         return Ok(Box::new(
             lines
                 .map(path_of)

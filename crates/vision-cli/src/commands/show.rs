@@ -22,7 +22,7 @@ use crate::output::Output;
                         vision show pets --size 128 --rows 6 --out sheets"
 )]
 pub(crate) struct Args {
-    /// Folder of the images, a .tgz archive, or the URL of one
+    /// Folder of the images, a CSV file, a .tgz archive, or the URL of one
     #[arg(value_name = "DATA")]
     data: String,
     #[command(flatten)]
@@ -46,7 +46,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     for (file, _) in &sheets {
         check_new(file, args.overwrite, "another folder with --out")?;
     }
-    let root = data::folder(Some(&args.data), &args.source)?;
+    let located = data::locate(Some(&args.data), &args.source)?;
     let mut files = Vec::new();
     for (file, augment) in sheets {
         if augment && args.images.augment == Some(false) {
@@ -55,8 +55,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
         let mut options = args.images.clone();
         options.augment = Some(augment);
         let images = Images {
-            root: &root,
-            source: &args.source,
+            located: &located,
             options: &options,
             mixup: None,
         };

@@ -12,6 +12,7 @@ use vision::models::{Arch, Init};
 
 use crate::failure::{Outcome, Result};
 use crate::output::Output;
+use crate::wording::in_options;
 
 #[derive(Debug, clap::Args)]
 #[command(after_help = "Examples:\n  \
@@ -40,7 +41,8 @@ enum What {
         after_help = "The exit code is 1 if the body would not load; a classifier for other classes does not matter.\n\n\
                             Examples:\n  \
                             vision weights show flowers.pth\n  \
-                            vision weights show checkpoint.ckpt --arch resnet18 --prefix model."
+                            vision weights show checkpoint.ckpt --arch resnet18 --prefix model.\n  \
+                            vision weights show timm.pth.tar --arch resnet18 --averaged"
     )]
     Show {
         /// PyTorch, safetensors or ONNX file
@@ -52,6 +54,12 @@ enum What {
         /// Beginning of the names of the weights to take, if there are several sets
         #[arg(long, value_name = "TEXT")]
         prefix: Option<String>,
+        /// Key of the saved dict under which the weights are, such as state_dict
+        #[arg(long, value_name = "TEXT", requires = "arch")]
+        key: Option<String>,
+        /// Take the weights averaged over training (EMA), if the file has them beside the others
+        #[arg(long, requires = "arch")]
+        averaged: bool,
     },
 }
 
@@ -64,7 +72,25 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
             output.value(&json!({ "arch": arch.name(), "file": file }))?;
             Ok(Outcome::Done)
         }
-        What::Show { file, arch, prefix } => show(file.clone(), *arch, prefix.as_deref(), output),
+        What::Show {
+            file,
+            arch,
+            prefix,
+            key,
+            averaged,
+        } => {
+            let mut source = WeightsSource::new(file);
+            if let Some(prefix) = prefix {
+                source = source.prefix(prefix);
+            }
+            if let Some(key) = key {
+                source = source.key(key);
+            }
+            if *averaged {
+                source = source.averaged();
+            }
+            show(source, *arch, prefix.as_deref(), output)
+        }
     }
 }
 
@@ -94,11 +120,12 @@ fn list(output: &Output) -> Result {
     Ok(Outcome::Done)
 }
 
-fn show(path: PathBuf, arch: Option<Arch>, prefix: Option<&str>, output: &Output) -> Result {
-    let mut source = WeightsSource::new(path);
-    if let Some(prefix) = prefix {
-        source = source.prefix(prefix);
-    }
+fn show(
+    source: WeightsSource,
+    arch: Option<Arch>,
+    prefix: Option<&str>,
+    output: &Output,
+) -> Result {
     let file = WeightsFile::open(source)?;
     let report = match arch {
         Some(arch) => {
@@ -129,7 +156,9 @@ fn show(path: PathBuf, arch: Option<Arch>, prefix: Option<&str>, output: &Output
         file.len()
     ));
     let mut tensors = Vec::new();
-    for name in file.names() {
+    // An architecture finds its weights behind a prefix; without one the names are those of the file.
+    let prefix = prefix.filter(|_| arch.is_none()).unwrap_or_default();
+    for name in file.names().filter(|name| name.starts_with(prefix)) {
         let shape = file.shape(name).unwrap_or_default();
         if arch.is_none() {
             output.text(format_args!("  {} {shape:?}", named(name)));
@@ -137,11 +166,11 @@ fn show(path: PathBuf, arch: Option<Arch>, prefix: Option<&str>, output: &Output
         tensors.push(json!({ "name": name, "shape": shape }));
     }
     for line in file.notes() {
-        output.text(format_args!("note: {line}"));
+        output.text(format_args!("note: {}", in_options(line)));
     }
     let loads = report.as_ref().map(LoadReport::is_complete);
     if let (Some(report), Some(arch)) = (&report, arch) {
-        output.text(report);
+        output.text(in_options(&report.to_string()));
         let verdict = if report.is_complete() {
             "loads"
         } else {
@@ -156,7 +185,7 @@ fn show(path: PathBuf, arch: Option<Arch>, prefix: Option<&str>, output: &Output
         "file": file.path(),
         "format": format!("{:?}", file.format()),
         "tensors": tensors,
-        "notes": file.notes(),
+        "notes": file.notes().iter().map(|note| in_options(note)).collect::<Vec<_>>(),
         "arch": arch.map(Arch::name),
         "loads": loads,
         "missing": report.as_ref().map(|report| &report.missing),

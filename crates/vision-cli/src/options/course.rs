@@ -17,6 +17,10 @@ pub(crate) struct CourseOptions {
     /// Epochs before them in which only the head trains, for pretrained weights [default: 1]
     #[arg(long, value_name = "NUMBER")]
     pub(crate) freeze_epochs: Option<usize>,
+    /// Divide the images into so many parts, and train once for each part on the others, which scores every image by a model
+    /// that has not seen it; then train the model on all images
+    #[arg(long, value_name = "NUMBER", conflicts_with_all = ["early_stop", "valid_pct"])]
+    pub(crate) folds: Option<usize>,
     /// Learning rate: `auto` takes the valley of the learning rate finder [default: auto]
     #[arg(long, value_name = "auto|RATE")]
     pub(crate) lr: Option<Lr>,

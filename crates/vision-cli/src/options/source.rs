@@ -27,10 +27,28 @@ pub(crate) struct SourceOptions {
     /// File of decisions about images, as `vision doctor` and the report write it
     #[arg(long, value_name = "FILE")]
     pub(crate) decisions: Option<PathBuf>,
-    /// SHA-256 of the archive, if DATA is a URL
+    /// SHA-256 of the archive, if DATA is a URL; or URL#sha256=DIGITS
     #[arg(long, value_name = "DIGITS")]
     pub(crate) sha256: Option<String>,
     /// Seed of the split, the order, the transforms and the weights [default: 42]
     #[arg(long, value_name = "NUMBER")]
     pub(crate) seed: Option<u64>,
+}
+
+impl SourceOptions {
+    /// Takes what is not set here from `other`, but for the hash of an archive, which is of another one.
+    pub(crate) fn or(&self, other: &Self) -> Self {
+        let other = other.clone();
+        let own = self.clone();
+        Self {
+            csv: own.csv.or(other.csv),
+            file_column: own.file_column.or(other.file_column),
+            label_column: own.label_column.or(other.label_column),
+            label_delim: own.label_delim.or(other.label_delim),
+            valid_pct: own.valid_pct.or(other.valid_pct),
+            decisions: own.decisions.or(other.decisions),
+            sha256: own.sha256,
+            seed: own.seed.or(other.seed),
+        }
+    }
 }

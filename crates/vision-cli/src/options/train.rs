@@ -17,7 +17,7 @@ use crate::options::source::SourceOptions;
 #[derive(Clone, Debug, Default, clap::Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
 pub(crate) struct TrainOptions {
-    /// Folder of the images, a .tgz archive, or the URL of one
+    /// Folder of the images, a CSV file, a .tgz archive, or the URL of one
     #[arg(value_name = "DATA")]
     pub(crate) data: Option<String>,
     #[command(flatten)]
@@ -175,14 +175,20 @@ mod tests {
             "--early-stop=2",
             "--out=run",
         ]);
-        let values = all.values().unwrap();
+        let mut values = all.values().unwrap();
+        // Not together with some of the others.
+        let folds = parsed(&["--folds=5"]).values().unwrap();
+        values.extend(folds.clone());
         let mut names: Vec<String> = values.keys().cloned().collect();
         let mut known = TrainOptions::names();
         names.sort();
         known.sort();
         assert_eq!(names, known);
-        let back = TrainOptions::of_values(&values).unwrap();
-        assert_eq!(back.values().unwrap(), values);
+        values.remove("folds");
+        for values in [values, folds] {
+            let back = TrainOptions::of_values(&values).unwrap();
+            assert_eq!(back.values().unwrap(), values);
+        }
     }
 
     #[test]

@@ -2,10 +2,18 @@
 
 #![allow(clippy::unwrap_used, clippy::panic)]
 
+mod folds;
 mod help;
 mod interruption;
 mod predicting;
+mod remote;
+mod scoring;
+#[path = "../../../vision-fetch/tests/it/support/mod.rs"]
+mod server;
 mod serving;
+mod session;
+mod speed;
+mod streams;
 mod support;
 mod training;
 mod usage;

@@ -2,7 +2,7 @@
 
 use std::fs;
 
-use crate::support::{TRAINED, vision, vision_reads};
+use crate::support::{TRAINED, Trained, vision, vision_reads};
 
 #[test]
 fn images_folders_patterns_and_lists_give_the_same_rows() {
@@ -126,12 +126,16 @@ fn a_class_below_the_threshold_stays_open() {
     .says("threshold");
 }
 
+fn json_of(trained: &Trained) -> serde_json::Value {
+    vision(trained.path(), ["self-test", "run", "--json"])
+        .ends(0)
+        .json()
+}
+
 #[test]
 fn a_model_passes_its_self_test_and_is_exported_for_others() {
     let trained = &TRAINED;
-    let json = vision(trained.path(), ["self-test", "run", "--json"])
-        .ends(0)
-        .json();
+    let json = json_of(trained);
     assert_eq!(
         (&json["passed"], &json["card"]["arch"]),
         (&true.into(), &"resnet18".into())
@@ -155,7 +159,20 @@ fn a_model_passes_its_self_test_and_is_exported_for_others() {
         // 11 million weights: other parts of the file do not matter.
         assert!(length(&half) < whole * 6 / 10, "{} {whole}", length(&half));
         assert!(length(&onnx) > whole * 9 / 10 && length(&weights) > whole * 9 / 10);
-        vision(trained.path(), ["self-test", &half]).ends(0);
+        let card = vision(trained.path(), ["self-test", &half, "--json"])
+            .ends(0)
+            .json();
+        let card = &card["card"];
+        // What is known of the training stays known.
+        assert_eq!(
+            (
+                &card["half"],
+                &card["data"]["train"],
+                &card["epochs_trained"]
+            ),
+            (&true.into(), &16.into(), &1.into())
+        );
+        assert_eq!(card["metrics"], json_of(trained)["card"]["metrics"]);
     }
     vision(trained.path(), ["export", "run", "--onnx", &onnx])
         .ends(1)

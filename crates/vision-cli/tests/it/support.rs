@@ -63,7 +63,7 @@ impl Ran {
     }
 }
 
-fn command(folder: &Path) -> Command {
+pub(crate) fn command(folder: &Path) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_vision"));
     command
         .current_dir(folder)
@@ -81,6 +81,13 @@ pub(crate) fn vision<S: AsRef<OsStr>>(
     arguments: impl IntoIterator<Item = S>,
 ) -> Ran {
     Ran::of(command(folder).args(arguments).output().unwrap())
+}
+
+/// The same, and it may download.
+pub(crate) fn vision_online(folder: &Path, arguments: &[&str]) -> Ran {
+    let mut command = command(folder);
+    command.env_remove("VISION_OFFLINE").args(arguments);
+    Ran::of(command.output().unwrap())
 }
 
 /// The same, with standard input.
@@ -132,6 +139,20 @@ pub(crate) fn workplace() -> TempDir {
 pub(crate) static TRAINED: LazyLock<Trained> = LazyLock::new(|| {
     let folder = workplace();
     let ran = vision(folder.path(), ["train", "digits"].iter().chain(&SHORT)).ends(0);
+    Trained {
+        folder,
+        out: ran.out,
+    }
+});
+
+/// The same of images that were split at random.
+pub(crate) static UNSPLIT: LazyLock<Trained> = LazyLock::new(|| {
+    let folder = workplace();
+    let ran = vision(
+        folder.path(),
+        ["train", "digits/train"].iter().chain(&SHORT),
+    )
+    .ends(0);
     Trained {
         folder,
         out: ran.out,

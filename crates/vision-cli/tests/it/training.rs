@@ -258,6 +258,8 @@ fn a_table_of_labels_with_several_classes_trains_and_predicts() {
         "--json",
     ];
     let json = vision(folder.path(), scores).ends(0).json();
-    assert_eq!(json["images"], 16);
+    // Those of the run's split, a quarter of 16.
+    assert_eq!(json["images"], 4);
+    assert_eq!(json["scored"]["split"], "training");
     assert!(json["scores"]["accuracy_thresh"]["value"].is_number());
 }

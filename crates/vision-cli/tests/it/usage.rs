@@ -42,7 +42,15 @@ fn wrong_options_are_wrong_usage() {
             "cannot be used with",
         ),
         (vec!["export", "m"], "--onnx"),
+        (
+            vec!["train", "digits", "--pretrained=no", "--mixup=-1"],
+            "bad --mixup: expected 0.001 to 1000, found -1",
+        ),
         (vec!["completions", "cmd"], "bash"),
+        (
+            vec!["train", "https://example.org/a.tgz", "--pretrained=no"],
+            "https://example.org/a.tgz is downloaded only with the SHA-256",
+        ),
     ] {
         vision(path, &arguments).ends(2).says(said);
     }
@@ -91,16 +99,27 @@ fn what_is_missing_or_wrong_is_named() {
         ),
         (
             vec!["train", "digits", "--pretrained=no", "--valid-pct=7"],
-            "valid_pct",
-        ),
-        (
-            vec!["train", "https://example.org/a.tgz", "--pretrained=no"],
-            "https://example.org/a.tgz",
+            "--valid-pct",
         ),
         (
             vec!["train", "digits", "--csv=no.csv", "--pretrained=no"],
             "no.csv",
         ),
+        (
+            vec![
+                "train",
+                "digits",
+                "--pretrained=no",
+                "--batch-size=17",
+                "--out=batches",
+            ],
+            "bad --batch-size: expected at most the number of training images, 16, found 17",
+        ),
+        (
+            vec!["evaluate", "text.safetensors", "nothing"],
+            "text.safetensors",
+        ),
+        (vec!["doctor", "nothing"], "expected a folder, a CSV file"),
         (vec!["train", "digits", "--config=no.toml"], "no.toml"),
         (vec!["resume", "digits"], "vision.toml"),
         (vec!["report", "digits"], "vision.toml"),
@@ -123,6 +142,7 @@ fn what_is_missing_or_wrong_is_named() {
         let ran = vision(path, &arguments).ends(1).says("error: ").says(said);
         assert!(ran.out.is_empty(), "{}", ran.out);
     }
+    assert!(!path.join("batches").exists());
 }
 
 #[test]

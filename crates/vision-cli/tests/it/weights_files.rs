@@ -2,6 +2,9 @@
 
 use std::fs;
 
+use vision::models::state::NamedTensor;
+use vision::models::weights::{WeightsFile, write_safetensors};
+
 use crate::support::{TRAINED, vision, workplace};
 
 #[test]
@@ -118,4 +121,68 @@ fn sheets_a_learning_rate_and_devices_are_shown() {
         .map(|d| d["name"].as_str().unwrap())
         .collect();
     assert!(names.contains(&"flex"), "{names:?}");
+}
+
+#[test]
+fn averaged_weights_are_shown_beside_the_plain_ones() {
+    let trained = &TRAINED;
+    let folder = tempfile::tempdir().unwrap();
+    let plain = folder.path().join("plain.safetensors");
+    let export = ["export", "run", "--safetensors", plain.to_str().unwrap()];
+    vision(trained.path(), export).ends(0);
+    let file = WeightsFile::open(&plain).unwrap();
+    let mut tensors = Vec::new();
+    for prefix in ["state_dict.", "state_dict_ema."] {
+        for name in file.names() {
+            let values = file.read_f32(name).unwrap();
+            tensors.push(NamedTensor {
+                name: format!("{prefix}{name}"),
+                shape: file.shape(name).unwrap().to_vec(),
+                // Another set of the same weights.
+                values: values
+                    .iter()
+                    .map(|value| value + prefix.len() as f32)
+                    .collect(),
+            });
+        }
+    }
+    let both = folder.path().join("both.safetensors");
+    write_safetensors(&both, &tensors, &Default::default()).unwrap();
+    let both = both.to_str().unwrap();
+    let show = |more: &[&str]| {
+        let arguments = ["weights", "show", both, "--arch=resnet18"].into_iter();
+        let arguments = arguments.chain(more.iter().copied());
+        vision(trained.path(), arguments).ends(0).out
+    };
+    let text = show(&[]);
+    assert!(
+        text.contains("found under the prefix \"state_dict.")
+            && text.contains("--averaged takes it"),
+        "{text}"
+    );
+    let text = show(&["--averaged"]);
+    assert!(
+        text.contains("found under the prefix \"state_dict_ema."),
+        "{text}"
+    );
+    let text = show(&["--prefix=state_dict_ema.0"]);
+    assert!(
+        text.contains("found under the prefix \"state_dict_ema."),
+        "{text}"
+    );
+    // There is none in the plain file.
+    let plain = plain.to_str().unwrap();
+    let show = ["weights", "show", plain, "--averaged", "--arch=resnet18"];
+    vision(trained.path(), show).ends(1).says("averaged");
+    vision(trained.path(), &show[..4]).ends(2).says("--arch");
+    let text = vision(
+        trained.path(),
+        ["weights", "show", both, "--prefix=state_dict_ema."],
+    )
+    .ends(0)
+    .out;
+    assert!(
+        text.contains("  state_dict_ema.0.0.weight") && !text.contains("  state_dict.0"),
+        "{text}"
+    );
 }

@@ -5,6 +5,7 @@ pub(crate) mod dataset;
 pub(crate) mod error;
 pub(crate) mod factories;
 pub(crate) mod fingerprint;
+mod overlap;
 pub(crate) mod preprocessing;
 mod resplit;
 pub(crate) mod saved;

@@ -207,6 +207,11 @@ impl Preprocessor {
         &self.device
     }
 
+    /// The seed of validation transforms that are random.
+    pub fn seed(&self) -> u64 {
+        self.seed
+    }
+
     /// As [`ImageDataBunch::open`].
     ///
     /// # Errors

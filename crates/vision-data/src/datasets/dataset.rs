@@ -1,11 +1,14 @@
 //! The location and name of a dataset.
 
 use std::borrow::Cow;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use vision_fetch::cache;
 
 use crate::error::Result;
+
+/// Digits of a hash in the name of a folder.
+const DIGITS: usize = 12;
 
 /// An archive on the network that contains a dataset.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -40,7 +43,8 @@ impl Dataset {
         self
     }
 
-    /// Requires this SHA-256 of the archive: 64 hexadecimal digits, or a prefix of at least 8.
+    /// Requires this SHA-256 of the archive: 64 hexadecimal digits, or a prefix of at least 8. The dataset then has a folder
+    /// of its own for this hash.
     pub fn with_sha256(mut self, digits: impl Into<String>) -> Self {
         self.sha256 = Some(Cow::Owned(digits.into()));
         self
@@ -78,12 +82,35 @@ impl Dataset {
         Ok(name)
     }
 
+    /// Its folder and its archive in the folders for both: those with a hash have one of their own for it, so that another
+    /// archive of the same name is never mistaken for this one.
+    ///
+    /// # Errors
+    ///
+    /// As [`name`](Self::name), and [`vision_fetch::Error::BadHash`].
+    pub(super) fn places(&self, data: &Path, archives: &Path) -> Result<(PathBuf, PathBuf)> {
+        let (name, file) = (self.name()?, vision_fetch::file_name(&self.url)?);
+        let Some(digits) = self.sha256() else {
+            return Ok((data.join(name), archives.join(file)));
+        };
+        // It becomes a part of a path before the download checks it.
+        if !(8..=64).contains(&digits.len()) || !digits.bytes().all(|b| b.is_ascii_hexdigit()) {
+            return Err(vision_fetch::Error::BadHash {
+                given: digits.to_owned(),
+            }
+            .into());
+        }
+        let digits = digits.to_ascii_lowercase();
+        let own = format!("sha256-{}", &digits[..digits.len().min(DIGITS)]);
+        Ok((data.join(&own).join(name), archives.join(&own).join(file)))
+    }
+
     /// The folder of this dataset in the cache, if it is there. Needs no network.
     ///
     /// # Errors
     ///
-    /// [`vision_fetch::Error::BadUrl`] if the URL names no file, [`vision_fetch::Error::NoHome`] if
-    /// there is no cache folder.
+    /// [`vision_fetch::Error::BadUrl`] if the URL names no file, [`vision_fetch::Error::BadHash`] if the hash is none,
+    /// [`vision_fetch::Error::NoHome`] if there is no cache folder.
     ///
     /// ```
     /// use vision_data::datasets::Urls;
@@ -95,7 +122,7 @@ impl Dataset {
     /// # Ok::<(), vision_data::Error>(())
     /// ```
     pub fn cached(&self) -> Result<Option<PathBuf>> {
-        let folder = cache::data_dir()?.join(self.name()?);
+        let (folder, _) = self.places(&cache::data_dir()?, Path::new(""))?;
         Ok(folder.is_dir().then_some(folder))
     }
 }

@@ -93,8 +93,9 @@ impl UntarConfig {
 ///
 /// `source` is a constant of [`Urls`], a [`Dataset`], a URL, or a path. A local `.tgz` is extracted
 /// whatever its size, into a folder `local-<SHA-256>/NAME` of the cache; a local folder is returned
-/// unchanged. A folder with the dataset's name is always complete, see [`archive`]. Two URLs with
-/// the same last segment share a folder; use [`UntarConfig::with_dest`] to keep them apart.
+/// unchanged. A folder with the dataset's name is always complete, see [`archive`]. A dataset with a hash is extracted
+/// into a folder `sha256-DIGITS/NAME`. Two URLs without a hash and with the same last segment share a folder; use
+/// [`UntarConfig::with_dest`] to keep them apart.
 ///
 /// # Errors
 ///
@@ -126,15 +127,14 @@ pub fn untar_data_with(source: impl Into<Source>, config: &UntarConfig) -> Resul
 }
 
 fn remote(dataset: &Dataset, config: &UntarConfig) -> Result<PathBuf> {
-    let folder = dest(config)?.join(dataset.name()?);
-    if !config.force && folder.is_dir() {
-        return Ok(folder);
-    }
     let archives = match &config.archive_dir {
         Some(folder) => folder.clone(),
         None => cache::archive_dir()?,
     };
-    let file = archives.join(vision_fetch::file_name(dataset.url())?);
+    let (folder, file) = dataset.places(&dest(config)?, &archives)?;
+    if !config.force && folder.is_dir() {
+        return Ok(folder);
+    }
     let mut download = Download::new(dataset.url(), file)
         .with_options(config.download.clone().with_replace(config.force));
     if let Some(bytes) = dataset.size() {

@@ -28,6 +28,7 @@ mod labels;
 mod loader;
 mod numbers;
 mod odd_images;
+mod overlap;
 mod own_transforms;
 mod resize;
 mod resplit;

@@ -92,6 +92,47 @@ fn force_fetches_and_extracts_again() {
 }
 
 #[test]
+fn archives_of_one_name_with_other_hashes_have_folders_of_their_own() {
+    let bodies = ["a", "b"].map(|name| Tar::default().file(format!("set/{name}.png"), b"1").tgz());
+    let digits = bodies.each_ref().map(|body| hash(body));
+    let server = Server::start({
+        let bodies = bodies.clone();
+        move |number, _, stream| reply_all(stream, &bodies[number.min(1)])
+    });
+    let cache = Cache::new();
+    let dataset = |digits: &str| Dataset::new(server.url("set.tgz")).with_sha256(digits);
+    let paths = digits
+        .each_ref()
+        .map(|digits| untar_data_with(dataset(digits), &cache.config()).unwrap());
+    assert_eq!(
+        (tree(&paths[0]), tree(&paths[1])),
+        (vec!["a.png".to_owned()], vec!["b.png".to_owned()])
+    );
+    assert!(paths.iter().all(|path| path.ends_with("set")));
+    // Both stay; the case of the digits does not matter.
+    let again = untar_data_with(dataset(&digits[0].to_uppercase()), &cache.config()).unwrap();
+    assert_eq!((&again, server.requests().len()), (&paths[0], 2));
+    for wrong in ["../../evil", "1234567", &"0".repeat(65)] {
+        let error = untar_data_with(dataset(wrong), &cache.config()).unwrap_err();
+        assert!(
+            matches!(error, Error::Fetch(vision_fetch::Error::BadHash { .. })),
+            "{wrong}"
+        );
+    }
+    let error = untar_data_with(dataset(&"0".repeat(64)), &cache.config()).unwrap_err();
+    assert!(matches!(
+        error,
+        Error::Fetch(vision_fetch::Error::HashMismatch { .. })
+    ));
+}
+
+/// The SHA-256 of some bytes.
+fn hash(bytes: &[u8]) -> String {
+    let folder = tempfile::tempdir().unwrap();
+    vision_fetch::sha256_of(&put(folder.path(), "bytes", bytes)).unwrap()
+}
+
+#[test]
 fn a_failed_force_keeps_what_was_there() {
     let server = Server::start(|number, _, stream| match number {
         0 => reply_all(stream, &small_set().tgz()),

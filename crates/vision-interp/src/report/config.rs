@@ -1,6 +1,7 @@
 //! The settings of a report.
 
 use vision_base::OptionError;
+use vision_data::ImageDataBunch;
 
 use crate::{ClassificationInterpretation, Result};
 
@@ -24,6 +25,8 @@ pub struct ReportConfig {
     pub(super) image_size: u32,
     /// Another model, and its name.
     pub(super) other: Option<(String, ClassificationInterpretation)>,
+    /// What was interpreted, if it is not the learner's.
+    pub(super) data: Option<ImageDataBunch>,
 }
 
 impl Default for ReportConfig {
@@ -46,6 +49,7 @@ impl ReportConfig {
             similar_images: false,
             image_size: 160,
             other: None,
+            data: None,
         }
     }
 
@@ -102,6 +106,14 @@ impl ReportConfig {
     /// The longer side of images in pixels, from 32 to 512. Default: 160.
     pub fn with_image_size(mut self, pixels: u32) -> Self {
         self.image_size = pixels;
+        self
+    }
+
+    /// The data that was interpreted, if it is not that of the learner, as for an interpretation by
+    /// [`from_predictor`](ClassificationInterpretation::from_predictor): the page describes it, and the doctor examines it.
+    /// Near duplicates are still those of the learner's data.
+    pub fn with_data(mut self, data: ImageDataBunch) -> Self {
+        self.data = Some(data);
         self
     }
 

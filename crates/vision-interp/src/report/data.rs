@@ -10,7 +10,7 @@ use crate::report::subject::Subject;
 const MOST_CLASSES: usize = 1000;
 
 pub(super) fn section(subject: &Subject<'_>) -> Option<Section> {
-    let data = subject.learner.data();
+    let data = subject.data();
     let fingerprint = data.fingerprint();
     let facts = [
         ("folder", printable(&data.path().to_string_lossy())),

@@ -65,7 +65,8 @@ impl HtmlReport {
     ) -> Result<Self> {
         config.check()?;
         check_classes(&items.classes, "learner", learner.data().classes())?;
-        let doctor = config.doctor.then(|| Doctor::new().examine(learner.data()));
+        let data = config.data.as_ref().unwrap_or(learner.data());
+        let doctor = config.doctor.then(|| Doctor::new().examine(data));
         let (doctor, failed) = match doctor.transpose() {
             Ok(report) => (report, None),
             Err(error) => (None, Some(error)),
@@ -97,7 +98,7 @@ impl HtmlReport {
         });
         let problems = problems.collect();
         let title = config.title.clone().unwrap_or_else(|| {
-            let folder = learner.data().path().file_name();
+            let folder = data.path().file_name();
             match folder {
                 Some(folder) => format!("{} on {}", named(learner.arch()), shown(folder)),
                 None => named(learner.arch()),

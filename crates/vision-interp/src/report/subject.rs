@@ -1,7 +1,7 @@
 //! What a report is about.
 
-use vision_data::DatasetType;
 use vision_data::inspect::doctor::Report as DoctorReport;
+use vision_data::{DatasetType, ImageDataBunch};
 use vision_learner::{Learner, Predictions};
 
 use crate::items::Items;
@@ -47,9 +47,17 @@ impl<'a> Subject<'a> {
         &self.items().predictions
     }
 
+    /// The data that was interpreted.
+    pub(super) fn data(&self) -> &'a ImageDataBunch {
+        let learner = self.learner.data();
+        self.config.data.as_ref().unwrap_or(learner)
+    }
+
     /// What the items are: `validation images`.
     pub(super) fn images(&self) -> &'static str {
         match self.items().part {
+            // The learner was not trained on this data.
+            Some(DatasetType::Train | DatasetType::Fix) if self.config.data.is_some() => "images",
             Some(DatasetType::Train | DatasetType::Fix) => "training images",
             Some(DatasetType::Valid | DatasetType::Single) => "validation images",
             Some(DatasetType::Test) => "test images",

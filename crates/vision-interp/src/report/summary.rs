@@ -38,6 +38,14 @@ fn trained(subject: &Subject<'_>) -> String {
         0..=MOST_NAMES => format!(": {}", classes.join(", ")),
         _ => format!(", such as {}", listed(classes.iter())),
     };
+    if subject.config.data.is_some() {
+        // Its learner knows nothing of its training.
+        return format!(
+            "{} distinguishes {} classes{names}.",
+            learner.arch(),
+            classes.len()
+        );
+    }
     let epochs = learner.epochs_trained();
     let trained = match epochs {
         0 => "was not trained on this data".to_owned(),

@@ -10,6 +10,10 @@ use crate::{plot_losses, plot_lr_find, plot_metrics, plot_rates};
 const MOST_EPOCHS: usize = 300;
 
 pub(super) fn section(subject: &Subject<'_>) -> Option<Section> {
+    if subject.config.data.is_some() {
+        // The learner holds a model that was trained elsewhere.
+        return None;
+    }
     let recorder = subject.learner.recorder();
     let mut blocks = Vec::new();
     if recorder.epochs.is_empty() {
@@ -23,7 +27,10 @@ pub(super) fn section(subject: &Subject<'_>) -> Option<Section> {
             "The chart of losses",
             caption,
         ));
-        if !recorder.metric_names.is_empty() {
+        // Without validation there are names and no values.
+        let is_known = |value: &f64| value.is_finite();
+        let mut metrics = recorder.epochs.iter().flat_map(|row| &row.metrics);
+        if metrics.any(is_known) {
             let caption = "Each metric on the validation images, after each epoch.";
             blocks.push(Block::chart(
                 plot_metrics(recorder),

@@ -1,5 +1,6 @@
 use std::path::PathBuf;
 
+use crate::bundle::card::Card;
 use crate::predict::threshold::Threshold;
 
 /// The settings of [`Learner::export_with`](crate::Learner::export_with).
@@ -15,6 +16,8 @@ pub struct ExportConfig {
     pub(super) golden: Option<Vec<PathBuf>>,
     pub(super) threshold: Option<Threshold>,
     pub(super) temperature: Option<f64>,
+    /// Of an earlier export of the same model.
+    pub(super) card: Option<Card>,
 }
 
 impl ExportConfig {
@@ -35,6 +38,25 @@ impl ExportConfig {
     /// files of up to 16 MiB. They become a part of the file, for everybody who gets it.
     pub fn with_golden<P: Into<PathBuf>>(mut self, files: impl IntoIterator<Item = P>) -> Self {
         self.golden = Some(files.into_iter().map(Into::into).collect());
+        self
+    }
+
+    /// Takes over what the file of another export says of its training: data, epochs, metrics, threshold and temperature. For
+    /// a learner that was made from that file, and has not been trained since.
+    ///
+    /// ```no_run
+    /// # fn half(learner: &vision_learner::Learner) -> vision_learner::Result<()> {
+    /// use vision_learner::{ExportConfig, Predictor};
+    /// if let Some(card) = Predictor::open("pets.safetensors")?.card() {
+    ///     learner.export_with("small.safetensors", ExportConfig::new().with_card(card).with_half(true))?;
+    /// }
+    /// # Ok(())
+    /// # }
+    /// ```
+    pub fn with_card(mut self, card: &Card) -> Self {
+        self.threshold = card.threshold.clone();
+        self.temperature = card.temperature;
+        self.card = Some(card.clone());
         self
     }
 

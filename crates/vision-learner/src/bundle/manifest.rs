@@ -248,7 +248,7 @@ fn left_out(full: &Value, given: &Value, path: &str) -> Option<String> {
 }
 
 /// Checks a temperature; on failure returns what is expected.
-pub(super) fn check_temperature(
+pub(crate) fn check_temperature(
     temperature: f64,
     activation: &Output,
 ) -> std::result::Result<(), &'static str> {

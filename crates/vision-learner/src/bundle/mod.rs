@@ -8,7 +8,7 @@ pub(crate) mod config;
 mod drawn;
 pub(crate) mod golden;
 pub(crate) mod machine;
-mod manifest;
+pub(crate) mod manifest;
 pub(crate) mod open_config;
 mod read;
 pub(crate) mod self_test;

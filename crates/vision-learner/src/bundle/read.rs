@@ -304,7 +304,7 @@ pub(super) fn predictor(
         }
         try_out(&inner, images)?;
     }
-    Ok(Predictor(Arc::new(inner)))
+    Ok(Predictor(Arc::new(inner), None))
 }
 
 /// Runs the model itself, not a copy as the trial would: the weights that it packs are those of the first prediction.

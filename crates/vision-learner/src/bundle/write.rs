@@ -143,6 +143,11 @@ impl Learner {
             data: data.fingerprint(),
             golden: Vec::new(),
         };
+        if let Some(card) = &config.card {
+            manifest.epochs_trained = card.epochs_trained;
+            manifest.metrics.clone_from(&card.metrics);
+            manifest.data.clone_from(&card.data);
+        }
         manifest.check(path)?;
 
         let model = match &manifest.layers {

@@ -10,8 +10,13 @@ use crate::{Better, Context, Result};
 pub(super) struct Monitor {
     pub(super) name: String,
     pub(super) min_delta: f64,
+    /// What decides between equal values.
+    tie: Option<String>,
     better: Better,
     best: Option<f64>,
+    tie_better: Better,
+    /// The value of what decides between equals, when the best was seen.
+    tie_best: Option<f64>,
 }
 
 /// What a monitor has gathered.
@@ -19,6 +24,8 @@ pub(super) struct Monitor {
 #[serde(deny_unknown_fields)]
 pub(super) struct Seen {
     pub(super) best: Option<f64>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(super) tie: Option<f64>,
 }
 
 impl Monitor {
@@ -26,9 +33,21 @@ impl Monitor {
         Self {
             name: name.into(),
             min_delta: 0.0,
+            tie: None,
             better: Better::Higher,
             best: None,
+            tie_better: Better::Lower,
+            tie_best: None,
         }
+    }
+
+    /// What decides between equal values, if anything does.
+    pub(super) fn tie(&self) -> Option<&str> {
+        self.tie.as_deref()
+    }
+
+    pub(super) fn set_tie(&mut self, name: String) {
+        self.tie = Some(name);
     }
 
     /// Forgets earlier fits, and finds out which values are better.
@@ -42,19 +61,28 @@ impl Monitor {
             return Err(OptionError::new("min_delta", expected, self.min_delta).into());
         }
         self.better = ctx.better(&self.name)?;
-        self.best = None;
+        if let Some(tie) = &self.tie {
+            self.tie_better = ctx.better(tie)?;
+        }
+        (self.best, self.tie_best) = (None, None);
         Ok(())
     }
 
     /// Whether the value of this epoch is the best so far; `None` if there is none. NaN is never the best.
     pub(super) fn improves(&mut self, ctx: &Context<'_>) -> Option<bool> {
         let value = ctx.value(&self.name)?;
+        let tie = self.tie.as_ref().and_then(|name| ctx.value(name));
+        let wins_tie = || match (tie, self.tie_best) {
+            (Some(tie), Some(best)) => self.tie_better.is_better(tie, best, 0.0),
+            _ => false,
+        };
         let improves = match self.best {
+            Some(best) if value == best => wins_tie(),
             Some(best) => self.better.is_better(value, best, self.min_delta),
             None => !value.is_nan(),
         };
         if improves {
-            self.best = Some(value);
+            (self.best, self.tie_best) = (Some(value), tie.filter(|tie| !tie.is_nan()));
         }
         Some(improves)
     }
@@ -62,10 +90,11 @@ impl Monitor {
     pub(super) fn seen(&self) -> Seen {
         // JSON has no infinity: what is only better than infinity is better than nothing.
         let best = self.best.filter(|best| best.is_finite());
-        Seen { best }
+        let tie = self.tie_best.filter(|tie| tie.is_finite());
+        Seen { best, tie }
     }
 
     pub(super) fn restore(&mut self, seen: &Seen) {
-        self.best = seen.best;
+        (self.best, self.tie_best) = (seen.best, seen.tie);
     }
 }

@@ -84,6 +84,20 @@ impl SaveModel {
         self
     }
 
+    /// Sets what decides between epochs whose values are equal: `train_loss`, `valid_loss` or a metric of this name. Default:
+    /// the first of them is the best, as in fastai. Accuracies on few images are often equal.
+    ///
+    /// ```
+    /// use vision_learner::callbacks::SaveModel;
+    /// let best = SaveModel::best("accuracy").with_tie_break("valid_loss");
+    /// ```
+    pub fn with_tie_break(mut self, monitor: impl Into<String>) -> Self {
+        if let Some(own) = &mut self.monitor {
+            own.set_tie(monitor.into());
+        }
+        self
+    }
+
     /// Sets whether the learner takes over the [best](Self::best) weights at the end of the fit. Default: yes.
     pub fn with_reload(mut self, reload: bool) -> Self {
         self.reload = reload;
@@ -114,9 +128,17 @@ impl Callback for SaveModel {
 
     fn settings(&self) -> String {
         let what = match &self.monitor {
-            Some(Monitor {
-                name, min_delta, ..
-            }) => format!("best {name}, min_delta {min_delta}, reload {}", self.reload),
+            Some(monitor) => {
+                let Monitor {
+                    name, min_delta, ..
+                } = monitor;
+                let tie = monitor.tie();
+                let tie = tie.map_or(String::new(), |tie| format!(", ties by {tie}"));
+                format!(
+                    "best {name}{tie}, min_delta {min_delta}, reload {}",
+                    self.reload
+                )
+            }
             None => format!("every {}, keep {:?}", self.every, self.keep),
         };
         format!("{what}, name {}", self.name)

@@ -11,6 +11,7 @@ use vision_models::export::{
 };
 use vision_models::{Arch, Init};
 
+use crate::bundle::manifest::check_temperature;
 use crate::learner::Learner;
 use crate::loss::Output;
 use crate::{Error, Result};
@@ -68,13 +69,33 @@ impl Learner {
     ///
     /// As [`export_onnx`](Self::export_onnx) and [`onnx_image_input`](Self::onnx_image_input).
     pub fn export_onnx_with_preprocessing(&self, path: impl AsRef<Path>) -> Result<()> {
-        let path = path.as_ref();
+        self.export_onnx_whole(path.as_ref(), None)
+    }
+
+    /// [`export_onnx_with_preprocessing`](Self::export_onnx_with_preprocessing), with outputs that are divided by a
+    /// temperature before softmax or sigmoid, as [`ExportConfig::with_temperature`](crate::ExportConfig::with_temperature)
+    /// does for a deployed model.
+    ///
+    /// # Errors
+    ///
+    /// As [`export_onnx_with_preprocessing`](Self::export_onnx_with_preprocessing), and [`Error::Option`] for a temperature
+    /// that is not from 0.001 to 1000, or without softmax or sigmoid.
+    pub fn export_onnx_calibrated(&self, path: impl AsRef<Path>, temperature: f64) -> Result<()> {
+        check_temperature(temperature, &self.settings.loss.output())
+            .map_err(|expected| OptionError::new("temperature", expected, temperature))?;
+        self.export_onnx_whole(path.as_ref(), Some(temperature as f32))
+    }
+
+    fn export_onnx_whole(&self, path: &Path, temperature: Option<f32>) -> Result<()> {
         self.check_activation(path)?;
         let name = match self.data().kind() {
             TargetKind::Float => "numbers",
             TargetKind::Category | TargetKind::MultiCategory => "probabilities",
         };
-        let input = self.image_input(path)?;
+        let input = ImageInput {
+            temperature,
+            ..self.image_input(path)?
+        };
         let mut config = self.onnx_config().with_output(name).with_image_input(input);
         if let Some(color) = self.data().preprocessing().background {
             config = config.with_metadata("background", format!("{color:?}"));

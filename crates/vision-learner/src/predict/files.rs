@@ -100,7 +100,11 @@ impl<P: Into<PathBuf>, I: Iterator<Item = P>> Iterator for FilePredictions<I> {
         if self.ready.is_empty() {
             let files = self.files.by_ref().take(self.images).map(Into::into);
             let files: Vec<PathBuf> = files.collect();
-            let predictions = self.predictor.0.predict_all(&files, &self.threshold);
+            let predictor = &self.predictor;
+            let predictions =
+                predictor
+                    .0
+                    .predict_all(&files, predictor.variants(), &self.threshold);
             self.ready.extend(files.into_iter().zip(predictions));
         }
         self.ready.pop_front()

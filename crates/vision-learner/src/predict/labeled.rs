@@ -3,6 +3,7 @@
 use std::collections::BTreeMap;
 
 use vision_base::OptionError;
+use vision_base::progress::{Progress, Tracker};
 use vision_data::{
     DatasetType, Dropped, Image, ImageDataBunch, ImageDataset, LabelError, MultiLabels, TargetKind,
     Targets,
@@ -43,16 +44,33 @@ impl Predictor {
     /// not know, [`Error::Option`] for another number of columns; if there is no such part, it has no labels, or an image
     /// cannot be read.
     pub fn get_preds(&self, data: &ImageDataBunch, part: DatasetType) -> Result<Predictions> {
+        self.get_preds_with(data, part, &Progress::silent())
+    }
+
+    /// [`get_preds`](Self::get_preds) with progress.
+    ///
+    /// # Errors
+    ///
+    /// As [`get_preds`](Self::get_preds).
+    pub fn get_preds_with(
+        &self,
+        data: &ImageDataBunch,
+        part: DatasetType,
+        progress: &Progress,
+    ) -> Result<Predictions> {
         let dataset = data.dataset(part)?;
         let targets = self.targets(data, dataset)?;
         let outputs = self.0.outputs;
         let mut probabilities = Vec::with_capacity(dataset.len() * outputs);
         let items: Vec<usize> = (0..dataset.len()).collect();
+        let tracker = Tracker::new(progress);
         for chunk in items.chunks(IMAGES) {
             for prediction in self.of_items(dataset, chunk)? {
                 probabilities.extend(prediction.probabilities);
             }
+            tracker.add(chunk.len(), |done| done as f64 / items.len() as f64);
         }
+        tracker.finish();
         let rows = probabilities.chunks(outputs.max(1)).enumerate();
         let losses = rows.map(|(item, row)| loss(row, &targets, item)).collect();
         Ok(Predictions {

@@ -14,18 +14,20 @@ use crate::predict::cores;
 use crate::predict::predictions::Prediction;
 use crate::predict::predictor::{Inner, Predictor};
 use crate::predict::threshold::Threshold;
+use crate::predict::tta::Variants;
 
 /// Largest number of images that a device other than the CPU computes at the same time.
 const BATCH: usize = 64;
 
 /// An image as the model takes it: [`Predictor::prepare`].
 #[derive(Clone, Debug)]
-pub struct Prepared(Tensor<4>);
+pub struct Prepared(Vec<Tensor<4>>);
 
 impl Prepared {
     /// Height and width in pixels.
     pub fn size(&self) -> [usize; 2] {
-        let [_, _, height, width] = self.0.dims();
+        // With test-time augmentation, the first is the image itself.
+        let [_, _, height, width] = self.0.first().map_or([0; 4], Tensor::dims);
         [height, width]
     }
 }
@@ -49,20 +51,21 @@ impl Predictor {
     ///
     /// If the image cannot be brought to the shape of a batch.
     pub fn prepare(&self, image: &Image) -> Result<Prepared> {
-        Ok(Prepared(self.0.preprocessor.prepare(image)?))
+        Ok(Prepared(self.0.views(image, self.variants())?))
     }
 
     /// Predicts prepared images, in order: each with the result that [`predict`](Self::predict) gives for it alone, on the CPU
     /// with the same bits. An image that cannot be predicted is an error; the others go on.
     pub fn predict_prepared(&self, images: Vec<Prepared>) -> Vec<Result<Prediction>> {
         let (inner, threshold) = (&self.0, self.0.threshold());
+        let variants = self.variants();
         if !device::is_cpu(&inner.device) {
-            let images = images.into_iter().map(|Prepared(image)| Ok(image));
-            return inner.predict_tensors(images.collect(), &threshold);
+            let images = images.into_iter().map(|Prepared(views)| Ok(views));
+            return inner.predict_views(images.collect(), variants, &threshold);
         }
         let one = |item: usize| {
-            let image = images[item].0.clone();
-            let row = cores::share(|| inner.activations(image))?;
+            let views = images[item].0.clone();
+            let row = cores::share(|| inner.outputs(views, variants))?;
             Ok(inner.prediction(row, &threshold))
         };
         match images.len() {
@@ -70,6 +73,14 @@ impl Predictor {
             n => cores::together(|| workers::map(n, workers::cores(), &Progress::silent(), one)),
         }
     }
+}
+
+/// Items whose views have the same shapes.
+struct Group {
+    shapes: Vec<[usize; 4]>,
+    members: Vec<usize>,
+    /// The views of each member.
+    images: Vec<Vec<Tensor<4>>>,
 }
 
 /// Something that gives an image.
@@ -97,12 +108,13 @@ impl Inner {
     pub(super) fn predict_all<T: Load>(
         &self,
         items: &[T],
+        variants: Option<&Variants>,
         threshold: &Threshold,
     ) -> Vec<Result<Prediction>> {
         if device::is_cpu(&self.device) {
             let one = |item: usize| {
                 let image = items[item].load(self)?;
-                cores::share(|| self.predict(&image, threshold))
+                cores::share(|| self.predict(&image, variants, threshold))
             };
             return match items.len() {
                 1 => vec![one(0)],
@@ -113,7 +125,7 @@ impl Inner {
         }
         let chunks = items.chunks(BATCH);
         chunks
-            .flat_map(|items| self.predict_batch(items, threshold))
+            .flat_map(|items| self.predict_batch(items, variants, threshold))
             .collect()
     }
 
@@ -121,11 +133,12 @@ impl Inner {
     fn predict_batch<T: Load>(
         &self,
         items: &[T],
+        variants: Option<&Variants>,
         threshold: &Threshold,
     ) -> Vec<Result<Prediction>> {
         let prepared = |item: usize| {
             let image = items[item].load(self)?;
-            Ok(self.preprocessor.prepare(&image)?)
+            self.views(&image, variants)
         };
         let prepared = workers::map(
             items.len(),
@@ -133,35 +146,49 @@ impl Inner {
             &Progress::silent(),
             prepared,
         );
-        self.predict_tensors(prepared, threshold)
+        self.predict_views(prepared, variants, threshold)
     }
 
-    /// Predicts prepared images in batches of one size.
-    fn predict_tensors(
+    /// Predicts the views of prepared images in batches of one size.
+    fn predict_views(
         &self,
-        prepared: Vec<Result<Tensor<4>>>,
+        prepared: Vec<Result<Vec<Tensor<4>>>>,
+        variants: Option<&Variants>,
         threshold: &Threshold,
     ) -> Vec<Result<Prediction>> {
         let mut results: Vec<Option<Result<Prediction>>> = Vec::new();
         results.resize_with(prepared.len(), || None);
-        let mut groups: Vec<([usize; 4], Vec<usize>, Vec<Tensor<4>>)> = Vec::new();
-        for (item, image) in prepared.into_iter().enumerate() {
-            match image {
+        let mut groups: Vec<Group> = Vec::new();
+        for (item, views) in prepared.into_iter().enumerate() {
+            match views {
                 Err(error) => results[item] = Some(Err(error)),
-                Ok(image) => {
-                    let shape = image.dims();
-                    match groups.iter_mut().find(|(known, ..)| *known == shape) {
-                        Some((_, members, images)) => {
-                            members.push(item);
-                            images.push(image);
+                Ok(views) => {
+                    let shapes: Vec<_> = views.iter().map(Tensor::dims).collect();
+                    match groups.iter_mut().find(|group| group.shapes == shapes) {
+                        Some(group) => {
+                            group.members.push(item);
+                            group.images.push(views);
                         }
-                        None => groups.push((shape, vec![item], vec![image])),
+                        None => groups.push(Group {
+                            shapes,
+                            members: vec![item],
+                            images: vec![views],
+                        }),
                     }
                 }
             }
         }
-        for (_, members, images) in groups {
-            match self.activations(Tensor::cat(images.clone(), 0)) {
+        for Group {
+            shapes,
+            members,
+            images,
+        } in groups
+        {
+            let view = |at: usize| {
+                let images = images.iter().filter_map(|views| views.get(at).cloned());
+                Tensor::cat(images.collect(), 0)
+            };
+            match self.outputs((0..shapes.len()).map(view).collect(), variants) {
                 Ok(rows) => {
                     for (item, row) in members.iter().zip(rows.chunks(self.outputs.max(1))) {
                         results[*item] = Some(Ok(self.prediction(row.to_vec(), threshold)));
@@ -169,8 +196,8 @@ impl Inner {
                 }
                 // Which of them it is, and what is wrong with it.
                 Err(_) => {
-                    for (item, image) in members.iter().zip(images) {
-                        let row = self.activations(image);
+                    for (item, views) in members.iter().zip(images) {
+                        let row = self.outputs(views, variants);
                         results[*item] = Some(row.map(|row| self.prediction(row, threshold)));
                     }
                 }
@@ -186,7 +213,7 @@ mod tests {
     use vision_models::Arch;
 
     use super::*;
-    use crate::create_cnn;
+    use crate::{TtaConfig, create_cnn};
 
     #[test]
     fn batches_of_another_device_give_each_image_its_own_result_in_order() {
@@ -204,7 +231,9 @@ mod tests {
             Image::from_rgb8(width, height, pixels.collect()).unwrap()
         };
         let images: Vec<Image> = (0..11).map(image).collect();
-        let found = predictor.0.predict_batch(&images, &Threshold::default());
+        let found = predictor
+            .0
+            .predict_batch(&images, None, &Threshold::default());
         assert_eq!(found.len(), images.len());
         for (i, (found, image)) in found.iter().zip(&images).enumerate() {
             match (found, predictor.predict(image)) {
@@ -217,6 +246,35 @@ mod tests {
                 }
                 other => panic!("{i}: {other:?}"),
             }
+        }
+    }
+
+    #[test]
+    fn batches_of_another_device_are_augmented_as_single_images_are() {
+        let data = ImageDataBunch::single_from_classes(".", ["a", "b"])
+            .size(40)
+            .build()
+            .unwrap();
+        let learner = create_cnn(data, Arch::SqueezeNet1_1).pretrained(false);
+        let predictor = learner.silent(true).build().unwrap().predictor();
+        let config = TtaConfig::new().with_random(false);
+        let careful = predictor.with_tta(&config).unwrap();
+        let image = |i: u32| {
+            let pixels = (0..3 * 50 * (40 + i)).map(|p| (p * (i + 3) % 251) as u8);
+            Image::from_rgb8(50, 40 + i, pixels.collect()).unwrap()
+        };
+        let images: Vec<Image> = (0..3).map(image).collect();
+        let found = careful
+            .0
+            .predict_batch(&images, careful.variants(), &Threshold::default());
+        for (found, image) in found.into_iter().zip(&images) {
+            let (found, expected) = (found.unwrap(), careful.predict(image).unwrap());
+            let pairs = found.probabilities.iter().zip(&expected.probabilities);
+            assert!(pairs.into_iter().all(|(a, b)| (a - b).abs() < 1e-5));
+            assert_ne!(
+                found.probabilities,
+                predictor.predict(image).unwrap().probabilities
+            );
         }
     }
 }

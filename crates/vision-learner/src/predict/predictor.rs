@@ -15,6 +15,7 @@ use crate::loss::{Loss, Output};
 use crate::model::any_model::AnyModel;
 use crate::predict::predictions::Prediction;
 use crate::predict::threshold::Threshold;
+use crate::predict::tta::Variants;
 use crate::predict::{cores, finite};
 use crate::train::limits::{ImageLimits, Trial, check_outputs};
 
@@ -47,7 +48,7 @@ use crate::train::limits::{ImageLimits, Trial, check_outputs};
 /// ```
 #[doc(alias = "load_learner")]
 #[derive(Clone)]
-pub struct Predictor(pub(crate) Arc<Inner>);
+pub struct Predictor(pub(crate) Arc<Inner>, pub(crate) Option<Arc<Variants>>);
 
 /// What turns outputs into predictions.
 pub(crate) enum Activation {
@@ -82,7 +83,7 @@ impl Learner {
             device,
             ..
         } = self.limits();
-        Predictor(Arc::new(Inner {
+        let inner = Inner {
             model: self.model.valid(),
             activation: Activation::Loss(Arc::clone(&self.settings.loss)),
             preprocessing: self.data().preprocessing(),
@@ -97,7 +98,8 @@ impl Learner {
             threshold: None,
             temperature: None,
             file: None,
-        }))
+        };
+        Predictor(Arc::new(inner), None)
     }
 }
 
@@ -164,7 +166,7 @@ impl Predictor {
     /// As [`Learner::predict`].
     pub fn predict(&self, image: &Image) -> Result<Prediction> {
         let threshold = self.0.threshold();
-        cores::share(|| self.0.predict(image, &threshold))
+        cores::share(|| self.0.predict(image, self.variants(), &threshold))
     }
 
     /// As [`Learner::predict_with_threshold`].
@@ -175,7 +177,7 @@ impl Predictor {
     pub fn predict_with_threshold(&self, image: &Image, threshold: f32) -> Result<Prediction> {
         let threshold = Threshold::All(threshold);
         threshold.check(self.0.outputs)?;
-        cores::share(|| self.0.predict(image, &threshold))
+        cores::share(|| self.0.predict(image, self.variants(), &threshold))
     }
 
     /// Predicts the bytes of a complete image file, such as the body of a request. They are decoded within
@@ -209,8 +211,14 @@ impl Predictor {
     /// That of the first image that fails, as [`predict`](Self::predict).
     pub fn predict_batch(&self, images: &[Image]) -> Result<Vec<Prediction>> {
         let threshold = self.0.threshold();
-        let predictions = self.0.predict_all(images, &threshold);
+        let predictions = self.0.predict_all(images, self.variants(), &threshold);
         predictions.into_iter().collect()
+    }
+}
+
+impl Predictor {
+    pub(super) fn variants(&self) -> Option<&Variants> {
+        self.1.as_deref()
     }
 }
 
@@ -228,9 +236,40 @@ impl Inner {
         self.threshold.clone().unwrap_or_default()
     }
 
-    pub(super) fn predict(&self, image: &Image, threshold: &Threshold) -> Result<Prediction> {
-        let activations = self.activations(self.preprocessor.prepare(image)?)?;
+    pub(super) fn predict(
+        &self,
+        image: &Image,
+        variants: Option<&Variants>,
+        threshold: &Threshold,
+    ) -> Result<Prediction> {
+        let activations = self.outputs(self.views(image, variants)?, variants)?;
         Ok(self.prediction(activations, threshold))
+    }
+
+    /// The image as the model takes it, and its variants.
+    pub(super) fn views(
+        &self,
+        image: &Image,
+        variants: Option<&Variants>,
+    ) -> Result<Vec<Tensor<4>>> {
+        let others = variants.map_or(&[][..], |variants| &variants.preprocessors);
+        let all = std::iter::once(&self.preprocessor).chain(others);
+        all.map(|preprocessor| Ok(preprocessor.prepare(image)?))
+            .collect()
+    }
+
+    /// The activations of images of which there are all views.
+    pub(super) fn outputs(
+        &self,
+        views: Vec<Tensor<4>>,
+        variants: Option<&Variants>,
+    ) -> Result<Vec<f32>> {
+        let outputs: Result<Vec<_>> = views.into_iter().map(|v| self.activations(v)).collect();
+        let mut outputs = outputs?;
+        Ok(match variants {
+            Some(variants) => variants.blend(&outputs),
+            None => outputs.pop().unwrap_or_default(),
+        })
     }
 
     pub(super) fn prediction(&self, activations: Vec<f32>, threshold: &Threshold) -> Prediction {

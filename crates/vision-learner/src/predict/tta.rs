@@ -1,11 +1,16 @@
 //! Test-time augmentation: the mean prediction over variants of each image.
 
+use std::sync::Arc;
+
 use vision_base::OptionError;
 use vision_data::builtin::{CropPad, Zoom};
-use vision_data::{Bounds, DatasetType, ImageDataBunch, Transform, Transforms};
+use vision_data::{
+    Bounds, DatasetType, ImageDataBunch, Preprocessing, Preprocessor, Transform, Transforms,
+};
 
 use crate::learner::Learner;
 use crate::predict::predictions::Predictions;
+use crate::predict::predictor::Predictor;
 use crate::{Error, Result};
 
 /// Number of variants of an image.
@@ -141,6 +146,81 @@ fn check_beta(beta: f64) -> Result<()> {
     Err(OptionError::new("beta", "a weight from 0 to 1", beta).into())
 }
 
+/// What prepares the variants of an image for a deployed model.
+pub(crate) struct Variants {
+    beta: f64,
+    pub(crate) preprocessors: Vec<Preprocessor>,
+}
+
+impl Variants {
+    /// The weighted mean of the activations of the image itself, which come first, and of its variants.
+    pub(crate) fn blend(&self, outputs: &[Vec<f32>]) -> Vec<f32> {
+        let Some((plain, variants)) = outputs.split_first() else {
+            return Vec::new();
+        };
+        let mean = |at: usize| {
+            let sum: f64 = variants.iter().map(|variant| f64::from(variant[at])).sum();
+            (sum / variants.len() as f64) as f32
+        };
+        let items = plain.iter().enumerate();
+        items
+            .map(|(at, p)| blend(self.beta, *p, mean(at)))
+            .collect()
+    }
+}
+
+fn blend(beta: f64, plain: f32, augmented: f32) -> f32 {
+    (beta * f64::from(plain) + (1.0 - beta) * f64::from(augmented)) as f32
+}
+
+impl Predictor {
+    /// The same model with test-time augmentation: each of its predictions is the weighted mean that [`Learner::tta`]
+    /// gives. It takes nine times as long.
+    ///
+    /// Its variants get the validation transforms, since the file of a model has no training transforms: on the CPU the
+    /// bits are those of [`Learner::tta_with`] with [`TtaConfig::with_random`]`(false)`. Cloning the model costs nothing.
+    ///
+    /// ```no_run
+    /// use vision_learner::{Predictor, TtaConfig};
+    ///
+    /// let predictor = Predictor::open("pets.safetensors")?;
+    /// let careful = predictor.with_tta(&TtaConfig::new().with_random(false))?;
+    /// println!("{}", careful.predict_file("photo.jpg")?.class);
+    /// # Ok::<(), vision_learner::Error>(())
+    /// ```
+    ///
+    /// # Errors
+    ///
+    /// [`Error::Option`] for a setting out of range, for random transforms, and if the images of the model have no size.
+    #[doc(alias = "TTA")]
+    pub fn with_tta(&self, config: &TtaConfig) -> Result<Self> {
+        config.check()?;
+        if config.random {
+            let expected = "false, since a deployed model has no training transforms";
+            return Err(OptionError::new("random", expected, true).into());
+        }
+        let own = self.preprocessing();
+        let all = Transforms {
+            train: Vec::new(),
+            valid: own.transforms.clone(),
+        };
+        let variant = |variant| {
+            let preprocessing = Preprocessing {
+                transforms: config.transforms(&all, variant),
+                ..own.clone()
+            };
+            let seed = config.seed.unwrap_or(self.0.preprocessor.seed());
+            Ok(preprocessing.preprocessor(seed, self.device())?)
+        };
+        let preprocessors: Result<Vec<_>> = (0..VARIANTS).map(variant).collect();
+        let variants = Variants {
+            beta: config.beta,
+            preprocessors: preprocessors?,
+        };
+        Ok(Self(Arc::clone(&self.0), Some(Arc::new(variants))))
+    }
+}
+
 impl Learner {
     /// Predictions with test-time augmentation: of each image, 0.4 times the prediction for the image itself and 0.6
     /// times the mean prediction for eight variants, which show its four corners enlarged, plain and mirrored.
@@ -177,11 +257,9 @@ impl Learner {
     /// As [`tta`](Self::tta), and [`Error::Option`] for a setting out of range.
     pub fn tta_with(&self, part: DatasetType, config: &TtaConfig) -> Result<Predictions> {
         let (plain, augmented) = self.tta_parts(part, config)?;
-        let beta = config.beta;
-        let blend =
-            |(p, a): (&f32, &f32)| (beta * f64::from(*p) + (1.0 - beta) * f64::from(*a)) as f32;
         let pairs = plain.probabilities.iter().zip(&augmented.probabilities);
-        let probabilities: Vec<f32> = pairs.map(blend).collect();
+        let blended = pairs.map(|(plain, augmented)| blend(config.beta, *plain, *augmented));
+        let probabilities: Vec<f32> = blended.collect();
         Ok(Predictions {
             losses: self.losses_of(&probabilities, &plain.targets)?,
             probabilities,

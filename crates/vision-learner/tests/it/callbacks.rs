@@ -7,7 +7,7 @@ use vision_learner::callbacks::{
     AccumulateGradients, CsvLogger, EarlyStopping, Ema, GradientClip, MemoryAlarm,
     ProgressiveResizing, ReduceLrOnPlateau, SaveModel, Swa, TerminateOnNan,
 };
-use vision_learner::{Better, Context, Error, Recorder, Result, Sgd};
+use vision_learner::{Better, Context, Error, Metric, Recorder, Result, Scores, Sgd};
 use vision_models::state::NamedTensor;
 
 use crate::callbacks_by_pytorch::Script;
@@ -20,6 +20,31 @@ fn learner(digits: &Digits, script: &[f64], better: Better) -> Learner {
     let builder = create_cnn(support::data(&digits.path, 8), Small).pretrained(false);
     let builder = builder.metrics([Script::new(script, better)]).silent(true);
     builder.build().unwrap()
+}
+
+/// A second metric beside the script.
+struct Second(Script);
+
+impl Metric for Second {
+    fn name(&self) -> String {
+        "second".to_owned()
+    }
+
+    fn better(&self) -> Better {
+        self.0.better()
+    }
+
+    fn reset(&mut self) {
+        self.0.reset();
+    }
+
+    fn update(&mut self, batch: &Scores<'_>) {
+        self.0.update(batch);
+    }
+
+    fn value(&self) -> f64 {
+        self.0.value()
+    }
 }
 
 /// The weights at the end of each epoch.
@@ -146,6 +171,36 @@ fn the_best_weights_are_saved_and_are_the_learners_at_the_end() {
     assert_eq!(learner.weights(), seen.0.lock().unwrap()[1]);
     learner.load("first").unwrap();
     assert_eq!(learner.weights(), seen.0.lock().unwrap()[0]);
+}
+
+#[test]
+fn of_equal_values_the_tie_break_decides() {
+    let digits = support::digits(8, 4);
+    // Without one, the first of the equal ones.
+    for (tie, best) in [(None, 1), (Some("second"), 3)] {
+        let script = Script::new(&[0.1, 0.5, 0.5, 0.5, 0.4], Better::Higher);
+        let second = Script::new(&[0.0, 0.9, f64::NAN, 0.8, 0.1], Better::Lower);
+        let metrics: [Box<dyn Metric>; 2] = [Box::new(script), Box::new(Second(second))];
+        let builder = create_cnn(support::data(&digits.path, 8), Small).pretrained(false);
+        let builder = builder.metrics(metrics).silent(true);
+        let mut learner = builder.build().unwrap();
+        let seen = Weights::default();
+        let mut save = SaveModel::best("script");
+        if let Some(tie) = tie {
+            save = save.with_tie_break(tie);
+        }
+        let config = FitConfig::one_cycle(5)
+            .with_callback(save)
+            .with_callback(seen.clone());
+        learner.fit_with(config).unwrap();
+        assert_eq!(learner.weights(), seen.0.lock().unwrap()[best], "{tie:?}");
+    }
+    let mut learner = learner(&digits, &[0.9, 0.1], Better::Higher);
+    let unknown = SaveModel::best("script").with_tie_break("certainty");
+    let error = learner
+        .fit_with(FitConfig::new(1).with_callback(unknown))
+        .unwrap_err();
+    assert!(error.to_string().contains("certainty"), "{error}");
 }
 
 #[test]

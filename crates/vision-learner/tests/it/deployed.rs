@@ -343,6 +343,33 @@ fn sixteen_bit_weights_predict_what_the_rounded_model_does() {
 }
 
 #[test]
+fn an_export_of_an_opened_model_says_what_its_file_said_of_the_training() {
+    let digits = support::digits(8, 4);
+    let mut learner = support::learner(support::data(&digits.path, 8));
+    learner.fit(1, 1e-3).unwrap();
+    let paths = ["first.safetensors", "second.safetensors"].map(|name| digits.path.join(name));
+    let calibrated = ExportConfig::new().with_temperature(1.5);
+    let first = learner.export_with(&paths[0], calibrated).unwrap();
+    assert!(!first.metrics.is_empty() && first.data.train == 16);
+    // Without data and history of its own.
+    let data = ImageDataBunch::single_from_classes(&digits.path, first.classes.clone());
+    let mut other = support::learner(data.build().unwrap());
+    other.load(&paths[0]).unwrap();
+    let config = ExportConfig::new().with_card(&first).with_half(true);
+    let second = other.export_with(&paths[1], config).unwrap();
+    assert_eq!(
+        (
+            &second.metrics,
+            &second.data,
+            second.epochs_trained,
+            second.temperature
+        ),
+        (&first.metrics, &first.data, 1, Some(1.5))
+    );
+    assert!(second.half && Predictor::open(&paths[1]).unwrap().self_test().passed());
+}
+
+#[test]
 fn one_image_a_batch_a_folder_and_bytes_give_the_same_bits() {
     let digits = support::digits(8, 6);
     let learner = trained(support::learner(support::data(&digits.path, 8)));

@@ -2,9 +2,11 @@
 
 use std::fs;
 use std::path::PathBuf;
+use std::sync::{Arc, Mutex};
 
+use vision_base::progress::Progress;
 use vision_data::{Label, LabelError, Targets, files};
-use vision_learner::{Error, ExportConfig, Metric, Predictor, compare, metric_named};
+use vision_learner::{Error, ExportConfig, Metric, Predictor, TtaConfig, compare, metric_named};
 
 use crate::prelude::*;
 use crate::support::{self, close};
@@ -250,4 +252,52 @@ fn a_metric_is_found_by_its_name_and_a_wrong_name_lists_them() {
         }
         other => panic!("{:?}", other.map(|metric| metric.name())),
     }
+}
+
+#[test]
+fn test_time_augmentation_of_a_deployed_model_has_the_bits_of_its_learner() {
+    let digits = support::digits(8, 4);
+    let mut learner = support::learner(support::data(&digits.path, 8));
+    learner.fit(1, 1e-3).unwrap();
+    let config = TtaConfig::new().with_random(false);
+    let expected = learner.tta_with(DatasetType::Valid, &config).unwrap();
+    let plain = deployed(&learner);
+    let careful = plain.with_tta(&config).unwrap();
+    let found = careful
+        .get_preds(learner.data(), DatasetType::Valid)
+        .unwrap();
+    assert_eq!(found.probabilities, expected.probabilities);
+    assert_ne!(
+        plain
+            .get_preds(learner.data(), DatasetType::Valid)
+            .unwrap()
+            .probabilities,
+        found.probabilities
+    );
+    // One by one, in batches and as files.
+    let data = learner.data();
+    let images: Vec<_> = (0..3).map(|i| data.valid_ds().image(i).unwrap()).collect();
+    let batch = careful.predict_batch(&images).unwrap();
+    let files = careful.predict_files(data.valid_ds().paths()[..3].to_vec());
+    let files: Vec<_> = files.map(|(_, prediction)| prediction.unwrap()).collect();
+    assert_eq!(batch, files);
+    for (item, image) in images.iter().enumerate() {
+        assert_eq!(careful.predict(image).unwrap(), batch[item]);
+        assert_eq!(batch[item].probabilities, expected.row(item));
+    }
+    let error = plain.with_tta(&TtaConfig::new()).unwrap_err();
+    assert!(error.to_string().contains("bad random"), "{error}");
+}
+
+#[test]
+fn scoring_reports_its_progress_to_the_end() {
+    let digits = support::digits(8, 4);
+    let learner = support::learner(support::data(&digits.path, 8));
+    let seen = Arc::new(Mutex::new(Vec::new()));
+    let told = Arc::clone(&seen);
+    let progress = Progress::new(move |report| told.lock().unwrap().push(report.done));
+    deployed(&learner)
+        .get_preds_with(learner.data(), DatasetType::Fix, &progress)
+        .unwrap();
+    assert_eq!(seen.lock().unwrap().last(), Some(&16));
 }

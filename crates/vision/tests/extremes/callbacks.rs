@@ -223,6 +223,9 @@ pub(crate) fn table(t: &mut Table) {
     t.line("SaveModel::best", "metric", texts(), |text| {
         fit(one().with_callback(SaveModel::best(text)))
     });
+    t.line("SaveModel::with_tie_break", "metric", texts(), |text| {
+        fit(one().with_callback(SaveModel::best("train_loss").with_tie_break(text)))
+    });
     t.line("SaveModel::every", "every", USIZE, |n| {
         fit(one().with_callback(SaveModel::every(n)))
     });

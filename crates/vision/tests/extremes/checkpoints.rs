@@ -43,6 +43,14 @@ pub(crate) fn table(t: &mut Table) {
         built.export_onnx(path)
     });
     t.paths(
+        "Learner::export_onnx_calibrated",
+        writable(folder.path()),
+        |path| built.export_onnx_calibrated(path, 1.5),
+    );
+    t.line("Learner::export_onnx_calibrated", "temperature", F64, |x| {
+        built.export_onnx_calibrated(folder.path().join("c.onnx"), x)
+    });
+    t.paths(
         "Learner::export_onnx_with",
         writable(folder.path()),
         |path| built.export_onnx_with(path, &OnnxConfig::default()),

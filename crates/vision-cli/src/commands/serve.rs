@@ -129,9 +129,16 @@ fn check(model: &std::path::Path, predictor: &Predictor) -> Result<()> {
     if test.inputs.is_empty() || test.passed() {
         return Ok(());
     }
+    let model = shown(model);
+    if test.inputs.iter().all(|input| input.class_agrees) {
+        // Another version may decode images a little otherwise.
+        warn(format_args!(
+            "{model} predicts the same classes here, with other probabilities than after training: {test}"
+        ));
+        return Ok(());
+    }
     Err(Failure::failed(format!(
-        "{} predicts here other than it did after training: {test}\nSee `vision self-test`, and export the model here again",
-        shown(model)
+        "{model} predicts here other than it did after training: {test}\nSee `vision self-test`, and export the model here again"
     )))
 }
 

@@ -27,6 +27,8 @@ import numpy as np
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 # fastai's cut of each family: the number of direct children in the body.
 CUTS = {"xresnet": -3, "resnet": -2, "squeezenet": -1, "densenet": -1, "vgg": -1, "alexnet": -1, "mobilenet": -1}
+# timm's, whose body is the whole network without pool and classifier.
+TIMM = ["tf_efficientnet_lite0"]
 TARGETS = [1, 10, 100, 999]
 # fastai v1's xresnets: expansion of the blocks, and the number of blocks of each stage.
 XRESNETS = {
@@ -108,9 +110,15 @@ def xresnet(arch):
 
 def build(arch):
     """The whole model, 1000 classes."""
+    if arch in XRESNETS:
+        return xresnet(arch)
+    if arch in TIMM:
+        import timm
+
+        return timm.create_model(arch)
     import torchvision
 
-    return xresnet(arch) if arch in XRESNETS else getattr(torchvision.models, arch)(weights=None)
+    return getattr(torchvision.models, arch)(weights=None)
 
 
 def reference(arch, seed, dtype=None, memory_format=None, noise=None):
@@ -130,11 +138,14 @@ def reference(arch, seed, dtype=None, memory_format=None, noise=None):
             if isinstance(module, torch.nn.Conv2d):
                 module.register_forward_hook(lambda m, i, y: y + 1e-7 * y.abs().mean() * torch.randn_like(y))
 
-    cut = next(cut for family, cut in CUTS.items() if arch.startswith(family))
     model.eval()
     with torch.no_grad():
         logits = model(x)
-        body = torch.nn.Sequential(*list(model.children())[:cut])(x).double()
+        if arch in TIMM:
+            body = model.forward_features(x).double()
+        else:
+            cut = next(cut for family, cut in CUTS.items() if arch.startswith(family))
+            body = torch.nn.Sequential(*list(model.children())[:cut])(x).double()
 
     model.train()
     for module in model.modules():

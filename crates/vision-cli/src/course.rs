@@ -146,10 +146,12 @@ fn learner(
     reads_steps: bool,
 ) -> Result<Learner> {
     let located = data::locate(options.data.as_deref(), &options.source)?;
+    let arch = options.model.arch;
     let images = |options| Images {
         located: &located,
         options,
         mixup: None,
+        arch,
     };
     let mixup = options.course.mixup;
     let data = match options.course.folds {

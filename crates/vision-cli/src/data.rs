@@ -11,6 +11,7 @@ use vision::data::{
     Transforms, device, get_transforms,
 };
 use vision::fetch::is_http;
+use vision::models::Arch;
 
 use crate::failure::{Failure, Result};
 use crate::options::images::ImageOptions;
@@ -39,6 +40,8 @@ pub(crate) struct Images<'a> {
     pub(crate) options: &'a ImageOptions,
     /// The alpha of MixUp.
     pub(crate) mixup: Option<f64>,
+    /// The network that is trained on them.
+    pub(crate) arch: Option<Arch>,
 }
 
 /// Finds DATA: an archive is unpacked into the cache, and downloaded before if it is a URL.
@@ -253,8 +256,16 @@ impl Images<'_> {
         }
         let builder = builder
             .size(self.options.size.unwrap_or(SIZE))
-            .normalize(Stats::IMAGENET);
+            .normalize(self.stats());
         self.common(builder)
+    }
+
+    /// The statistics that the pretrained weights of the network want.
+    fn stats(&self) -> Stats {
+        self.arch.map_or(Stats::IMAGENET, |arch| Stats {
+            mean: arch.info().mean,
+            std: arch.info().std,
+        })
     }
 
     /// The options of all sources.

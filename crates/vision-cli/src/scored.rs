@@ -86,6 +86,7 @@ impl Scored {
                     located: &located,
                     options: &options,
                     mixup: None,
+                    arch: None,
                 };
                 let (data, part) = images.labeled()?;
                 let choice = match (part, source.valid_pct) {
@@ -231,6 +232,7 @@ fn split_of(
         located: &located,
         options: &options,
         mixup: None,
+        arch: None,
     };
     // Data that cannot be split so is other data.
     let data = match folds {
@@ -269,6 +271,7 @@ fn trained_on(
             located: &located,
             options: &options,
             mixup: None,
+            arch: None,
         };
         let trained = match settings.course.folds {
             Some(_) => images.build_unsplit()?,

@@ -67,6 +67,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
                 ..ImageOptions::default()
             },
             mixup: None,
+            arch: None,
         };
         doctor.examine(&images.build()?)?
     };

@@ -54,6 +54,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
         located: &located,
         options: &args.images,
         mixup: None,
+        arch: model.arch,
     };
     let mut learner = course::plain_learner(&images, &model, output.is_json())?;
     let found = learner.lr_find_with(LrFindConfig::new().with_num_it(args.batches))?;

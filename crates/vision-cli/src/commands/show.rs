@@ -58,6 +58,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
             located: &located,
             options: &options,
             mixup: None,
+            arch: None,
         };
         let sheet = images.build()?.show_batch(args.rows)?;
         fs::create_dir_all(&args.out).map_err(io_error("create the folder", &args.out))?;

@@ -30,7 +30,7 @@ fn trainable(learner: &Learner) -> Vec<bool> {
 fn every_architecture_has_fastais_layer_groups_and_parameter_counts() {
     let digits = support::digits(2, 2);
     #[rustfmt::skip]
-    let golden: [(Arch, &[usize], usize); 17] = [
+    let golden: [(Arch, &[usize], usize); 18] = [
         (Arch::ResNet18, &[683_072, 10_493_440, 528_898], 538_498),
         (Arch::ResNet34, &[1_347_904, 19_936_768, 528_898], 545_922),
         (Arch::ResNet50, &[1_444_928, 22_063_104, 2_107_906], 2_161_026),
@@ -48,6 +48,8 @@ fn every_architecture_has_fastais_layer_groups_and_parameter_counts() {
         (Arch::Vgg19Bn, &[1_737_792, 18_297_600, 528_898], 539_906),
         (Arch::AlexNet, &[330_688, 2_139_008, 265_730], 265_730),
         (Arch::MobileNetV2, &[185_088, 2_038_784, 1_318_402], 1_352_514),
+        // Parameters of timm's modules.
+        (Arch::TfEfficientNetLite0, &[55_504, 3_315_504, 1_318_402], 1_360_418),
     ];
     for (arch, groups, frozen) in golden {
         let data = support::data(&digits.path, 4);

@@ -4,6 +4,7 @@
 
 mod alexnet;
 pub(crate) mod densenet;
+mod efficientnet;
 mod info;
 pub(crate) mod mobilenet;
 mod name;
@@ -89,6 +90,8 @@ registry! {
         AlexNet => alexnet::ALEXNET,
         /// MobileNet V2: 3.5 million.
         MobileNetV2 => mobilenet::MOBILENET_V2,
+        /// timm's EfficientNet-Lite0, with TensorFlow's padding: 4.7 million.
+        TfEfficientNetLite0 => efficientnet::TF_EFFICIENTNET_LITE0,
         /// fastai's xresnet18: 11.7 million. There are no published weights of the xresnets.
         XResNet18 => xresnet::XRESNET18,
         /// fastai's xresnet34: 21.8 million.

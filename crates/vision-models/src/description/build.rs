@@ -11,7 +11,7 @@ use crate::arch::squeezenet::Fire;
 use crate::arch::xresnet::XResBlock;
 use crate::layers::{
     AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, BatchNorm, Conv2d, ConvConfig, Dropout,
-    Layer, Linear, MaxPool2d, Pooled, Sequential,
+    Layer, Linear, MaxPool2d, Pooled, Sequential, Shortcut,
 };
 
 pub(super) fn children(children: &Children, device: &Device) -> Sequential {
@@ -39,6 +39,11 @@ impl Builder {
             .with_stride(conv.stride)
             .with_padding(conv.padding)
             .with_groups(conv.groups);
+        let config = if conv.same {
+            config.with_same_padding()
+        } else {
+            config
+        };
         let config = if conv.bias {
             config.with_bias()
         } else {
@@ -91,6 +96,7 @@ impl Builder {
                 let pooled = Pooled::new(self.layer(then));
                 Layer::Pooled(if *relu { pooled.with_relu() } else { pooled })
             }
+            Spec::Shortcut(children) => Layer::Shortcut(Shortcut::new(self.sequential(children))),
             Spec::BasicBlock {
                 conv1,
                 bn1,

@@ -7,6 +7,7 @@ use vision_base::message::quoted;
 use super::parameters::{join, parameters};
 use super::spec::{Children, Conv, MeanPool, Norm, Spec};
 use crate::export::windows;
+use crate::layers::SamePadding;
 use crate::{Error, Result};
 
 /// Largest depth of layers in layers. The networks of this crate have five.
@@ -179,6 +180,10 @@ impl Checks {
                 }
                 let size = Some([1, 1]);
                 self.layer(path, then, Flow { size, ..x }, depth + 1)
+            }
+            Spec::Shortcut(children) => {
+                let y = self.children(path, children, x, depth)?;
+                sum(path, y, x)
             }
             Spec::BasicBlock {
                 conv1,
@@ -367,6 +372,13 @@ fn convolved(path: &str, conv: &Conv, x: Flow) -> Result<Flow> {
         return Err(wrong(path, reason));
     }
     let channels = Some(conv.outputs);
+    if conv.same {
+        number(path, "a window of", conv.kernel, 1, MOST_SIDE)?;
+        number(path, "a stride of", conv.stride, 1, MOST_SIDE)?;
+        let outputs = |side| SamePadding::outputs(side, conv.stride);
+        let size = x.size.map(|size| size.map(outputs));
+        return values(path, Flow { channels, size });
+    }
     let ksp = [conv.kernel, conv.stride, conv.padding];
     pooled(path, Flow { channels, ..x }, ksp, false)
 }

@@ -84,6 +84,7 @@ impl List {
             Spec::Sequential(children) => self.children(path, children),
             // It adds no level of its own.
             Spec::Pooled { then, .. } => self.layer(path, then),
+            Spec::Shortcut(children) => self.children(path, children),
             Spec::BasicBlock {
                 conv1,
                 bn1,

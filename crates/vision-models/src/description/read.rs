@@ -20,6 +20,7 @@ fn conv(layer: &Conv2d) -> Conv {
         kernel,
         stride: layer.stride,
         padding: layer.padding,
+        same: layer.same,
         groups: layer.groups,
         bias: layer.bias.is_some(),
     }
@@ -71,6 +72,7 @@ fn spec(layer: &Layer) -> Spec {
             relu: pooled.relu,
             then: Box::new(spec(pooled.layer())),
         },
+        Layer::Shortcut(shortcut) => Spec::Shortcut(children(shortcut.layers())),
         Layer::BasicBlock(block) => Spec::BasicBlock {
             conv1: conv(&block.conv1),
             bn1: norm(&block.bn1),

@@ -38,6 +38,7 @@ pub(super) enum Spec {
         relu: bool,
         then: Box<Spec>,
     },
+    Shortcut(Children),
     BasicBlock {
         conv1: Conv,
         bn1: Norm,
@@ -85,6 +86,9 @@ pub(super) struct Conv {
     pub(super) kernel: usize,
     pub(super) stride: usize,
     pub(super) padding: usize,
+    /// TensorFlow's padding instead.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) same: bool,
     pub(super) groups: usize,
     pub(super) bias: bool,
 }

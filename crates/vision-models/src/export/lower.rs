@@ -8,7 +8,7 @@ use crate::arch::mobilenet::InvertedResidual;
 use crate::arch::resnet::{BasicBlock, Bottleneck};
 use crate::arch::squeezenet::Fire;
 use crate::arch::xresnet::XResBlock;
-use crate::layers::{AvgPool2d, BatchNorm, Conv2d, Layer, Linear, Sequential};
+use crate::layers::{AvgPool2d, BatchNorm, Conv2d, Layer, Linear, SamePadding, Sequential};
 
 /// A value in the graph, between two layers.
 #[derive(Clone, Debug)]
@@ -152,6 +152,11 @@ impl Lowering {
                 let x = self.global("GlobalAveragePool", &join(path, "avgpool"), &x)?;
                 self.layer(path, pooled.layer(), x)
             }
+            Layer::Shortcut(shortcut) => {
+                let y = self.sequential(path, shortcut.layers(), x.clone())?;
+                let name = self.node("Add", path, &[&x.name, &y.name], [])?;
+                Ok(Value { name, ..y })
+            }
             Layer::BasicBlock(block) => self.basic_block(path, block, x),
             Layer::Bottleneck(block) => self.bottleneck(path, block, x),
             Layer::Fire(block) => self.fire(path, block, x),
@@ -180,16 +185,21 @@ impl Lowering {
         if layer.bias.is_some() {
             inputs.push(&bias);
         }
+        let padding = if layer.same {
+            ("auto_pad", Attribute::Text("SAME_UPPER".to_owned()))
+        } else {
+            ("pads", pads(layer.padding))
+        };
         let attributes = [
             ("kernel_shape", square(k)),
             ("strides", square(layer.stride)),
-            ("pads", pads(layer.padding)),
+            padding,
             ("group", Attribute::Int(layer.groups as i64)),
         ];
         Ok(Value {
             name: self.node("Conv", path, &inputs, attributes)?,
             channels: Some(channels),
-            size: windows(x.size, [k, layer.stride, layer.padding], false),
+            size: layer.out_size(k, x.size),
             flat: false,
         })
     }
@@ -383,6 +393,16 @@ impl Lowering {
         let sum = self.node("Add", &join(path, "add"), &[&y.name, &shortcut.name], [])?;
         let sum = Value { name: sum, ..y };
         self.same("Relu", &join(path, "relu"), sum)
+    }
+}
+
+impl Conv2d {
+    /// Height and width of the output of a kernel of side `k`.
+    pub(crate) fn out_size(&self, k: usize, size: Option<[usize; 2]>) -> Option<[usize; 2]> {
+        if self.same {
+            return size.map(|size| size.map(|side| SamePadding::outputs(side, self.stride)));
+        }
+        windows(size, [k, self.stride, self.padding], false)
     }
 }
 

@@ -103,6 +103,8 @@ pub(crate) enum Attribute {
     Float(f32),
     /// A list of integers.
     Ints(Vec<i64>),
+    /// A text.
+    Text(String),
 }
 
 /// One operation of a graph.
@@ -132,6 +134,7 @@ impl Node {
                 let attribute = Message::default().text(1, name);
                 let attribute = match value {
                     Attribute::Float(f) => attribute.float(2, *f).int(20, 1),
+                    Attribute::Text(text) => attribute.text(4, text).int(20, 3),
                     Attribute::Int(i) => attribute.int(3, *i).int(20, 2),
                     Attribute::Ints(list) => attribute.each(list, |a, i| a.int(8, *i)).int(20, 7),
                 };

@@ -132,6 +132,7 @@ fn inside(layer: &Layer, path: &str, x: Tensor<4>, tap: &mut dyn Taps) -> Option
             let x = if pooled.relu { ops::relu(x) } else { x };
             inside(pooled.layer(), path, ops::mean_pool(x), tap)
         }
+        Layer::Shortcut(shortcut) => Some(sequential(shortcut.layers(), path, x.clone(), tap)? + x),
         Layer::BasicBlock(block) => {
             let main = [(&block.conv1, &block.bn1), (&block.conv2, &block.bn2)];
             residual(&main, block.downsample.as_ref(), path, x, tap)

@@ -154,6 +154,7 @@ impl Profiler {
                 let flat = true; // torchvision flattens after the mean
                 self.layer(path, pooled.layer(), Shape { size, flat, ..x })
             }
+            Layer::Shortcut(shortcut) => self.sequential(path, shortcut.layers(), x),
             Layer::BasicBlock(block) => {
                 let main = [(&block.conv1, &block.bn1), (&block.conv2, &block.bn2)];
                 self.residual(path, &main, block.downsample.as_ref(), x)
@@ -178,8 +179,8 @@ impl Profiler {
         let [channels, inputs, kernel, _] = shape[..] else {
             return Err(path.to_owned());
         };
-        let window = [kernel, conv.stride, conv.padding];
-        let size = windows(Some(x.size), window, false).ok_or_else(|| path.to_owned())?;
+        let size = conv.out_size(kernel, Some(x.size));
+        let size = size.ok_or_else(|| path.to_owned())?;
         let out = Shape {
             channels,
             size,

@@ -2,11 +2,10 @@ use burn::module::{Module, Param};
 use burn::tensor::Tensor;
 use vision_kernels::ops::{self, Conv, WeightCache};
 
-use super::{BatchNorm, channels_last};
+use super::{BatchNorm, channels_last, padded};
 use crate::init::{Init, WeightInit};
 
-/// Settings of a [`Conv2d`]. Kernels are square and padding is symmetric, as in every backbone
-/// here.
+/// Settings of a [`Conv2d`]. Kernels are square.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct ConvConfig {
     /// Input channels.
@@ -19,6 +18,8 @@ pub struct ConvConfig {
     pub stride: usize,
     /// Zeros added on each side. Default: 0.
     pub padding: usize,
+    /// Whether as many zeros are added as [`SamePadding`] says, instead of `padding`. Default: false.
+    pub same: bool,
     /// Number of independent groups of channels. Default: 1.
     pub groups: usize,
     /// Whether a bias is added. Default: false, because a batch norm follows.
@@ -37,6 +38,7 @@ impl ConvConfig {
             kernel_size,
             stride: 1,
             padding: 0,
+            same: false,
             groups: 1,
             bias: false,
             start: WeightInit::KaimingNormalFanOut,
@@ -52,6 +54,12 @@ impl ConvConfig {
     /// Sets the padding.
     pub const fn with_padding(mut self, padding: usize) -> Self {
         self.padding = padding;
+        self
+    }
+
+    /// Adds as many zeros as [`SamePadding`] says.
+    pub const fn with_same_padding(mut self) -> Self {
+        self.same = true;
         self
     }
 
@@ -84,6 +92,7 @@ impl ConvConfig {
             bias,
             stride: self.stride,
             padding: self.padding,
+            same: self.same,
             groups: self.groups,
             cache: WeightCache::default(),
         }
@@ -102,6 +111,8 @@ pub struct Conv2d {
     #[module(skip)]
     pub(crate) padding: usize,
     #[module(skip)]
+    pub(crate) same: bool,
+    #[module(skip)]
     pub(crate) groups: usize,
     #[module(skip)]
     cache: WeightCache,
@@ -116,13 +127,8 @@ impl Conv2d {
     /// Convolves `[batch, height, width, in_channels]` to `[batch, height', width', out_channels]`.
     pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
         let bias = self.bias.as_ref().map(Param::val);
-        ops::conv2d(
-            x,
-            self.weight.val(),
-            bias,
-            self.options(),
-            Some(&self.cache),
-        )
+        let (x, options) = self.input(x);
+        ops::conv2d(x, self.weight.val(), bias, options, Some(&self.cache))
     }
 
     /// The convolution and its usual followers: a batch normalization, a residual, a ReLU.
@@ -138,16 +144,65 @@ impl Conv2d {
             return norm.run(self.run(x), residual, relu);
         }
         let norm = norm.fixed(&device, relu);
-        let (weight, options) = (self.weight.val(), self.options());
+        let (x, options) = self.input(x);
+        let weight = self.weight.val();
         ops::conv2d_batch_norm(x, weight, options, norm, residual, Some(&self.cache))
     }
 
-    fn options(&self) -> Conv {
-        Conv {
+    /// The input with the zeros that are not the same on each side, and the options for it.
+    fn input(&self, x: Tensor<4>) -> (Tensor<4>, Conv) {
+        let options = |padding| Conv {
             stride: self.stride,
-            padding: self.padding,
+            padding,
             groups: self.groups,
             ..Conv::default()
+        };
+        if !self.same {
+            return (x, options(self.padding));
         }
+        let [_, height, width, _] = x.dims();
+        let kernel = self.weight.lazy_shape()[2];
+        let sides = [height, width].map(|side| SamePadding::of(side, kernel, self.stride));
+        let common = sides[0].before.min(sides[1].before);
+        let missing = sides.map(|side| [side.before - common, side.after - common]);
+        (padded(x, missing), options(common))
+    }
+}
+
+/// TensorFlow's padding `SAME` along one side: zeros for as many outputs as there are strides in the input, rounded
+/// up. If their number is odd, there is one more after the input than before.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SamePadding {
+    /// Zeros before the input.
+    pub before: usize,
+    /// Zeros after the input.
+    pub after: usize,
+}
+
+impl SamePadding {
+    /// For an input of `side` pixels. `kernel` and `stride` are at least 1.
+    ///
+    /// ```
+    /// use vision_models::layers::SamePadding;
+    /// assert_eq!(SamePadding::of(224, 3, 2), SamePadding { before: 0, after: 1 });
+    /// assert_eq!(SamePadding::of(225, 3, 2), SamePadding { before: 1, after: 1 });
+    /// ```
+    pub fn of(side: usize, kernel: usize, stride: usize) -> Self {
+        let stride = stride.max(1);
+        // The last window begins here.
+        let last = side
+            .div_ceil(stride)
+            .saturating_sub(1)
+            .saturating_mul(stride);
+        let all = last.saturating_add(kernel).saturating_sub(side);
+        Self {
+            before: all / 2,
+            after: all - all / 2,
+        }
+    }
+
+    /// The number of outputs along a side.
+    pub(crate) fn outputs(side: usize, stride: usize) -> usize {
+        side.div_ceil(stride.max(1))
     }
 }

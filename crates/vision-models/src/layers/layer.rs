@@ -4,7 +4,7 @@ use vision_kernels::ops;
 
 use super::{
     AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, BatchNorm, Conv2d, Dropout, Linear,
-    MaxPool2d, Pooled, Sequential, channels_last, flatten,
+    MaxPool2d, Pooled, Sequential, Shortcut, channels_last, flatten,
 };
 use crate::arch::densenet::DenseLayer;
 use crate::arch::mobilenet::InvertedResidual;
@@ -49,6 +49,8 @@ pub enum Layer {
     Sequential(Sequential),
     /// The mean over the image, then a layer.
     Pooled(Pooled),
+    /// Layers whose output is added to their input.
+    Shortcut(Shortcut),
     /// The two-convolution residual block of ResNet-18 and 34.
     BasicBlock(BasicBlock),
     /// The three-convolution residual block of ResNet-50, 101 and 152.
@@ -95,6 +97,7 @@ impl Layer {
             }
             Self::Sequential(layer) => layer.run(x),
             Self::Pooled(layer) => layer.run(x),
+            Self::Shortcut(layer) => layer.run(x),
             Self::BasicBlock(layer) => layer.run(x),
             Self::Bottleneck(layer) => layer.run(x),
             Self::Fire(layer) => layer.run(x),
@@ -114,6 +117,7 @@ impl Layer {
             Self::Sequential(layer) => layer.layers().any(Self::has_pool),
             // Its mean is not a module in torchvision.
             Self::Pooled(layer) => layer.layer().has_pool(),
+            Self::Shortcut(layer) => layer.layers().layers().any(Self::has_pool),
             Self::XResBlock(layer) => layer.has_pool(),
             _ => false,
         }
@@ -127,6 +131,7 @@ impl Layer {
             Self::Linear(layer) => Some(layer.weight.lazy_shape()[0]),
             Self::Sequential(layer) => layer.out_channels(),
             Self::Pooled(layer) => layer.layer().out_channels(),
+            Self::Shortcut(layer) => layer.layers().out_channels(),
             Self::BasicBlock(layer) => Some(layer.out_channels()),
             Self::Bottleneck(layer) => Some(layer.out_channels()),
             Self::Fire(layer) => Some(layer.out_channels()),
@@ -143,6 +148,7 @@ impl Layer {
         match self {
             Self::Sequential(layer) => layer.leaves_under(name, out),
             Self::Pooled(layer) => layer.layer().leaves(name, out),
+            Self::Shortcut(layer) => layer.layers().leaves_under(name, out),
             Self::BasicBlock(layer) => add(layer.leaves()),
             Self::Bottleneck(layer) => add(layer.leaves()),
             Self::Fire(_) => add(&Fire::LEAVES),
@@ -160,6 +166,7 @@ impl Layer {
             Self::Dropout(layer) => Self::Dropout(layer.with_p(0.0)),
             Self::Sequential(layer) => Self::Sequential(layer.without_dropout()),
             Self::Pooled(layer) => Self::Pooled(layer.map_layer(Self::without_dropout)),
+            Self::Shortcut(layer) => Self::Shortcut(layer.map_layers(Sequential::without_dropout)),
             other => other,
         }
     }
@@ -175,6 +182,7 @@ macro_rules! with_inner {
             Layer::Linear($inner) => $some,
             Layer::Sequential($inner) => $some,
             Layer::Pooled($inner) => $some,
+            Layer::Shortcut($inner) => $some,
             Layer::BasicBlock($inner) => $some,
             Layer::Bottleneck($inner) => $some,
             Layer::Fire($inner) => $some,
@@ -202,6 +210,7 @@ macro_rules! map_inner {
             Layer::Linear($inner) => Layer::Linear($some),
             Layer::Sequential($inner) => Layer::Sequential($some),
             Layer::Pooled($inner) => Layer::Pooled($some),
+            Layer::Shortcut($inner) => Layer::Shortcut($some),
             Layer::BasicBlock($inner) => Layer::BasicBlock($some),
             Layer::Bottleneck($inner) => Layer::Bottleneck($some),
             Layer::Fire($inner) => Layer::Fire($some),

@@ -15,13 +15,15 @@ mod linear;
 mod pool;
 mod pooled;
 mod sequential;
+mod shortcut;
 
 pub use batch_norm::BatchNorm;
-pub(crate) use channels::{channels_first, channels_last, concat_channels, flatten};
-pub use conv::{Conv2d, ConvConfig};
+pub(crate) use channels::{channels_first, channels_last, concat_channels, flatten, padded};
+pub use conv::{Conv2d, ConvConfig, SamePadding};
 pub use dropout::{Dropout, RandomStream};
 pub use layer::Layer;
 pub use linear::Linear;
 pub use pool::{AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, MaxPool2d};
 pub use pooled::Pooled;
 pub use sequential::Sequential;
+pub use shortcut::Shortcut;

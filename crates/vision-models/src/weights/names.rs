@@ -1,5 +1,7 @@
 //! Naming schemes for a model's tensors.
 
+use std::collections::BTreeSet;
+
 /// A naming scheme: the names of a model in another program, in the model's order.
 #[derive(Clone, Debug)]
 pub(super) struct Form {
@@ -40,6 +42,13 @@ impl Form {
         add(transformers, "transformers' names", false);
         let body = |name: &str| Some(transformers(name)?.strip_prefix("resnet.")?.to_owned());
         add(body, "transformers' names", false);
+        if let Some(names) = efficientnet_pytorch(names) {
+            forms.push(Self {
+                names,
+                note: Some("EfficientNet-PyTorch's names"),
+                reshapes: false,
+            });
+        }
         forms
     }
 
@@ -166,6 +175,52 @@ fn transformers(name: &str) -> Option<String> {
         _ => return None,
     };
     Some(format!("resnet.{layer}.{}", parts.last()?))
+}
+
+/// EfficientNet-PyTorch's names of the parameters of timm's EfficientNets, where blocks are counted through all stages.
+/// `None` for another network.
+fn efficientnet_pytorch(names: &[String]) -> Option<Vec<String>> {
+    let known: BTreeSet<&str> = names.iter().map(String::as_str).collect();
+    if !known.contains("conv_head.weight") || !known.contains("blocks.0.0.conv_dw.weight") {
+        return None;
+    }
+    let mut blocks: Vec<&str> = Vec::new();
+    let renamed = names.iter().map(|name| {
+        let Some(rest) = name.strip_prefix("blocks.") else {
+            let (layer, last) = name.split_once('.')?;
+            let layer = match layer {
+                "conv_stem" => "_conv_stem",
+                "bn1" => "_bn0",
+                "conv_head" => "_conv_head",
+                "bn2" => "_bn1",
+                "classifier" => "_fc",
+                _ => return None,
+            };
+            return Some(format!("{layer}.{last}"));
+        };
+        let (_stage, rest) = rest.split_once('.')?;
+        let (_index, rest) = rest.split_once('.')?;
+        let block = name.get(..name.len() - rest.len() - 1)?;
+        if blocks.last() != Some(&block) {
+            blocks.push(block);
+        }
+        let (layer, last) = rest.rsplit_once('.')?;
+        // A block that has no more channels inside than outside has two convolutions.
+        let widens = known.contains(format!("{block}.conv_pwl.weight").as_str());
+        let layer = match (layer, widens) {
+            ("conv_pw", true) => "_expand_conv",
+            ("bn1", true) => "_bn0",
+            ("conv_dw", _) => "_depthwise_conv",
+            ("bn2", true) | ("bn1", false) => "_bn1",
+            ("se.conv_reduce", _) => "_se_reduce",
+            ("se.conv_expand", _) => "_se_expand",
+            ("conv_pwl", true) | ("conv_pw", false) => "_project_conv",
+            ("bn3", true) | ("bn2", false) => "_bn2",
+            _ => return None,
+        };
+        Some(format!("_blocks.{}.{layer}.{last}", blocks.len() - 1))
+    });
+    renamed.collect()
 }
 
 /// The most similar name, if any is similar enough.

@@ -59,6 +59,7 @@ fn a_network_of_a_description_computes_the_bits_of_the_first_one() {
         Arch::ResNet50,
         Arch::DenseNet121,
         Arch::MobileNetV2,
+        Arch::TfEfficientNetLite0,
         Arch::XResNet18,
         Arch::XResNet50,
     ] {

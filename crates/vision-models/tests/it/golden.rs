@@ -82,6 +82,13 @@ const XRESNETS: [(Arch, usize, usize, usize); 8] = [
     (Arch::XResNet50Deep, 29_147_976, 1024, 10),
 ];
 
+/// timm's: architecture, parameters with 1000 classes, features, children of the body, of which activations are some here;
+/// parameters of the body's two layer groups.
+#[rustfmt::skip]
+const TIMM: [(Arch, usize, usize, usize, [usize; 2]); 1] = [
+    (Arch::TfEfficientNetLite0, 4_652_008, 1280, 7, [55_504, 3_315_504]),
+];
+
 /// Leaf modules of fastai's default head: two pools, flatten, and twice batch norm, dropout, linear with
 /// one ReLU between.
 const HEAD_LEAVES: usize = 10;
@@ -110,7 +117,13 @@ fn inside(name: &str, module: &str) -> bool {
 fn the_tables_have_every_architecture() {
     let torchvision = GOLDEN.iter().map(|row| row.arch);
     let fastai = XRESNETS.iter().map(|row| row.0);
-    assert!(torchvision.chain(fastai).eq(Arch::ALL.iter().copied()));
+    let timm = TIMM.iter().map(|row| row.0);
+    assert!(
+        torchvision
+            .chain(timm)
+            .chain(fastai)
+            .eq(Arch::ALL.iter().copied())
+    );
 }
 
 #[test]
@@ -183,6 +196,31 @@ fn xresnets_have_fastais_sizes_and_its_rule_for_the_cut() {
             assert_eq!(body.len(), children, "{arch} {cut:?}");
             assert_eq!(body.out_channels(), Some(features), "{arch} {cut:?}");
         }
+    }
+}
+
+#[test]
+fn networks_of_timm_have_its_sizes_and_end_before_its_pool() {
+    for (arch, parameters, features, children, groups) in TIMM {
+        let whole = whole(arch);
+        let count = |net: &Sequential, of: &dyn Fn(&str) -> bool| -> usize {
+            let entries = state::entries(net).into_iter();
+            let counted = entries.filter(|e| !e.buffer && of(&e.name));
+            counted.map(|e| e.len()).sum()
+        };
+        assert_eq!(count(&whole, &|_| true), parameters, "{arch}");
+        let body = body(arch);
+        assert_eq!(body.len(), children, "{arch}");
+        assert_eq!(body.out_channels(), Some(features), "{arch}");
+        assert_eq!(arch.info().features, features, "{arch}");
+        let [second, "1"] = arch.info().split else {
+            panic!("{arch}: two groups in the body");
+        };
+        let second = second.strip_prefix("0.").unwrap();
+        let names: Vec<_> = state::entries(&body).into_iter().map(|e| e.name).collect();
+        let start = names.iter().position(|name| inside(name, second)).unwrap();
+        let first = count(&body, &|name| names[..start].iter().any(|n| n == name));
+        assert_eq!([first, count(&body, &|_| true) - first], groups, "{arch}");
     }
 }
 
@@ -336,7 +374,11 @@ fn an_unknown_architecture_is_an_error_that_asks_for_the_near_ones_first() {
 fn every_weights_file_carries_the_beginning_of_its_hash_in_its_name() {
     for arch in Arch::ALL {
         let Some(weights) = &arch.info().weights else {
-            assert!(XRESNETS.iter().any(|row| row.0 == *arch), "{arch}");
+            let none = XRESNETS
+                .iter()
+                .map(|row| row.0)
+                .chain(TIMM.iter().map(|row| row.0));
+            assert!(none.clone().any(|known| known == *arch), "{arch}");
             continue;
         };
         let name = weights.url.rsplit('/').next().unwrap();

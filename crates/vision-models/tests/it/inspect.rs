@@ -162,6 +162,7 @@ fn replacing_the_output_of_any_layer_by_itself_changes_nothing_and_by_zeros_the_
         Arch::SqueezeNet1_0,
         Arch::DenseNet121,
         Arch::MobileNetV2,
+        Arch::TfEfficientNetLite0,
     ] {
         let net = arch.build(5, &mut Init::zeroed(&device));
         let net = parity::filled(net, 0);

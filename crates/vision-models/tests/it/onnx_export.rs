@@ -158,6 +158,7 @@ fn onnx_runtime_gives_the_logits_of_classifiers_of_every_family() {
         Arch::SqueezeNet1_0,
         Arch::DenseNet121,
         Arch::MobileNetV2,
+        Arch::TfEfficientNetLite0,
         Arch::XResNet18,
         Arch::XResNet50,
     ];
@@ -236,6 +237,7 @@ fn classifiers_of_every_family_are_exported_with_each_of_their_tensors() {
         (Arch::SqueezeNet1_0, true),
         (Arch::DenseNet121, true),
         (Arch::MobileNetV2, true),
+        (Arch::TfEfficientNetLite0, true),
         (Arch::XResNet18, true),
         // Their bodies end in a pool to a fixed size, which ONNX can say for images of one size only.
         (Arch::AlexNet, false),

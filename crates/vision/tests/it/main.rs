@@ -9,5 +9,6 @@ mod fastai_names;
 mod label_kinds;
 mod own_transform;
 mod page;
+mod real_weights;
 #[path = "../../../vision-learner/tests/it/support/mod.rs"]
 mod support;

@@ -6,7 +6,9 @@ use std::io::Cursor;
 use image::codecs::jpeg::JpegDecoder;
 use image::metadata::Orientation;
 use image::{DynamicImage, ImageDecoder as _, RgbImage};
-use libjpeg_turbo_rs::{DecodeLimits, Decoder, JpegError, PixelFormat, ScalingFactor};
+use libjpeg_turbo_rs::{
+    ComponentInfo, DecodeLimits, Decoder, JpegError, PixelFormat, ScalingFactor,
+};
 use memchr::memchr;
 
 use crate::image::budget::Held;
@@ -41,7 +43,8 @@ pub(crate) fn decode(
     Ok(Held::new(image, permit))
 }
 
-/// A decoder whose header was read, within the limits.
+/// A decoder whose header was read, within the limits. Four inks of which some have fewer samples are refused: it makes
+/// other pixels of them than libjpeg-turbo, and panics on some.
 pub(super) fn decoder<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Decoder<'a>, JpegError> {
     let most = DecodeLimits {
         max_width: usize::from(u16::MAX),
@@ -52,10 +55,20 @@ pub(super) fn decoder<'a>(bytes: &'a [u8], limits: &Limits) -> Result<Decoder<'a
         max_memory: None,
     };
     let mut decoder = Decoder::new_with_limits(bytes, most)?;
-    decoder.set_output_format(match decoder.header().components.len() {
+    let components = &decoder.header().components;
+    let format = match components.len() {
         4 => PixelFormat::Cmyk,
         _ => PixelFormat::Rgb,
-    });
+    };
+    let samples = |of: &ComponentInfo| (of.horizontal_sampling, of.vertical_sampling);
+    let differ = components
+        .windows(2)
+        .any(|pair| samples(&pair[0]) != samples(&pair[1]));
+    if components.len() == 4 && differ {
+        let what = "four inks of which some have fewer samples".to_owned();
+        return Err(JpegError::Unsupported(what));
+    }
+    decoder.set_output_format(format);
     Ok(decoder)
 }
 
@@ -81,11 +94,6 @@ fn turbo(
     };
     if found != *frame {
         return Err(JpegError::CorruptData("two frame headers".to_owned()));
-    }
-    // Of these it makes other pixels, and it panics.
-    if frame.has_smaller_inks() {
-        let reason = "four inks with different sampling".to_owned();
-        return Err(JpegError::Unsupported(reason));
     }
     let short = frame.width.min(frame.height);
     let enough = side.map(|side| side.saturating_mul(2));
@@ -209,11 +217,6 @@ impl Frame {
             _ if self.bits != 8 => Some("a JPEG with more than 8 bits a channel"),
             _ => None,
         }
-    }
-
-    /// Whether there are four inks of which some have fewer samples.
-    fn has_smaller_inks(&self) -> bool {
-        self.components() == 4 && self.sampling.windows(2).any(|pair| pair[0] != pair[1])
     }
 
     /// The most bytes that decoding takes, with two copies of the metadata in the `file`.

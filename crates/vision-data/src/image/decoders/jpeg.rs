@@ -428,6 +428,22 @@ mod tests {
     }
 
     #[test]
+    fn inks_with_fewer_samples_reach_the_decoder_nowhere() {
+        let mut jpeg = include_bytes!("../../../tests/fixtures/images/cmyk.jpg").to_vec();
+        let frame = memmem::find(&jpeg, &[0xFF, 0xC0]).unwrap();
+        assert!(decoder(&jpeg, &Limits::default()).is_ok());
+        // The sampling of the first of four components.
+        for sampling in [0x13, 0x22, 0x21] {
+            jpeg[frame + 11] = sampling;
+            let found = decoder(&jpeg, &Limits::default());
+            assert!(
+                matches!(found, Err(JpegError::Unsupported(_))),
+                "{sampling:x}"
+            );
+        }
+    }
+
+    #[test]
     fn the_memory_that_decoding_takes_is_known_before() {
         // Bytes for a pixel, of 160 by 160: those of a tool that counts what the decoder takes at most.
         let frame = |marker: u8, sampling: &[u8]| {

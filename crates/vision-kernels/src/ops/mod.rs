@@ -318,6 +318,58 @@ pub fn relu6(x: Tensor<4>) -> Tensor<4> {
     burn::tensor::activation::relu6(x)
 }
 
+/// A function of each value, between layers.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[non_exhaustive]
+pub enum Activation {
+    /// `x * sigmoid(x)`, also called Swish.
+    Silu,
+    /// `x * hard_sigmoid(x)`.
+    HardSwish,
+    /// `min(max(x / 6 + 1/2, 0), 1)`.
+    HardSigmoid,
+    /// `1 / (1 + exp(-x))`.
+    Sigmoid,
+    /// `x * Φ(x)`, with the distribution function Φ of the normal distribution.
+    Gelu,
+}
+
+/// Applies an activation function to each value.
+pub fn activate(x: Tensor<4>, function: Activation) -> Tensor<4> {
+    stock::activate(x, function)
+}
+
+/// Multiplies each channel of each image with its factor: `[batch, height, width, channels]` with
+/// `[batch, 1, 1, channels]`.
+///
+/// # Panics
+///
+/// If the shapes do not fit together.
+pub fn scale_channels(x: Tensor<4>, factors: Tensor<4>) -> Tensor<4> {
+    x * factors
+}
+
+/// Normalizes the channels of each pixel to mean 0 and variance 1, then multiplies with `gamma` and adds `beta`, both
+/// `[channels]`. `eps` is added to the variance.
+///
+/// # Panics
+///
+/// If the shapes do not fit together.
+pub fn layer_norm(x: Tensor<4>, [gamma, beta]: [Tensor<1>; 2], eps: f64) -> Tensor<4> {
+    stock::layer_norm(x, [gamma, beta], eps)
+}
+
+/// Attention of each token to all tokens of its image: `softmax(q kᵀ / √size) v` in each head. `qkv` is
+/// `[batch, 1, tokens, 3 * heads * size]`: the queries of all heads, the keys, the values, as in timm. Returns
+/// `[batch, 1, tokens, heads * size]`.
+///
+/// # Panics
+///
+/// If the number of channels is not a multiple of `3 * heads`.
+pub fn attention(qkv: Tensor<4>, heads: usize) -> Tensor<4> {
+    stock::attention(qkv, heads)
+}
+
 /// The cross-entropy of each item, `[items]`: logits are `[items, classes]`, targets are `[items]`,
 /// each below the number of classes. For `smoothing` (0 for none) and `weights` (one per class),
 /// see [`loss::CrossEntropy`](crate::loss::CrossEntropy).

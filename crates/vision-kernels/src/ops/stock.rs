@@ -3,12 +3,12 @@
 //! Burn's operations expect channels in dimension 1. The permutations are views, and two
 //! consecutive ones cancel out, so nothing is copied between two such operations.
 
-use burn::tensor::activation::{log_sigmoid, log_softmax, relu};
+use burn::tensor::activation::{gelu, log_sigmoid, log_softmax, relu, sigmoid, softmax};
 use burn::tensor::module::{avg_pool2d, batch_norm, batch_norm_train, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use burn::tensor::{Int, Tensor};
 
-use super::{BatchNormEval, Conv, MaxPool, MeanPool, Normalized};
+use super::{Activation, BatchNormEval, Conv, MaxPool, MeanPool, Normalized};
 use crate::adam::Adam;
 
 pub(super) fn to_channels_first(x: Tensor<4>) -> Tensor<4> {
@@ -89,6 +89,38 @@ pub(super) fn concat_pool(x: Tensor<4>) -> Tensor<4> {
 
 pub(super) fn mean_pool(x: Tensor<4>) -> Tensor<4> {
     to_channels_last(to_channels_first(x).mean_dim(3).mean_dim(2))
+}
+
+pub(super) fn activate(x: Tensor<4>, function: Activation) -> Tensor<4> {
+    let hard_sigmoid = |x: Tensor<4>| x.div_scalar(6.0).add_scalar(0.5).clamp(0.0, 1.0);
+    match function {
+        Activation::Silu => x.clone() * sigmoid(x),
+        Activation::HardSwish => x.clone() * hard_sigmoid(x),
+        Activation::HardSigmoid => hard_sigmoid(x),
+        Activation::Sigmoid => sigmoid(x),
+        Activation::Gelu => gelu(x),
+    }
+}
+
+pub(super) fn layer_norm(x: Tensor<4>, [gamma, beta]: [Tensor<1>; 2], eps: f64) -> Tensor<4> {
+    let centered = x.clone() - x.mean_dim(3);
+    let variance = (centered.clone() * centered.clone()).mean_dim(3);
+    let normalized = centered / variance.add_scalar(eps).sqrt();
+    normalized * gamma.reshape([1, 1, 1, -1]) + beta.reshape([1, 1, 1, -1])
+}
+
+pub(super) fn attention(qkv: Tensor<4>, heads: usize) -> Tensor<4> {
+    let [batch, _, tokens, channels] = qkv.dims();
+    let size = channels / (3 * heads);
+    let parts = qkv.reshape([batch, tokens, 3 * heads, size]);
+    // To `[batch, heads, tokens, size]`.
+    let [q, k, v] = [0, heads, 2 * heads].map(|first| {
+        let part = parts.clone().narrow(2, first, heads);
+        part.permute([0, 2, 1, 3])
+    });
+    let scores = q.mul_scalar((size as f64).powf(-0.5)).matmul(k.transpose());
+    let y = softmax(scores, 3).matmul(v).permute([0, 2, 1, 3]);
+    y.reshape([batch, 1, tokens, heads * size])
 }
 
 pub(super) fn cross_entropy(

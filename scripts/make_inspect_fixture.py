@@ -1,22 +1,23 @@
 #!/usr/bin/env python3
 """What PyTorch says about the layers of torchvision's networks: shapes, cost and outputs, for vision-models' tests.
 
-    pip install torch==2.15.0 torchvision==0.29.2 numpy
+    pip install torch==2.15.0 torchvision==0.29.2 timm==1.0.31 numpy
     python3 scripts/make_inspect_fixture.py     # writes crates/vision-models/tests/fixtures/inspect.json
 
 * profiles: for an image of 224 x 224, each module without children, by a forward hook: the shape of its last output,
   its parameters, and half of the flops that torch.utils.flop_counter counts for convolutions and linear layers.
 * outputs: the channel means of inner layers for one image of 64 x 64, `input` of make_parity_reference.py, with
   weights filled from their names, in eval mode in float64: the first eight of each.
+* totals: multiply-adds of timm's networks for an image of 224 x 224, counted in the same way.
 """
 import json
 from pathlib import Path
 
 import torch
-import torchvision
 from torch.utils.flop_counter import FlopCounterMode
 
-from make_parity_reference import fill
+import make_parity_reference
+from make_parity_reference import TIMM, fill
 
 OUT = Path(__file__).parent.parent / "crates/vision-models/tests/fixtures/inspect.json"
 ARCHS = ["resnet18", "resnet50", "densenet121", "mobilenet_v2", "squeezenet1_1", "vgg11_bn"]
@@ -28,13 +29,21 @@ INNER = {
                     "features.denseblock2.denselayer1.conv2", "features.transition1.conv", "features", "classifier"],
     "mobilenet_v2": ["features.0.0", "features.0", "features.2.conv.0", "features.2.conv.1.1", "features.3.conv",
                      "features.3", "classifier.1"],
+    # A batch norm of timm's has the activation inside, so that only convolutions and blocks have the same outputs.
+    "efficientnet_b0": ["conv_stem", "blocks.0.0.conv_dw", "blocks.1.0", "blocks.1.1.conv_pwl", "blocks.2.0.se",
+                        "blocks.2.0.se.conv_reduce", "blocks.2.0.se.gate", "blocks.2.1", "blocks.5", "conv_head", "classifier"],
+    "mobilenetv3_small_100": ["blocks.0.0.se", "blocks.1", "blocks.5.0.conv", "classifier"],
+    "mobilenetv4_conv_small": ["blocks.2.0.dw_start", "blocks.2.1.pw_exp.conv", "blocks.2.5", "blocks.4"],
+    "regnety_004": ["stem", "s1.b1.conv2", "s1.b1.se.fc1", "s1.b1.se", "s1.b1.downsample", "s2.b2", "s4", "head.fc"],
+    "resnet50d": ["conv1", "conv1.4", "layer1.0.downsample.1", "layer2.0.downsample.0", "layer2.0.conv3", "layer2", "fc"],
+    "seresnet50": ["layer1.0.bn3", "layer1.0.se.fc2", "layer1.0.se", "layer1.1", "layer2.0.downsample"],
     "squeezenet1_1": ["features.2", "features.3.squeeze", "features.3.squeeze_activation", "features.3.expand1x1",
                       "features.4.expand3x3_activation", "features", "classifier.1"],
 }
 
 
 def build(name):
-    return getattr(torchvision.models, name)(weights=None).eval()
+    return make_parity_reference.build(name, 1000).eval()
 
 
 def profile(name):
@@ -58,6 +67,15 @@ def profile(name):
     return {"multiply_adds": total, "parameters": sum(p.numel() for p in net.parameters()), "layers": list(rows.values())}
 
 
+def total(name):
+    counter = FlopCounterMode(display=False)
+    with torch.device("meta"), torch.no_grad():
+        net = build(name)
+        with counter:
+            net(torch.zeros(1, 3, 224, 224))
+    return sum(counter.get_flop_counts()["Global"].values()) // 2
+
+
 def outputs(name, layers):
     net = build(name).double()
     for key, value in net.state_dict().items():
@@ -79,5 +97,6 @@ json.dump({
     "torch": torch.__version__,
     "profiles": {name: profile(name) for name in ARCHS},
     "outputs": {name: outputs(name, layers) for name, layers in INNER.items()},
+    "totals": {name: total(name) for name in TIMM},
 }, OUT.open("w"), separators=(",", ":"))
 print(OUT, OUT.stat().st_size, "bytes")

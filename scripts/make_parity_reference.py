@@ -16,7 +16,8 @@ Every parameter and buffer is filled from its state-dict name (`fill`; in Rust: 
 input from the name "input". For each architecture the file contains
 
   input    the shape of the input
-  logits   the eval-mode output, [batch, 1000]
+  gain     the factor of the weights of convolutions and linear layers, if any (GAINS)
+  logits   the eval-mode output, [batch, classes]
   body     shape, sum, sum of squares and the first eight values of the eval-mode output of fastai's body
   train    one pass in train mode without dropout, cross-entropy with `targets`: the loss, the L2 norm of the
            gradient of every parameter, [sum, L2 norm] of every buffer afterwards
@@ -26,10 +27,24 @@ import numpy as np
 
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 # fastai's cut of each family: the number of direct children in the body.
-CUTS = {"xresnet": -3, "resnet": -2, "squeezenet": -1, "densenet": -1, "vgg": -1, "alexnet": -1, "mobilenet": -1}
-# timm's, whose body is the whole network without pool and classifier.
-TIMM = ["tf_efficientnet_lite0"]
-TARGETS = [1, 10, 100, 999]
+CUTS = {"xresnet": -3, "resnet": -2, "resnext": -2, "wide_resnet": -2, "squeezenet": -1, "densenet": -1, "vgg": -1, "alexnet": -1, "mobilenet": -1}
+# timm's, whose body is the whole network without pool and classifier. Those of torchvision that have timm's names here are
+# built by timm with torchvision's settings.
+TIMM = {name: (name, {}) for name in """
+    tf_efficientnet_lite0 efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4 tf_efficientnetv2_s
+    mobilenetv3_large_100 mobilenetv3_small_100 mobilenetv4_conv_small mobilenetv4_conv_medium
+    regnety_004 regnety_008 regnety_016 regnety_032 regnety_040 regnety_064 regnety_080
+    resnet18d resnet34d resnet50d resnet101d seresnet50 seresnext50_32x4d""".split()}
+TIMM["efficientnet_v2_s"] = ("efficientnetv2_s", {"bn_eps": 1e-3})
+TIMM["mobilenet_v3_large"] = ("mobilenetv3_large_100", {"bn_eps": 1e-3, "bn_momentum": 0.01})
+TIMM["mobilenet_v3_small"] = ("mobilenetv3_small_100", {"bn_eps": 1e-3, "bn_momentum": 0.01})
+TIMM["regnet_y_800mf"] = ("regnety_008_tv", {})
+TIMM["regnet_y_8gf"] = ("regnety_080_tv", {})
+# Factors of the weights of convolutions and linear layers, where He's variance lets the values grow until the sigmoids of squeeze
+# and excitation are steps. Exact in float32.
+GAINS = {"efficientnet_v2_s": 0.75, "tf_efficientnetv2_s": 0.75}
+# The class of each image, by the number of classes. Files of ten are smaller.
+TARGETS = {1000: [1, 10, 100, 999], 10: [1, 3, 5, 9]}
 # fastai v1's xresnets: expansion of the blocks, and the number of blocks of each stage.
 XRESNETS = {
     "xresnet18": (1, [2, 2, 2, 2]), "xresnet34": (1, [3, 4, 6, 3]), "xresnet50": (4, [3, 4, 6, 3]),
@@ -72,7 +87,7 @@ def fill(name, shape, seed=0):
     return values.reshape(shape).astype(np.float32).astype(np.float64)
 
 
-def xresnet(arch):
+def xresnet(arch, classes):
     """From the layer list: three 3x3 convolutions, a max pool, the stages, mean, flatten, linear; each convolution with
     a batch norm and, unless it ends a block's branch, a ReLU; a block's shortcut is a mean pool, then a projection."""
     from torch import nn
@@ -105,32 +120,35 @@ def xresnet(arch):
             channels = width * expansion
         stages.append(nn.Sequential(*blocks))
     return nn.Sequential(unit(3, 32, 3, 2), unit(32, 32, 3), unit(32, 64, 3), nn.MaxPool2d(3, 2, 1), *stages,
-                         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, 1000))
+                         nn.AdaptiveAvgPool2d(1), nn.Flatten(), nn.Linear(channels, classes))
 
 
-def build(arch):
-    """The whole model, 1000 classes."""
+def build(arch, classes):
+    """The whole model."""
     if arch in XRESNETS:
-        return xresnet(arch)
+        return xresnet(arch, classes)
     if arch in TIMM:
         import timm
 
-        return timm.create_model(arch)
+        name, settings = TIMM[arch]
+        return timm.create_model(name, num_classes=classes, **settings)
     import torchvision
 
-    return getattr(torchvision.models, arch)(weights=None)
+    return getattr(torchvision.models, arch)(weights=None, num_classes=classes)
 
 
-def reference(arch, seed, dtype=None, memory_format=None, noise=None):
+def reference(arch, seed, classes, dtype=None, memory_format=None, noise=None):
     """`noise`: a seed for rounding errors of float32's size, which are added to the output of every convolution."""
     import torch
 
     dtype = dtype or torch.float64
     memory_format = memory_format or torch.preserve_format
-    model = build(arch).to(dtype).to(memory_format=memory_format)
+    model = build(arch, classes).to(dtype).to(memory_format=memory_format)
     for name, tensor in model.state_dict().items():
         if tensor.is_floating_point():
             tensor.copy_(torch.from_numpy(fill(name, tuple(tensor.shape), seed)))
+            if name.endswith(".weight") and tensor.dim() > 1:
+                tensor.mul_(GAINS.get(arch, 1.0))
     x = torch.from_numpy(fill("input", (4, 3, 64, 64), seed)).to(dtype).to(memory_format=memory_format)
     if noise is not None:
         torch.manual_seed(noise)
@@ -153,16 +171,17 @@ def reference(arch, seed, dtype=None, memory_format=None, noise=None):
             module.p = 0.0
         if hasattr(module, "drop_rate"):
             module.drop_rate = 0.0
-    loss = torch.nn.functional.cross_entropy(model(x), torch.tensor(TARGETS))
+    loss = torch.nn.functional.cross_entropy(model(x), torch.tensor(TARGETS[classes]))
     loss.backward()
     grads = {name: p.grad.double() for name, p in model.named_parameters()}
     buffers = {name: b.double() for name, b in model.named_buffers() if b.is_floating_point()}
     return {
         "input": list(x.shape),
+        **({"gain": GAINS[arch]} if arch in GAINS else {}),
         "logits": logits.tolist(),
         "body": {"shape": list(body.shape), "sum": body.sum().item(), "sum_sq": body.square().sum().item(),
                  "first": body.contiguous().flatten()[:8].tolist()},
-        "train": {"targets": TARGETS, "loss": loss.item(),
+        "train": {"targets": TARGETS[classes], "loss": loss.item(),
                   "grad_l2": {name: grad.norm().item() for name, grad in grads.items()},
                   "buffers": {name: [b.sum().item(), b.norm().item()] for name, b in buffers.items()}},
     }
@@ -176,8 +195,8 @@ def measure(arch, expected, seed):
     import torch
 
     def errors(dtype=torch.float32, **how):
-        found = reference(arch, seed, dtype, **how)
         logits = np.array(expected["logits"])
+        found = reference(arch, seed, logits.shape[1], dtype, **how)
         train, ours = expected["train"], found["train"]
         floor = max(train["grad_l2"].values()) / 1000
         return {
@@ -208,6 +227,7 @@ def main():
     parser.add_argument("out")
     parser.add_argument("archs", nargs="*", metavar="ARCH")
     parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--classes", type=int, choices=list(TARGETS), default=1000)
     parser.add_argument("--copy", metavar="REFERENCE")
     parser.add_argument("--measure", action="store_true")
     args = parser.parse_args()
@@ -226,7 +246,7 @@ def main():
 
         out = {"torch": torch.__version__, "torchvision": torchvision.__version__, "archs": {}}
     for arch in args.archs:
-        out["archs"][arch] = reference(arch, args.seed)
+        out["archs"][arch] = reference(arch, args.seed, args.classes)
         print(arch, out["archs"][arch]["train"]["loss"], file=sys.stderr)
     with open(args.out, "w") as file:
         json.dump(rounded(out), file, separators=(",", ":"))

@@ -1,5 +1,6 @@
 //! Exports a trained model to ONNX, or to safetensors with PyTorch's names.
 
+use std::collections::BTreeMap;
 use std::path::Path;
 
 use burn::tensor::Device;
@@ -9,7 +10,7 @@ use vision_models::export::{
     Edge, Ending, ExportReport, Fit, ImageInput, ImageResize, Names, OnnxConfig, export_onnx,
     export_safetensors_with,
 };
-use vision_models::{Arch, Init};
+use vision_models::{Arch, Init, state};
 
 use crate::bundle::manifest::check_temperature;
 use crate::learner::Learner;
@@ -235,16 +236,16 @@ impl Learner {
         config
     }
 
-    /// Writes the weights under fastai's or torchvision's names, as a state dict for
+    /// Writes the weights under fastai's, torchvision's or timm's names, as a state dict for
     /// `load_state_dict(safetensors.torch.load_file(path))`.
     ///
-    /// fastai's names cover body and head. torchvision's names cover only the backbone: its own
+    /// fastai's names cover body and head. torchvision's and timm's names cover only the backbone: its own
     /// classifier was cut off, and they have no place for the new head. The report lists the head as
     /// left out, and Python must load the file with `strict=False`.
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] if torchvision's names are requested and the body is not one of its
+    /// [`Error::Option`] if torchvision's or timm's names are requested and the body is not one of its
     /// architectures, and [`Error::Models`] if the file cannot be written.
     #[doc(alias("state_dict", "torch.save"))]
     pub fn export_safetensors(&self, path: impl AsRef<Path>, names: Names) -> Result<ExportReport> {
@@ -256,12 +257,18 @@ impl Learner {
         let arch: Arch = self.arch().parse().map_err(|_| {
             Error::Option(OptionError::new(
                 "names",
-                "Names::FastAi for a body that is not one of torchvision's architectures",
-                format!("Names::Torchvision for {:?}", self.arch()),
+                "Names::FastAi for a body that is not one of the known architectures",
+                format!("Names::{names:?} for {:?}", self.arch()),
             ))
         })?;
         let whole = arch.build(1, &mut Init::zeroed(&Device::default()));
         let children: Vec<&str> = whole.names().collect();
+        let own: Vec<String> = state::entries(&whole)
+            .into_iter()
+            .map(|entry| entry.name)
+            .collect();
+        let named: BTreeMap<&str, String> =
+            own.iter().map(String::as_str).zip(names.of(&own)).collect();
         let rename = |name: &str| {
             let (child, rest) = name.strip_prefix("0.")?.split_once('.')?;
             // A body cut by a function keeps its children's own names.
@@ -269,12 +276,13 @@ impl Learner {
                 Ok(i) => children.get(i)?,
                 Err(_) => child,
             };
-            Some(format!("{child}.{rest}"))
+            let name = format!("{child}.{rest}");
+            Some(named.get(name.as_str()).cloned().unwrap_or(name))
         };
         let mut report = export_safetensors_with(&tensors, path, rename)?;
         if !report.omitted.is_empty() {
             report.notes.push(format!(
-                "the head has no names in torchvision's {arch}: load the file with \
+                "the head has no names in the whole {arch}: load the file with \
                  load_state_dict(.., strict=False), or export with Names::FastAi"
             ));
         }

@@ -30,7 +30,7 @@ fn trainable(learner: &Learner) -> Vec<bool> {
 fn every_architecture_has_fastais_layer_groups_and_parameter_counts() {
     let digits = support::digits(2, 2);
     #[rustfmt::skip]
-    let golden: [(Arch, &[usize], usize); 18] = [
+    let golden: [(Arch, &[usize], usize); 50] = [
         (Arch::ResNet18, &[683_072, 10_493_440, 528_898], 538_498),
         (Arch::ResNet34, &[1_347_904, 19_936_768, 528_898], 545_922),
         (Arch::ResNet50, &[1_444_928, 22_063_104, 2_107_906], 2_161_026),
@@ -48,7 +48,39 @@ fn every_architecture_has_fastais_layer_groups_and_parameter_counts() {
         (Arch::Vgg19Bn, &[1_737_792, 18_297_600, 528_898], 539_906),
         (Arch::AlexNet, &[330_688, 2_139_008, 265_730], 265_730),
         (Arch::MobileNetV2, &[185_088, 2_038_784, 1_318_402], 1_352_514),
-        // Parameters of timm's modules.
+        // Parameters of timm's and torchvision's modules.
+        (Arch::ResNeXt50_32x4d, &[1_412_416, 21_567_488, 2_107_906], 2_176_130),
+        (Arch::ResNeXt101_32x8d, &[2_835_776, 83_906_560, 2_107_906], 2_310_786),
+        (Arch::ResNeXt101_64x4d, &[2_660_672, 78_745_600, 2_107_906], 2_310_786),
+        (Arch::WideResNet50_2, &[4_126_528, 62_707_712, 2_107_906], 2_176_130),
+        (Arch::EfficientNetB0, &[65_730, 3_941_818, 1_318_402], 1_360_418),
+        (Arch::EfficientNetB1, &[108_342, 6_404_842, 1_318_402], 1_380_450),
+        (Arch::EfficientNetB2, &[133_546, 7_567_448, 1_449_986], 1_517_554),
+        (Arch::EfficientNetB3, &[163_694, 10_532_538, 1_581_570], 1_668_866),
+        (Arch::EfficientNetB4, &[269_362, 17_279_254, 1_844_738], 1_969_938),
+        (Arch::EfficientNetV2S, &[903_896, 19_273_592, 1_318_402], 1_472_274),
+        (Arch::TfEfficientNetV2S, &[903_896, 19_273_592, 1_318_402], 1_472_274),
+        (Arch::MobileNetV3Large, &[61_120, 2_910_832, 989_442], 1_013_842),
+        (Arch::MobileNetV3Small, &[10_488, 916_520, 594_690], 606_802),
+        (Arch::MobileNetV3Large100, &[61_120, 2_910_832, 989_442], 1_013_842),
+        (Arch::MobileNetV3Small100, &[10_488, 916_520, 594_690], 606_802),
+        (Arch::MobileNetV4ConvSmall, &[45_408, 1_216_256, 989_442], 1_011_970),
+        (Arch::MobileNetV4ConvMedium, &[103_840, 7_099_312, 989_442], 1_054_786),
+        (Arch::RegNetY004, &[113_264, 3_789_880, 454_882], 482_034),
+        (Arch::RegNetY008, &[197_048, 5_297_120, 792_066], 821_954),
+        (Arch::RegNetY800Mf, &[233_008, 5_414_504, 808_514], 838_946),
+        (Arch::RegNetY016, &[404_118, 9_909_312, 915_426], 968_098),
+        (Arch::RegNetY032, &[850_716, 17_072_622, 1_556_898], 1_623_058),
+        (Arch::RegNetY040, &[1_449_432, 18_108_224, 1_121_026], 1_183_298),
+        (Arch::RegNetY064, &[3_026_304, 26_259_948, 1_334_850], 1_417_282),
+        (Arch::RegNetY080, &[3_096_364, 34_066_704, 2_075_010], 2_160_754),
+        (Arch::RegNetY8Gf, &[3_297_768, 34_066_704, 2_075_010], 2_161_538),
+        (Arch::ResNet18D, &[702_304, 10_493_440, 528_898], 538_626),
+        (Arch::ResNet34D, &[1_367_136, 19_936_768, 528_898], 546_050),
+        (Arch::ResNet50D, &[1_464_160, 22_063_104, 2_107_906], 2_161_154),
+        (Arch::ResNet101D, &[1_464_160, 41_055_232, 2_107_906], 2_213_378),
+        (Arch::SeResNet50, &[1_603_568, 24_435_456, 2_107_906], 2_161_026),
+        (Arch::SeResNeXt50_32x4d, &[1_571_056, 23_939_840, 2_107_906], 2_176_130),
         (Arch::TfEfficientNetLite0, &[55_504, 3_315_504, 1_318_402], 1_360_418),
     ];
     for (arch, groups, frozen) in golden {

@@ -6,9 +6,14 @@ mod alexnet;
 pub(crate) mod densenet;
 mod efficientnet;
 mod info;
+mod mbconv;
 pub(crate) mod mobilenet;
+mod mobilenet_v3;
+mod mobilenet_v4;
 mod name;
+mod regnet;
 pub(crate) mod resnet;
+mod resnet_timm;
 pub(crate) mod squeezenet;
 mod vgg;
 pub(crate) mod xresnet;
@@ -90,6 +95,70 @@ registry! {
         AlexNet => alexnet::ALEXNET,
         /// MobileNet V2: 3.5 million.
         MobileNetV2 => mobilenet::MOBILENET_V2,
+        /// ResNeXt-50 of 32 groups: 25.0 million.
+        ResNeXt50_32x4d => resnet::RESNEXT50_32X4D,
+        /// ResNeXt-101 of 32 wide groups: 88.8 million.
+        ResNeXt101_32x8d => resnet::RESNEXT101_32X8D,
+        /// ResNeXt-101 of 64 groups: 83.5 million.
+        ResNeXt101_64x4d => resnet::RESNEXT101_64X4D,
+        /// Wide ResNet-50, with twice the channels inside of its blocks: 68.9 million.
+        WideResNet50_2 => resnet::WIDE_RESNET50_2,
+        /// EfficientNet-B0: 5.3 million.
+        EfficientNetB0 => efficientnet::EFFICIENTNET_B0,
+        /// EfficientNet-B1: 7.8 million.
+        EfficientNetB1 => efficientnet::EFFICIENTNET_B1,
+        /// EfficientNet-B2: 9.1 million.
+        EfficientNetB2 => efficientnet::EFFICIENTNET_B2,
+        /// EfficientNet-B3: 12.2 million.
+        EfficientNetB3 => efficientnet::EFFICIENTNET_B3,
+        /// EfficientNet-B4: 19.3 million.
+        EfficientNetB4 => efficientnet::EFFICIENTNET_B4,
+        /// torchvision's EfficientNetV2-S: 21.5 million.
+        EfficientNetV2S => efficientnet::EFFICIENTNET_V2_S,
+        /// timm's EfficientNetV2-S, with TensorFlow's padding: 21.5 million.
+        TfEfficientNetV2S => efficientnet::TF_EFFICIENTNETV2_S,
+        /// torchvision's MobileNetV3-Large, whose batch norms have other numbers than timm's: 5.5 million.
+        MobileNetV3Large => mobilenet_v3::MOBILENET_V3_LARGE,
+        /// torchvision's MobileNetV3-Small: 2.5 million.
+        MobileNetV3Small => mobilenet_v3::MOBILENET_V3_SMALL,
+        /// timm's MobileNetV3-Large: 5.5 million.
+        MobileNetV3Large100 => mobilenet_v3::MOBILENETV3_LARGE_100,
+        /// timm's MobileNetV3-Small: 2.5 million.
+        MobileNetV3Small100 => mobilenet_v3::MOBILENETV3_SMALL_100,
+        /// MobileNetV4-Conv-Small: 3.8 million.
+        MobileNetV4ConvSmall => mobilenet_v4::MOBILENETV4_CONV_SMALL,
+        /// MobileNetV4-Conv-Medium: 9.7 million.
+        MobileNetV4ConvMedium => mobilenet_v4::MOBILENETV4_CONV_MEDIUM,
+        /// RegNetY of 400 million multiply-adds: 4.3 million parameters.
+        RegNetY004 => regnet::REGNETY_004,
+        /// timm's RegNetY of 800 million multiply-adds: 6.3 million.
+        RegNetY008 => regnet::REGNETY_008,
+        /// torchvision's RegNetY of 800 million multiply-adds: 6.4 million.
+        RegNetY800Mf => regnet::REGNET_Y_800MF,
+        /// RegNetY of 1.6 billion multiply-adds: 11.2 million.
+        RegNetY016 => regnet::REGNETY_016,
+        /// RegNetY of 3.2 billion multiply-adds: 19.4 million.
+        RegNetY032 => regnet::REGNETY_032,
+        /// RegNetY of 4 billion multiply-adds: 20.6 million.
+        RegNetY040 => regnet::REGNETY_040,
+        /// RegNetY of 6.4 billion multiply-adds: 30.6 million.
+        RegNetY064 => regnet::REGNETY_064,
+        /// timm's RegNetY of 8 billion multiply-adds: 39.2 million.
+        RegNetY080 => regnet::REGNETY_080,
+        /// torchvision's RegNetY of 8 billion multiply-adds: 39.4 million.
+        RegNetY8Gf => regnet::REGNET_Y_8GF,
+        /// timm's ResNet-18-D: 11.7 million.
+        ResNet18D => resnet_timm::RESNET18D,
+        /// timm's ResNet-34-D: 21.8 million.
+        ResNet34D => resnet_timm::RESNET34D,
+        /// timm's ResNet-50-D: 25.6 million.
+        ResNet50D => resnet_timm::RESNET50D,
+        /// timm's ResNet-101-D: 44.6 million.
+        ResNet101D => resnet_timm::RESNET101D,
+        /// timm's ResNet-50 with squeeze and excitation: 28.1 million.
+        SeResNet50 => resnet_timm::SERESNET50,
+        /// timm's ResNeXt-50 with squeeze and excitation: 27.6 million.
+        SeResNeXt50_32x4d => resnet_timm::SERESNEXT50_32X4D,
         /// timm's EfficientNet-Lite0, with TensorFlow's padding: 4.7 million.
         TfEfficientNetLite0 => efficientnet::TF_EFFICIENTNET_LITE0,
         /// fastai's xresnet18: 11.7 million. There are no published weights of the xresnets.

@@ -83,6 +83,71 @@ pub(super) static RESNET152: ArchInfo = info(
     |classes, init| resnet(Block::Bottleneck, [3, 8, 36, 3], classes, init),
 );
 
+pub(super) static RESNEXT50_32X4D: ArchInfo = info(
+    "resnext50_32x4d",
+    2048,
+    WeightsInfo::imagenet(
+        "https://download.pytorch.org/models/resnext50_32x4d-1a0047aa.pth",
+        95.833,
+    ),
+    Tolerances::gradients(3e-2),
+    |classes, init| {
+        let groups = Groups {
+            groups: 32,
+            width: 4,
+        };
+        grouped(Block::Bottleneck, [3, 4, 6, 3], groups, classes, init)
+    },
+);
+pub(super) static RESNEXT101_32X8D: ArchInfo = info(
+    "resnext101_32x8d",
+    2048,
+    WeightsInfo::imagenet(
+        "https://download.pytorch.org/models/resnext101_32x8d-110c445d.pth",
+        339.673,
+    ),
+    Tolerances::gradients(6e-2).with_loss(3e-4),
+    |classes, init| {
+        let groups = Groups {
+            groups: 32,
+            width: 8,
+        };
+        grouped(Block::Bottleneck, [3, 4, 23, 3], groups, classes, init)
+    },
+);
+pub(super) static RESNEXT101_64X4D: ArchInfo = info(
+    "resnext101_64x4d",
+    2048,
+    WeightsInfo::imagenet(
+        "https://download.pytorch.org/models/resnext101_64x4d-173b62eb.pth",
+        319.318,
+    ),
+    Tolerances::gradients(6e-2).with_loss(3e-4),
+    |classes, init| {
+        let groups = Groups {
+            groups: 64,
+            width: 4,
+        };
+        grouped(Block::Bottleneck, [3, 4, 23, 3], groups, classes, init)
+    },
+);
+pub(super) static WIDE_RESNET50_2: ArchInfo = info(
+    "wide_resnet50_2",
+    2048,
+    WeightsInfo::imagenet(
+        "https://download.pytorch.org/models/wide_resnet50_2-9ba9bcbe.pth",
+        263.124,
+    ),
+    Tolerances::gradients(3e-2),
+    |classes, init| {
+        let groups = Groups {
+            groups: 1,
+            width: 128,
+        };
+        grouped(Block::Bottleneck, [3, 4, 6, 3], groups, classes, init)
+    },
+);
+
 /// The kind of residual block in a ResNet.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Block {
@@ -99,16 +164,49 @@ impl Block {
         }
     }
 
-    fn build(self, inputs: usize, width: usize, stride: usize, init: &mut Init) -> Layer {
+    fn build(
+        self,
+        inputs: usize,
+        width: usize,
+        stride: usize,
+        groups: Groups,
+        init: &mut Init,
+    ) -> Layer {
         match self {
             Self::Basic => Layer::BasicBlock(BasicBlock::new(inputs, width, stride, init)),
-            Self::Bottleneck => Layer::Bottleneck(Bottleneck::new(inputs, width, stride, init)),
+            Self::Bottleneck => {
+                Layer::Bottleneck(Bottleneck::new(inputs, width, stride, groups, init))
+            }
         }
     }
 }
 
+/// The middle convolution of a bottleneck: its groups, and the channels of each for a block of width 64.
+#[derive(Clone, Copy, Debug)]
+struct Groups {
+    groups: usize,
+    width: usize,
+}
+
+impl Groups {
+    const ONE: Self = Self {
+        groups: 1,
+        width: 64,
+    };
+}
+
 /// Builds a whole ResNet: conv1, bn1, relu, maxpool, layer1 .. layer4, avgpool, fc.
 fn resnet(block: Block, depths: [usize; 4], classes: usize, init: &mut Init) -> Sequential {
+    grouped(block, depths, Groups::ONE, classes, init)
+}
+
+fn grouped(
+    block: Block,
+    depths: [usize; 4],
+    groups: Groups,
+    classes: usize,
+    init: &mut Init,
+) -> Sequential {
     let mut net = Sequential::new();
     let stem = ConvConfig::new(3, 64, 7).with_stride(2).with_padding(3);
     net.push("conv1", Layer::Conv2d(stem.init(init)));
@@ -122,7 +220,7 @@ fn resnet(block: Block, depths: [usize; 4], classes: usize, init: &mut Init) -> 
         for j in 0..depth {
             // Every stage except the first halves the image, in its first block.
             let stride = if i > 0 && j == 0 { 2 } else { 1 };
-            blocks.push(block.build(channels, width, stride, init));
+            blocks.push(block.build(channels, width, stride, groups, init));
             channels = width * block.expansion();
         }
         net.push(
@@ -198,9 +296,12 @@ pub struct Bottleneck {
 }
 
 impl Bottleneck {
-    fn new(inputs: usize, width: usize, stride: usize, init: &mut Init) -> Self {
+    fn new(inputs: usize, width: usize, stride: usize, groups: Groups, init: &mut Init) -> Self {
         let outputs = width * Block::Bottleneck.expansion();
-        let middle = ConvConfig::new(width, width, 3).with_padding(1);
+        let width = width * groups.width / 64 * groups.groups;
+        let middle = ConvConfig::new(width, width, 3)
+            .with_padding(1)
+            .with_groups(groups.groups);
         Self {
             conv1: ConvConfig::new(inputs, width, 1).init(init),
             bn1: BatchNorm::new(width, init),

@@ -2,7 +2,7 @@
 
 use burn::tensor::Device;
 
-use super::spec::{Children, Conv, MeanPool, Norm, Spec};
+use super::spec::{Children, Conv, Function, MeanPool, Norm, Spec};
 use crate::Init;
 use crate::arch::densenet::DenseLayer;
 use crate::arch::mobilenet::InvertedResidual;
@@ -10,8 +10,8 @@ use crate::arch::resnet::{BasicBlock, Bottleneck};
 use crate::arch::squeezenet::Fire;
 use crate::arch::xresnet::XResBlock;
 use crate::layers::{
-    AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, BatchNorm, Conv2d, ConvConfig, Dropout,
-    Layer, Linear, MaxPool2d, Pooled, Sequential, Shortcut,
+    Activation, AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, BatchNorm, Conv2d, ConvConfig,
+    Dropout, Gate, Layer, Linear, MaxPool2d, Pooled, Sequential, Shortcut,
 };
 
 pub(super) fn children(children: &Children, device: &Device) -> Sequential {
@@ -64,6 +64,7 @@ impl Builder {
             Spec::BatchNorm(norm) => Layer::BatchNorm(self.norm(norm)),
             Spec::Relu => Layer::Relu,
             Spec::Relu6 => Layer::Relu6,
+            Spec::Activation(function) => Layer::Activation(activation(*function)),
             Spec::MaxPool2d {
                 kernel,
                 stride,
@@ -97,6 +98,22 @@ impl Builder {
                 Layer::Pooled(if *relu { pooled.with_relu() } else { pooled })
             }
             Spec::Shortcut(children) => Layer::Shortcut(Shortcut::new(self.sequential(children))),
+            Spec::Residual {
+                layers,
+                downsample,
+                relu,
+            } => {
+                let mut shortcut = Shortcut::new(self.sequential(layers));
+                if let Some(layers) = self.maybe(downsample) {
+                    shortcut = shortcut.with_downsample(layers);
+                }
+                Layer::Shortcut(if *relu {
+                    shortcut.with_relu()
+                } else {
+                    shortcut
+                })
+            }
+            Spec::Gate(children) => Layer::Gate(Gate::new(self.sequential(children))),
             Spec::BasicBlock {
                 conv1,
                 bn1,
@@ -163,6 +180,16 @@ impl Builder {
                 pool: pool.map(mean_pool),
             }),
         }
+    }
+}
+
+fn activation(function: Function) -> Activation {
+    match function {
+        Function::Silu => Activation::Silu,
+        Function::HardSwish => Activation::HardSwish,
+        Function::HardSigmoid => Activation::HardSigmoid,
+        Function::Sigmoid => Activation::Sigmoid,
+        Function::Gelu => Activation::Gelu,
     }
 }
 

@@ -136,7 +136,7 @@ impl Checks {
         match spec {
             Spec::Conv2d(conv) => convolved(path, conv, x),
             Spec::BatchNorm(norm) => normalized(path, norm, x),
-            Spec::Relu | Spec::Relu6 => Ok(x),
+            Spec::Relu | Spec::Relu6 | Spec::Activation(_) => Ok(x),
             Spec::MaxPool2d {
                 kernel,
                 stride,
@@ -184,6 +184,24 @@ impl Checks {
             Spec::Shortcut(children) => {
                 let y = self.children(path, children, x, depth)?;
                 sum(path, y, x)
+            }
+            Spec::Residual {
+                layers, downsample, ..
+            } => {
+                let y = self.children(path, layers, x, depth)?;
+                let shortcut = match downsample {
+                    Some(children) => {
+                        self.children(&join(path, "downsample"), children, x, depth)?
+                    }
+                    None => x,
+                };
+                sum(path, y, shortcut)
+            }
+            Spec::Gate(children) => {
+                let size = Some([1, 1]);
+                let factors = self.children(path, children, Flow { size, ..x }, depth)?;
+                sum(path, factors, Flow { size, ..x })?;
+                Ok(x)
             }
             Spec::BasicBlock {
                 conv1,

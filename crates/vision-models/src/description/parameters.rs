@@ -65,6 +65,7 @@ impl List {
             Spec::BatchNorm(norm) => self.norm(path, norm),
             Spec::Relu
             | Spec::Relu6
+            | Spec::Activation(_)
             | Spec::MaxPool2d { .. }
             | Spec::AvgPool2d(_)
             | Spec::AdaptiveAvgPool2d { .. }
@@ -84,7 +85,13 @@ impl List {
             Spec::Sequential(children) => self.children(path, children),
             // It adds no level of its own.
             Spec::Pooled { then, .. } => self.layer(path, then),
-            Spec::Shortcut(children) => self.children(path, children),
+            Spec::Shortcut(children) | Spec::Gate(children) => self.children(path, children),
+            Spec::Residual {
+                layers, downsample, ..
+            } => {
+                self.children(path, layers);
+                self.maybe(&join(path, "downsample"), downsample);
+            }
             Spec::BasicBlock {
                 conv1,
                 bn1,

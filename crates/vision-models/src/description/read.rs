@@ -1,7 +1,7 @@
 //! Reads the settings of layers.
 
-use super::spec::{Children, Conv, MeanPool, Norm, Spec};
-use crate::layers::{AvgPool2d, BatchNorm, Conv2d, Layer, Sequential};
+use super::spec::{Children, Conv, Function, MeanPool, Norm, Spec};
+use crate::layers::{Activation, AvgPool2d, BatchNorm, Conv2d, Layer, Sequential};
 
 pub(super) fn children(layers: &Sequential) -> Children {
     let children = layers.children();
@@ -41,6 +41,17 @@ fn mean_pool(layer: &AvgPool2d) -> MeanPool {
     }
 }
 
+fn activation(function: Activation) -> Function {
+    match function {
+        Activation::Silu => Function::Silu,
+        Activation::HardSwish => Function::HardSwish,
+        Activation::HardSigmoid => Function::HardSigmoid,
+        Activation::Sigmoid => Function::Sigmoid,
+        Activation::Gelu => Function::Gelu,
+        other => unreachable!("no layer has the activation {other:?}"),
+    }
+}
+
 /// A new kind of layer is added here, in `build`, `check` and `parameters`: the compiler says so.
 fn spec(layer: &Layer) -> Spec {
     match layer {
@@ -48,6 +59,7 @@ fn spec(layer: &Layer) -> Spec {
         Layer::BatchNorm(layer) => Spec::BatchNorm(norm(layer)),
         Layer::Relu => Spec::Relu,
         Layer::Relu6 => Spec::Relu6,
+        Layer::Activation(function) => Spec::Activation(activation(*function)),
         Layer::MaxPool2d(pool) => Spec::MaxPool2d {
             kernel: pool.kernel_size,
             stride: pool.stride,
@@ -72,7 +84,15 @@ fn spec(layer: &Layer) -> Spec {
             relu: pooled.relu,
             then: Box::new(spec(pooled.layer())),
         },
-        Layer::Shortcut(shortcut) => Spec::Shortcut(children(shortcut.layers())),
+        Layer::Shortcut(shortcut) => match (shortcut.downsample(), shortcut.relu()) {
+            (None, false) => Spec::Shortcut(children(shortcut.layers())),
+            (downsample, relu) => Spec::Residual {
+                layers: children(shortcut.layers()),
+                downsample: downsample.map(children),
+                relu,
+            },
+        },
+        Layer::Gate(gate) => Spec::Gate(children(gate.layers())),
         Layer::BasicBlock(block) => Spec::BasicBlock {
             conv1: conv(&block.conv1),
             bn1: norm(&block.bn1),

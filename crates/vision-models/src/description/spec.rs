@@ -13,6 +13,7 @@ pub(super) enum Spec {
     BatchNorm(Norm),
     Relu,
     Relu6,
+    Activation(Function),
     MaxPool2d {
         kernel: usize,
         stride: usize,
@@ -39,6 +40,13 @@ pub(super) enum Spec {
         then: Box<Spec>,
     },
     Shortcut(Children),
+    /// The same with layers in the shortcut or a ReLU after the sum.
+    Residual {
+        layers: Children,
+        downsample: Option<Children>,
+        relu: bool,
+    },
+    Gate(Children),
     BasicBlock {
         conv1: Conv,
         bn1: Norm,
@@ -75,6 +83,17 @@ pub(super) enum Spec {
         idconv: Option<Children>,
         pool: Option<MeanPool>,
     },
+}
+
+/// A function of each value.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+pub(super) enum Function {
+    Silu,
+    HardSwish,
+    HardSigmoid,
+    Sigmoid,
+    Gelu,
 }
 
 /// A convolution.

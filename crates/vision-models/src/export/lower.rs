@@ -8,7 +8,9 @@ use crate::arch::mobilenet::InvertedResidual;
 use crate::arch::resnet::{BasicBlock, Bottleneck};
 use crate::arch::squeezenet::Fire;
 use crate::arch::xresnet::XResBlock;
-use crate::layers::{AvgPool2d, BatchNorm, Conv2d, Layer, Linear, SamePadding, Sequential};
+use crate::layers::{
+    Activation, AvgPool2d, BatchNorm, Conv2d, DOWNSAMPLE, Layer, Linear, SamePadding, Sequential,
+};
 
 /// A value in the graph, between two layers.
 #[derive(Clone, Debug)]
@@ -109,6 +111,7 @@ impl Lowering {
             Layer::BatchNorm(layer) => self.batch_norm(path, layer, x),
             Layer::Relu => self.same("Relu", path, x),
             Layer::Relu6 => self.relu6(path, x),
+            Layer::Activation(function) => self.activation(path, *function, x),
             Layer::MaxPool2d(pool) => {
                 let (k, s, p) = (pool.kernel_size, pool.stride, pool.padding);
                 let attributes = [
@@ -154,8 +157,22 @@ impl Lowering {
             }
             Layer::Shortcut(shortcut) => {
                 let y = self.sequential(path, shortcut.layers(), x.clone())?;
+                let x = match shortcut.downsample() {
+                    Some(layers) => self.sequential(&join(path, DOWNSAMPLE), layers, x)?,
+                    None => x,
+                };
                 let name = self.node("Add", path, &[&x.name, &y.name], [])?;
-                Ok(Value { name, ..y })
+                let sum = Value { name, ..y };
+                if shortcut.relu() {
+                    return self.same("Relu", &join(path, "relu"), sum);
+                }
+                Ok(sum)
+            }
+            Layer::Gate(gate) => {
+                let mean = self.global("GlobalAveragePool", &join(path, "avgpool"), &x)?;
+                let factors = self.sequential(path, gate.layers(), mean)?;
+                let name = self.node("Mul", path, &[&x.name, &factors.name], [])?;
+                Ok(Value { name, ..x })
             }
             Layer::BasicBlock(block) => self.basic_block(path, block, x),
             Layer::Bottleneck(block) => self.bottleneck(path, block, x),
@@ -284,6 +301,42 @@ impl Lowering {
             self.node("Constant", &join(path, part), &[], value)
         });
         let name = self.node("Clip", path, &[&x.name, &low?, &high?], [])?;
+        Ok(Value { name, ..x })
+    }
+
+    fn activation(&mut self, path: &str, function: Activation, x: Value) -> Lowered {
+        let name = match function {
+            Activation::Sigmoid => return self.same("Sigmoid", path, x),
+            Activation::HardSwish => return self.same("HardSwish", path, x),
+            Activation::HardSigmoid => {
+                let slope = [("alpha", Attribute::Float(1.0 / 6.0))];
+                self.node("HardSigmoid", path, &[&x.name], slope)?
+            }
+            Activation::Silu => {
+                let factor = self.node("Sigmoid", &join(path, "sigmoid"), &[&x.name], [])?;
+                self.node("Mul", path, &[&x.name, &factor], [])?
+            }
+            // The operator Gelu is younger than this opset: x / 2 (1 + erf(x / √2)).
+            Activation::Gelu => {
+                let mut number = |part: &str, value: f32| {
+                    let value = [("value_float", Attribute::Float(value))];
+                    self.node("Constant", &join(path, part), &[], value)
+                };
+                let root = number("root", std::f32::consts::FRAC_1_SQRT_2)?;
+                let (one, half) = (number("one", 1.0)?, number("half", 0.5)?);
+                let y = self.node("Mul", &join(path, "scaled"), &[&x.name, &root], [])?;
+                let y = self.node("Erf", &join(path, "erf"), &[&y], [])?;
+                let y = self.node("Add", &join(path, "sum"), &[&y, &one], [])?;
+                let y = self.node("Mul", &join(path, "product"), &[&x.name, &y], [])?;
+                self.node("Mul", path, &[&y, &half], [])?
+            }
+            other => {
+                return Err(Refusal {
+                    layer: path.to_owned(),
+                    reason: format!("has the activation {other:?}, which has no form in ONNX here"),
+                });
+            }
+        };
         Ok(Value { name, ..x })
     }
 

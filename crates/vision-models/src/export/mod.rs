@@ -25,4 +25,6 @@ pub use image::{Edge, Ending, Fit, ImageInput, ImageResize};
 pub(crate) use lower::windows;
 pub(crate) use onnx::structure;
 pub use onnx::{OnnxConfig, export_onnx};
-pub use safetensors::{ExportReport, Names, export_safetensors, export_safetensors_with};
+pub use safetensors::{
+    ExportReport, Names, export_safetensors, export_safetensors_as, export_safetensors_with,
+};

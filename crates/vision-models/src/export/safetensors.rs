@@ -9,15 +9,42 @@ use vision_base::message::shown;
 use crate::Result;
 use crate::layers::Sequential;
 use crate::state::{self, NamedTensor};
-use crate::weights::write_state_dict;
+use crate::weights::{timm_names, torchvision_names, write_state_dict};
 
 /// Naming scheme of the parameters.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[non_exhaustive]
 pub enum Names {
-    /// torchvision's names for the whole backbone: `layer1.0.conv1.weight`.
+    /// torchvision's names for the whole backbone: `layer1.0.conv1.weight`. timm's for an architecture that torchvision
+    /// does not have.
     Torchvision,
+    /// timm's names for the whole backbone: `blocks.0.0.conv_dw.weight`. torchvision's for an architecture that timm does
+    /// not have.
+    Timm,
     /// fastai's names for body and head: `0.4.0.conv1.weight`, `1.8.bias`.
     FastAi,
+}
+
+impl Names {
+    /// The names in this scheme of all tensors of a whole backbone, in order. fastai's are the backbone's own, since they
+    /// only differ for body and head.
+    ///
+    /// ```
+    /// use vision_models::{Arch, Init, export::Names, state};
+    /// # let device = vision_models::test_device();
+    /// let net = Arch::EfficientNetB0.build(10, &mut Init::zeroed(&device));
+    /// let own: Vec<String> = state::entries(&net).into_iter().map(|entry| entry.name).collect();
+    /// assert_eq!(own[0], "conv_stem.weight");
+    /// assert_eq!(Names::Torchvision.of(&own)[0], "features.0.0.weight");
+    /// ```
+    pub fn of(self, own: &[String]) -> Vec<String> {
+        let renamed = match self {
+            Self::Torchvision => torchvision_names(own),
+            Self::Timm => timm_names(own),
+            Self::FastAi => None,
+        };
+        renamed.unwrap_or_else(|| own.to_vec())
+    }
 }
 
 /// Result of an export.
@@ -58,9 +85,10 @@ impl fmt::Display for ExportReport {
     }
 }
 
-/// Writes a backbone with torchvision's names, so that
+/// Writes a backbone with its own names, so that
 /// `torchvision.models.resnet18().load_state_dict(safetensors.torch.load_file(path))` accepts it in
-/// strict mode.
+/// strict mode. They are torchvision's, or timm's for the architectures that have timm's names here
+/// (see [`export_safetensors_as`]).
 ///
 /// PyTorch's batch norms count batches (`num_batches_tracked`), those of this crate do not. The
 /// counters are written as 0; only a batch norm without a momentum ever reads them.
@@ -70,6 +98,42 @@ impl fmt::Display for ExportReport {
 /// As [`write_safetensors`](crate::weights::write_safetensors).
 pub fn export_safetensors(model: &Sequential, path: impl AsRef<Path>) -> Result<ExportReport> {
     export_safetensors_with(&state::tensors(model), path, |name| Some(name.to_owned()))
+}
+
+/// Writes a whole backbone with the names of another program, so that its model accepts the file in strict mode.
+///
+/// # Errors
+///
+/// As [`export_safetensors`].
+pub fn export_safetensors_as(
+    model: &Sequential,
+    path: impl AsRef<Path>,
+    names: Names,
+) -> Result<ExportReport> {
+    let mut tensors = state::tensors(model);
+    let own: Vec<String> = tensors.iter().map(|tensor| tensor.name.clone()).collect();
+    for (tensor, name) in tensors.iter_mut().zip(names.of(&own)) {
+        // A classifier is a matrix in torchvision, also where timm has a convolution of one pixel; VGG's is a convolution
+        // over the whole map in timm.
+        let renamed = tensor.name != name;
+        if renamed && name.starts_with("classifier.") {
+            while tensor.shape.len() > 2 && tensor.shape.last() == Some(&1) {
+                tensor.shape.pop();
+            }
+        }
+        if let ("pre_logits.fc1.weight" | "pre_logits.fc2.weight", [outputs, inputs]) =
+            (name.as_str(), &tensor.shape[..])
+        {
+            const VGG_CHANNELS: usize = 512;
+            const VGG_SIDE: usize = 7;
+            tensor.shape = match inputs / (VGG_SIDE * VGG_SIDE) {
+                VGG_CHANNELS => vec![*outputs, VGG_CHANNELS, VGG_SIDE, VGG_SIDE],
+                _ => vec![*outputs, *inputs, 1, 1],
+            };
+        }
+        tensor.name = name;
+    }
+    export_safetensors_with(&tensors, path, |name| Some(name.to_owned()))
 }
 
 /// Writes tensors under the names that `rename` returns. Tensors without a name are omitted.

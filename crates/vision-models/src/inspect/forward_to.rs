@@ -8,7 +8,7 @@ use crate::arch::densenet::DenseLayer;
 use crate::arch::mobilenet::InvertedResidual;
 use crate::arch::squeezenet::Fire;
 use crate::arch::xresnet::XResBlock;
-use crate::layers::{BatchNorm, Conv2d, Layer, Sequential, concat_channels};
+use crate::layers::{BatchNorm, Conv2d, DOWNSAMPLE, Layer, Sequential, concat_channels};
 
 impl Sequential {
     /// Applies the layers up to the one at `path`, such as `layer4` or `layer1.0.conv1`, to
@@ -132,7 +132,24 @@ fn inside(layer: &Layer, path: &str, x: Tensor<4>, tap: &mut dyn Taps) -> Option
             let x = if pooled.relu { ops::relu(x) } else { x };
             inside(pooled.layer(), path, ops::mean_pool(x), tap)
         }
-        Layer::Shortcut(shortcut) => Some(sequential(shortcut.layers(), path, x.clone(), tap)? + x),
+        Layer::Shortcut(shortcut) => {
+            let within = shortcut.downsample().is_some() && below(path, DOWNSAMPLE).is_some();
+            let residual = match shortcut.downsample() {
+                Some(layers) => part(layers, DOWNSAMPLE, path, x.clone(), tap)?,
+                None => x.clone(),
+            };
+            let y = if within {
+                shortcut.layers().run(x)
+            } else {
+                sequential(shortcut.layers(), path, x, tap)?
+            };
+            let sum = y + residual;
+            Some(if shortcut.relu() { ops::relu(sum) } else { sum })
+        }
+        Layer::Gate(gate) => {
+            let factors = sequential(gate.layers(), path, ops::mean_pool(x.clone()), tap)?;
+            Some(ops::scale_channels(x, factors))
+        }
         Layer::BasicBlock(block) => {
             let main = [(&block.conv1, &block.bn1), (&block.conv2, &block.bn2)];
             residual(&main, block.downsample.as_ref(), path, x, tap)

@@ -5,7 +5,7 @@ use crate::arch::densenet::DenseLayer;
 use crate::arch::squeezenet::Fire;
 use crate::arch::xresnet::XResBlock;
 use crate::export::windows;
-use crate::layers::{BatchNorm, Conv2d, Layer, Linear, Sequential};
+use crate::layers::{Activation, BatchNorm, Conv2d, DOWNSAMPLE, Layer, Linear, Sequential};
 
 /// One layer of a network, for one image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -82,6 +82,18 @@ impl Shape {
     }
 }
 
+/// PyTorch's name of the module.
+fn kind(function: Activation) -> &'static str {
+    match function {
+        Activation::Silu => "SiLU",
+        Activation::HardSwish => "Hardswish",
+        Activation::HardSigmoid => "Hardsigmoid",
+        Activation::Sigmoid => "Sigmoid",
+        Activation::Gelu => "GELU",
+        _ => "Activation",
+    }
+}
+
 type Shaped = Result<Shape, String>;
 
 struct Profiler {
@@ -132,6 +144,7 @@ impl Profiler {
             Layer::BatchNorm(_) => self.row(path, "BatchNorm", x, 0),
             Layer::Relu => self.row(path, "ReLU", x, 0),
             Layer::Relu6 => self.row(path, "ReLU6", x, 0),
+            Layer::Activation(function) => self.row(path, kind(*function), x, 0),
             Layer::MaxPool2d(pool) => {
                 let window = [pool.kernel_size, pool.stride, pool.padding];
                 self.windowed((path, "MaxPool2d"), x, window, pool.ceil_mode)
@@ -154,7 +167,18 @@ impl Profiler {
                 let flat = true; // torchvision flattens after the mean
                 self.layer(path, pooled.layer(), Shape { size, flat, ..x })
             }
-            Layer::Shortcut(shortcut) => self.sequential(path, shortcut.layers(), x),
+            Layer::Shortcut(shortcut) => {
+                let y = self.sequential(path, shortcut.layers(), x)?;
+                if let Some(layers) = shortcut.downsample() {
+                    self.sequential(&join(path, DOWNSAMPLE), layers, x)?;
+                }
+                Ok(y)
+            }
+            Layer::Gate(gate) => {
+                let size = [1, 1];
+                self.sequential(path, gate.layers(), Shape { size, ..x })?;
+                Ok(x)
+            }
             Layer::BasicBlock(block) => {
                 let main = [(&block.conv1, &block.bn1), (&block.conv2, &block.bn2)];
                 self.residual(path, &main, block.downsample.as_ref(), x)

@@ -3,8 +3,8 @@ use burn::tensor::{Device, Tensor};
 use vision_kernels::ops;
 
 use super::{
-    AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, BatchNorm, Conv2d, Dropout, Linear,
-    MaxPool2d, Pooled, Sequential, Shortcut, channels_last, flatten,
+    Activation, AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, BatchNorm, Conv2d, DOWNSAMPLE,
+    Dropout, Gate, Linear, MaxPool2d, Pooled, Sequential, Shortcut, channels_last, flatten,
 };
 use crate::arch::densenet::DenseLayer;
 use crate::arch::mobilenet::InvertedResidual;
@@ -31,6 +31,8 @@ pub enum Layer {
     Relu,
     /// min(max(x, 0), 6).
     Relu6,
+    /// Another function of each value.
+    Activation(Activation),
     /// Maximum pooling.
     MaxPool2d(MaxPool2d),
     /// Mean pooling.
@@ -51,6 +53,8 @@ pub enum Layer {
     Pooled(Pooled),
     /// Layers whose output is added to their input.
     Shortcut(Shortcut),
+    /// Squeeze and excitation.
+    Gate(Gate),
     /// The two-convolution residual block of ResNet-18 and 34.
     BasicBlock(BasicBlock),
     /// The three-convolution residual block of ResNet-50, 101 and 152.
@@ -82,6 +86,7 @@ impl Layer {
             Self::BatchNorm(layer) => layer.run(x, None, false),
             Self::Relu => ops::relu(x),
             Self::Relu6 => ops::relu6(x),
+            Self::Activation(function) => ops::activate(x, *function),
             Self::MaxPool2d(layer) => layer.run(x),
             Self::AvgPool2d(layer) => layer.run(x),
             Self::AdaptiveAvgPool2d(layer) => layer.run(x),
@@ -98,6 +103,7 @@ impl Layer {
             Self::Sequential(layer) => layer.run(x),
             Self::Pooled(layer) => layer.run(x),
             Self::Shortcut(layer) => layer.run(x),
+            Self::Gate(layer) => layer.run(x),
             Self::BasicBlock(layer) => layer.run(x),
             Self::Bottleneck(layer) => layer.run(x),
             Self::Fire(layer) => layer.run(x),
@@ -117,7 +123,14 @@ impl Layer {
             Self::Sequential(layer) => layer.layers().any(Self::has_pool),
             // Its mean is not a module in torchvision.
             Self::Pooled(layer) => layer.layer().has_pool(),
-            Self::Shortcut(layer) => layer.layers().layers().any(Self::has_pool),
+            Self::Shortcut(layer) => {
+                let downsample = layer.downsample().into_iter();
+                let mut layers = layer
+                    .layers()
+                    .layers()
+                    .chain(downsample.flat_map(Sequential::layers));
+                layers.any(Self::has_pool)
+            }
             Self::XResBlock(layer) => layer.has_pool(),
             _ => false,
         }
@@ -148,7 +161,13 @@ impl Layer {
         match self {
             Self::Sequential(layer) => layer.leaves_under(name, out),
             Self::Pooled(layer) => layer.layer().leaves(name, out),
-            Self::Shortcut(layer) => layer.layers().leaves_under(name, out),
+            Self::Shortcut(layer) => {
+                layer.layers().leaves_under(name, out);
+                if let Some(layers) = layer.downsample() {
+                    layers.leaves_under(&format!("{name}.{DOWNSAMPLE}"), out);
+                }
+            }
+            Self::Gate(layer) => layer.layers().leaves_under(name, out),
             Self::BasicBlock(layer) => add(layer.leaves()),
             Self::Bottleneck(layer) => add(layer.leaves()),
             Self::Fire(_) => add(&Fire::LEAVES),
@@ -167,6 +186,7 @@ impl Layer {
             Self::Sequential(layer) => Self::Sequential(layer.without_dropout()),
             Self::Pooled(layer) => Self::Pooled(layer.map_layer(Self::without_dropout)),
             Self::Shortcut(layer) => Self::Shortcut(layer.map_layers(Sequential::without_dropout)),
+            Self::Gate(layer) => Self::Gate(layer.map_layers(Sequential::without_dropout)),
             other => other,
         }
     }
@@ -183,6 +203,7 @@ macro_rules! with_inner {
             Layer::Sequential($inner) => $some,
             Layer::Pooled($inner) => $some,
             Layer::Shortcut($inner) => $some,
+            Layer::Gate($inner) => $some,
             Layer::BasicBlock($inner) => $some,
             Layer::Bottleneck($inner) => $some,
             Layer::Fire($inner) => $some,
@@ -191,6 +212,7 @@ macro_rules! with_inner {
             Layer::XResBlock($inner) => $some,
             Layer::Relu
             | Layer::Relu6
+            | Layer::Activation(_)
             | Layer::Flatten
             | Layer::MaxPool2d(_)
             | Layer::AvgPool2d(_)
@@ -211,6 +233,7 @@ macro_rules! map_inner {
             Layer::Sequential($inner) => Layer::Sequential($some),
             Layer::Pooled($inner) => Layer::Pooled($some),
             Layer::Shortcut($inner) => Layer::Shortcut($some),
+            Layer::Gate($inner) => Layer::Gate($some),
             Layer::BasicBlock($inner) => Layer::BasicBlock($some),
             Layer::Bottleneck($inner) => Layer::Bottleneck($some),
             Layer::Fire($inner) => Layer::Fire($some),
@@ -219,6 +242,7 @@ macro_rules! map_inner {
             Layer::XResBlock($inner) => Layer::XResBlock($some),
             Layer::Relu => Layer::Relu,
             Layer::Relu6 => Layer::Relu6,
+            Layer::Activation(function) => Layer::Activation(function.to_owned()),
             Layer::Flatten => Layer::Flatten,
             Layer::MaxPool2d(pool) => Layer::MaxPool2d(pool.to_owned()),
             Layer::AvgPool2d(pool) => Layer::AvgPool2d(pool.to_owned()),

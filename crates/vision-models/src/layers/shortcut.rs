@@ -5,6 +5,8 @@ use super::{Sequential, channels_last};
 
 /// Layers whose output is added to their input: timm's residual blocks, whose parameters have no level for the sum.
 ///
+/// Other layers, called `downsample`, can change the input before it is added.
+///
 /// ```
 /// use vision_models::Init;
 /// use vision_models::layers::{ConvConfig, Layer, Sequential, Shortcut};
@@ -19,12 +21,34 @@ use super::{Sequential, channels_last};
 #[derive(Clone, Debug)]
 pub struct Shortcut {
     layers: Sequential,
+    downsample: Option<Sequential>,
+    relu: bool,
 }
+
+/// The name of the layers in the shortcut.
+pub(crate) const DOWNSAMPLE: &str = "downsample";
+const CONTAINER: &str = "Struct:Shortcut";
 
 impl Shortcut {
     /// The sum of the input and the output of the layers, which has the same shape.
     pub fn new(layers: Sequential) -> Self {
-        Self { layers }
+        Self {
+            layers,
+            downsample: None,
+            relu: false,
+        }
+    }
+
+    /// Adds the output of these layers, named `downsample`, instead of the input.
+    pub fn with_downsample(mut self, layers: Sequential) -> Self {
+        self.downsample = Some(layers);
+        self
+    }
+
+    /// Applies a ReLU to the sum.
+    pub fn with_relu(mut self) -> Self {
+        self.relu = true;
+        self
     }
 
     /// The layers.
@@ -32,7 +56,17 @@ impl Shortcut {
         &self.layers
     }
 
-    /// Maps `[batch, channels, height, width]` to the same shape.
+    /// The layers that are applied to the input that is added, if any.
+    pub fn downsample(&self) -> Option<&Sequential> {
+        self.downsample.as_ref()
+    }
+
+    /// Whether a ReLU follows the sum.
+    pub fn relu(&self) -> bool {
+        self.relu
+    }
+
+    /// Maps `[batch, channels, height, width]` to the sum.
     ///
     /// # Panics
     ///
@@ -42,12 +76,18 @@ impl Shortcut {
     }
 
     pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
-        self.layers.run_onto(x.clone(), x, false)
+        let residual = match &self.downsample {
+            Some(layers) => layers.run(x.clone()),
+            None => x.clone(),
+        };
+        self.layers.run_onto(x, residual, self.relu)
     }
 
-    pub(super) fn map_layers(self, f: impl FnOnce(Sequential) -> Sequential) -> Self {
+    pub(super) fn map_layers(self, mut f: impl FnMut(Sequential) -> Sequential) -> Self {
         Self {
             layers: f(self.layers),
+            downsample: self.downsample.map(f),
+            relu: self.relu,
         }
     }
 }
@@ -55,7 +95,11 @@ impl Shortcut {
 // Not derived: the layers' parameters keep their names, without a level for this one.
 impl Module for Shortcut {
     fn collect_devices(&self, devices: Devices) -> Devices {
-        self.layers.collect_devices(devices)
+        let devices = self.layers.collect_devices(devices);
+        match &self.downsample {
+            Some(layers) => layers.collect_devices(devices),
+            None => devices,
+        }
     }
 
     fn fork(self, device: &Device) -> Self {
@@ -73,6 +117,8 @@ impl Module for Shortcut {
     fn valid(&self) -> Self {
         Self {
             layers: self.layers.valid(),
+            downsample: self.downsample.as_ref().map(Module::valid),
+            relu: self.relu,
         }
     }
 
@@ -82,9 +128,25 @@ impl Module for Shortcut {
 
     fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {
         self.layers.visit(visitor);
+        if let Some(layers) = &self.downsample {
+            visitor.enter_module(DOWNSAMPLE, CONTAINER);
+            layers.visit(visitor);
+            visitor.exit_module(DOWNSAMPLE, CONTAINER);
+        }
     }
 
     fn map<M: ModuleMapper>(self, mapper: &mut M) -> Self {
-        self.map_layers(|layers| layers.map(mapper))
+        let layers = self.layers.map(mapper);
+        let downsample = self.downsample.map(|layers| {
+            mapper.enter_module(DOWNSAMPLE, CONTAINER);
+            let layers = layers.map(mapper);
+            mapper.exit_module(DOWNSAMPLE, CONTAINER);
+            layers
+        });
+        Self {
+            layers,
+            downsample,
+            relu: self.relu,
+        }
     }
 }

@@ -7,7 +7,7 @@ use burn::module::{Module, ModuleVisitor, Param, ParamId};
 use burn::tensor::activation::log_softmax;
 use burn::tensor::{Device, Gradients, Int, Tensor, TensorData};
 
-use super::{ArchReference, BodyReference, Tolerances, TrainReference, fill, filled};
+use super::{ArchReference, BodyReference, Tolerances, TrainReference, fill};
 use crate::layers::Sequential;
 use crate::state::{self, values};
 use crate::{Arch, Cut, Init, Result};
@@ -97,7 +97,14 @@ pub fn compare(
     let classes = reference.classes(arch)?;
     let tolerances = arch.info().tolerances;
     let pixels = TensorData::new(fill("input", &reference.input, seed), reference.input);
-    let model = filled(arch.build(classes, &mut Init::zeroed(device)), seed);
+    let model = arch.build(classes, &mut Init::zeroed(device));
+    let model = state::assign(model, &mut |name, shape| {
+        let mut values = fill(name, shape, seed);
+        if name.ends_with(".weight") && shape.len() > 1 {
+            values.iter_mut().for_each(|value| *value *= reference.gain);
+        }
+        Some(values)
+    });
 
     let input = Tensor::from_data(pixels.clone(), device);
     let logits = logits(&model, &reference.logits, input.clone(), tolerances.logits);

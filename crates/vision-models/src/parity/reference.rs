@@ -22,12 +22,19 @@ pub struct Reference {
 pub struct ArchReference {
     /// Shape of the input, which is filled under the name `input`.
     pub input: [usize; 4],
+    /// Factor of the weights of convolutions and linear layers.
+    #[serde(default = "one")]
+    pub gain: f32,
     /// Output in eval mode, `[batch][classes]`.
     pub logits: Vec<Vec<f64>>,
     /// Output of the body in eval mode.
     pub body: BodyReference,
     /// One pass in train mode.
     pub train: TrainReference,
+}
+
+fn one() -> f32 {
+    1.0
 }
 
 /// A summary of the body's output.

@@ -50,6 +50,7 @@ mod seal;
 mod sealed;
 mod shards;
 mod source;
+mod torchvision;
 mod write;
 
 use std::collections::BTreeSet;
@@ -58,10 +59,12 @@ use burn::module::Module;
 pub use choice::Wanted;
 pub use contents::MAX_FILE_BYTES;
 pub use file::{Format, WeightsFile};
+pub(crate) use names::timm_names;
 pub use report::{LoadReport, Mismatch};
 pub use seal::{Seal, check_seal};
 pub use sealed::SealedFile;
 pub use source::WeightsSource;
+pub(crate) use torchvision::torchvision_names;
 pub(crate) use write::write_state_dict;
 pub use write::{TensorToWrite, Values, sealed_bytes, write_safetensors, write_sealed};
 

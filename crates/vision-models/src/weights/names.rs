@@ -2,6 +2,8 @@
 
 use std::collections::BTreeSet;
 
+use super::torchvision::torchvision_names;
+
 /// A naming scheme: the names of a model in another program, in the model's order.
 #[derive(Clone, Debug)]
 pub(super) struct Form {
@@ -49,6 +51,13 @@ impl Form {
                 reshapes: false,
             });
         }
+        if let Some(names) = torchvision_names(names) {
+            forms.push(Self {
+                names,
+                note: Some("torchvision's names"),
+                reshapes: true,
+            });
+        }
         forms
     }
 
@@ -91,7 +100,8 @@ impl Form {
     pub(super) fn fits(&self, found: &[usize], expected: &[usize]) -> bool {
         let values = |shape: &[usize]| shape.iter().product::<usize>();
         let alike = found.first() == expected.first() && values(found) == values(expected);
-        found == expected || self.reshapes && found.len() == 4 && expected.len() == 2 && alike
+        let matrix = [[4, 2], [2, 4]].contains(&[found.len(), expected.len()]);
+        found == expected || self.reshapes && matrix && alike
     }
 }
 
@@ -143,6 +153,22 @@ fn timm(name: &str) -> Option<String> {
         _ => return None,
     };
     Some(format!("{layer}.{}", parts.last()?))
+}
+
+/// timm's names of the parameters of torchvision's VGGs and MobileNet V2. `None` for another network.
+pub(crate) fn timm_names(names: &[String]) -> Option<Vec<String>> {
+    let has = |wanted: &str| names.iter().any(|name| name == wanted);
+    let vgg = has("classifier.0.weight") && has("classifier.6.weight");
+    if !vgg && !has("features.18.0.weight") {
+        return None;
+    }
+    // Names without another form, such as those of a VGG's convolutions, are the same.
+    let names = names.iter();
+    Some(
+        names
+            .map(|name| timm(name).unwrap_or_else(|| name.clone()))
+            .collect(),
+    )
 }
 
 /// transformers' name of a parameter of torchvision's ResNets.

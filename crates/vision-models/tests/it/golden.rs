@@ -82,10 +82,42 @@ const XRESNETS: [(Arch, usize, usize, usize); 8] = [
     (Arch::XResNet50Deep, 29_147_976, 1024, 10),
 ];
 
-/// timm's: architecture, parameters with 1000 classes, features, children of the body, of which activations are some here;
+/// timm's, and torchvision's since fastai 1: architecture, parameters with 1000 classes, features, children of the body, of which activations are some here;
 /// parameters of the body's two layer groups.
 #[rustfmt::skip]
-const TIMM: [(Arch, usize, usize, usize, [usize; 2]); 1] = [
+const TIMM: [(Arch, usize, usize, usize, [usize; 2]); 33] = [
+    (Arch::ResNeXt50_32x4d, 25_028_904, 2_048, 8, [1_412_416, 21_567_488]),
+    (Arch::ResNeXt101_32x8d, 88_791_336, 2_048, 8, [2_835_776, 83_906_560]),
+    (Arch::ResNeXt101_64x4d, 83_455_272, 2_048, 8, [2_660_672, 78_745_600]),
+    (Arch::WideResNet50_2, 68_883_240, 2_048, 8, [4_126_528, 62_707_712]),
+    (Arch::EfficientNetB0, 5_288_548, 1_280, 7, [65_730, 3_941_818]),
+    (Arch::EfficientNetB1, 7_794_184, 1_280, 7, [108_342, 6_404_842]),
+    (Arch::EfficientNetB2, 9_109_994, 1_408, 7, [133_546, 7_567_448]),
+    (Arch::EfficientNetB3, 12_233_232, 1_536, 7, [163_694, 10_532_538]),
+    (Arch::EfficientNetB4, 19_341_616, 1_792, 7, [269_362, 17_279_254]),
+    (Arch::EfficientNetV2S, 21_458_488, 1_280, 7, [903_896, 19_273_592]),
+    (Arch::TfEfficientNetV2S, 21_458_488, 1_280, 7, [903_896, 19_273_592]),
+    (Arch::MobileNetV3Large, 5_483_032, 960, 4, [61_120, 2_910_832]),
+    (Arch::MobileNetV3Small, 2_542_856, 576, 4, [10_488, 916_520]),
+    (Arch::MobileNetV3Large100, 5_483_032, 960, 4, [61_120, 2_910_832]),
+    (Arch::MobileNetV3Small100, 2_542_856, 576, 4, [10_488, 916_520]),
+    (Arch::MobileNetV4ConvSmall, 3_774_024, 960, 4, [45_408, 1_216_256]),
+    (Arch::MobileNetV4ConvMedium, 9_715_512, 960, 4, [103_840, 7_099_312]),
+    (Arch::RegNetY004, 4_344_144, 440, 5, [113_264, 3_789_880]),
+    (Arch::RegNetY008, 6_263_168, 768, 5, [197_048, 5_297_120]),
+    (Arch::RegNetY800Mf, 6_432_512, 784, 5, [233_008, 5_414_504]),
+    (Arch::RegNetY016, 11_202_430, 888, 5, [404_118, 9_909_312]),
+    (Arch::RegNetY032, 19_436_338, 1_512, 5, [850_716, 17_072_622]),
+    (Arch::RegNetY040, 20_646_656, 1_088, 5, [1_449_432, 18_108_224]),
+    (Arch::RegNetY064, 30_583_252, 1_296, 5, [3_026_304, 26_259_948]),
+    (Arch::RegNetY080, 39_180_068, 2_016, 5, [3_096_364, 34_066_704]),
+    (Arch::RegNetY8Gf, 39_381_472, 2_016, 5, [3_297_768, 34_066_704]),
+    (Arch::ResNet18D, 11_708_744, 512, 8, [702_304, 10_493_440]),
+    (Arch::ResNet34D, 21_816_904, 512, 8, [1_367_136, 19_936_768]),
+    (Arch::ResNet50D, 25_576_264, 2_048, 8, [1_464_160, 22_063_104]),
+    (Arch::ResNet101D, 44_568_392, 2_048, 8, [1_464_160, 41_055_232]),
+    (Arch::SeResNet50, 28_088_024, 2_048, 8, [1_603_568, 24_435_456]),
+    (Arch::SeResNeXt50_32x4d, 27_559_896, 2_048, 8, [1_571_056, 23_939_840]),
     (Arch::TfEfficientNetLite0, 4_652_008, 1280, 7, [55_504, 3_315_504]),
 ];
 

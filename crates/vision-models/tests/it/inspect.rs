@@ -11,6 +11,7 @@ use vision_models::{Arch, Init, inspect, parity};
 struct Fixture {
     profiles: BTreeMap<String, Profile>,
     outputs: BTreeMap<String, BTreeMap<String, Output>>,
+    totals: BTreeMap<String, u64>,
 }
 
 #[derive(Deserialize)]
@@ -82,6 +83,18 @@ fn every_layer_has_the_shape_the_parameters_and_the_multiply_adds_that_pytorch_c
         layers += found.len();
     }
     assert!(layers > 700, "{layers}");
+}
+
+#[test]
+fn networks_of_timm_have_the_multiply_adds_that_pytorch_counts() {
+    let totals = fixture().totals;
+    assert!(totals.len() > 25, "{}", totals.len());
+    for (name, expected) in totals {
+        let net = arch(&name).build(1000, &mut Init::zeroed(&Device::default()));
+        let layers = inspect::profile(&net, [3, 224, 224]).unwrap();
+        let found: u64 = layers.iter().map(|row| row.multiply_adds).sum();
+        assert_eq!(found, expected, "{name}");
+    }
 }
 
 #[test]

@@ -21,5 +21,6 @@ mod onnx_export;
 mod onnx_import;
 mod parity;
 mod state;
+mod state_dict_export;
 mod weights;
 mod weights_forms;

@@ -512,3 +512,48 @@ fn a_body_is_found_in_a_file_of_a_whole_resnet_of_transformers() {
     let file = WeightsFile::open(&path).unwrap().matched(&wanted).unwrap();
     assert_eq!(file.read_f32("conv1.weight").unwrap(), [0.0]);
 }
+
+/// The names are from torchvision, paired with timm's by the order in which the layers run; timm's network then computes what
+/// torchvision's does (`scripts/make_torchvision_names.py`).
+#[test]
+fn each_tensor_of_torchvision_goes_to_its_place_in_a_network_with_timms_names() {
+    let all = fs::read(fixture("../torchvision_names.json")).unwrap();
+    let all: Value = serde_json::from_slice(&all).unwrap();
+    let device = vision_models::test_device();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    for (name, pairs) in all.as_object().unwrap() {
+        let pairs: Vec<(String, String, Vec<usize>)> =
+            serde_json::from_value(pairs.clone()).unwrap();
+        let tensors: Vec<(String, Vec<usize>)> = pairs
+            .iter()
+            .map(|(theirs, _, shape)| (theirs.clone(), shape.clone()))
+            .collect();
+        // Each tensor holds its place in the list.
+        let values = tensors.iter().enumerate().flat_map(|(i, (_, shape))| {
+            let values = vec![i as f32; shape.iter().product()];
+            values.into_iter().flat_map(f32::to_le_bytes)
+        });
+        let (mut bytes, _) = header(&tensors);
+        bytes.extend(values);
+        fs::write(&path, bytes).unwrap();
+        let arch: Arch = name.parse().unwrap();
+        let model = arch.build(1000, &mut Init::zeroed(&device));
+        let file = WeightsFile::open(&path).unwrap();
+        let (model, report) = weights::load_layers(model, &file).unwrap();
+        report
+            .require_complete()
+            .unwrap_or_else(|e| panic!("{name}: {e}"));
+        assert!(report.unused.is_empty(), "{name}: {report}");
+        assert!(
+            report.to_string().contains("torchvision's names"),
+            "{report}"
+        );
+        for tensor in state::tensors(&model) {
+            let place = pairs.iter().position(|(_, ours, _)| *ours == tensor.name);
+            let place = place.unwrap();
+            let right = tensor.values.iter().all(|&v| v == place as f32);
+            assert!(right, "{name}: {}", tensor.name);
+        }
+    }
+}

@@ -7,7 +7,8 @@ use std::path::Path;
 
 use vision::data::Device;
 use vision::models::export::{
-    OnnxConfig, export_onnx, export_safetensors, export_safetensors_with,
+    Names, OnnxConfig, export_onnx, export_safetensors, export_safetensors_as,
+    export_safetensors_with,
 };
 use vision::models::state::{NamedTensor, tensors};
 use vision::models::weights::{
@@ -43,6 +44,9 @@ pub(crate) fn table(t: &mut Table) {
     });
     t.paths("export_safetensors", writable(), |path| {
         export_safetensors(&model, path)
+    });
+    t.paths("export_safetensors_as", writable(), |path| {
+        export_safetensors_as(&model, path, Names::Timm)
     });
     t.line("export_safetensors_with", "name", texts(), |text| {
         export_safetensors_with(&all, folder.path().join("renamed.safetensors"), |_| {

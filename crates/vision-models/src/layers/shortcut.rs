@@ -42,7 +42,7 @@ impl Shortcut {
     }
 
     pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
-        self.layers.run_onto(x.clone(), x, false)
+        self.layers.run_onto(x.clone(), x, None)
     }
 
     pub(super) fn map_layers(self, f: impl FnOnce(Sequential) -> Sequential) -> Self {

@@ -85,7 +85,7 @@ fn dense(criterion: &mut Criterion, batch: usize, side: usize, layers: &[Layer])
                 out_channels,
                 kernel,
                 stride,
-                padding: kernel / 2,
+                padding: (kernel / 2).into(),
             };
             let layer = format!("{in_channels}->{out_channels} {side} k{kernel}s{stride}");
             group.throughput(Throughput::Elements(shape.flops() as u64));
@@ -141,7 +141,7 @@ fn single(criterion: &mut Criterion) {
                 channels,
                 kernel: 3,
                 stride,
-                padding: 1,
+                padding: 1.into(),
                 dilation: 1,
             };
             group.throughput(Throughput::Elements(2 * 9 * shape.output_len() as u64));

@@ -12,7 +12,7 @@ use std::hint::black_box;
 
 use criterion::{Criterion, Throughput};
 use support::{isa, values};
-use vision_kernels::activation::{relu, relu_backward, relu6, relu6_backward};
+use vision_kernels::activation::{Activation, relu, relu_backward, relu6, relu6_backward};
 use vision_kernels::adam::Adam;
 use vision_kernels::batch_norm::{
     BatchNorm, Forward, batch_norm_backward, batch_norm_train, scale_shift,
@@ -63,7 +63,7 @@ fn batch_norms(criterion: &mut Criterion, pixels: usize, channels: usize) {
     let args = BatchNorm {
         channels,
         eps: 1e-5,
-        relu: true,
+        activation: Some(Activation::Relu),
     };
     let shape = format!("[{pixels}, {channels}]");
     let name = format!("batch norm, ReLU, forward/{shape}");
@@ -183,7 +183,15 @@ fn element_wise(criterion: &mut Criterion) {
         len,
         2.0,
         || {
-            scale_shift(isa, [&scale, &shift], &x, None, true, &mut y).unwrap();
+            scale_shift(
+                isa,
+                [&scale, &shift],
+                &x,
+                None,
+                Some(Activation::Relu),
+                &mut y,
+            )
+            .unwrap();
         },
     );
     let targets: Vec<u32> = (0..64).collect();

@@ -45,6 +45,21 @@ pub enum ShapeError {
         /// Its value now.
         found: usize,
     },
+    /// The groups of a convolution do not divide its channels.
+    #[error("`{field}` is {channels}, which is not a multiple of the {groups} groups")]
+    Groups {
+        /// The field of the shape.
+        field: &'static str,
+        /// The number of channels.
+        channels: usize,
+        /// The number of groups.
+        groups: usize,
+    },
+    /// The gradient of a residual was requested before an activation whose gradient needs its input.
+    #[error(
+        "the gradient of a residual needs an activation whose gradient follows from its output, such as ReLU"
+    )]
+    ResidualGradient,
 }
 
 impl ShapeError {
@@ -54,7 +69,9 @@ impl ShapeError {
             Self::Length { field, .. }
             | Self::Zero { field }
             | Self::KernelTooLarge { field, .. }
-            | Self::Packed { field, .. } => field,
+            | Self::Packed { field, .. }
+            | Self::Groups { field, .. } => field,
+            Self::ResidualGradient => "dresidual",
             Self::TooLarge => "",
         }
     }

@@ -97,6 +97,20 @@ lanes! {
     Portable: 4, 16, |a, b, c| a * b + c;
 }
 
+/// `f32` values in a register of the set that a kernel runs on.
+pub(crate) fn lanes(isa: Isa) -> usize {
+    struct Width;
+    impl Kernel for Width {
+        type Output = usize;
+
+        #[inline(always)]
+        fn run<L: Lanes>(self) -> usize {
+            L::WIDTH
+        }
+    }
+    dispatch(isa, Width)
+}
+
 /// The body of a kernel. `run` and everything hot in it must be `#[inline(always)]`.
 pub(crate) trait Kernel {
     /// The result.

@@ -7,11 +7,16 @@
 //! | Module | |
 //! |---|---|
 //! | [`conv`] | Convolution and its gradients |
+//! | [`grouped`] | Convolution in groups of channels |
 //! | [`depthwise`] | Depthwise convolution |
 //! | [`batch_norm`] | Batch normalization, with residual and ReLU |
+//! | [`layer_norm`] | Layer normalization |
+//! | [`attention`] | Attention of tokens |
+//! | [`channel_scale`] | A factor for each channel of each image |
 //! | [`pool`], [`global_pool`] | Pooling over windows and over all pixels |
-//! | [`activation`] | ReLU and ReLU6 |
+//! | [`activation`] | Activation functions |
 //! | [`loss`] | Cross-entropy |
+//! | [`bias`] | The gradient of a bias |
 //! | [`adam`] | Adam |
 //! | `ops` | All of these as operations on Burn's tensors, with the feature of that name |
 //! | [`buffers`] | Recycled memory |
@@ -24,20 +29,27 @@
 
 pub mod activation;
 pub mod adam;
+pub mod attention;
 pub mod average;
 pub mod batch_norm;
+pub mod bias;
 mod blocks;
 pub mod buffers;
+pub mod channel_scale;
 pub mod conv;
 pub mod depthwise;
 mod error;
 pub mod global_pool;
+pub mod grouped;
 pub mod isa;
+pub mod layer_norm;
 pub mod linear;
 pub mod loss;
+mod matrix;
 mod microkernel;
 #[cfg(feature = "ops")]
 pub mod ops;
+mod padding;
 pub mod pool;
 #[cfg(feature = "ops")]
 pub mod profile;
@@ -45,6 +57,7 @@ mod scratch;
 
 pub use error::ShapeError;
 pub use isa::Isa;
+pub use padding::Padding;
 
 /// Whether this crate was compiled with optimization, that is with an `opt-level` above 0.
 ///

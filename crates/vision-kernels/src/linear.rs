@@ -14,8 +14,10 @@
 //! # Ok::<(), vision_kernels::ShapeError>(())
 //! ```
 
+use crate::activation::Activation;
 use crate::conv::{self, Accuracy, ConvShape, Epilogue};
 use crate::error::check_len;
+use crate::isa::{Kernel, Lanes, dispatch};
 use crate::scratch::Scratch;
 use crate::{Isa, ShapeError};
 
@@ -40,7 +42,7 @@ fn product(rows: usize, inner: usize, columns: usize) -> ConvShape {
         out_channels: columns,
         kernel: 1,
         stride: 1,
-        padding: 0,
+        padding: 0.into(),
     }
 }
 
@@ -48,6 +50,52 @@ impl Linear {
     /// Whether the layer's weights are the larger factor.
     fn wide(&self) -> bool {
         self.outputs > self.batch
+    }
+
+    /// [`forward`](Self::forward), then an activation.
+    ///
+    /// # Errors
+    ///
+    /// As [`forward`](Self::forward).
+    pub fn forward_activated(
+        &self,
+        isa: Isa,
+        x: &[f32],
+        w: &[f32],
+        bias: Option<&[f32]>,
+        activation: Option<Activation>,
+        y: &mut [f32],
+    ) -> Result<(), ShapeError> {
+        let (n, inputs, outputs) = (self.batch, self.inputs, self.outputs);
+        check_all([
+            ("x", n * inputs, x.len()),
+            ("w", outputs * inputs, w.len()),
+            ("y", n * outputs, y.len()),
+            ("bias", outputs, bias.map_or(outputs, <[f32]>::len)),
+        ])?;
+        let epilogue = Epilogue {
+            shift: bias,
+            activation,
+            ..Epilogue::default()
+        };
+        if !self.wide() {
+            let shape = product(n, inputs, outputs);
+            return conv::conv2d(isa, Accuracy::Direct, &shape, x, w, &epilogue, y);
+        }
+        let shape = product(outputs, inputs, n);
+        let mut turned = Scratch::take(y.len());
+        let none = Epilogue::default();
+        conv::conv2d(isa, Accuracy::Direct, &shape, w, x, &none, &mut turned)?;
+        transpose(&turned, n, y);
+        dispatch(
+            isa,
+            Finish {
+                epilogue,
+                outputs,
+                y,
+            },
+        );
+        Ok(())
     }
 
     /// `y = x Wᵀ + b`: `x` is `[batch, inputs]`, `w` `[outputs, inputs]`, `bias` `[outputs]`, `y` `[batch, outputs]`.
@@ -63,32 +111,7 @@ impl Linear {
         bias: Option<&[f32]>,
         y: &mut [f32],
     ) -> Result<(), ShapeError> {
-        let (n, inputs, outputs) = (self.batch, self.inputs, self.outputs);
-        check_all([
-            ("x", n * inputs, x.len()),
-            ("w", outputs * inputs, w.len()),
-            ("y", n * outputs, y.len()),
-            ("bias", outputs, bias.map_or(outputs, <[f32]>::len)),
-        ])?;
-        if !self.wide() {
-            let epilogue = Epilogue {
-                shift: bias,
-                ..Epilogue::default()
-            };
-            let shape = product(n, inputs, outputs);
-            return conv::conv2d(isa, Accuracy::Direct, &shape, x, w, &epilogue, y);
-        }
-        let shape = product(outputs, inputs, n);
-        let mut turned = Scratch::take(y.len());
-        let epilogue = Epilogue::default();
-        conv::conv2d(isa, Accuracy::Direct, &shape, w, x, &epilogue, &mut turned)?;
-        transpose(&turned, n, y);
-        if let Some(bias) = bias {
-            for row in y.chunks_exact_mut(outputs) {
-                row.iter_mut().zip(bias).for_each(|(y, bias)| *y += bias);
-            }
-        }
-        Ok(())
+        self.forward_activated(isa, x, w, bias, None, y)
     }
 
     /// `dx = dy W`, the gradient of the input.
@@ -145,6 +168,24 @@ impl Linear {
         let (x, dy) = (transposed(x, inputs), transposed(dy, outputs));
         let epilogue = Epilogue::default();
         conv::conv2d(isa, Accuracy::Direct, &shape, &dy, &x, &epilogue, dw)
+    }
+}
+
+/// The epilogue of a whole batch.
+struct Finish<'a> {
+    epilogue: Epilogue<'a>,
+    outputs: usize,
+    y: &'a mut [f32],
+}
+
+impl Kernel for Finish<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        for (item, y) in self.y.chunks_exact_mut(self.outputs).enumerate() {
+            self.epilogue.apply_all::<L>(y, item);
+        }
     }
 }
 

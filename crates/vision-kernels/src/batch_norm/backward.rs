@@ -1,6 +1,6 @@
 //! The backward passes.
 //!
-//! With `g` the gradient after the mask of the ReLU, `n` the number of pixels and `d = x - mean`:
+//! With `g` the gradient of the activation's input, `n` the number of pixels and `d = x - mean`:
 //!
 //! ```text
 //! dbeta = Σ g      dgamma = inv_std Σ g d      dresidual = g
@@ -9,9 +9,10 @@
 //! ```
 
 use super::forward::Affine;
-use super::mask::{FROM_INPUT, Mask, NONE, OUTPUT, masked};
+use super::mask::{Gate, Mask, Open, with_gate};
 use super::sums::Sums;
 use super::{BatchNorm, Stats};
+use crate::activation::Activation;
 use crate::blocks::repeated;
 use crate::error::check_len;
 use crate::isa::{Kernel, Lanes, dispatch};
@@ -22,8 +23,8 @@ use crate::{Isa, ShapeError, blocks};
 pub struct Forward<'a> {
     /// The input, `[pixels, channels]`.
     pub x: &'a [f32],
-    /// The output, `[pixels, channels]`, which gives the mask of the ReLU. Required if a residual
-    /// was added. Without a residual it can be `None`: the mask is then computed again from `x`,
+    /// The output, `[pixels, channels]`, which gives the gradient of the activation. Required if a residual
+    /// was added. Without a residual it can be `None`: what is needed is then computed again from `x`,
     /// which is faster.
     pub y: Option<&'a [f32]>,
     /// The scale, `[channels]`.
@@ -47,11 +48,12 @@ pub struct ParamGrads {
 /// output.
 ///
 /// Writes the gradient of the input and, if requested, of the residual, all `[pixels, channels]`.
-/// As in PyTorch, no gradient passes where the ReLU gave 0, and it does pass where it gave NaN.
+/// As in PyTorch, no gradient passes where a ReLU gave 0, and it does pass where it gave NaN.
 ///
 /// # Errors
 ///
-/// If a length does not fit `args.channels` and `forward.x`, or `x` is empty.
+/// If a length does not fit `args.channels` and `forward.x`, or `x` is empty; or if the gradient of a residual is requested
+/// and that of the activation cannot be computed from its output ([`Activation::saves_output`](crate::activation::Activation::saves_output)).
 pub fn batch_norm_backward(
     isa: Isa,
     args: &BatchNorm,
@@ -68,14 +70,23 @@ pub fn batch_norm_backward(
         x: forward.x,
         dy,
     };
-    let sums = pass.sums(isa, args.channels, None, dresidual.as_deref_mut());
+    let again = args.activation.is_none_or(Activation::is_cheap);
+    let masked = match &mut dresidual {
+        Some(dresidual) => Some(&mut **dresidual),
+        None => (!again).then_some(&mut *dx),
+    };
+    let sums = pass.sums(isa, args.channels, None, masked);
     let grads = param_grads(&sums, forward.stats);
+    let mut gradient = Some(dy);
     if let Some(masked) = dresidual {
-        // The output now holds the masked gradient: one array to read instead of two.
+        // It now holds the gradient after the activation: one array to read instead of two.
         pass.mask = Mask::None;
-        pass.dy = masked;
+        gradient = Some(masked);
+    } else if !again {
+        pass.mask = Mask::None;
+        gradient = None;
     }
-    pass.input(isa, &grads, forward.stats, pixels, dx);
+    pass.input(isa, &grads, forward.stats, (pixels, gradient), dx);
     Ok(grads)
 }
 
@@ -84,7 +95,7 @@ pub fn batch_norm_backward(
 ///
 /// # Errors
 ///
-/// If a length does not fit `args.channels` and `forward.x`, or `x` is empty.
+/// As [`batch_norm_backward`].
 pub fn batch_norm_eval_backward(
     isa: Isa,
     args: &BatchNorm,
@@ -124,6 +135,12 @@ fn check(
     check_len("dx", elements, dx.len())?;
     if let Some(dresidual) = dresidual {
         check_len("dresidual", elements, dresidual.len())?;
+        if args
+            .activation
+            .is_some_and(|function| !function.saves_output())
+        {
+            return Err(ShapeError::ResidualGradient);
+        }
     }
     Ok(pixels)
 }
@@ -171,8 +188,15 @@ impl Pass<'_> {
         blocks::total(parts)
     }
 
-    /// Computes `dx` of training, as `g * scale - (d * slope + offset)`.
-    fn input(&self, isa: Isa, grads: &ParamGrads, stats: &Stats, pixels: usize, dx: &mut [f32]) {
+    /// Computes `dx` of training, as `g * scale - (d * slope + offset)`. Without a gradient `dx` holds it.
+    fn input(
+        &self,
+        isa: Isa,
+        grads: &ParamGrads,
+        stats: &Stats,
+        (pixels, gradient): (usize, Option<&[f32]>),
+        dx: &mut [f32],
+    ) {
         let count = pixels as f32;
         let channels = stats.mean.len();
         let scale = &self.affine.scale[..channels];
@@ -191,7 +215,7 @@ impl Pass<'_> {
 
         let period = self.affine.mean.len();
         let size = (blocks::BLOCK / period).max(1) * period;
-        let mut tasks: Vec<_> = (self.x.chunks(size).zip(self.dy.chunks(size)))
+        let mut tasks: Vec<_> = (self.x.chunks(size).zip(blocks::optional(gradient, size)))
             .zip(self.mask.blocks(size))
             .zip(dx.chunks_mut(size))
             .map(|(((x, dy), mask), dx)| Input {
@@ -216,7 +240,7 @@ struct Input<'a> {
     offset: &'a [f32],
     mask: Mask<'a>,
     x: &'a [f32],
-    dy: &'a [f32],
+    dy: Option<&'a [f32]>,
     dx: &'a mut [f32],
 }
 
@@ -225,36 +249,34 @@ impl Kernel for Input<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        match self.mask {
-            Mask::None => input::<L, NONE>(self, &[]),
-            Mask::Output(y) => input::<L, OUTPUT>(self, y),
-            Mask::FromInput => input::<L, FROM_INPUT>(self, &[]),
+        match self.dy {
+            Some(dy) => with_gate!(self.mask, |G, y| input::<L, G, false>(self, dy, y)),
+            None => input::<L, Open, true>(self, &[], &[]),
         }
     }
 }
 
+/// With the gradient in `dx` if `IN_PLACE`.
 #[inline(always)]
-fn input<L: Lanes, const MASK: u8>(task: Input<'_>, y: &[f32]) {
+fn input<L: Lanes, G: Gate, const IN_PLACE: bool>(task: Input<'_>, dy: &[f32], y: &[f32]) {
     let Affine { mean, scale, shift } = task.affine;
     let period = mean.len();
-    let blocks = task
-        .dx
-        .chunks_mut(period)
-        .zip(task.x.chunks(period))
-        .zip(task.dy.chunks(period));
-    for (index, ((dx, x), dy)) in blocks.enumerate() {
+    let blocks = task.dx.chunks_mut(period).zip(task.x.chunks(period));
+    for (index, (dx, x)) in blocks.enumerate() {
         let n = dx.len();
-        let y = if MASK == OUTPUT {
-            &y[index * period..][..n]
-        } else {
-            &[]
+        let part = |there: bool, all: &'_ [f32]| -> std::ops::Range<usize> {
+            let start = if there { index * period } else { 0 };
+            start..start + if there { n } else { all.len() }
         };
-        let (x, dy, mean, scale, shift) = (&x[..n], &dy[..n], &mean[..n], &scale[..n], &shift[..n]);
+        let y = &y[part(G::READS, y)];
+        let dy = &dy[part(!IN_PLACE, dy)];
+        let (x, mean, scale, shift) = (&x[..n], &mean[..n], &scale[..n], &shift[..n]);
         let (slope, offset) = (&task.slope[..n], &task.offset[..n]);
         for i in 0..n {
             let d = x[i] - mean[i];
-            let y = if MASK == OUTPUT { y[i] } else { 0.0 };
-            let g = masked::<L, MASK>(dy[i], y, d, scale[i], shift[i]);
+            let y = if G::READS { y[i] } else { 0.0 };
+            let g = if IN_PLACE { dx[i] } else { dy[i] };
+            let g = G::pass::<L>(g, y, d, scale[i], shift[i]);
             dx[i] = L::mul_add(g, scale[i], -L::mul_add(d, slope[i], offset[i]));
         }
     }

@@ -1,6 +1,8 @@
 //! The forward passes.
 
 use super::{BatchNorm, Stats};
+use crate::activation::Activation;
+use crate::activation::function::{Function, with_function};
 use crate::blocks::{Group, for_groups, group, pixels_together, repeated};
 use crate::error::check_len;
 use crate::isa::{Kernel, Lanes, dispatch};
@@ -29,7 +31,7 @@ pub fn batch_norm_train(
     check_pixels(x, residual, y)?;
     let stats = Stats::from_sums(&moments(isa, args.channels, x), pixels, args.eps);
     let affine = Affine::new(&stats.mean, &stats.scale(gamma), beta);
-    affine.apply(isa, args.relu, x, residual, y);
+    affine.apply(isa, args.activation, x, residual, y);
     Ok(stats)
 }
 
@@ -55,11 +57,11 @@ pub fn batch_norm_eval(
     stats.check(args)?;
     check_pixels(x, residual, y)?;
     let affine = Affine::new(&stats.mean, &stats.scale(gamma), beta);
-    affine.apply(isa, args.relu, x, residual, y);
+    affine.apply(isa, args.activation, x, residual, y);
     Ok(())
 }
 
-/// `y = x * scale + shift`, plus `residual`, followed by a ReLU if `relu`: a folded batch
+/// `y = x * scale + shift`, plus `residual`, followed by an activation: a folded batch
 /// normalization that cannot be merged into the convolution before it.
 ///
 /// `x`, `residual` and `y` are `[pixels, channels]`; `scale` and `shift` are `[channels]`.
@@ -72,21 +74,21 @@ pub fn scale_shift(
     [scale, shift]: [&[f32]; 2],
     x: &[f32],
     residual: Option<&[f32]>,
-    relu: bool,
+    activation: Option<Activation>,
     y: &mut [f32],
 ) -> Result<(), ShapeError> {
     let channels = scale.len();
     let args = BatchNorm {
         channels,
         eps: 0.0,
-        relu,
+        activation,
     };
     args.pixels(x)?;
     args.per_channel("shift", shift)?;
     check_pixels(x, residual, y)?;
     // Subtracting 0 changes no bit.
     let affine = Affine::new(&vec![0.0; channels], scale, shift);
-    affine.apply(isa, relu, x, residual, y);
+    affine.apply(isa, activation, x, residual, y);
     Ok(())
 }
 
@@ -170,7 +172,14 @@ impl Affine {
         }
     }
 
-    fn apply(&self, isa: Isa, relu: bool, x: &[f32], residual: Option<&[f32]>, y: &mut [f32]) {
+    fn apply(
+        &self,
+        isa: Isa,
+        activation: Option<Activation>,
+        x: &[f32],
+        residual: Option<&[f32]>,
+        y: &mut [f32],
+    ) {
         let elements = x.len();
         // Whole periods, so that each block begins with channel 0.
         let period = self.mean.len();
@@ -183,7 +192,7 @@ impl Affine {
                 affine: self,
                 x,
                 residual,
-                relu,
+                activation,
                 y,
             })
             .collect();
@@ -197,7 +206,7 @@ struct Apply<'a> {
     affine: &'a Affine,
     x: &'a [f32],
     residual: Option<&'a [f32]>,
-    relu: bool,
+    activation: Option<Activation>,
     y: &'a mut [f32],
 }
 
@@ -206,17 +215,15 @@ impl Kernel for Apply<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        match (self.residual, self.relu) {
-            (None, false) => apply::<L, false, false>(self, &[]),
-            (None, true) => apply::<L, false, true>(self, &[]),
-            (Some(residual), false) => apply::<L, true, false>(self, residual),
-            (Some(residual), true) => apply::<L, true, true>(self, residual),
-        }
+        with_function!(self.activation, |F| match self.residual {
+            None => apply::<L, F, false>(self, &[]),
+            Some(residual) => apply::<L, F, true>(self, residual),
+        })
     }
 }
 
 #[inline(always)]
-fn apply<L: Lanes, const RESIDUAL: bool, const RELU: bool>(task: Apply<'_>, residual: &[f32]) {
+fn apply<L: Lanes, F: Function, const RESIDUAL: bool>(task: Apply<'_>, residual: &[f32]) {
     let Affine { mean, scale, shift } = task.affine;
     let period = mean.len();
     let mut start = 0;
@@ -233,8 +240,7 @@ fn apply<L: Lanes, const RESIDUAL: bool, const RELU: bool>(task: Apply<'_>, resi
             if RESIDUAL {
                 value += residual[i];
             }
-            // NaN stays NaN, as in PyTorch.
-            y[i] = if RELU && value < 0.0 { 0.0 } else { value };
+            y[i] = F::value::<L>(value);
         }
         start += n;
     }

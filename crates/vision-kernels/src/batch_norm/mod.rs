@@ -1,7 +1,7 @@
-//! Batch normalization, optionally with a residual and a ReLU.
+//! Batch normalization, optionally with a residual and an activation.
 //!
 //! ```text
-//! y = relu((x - mean) * inv_std * gamma + beta + residual),   inv_std = 1 / sqrt(variance + eps)
+//! y = activation((x - mean) * inv_std * gamma + beta + residual),   inv_std = 1 / sqrt(variance + eps)
 //! ```
 //!
 //! over `[pixels, channels]`, where `pixels` is batch * height * width. Everything but `x`, `y` and
@@ -9,13 +9,14 @@
 //! PyTorch, normalization uses the biased variance.
 //!
 //! All passes are bound by memory, so there are few of them: forward reads `x` twice and writes
-//! `y`; backward reads `x` and `dy` twice and writes `dx`. Without a residual, the mask of the ReLU
-//! is computed again from `x` instead of being read from `y`.
+//! `y`; backward reads `x` and `dy` twice and writes `dx`. Without a residual, the gradient of
+//! a cheap activation such as ReLU is computed again from `x` instead of being read.
 //!
 //! ```
+//! use vision_kernels::activation::Activation;
 //! use vision_kernels::{Isa, batch_norm::{BatchNorm, Forward, batch_norm_backward, batch_norm_train}};
 //!
-//! let args = BatchNorm { channels: 1, eps: 0.0, relu: true };
+//! let args = BatchNorm { channels: 1, eps: 0.0, activation: Some(Activation::Relu) };
 //! let (x, gamma, beta, mut y) = ([1.0, 3.0], [2.0], [0.5], [0.0; 2]);
 //! let stats = batch_norm_train(Isa::detect(), &args, &x, [&gamma, &beta], None, &mut y)?;
 //! assert_eq!((stats.mean[0], stats.var_biased[0], y), (2.0, 1.0, [0.0, 2.5]));
@@ -35,6 +36,7 @@ mod sums;
 pub use backward::{Forward, ParamGrads, batch_norm_backward, batch_norm_eval_backward};
 pub use forward::{batch_norm_eval, batch_norm_train, scale_shift};
 
+use crate::activation::Activation;
 use crate::error::{ShapeError, check_len};
 
 /// A batch normalization over the last dimension.
@@ -44,8 +46,8 @@ pub struct BatchNorm {
     pub channels: usize,
     /// Added to the variance before the square root.
     pub eps: f32,
-    /// Whether a ReLU follows.
-    pub relu: bool,
+    /// The function that follows.
+    pub activation: Option<Activation>,
 }
 
 impl BatchNorm {

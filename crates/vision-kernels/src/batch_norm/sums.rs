@@ -4,7 +4,7 @@ use std::marker::PhantomData;
 use std::ops::Range;
 
 use super::forward::Affine;
-use super::mask::{FROM_INPUT, Mask, NONE, OUTPUT, masked};
+use super::mask::{Gate, Mask, with_gate};
 use crate::blocks::{Group, for_groups, group, pixels_together};
 use crate::isa::{Kernel, Lanes};
 
@@ -24,23 +24,19 @@ impl Kernel for Sums<'_> {
 
     #[inline(always)]
     fn run<L: Lanes>(self) -> Self::Output {
-        match self.mask {
-            Mask::None => sums::<L, NONE>(self, &[]),
-            Mask::Output(y) => sums::<L, OUTPUT>(self, y),
-            Mask::FromInput => sums::<L, FROM_INPUT>(self, &[]),
-        }
+        with_gate!(self.mask, |G, y| sums::<L, G>(self, y))
     }
 }
 
 #[inline(always)]
-fn sums<L: Lanes, const MASK: u8>(task: Sums<'_>, y: &[f32]) -> [Vec<f64>; 2] {
+fn sums<L: Lanes, G: Gate>(task: Sums<'_>, y: &[f32]) -> [Vec<f64>; 2] {
     let channels = task.channels;
-    let mut sums = GradSums::<L, MASK> {
+    let mut sums = GradSums::<L, G> {
         sums: [vec![0.0; channels], vec![0.0; channels]],
         task,
         y,
         pixels: 0..0,
-        lanes: PhantomData,
+        types: PhantomData,
     };
     let (pixels, step) = (sums.task.x.len() / channels, pixels_together(channels));
     for start in (0..pixels).step_by(step) {
@@ -50,16 +46,16 @@ fn sums<L: Lanes, const MASK: u8>(task: Sums<'_>, y: &[f32]) -> [Vec<f64>; 2] {
     sums.sums
 }
 
-struct GradSums<'a, L, const MASK: u8> {
+struct GradSums<'a, L, M> {
     task: Sums<'a>,
     y: &'a [f32],
     /// The pixels to add now.
     pixels: Range<usize>,
     sums: [Vec<f64>; 2],
-    lanes: PhantomData<L>,
+    types: PhantomData<(L, M)>,
 }
 
-impl<L: Lanes, const MASK: u8> Group for GradSums<'_, L, MASK> {
+impl<L: Lanes, M: Gate> Group for GradSums<'_, L, M> {
     #[inline(always)]
     fn run<const G: usize>(&mut self, first: usize) {
         let channels = self.task.channels;
@@ -72,14 +68,14 @@ impl<L: Lanes, const MASK: u8> Group for GradSums<'_, L, MASK> {
             let start = pixel * channels + first;
             let x: [f32; G] = group(self.task.x, start);
             let mut g: [f32; G] = group(self.task.dy, start);
-            let y: [f32; G] = if MASK == OUTPUT {
+            let y: [f32; G] = if M::READS {
                 group(self.y, start)
             } else {
                 [0.0; G]
             };
             for i in 0..G {
                 let d = x[i] - mean[i];
-                g[i] = masked::<L, MASK>(g[i], y[i], d, scale[i], shift[i]);
+                g[i] = M::pass::<L>(g[i], y[i], d, scale[i], shift[i]);
                 sum[i] += f64::from(g[i]);
                 product[i] += f64::from(g[i]) * f64::from(d);
             }

@@ -44,9 +44,12 @@ pub enum Algorithm {
 
 impl Algorithm {
     /// This algorithm if it can compute the shape, otherwise direct convolution. Winograd's
-    /// algorithms require a kernel of 3, stride 1 and padding of at most 2.
+    /// algorithms require a kernel of 3, stride 1 and padding of at most 2, the same on each side.
     pub fn or_direct(self, shape: &ConvShape) -> Self {
-        if shape.kernel == 3 && shape.stride == 1 && shape.padding <= 2 {
+        if shape.kernel == 3
+            && shape.stride == 1
+            && shape.padding.uniform().is_some_and(|zeros| zeros <= 2)
+        {
             self
         } else {
             Self::Direct
@@ -81,7 +84,8 @@ pub fn algorithm(shape: &ConvShape, pass: Pass, accuracy: Accuracy) -> Algorithm
     };
     let tiles = height.div_ceil(tile) as f64 * width.div_ceil(tile) as f64;
     let points = (tile + 2) * (tile + 2);
-    let taps = taps_along(shape, shape.height) * taps_along(shape, shape.width);
+    let taps = taps_along(shape, shape.height, shape.padding.rows)
+        * taps_along(shape, shape.width, shape.padding.columns);
     // F(2x2) goes by the size of the images alone, so that an image has the same bits in a batch of any size.
     let is_small =
         algorithm == Algorithm::Winograd4 && tiles * (shape.batch as f64) < LEAST_TILES as f64;
@@ -94,12 +98,12 @@ pub fn algorithm(shape: &ConvShape, pass: Pass, accuracy: Accuracy) -> Algorithm
 }
 
 /// Taps of all output pixels along a side of the image, without those on padding, at stride 1.
-fn taps_along(shape: &ConvShape, side: usize) -> f64 {
-    let outputs = (side + 2 * shape.padding + 1).saturating_sub(shape.kernel);
+fn taps_along(shape: &ConvShape, side: usize, [before, after]: [usize; 2]) -> f64 {
+    let outputs = (side + before + after + 1).saturating_sub(shape.kernel);
     (0..shape.kernel)
         .map(|tap| {
-            let first = shape.padding.saturating_sub(tap);
-            let end = outputs.min((side + shape.padding).saturating_sub(tap));
+            let first = before.saturating_sub(tap);
+            let end = outputs.min((side + before).saturating_sub(tap));
             end.saturating_sub(first) as f64
         })
         .sum()
@@ -134,7 +138,7 @@ mod tests {
             out_channels: 64,
             kernel: 3,
             stride: 1,
-            padding: 1,
+            padding: 1.into(),
         }
     }
 

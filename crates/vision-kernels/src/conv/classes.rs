@@ -68,8 +68,18 @@ impl Plan {
     /// The plan that reads the input and writes the output.
     pub(crate) fn forward(shape: &ConvShape) -> Self {
         Self::new(
-            Axis::forward(shape, shape.height, shape.out_height()),
-            Axis::forward(shape, shape.width, shape.out_width()),
+            Axis::forward(
+                shape,
+                shape.height,
+                shape.out_height(),
+                shape.padding.rows[0],
+            ),
+            Axis::forward(
+                shape,
+                shape.width,
+                shape.out_width(),
+                shape.padding.columns[0],
+            ),
             (shape.height, shape.width),
             shape.in_channels,
             shape.kernel,
@@ -79,8 +89,18 @@ impl Plan {
     /// The plan that reads the gradient of the output and writes that of the input.
     pub(crate) fn backward(shape: &ConvShape) -> Self {
         Self::new(
-            Axis::backward(shape, shape.height, shape.out_height()),
-            Axis::backward(shape, shape.width, shape.out_width()),
+            Axis::backward(
+                shape,
+                shape.height,
+                shape.out_height(),
+                shape.padding.rows[0],
+            ),
+            Axis::backward(
+                shape,
+                shape.width,
+                shape.out_width(),
+                shape.padding.columns[0],
+            ),
             (shape.out_height(), shape.out_width()),
             shape.out_channels,
             shape.kernel,
@@ -191,25 +211,25 @@ struct Axis {
 }
 
 impl Axis {
-    fn forward(shape: &ConvShape, input: usize, output: usize) -> Self {
+    fn forward(shape: &ConvShape, input: usize, output: usize, zeros: usize) -> Self {
         Self::new(output, |pixel| {
             (0..shape.kernel)
                 .filter_map(|tap| {
-                    let read = (pixel * shape.stride + tap).checked_sub(shape.padding)?;
+                    let read = (pixel * shape.stride + tap).checked_sub(zeros)?;
                     (read < input).then_some((tap, read))
                 })
                 .collect()
         })
     }
 
-    fn backward(shape: &ConvShape, input: usize, output: usize) -> Self {
+    fn backward(shape: &ConvShape, input: usize, output: usize, zeros: usize) -> Self {
         let order = backward_order(shape);
         Self::new(input, |pixel| {
             order
                 .iter()
                 .enumerate()
                 .filter_map(|(position, &tap)| {
-                    let distance = (pixel + shape.padding).checked_sub(tap)?;
+                    let distance = (pixel + zeros).checked_sub(tap)?;
                     let read = distance / shape.stride;
                     (distance % shape.stride == 0 && read < output).then_some((position, read))
                 })

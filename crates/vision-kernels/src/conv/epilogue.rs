@@ -4,10 +4,12 @@
 #![allow(clippy::needless_range_loop)]
 
 use super::classes::Pixel;
+use crate::activation::Activation;
+use crate::activation::function::{Function, with_function};
 use crate::error::{ShapeError, check_len};
 use crate::isa::{Kernel, Lanes, prefetch};
 
-/// `y = relu(y * scale + shift + residual)`. Parts that are `None` or `false` are omitted.
+/// `y = activation(y * scale + shift + residual)`. Parts that are `None` are omitted.
 ///
 /// With `scale` and `shift`, a batch normalization with fixed statistics costs nothing beside its
 /// convolution. `shift` alone is a bias.
@@ -19,8 +21,8 @@ pub struct Epilogue<'a> {
     pub shift: Option<&'a [f32]>,
     /// A term per output value, `[batch, out_height, out_width, out_channels]`.
     pub residual: Option<&'a [f32]>,
-    /// Whether negative values become 0. NaN stays NaN.
-    pub relu: bool,
+    /// A function of each value.
+    pub activation: Option<Activation>,
 }
 
 impl Epilogue<'_> {
@@ -36,6 +38,12 @@ impl Epilogue<'_> {
             check_len("residual", len, residual.len())?;
         }
         Ok(())
+    }
+
+    /// Whether it changes nothing.
+    pub(crate) fn is_empty(&self) -> bool {
+        let parts = (self.scale, self.shift, self.residual, self.activation);
+        matches!(parts, (None, None, None, None))
     }
 
     /// Fetches the terms of `len` values of one pixel from channel `first` on.
@@ -56,7 +64,7 @@ impl Epilogue<'_> {
         channels: usize,
         first: usize,
     ) {
-        if let (None, None, None, false) = (self.scale, self.shift, self.residual, self.relu) {
+        if self.is_empty() {
             return;
         }
         let len = values.len();
@@ -64,13 +72,25 @@ impl Epilogue<'_> {
         let shift = self.shift.map(|shift| &shift[first..first + len]);
         let start = pixel * channels + first;
         let residual = self.residual.map(|residual| &residual[start..start + len]);
-        let least = if self.relu { 0.0 } else { f32::NEG_INFINITY };
         let whole = len / W * W;
         let (vectors, rest) = values.split_at_mut(whole);
         let [head, tail] =
             [0, whole].map(|at| [scale, shift, residual].map(|part| part.map(|part| &part[at..])));
-        vectors_of::<L, W>(vectors, head, least);
-        vectors_of::<L, 1>(rest, tail, least);
+        with_function!(self.activation, |F| {
+            vectors_of::<L, F, W>(vectors, head);
+            vectors_of::<L, F, 1>(rest, tail);
+        });
+    }
+
+    /// Applies it to all channels of one pixel, with vectors of the instruction set.
+    #[inline(always)]
+    pub(crate) fn apply_all<L: Lanes>(&self, values: &mut [f32], pixel: usize) {
+        let channels = values.len();
+        match L::WIDTH {
+            16 => self.apply::<L, 16>(values, pixel, channels, 0),
+            8 => self.apply::<L, 8>(values, pixel, channels, 0),
+            _ => self.apply::<L, 4>(values, pixel, channels, 0),
+        }
     }
 }
 
@@ -105,16 +125,15 @@ impl Kernel for Rows<'_, '_> {
     }
 }
 
-/// `max(values * scale + shift + residual, least)`.
+/// `F(values * scale + shift + residual)`.
 ///
-/// A vector is computed by value: if ReLU changed it in place, the comparison would become a masked
+/// A vector is computed by value: if a function changed it in place, its comparison would become a masked
 /// store, which is slow on Zen 3. Without a scale or a term, the ones
 /// and zeros in their place change no value, not even the sign of a zero.
 #[inline(always)]
-fn vectors_of<L: Lanes, const W: usize>(
+fn vectors_of<L: Lanes, F: Function, const W: usize>(
     values: &mut [f32],
     [scale, shift, residual]: [Option<&[f32]>; 3],
-    least: f32,
 ) {
     let [scale, shift, residual] =
         [scale, shift, residual].map(|part| part.map(|part| part.as_chunks::<W>().0));
@@ -124,9 +143,7 @@ fn vectors_of<L: Lanes, const W: usize>(
         let more = residual.map_or(&[-0.0; W], |residual| &residual[at]);
         let mut vector = *values;
         for w in 0..W {
-            let y = L::mul_add(vector[w], factors[w], terms[w]) + more[w];
-            // Not `max`, which would turn a NaN into 0.
-            vector[w] = if y < least { least } else { y };
+            vector[w] = F::value::<L>(L::mul_add(vector[w], factors[w], terms[w]) + more[w]);
         }
         *values = vector;
     }

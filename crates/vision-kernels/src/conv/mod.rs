@@ -9,6 +9,7 @@
 //!
 //! ```
 //! use vision_kernels::Isa;
+//! use vision_kernels::activation::Activation;
 //! use vision_kernels::conv::{Accuracy, ConvShape, Epilogue, conv2d};
 //!
 //! let shape = ConvShape {
@@ -19,13 +20,13 @@
 //!     out_channels: 1,
 //!     kernel: 3,
 //!     stride: 1,
-//!     padding: 1,
+//!     padding: 1.into(),
 //! };
 //! let x = [1.0, 2.0, 3.0, -4.0];
 //! let w = [0.0, 0.0, 0.0, 0.0, 1.0, 0.0, 0.0, 0.0, 0.0];
 //! let mut y = [0.0; 4];
 //! let relu = Epilogue {
-//!     relu: true,
+//!     activation: Some(Activation::Relu),
 //!     ..Epilogue::default()
 //! };
 //! conv2d(Isa::detect(), Accuracy::default(), &shape, &x, &w, &relu, &mut y)?;
@@ -53,6 +54,9 @@ mod sums;
 mod winograd;
 
 pub use algorithm::{Accuracy, Algorithm, Pass, algorithm};
+pub(crate) use backward_weight::add_parts;
+pub(crate) use classes::{Pixel, Plan, Run, backward_order};
+pub(crate) use direct::split_channels;
 pub use epilogue::Epilogue;
 pub(crate) use pack::Direction;
 pub use packed::PackedWeights;

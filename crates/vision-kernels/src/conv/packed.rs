@@ -160,10 +160,13 @@ impl PackedWeights {
             ("out_channels", self.shape.out_channels, shape.out_channels),
             ("kernel", self.shape.kernel, shape.kernel),
             ("stride", self.shape.stride, shape.stride),
-            ("padding", self.shape.padding, shape.padding),
         ];
+        let zeros = |shape: &ConvShape| [shape.padding.rows, shape.padding.columns].concat();
+        let padding = zeros(&self.shape).into_iter().zip(zeros(shape));
+        let padding = padding.map(|(packed, used)| ("padding", packed, used));
         match fields
             .into_iter()
+            .chain(padding)
             .find(|(_, expected, found)| expected != found)
         {
             None => Ok(()),

@@ -1,6 +1,7 @@
 //! Shape of a convolution.
 
 use crate::error::ShapeError;
+use crate::padding::{Padding, padded};
 
 /// Largest side of an image with its padding, in pixels.
 const LONGEST_SIDE: usize = 1 << 24;
@@ -25,24 +26,23 @@ pub struct ConvShape {
     pub kernel: usize,
     /// Distance between output pixels, in input pixels. At least 1.
     pub stride: usize,
-    /// Zeros around the input, on each side.
-    pub padding: usize,
+    /// Zeros around the input.
+    pub padding: Padding,
 }
 
 impl ConvShape {
     /// Rows of the output; 0 if the kernel does not fit.
     pub fn out_height(&self) -> usize {
-        self.out_side(self.height)
+        self.out_side(self.height, self.padding.rows)
     }
 
     /// Columns of the output; 0 if the kernel does not fit.
     pub fn out_width(&self) -> usize {
-        self.out_side(self.width)
+        self.out_side(self.width, self.padding.columns)
     }
 
-    fn out_side(&self, side: usize) -> usize {
-        let padded = side.saturating_add(self.padding.saturating_mul(2));
-        match padded.checked_sub(self.kernel) {
+    fn out_side(&self, side: usize, zeros: [usize; 2]) -> usize {
+        match padded(side, zeros).checked_sub(self.kernel) {
             Some(room) => room / self.stride.max(1) + 1,
             None => 0,
         }
@@ -88,8 +88,11 @@ impl ConvShape {
                 return Err(ShapeError::Zero { field });
             }
         }
-        for (field, side) in [("height", self.height), ("width", self.width)] {
-            let padded = side.saturating_add(self.padding.saturating_mul(2));
+        for (field, side, zeros) in [
+            ("height", self.height, self.padding.rows),
+            ("width", self.width, self.padding.columns),
+        ] {
+            let padded = padded(side, zeros);
             if self.kernel > padded {
                 return Err(ShapeError::KernelTooLarge {
                     field,

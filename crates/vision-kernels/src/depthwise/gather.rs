@@ -1,13 +1,15 @@
 //! Output, and gradient of the input: each target pixel gathers the contributions of its sources.
 
-use std::marker::PhantomData;
-
 use super::DepthwiseShape;
-use super::links::{Link, Links};
-use crate::Isa;
-use crate::blocks::{self, Group, for_groups, group};
+use super::links::Links;
+use super::plan::{Member, Plan, Region, Tap, blocks_of_weights};
+use crate::blocks;
 use crate::conv::Epilogue;
-use crate::isa::{Kernel, Lanes, dispatch};
+use crate::isa::{Isa, Kernel, Lanes, dispatch, lanes};
+use crate::scratch::Scratch;
+
+/// Pixels whose sums are in registers together.
+const TILE: usize = 4;
 
 /// `target = Σ source * weight` over the links of each pixel, then the epilogue.
 pub(super) fn gather(
@@ -22,102 +24,133 @@ pub(super) fn gather(
     if target.is_empty() {
         return;
     }
-    let (channels, elements) = (shape.channels, target.len());
-    let taps = taps_first(shape, w);
-    let (width, height) = (links.columns.len(), links.rows.len());
-    let image = links.source_height * links.source_width * channels;
-    let tasks = target
-        .chunks_mut(width * channels)
-        .enumerate()
-        .map(|(index, target)| Row {
-            channels,
-            kernel: shape.kernel,
-            source: &source[index / height * image..],
-            source_width: links.source_width,
-            taps: &taps,
-            rows: &links.rows[index % height],
-            columns: &links.columns,
+    let elements = target.len();
+    let plan = Plan::new(shape, links);
+    // Two registers for each pixel.
+    let width = 2 * lanes(isa);
+    let weights = blocks_of_weights(shape, w, width);
+    let mut rest = target;
+    let mut tasks = Vec::new();
+    for region in plan.regions() {
+        let (target, later) = rest.split_at_mut(plan.len(&region));
+        rest = later;
+        tasks.push(Gather {
+            plan: &plan,
+            region,
+            channels: shape.channels,
+            source,
+            weights: &weights,
             epilogue,
-            first_pixel: index * width,
             target,
-        })
-        .collect();
+        });
+    }
     blocks::run(tasks, elements, |task| dispatch(isa, task));
 }
 
-/// The weights as `[kernel, kernel, channels]`.
-fn taps_first(shape: &DepthwiseShape, w: &[f32]) -> Vec<f32> {
-    let count = shape.kernel * shape.kernel;
-    let mut taps = vec![0.0; w.len()];
-    for (c, w) in w.chunks_exact(count).enumerate() {
-        for (tap, w) in w.iter().enumerate() {
-            taps[tap * shape.channels + c] = *w;
-        }
-    }
-    taps
-}
-
-/// One row of the target.
-struct Row<'a> {
+/// One region of the target.
+struct Gather<'a> {
+    plan: &'a Plan,
+    region: Region,
     channels: usize,
-    kernel: usize,
-    /// Begins at the row's image.
     source: &'a [f32],
-    source_width: usize,
-    taps: &'a [f32],
-    rows: &'a [Link],
-    columns: &'a [Vec<Link>],
+    /// `[blocks][taps][width]`.
+    weights: &'a [f32],
     epilogue: &'a Epilogue<'a>,
-    /// Index of the row's first pixel, counted over all images.
-    first_pixel: usize,
     target: &'a mut [f32],
 }
 
-impl Kernel for Row<'_> {
+impl Kernel for Gather<'_> {
     type Output = ();
 
     #[inline(always)]
     fn run<L: Lanes>(self) {
-        let (channels, epilogue, first_pixel) = (self.channels, self.epilogue, self.first_pixel);
-        let columns = self.columns;
-        let mut pixel = Pixel::<L> {
-            task: self,
-            column: 0,
-            lanes: PhantomData,
-        };
-        for column in 0..columns.len() {
-            pixel.column = column;
-            for_groups::<L>(channels, &mut pixel);
-            let target = &mut pixel.task.target[column * channels..][..channels];
-            epilogue.apply::<L, 16>(target, first_pixel + column, channels, 0);
+        match L::WIDTH {
+            16 => self.by_blocks::<L, 32, 16>(),
+            8 => self.by_blocks::<L, 16, 8>(),
+            _ => self.by_blocks::<L, 8, 4>(),
         }
     }
 }
 
-struct Pixel<'a, L> {
-    task: Row<'a>,
-    column: usize,
-    lanes: PhantomData<L>,
-}
-
-impl<L: Lanes> Group for Pixel<'_, L> {
+impl Gather<'_> {
+    /// By blocks of `G` channels.
     #[inline(always)]
-    fn run<const G: usize>(&mut self, first: usize) {
-        let task = &mut self.task;
-        let channels = task.channels;
-        let mut sum = [0.0; G];
-        for row in task.rows {
-            for column in &task.columns[self.column] {
-                let pixel = row.source * task.source_width + column.source;
-                let tap = row.tap * task.kernel + column.tap;
-                let x: [f32; G] = group(task.source, pixel * channels + first);
-                let w: [f32; G] = group(task.taps, tap * channels + first);
-                for c in 0..G {
-                    sum[c] = L::mul_add(x[c], w[c], sum[c]);
+    fn by_blocks<L: Lanes, const G: usize, const W: usize>(self) {
+        let (plan, channels) = (self.plan, self.channels);
+        let members = plan.members(&self.region);
+        let first_pixel = plan.first_pixel(&self.region);
+        let mut copies = Scratch::take(plan.source_pixels(&self.region) * G);
+        let copies = copies.as_chunks_mut::<G>().0;
+        let taps = self.weights.len() / channels.next_multiple_of(G);
+        for (block, first) in (0..channels).step_by(G).enumerate() {
+            plan.copy(&self.region, self.source, first, copies);
+            let weights = &self.weights.as_chunks::<G>().0[block * taps..][..taps];
+            let len = G.min(channels - first);
+            let target = &mut *self.target;
+            for (class, members) in plan.taps().iter().zip(&members) {
+                let (tiles, rest) = members.as_chunks::<TILE>();
+                for members in tiles {
+                    let sums = tile::<L, G, TILE>(copies, class, weights, members);
+                    for (member, sums) in members.iter().zip(&sums) {
+                        write(&mut target[member.target * channels + first..], sums, len);
+                    }
+                }
+                for member in rest {
+                    let [sums] = tile::<L, G, 1>(copies, class, weights, &[*member]);
+                    write(&mut target[member.target * channels + first..], &sums, len);
                 }
             }
+            if self.epilogue.is_empty() {
+                continue;
+            }
+            // The block's values are still in a cache.
+            for (pixel, values) in (first_pixel..).zip(target.chunks_exact_mut(channels)) {
+                let values = &mut values[first..first + len];
+                self.epilogue.apply::<L, W>(values, pixel, channels, first);
+            }
         }
-        let start = self.column * channels + first;
-        task.target[start..start + G].copy_from_slice(&sum);
     }
+}
+
+/// Writes the first `len` sums.
+#[inline(always)]
+fn write<const G: usize>(target: &mut [f32], sums: &[f32; G], len: usize) {
+    match target.first_chunk_mut::<G>() {
+        Some(all) if len == G => *all = *sums,
+        _ => {
+            for (value, sum) in target[..len].iter_mut().zip(sums) {
+                *value = *sum;
+            }
+        }
+    }
+}
+
+/// The sums of some pixels of a class.
+#[inline(always)]
+fn tile<L: Lanes, const G: usize, const P: usize>(
+    source: &[[f32; G]],
+    taps: &[Tap],
+    weights: &[[f32; G]],
+    members: &[Member; P],
+) -> [[f32; G]; P] {
+    if taps.is_empty() {
+        return [[0.0; G]; P];
+    }
+    // All of one length, so that one check of an offset is enough for all.
+    let last = members
+        .iter()
+        .fold(0, |last, member| last.max(member.source));
+    let len = source.len().saturating_sub(last);
+    let sources: [&[[f32; G]]; P] = std::array::from_fn(|p| &source[members[p].source..][..len]);
+    let mut sums = [[0.0; G]; P];
+    for tap in taps {
+        let w = &weights[tap.tap];
+        for p in 0..P {
+            let x = &sources[p][tap.offset];
+            for g in 0..G {
+                sums[p][g] = L::mul_add(x[g], w[g], sums[p][g]);
+            }
+        }
+    }
+    sums
 }

@@ -23,8 +23,18 @@ pub(super) struct Links {
 impl Links {
     pub(super) fn forward(shape: &DepthwiseShape) -> Self {
         Self {
-            rows: taps(shape, shape.height, shape.out_height()),
-            columns: taps(shape, shape.width, shape.out_width()),
+            rows: taps(
+                shape,
+                shape.height,
+                shape.out_height(),
+                shape.padding.rows[0],
+            ),
+            columns: taps(
+                shape,
+                shape.width,
+                shape.out_width(),
+                shape.padding.columns[0],
+            ),
             source_width: shape.width,
             source_height: shape.height,
         }
@@ -42,9 +52,9 @@ impl Links {
 }
 
 /// The input positions that each of `outputs` sees, along one axis.
-fn taps(shape: &DepthwiseShape, side: usize, outputs: usize) -> Vec<Vec<Link>> {
+fn taps(shape: &DepthwiseShape, side: usize, outputs: usize, zeros: usize) -> Vec<Vec<Link>> {
     let position = |output: usize, tap: usize| {
-        let source = (output * shape.stride + tap * shape.dilation).checked_sub(shape.padding);
+        let source = (output * shape.stride + tap * shape.dilation).checked_sub(zeros);
         let source = source.filter(|&source| source < side)?;
         Some(Link { source, tap })
     };

@@ -18,7 +18,7 @@
 //!     channels: 2,
 //!     kernel: 3,
 //!     stride: 1,
-//!     padding: 1,
+//!     padding: 1.into(),
 //!     dilation: 1,
 //! };
 //! let x = [1.0, 10.0, 2.0, 20.0, 3.0, 30.0];
@@ -33,6 +33,7 @@
 
 mod gather;
 mod links;
+mod plan;
 mod shape;
 mod weight;
 

@@ -1,6 +1,7 @@
 //! Shape of a depthwise convolution.
 
 use crate::error::ShapeError;
+use crate::padding::{Padding, padded};
 
 /// A depthwise convolution (PyTorch's `groups = in_channels = out_channels`) with a square kernel.
 ///
@@ -20,8 +21,8 @@ pub struct DepthwiseShape {
     pub kernel: usize,
     /// Distance between output pixels, in input pixels. At least 1.
     pub stride: usize,
-    /// Zeros around the input, on each side.
-    pub padding: usize,
+    /// Zeros around the input.
+    pub padding: Padding,
     /// Distance between kernel taps, in input pixels. At least 1.
     pub dilation: usize,
 }
@@ -29,23 +30,19 @@ pub struct DepthwiseShape {
 impl DepthwiseShape {
     /// Rows of the output; 0 if the kernel does not fit.
     pub fn out_height(&self) -> usize {
-        self.out_side(self.height)
+        self.out_side(self.height, self.padding.rows)
     }
 
     /// Columns of the output; 0 if the kernel does not fit.
     pub fn out_width(&self) -> usize {
-        self.out_side(self.width)
+        self.out_side(self.width, self.padding.columns)
     }
 
-    fn out_side(&self, side: usize) -> usize {
-        match self.padded(side).checked_sub(self.reach()) {
+    fn out_side(&self, side: usize, zeros: [usize; 2]) -> usize {
+        match padded(side, zeros).checked_sub(self.reach()) {
             Some(room) => room / self.stride.max(1) + 1,
             None => 0,
         }
-    }
-
-    fn padded(&self, side: usize) -> usize {
-        side.saturating_add(self.padding.saturating_mul(2))
     }
 
     /// Side of the kernel, including the gaps between its taps.
@@ -86,8 +83,12 @@ impl DepthwiseShape {
                 return Err(ShapeError::Zero { field });
             }
         }
-        for (field, side) in [("height", self.height), ("width", self.width)] {
-            let (kernel, padded) = (self.reach(), self.padded(side));
+        let sides = [
+            ("height", padded(self.height, self.padding.rows)),
+            ("width", padded(self.width, self.padding.columns)),
+        ];
+        for (field, padded) in sides {
+            let kernel = self.reach();
             if kernel > padded {
                 return Err(ShapeError::KernelTooLarge {
                     field,
@@ -103,7 +104,7 @@ impl DepthwiseShape {
                 return Err(ShapeError::TooLarge);
             }
         }
-        if self.padded(self.height).max(self.padded(self.width)) > limit {
+        if sides.iter().any(|&(_, padded)| padded > limit) {
             return Err(ShapeError::TooLarge);
         }
         Ok(())

@@ -1,9 +1,14 @@
 //! Gradient of the weights: for each tap, a sum over output pixels.
 
 use super::DepthwiseShape;
-use super::links::{Link, Links};
-use crate::isa::{Kernel, Lanes, dispatch};
-use crate::{Isa, blocks};
+use super::links::Links;
+use super::plan::{Member, Plan, Region, Tap, copy};
+use crate::blocks;
+use crate::isa::{Isa, Kernel, Lanes, dispatch};
+use crate::scratch::Scratch;
+
+/// Taps whose sums are in registers together.
+const TILE: usize = 4;
 
 /// Writes all of `dw`, `[channels, 1, kernel, kernel]`.
 pub(super) fn backward_weight(
@@ -18,22 +23,22 @@ pub(super) fn backward_weight(
         dw.fill(0.0);
         return;
     }
-    let links = Links::forward(shape);
-    let row = links.columns.len() * channels;
+    let plan = Plan::new(shape, &Links::forward(shape));
+    let mut rest = dy;
+    let mut tasks = Vec::new();
+    for region in plan.regions() {
+        let (dy, later) = rest.split_at(plan.len(&region));
+        rest = later;
+        tasks.push(Part {
+            plan: &plan,
+            region,
+            shape,
+            x,
+            dy,
+        });
+    }
     // The partition depends on the shape alone, so that sums do not depend on the number of
     // threads.
-    let rows = (blocks::pixels_per_sum(channels) / links.columns.len()).max(1);
-    let tasks = dy
-        .chunks(rows * row)
-        .enumerate()
-        .map(|(index, dy)| Rows {
-            shape,
-            links: &links,
-            x,
-            first_row: index * rows,
-            dy,
-        })
-        .collect();
     let parts = blocks::run(tasks, dy.len(), |task| dispatch(isa, task));
     let mut total = vec![0.0_f64; dw.len()];
     for part in parts {
@@ -49,57 +54,87 @@ pub(super) fn backward_weight(
     }
 }
 
-/// Some rows of the output, of one or more images.
-struct Rows<'a> {
+/// One region of the output.
+struct Part<'a> {
+    plan: &'a Plan,
+    region: Region,
     shape: &'a DepthwiseShape,
-    links: &'a Links,
     x: &'a [f32],
-    /// Counted over all images.
-    first_row: usize,
     dy: &'a [f32],
 }
 
-impl Kernel for Rows<'_> {
+impl Kernel for Part<'_> {
     /// `[kernel, kernel, channels]`.
     type Output = Vec<f32>;
 
     #[inline(always)]
     fn run<L: Lanes>(self) -> Vec<f32> {
-        let (channels, links) = (self.shape.channels, self.links);
-        let mut sums = vec![0.0; self.shape.weight_len()];
-        let rows = self.dy.chunks_exact(links.columns.len() * channels);
-        for (index, dy) in rows.enumerate() {
-            let index = self.first_row + index;
-            let first_source = index / links.rows.len() * links.source_height;
-            for link in &links.rows[index % links.rows.len()] {
-                let source = first_source + link.source;
-                let row = links.source_width * channels;
-                let x = &self.x[source * row..][..row];
-                let first_tap = link.tap * self.shape.kernel;
-                for (dy, columns) in dy.chunks_exact(channels).zip(&links.columns) {
-                    add_pixel::<L>(&mut sums, x, dy, first_tap, columns);
-                }
-            }
+        match L::WIDTH {
+            16 => self.by_blocks::<L, 32>(),
+            8 => self.by_blocks::<L, 16>(),
+            _ => self.by_blocks::<L, 8>(),
         }
-        sums
     }
 }
 
-/// Adds the contribution of one output pixel and one row of the input.
-#[inline(always)]
-fn add_pixel<L: Lanes>(
-    sums: &mut [f32],
-    x: &[f32],
-    dy: &[f32],
-    first_tap: usize,
-    columns: &[Link],
-) {
-    let channels = dy.len();
-    for link in columns {
-        let x = &x[link.source * channels..][..channels];
-        let sums = &mut sums[(first_tap + link.tap) * channels..][..channels];
-        for ((sum, &x), &dy) in sums.iter_mut().zip(x).zip(dy) {
-            *sum = L::mul_add(x, dy, *sum);
+impl Part<'_> {
+    /// By blocks of `G` channels.
+    #[inline(always)]
+    fn by_blocks<L: Lanes, const G: usize>(self) -> Vec<f32> {
+        let (plan, channels) = (self.plan, self.shape.channels);
+        let members = plan.members(&self.region);
+        let pixels = self.dy.len() / channels;
+        let source = plan.source_pixels(&self.region);
+        let mut copies = Scratch::take((source + pixels) * G);
+        let (x, dy) = copies.as_chunks_mut::<G>().0.split_at_mut(source);
+        let mut result = vec![0.0; self.shape.weight_len()];
+        let mut sums = vec![[0.0; G]; self.shape.kernel * self.shape.kernel];
+        for first in (0..channels).step_by(G) {
+            plan.copy(&self.region, self.x, first, x);
+            copy(self.dy, channels, first, dy);
+            sums.fill([0.0; G]);
+            for (class, members) in plan.taps().iter().zip(&members) {
+                let (tiles, rest) = class.as_chunks::<TILE>();
+                for taps in tiles {
+                    add::<L, G, TILE>(&mut sums, x, dy, taps, members);
+                }
+                for tap in rest {
+                    add::<L, G, 1>(&mut sums, x, dy, &[*tap], members);
+                }
+            }
+            let len = G.min(channels - first);
+            for (result, sums) in result.chunks_exact_mut(channels).zip(&sums) {
+                result[first..first + len].copy_from_slice(&sums[..len]);
+            }
         }
+        result
+    }
+}
+
+/// Adds the contribution of the pixels of a class to some taps.
+#[inline(always)]
+fn add<L: Lanes, const G: usize, const T: usize>(
+    sums: &mut [[f32; G]],
+    x: &[[f32; G]],
+    dy: &[[f32; G]],
+    taps: &[Tap; T],
+    members: &[Member],
+) {
+    // All of one length, so that one check of a pixel is enough for all.
+    let last = taps.iter().fold(0, |last, tap| last.max(tap.offset));
+    let len = x.len().saturating_sub(last);
+    let sources: [&[[f32; G]]; T] = std::array::from_fn(|t| &x[taps[t].offset..][..len]);
+    let mut tile: [[f32; G]; T] = std::array::from_fn(|t| sums[taps[t].tap]);
+    for member in members {
+        let g = &dy[member.target];
+        for t in 0..T {
+            let x = &sources[t][member.source];
+            for c in 0..G {
+                tile[t][c] = L::mul_add(x[c], g[c], tile[t][c]);
+            }
+        }
+    }
+    for (tap, values) in taps.iter().zip(&tile) {
+        sums[tap.tap] = *values;
     }
 }

@@ -2,8 +2,8 @@
 //!
 //! Activations are `[batch, height, width, channels]`; weights have PyTorch's shapes. On the CPU
 //! (Burn's Flex backend, `f32`) each operation is one of this crate's kernels, with a handwritten
-//! gradient. On other devices, and for cases without a kernel (groups of several channels, a
-//! dilated dense kernel), it consists of Burn's own operations, and gives the same numbers up to
+//! gradient. On other devices, and for cases without a kernel (a dilated kernel of a convolution that is not
+//! depthwise), it consists of Burn's own operations, and gives the same numbers up to
 //! rounding.
 //!
 //! ```
@@ -13,7 +13,7 @@
 //!
 //! let images = Tensor::<4>::random([2, 28, 28, 3], Distribution::Default, &device);
 //! let weight = Tensor::<4>::random([64, 3, 7, 7], Distribution::Default, &device);
-//! let conv = Conv { stride: 2, padding: 3, ..Conv::default() };
+//! let conv = Conv { stride: 2, padding: 3.into(), ..Conv::default() };
 //! assert_eq!(conv2d(images, weight, None, conv, None).dims(), [2, 14, 14, 64]);
 //! ```
 
@@ -22,12 +22,14 @@ use std::sync::atomic::{AtomicU8, Ordering};
 use burn::tensor::{Int, Tensor, TensorData};
 pub use cache::WeightCache;
 
+pub use crate::activation::Activation;
 use crate::adam::Adam;
 #[cfg(feature = "flex")]
 use crate::batch_norm::Stats;
 use crate::buffers::Buffer;
 use crate::conv::Accuracy;
 use crate::error::{ShapeError, check_len};
+pub use crate::padding::Padding;
 pub use crate::pool::MeanPool;
 
 mod cache;
@@ -47,13 +49,13 @@ macro_rules! kernel {
     };
 }
 
-/// The settings of a convolution. Kernels are square, padding is symmetric.
+/// The settings of a convolution. Kernels are square.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Conv {
     /// Distance between output pixels, in input pixels.
     pub stride: usize,
-    /// Zeros added on each side.
-    pub padding: usize,
+    /// Zeros added around the image.
+    pub padding: Padding,
     /// Number of independent groups of channels.
     pub groups: usize,
     /// Distance between kernel taps, in input pixels.
@@ -65,7 +67,7 @@ impl Default for Conv {
     fn default() -> Self {
         Self {
             stride: 1,
-            padding: 0,
+            padding: Padding::same(0),
             groups: 1,
             dilation: 1,
         }
@@ -98,8 +100,8 @@ pub struct BatchNormEval {
     pub variance: Tensor<1>,
     /// Added to the variance before the square root.
     pub eps: f64,
-    /// Whether a ReLU follows.
-    pub relu: bool,
+    /// The function that follows.
+    pub activation: Option<Activation>,
 }
 
 #[cfg(feature = "flex")]
@@ -212,6 +214,48 @@ pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tenso
     burn::tensor::module::linear(x, weight.transpose(), bias)
 }
 
+/// [`conv2d`], then an activation.
+///
+/// Without gradients, on the CPU, this is one pass over the output.
+///
+/// # Panics
+///
+/// If the shapes do not fit together.
+pub fn conv2d_activation(
+    x: Tensor<4>,
+    weight: Tensor<4>,
+    bias: Option<Tensor<1>>,
+    conv: Conv,
+    activation: Activation,
+    cache: Option<&WeightCache>,
+) -> Tensor<4> {
+    kernel!(conv2d_activation(
+        (&x, &weight),
+        bias.as_ref(),
+        conv,
+        activation,
+        cache
+    ));
+    activate(conv2d(x, weight, bias, conv, cache), activation)
+}
+
+/// [`linear`], then an activation: one pass over the output on the CPU without gradients.
+///
+/// # Panics
+///
+/// If the shapes do not fit together.
+pub fn linear_activation(
+    x: Tensor<2>,
+    weight: Tensor<2>,
+    bias: Option<Tensor<1>>,
+    activation: Activation,
+) -> Tensor<2> {
+    kernel!(linear_activation(&x, &weight, bias.as_ref(), activation));
+    let y = linear(x, weight, bias);
+    let [batch, outputs] = y.dims();
+    activate(y.reshape([batch, 1, 1, outputs]), activation).reshape([batch, outputs])
+}
+
 /// [`conv2d`] without bias, then [`batch_norm_eval`].
 ///
 /// Without gradients, on the CPU, this is one pass over the output.
@@ -237,7 +281,7 @@ pub fn conv2d_batch_norm(
     batch_norm_eval(conv2d(x, weight, None, conv, cache), norm, residual)
 }
 
-/// Normalizes with the statistics of the batch, adds a residual, applies a ReLU.
+/// Normalizes with the statistics of the batch, adds a residual, applies an activation.
 ///
 /// # Panics
 ///
@@ -247,19 +291,19 @@ pub fn batch_norm_training(
     [gamma, beta]: [Tensor<1>; 2],
     eps: f64,
     residual: Option<Tensor<4>>,
-    relu: bool,
+    activation: Option<Activation>,
 ) -> Normalized {
     kernel!(batch_norm_training(
         &x,
         [&gamma, &beta],
         eps,
         residual.as_ref(),
-        relu
+        activation
     ));
-    stock::batch_norm_training(x, [gamma, beta], eps, residual, relu)
+    stock::batch_norm_training(x, [gamma, beta], eps, residual, activation)
 }
 
-/// Normalizes with fixed statistics, adds a residual, applies a ReLU.
+/// Normalizes with fixed statistics, adds a residual, applies an activation.
 ///
 /// # Panics
 ///
@@ -308,34 +352,17 @@ pub fn mean_pool(x: Tensor<4>) -> Tensor<4> {
 
 /// max(x, 0).
 pub fn relu(x: Tensor<4>) -> Tensor<4> {
-    kernel!(relu(&x));
-    burn::tensor::activation::relu(x)
+    activate(x, Activation::Relu)
 }
 
 /// min(max(x, 0), 6).
 pub fn relu6(x: Tensor<4>) -> Tensor<4> {
-    kernel!(relu6(&x));
-    burn::tensor::activation::relu6(x)
-}
-
-/// A function of each value, between layers.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
-pub enum Activation {
-    /// `x * sigmoid(x)`, also called Swish.
-    Silu,
-    /// `x * hard_sigmoid(x)`.
-    HardSwish,
-    /// `min(max(x / 6 + 1/2, 0), 1)`.
-    HardSigmoid,
-    /// `1 / (1 + exp(-x))`.
-    Sigmoid,
-    /// `x * Φ(x)`, with the distribution function Φ of the normal distribution.
-    Gelu,
+    activate(x, Activation::Relu6)
 }
 
 /// Applies an activation function to each value.
 pub fn activate(x: Tensor<4>, function: Activation) -> Tensor<4> {
+    kernel!(activate(&x, function));
     stock::activate(x, function)
 }
 
@@ -346,6 +373,7 @@ pub fn activate(x: Tensor<4>, function: Activation) -> Tensor<4> {
 ///
 /// If the shapes do not fit together.
 pub fn scale_channels(x: Tensor<4>, factors: Tensor<4>) -> Tensor<4> {
+    kernel!(scale_channels(&x, &factors));
     x * factors
 }
 
@@ -356,6 +384,7 @@ pub fn scale_channels(x: Tensor<4>, factors: Tensor<4>) -> Tensor<4> {
 ///
 /// If the shapes do not fit together.
 pub fn layer_norm(x: Tensor<4>, [gamma, beta]: [Tensor<1>; 2], eps: f64) -> Tensor<4> {
+    kernel!(layer_norm(&x, [&gamma, &beta], eps));
     stock::layer_norm(x, [gamma, beta], eps)
 }
 
@@ -367,6 +396,7 @@ pub fn layer_norm(x: Tensor<4>, [gamma, beta]: [Tensor<1>; 2], eps: f64) -> Tens
 ///
 /// If the number of channels is not a multiple of `3 * heads`.
 pub fn attention(qkv: Tensor<4>, heads: usize) -> Tensor<4> {
+    kernel!(attention(&qkv, heads));
     stock::attention(qkv, heads)
 }
 

@@ -3,12 +3,12 @@
 //! Burn's operations expect channels in dimension 1. The permutations are views, and two
 //! consecutive ones cancel out, so nothing is copied between two such operations.
 
-use burn::tensor::activation::{gelu, log_sigmoid, log_softmax, relu, sigmoid, softmax};
+use burn::tensor::activation::{gelu, log_sigmoid, log_softmax, relu, relu6, sigmoid, softmax};
 use burn::tensor::module::{avg_pool2d, batch_norm, batch_norm_train, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use burn::tensor::{Int, Tensor};
 
-use super::{Activation, BatchNormEval, Conv, MaxPool, MeanPool, Normalized};
+use super::{Activation, BatchNormEval, Conv, MaxPool, MeanPool, Normalized, Padding};
 use crate::adam::Adam;
 
 pub(super) fn to_channels_first(x: Tensor<4>) -> Tensor<4> {
@@ -25,10 +25,26 @@ pub(super) fn conv2d(
     bias: Option<Tensor<1>>,
     conv: Conv,
 ) -> Tensor<4> {
-    let (stride, padding, dilation) = ([conv.stride; 2], [conv.padding; 2], [conv.dilation; 2]);
-    let options = ConvOptions::new(stride, padding, dilation, conv.groups);
+    let (x, padding) = match conv.padding.uniform() {
+        Some(padding) => (x, padding),
+        None => (padded(x, conv.padding), 0),
+    };
+    let (stride, dilation) = ([conv.stride; 2], [conv.dilation; 2]);
+    let options = ConvOptions::new(stride, [padding; 2], dilation, conv.groups);
     let y = burn::tensor::module::conv2d(to_channels_first(x), weight, bias, options);
     to_channels_last(y)
+}
+
+/// With zeros around each image.
+fn padded(x: Tensor<4>, padding: Padding) -> Tensor<4> {
+    let [n, h, w, c] = x.dims();
+    let ([top, bottom], [left, right]) = (padding.rows, padding.columns);
+    let size = [n, top + h + bottom, left + w + right, c];
+    let zeros: Tensor<4> = Tensor::zeros(size, &x.device());
+    // In the precision of the input.
+    zeros
+        .cast(x.dtype())
+        .slice_assign([0..n, top..top + h, left..left + w, 0..c], x)
 }
 
 pub(super) fn batch_norm_training(
@@ -36,11 +52,11 @@ pub(super) fn batch_norm_training(
     [gamma, beta]: [Tensor<1>; 2],
     eps: f64,
     residual: Option<Tensor<4>>,
-    rectify: bool,
+    activation: Option<Activation>,
 ) -> Normalized {
     let out = batch_norm_train(to_channels_first(x), gamma, beta, eps);
     Normalized {
-        output: finish(out.output, residual, rectify),
+        output: finish(out.output, residual, activation),
         mean: out.mean,
         variance: out.variance,
     }
@@ -53,16 +69,19 @@ pub(super) fn batch_norm_eval(
 ) -> Tensor<4> {
     let (x, eps) = (to_channels_first(x), norm.eps);
     let y = batch_norm(x, norm.gamma, norm.beta, norm.mean, norm.variance, eps);
-    finish(y, residual, norm.relu)
+    finish(y, residual, norm.activation)
 }
 
-/// Adds the residual and rectifies, still with channels first.
-fn finish(y: Tensor<4>, residual: Option<Tensor<4>>, rectify: bool) -> Tensor<4> {
+/// Adds the residual and applies the activation, still with channels first.
+fn finish(y: Tensor<4>, residual: Option<Tensor<4>>, activation: Option<Activation>) -> Tensor<4> {
     let y = match residual {
         Some(residual) => y + to_channels_first(residual),
         None => y,
     };
-    to_channels_last(if rectify { relu(y) } else { y })
+    to_channels_last(match activation {
+        Some(function) => activate(y, function),
+        None => y,
+    })
 }
 
 pub(super) fn max_pool(x: Tensor<4>, pool: MaxPool) -> Tensor<4> {
@@ -94,6 +113,8 @@ pub(super) fn mean_pool(x: Tensor<4>) -> Tensor<4> {
 pub(super) fn activate(x: Tensor<4>, function: Activation) -> Tensor<4> {
     let hard_sigmoid = |x: Tensor<4>| x.div_scalar(6.0).add_scalar(0.5).clamp(0.0, 1.0);
     match function {
+        Activation::Relu => relu(x),
+        Activation::Relu6 => relu6(x),
         Activation::Silu => x.clone() * sigmoid(x),
         Activation::HardSwish => x.clone() * hard_sigmoid(x),
         Activation::HardSigmoid => hard_sigmoid(x),

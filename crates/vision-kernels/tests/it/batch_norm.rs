@@ -1,13 +1,14 @@
 //! Batch normalization against its definition in `f64`.
 
 use proptest::prelude::*;
+use vision_kernels::activation::{Activation, activate, activate_backward};
 use vision_kernels::batch_norm::{
     BatchNorm, Forward, Stats, batch_norm_backward, batch_norm_eval, batch_norm_eval_backward,
     batch_norm_train, scale_shift,
 };
 use vision_kernels::{Isa, ShapeError};
 
-use crate::support::{ISAS, Random, close, same_on_any_threads, wide};
+use crate::support::{ACTIVATIONS, ISAS, Random, close, same_on_any_threads, wide};
 
 /// Inputs of one batch normalization.
 #[derive(Clone)]
@@ -48,7 +49,7 @@ impl Case {
             args: BatchNorm {
                 channels,
                 eps: 1e-3,
-                relu,
+                activation: relu.then_some(Activation::Relu),
             },
             x,
             gamma: random.values(channels),
@@ -136,11 +137,11 @@ fn slope(case: &Case, mut y: impl FnMut(f64) -> Vec<f64>) -> Option<f64> {
     // Small compared with the smallest deviation (√ε), so that the curvature has no effect.
     const STEP: f64 = 1e-6;
     let (below, above) = (y(-STEP), y(STEP));
-    let kink = |(a, b): (&f64, &f64)| case.args.relu && (*a > 0.0) != (*b > 0.0);
+    let kink = |(a, b): (&f64, &f64)| case.args.activation.is_some() && (*a > 0.0) != (*b > 0.0);
     if below.iter().zip(&above).any(kink) {
         return None;
     }
-    let relu = case.args.relu;
+    let relu = case.args.activation.is_some();
     let change = relu_difference(relu, &below, &above);
     let total: f64 = change.zip(&case.dy).map(|(dy, &g)| dy * f64::from(g)).sum();
     Some(total / (2.0 * STEP))
@@ -190,7 +191,7 @@ proptest! {
             let found = case.run(isa);
             close("mean", &found.stats.mean, &stats[0], 1e-6);
             close("variance", &found.stats.var_biased, &stats[1], 1e-6);
-            close("y", &found.y, &relu(case.args.relu, &y), 1e-5);
+            close("y", &found.y, &relu(case.args.activation.is_some(), &y), 1e-5);
         }
     }
 
@@ -213,7 +214,7 @@ proptest! {
             });
             if let Some(dresidual) = found.dresidual {
                 let pairs = found.y.iter().zip(&case.dy);
-                let passes = pairs.map(|(&y, &dy)| if case.args.relu && y <= 0.0 { 0.0 } else { dy });
+                let passes = pairs.map(|(&y, &dy)| if case.args.activation.is_some() && y <= 0.0 { 0.0 } else { dy });
                 prop_assert_eq!(dresidual, passes.collect::<Vec<_>>());
             }
         }
@@ -251,7 +252,12 @@ fn large_batches_agree_with_the_definition_and_do_not_depend_on_threads() {
         let (stats, y) = case.reference(&wide(&case.x), &wide(&case.gamma), &wide(&case.beta));
         let found = case.run(Isa::detect());
         close("variance", &found.stats.var_biased, &stats[1], 1e-6);
-        close("y", &found.y, &relu(case.args.relu, &y), 1e-5);
+        close(
+            "y",
+            &found.y,
+            &relu(case.args.activation.is_some(), &y),
+            1e-5,
+        );
         same_on_any_threads(|isa| {
             let found = case.run(isa);
             let dresidual = found.dresidual.unwrap_or_default();
@@ -361,7 +367,7 @@ fn a_folded_batch_norm_is_a_scale_and_a_shift() {
             [&case.gamma, &case.beta],
             &case.x,
             residual,
-            true,
+            Some(Activation::Relu),
             &mut y,
         )
         .unwrap();
@@ -401,7 +407,65 @@ fn wrong_lengths_are_errors_that_name_the_argument() {
         ..case.args
     };
     assert!(batch_norm_train(isa, &none, &[], [&[], &[]], None, &mut []).is_err());
-    assert!(scale_shift(isa, [&[], &[]], &[], None, true, &mut []).is_err());
+    assert!(scale_shift(isa, [&[], &[]], &[], None, None, &mut []).is_err());
     let text = error("y", 12, 11).to_string();
     assert_eq!(text, "`y` has 11 values, but the shape needs 12");
+}
+
+#[test]
+fn an_activation_is_what_follows_the_batch_norm() {
+    for function in ACTIVATIONS {
+        for train in [false, true] {
+            let mut plain = Case::new(5, 70, 37, [false, false, train]);
+            plain.x.iter_mut().for_each(|x| *x *= 2.0);
+            plain.gamma.iter_mut().for_each(|gamma| *gamma *= 3.0);
+            let len = plain.x.len();
+            for isa in ISAS {
+                plain.args.activation = None;
+                let before = plain.run(isa).y;
+                let (mut y, mut dy) = (vec![7.0; len], vec![7.0; len]);
+                activate(isa, function, &before, &mut y).unwrap();
+                let saved = if function.saves_output() { &y } else { &before };
+                activate_backward(isa, function, saved, &plain.dy, &mut dy).unwrap();
+                let chain = Case {
+                    dy,
+                    running: plain.running.clone(),
+                    x: plain.x.clone(),
+                    gamma: plain.gamma.clone(),
+                    beta: plain.beta.clone(),
+                    residual: None,
+                    args: plain.args,
+                };
+                let chain = chain.run(isa);
+                plain.args.activation = Some(function);
+                let fused = plain.run(isa);
+                let what = format!("{function:?}, {isa:?}");
+                assert_eq!(fused.y, y, "{what}");
+                close(&what, &fused.dx, &wide(&chain.dx), 2e-6);
+                close(&what, &fused.dgamma, &wide(&chain.dgamma), 2e-6);
+                close(&what, &fused.dbeta, &wide(&chain.dbeta), 2e-6);
+            }
+        }
+    }
+}
+
+#[test]
+fn the_gradient_of_a_residual_before_a_function_of_its_input_is_refused() {
+    let mut case = Case::new(1, 4, 3, [true, true, true]);
+    case.args.activation = Some(Activation::Silu);
+    let mut y = vec![0.0; 12];
+    let affine = [case.gamma.as_slice(), &case.beta];
+    let isa = Isa::detect();
+    let stats = batch_norm_train(isa, &case.args, &case.x, affine, None, &mut y).unwrap();
+    let forward = Forward {
+        x: &case.x,
+        y: Some(&y),
+        gamma: &case.gamma,
+        beta: &case.beta,
+        stats: &stats,
+    };
+    let (mut dx, mut dresidual) = (vec![0.0; 12], vec![0.0; 12]);
+    let residual = Some(dresidual.as_mut_slice());
+    let found = batch_norm_backward(isa, &case.args, &forward, &case.dy, &mut dx, residual);
+    assert_eq!(found, Err(ShapeError::ResidualGradient));
 }

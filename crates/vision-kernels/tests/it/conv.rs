@@ -1,12 +1,13 @@
 //! Convolutions against their definition, with every instruction set.
 
 use proptest::prelude::*;
+use vision_kernels::activation::Activation;
 use vision_kernels::conv::{
     Accuracy, Algorithm, ConvShape, Epilogue, PackedWeights, Pass, algorithm, conv2d,
     conv2d_backward_input, conv2d_backward_input_packed, conv2d_backward_weight,
     conv2d_backward_weight_by, conv2d_packed,
 };
-use vision_kernels::{Isa, ShapeError};
+use vision_kernels::{Isa, Padding, ShapeError};
 
 use crate::support;
 use crate::support::convolution::{isas, values};
@@ -126,7 +127,7 @@ fn shape(
         out_channels,
         kernel,
         stride,
-        padding,
+        padding: padding.into(),
     }
 }
 
@@ -138,12 +139,19 @@ fn any_shape() -> impl Strategy<Value = ConvShape> {
         1..4usize,
         0..4usize,
     );
-    (pixels, channels, kernel)
-        .prop_map(|(pixels, channels, (kernel, stride, padding))| {
-            shape(pixels, channels, [kernel, stride, padding])
+    // Different zeros on each side in half of the cases.
+    let sides = proptest::option::of([0..4usize, 0..4, 0..4, 0..4]);
+    (pixels, channels, kernel, sides)
+        .prop_map(|(pixels, channels, (kernel, stride, padding), sides)| {
+            let s = shape(pixels, channels, [kernel, stride, padding]);
+            let padding = sides.map_or(s.padding, |[top, bottom, left, right]| Padding {
+                rows: [top, bottom],
+                columns: [left, right],
+            });
+            ConvShape { padding, ..s }
         })
         .prop_filter("the kernel fits", |s| {
-            s.kernel <= s.height + 2 * s.padding && s.kernel <= s.width + 2 * s.padding
+            s.out_height() > 0 && s.out_width() > 0
         })
 }
 
@@ -152,7 +160,7 @@ fn three_by_three() -> impl Strategy<Value = ConvShape> {
     ([1..4usize, 1..18, 1..18], [1..71usize, 1..71], 0..3usize)
         .prop_map(|(pixels, channels, padding)| shape(pixels, channels, [3, 1, padding]))
         .prop_filter("the kernel fits", |s| {
-            s.kernel <= s.height + 2 * s.padding && s.kernel <= s.width + 2 * s.padding
+            s.out_height() > 0 && s.out_width() > 0
         })
 }
 
@@ -355,7 +363,7 @@ fn the_epilogue_scales_shifts_adds_and_clips() {
                         scale: (parts & 1 != 0).then_some(&scale),
                         shift: (parts & 2 != 0).then_some(&shift),
                         residual: (parts & 4 != 0).then_some(&residual),
-                        relu: parts & 8 != 0,
+                        activation: (parts & 8 != 0).then_some(Activation::Relu),
                     };
                     let mut y = vec![f32::NAN; s.output_len()];
                     let packed = PackedWeights::forward_by(isa, algorithm, &s, &w).unwrap();
@@ -372,7 +380,7 @@ fn the_epilogue_scales_shifts_adds_and_clips() {
                         if let Some(residual) = epilogue.residual {
                             expected += f64::from(residual[at]);
                         }
-                        if epilogue.relu {
+                        if epilogue.activation.is_some() {
                             expected = expected.max(0.0);
                         }
                         assert!(
@@ -426,7 +434,7 @@ fn packed_weights_serve_any_batch_and_image_and_refuse_other_kernels() {
         conv2d_packed(&packed, &large, &x, &Epilogue::default(), &mut y).unwrap();
         assert!(y == forward(isa, algorithm, &large, &x, &w));
         let other = ConvShape {
-            padding: 0,
+            padding: 0.into(),
             ..large
         };
         let refused = conv2d_packed(&packed, &other, &x, &Epilogue::default(), &mut y);
@@ -445,7 +453,7 @@ fn packed_weights_serve_any_batch_and_image_and_refuse_other_kernels() {
 fn a_nan_survives_the_clip() {
     let s = shape([1, 1, 1], [1, 1], [1, 1, 0]);
     let epilogue = Epilogue {
-        relu: true,
+        activation: Some(Activation::Relu),
         ..Epilogue::default()
     };
     let mut y = [0.0];

@@ -51,7 +51,7 @@ fn errors_stay_within_twice_the_documented_ones() {
             out_channels: channels,
             kernel: 3,
             stride: 1,
-            padding: 1,
+            padding: 1.into(),
         };
         let relu = |value: f32| value.max(0.0);
         let x: Vec<f32> = normal(shape.input_len(), 1).into_iter().map(relu).collect();

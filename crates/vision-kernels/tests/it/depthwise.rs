@@ -1,11 +1,12 @@
 //! Depthwise convolution against its definition, with every instruction set.
 
 use proptest::prelude::*;
+use vision_kernels::activation::Activation;
 use vision_kernels::conv::Epilogue;
 use vision_kernels::depthwise::{
     DepthwiseShape, depthwise, depthwise_backward_input, depthwise_backward_weight,
 };
-use vision_kernels::{Isa, ShapeError};
+use vision_kernels::{Isa, Padding, ShapeError};
 
 use crate::support::{ISAS, Random, close, same_on_any_threads};
 
@@ -20,7 +21,7 @@ fn shape(
         channels,
         kernel,
         stride,
-        padding,
+        padding: padding.into(),
         dilation,
     }
 }
@@ -37,7 +38,10 @@ fn products(s: &DepthwiseShape, mut visit: impl FnMut(usize, usize, usize)) {
         for tap in 0..s.kernel * s.kernel {
             let y = row * s.stride + tap / s.kernel * s.dilation;
             let x = column * s.stride + tap % s.kernel * s.dilation;
-            let (Some(y), Some(x)) = (y.checked_sub(s.padding), x.checked_sub(s.padding)) else {
+            let (Some(y), Some(x)) = (
+                y.checked_sub(s.padding.rows[0]),
+                x.checked_sub(s.padding.columns[0]),
+            ) else {
                 continue;
             };
             if y >= s.height || x >= s.width {
@@ -113,9 +117,18 @@ fn a_sum_that_cancels_out_is_as_exact_as_its_terms() {
 
 fn any_shape() -> impl Strategy<Value = DepthwiseShape> {
     let size = [1..4usize, 1..14, 1..14, 1..71];
-    let kernel = [1..6usize, 1..4, 0..4, 1..4];
-    (size, kernel)
-        .prop_map(|(size, kernel)| shape(size, kernel))
+    let kernel = [1..8usize, 1..4, 0..4, 1..4];
+    // Different zeros on each side in half of the cases.
+    let sides = proptest::option::of([0..4usize, 0..4, 0..4, 0..4]);
+    (size, kernel, sides)
+        .prop_map(|(size, kernel, sides)| {
+            let s = shape(size, kernel);
+            let padding = sides.map_or(s.padding, |[top, bottom, left, right]| Padding {
+                rows: [top, bottom],
+                columns: [left, right],
+            });
+            DepthwiseShape { padding, ..s }
+        })
         .prop_filter("the kernel fits", |s| {
             s.out_height() > 0 && s.out_width() > 0
         })
@@ -139,6 +152,10 @@ fn sizes_of_mobilenet_agree_with_the_definition() {
         shape([2, 28, 27, 96], [3, 2, 1, 1]),
         shape([3, 14, 14, 144], [3, 1, 1, 1]),
         shape([9, 1, 1, 960], [3, 1, 1, 1]),
+        shape([5, 7, 7, 72], [7, 1, 3, 1]),
+        shape([1, 7, 7, 40], [7, 1, 3, 1]),
+        shape([6, 14, 14, 24], [5, 2, 2, 1]),
+        shape([1, 56, 56, 17], [7, 1, 3, 1]),
         shape([2, 2, 2, 576], [3, 2, 1, 1]),
     ] {
         check(1, &s);
@@ -192,7 +209,7 @@ fn the_epilogue_scales_shifts_adds_and_clips() {
         scale: Some(&scale),
         shift: Some(&shift),
         residual: Some(&residual),
-        relu: true,
+        activation: Some(Activation::Relu),
     };
     let expected = plain.iter().enumerate().map(|(i, y)| {
         let (scale, shift) = (f64::from(scale[i % 41]), f64::from(shift[i % 41]));
@@ -256,7 +273,7 @@ fn sizes_that_do_not_fit_are_errors_that_name_the_argument() {
         }
     );
     let huge = DepthwiseShape {
-        padding: usize::MAX / 2,
+        padding: (usize::MAX / 2).into(),
         ..s
     };
     assert_eq!(refuse(&huge, &x, &w, &none), ShapeError::TooLarge);

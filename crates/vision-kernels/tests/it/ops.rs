@@ -1,12 +1,14 @@
 //! The kernels as operations on Burn's tensors: they compute the same as Burn's own operations,
 //! forward and backward.
 
-use burn::tensor::activation::{relu, relu6};
+use burn::tensor::activation::{gelu, relu, relu6, sigmoid, softmax};
 use burn::tensor::module::{avg_pool2d, batch_norm, batch_norm_train, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use burn::tensor::{Device, Tensor, TensorData};
 use proptest::prelude::*;
-use vision_kernels::ops::{self, BatchNormEval, Conv, MaxPool, MeanPool, WeightCache};
+use vision_kernels::ops::{
+    self, Activation, BatchNormEval, Conv, MaxPool, MeanPool, Padding, WeightCache,
+};
 
 use crate::support::{Random, close, wide};
 
@@ -74,14 +76,16 @@ fn convolutions_are_burns_with_and_without_gradients() {
         // One channel per group, also with dilation: a kernel of its own.
         ([2, 7, 6, 33], 3, [2, 1, 33, 1]),
         ([2, 7, 6, 33], 3, [1, 2, 33, 2]),
-        // Larger groups and dilation: Burn's own operation behind the same function.
+        // Groups of channels.
         ([2, 6, 6, 8], 3, [1, 1, 4, 1]),
+        ([2, 9, 7, 24], 3, [2, 1, 3, 1]),
+        // Dilation: Burn's own operation behind the same function.
         ([2, 7, 8, 5], 3, [1, 2, 1, 2]),
     ] {
         let [stride, padding, groups, dilation] = conv;
         let conv = Conv {
             stride,
-            padding,
+            padding: padding.into(),
             groups,
             dilation,
         };
@@ -105,9 +109,30 @@ fn convolutions_are_burns_with_and_without_gradients() {
             |[x, w]| ops::conv2d(x, w, None, conv, None),
             |[x, w]| burns(x, w),
         );
+        let [x, w] = inputs(true);
+        let bias = random(3, [1, 1, 1, w_shape[0]], &device(true));
+        compare(
+            "convolution with a bias",
+            [x, w, bias],
+            |[x, w, bias]| ops::conv2d(x, w, Some(bias.reshape([-1])), conv, None),
+            |[x, w, bias]| burns(x, w) + bias,
+        );
         let [x, w] = inputs(false);
         let bias = random(3, [w_shape[0]], &device(false));
         let expected = burns(x.clone(), w.clone()) + bias.clone().reshape([1, 1, 1, -1]);
+        let sigmoids = ops::conv2d_activation(
+            x.clone(),
+            w.clone(),
+            Some(bias.clone()),
+            conv,
+            Activation::Sigmoid,
+            None,
+        );
+        same(
+            "with a bias and a sigmoid",
+            sigmoids,
+            sigmoid(expected.clone()),
+        );
         same(
             "with a bias",
             ops::conv2d(x, w, Some(bias), conv, None),
@@ -124,7 +149,7 @@ fn a_frozen_weight_or_input_gets_no_gradient_and_the_other_does() {
         random(2, [8, 4, 3, 3], &device),
     );
     let conv = Conv {
-        padding: 1,
+        padding: 1.into(),
         ..Conv::default()
     };
     let grads = ops::conv2d(x.clone(), w.clone().detach(), None, conv, None)
@@ -153,11 +178,12 @@ fn batch_norm_with_residual_and_relu_is_the_chain_of_burns_operations() {
     };
     for on in [false, true] {
         let rectify = |y| if on { relu(y) } else { y };
+        let activation = on.then_some(Activation::Relu);
         compare(
             "of the batch, with a residual",
             inputs(),
             |[x, g, b, r]| {
-                ops::batch_norm_training(x, [flat(g), flat(b)], 1e-5, Some(r), on).output
+                ops::batch_norm_training(x, [flat(g), flat(b)], 1e-5, Some(r), activation).output
             },
             |[x, g, b, r]| {
                 rectify(last(batch_norm_train(first(x), flat(g), flat(b), 1e-5).output) + r)
@@ -167,7 +193,9 @@ fn batch_norm_with_residual_and_relu_is_the_chain_of_burns_operations() {
         compare(
             "of the batch",
             [x, g, b],
-            |[x, g, b]| ops::batch_norm_training(x, [flat(g), flat(b)], 1e-5, None, on).output,
+            |[x, g, b]| {
+                ops::batch_norm_training(x, [flat(g), flat(b)], 1e-5, None, activation).output
+            },
             |[x, g, b]| {
                 rectify(last(
                     batch_norm_train(first(x), flat(g), flat(b), 1e-5).output,
@@ -187,7 +215,7 @@ fn batch_norm_with_residual_and_relu_is_the_chain_of_burns_operations() {
                     mean: lifted(&mean),
                     variance: lifted(&variance),
                     eps: 1e-5,
-                    relu: on,
+                    activation,
                 };
                 ops::batch_norm_eval(x, norm, Some(r))
             },
@@ -204,7 +232,13 @@ fn the_statistics_of_the_batch_are_burns_and_have_no_gradient() {
     let device = device(true);
     let x = random(1, [3, 4, 5, 18], &device);
     let (gamma, beta) = (random(2, [18], &device), random(3, [18], &device));
-    let ours = ops::batch_norm_training(x.clone(), [gamma.clone(), beta.clone()], 1e-5, None, true);
+    let ours = ops::batch_norm_training(
+        x.clone(),
+        [gamma.clone(), beta.clone()],
+        1e-5,
+        None,
+        Some(Activation::Relu),
+    );
     let burns = batch_norm_train(first(x), gamma, beta, 1e-5);
     assert!(!ours.mean.is_require_grad());
     same("mean", ours.mean, burns.mean);
@@ -226,11 +260,11 @@ fn a_convolution_with_a_folded_batch_norm_is_both_in_turn() {
         mean: channel(6),
         variance: channel(7).abs() + 0.1,
         eps: 1e-5,
-        relu: true,
+        activation: Some(Activation::Relu),
     };
     let conv = Conv {
         stride: 2,
-        padding: 1,
+        padding: 1.into(),
         ..Conv::default()
     };
     let in_turn = ops::batch_norm_eval(
@@ -290,6 +324,111 @@ fn pools_and_relu_are_burns() {
         |[x]| ops::relu6(x * 9.0),
         |[x]| relu6(x * 9.0),
     );
+    // Of Burn's hard sigmoid the slope is that of PyTorch as well: 1 / 6.
+    let hard = |x: Tensor<4>| x.div_scalar(6.0).add_scalar(0.5).clamp(0.0, 1.0);
+    for (function, burns) in [
+        (
+            Activation::Silu,
+            Box::new(|x: Tensor<4>| x.clone() * sigmoid(x)) as Operation,
+        ),
+        (
+            Activation::HardSwish,
+            Box::new(move |x: Tensor<4>| x.clone() * hard(x)),
+        ),
+        (Activation::HardSigmoid, Box::new(hard)),
+        (Activation::Sigmoid, Box::new(sigmoid)),
+        (Activation::Gelu, Box::new(gelu)),
+    ] {
+        compare(
+            &format!("{function:?}"),
+            x(),
+            |[x]| ops::activate(x * 5.0, function),
+            |[x]| burns(x * 5.0),
+        );
+    }
+}
+
+#[test]
+fn different_zeros_on_each_side_are_those_of_a_larger_image() {
+    let padding = Padding {
+        rows: [0, 1],
+        columns: [2, 0],
+    };
+    for (groups, dilation) in [(1, 1), (12, 1), (3, 1), (1, 2)] {
+        let conv = Conv {
+            stride: 2,
+            padding,
+            groups,
+            dilation,
+        };
+        let options = ConvOptions::new([2; 2], [0; 2], [dilation; 2], groups);
+        let device = device(true);
+        compare(
+            "padding",
+            [
+                random(1, [2, 8, 9, 12], &device),
+                random(2, [24, 12 / groups, 3, 3], &device),
+            ],
+            |[x, w]| ops::conv2d(x, w, None, conv, None),
+            |[x, w]| {
+                let zeros = |shape| Tensor::zeros(shape, &x.device());
+                let x = Tensor::cat(vec![x.clone(), zeros([2, 1, 9, 12])], 1);
+                let x = Tensor::cat(vec![Tensor::zeros([2, 9, 2, 12], &x.device()), x], 2);
+                let y = burn::tensor::module::conv2d(first(x), w, None, options.clone());
+                last(y)
+            },
+        );
+    }
+}
+
+#[test]
+fn layer_norm_and_channel_factors_are_the_chains_of_burns_operations() {
+    let device = device(true);
+    let inputs = || {
+        [
+            random(1, [2, 5, 6, 40], &device),
+            random(2, [1, 1, 1, 40], &device),
+            random(3, [1, 1, 1, 40], &device),
+        ]
+    };
+    compare(
+        "layer norm",
+        inputs(),
+        |[x, g, b]| ops::layer_norm(x * 3.0, [g.reshape([40]), b.reshape([40])], 1e-3),
+        |[x, g, b]| {
+            let x = x * 3.0;
+            let centered = x.clone() - x.mean_dim(3);
+            let variance = (centered.clone() * centered.clone()).mean_dim(3);
+            centered / (variance + 1e-3).sqrt() * g + b
+        },
+    );
+    let [x, _, _] = inputs();
+    compare(
+        "channel factors",
+        [x, random(4, [2, 1, 1, 40], &device)],
+        |[x, f]| ops::scale_channels(x, f),
+        |[x, f]| x * f,
+    );
+}
+
+#[test]
+fn attention_is_the_chain_of_burns_operations() {
+    let (tokens, heads, size) = (19, 3, 8);
+    compare(
+        "attention",
+        [random(1, [2, 1, tokens, 3 * heads * size], &device(true))],
+        |[x]| ops::attention(x * 2.0, heads),
+        |[x]| {
+            let parts = (x * 2.0).reshape([2, tokens, 3 * heads, size]);
+            let [q, k, v] = [0, 1, 2].map(|part| {
+                let part = parts.clone().narrow(2, part * heads, heads);
+                part.permute([0, 2, 1, 3])
+            });
+            let scores = q.matmul(k.transpose()) / (size as f64).sqrt();
+            let y = softmax(scores, 3).matmul(v).permute([0, 2, 1, 3]);
+            y.reshape([2, 1, tokens, heads * size])
+        },
+    );
 }
 
 #[test]
@@ -331,10 +470,10 @@ fn operations(
         mean: affine(14),
         variance: affine(15).abs() + 0.1,
         eps: 1e-5,
-        relu: false,
+        activation: None,
     };
     let conv = Conv {
-        padding: 1,
+        padding: 1.into(),
         ..Conv::default()
     };
     let depthwise = Conv {
@@ -355,7 +494,35 @@ fn operations(
         },
     );
     let also = residual.clone();
-    vec![
+    let other = residual.clone();
+    let function = |f| -> Operation { Box::new(move |x| ops::activate(x, f)) };
+    let normalized = |f, residual: Option<Tensor<4>>| -> Operation {
+        let affine = [gamma.clone(), beta.clone()];
+        Box::new(move |x| {
+            let affine = affine.clone();
+            ops::batch_norm_training(x, affine, 1e-2, residual.clone(), Some(f)).output
+        })
+    };
+    let normalized = [
+        ("batch norm, SiLU", normalized(Activation::Silu, None)),
+        ("batch norm, ReLU6", normalized(Activation::Relu6, None)),
+        (
+            "batch norm, residual, hard-swish",
+            normalized(Activation::HardSwish, Some(other)),
+        ),
+    ];
+    let [scale, shift] = [16, 17].map(affine);
+    let [batch, ..] = shape;
+    let factors: Tensor<4> = Tensor::from_inner(random(18, [batch, 1, 1, channels], &plain));
+    let mut all: Vec<(&'static str, Operation)> = vec![
+        (
+            "layer norm",
+            Box::new(move |x| ops::layer_norm(x, [scale.clone(), shift.clone()], 1e-1)),
+        ),
+        (
+            "channel factors",
+            Box::new(move |x| ops::scale_channels(x, factors.clone())),
+        ),
         (
             "convolution",
             Box::new(move |x| ops::conv2d(x, dense.clone(), None, conv, None)),
@@ -368,7 +535,7 @@ fn operations(
             "batch norm",
             Box::new(move |x| {
                 let affine = [gamma.clone(), beta.clone()];
-                ops::batch_norm_training(x, affine, 1e-2, Some(residual.clone()), false).output
+                ops::batch_norm_training(x, affine, 1e-2, Some(residual.clone()), None).output
             }),
         ),
         (
@@ -381,7 +548,14 @@ fn operations(
         ("maximum and mean", Box::new(ops::concat_pool)),
         ("ReLU", Box::new(ops::relu)),
         ("ReLU6", Box::new(ops::relu6)),
-    ]
+        ("SiLU", function(Activation::Silu)),
+        ("sigmoid", function(Activation::Sigmoid)),
+        ("GELU", function(Activation::Gelu)),
+        ("hard-swish", function(Activation::HardSwish)),
+        ("hard-sigmoid", function(Activation::HardSigmoid)),
+    ];
+    all.extend(normalized);
+    all
 }
 
 /// The same values in another memory order, with an offset.
@@ -471,7 +645,9 @@ fn under_gradient_checkpointing_burns_own_operations_run_and_give_the_same() {
         ];
         let [gamma, beta]: [Tensor<1>; 2] = [random(3, [9], &device), random(4, [9], &device)];
         let y = ops::conv2d(x.clone(), w.clone(), None, Conv::default(), None);
-        let y = ops::batch_norm_training(y, [gamma.clone(), beta], 1e-5, None, true).output;
+        let y =
+            ops::batch_norm_training(y, [gamma.clone(), beta], 1e-5, None, Some(Activation::Relu))
+                .output;
         let y = ops::concat_pool(ops::relu6(y * 3.0));
         let grads = (y.clone() * y.clone()).sum().backward();
         let [dx, dw] = [x, w].map(|leaf| values(leaf.grad(&grads).unwrap()));
@@ -490,7 +666,7 @@ fn under_gradient_checkpointing_burns_own_operations_run_and_give_the_same() {
 #[test]
 fn a_cache_of_packed_weights_changes_no_bit_and_notices_new_weights() {
     let conv = Conv {
-        padding: 1,
+        padding: 1.into(),
         ..Conv::default()
     };
     let cache = WeightCache::default();

@@ -1,7 +1,7 @@
 //! The kernels against PyTorch: fixtures of scripts/make_kernel_fixtures.py.
 
 use serde_json::Value;
-use vision_kernels::activation::{relu, relu_backward, relu6, relu6_backward};
+use vision_kernels::activation::{Activation, relu, relu_backward, relu6, relu6_backward};
 use vision_kernels::adam::Adam;
 use vision_kernels::batch_norm::{
     BatchNorm, Forward, Stats, batch_norm_backward, batch_norm_eval, batch_norm_eval_backward,
@@ -64,7 +64,7 @@ fn batch_norm_with_residual_and_relu_is_pytorchs_in_both_modes_and_directions() 
         let args = BatchNorm {
             channels: case["channels"].as_u64().unwrap() as usize,
             eps: number(&case["eps"]) as f32,
-            relu: case["relu"].as_bool().unwrap(),
+            activation: case["relu"].as_bool().unwrap().then_some(Activation::Relu),
         };
         let [x, gamma, beta, dy] = ["x", "gamma", "beta", "dy"].map(|name| floats(&case[name]));
         let residual = (!case["residual"].is_null()).then(|| floats(&case["residual"]));
@@ -254,7 +254,7 @@ fn convolutions_are_pytorchs_and_put_nan_and_infinity_where_pytorch_does() {
             out_channels: size("outputs"),
             kernel: size("kernel"),
             stride: size("stride"),
-            padding: size("padding"),
+            padding: size("padding").into(),
         };
         let [x, w, dy] = ["x", "w", "dy"].map(|name| floats(&case[name]));
         let finite = x.iter().all(|x| x.is_finite());
@@ -295,7 +295,7 @@ fn depthwise_convolutions_are_pytorchs_and_put_nan_and_infinity_where_pytorch_do
             channels: input.channels,
             kernel: size("kernel"),
             stride: size("stride"),
-            padding: size("padding"),
+            padding: size("padding").into(),
             dilation: size("dilation"),
         };
         let [x, w, dy] = ["x", "w", "dy"].map(|name| floats(&case[name]));

@@ -2,6 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
+use vision_kernels::ops::Activation;
 
 use crate::arch::info::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
 use crate::init::{Init, WeightInit};
@@ -152,8 +153,10 @@ impl DenseLayer {
     }
 
     pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
-        let y = self.norm1.run(x.clone(), None, true);
-        let y = self.conv1.run_with(y, &self.norm2, None, true);
+        let y = self.norm1.run(x.clone(), None, Some(Activation::Relu));
+        let y = self
+            .conv1
+            .run_with(y, &self.norm2, None, Some(Activation::Relu));
         let y = self.conv2.run(y);
         concat_channels(vec![x, y])
     }

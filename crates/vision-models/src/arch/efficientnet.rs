@@ -3,7 +3,7 @@
 
 use crate::arch::info::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
 use crate::arch::mbconv::{
-    Chain, Function, Fused, Inverted, Squeeze, Style, classifier, multiple_of_8, plain,
+    Chain, Fused, Inverted, Squeeze, Style, classifier, multiple_of_8, plain,
 };
 use crate::init::Init;
 use crate::layers::{Activation, ConvConfig, Layer, Pooled, Sequential};
@@ -134,7 +134,7 @@ struct Network {
     depth: f64,
     stem: usize,
     last: usize,
-    function: Function,
+    function: Activation,
     style: Style,
 }
 
@@ -203,7 +203,7 @@ const V2_S_STAGES: [Stage; 6] = [
 
 const LITE0: Network = Network {
     stages: &LITE_STAGES,
-    function: Function::Relu6,
+    function: Activation::Relu6,
     style: Style::TENSORFLOW,
     ..scaled(1.0, 1.0)
 };
@@ -228,7 +228,7 @@ const fn scaled(width: f64, depth: f64) -> Network {
         depth,
         stem: 32,
         last: 1280,
-        function: Function::SILU,
+        function: Activation::Silu,
         style: Style::PYTORCH,
     }
 }
@@ -261,7 +261,13 @@ fn build(network: &Network, classes: usize, init: &mut Init) -> Sequential {
     net.end()
 }
 
-fn block(stage: &Stage, inputs: usize, function: Function, style: Style, init: &mut Init) -> Layer {
+fn block(
+    stage: &Stage,
+    inputs: usize,
+    function: Activation,
+    style: Style,
+    init: &mut Init,
+) -> Layer {
     let (width, outputs) = (inputs * stage.expansion, stage.channels);
     let Stage { kernel, stride, .. } = *stage;
     match stage.kind {

@@ -29,24 +29,12 @@ impl Style {
     };
 }
 
-/// The function after a convolution and its batch norm.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Function {
-    Relu,
-    Relu6,
-    Other(Activation),
-}
-
-impl Function {
-    pub(super) const SILU: Self = Self::Other(Activation::Silu);
-    pub(super) const HARD_SWISH: Self = Self::Other(Activation::HardSwish);
-
-    pub(super) fn layer(self) -> Layer {
-        match self {
-            Self::Relu => Layer::Relu,
-            Self::Relu6 => Layer::Relu6,
-            Self::Other(function) => Layer::Activation(function),
-        }
+/// The layer of a function after a convolution and its batch norm.
+fn layer(function: Activation) -> Layer {
+    match function {
+        Activation::Relu => Layer::Relu,
+        Activation::Relu6 => Layer::Relu6,
+        other => Layer::Activation(other),
     }
 }
 
@@ -75,7 +63,7 @@ impl<'a> Chain<'a> {
     }
 
     /// Appends the stem of all these networks: a 3x3 convolution of stride 2 to this number of channels.
-    pub(super) fn stem(&mut self, channels: usize, function: Function) {
+    pub(super) fn stem(&mut self, channels: usize, function: Activation) {
         let config = ConvConfig::new(3, channels, 3).with_stride(2);
         self.unit(["conv_stem", "bn1"], config);
         self.activation("act1", function);
@@ -113,8 +101,8 @@ impl<'a> Chain<'a> {
         self.net.push(norm, Layer::BatchNorm(batch_norm));
     }
 
-    pub(super) fn activation(&mut self, name: &str, function: Function) {
-        self.net.push(name, function.layer());
+    pub(super) fn activation(&mut self, name: &str, function: Activation) {
+        self.net.push(name, layer(function));
     }
 
     /// Appends squeeze and excitation by way of this number of channels.
@@ -125,9 +113,9 @@ impl<'a> Chain<'a> {
         };
         let mut layers = Sequential::new();
         layers.push("conv_reduce", conv(channels, gate.channels));
-        layers.push("act1", gate.inner.layer());
+        layers.push("act1", layer(gate.inner));
         layers.push("conv_expand", conv(gate.channels, channels));
-        layers.push("gate", Layer::Activation(gate.outer));
+        layers.push("gate", layer(gate.outer));
         self.net.push("se", Layer::Gate(Gate::new(layers)));
     }
 }
@@ -136,7 +124,7 @@ impl<'a> Chain<'a> {
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Squeeze {
     pub(super) channels: usize,
-    pub(super) inner: Function,
+    pub(super) inner: Activation,
     pub(super) outer: Activation,
 }
 
@@ -164,7 +152,7 @@ pub(super) struct Inverted {
     pub(super) kernel: usize,
     pub(super) stride: usize,
     pub(super) squeeze: Option<Squeeze>,
-    pub(super) function: Function,
+    pub(super) function: Activation,
 }
 
 impl Inverted {
@@ -207,7 +195,7 @@ pub(super) struct Fused {
     pub(super) outputs: usize,
     pub(super) kernel: usize,
     pub(super) stride: usize,
-    pub(super) function: Function,
+    pub(super) function: Activation,
 }
 
 impl Fused {
@@ -225,7 +213,7 @@ impl Fused {
 /// A convolution, its batch norm and its function. The input is added to the output if `shortcut`.
 pub(super) fn plain(
     config: ConvConfig,
-    function: Function,
+    function: Activation,
     shortcut: bool,
     style: Style,
     init: &mut Init,

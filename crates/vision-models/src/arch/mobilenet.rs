@@ -119,7 +119,7 @@ impl InvertedResidual {
 
     pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
         if self.shortcut {
-            self.conv.run_onto(x.clone(), x, false)
+            self.conv.run_onto(x.clone(), x, None)
         } else {
             self.conv.run(x)
         }

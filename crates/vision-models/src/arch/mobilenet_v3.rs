@@ -1,9 +1,7 @@
 //! MobileNetV3 (Howard et al. 2019, <https://arxiv.org/abs/1905.02244>) as timm and torchvision build it, with timm's names.
 
 use crate::arch::info::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
-use crate::arch::mbconv::{
-    Chain, Function, Inverted, Squeeze, Style, classifier, multiple_of_8, plain,
-};
+use crate::arch::mbconv::{Chain, Inverted, Squeeze, Style, classifier, multiple_of_8, plain};
 use crate::init::{Init, WeightInit};
 use crate::layers::{Activation, ConvConfig, Layer, Pooled, Sequential};
 use crate::parity::Tolerances;
@@ -171,7 +169,7 @@ const SMALL: Network = Network {
 
 fn build(network: &Network, style: Style, classes: usize, init: &mut Init) -> Sequential {
     let mut net = Chain::new(style, init);
-    net.stem(STEM, Function::HARD_SWISH);
+    net.stem(STEM, Activation::HardSwish);
     let stages = network.stages.iter().map(|stage| stage.iter());
     let channels = net.blocks(STEM, stages, |block, inputs, style, init| {
         (layer(block, inputs, style, init), block.outputs)
@@ -181,7 +179,7 @@ fn build(network: &Network, style: Style, classes: usize, init: &mut Init) -> Se
         .with_start(WeightInit::Normal(0.01));
     let hidden = Layer::Conv2d(hidden.init(net.init));
     net.push("conv_head", Layer::Pooled(Pooled::new(hidden)));
-    net.activation("act2", Function::HARD_SWISH);
+    net.activation("act2", Activation::HardSwish);
     let linear = classifier(network.hidden, classes, net.init);
     net.push("classifier", linear);
     net.end()
@@ -189,9 +187,9 @@ fn build(network: &Network, style: Style, classes: usize, init: &mut Init) -> Se
 
 fn layer(block: &Block, inputs: usize, style: Style, init: &mut Init) -> Layer {
     let function = if block.swish {
-        Function::HARD_SWISH
+        Activation::HardSwish
     } else {
-        Function::Relu
+        Activation::Relu
     };
     // The last layer of the body.
     if block.kernel == 1 {
@@ -200,7 +198,7 @@ fn layer(block: &Block, inputs: usize, style: Style, init: &mut Init) -> Layer {
     }
     let squeeze = Squeeze {
         channels: multiple_of_8(block.width as f64 / 4.0),
-        inner: Function::Relu,
+        inner: Activation::Relu,
         outer: Activation::HardSigmoid,
     };
     let block = Inverted {

@@ -1,9 +1,9 @@
 //! MobileNetV4 of convolutions (Qin et al. 2024, <https://arxiv.org/abs/2404.10518>) as timm builds it.
 
 use crate::arch::info::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD};
-use crate::arch::mbconv::{Chain, Function, Fused, Style, classifier, plain, residual};
+use crate::arch::mbconv::{Chain, Fused, Style, classifier, plain, residual};
 use crate::init::Init;
-use crate::layers::{ConvConfig, Layer, Pooled, Sequential};
+use crate::layers::{Activation, ConvConfig, Layer, Pooled, Sequential};
 use crate::parity::Tolerances;
 
 const fn info(
@@ -111,7 +111,7 @@ const MEDIUM: &[&[Block]] = &[
 
 fn build(stages: &[&[Block]], classes: usize, init: &mut Init) -> Sequential {
     let mut net = Chain::new(Style::PYTORCH, init);
-    net.stem(STEM, Function::Relu);
+    net.stem(STEM, Activation::Relu);
     let stages = stages.iter().map(|stage| stage.iter());
     let channels = net.blocks(STEM, stages, |block, inputs, style, init| {
         layer(*block, inputs, style, init)
@@ -122,14 +122,14 @@ fn build(stages: &[&[Block]], classes: usize, init: &mut Init) -> Sequential {
         .unwrap_or_else(|_| unreachable!("a convolution and its batch norm"));
     net.push("conv_head", Layer::Pooled(Pooled::new(conv)));
     net.push("norm_head", norm);
-    net.activation("act2", Function::Relu);
+    net.activation("act2", Activation::Relu);
     let linear = classifier(HIDDEN, classes, net.init);
     net.push("classifier", linear);
     net.end()
 }
 
 fn layer(block: Block, inputs: usize, style: Style, init: &mut Init) -> (Layer, usize) {
-    let function = Function::Relu;
+    let function = Activation::Relu;
     match block {
         Conv(kernel, outputs, stride) => {
             let config = ConvConfig::new(inputs, outputs, kernel).with_stride(stride);

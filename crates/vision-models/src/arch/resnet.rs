@@ -2,6 +2,7 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
+use vision_kernels::ops::Activation;
 
 use crate::arch::info::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
 use crate::init::Init;
@@ -259,9 +260,12 @@ impl BasicBlock {
     }
 
     pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
-        let y = self.conv1.run_with(x.clone(), &self.bn1, None, true);
+        let y = self
+            .conv1
+            .run_with(x.clone(), &self.bn1, None, Some(Activation::Relu));
         let residual = shortcut(self.downsample.as_ref(), x);
-        self.conv2.run_with(y, &self.bn2, Some(residual), true)
+        self.conv2
+            .run_with(y, &self.bn2, Some(residual), Some(Activation::Relu))
     }
 
     pub(crate) fn out_channels(&self) -> usize {
@@ -314,10 +318,15 @@ impl Bottleneck {
     }
 
     pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
-        let y = self.conv1.run_with(x.clone(), &self.bn1, None, true);
-        let y = self.conv2.run_with(y, &self.bn2, None, true);
+        let y = self
+            .conv1
+            .run_with(x.clone(), &self.bn1, None, Some(Activation::Relu));
+        let y = self
+            .conv2
+            .run_with(y, &self.bn2, None, Some(Activation::Relu));
         let residual = shortcut(self.downsample.as_ref(), x);
-        self.conv3.run_with(y, &self.bn3, Some(residual), true)
+        self.conv3
+            .run_with(y, &self.bn3, Some(residual), Some(Activation::Relu))
     }
 
     pub(crate) fn out_channels(&self) -> usize {

@@ -5,6 +5,7 @@
 
 use burn::module::Module;
 use burn::tensor::Tensor;
+use vision_kernels::ops::Activation;
 
 use crate::arch::info::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD};
 use crate::init::{Init, WeightInit};
@@ -178,7 +179,7 @@ impl XResBlock {
             Some(projection) => projection.run(residual),
             None => residual,
         };
-        self.convs.run_onto(x, residual, true)
+        self.convs.run_onto(x, residual, Some(Activation::Relu))
     }
 
     pub(crate) fn has_pool(&self) -> bool {

@@ -306,6 +306,8 @@ impl Lowering {
 
     fn activation(&mut self, path: &str, function: Activation, x: Value) -> Lowered {
         let name = match function {
+            Activation::Relu => return self.same("Relu", path, x),
+            Activation::Relu6 => return self.relu6(path, x),
             Activation::Sigmoid => return self.same("Sigmoid", path, x),
             Activation::HardSwish => return self.same("HardSwish", path, x),
             Activation::HardSigmoid => {
@@ -329,12 +331,6 @@ impl Lowering {
                 let y = self.node("Add", &join(path, "sum"), &[&y, &one], [])?;
                 let y = self.node("Mul", &join(path, "product"), &[&x.name, &y], [])?;
                 self.node("Mul", path, &[&y, &half], [])?
-            }
-            other => {
-                return Err(Refusal {
-                    layer: path.to_owned(),
-                    reason: format!("has the activation {other:?}, which has no form in ONNX here"),
-                });
             }
         };
         Ok(Value { name, ..x })

@@ -199,7 +199,7 @@ fn residual(
     let mut y = x;
     for (i, (conv, norm)) in (1..).zip(main) {
         y = tap.at(path, &format!("conv{i}"), conv.run(y))?;
-        y = tap.at(path, &format!("bn{i}"), norm.run(y, None, false))?;
+        y = tap.at(path, &format!("bn{i}"), norm.run(y, None, None))?;
         if i < main.len() {
             y = ops::relu(y);
         }
@@ -222,7 +222,7 @@ fn dense(block: &DenseLayer, path: &str, x: Tensor<4>, tap: &mut dyn Taps) -> Op
     let mut y = x.clone();
     let units = [(&block.norm1, &block.conv1), (&block.norm2, &block.conv2)];
     for (i, (norm, conv)) in (1..).zip(units) {
-        y = tap.at(path, &format!("norm{i}"), norm.run(y, None, false))?;
+        y = tap.at(path, &format!("norm{i}"), norm.run(y, None, None))?;
         y = tap.at(path, &format!("relu{i}"), ops::relu(y))?;
         y = tap.at(path, &format!("conv{i}"), conv.run(y))?;
     }

@@ -85,12 +85,13 @@ impl Shape {
 /// PyTorch's name of the module.
 fn kind(function: Activation) -> &'static str {
     match function {
+        Activation::Relu => "ReLU",
+        Activation::Relu6 => "ReLU6",
         Activation::Silu => "SiLU",
         Activation::HardSwish => "Hardswish",
         Activation::HardSigmoid => "Hardsigmoid",
         Activation::Sigmoid => "Sigmoid",
         Activation::Gelu => "GELU",
-        _ => "Activation",
     }
 }
 

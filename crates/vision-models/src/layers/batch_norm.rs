@@ -1,6 +1,6 @@
 use burn::module::{Flag, Module, Param, RunningState};
 use burn::tensor::{Device, Tensor};
-use vision_kernels::ops::{self, BatchNormEval};
+use vision_kernels::ops::{self, Activation, BatchNormEval};
 
 use super::channels_last;
 use crate::init::Init;
@@ -71,14 +71,19 @@ impl BatchNorm {
         let (batch, channels) = (shape[0], shape[1]);
         let pixels = shape[2..].iter().product();
         let x = x.reshape([batch, channels, pixels, 1]);
-        channels_last(x, |x| self.run(x, None, false)).reshape(shape)
+        channels_last(x, |x| self.run(x, None, None)).reshape(shape)
     }
 
-    /// Normalizes `[batch, height, width, channels]`, adds a residual of that shape, applies a ReLU.
-    pub(crate) fn run(&self, x: Tensor<4>, residual: Option<Tensor<4>>, relu: bool) -> Tensor<4> {
+    /// Normalizes `[batch, height, width, channels]`, adds a residual of that shape, applies an activation.
+    pub(crate) fn run(
+        &self,
+        x: Tensor<4>,
+        residual: Option<Tensor<4>>,
+        activation: Option<Activation>,
+    ) -> Tensor<4> {
         let device = x.device();
         if !self.uses_the_batch(&device) {
-            return ops::batch_norm_eval(x, self.fixed(&device, relu), residual);
+            return ops::batch_norm_eval(x, self.fixed(&device, activation), residual);
         }
         let [n, h, w, _] = x.dims();
         let count = n * h * w;
@@ -88,7 +93,7 @@ impl BatchNorm {
             0.0
         };
         let affine = [self.weight.val(), self.bias.val()];
-        let out = ops::batch_norm_training(x, affine, self.epsilon, residual, relu);
+        let out = ops::batch_norm_training(x, affine, self.epsilon, residual, activation);
         blend(&self.running_mean, out.mean, self.momentum, 1.0);
         blend(&self.running_var, out.variance, self.momentum, unbias);
         out.output
@@ -100,14 +105,14 @@ impl BatchNorm {
     }
 
     /// The layer with its running statistics, for evaluation.
-    pub(crate) fn fixed(&self, device: &Device, relu: bool) -> BatchNormEval {
+    pub(crate) fn fixed(&self, device: &Device, activation: Option<Activation>) -> BatchNormEval {
         BatchNormEval {
             gamma: self.weight.val(),
             beta: self.bias.val(),
             mean: self.running_mean.value_sync().to_device(device),
             variance: self.running_var.value_sync().to_device(device),
             eps: self.epsilon,
-            relu,
+            activation,
         }
     }
 }

@@ -19,17 +19,6 @@ pub(crate) fn channels_first(x: Tensor<4>, f: impl FnOnce(Tensor<4>) -> Tensor<4
     f(x.permute([0, 3, 1, 2])).permute([0, 2, 3, 1])
 }
 
-/// `[batch, height, width, channels]` with zeros above and below, left and right.
-pub(crate) fn padded(x: Tensor<4>, [rows, columns]: [[usize; 2]; 2]) -> Tensor<4> {
-    if [rows, columns] == [[0; 2]; 2] {
-        return x;
-    }
-    let [n, h, w, c] = x.dims();
-    let [top, left] = [rows[0], columns[0]];
-    let size = [n, top + h + rows[1], left + w + columns[1], c];
-    Tensor::zeros(size, &x.device()).slice_assign([0..n, top..top + h, left..left + w, 0..c], x)
-}
-
 /// `[batch, height, width, channels]` to `[batch, 1, 1, channels * height * width]`, in PyTorch's
 /// order: all pixels of one channel, then those of the next.
 pub(crate) fn flatten(x: Tensor<4>) -> Tensor<4> {

@@ -1,8 +1,8 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use vision_kernels::ops::{self, Conv, WeightCache};
+use vision_kernels::ops::{self, Activation, Conv, Padding, WeightCache};
 
-use super::{BatchNorm, channels_last, padded};
+use super::{BatchNorm, channels_last};
 use crate::init::{Init, WeightInit};
 
 /// Settings of a [`Conv2d`]. Kernels are square.
@@ -127,45 +127,55 @@ impl Conv2d {
     /// Convolves `[batch, height, width, in_channels]` to `[batch, height', width', out_channels]`.
     pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
         let bias = self.bias.as_ref().map(Param::val);
-        let (x, options) = self.input(x);
+        let options = self.options(&x);
         ops::conv2d(x, self.weight.val(), bias, options, Some(&self.cache))
     }
 
-    /// The convolution and its usual followers: a batch normalization, a residual, a ReLU.
+    /// The convolution and the activation that follows it.
+    pub(crate) fn run_activated(&self, x: Tensor<4>, activation: Activation) -> Tensor<4> {
+        let bias = self.bias.as_ref().map(Param::val);
+        let options = self.options(&x);
+        let cache = Some(&self.cache);
+        ops::conv2d_activation(x, self.weight.val(), bias, options, activation, cache)
+    }
+
+    /// The convolution and its usual followers: a batch normalization, a residual, an activation.
     pub(crate) fn run_with(
         &self,
         x: Tensor<4>,
         norm: &BatchNorm,
         residual: Option<Tensor<4>>,
-        relu: bool,
+        activation: Option<Activation>,
     ) -> Tensor<4> {
         let device = x.device();
         if self.bias.is_some() || norm.uses_the_batch(&device) {
-            return norm.run(self.run(x), residual, relu);
+            return norm.run(self.run(x), residual, activation);
         }
-        let norm = norm.fixed(&device, relu);
-        let (x, options) = self.input(x);
+        let norm = norm.fixed(&device, activation);
+        let options = self.options(&x);
         let weight = self.weight.val();
         ops::conv2d_batch_norm(x, weight, options, norm, residual, Some(&self.cache))
     }
 
-    /// The input with the zeros that are not the same on each side, and the options for it.
-    fn input(&self, x: Tensor<4>) -> (Tensor<4>, Conv) {
-        let options = |padding| Conv {
+    /// The settings for an input.
+    fn options(&self, x: &Tensor<4>) -> Conv {
+        let padding = if self.same {
+            let [_, height, width, _] = x.dims();
+            let kernel = self.weight.lazy_shape()[2];
+            let [rows, columns] = [height, width].map(|side| {
+                let zeros = SamePadding::of(side, kernel, self.stride);
+                [zeros.before, zeros.after]
+            });
+            Padding { rows, columns }
+        } else {
+            self.padding.into()
+        };
+        Conv {
             stride: self.stride,
             padding,
             groups: self.groups,
             ..Conv::default()
-        };
-        if !self.same {
-            return (x, options(self.padding));
         }
-        let [_, height, width, _] = x.dims();
-        let kernel = self.weight.lazy_shape()[2];
-        let sides = [height, width].map(|side| SamePadding::of(side, kernel, self.stride));
-        let common = sides[0].before.min(sides[1].before);
-        let missing = sides.map(|side| [side.before - common, side.after - common]);
-        (padded(x, missing), options(common))
     }
 }
 

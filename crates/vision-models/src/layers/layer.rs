@@ -1,6 +1,6 @@
 use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor};
 use burn::tensor::{Device, Tensor};
-use vision_kernels::ops;
+use vision_kernels::ops::{self, Activation};
 
 use super::{
     Activation, AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, BatchNorm, Conv2d, DOWNSAMPLE,
@@ -83,7 +83,7 @@ impl Layer {
     pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
         match self {
             Self::Conv2d(layer) => layer.run(x),
-            Self::BatchNorm(layer) => layer.run(x, None, false),
+            Self::BatchNorm(layer) => layer.run(x, None, None),
             Self::Relu => ops::relu(x),
             Self::Relu6 => ops::relu6(x),
             Self::Activation(function) => ops::activate(x, *function),
@@ -110,6 +110,16 @@ impl Layer {
             Self::DenseLayer(layer) => layer.run(x),
             Self::InvertedResidual(layer) => layer.run(x),
             Self::XResBlock(layer) => layer.run(x),
+        }
+    }
+
+    /// The activation function that the layer is, if any.
+    pub(crate) fn activation(&self) -> Option<Activation> {
+        match self {
+            Self::Relu => Some(Activation::Relu),
+            Self::Relu6 => Some(Activation::Relu6),
+            Self::Activation(function) => Some(*function),
+            _ => None,
         }
     }
 

@@ -19,7 +19,7 @@ mod sequential;
 mod shortcut;
 
 pub use batch_norm::BatchNorm;
-pub(crate) use channels::{channels_first, channels_last, concat_channels, flatten, padded};
+pub(crate) use channels::{channels_first, channels_last, concat_channels, flatten};
 pub use conv::{Conv2d, ConvConfig, SamePadding};
 pub use dropout::{Dropout, RandomStream};
 pub use gate::Gate;

@@ -2,7 +2,7 @@ use burn::module::{
     Content, Devices, Module, ModuleDisplay, ModuleDisplayDefault, ModuleMapper, ModuleVisitor,
 };
 use burn::tensor::{Device, Tensor};
-use vision_kernels::ops;
+use vision_kernels::ops::{self, Activation};
 
 use super::{Layer, channels_last};
 
@@ -118,7 +118,7 @@ impl Sequential {
 
     /// Applies the layers to `[batch, height, width, channels]`.
     ///
-    /// A convolution, the batch norm that follows and its ReLU are one operation forward and one
+    /// A convolution, the batch norm that follows and its activation are one operation forward and one
     /// backward if the device has one.
     pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
         run(&self.children, x)
@@ -134,22 +134,30 @@ impl Sequential {
         run(&self.children[first..], x)
     }
 
-    /// Applies the layers to `[batch, height, width, channels]`, adds a residual, and then a ReLU
+    /// Applies the layers to `[batch, height, width, channels]`, adds a residual, and then applies an activation
     /// if requested. If the layers end in a convolution and a batch norm, all of these are one
     /// operation.
-    pub(crate) fn run_onto(&self, x: Tensor<4>, residual: Tensor<4>, relu: bool) -> Tensor<4> {
+    pub(crate) fn run_onto(
+        &self,
+        x: Tensor<4>,
+        residual: Tensor<4>,
+        activation: Option<Activation>,
+    ) -> Tensor<4> {
         match self.children.as_slice() {
             [before @ .., (_, Layer::Sequential(last))] => {
-                last.run_onto(run(before, x), residual, relu)
+                last.run_onto(run(before, x), residual, activation)
             }
             [
                 before @ ..,
                 (_, Layer::Conv2d(conv)),
                 (_, Layer::BatchNorm(norm)),
-            ] => conv.run_with(run(before, x), norm, Some(residual), relu),
+            ] => conv.run_with(run(before, x), norm, Some(residual), activation),
             all => {
                 let y = run(all, x) + residual;
-                if relu { ops::relu(y) } else { y }
+                match activation {
+                    Some(function) => ops::activate(y, function),
+                    None => y,
+                }
             }
         }
     }
@@ -157,16 +165,22 @@ impl Sequential {
 
 fn run(mut rest: &[(String, Layer)], mut x: Tensor<4>) -> Tensor<4> {
     while let [(_, first), after @ ..] = rest {
-        let relu_at = |i: usize| matches!(rest.get(i), Some((_, Layer::Relu)));
+        let activation_at = |i: usize| rest.get(i).and_then(|(_, layer)| layer.activation());
         let taken;
         (x, taken) = match (first, after) {
             (Layer::Conv2d(conv), [(_, Layer::BatchNorm(norm)), ..]) => {
-                let relu = relu_at(2);
-                (conv.run_with(x, norm, None, relu), 2 + usize::from(relu))
+                let activation = activation_at(2);
+                let taken = 2 + usize::from(activation.is_some());
+                (conv.run_with(x, norm, None, activation), taken)
             }
+            (Layer::Conv2d(conv), _) => match activation_at(1) {
+                Some(activation) => (conv.run_activated(x, activation), 2),
+                None => (conv.run(x), 1),
+            },
             (Layer::BatchNorm(norm), _) => {
-                let relu = relu_at(1);
-                (norm.run(x, None, relu), 1 + usize::from(relu))
+                let activation = activation_at(1);
+                let taken = 1 + usize::from(activation.is_some());
+                (norm.run(x, None, activation), taken)
             }
             (layer, _) => (layer.run(x), 1),
         };

@@ -1,7 +1,7 @@
 use burn::module::{Devices, Module, ModuleMapper, ModuleVisitor};
 use burn::tensor::{Device, Tensor};
 
-use super::{Sequential, channels_last};
+use super::{Activation, Sequential, channels_last};
 
 /// Layers whose output is added to their input: timm's residual blocks, whose parameters have no level for the sum.
 ///
@@ -80,7 +80,8 @@ impl Shortcut {
             Some(layers) => layers.run(x.clone()),
             None => x.clone(),
         };
-        self.layers.run_onto(x, residual, self.relu)
+        let relu = self.relu.then_some(Activation::Relu);
+        self.layers.run_onto(x, residual, relu)
     }
 
     pub(super) fn map_layers(self, mut f: impl FnMut(Sequential) -> Sequential) -> Self {

@@ -142,6 +142,13 @@ impl Tolerances {
         self
     }
 
+    /// Sets the tolerance for logits and body.
+    pub const fn with_logits(mut self, logits: f64) -> Self {
+        self.logits = logits;
+        self.body = logits;
+        self
+    }
+
     /// Sets the tolerance for the running statistics.
     pub const fn with_buffers(mut self, buffers: f64) -> Self {
         self.buffers = buffers;

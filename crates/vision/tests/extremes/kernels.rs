@@ -2,12 +2,16 @@
 
 use std::hint::black_box;
 
-use vision::kernels::activation::{add_relu, relu, relu_backward, relu6, relu6_backward};
+use vision::kernels::activation::{
+    Activation, activate, activate_backward, add_relu, relu, relu_backward, relu6, relu6_backward,
+};
 use vision::kernels::adam::Adam;
+use vision::kernels::attention::Attention;
 use vision::kernels::batch_norm::{
     BatchNorm, Forward, Stats, batch_norm_backward, batch_norm_eval, batch_norm_eval_backward,
     batch_norm_train, scale_shift,
 };
+use vision::kernels::channel_scale::{scale_channels, scale_channels_backward};
 use vision::kernels::conv::{
     Accuracy, Algorithm, ConvShape, Epilogue, PackedWeights, conv2d, conv2d_backward_input,
     conv2d_backward_input_packed, conv2d_backward_weight, conv2d_backward_weight_by, conv2d_packed,
@@ -18,13 +22,17 @@ use vision::kernels::depthwise::{
 use vision::kernels::global_pool::{
     concat_pool, concat_pool_backward, mean_pool, mean_pool_backward,
 };
+use vision::kernels::grouped::{
+    GroupedShape, grouped, grouped_backward_input, grouped_backward_weight,
+};
+use vision::kernels::layer_norm::{LayerNorm, PixelStats};
 use vision::kernels::linear::Linear;
 use vision::kernels::loss::{CrossEntropy, binary_cross_entropy};
 use vision::kernels::pool::{
     Activations, MaxPool, MeanPool, max_pool, max_pool_backward, mean_windows,
     mean_windows_backward,
 };
-use vision::kernels::{Isa, ShapeError, average, buffers};
+use vision::kernels::{Isa, Padding, ShapeError, average, bias, buffers};
 
 use crate::table::{ANY, Table};
 use crate::values::{F32, F64, USIZE};
@@ -47,7 +55,7 @@ fn conv_shapes(n: usize) -> Vec<ConvShape> {
         out_channels: 2,
         kernel: 2,
         stride: 2,
-        padding: 0,
+        padding: 0.into(),
     };
     vec![
         ConvShape { batch: n, ..two },
@@ -63,7 +71,17 @@ fn conv_shapes(n: usize) -> Vec<ConvShape> {
         },
         ConvShape { kernel: n, ..two },
         ConvShape { stride: n, ..two },
-        ConvShape { padding: n, ..two },
+        ConvShape {
+            padding: n.into(),
+            ..two
+        },
+        ConvShape {
+            padding: Padding {
+                rows: [n, 0],
+                columns: [1, n],
+            },
+            ..two
+        },
         ConvShape {
             height: n,
             width: n,
@@ -76,13 +94,13 @@ fn conv_shapes(n: usize) -> Vec<ConvShape> {
         },
         ConvShape {
             kernel: n,
-            padding: n,
+            padding: n.into(),
             ..two
         },
         ConvShape {
             kernel: n,
             stride: n,
-            padding: n / 2,
+            padding: (n / 2).into(),
             ..two
         },
     ]
@@ -96,7 +114,7 @@ fn depthwise_shapes(n: usize) -> Vec<DepthwiseShape> {
         channels: 2,
         kernel: 2,
         stride: 2,
-        padding: 0,
+        padding: 0.into(),
         dilation: 1,
     };
     vec![
@@ -106,11 +124,14 @@ fn depthwise_shapes(n: usize) -> Vec<DepthwiseShape> {
         DepthwiseShape { channels: n, ..two },
         DepthwiseShape { kernel: n, ..two },
         DepthwiseShape { stride: n, ..two },
-        DepthwiseShape { padding: n, ..two },
+        DepthwiseShape {
+            padding: n.into(),
+            ..two
+        },
         DepthwiseShape { dilation: n, ..two },
         DepthwiseShape {
             kernel: n,
-            padding: n,
+            padding: n.into(),
             dilation: n,
             ..two
         },
@@ -226,6 +247,34 @@ pub(crate) fn table(t: &mut Table) {
     t.line("depthwise_backward_weight", ANY, USIZE, |n| {
         each_depthwise(n, &|s, x, y| depthwise_backward_weight(isa, s, x, x, y))
     });
+    let each_grouped = |n: usize, call: &Call<'_, GroupedShape>| {
+        let mut last = Ok(());
+        let groups = conv_shapes(2)
+            .into_iter()
+            .map(|conv| GroupedShape { conv, groups: n });
+        let convs = conv_shapes(n)
+            .into_iter()
+            .map(|conv| GroupedShape { conv, groups: 2 });
+        for shape in groups.chain(convs) {
+            black_box(shape.weight_len());
+            for length in LENGTHS {
+                last = call(&shape, &vec![1.0; length], &mut vec![1.0; length]);
+            }
+        }
+        last
+    };
+    t.line("grouped", ANY, USIZE, |n| {
+        each_grouped(n, &|s, x, y| grouped(isa, s, x, x, &Epilogue::default(), y))
+    });
+    t.line("grouped_backward_input", ANY, USIZE, |n| {
+        each_grouped(n, &|s, x, y| grouped_backward_input(isa, s, x, x, y))
+    });
+    t.line("grouped_backward_weight", ANY, USIZE, |n| {
+        each_grouped(n, &|s, x, y| grouped_backward_weight(isa, s, x, x, y))
+    });
+    t.line("Padding::same", ANY, USIZE, |n| {
+        Padding::same(n).uniform();
+    });
     let each_pool = |n: usize, call: &Call<'_, Activations>| {
         let mut last = Ok(());
         for input in activations(n) {
@@ -248,6 +297,14 @@ pub(crate) fn table(t: &mut Table) {
     t.line("concat_pool_backward", ANY, USIZE, |n| {
         each_pool(n, &|s, x, y| {
             concat_pool_backward(isa, s, x, &[u32::MAX; 4], y)
+        })
+    });
+    t.line("scale_channels", ANY, USIZE, |n| {
+        each_pool(n, &|s, x, y| scale_channels(isa, s, x, &[1.0; 4], y))
+    });
+    t.line("scale_channels_backward", ANY, USIZE, |n| {
+        each_pool(n, &|s, x, y| {
+            scale_channels_backward(isa, s, x, &[1.0; 4], x, Some(y), &mut [1.0; 4])
         })
     });
     let max_pools = |n: usize| {
@@ -347,6 +404,12 @@ pub(crate) fn table(t: &mut Table) {
             .into_iter()
             .try_for_each(|layer| layer.forward(isa, &[1.0; 4], &[1.0; 4], None, &mut [1.0; 4]))
     });
+    t.line("Linear::forward_activated", ANY, USIZE, |n| {
+        layers(n).into_iter().try_for_each(|layer| {
+            let gelu = Some(Activation::Gelu);
+            layer.forward_activated(isa, &[1.0; 4], &[1.0; 4], None, gelu, &mut [1.0; 4])
+        })
+    });
     t.line("Linear::backward_input", ANY, USIZE, |n| {
         layers(n)
             .into_iter()
@@ -387,6 +450,77 @@ fn elementwise(t: &mut Table, isa: Isa) {
     });
     t.line("relu6_backward", ANY, LENGTHS, |n| {
         relu6_backward(isa, &[1.0; 4], &vec![1.0; n], &mut [1.0; 4])
+    });
+    let attentions = |n: usize| {
+        let two = Attention {
+            batch: 1,
+            tokens: 2,
+            heads: 1,
+            size: 2,
+        };
+        [
+            Attention { batch: n, ..two },
+            Attention { tokens: n, ..two },
+            Attention { heads: n, ..two },
+            Attention { size: n, ..two },
+        ]
+    };
+    t.line("Attention::forward", ANY, USIZE, |n| {
+        attentions(n)
+            .into_iter()
+            .try_for_each(|a| a.forward(isa, &[1.0; 12], &mut [1.0; 4]).map(drop))
+    });
+    t.line("Attention::backward", ANY, USIZE, |n| {
+        attentions(n).into_iter().try_for_each(|a| {
+            let forward = (&[1.0; 4][..], &[1.0; 2][..]);
+            a.backward(isa, &[1.0; 12], forward, &[1.0; 4], &mut [1.0; 12])
+        })
+    });
+    t.line("LayerNorm::forward", ANY, USIZE, |channels| {
+        let norm = LayerNorm {
+            channels,
+            eps: 1e-5,
+        };
+        norm.forward(isa, &[1.0; 4], [&[1.0; 2]; 2], &mut [1.0; 4])
+            .map(drop)
+    });
+    t.line("LayerNorm::forward", ANY, F32, |x| {
+        let norm = LayerNorm {
+            channels: 2,
+            eps: x,
+        };
+        norm.forward(isa, &[x; 4], [&[x; 2]; 2], &mut [1.0; 4])
+            .map(drop)
+    });
+    t.line("LayerNorm::backward", ANY, USIZE, |channels| {
+        let norm = LayerNorm {
+            channels,
+            eps: 1e-5,
+        };
+        let stats = PixelStats {
+            mean: vec![1.0; 2],
+            inv_std: vec![1.0; 2],
+        };
+        norm.backward(isa, &[1.0; 4], &[1.0; 2], &stats, &[1.0; 4], &mut [1.0; 4])
+            .map(drop)
+    });
+    t.line("backward", ANY, LENGTHS, |n| {
+        bias::backward(isa, &vec![1.0; n], &mut [1.0; 3])
+    });
+    t.line("activate", ANY, F32, |x| {
+        activate(isa, Activation::Gelu, &[x; 4], &mut [1.0; 4])
+    });
+    t.line("activate", ANY, LENGTHS, |n| {
+        activate(isa, Activation::Silu, &vec![1.0; n], &mut [1.0; 4])
+    });
+    t.line("activate_backward", ANY, LENGTHS, |n| {
+        activate_backward(
+            isa,
+            Activation::Silu,
+            &[1.0; 4],
+            &vec![1.0; n],
+            &mut [1.0; 4],
+        )
     });
     let adam = Adam {
         lr: 0.1,
@@ -476,7 +610,7 @@ fn batch_norms(t: &mut Table, isa: Isa) {
     let norm = |channels: usize| BatchNorm {
         channels,
         eps: 1e-5,
-        relu: true,
+        activation: Some(Activation::Relu),
     };
     let stats = || Stats::from_running(&[0.0; 2], &[1.0; 2], 1e-5).unwrap();
     t.line("Stats::from_running", ANY, LENGTHS, |n| {
@@ -512,7 +646,7 @@ fn batch_norms(t: &mut Table, isa: Isa) {
             [&vec![1.0; n], &[1.0; 2]],
             &[1.0; 4],
             None,
-            true,
+            Some(Activation::Gelu),
             &mut [1.0; 4],
         )
     });

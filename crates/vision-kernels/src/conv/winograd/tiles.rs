@@ -38,7 +38,7 @@ impl Grid {
         Self {
             input: (shape.height, shape.width),
             output: (shape.out_height(), shape.out_width()),
-            padding: shape.padding,
+            padding: shape.padding.rows[0],
             tile,
             batch: shape.batch,
         }
@@ -50,7 +50,7 @@ impl Grid {
         Self {
             input: (shape.out_height(), shape.out_width()),
             output: (shape.height, shape.width),
-            padding: 2 - shape.padding,
+            padding: 2 - shape.padding.rows[0],
             tile,
             batch: shape.batch,
         }

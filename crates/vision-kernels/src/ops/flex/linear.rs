@@ -5,64 +5,108 @@ use burn::backend::autodiff::checkpoint::base::Checkpointer;
 use burn::backend::autodiff::checkpoint::strategy::NoCheckpointing;
 use burn::backend::autodiff::grads::Gradients;
 use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
+use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 
 use super::{Place, checked, common, from_plain, from_tracked, place, plain, tracked};
 use crate::linear::Linear;
-use crate::ops::memory::{Values, tensor};
-use crate::{Isa, buffers};
+use crate::ops::Activation;
+use crate::ops::memory::{Values, tensor, vector};
+use crate::{Isa, bias, buffers};
 
 pub(in crate::ops) fn linear(
     x: &Tensor<2>,
     weight: &Tensor<2>,
     bias: Option<&Tensor<1>>,
 ) -> Option<Tensor<2>> {
-    let ([batch, inputs], [outputs, columns]) = (x.dims(), weight.dims());
+    let layer = layer(x, weight, bias)?;
     let places = [place(x), place(weight)];
-    let place = common(places.into_iter().chain(bias.map(place)))?;
-    // Burn's own operation reports the error.
-    if columns != inputs || bias.is_some_and(|bias| bias.dims() != [outputs]) {
-        return None;
-    }
-    let layer = Linear {
-        batch,
-        inputs,
-        outputs,
-    };
-    let forward = |x: &Values, w: &Values, bias: Option<&[f32]>| {
-        let mut y = buffers::take(batch * outputs);
-        checked(layer.forward(Isa::detect(), x.slice(), w.slice(), bias, &mut y));
-        tensor(y, [batch, outputs])
-    };
-    if place == Place::Plain {
-        let bias = match bias {
-            Some(bias) => Some(plain(bias.clone())?),
-            None => None,
-        };
-        let (x, w) = (plain(x.clone())?, plain(weight.clone())?);
-        let y = forward(&x, &w, bias.as_ref().map(Values::slice));
-        return Some(from_plain(y));
+    if common(places.into_iter().chain(bias.map(place)))? == Place::Plain {
+        return forward_plain(layer, (x, weight), bias, None);
     }
     let (x, weight) = (tracked(x.clone())?, tracked(weight.clone())?);
+    let bias = match bias {
+        Some(bias) => Some(tracked(bias.clone())?),
+        None => None,
+    };
     let (x_tracked, w_tracked) = (x.is_tracked(), weight.is_tracked());
-    let step = LinearStep.prepare::<NoCheckpointing>([x.node(), weight.node()]);
+    // A node per input. Without a bias the third is the input again, and gets no gradient.
+    let third = bias.as_ref().map_or_else(|| x.node(), |bias| bias.node());
+    let step = LinearStep.prepare::<NoCheckpointing>([x.node(), weight.node(), third]);
     let [x, w] = [x, weight].map(|t| Values::new(t.into_primitive()));
-    let y = forward(&x, &w, None);
-    let y = from_tracked(match step.compute_bound().stateful() {
+    let bias = bias.map(|bias| Values::new(bias.into_primitive()));
+    let y = forward(layer, &x, &w, bias.as_ref(), None);
+    Some(from_tracked(match step.compute_bound().stateful() {
         OpsKind::Tracked(step) => {
             let state = State {
                 layer,
                 x: w_tracked.then_some(x),
                 w: x_tracked.then_some(w),
+                has_bias: bias.is_some(),
             };
             step.finish(state, y)
         }
         OpsKind::UnTracked(step) => step.finish(y),
-    });
-    Some(match bias {
-        Some(bias) => y + bias.clone().reshape([1, outputs]),
-        None => y,
+    }))
+}
+
+/// Without gradients.
+pub(in crate::ops) fn linear_activation(
+    x: &Tensor<2>,
+    weight: &Tensor<2>,
+    bias: Option<&Tensor<1>>,
+    activation: Activation,
+) -> Option<Tensor<2>> {
+    let layer = layer(x, weight, bias)?;
+    let places = [place(x), place(weight)];
+    if common(places.into_iter().chain(bias.map(place)))? != Place::Plain {
+        return None;
+    }
+    forward_plain(layer, (x, weight), bias, Some(activation))
+}
+
+/// The sizes, if they fit together. Burn's own operation reports the error otherwise.
+fn layer(x: &Tensor<2>, weight: &Tensor<2>, bias: Option<&Tensor<1>>) -> Option<Linear> {
+    let ([batch, inputs], [outputs, columns]) = (x.dims(), weight.dims());
+    let fits = columns == inputs && bias.is_none_or(|bias| bias.dims() == [outputs]);
+    fits.then_some(Linear {
+        batch,
+        inputs,
+        outputs,
     })
+}
+
+fn forward(
+    layer: Linear,
+    x: &Values,
+    w: &Values,
+    bias: Option<&Values>,
+    activation: Option<Activation>,
+) -> FlexTensor {
+    let mut y = buffers::take(layer.batch * layer.outputs);
+    let (isa, bias) = (Isa::detect(), bias.map(Values::slice));
+    checked(layer.forward_activated(isa, x.slice(), w.slice(), bias, activation, &mut y));
+    tensor(y, [layer.batch, layer.outputs])
+}
+
+fn forward_plain(
+    layer: Linear,
+    (x, weight): (&Tensor<2>, &Tensor<2>),
+    bias: Option<&Tensor<1>>,
+    activation: Option<Activation>,
+) -> Option<Tensor<2>> {
+    let bias = match bias {
+        Some(bias) => Some(plain(bias.clone())?),
+        None => None,
+    };
+    let (x, w) = (plain(x.clone())?, plain(weight.clone())?);
+    Some(from_plain(forward(
+        layer,
+        &x,
+        &w,
+        bias.as_ref(),
+        activation,
+    )))
 }
 
 #[derive(Debug)]
@@ -76,16 +120,22 @@ struct State {
     x: Option<Values>,
     /// For the gradient of the input.
     w: Option<Values>,
+    has_bias: bool,
 }
 
-impl Backward<Flex, 2> for LinearStep {
+impl Backward<Flex, 3> for LinearStep {
     type State = State;
 
-    fn backward(self, ops: Ops<State, 2>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
+    fn backward(self, ops: Ops<State, 3>, grads: &mut Gradients, _checkpointer: &mut Checkpointer) {
         let dy = Values::new(grads.consume::<Flex>(&ops.node));
-        let State { layer, x, w } = &ops.state;
+        let State {
+            layer,
+            x,
+            w,
+            has_bias,
+        } = &ops.state;
         let isa = Isa::detect();
-        let [x_node, w_node] = ops.parents;
+        let [x_node, w_node, bias_node] = ops.parents;
         if let (Some(node), Some(w)) = (x_node, w) {
             let mut dx = buffers::take(layer.batch * layer.inputs);
             checked(layer.backward_input(isa, dy.slice(), w.slice(), &mut dx));
@@ -95,6 +145,11 @@ impl Backward<Flex, 2> for LinearStep {
             let mut dw = buffers::take(layer.outputs * layer.inputs);
             checked(layer.backward_weight(isa, x.slice(), dy.slice(), &mut dw));
             grads.register::<Flex>(node.id, tensor(dw, [layer.outputs, layer.inputs]));
+        }
+        if let Some(node) = bias_node.filter(|_| *has_bias) {
+            let mut dbias = vec![0.0; layer.outputs];
+            checked(bias::backward(isa, dy.slice(), &mut dbias));
+            grads.register::<Flex>(node.id, vector(dbias));
         }
     }
 }

@@ -1,23 +1,29 @@
 //! The kernels on tensors of the Flex backend, and their gradients.
 
+mod attention;
 mod conv;
+mod layer_norm;
 mod linear;
 mod loss;
 mod norm;
 mod optim;
 mod pool;
+mod scale;
 mod slots;
 
+pub(super) use attention::attention;
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Flex};
 use burn::tensor::{DType, Device, Tensor};
-pub(super) use conv::{conv2d, conv2d_batch_norm};
-pub(super) use linear::linear;
+pub(super) use conv::{conv2d, conv2d_activation, conv2d_batch_norm};
+pub(super) use layer_norm::layer_norm;
+pub(super) use linear::{linear, linear_activation};
 pub(super) use loss::{binary_cross_entropy, cross_entropy};
 pub(super) use norm::{batch_norm_eval, batch_norm_training};
 pub(super) use optim::{adam, move_to};
-pub(super) use pool::{concat_pool, max_pool, mean_pool, mean_windows, relu, relu6};
+pub(super) use pool::{activate, concat_pool, max_pool, mean_pool, mean_windows};
+pub(super) use scale::scale_channels;
 pub(super) use slots::Slots;
 
 use super::memory::Values;

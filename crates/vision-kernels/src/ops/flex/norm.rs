@@ -1,4 +1,4 @@
-//! Batch normalization with residual and ReLU.
+//! Batch normalization with residual and activation.
 
 use std::sync::Arc;
 
@@ -11,26 +11,30 @@ use burn::backend::flex::FlexTensor;
 use burn::backend::{Autodiff, AutodiffBackend, Flex};
 use burn::tensor::Tensor;
 
-use super::{Place, Tracked, checked, common, from_plain, from_tracked, place, plain, tracked};
+use super::{
+    Place, Tracked, activate, checked, common, from_plain, from_tracked, place, plain, tracked,
+};
 use crate::batch_norm::{self, BatchNorm, Forward, Stats};
 use crate::ops::memory::{Values, tensor, vector};
-use crate::ops::{BatchNormEval, Normalized};
+use crate::ops::{Activation, BatchNormEval, Normalized};
 use crate::profile::{Cost, timed};
 use crate::{Isa, buffers};
 
 /// The cost of a normalization that reads and writes its elements this many times.
-fn cost(shape: [usize; 4], residual: bool, relu: bool, times: usize) -> Cost {
+fn cost(shape: [usize; 4], residual: bool, activation: Option<Activation>, times: usize) -> Cost {
     let [n, h, w, c] = shape;
-    let also = |there: bool, name| if there { name } else { "" };
+    let residual = if residual { " residual" } else { "" };
+    let function = activation.map_or_else(String::new, |f| format!(" {f:?}").to_lowercase());
     Cost {
-        shape: format!(
-            "{n}x{h}x{w} {c}{}{}",
-            also(residual, " residual"),
-            also(relu, " relu")
-        ),
+        shape: format!("{n}x{h}x{w} {c}{residual}{function}"),
         flops: 0.0,
         values: times * n * h * w * c,
     }
+}
+
+/// The activation, if its gradient needs its input and that cannot be computed from the normalization's.
+fn unfused(activation: Option<Activation>, residual: Option<&Tensor<4>>) -> Option<Activation> {
+    activation.filter(|function| residual.is_some() && !function.saves_output())
 }
 
 /// With the statistics of the batch.
@@ -39,8 +43,15 @@ pub(in crate::ops) fn batch_norm_training(
     [gamma, beta]: [&Tensor<1>; 2],
     eps: f64,
     residual: Option<&Tensor<4>>,
-    relu: bool,
+    activation: Option<Activation>,
 ) -> Option<Normalized> {
+    if let Some(function) = unfused(activation, residual) {
+        let normalized = batch_norm_training(x, [gamma, beta], eps, residual, None)?;
+        return Some(Normalized {
+            output: activate(&normalized.output, function)?,
+            ..normalized
+        });
+    }
     let places = [place(x), place(gamma), place(beta)];
     if common(places.into_iter().chain(residual.map(place)))? != Place::Autodiff {
         return None;
@@ -49,14 +60,21 @@ pub(in crate::ops) fn batch_norm_training(
     let args = BatchNorm {
         channels: shape[3],
         eps: eps as f32,
-        relu,
+        activation,
     };
     let inputs = Inputs::new(x, [gamma, beta], residual)?;
     let mut y = buffers::take(inputs.x.slice().len());
     let has_residual = residual.is_some();
     let stats = timed(
         "batch norm",
-        || cost(shape, has_residual, relu, 3 + usize::from(has_residual)),
+        || {
+            cost(
+                shape,
+                has_residual,
+                activation,
+                3 + usize::from(has_residual),
+            )
+        },
         || {
             checked(batch_norm::batch_norm_train(
                 Isa::detect(),
@@ -97,7 +115,7 @@ pub(in crate::ops) fn batch_norm_eval(
                 cost(
                     shape,
                     has_residual,
-                    norm.relu,
+                    norm.activation,
                     2 + usize::from(has_residual),
                 )
             },
@@ -107,7 +125,7 @@ pub(in crate::ops) fn batch_norm_eval(
                     [&scale, &shift],
                     x.slice(),
                     residual.map(Values::slice),
-                    norm.relu,
+                    norm.activation,
                     &mut y,
                 ));
             },
@@ -122,11 +140,18 @@ pub(in crate::ops) fn batch_norm_eval(
         };
         return Some(from_plain(forward(&x, residual.as_ref())));
     }
+    if let Some(function) = unfused(norm.activation, residual) {
+        let norm = BatchNormEval {
+            activation: None,
+            ..norm.clone()
+        };
+        return activate(&batch_norm_eval(x, &norm, residual)?, function);
+    }
     let (stats, eps) = (norm.statistics()?, norm.eps as f32);
     let args = BatchNorm {
         channels: shape[3],
         eps,
-        relu: norm.relu,
+        activation: norm.activation,
     };
     let inputs = Inputs::new(x, [&norm.gamma, &norm.beta], residual)?;
     let y = forward(&inputs.x, inputs.residual.as_ref());
@@ -171,9 +196,10 @@ impl Inputs {
         match step.compute_bound().stateful() {
             OpsKind::Tracked(step) => {
                 let has_residual = self.residual.is_some();
-                // With batch statistics and no residual, the mask is computed from the input, which
-                // is faster.
-                let needs_y = args.relu && (has_residual || !of_batch);
+                // With batch statistics and no residual, what the gradient of the activation needs is computed from
+                // the input, which is faster.
+                let reads_y = args.activation.is_some_and(Activation::saves_output);
+                let needs_y = reads_y && (has_residual || !of_batch);
                 let state = NormState {
                     args,
                     y: needs_y.then(|| Values::new(y.clone())),
@@ -231,9 +257,9 @@ impl Backward<Flex, 4> for NormStep {
             stats: &state.stats,
         };
         let mut dx = buffers::take(len);
-        // Without a ReLU, the residual's gradient is that of the output.
-        let mut dresidual =
-            (residual_node.is_some() && state.args.relu).then(|| buffers::take(len));
+        // Without an activation, the residual's gradient is that of the output.
+        let mut dresidual = (residual_node.is_some() && state.args.activation.is_some())
+            .then(|| buffers::take(len));
         let backward = if state.of_batch {
             batch_norm::batch_norm_backward
         } else {
@@ -245,7 +271,7 @@ impl Backward<Flex, 4> for NormStep {
         let passes = if state.of_batch { 5 } else { 3 } + masked;
         let params = timed(
             "batch norm, gradient",
-            || cost(shape, state.has_residual, state.args.relu, passes),
+            || cost(shape, state.has_residual, state.args.activation, passes),
             || {
                 checked(backward(
                     Isa::detect(),

@@ -1,4 +1,4 @@
-//! Pooling, ReLU and ReLU6.
+//! Operations of one input: pooling and activations.
 
 use std::sync::Arc;
 
@@ -11,8 +11,8 @@ use burn::backend::flex::FlexTensor;
 use burn::tensor::Tensor;
 
 use super::{Place, checked, from_plain, from_tracked, place, plain, tracked};
-use crate::ops::MaxPool;
 use crate::ops::memory::{Values, tensor};
+use crate::ops::{Activation, MaxPool};
 use crate::pool::{self, Activations};
 use crate::profile::{Cost, timed};
 use crate::{Isa, activation, buffers, global_pool};
@@ -26,10 +26,8 @@ enum State {
     ConcatPool(Activations, Arc<Vec<u32>>),
     MeanPool(Activations),
     MeanWindows(pool::MeanPool, Activations),
-    /// The output.
-    Relu(Activations, Values),
-    /// The output.
-    Relu6(Activations, Values),
+    /// The output or the input.
+    Activation(Activation, Activations, Values),
 }
 
 pub(in crate::ops) fn max_pool(x: &Tensor<4>, pool: MaxPool) -> Option<Tensor<4>> {
@@ -100,28 +98,41 @@ pub(in crate::ops) fn mean_windows(x: &Tensor<4>, pool: pool::MeanPool) -> Optio
     })
 }
 
-pub(in crate::ops) fn relu(x: &Tensor<4>) -> Option<Tensor<4>> {
+pub(in crate::ops) fn activate(x: &Tensor<4>, function: Activation) -> Option<Tensor<4>> {
     let input = activations(x);
-    unary(x, ("relu", 2), |x, _training| {
+    unary(x, (names(function)[0], 2), |x, _training| {
         let mut y = buffers::take(input.elements());
-        checked(activation::relu(Isa::detect(), x.slice(), &mut y));
+        checked(activation::activate(
+            Isa::detect(),
+            function,
+            x.slice(),
+            &mut y,
+        ));
         let y = tensor(y, size(&input));
-        (y.clone(), State::Relu(input, Values::new(y)))
+        let saved = if function.saves_output() {
+            Values::new(y.clone())
+        } else {
+            x.clone()
+        };
+        (y, State::Activation(function, input, saved))
     })
 }
 
-pub(in crate::ops) fn relu6(x: &Tensor<4>) -> Option<Tensor<4>> {
-    let input = activations(x);
-    unary(x, ("relu6", 2), |x, _training| {
-        let mut y = buffers::take(input.elements());
-        checked(activation::relu6(Isa::detect(), x.slice(), &mut y));
-        let y = tensor(y, size(&input));
-        (y.clone(), State::Relu6(input, Values::new(y)))
-    })
+/// The names of a function and of its gradient, for a profile.
+fn names(function: Activation) -> [&'static str; 2] {
+    match function {
+        Activation::Relu => ["relu", "relu, gradient"],
+        Activation::Relu6 => ["relu6", "relu6, gradient"],
+        Activation::Silu => ["silu", "silu, gradient"],
+        Activation::HardSwish => ["hard-swish", "hard-swish, gradient"],
+        Activation::HardSigmoid => ["hard-sigmoid", "hard-sigmoid, gradient"],
+        Activation::Sigmoid => ["sigmoid", "sigmoid, gradient"],
+        Activation::Gelu => ["gelu", "gelu, gradient"],
+    }
 }
 
 /// The cost of an operation that reads or writes its input this many times.
-fn cost(shape: &Activations, passes: usize) -> Cost {
+pub(super) fn cost(shape: &Activations, passes: usize) -> Cost {
     let Activations {
         batch,
         height,
@@ -182,8 +193,7 @@ impl Backward<Flex, 1> for UnaryStep {
             State::ConcatPool(input, _) => ("concat pool, gradient", *input, 1),
             State::MeanPool(input) => ("mean pool, gradient", *input, 1),
             State::MeanWindows(_, input) => ("mean over windows, gradient", *input, 1),
-            State::Relu(input, _) => ("relu, gradient", *input, 3),
-            State::Relu6(input, _) => ("relu6, gradient", *input, 3),
+            State::Activation(function, input, _) => (names(*function)[1], *input, 3),
         };
         let mut dx = buffers::take(input.elements());
         let backward = || match &ops.state {
@@ -197,15 +207,16 @@ impl Backward<Flex, 1> for UnaryStep {
             State::MeanWindows(pool, input) => {
                 pool::mean_windows_backward(isa, pool, input, dy, &mut dx)
             }
-            State::Relu(_, y) => activation::relu_backward(isa, y.slice(), dy, &mut dx),
-            State::Relu6(_, y) => activation::relu6_backward(isa, y.slice(), dy, &mut dx),
+            State::Activation(function, _, saved) => {
+                activation::activate_backward(isa, *function, saved.slice(), dy, &mut dx)
+            }
         };
         checked(timed(kernel, || cost(&input, passes), backward));
         grads.register::<Flex>(node.id, tensor(dx, size(&input)));
     }
 }
 
-fn activations(x: &Tensor<4>) -> Activations {
+pub(super) fn activations(x: &Tensor<4>) -> Activations {
     let [batch, height, width, channels] = x.dims();
     Activations {
         batch,
@@ -215,6 +226,6 @@ fn activations(x: &Tensor<4>) -> Activations {
     }
 }
 
-fn size(shape: &Activations) -> [usize; 4] {
+pub(super) fn size(shape: &Activations) -> [usize; 4] {
     [shape.batch, shape.height, shape.width, shape.channels]
 }

@@ -2,11 +2,11 @@
 
 use std::sync::{Arc, Mutex, PoisonError};
 
-use crate::Isa;
 use crate::conv::{Algorithm, ConvShape, PackedWeights, Pass, algorithm};
 use crate::error::ShapeError;
 use crate::ops::accuracy;
 use crate::ops::memory::Values;
+use crate::{Isa, Padding};
 
 /// The packed weights of one layer, for the output and for the gradient of the input.
 #[derive(Debug, Default)]
@@ -17,6 +17,8 @@ struct Slot {
     /// Held, so that nobody can change them in place and no other tensor can get their address.
     weights: Values,
     algorithm: Algorithm,
+    /// It follows the size of the images where it is chosen by that.
+    padding: Padding,
     packed: Arc<PackedWeights>,
 }
 
@@ -37,7 +39,9 @@ impl Slots {
         };
         let held = || slot.lock().unwrap_or_else(PoisonError::into_inner);
         let same = |slot: &&Slot| {
-            slot.algorithm == algorithm && slot.weights.slice().as_ptr() == weights.slice().as_ptr()
+            slot.algorithm == algorithm
+                && slot.padding == shape.padding
+                && slot.weights.slice().as_ptr() == weights.slice().as_ptr()
         };
         if let Some(slot) = held().as_ref().filter(same) {
             return Ok(Arc::clone(&slot.packed));
@@ -48,6 +52,7 @@ impl Slots {
         *held() = Some(Slot {
             weights: weights.clone(),
             algorithm,
+            padding: shape.padding,
             packed: Arc::clone(&packed),
         });
         Ok(packed)

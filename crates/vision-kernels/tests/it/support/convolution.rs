@@ -72,9 +72,10 @@ pub(crate) fn products(s: &ConvShape, mut visit: impl FnMut(usize, usize, usize)
                 for kh in 0..s.kernel {
                     for kw in 0..s.kernel {
                         let (ih, iw) = (oh * s.stride + kh, ow * s.stride + kw);
-                        let (Some(ih), Some(iw)) =
-                            (ih.checked_sub(s.padding), iw.checked_sub(s.padding))
-                        else {
+                        let (Some(ih), Some(iw)) = (
+                            ih.checked_sub(s.padding.rows[0]),
+                            iw.checked_sub(s.padding.columns[0]),
+                        ) else {
                             continue;
                         };
                         if ih >= s.height || iw >= s.width {

@@ -3,9 +3,21 @@
 pub(crate) mod convolution;
 
 use vision_kernels::Isa;
+use vision_kernels::activation::Activation;
 
 /// Every instruction set. One that the machine lacks runs as the portable one.
 pub(crate) const ISAS: [Isa; 4] = [Isa::Portable, Isa::Avx2, Isa::Avx512, Isa::Neon];
+
+/// Every activation function.
+pub(crate) const ACTIVATIONS: [Activation; 7] = [
+    Activation::Relu,
+    Activation::Relu6,
+    Activation::Silu,
+    Activation::HardSwish,
+    Activation::HardSigmoid,
+    Activation::Sigmoid,
+    Activation::Gelu,
+];
 
 /// Pseudo-random values from a seed, uniform over -1 to 1 (splitmix64).
 #[derive(Clone)]

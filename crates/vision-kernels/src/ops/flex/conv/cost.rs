@@ -2,6 +2,7 @@
 
 use crate::conv::{Algorithm, ConvShape, Pass, algorithm};
 use crate::depthwise::DepthwiseShape;
+use crate::grouped::GroupedShape;
 use crate::ops::accuracy;
 use crate::profile::Cost;
 
@@ -45,6 +46,16 @@ pub(super) fn depthwise_cost(shape: &DepthwiseShape, more: usize) -> Cost {
         shape: format!("{batch}x{height}x{width} {channels} k{kernel}s{stride}"),
         flops: 2.0 * (shape.output_len() * kernel * kernel) as f64,
         values: shape.input_len() + shape.output_len() + more,
+    }
+}
+
+/// The cost of a pass over `shape` in groups, plus reading `more` values.
+pub(super) fn grouped_cost(shape: &GroupedShape, more: usize) -> Cost {
+    let GroupedShape { conv, groups } = shape;
+    Cost {
+        shape: format!("{} g{groups}", name(conv, Algorithm::Direct)),
+        flops: conv.flops() / *groups as f64,
+        values: conv.input_len() + shape.weight_len() + conv.output_len() + more,
     }
 }
 

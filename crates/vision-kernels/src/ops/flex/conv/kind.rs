@@ -1,12 +1,13 @@
-//! The two kinds of convolution that have kernels, with a common interface.
+//! The kinds of convolution that have kernels, with a common interface.
 
 use std::sync::Arc;
 
 use burn::backend::flex::FlexTensor;
 
-use super::cost::{cost, depthwise_cost, packing_cost};
+use super::cost::{cost, depthwise_cost, grouped_cost, packing_cost};
 use crate::conv::{self, ConvShape, Direction, Epilogue, PackedWeights, Pass, algorithm};
 use crate::depthwise::{self, DepthwiseShape};
+use crate::grouped::{self, GroupedShape};
 use crate::ops::flex::{Slots, checked};
 use crate::ops::memory::{Values, tensor};
 use crate::ops::{Conv, accuracy};
@@ -20,6 +21,8 @@ pub(super) enum Kind {
     Dense(ConvShape),
     /// Each channel by itself.
     Depthwise(DepthwiseShape),
+    /// Each group of channels by itself.
+    Grouped(GroupedShape),
 }
 
 impl Kind {
@@ -56,6 +59,25 @@ impl Kind {
                 dilation: conv.dilation,
             };
             (Self::Depthwise(shape), shape.output_len())
+        } else if conv.dilation == 1
+            && conv.groups > 1
+            && inputs.saturating_mul(conv.groups) == in_channels
+            && out_channels % conv.groups == 0
+        {
+            let shape = GroupedShape {
+                conv: ConvShape {
+                    batch,
+                    height,
+                    width,
+                    in_channels,
+                    out_channels,
+                    kernel,
+                    stride,
+                    padding,
+                },
+                groups: conv.groups,
+            };
+            (Self::Grouped(shape), shape.conv.output_len())
         } else {
             return None;
         };
@@ -94,6 +116,17 @@ impl Kind {
                 let size = [shape.batch, shape.out_height(), shape.out_width()];
                 tensor(y, [size[0], size[1], size[2], shape.channels])
             }
+            Self::Grouped(shape) => {
+                let conv = &shape.conv;
+                let mut y = buffers::take(conv.output_len());
+                let (x, w) = (x.slice(), w.slice());
+                let cost = || grouped_cost(shape, residual);
+                timed("grouped", cost, || {
+                    checked(grouped::grouped(isa, shape, x, w, epilogue, &mut y));
+                });
+                let size = [conv.batch, conv.out_height(), conv.out_width()];
+                tensor(y, [size[0], size[1], size[2], conv.out_channels])
+            }
         }
     }
 
@@ -122,6 +155,16 @@ impl Kind {
                     ));
                 });
                 tensor(dw, [shape.channels, 1, shape.kernel, shape.kernel])
+            }
+            Self::Grouped(shape) => {
+                let conv = &shape.conv;
+                let mut dw = buffers::take(shape.weight_len());
+                let cost = || grouped_cost(shape, 0);
+                timed("grouped, gradient of weights", cost, || {
+                    checked(grouped::grouped_backward_weight(isa, shape, x, dy, &mut dw));
+                });
+                let inputs = conv.in_channels / shape.groups;
+                tensor(dw, [conv.out_channels, inputs, conv.kernel, conv.kernel])
             }
         }
     }
@@ -154,6 +197,15 @@ impl Kind {
                     ));
                 });
                 tensor(dx, [shape.batch, shape.height, shape.width, shape.channels])
+            }
+            Self::Grouped(shape) => {
+                let conv = &shape.conv;
+                let mut dx = buffers::take(conv.input_len());
+                let (w, cost) = (w.slice(), || grouped_cost(shape, 0));
+                timed("grouped, gradient of input", cost, || {
+                    checked(grouped::grouped_backward_input(isa, shape, dy, w, &mut dx));
+                });
+                tensor(dx, [conv.batch, conv.height, conv.width, conv.in_channels])
             }
         }
     }

@@ -13,10 +13,11 @@ use burn::backend::autodiff::ops::{Backward, Ops, OpsKind};
 use burn::tensor::Tensor;
 use kind::Kind;
 
-use super::{Place, Slots, common, from_plain, from_tracked, place, plain, tracked};
+use super::{Place, Slots, checked, common, from_plain, from_tracked, place, plain, tracked};
 use crate::conv::Epilogue;
-use crate::ops::memory::Values;
-use crate::ops::{BatchNormEval, Conv, WeightCache};
+use crate::ops::memory::{Values, vector};
+use crate::ops::{Activation, BatchNormEval, Conv, WeightCache};
+use crate::{Isa, bias};
 
 /// Convolution and bias, if there is a kernel for it.
 pub(in crate::ops) fn conv2d(
@@ -28,30 +29,49 @@ pub(in crate::ops) fn conv2d(
 ) -> Option<Tensor<4>> {
     let kind = Kind::of(x.dims(), weight.dims(), conv)?;
     match common([place(x), place(weight)].into_iter().chain(bias.map(place)))? {
-        Place::Plain => {
-            let bias = bias.cloned().map(plain);
-            let shift = bias
-                .as_ref()
-                .map(|b| b.as_ref().map_or(&[][..], Values::slice));
-            let epilogue = Epilogue {
-                shift,
-                ..Epilogue::default()
-            };
-            let (x, w) = (plain(x.clone())?, plain(weight.clone())?);
-            let slots = cache.map(|cache| &*cache.slots);
-            Some(from_plain(kind.forward(&x, &w, &epilogue, slots)))
-        }
-        Place::Autodiff => {
-            let y = training(kind, x, weight, cache)?;
-            Some(match bias {
-                Some(bias) => y + bias.clone().reshape([1, 1, 1, -1]),
-                None => y,
-            })
-        }
+        Place::Plain => forward_plain(kind, (x, weight), bias, None, cache),
+        Place::Autodiff => training(kind, (x, weight), bias, cache),
     }
 }
 
-/// Convolution, batch normalization with running statistics, residual and ReLU in one pass over the
+/// Convolution, bias and activation in one pass over the output, without gradients.
+pub(in crate::ops) fn conv2d_activation(
+    (x, weight): (&Tensor<4>, &Tensor<4>),
+    bias: Option<&Tensor<1>>,
+    conv: Conv,
+    activation: Activation,
+    cache: Option<&WeightCache>,
+) -> Option<Tensor<4>> {
+    let kind = Kind::of(x.dims(), weight.dims(), conv)?;
+    let places = [place(x), place(weight)];
+    if common(places.into_iter().chain(bias.map(place)))? != Place::Plain {
+        return None;
+    }
+    forward_plain(kind, (x, weight), bias, Some(activation), cache)
+}
+
+fn forward_plain(
+    kind: Kind,
+    (x, weight): (&Tensor<4>, &Tensor<4>),
+    bias: Option<&Tensor<1>>,
+    activation: Option<Activation>,
+    cache: Option<&WeightCache>,
+) -> Option<Tensor<4>> {
+    let bias = bias.cloned().map(plain);
+    let shift = bias
+        .as_ref()
+        .map(|b| b.as_ref().map_or(&[][..], Values::slice));
+    let epilogue = Epilogue {
+        shift,
+        activation,
+        ..Epilogue::default()
+    };
+    let (x, w) = (plain(x.clone())?, plain(weight.clone())?);
+    let slots = cache.map(|cache| &*cache.slots);
+    Some(from_plain(kind.forward(&x, &w, &epilogue, slots)))
+}
+
+/// Convolution, batch normalization with running statistics, residual and activation in one pass over the
 /// output, without gradients.
 pub(in crate::ops) fn conv2d_batch_norm(
     (x, weight): (&Tensor<4>, &Tensor<4>),
@@ -73,7 +93,7 @@ pub(in crate::ops) fn conv2d_batch_norm(
         residual: residual
             .as_ref()
             .map(|r| r.as_ref().map_or(&[][..], Values::slice)),
-        relu: norm.relu,
+        activation: norm.activation,
     };
     let (x, w) = (plain(x.clone())?, plain(weight.clone())?);
     let slots = cache.map(|cache| &*cache.slots);
@@ -82,11 +102,15 @@ pub(in crate::ops) fn conv2d_batch_norm(
 
 fn training(
     kind: Kind,
-    x: &Tensor<4>,
-    weight: &Tensor<4>,
+    (x, weight): (&Tensor<4>, &Tensor<4>),
+    bias: Option<&Tensor<1>>,
     cache: Option<&WeightCache>,
 ) -> Option<Tensor<4>> {
     let (x, w) = (tracked(x.clone())?, tracked(weight.clone())?);
+    let bias = match bias {
+        Some(bias) => Some(tracked(bias.clone())?),
+        None => None,
+    };
     let (needs_dx, needs_dw) = (x.is_tracked(), w.is_tracked());
     // Weights that train change at the next step, and holding them would make that step copy them.
     let cache = cache.filter(|cache| {
@@ -95,13 +119,20 @@ fn training(
         }
         !needs_dw
     });
-    let step = ConvStep.prepare::<NoCheckpointing>([x.node(), w.node()]);
+    // A node per input. Without a bias the third is the input again, and gets no gradient.
+    let third = bias.as_ref().map_or_else(|| x.node(), |bias| bias.node());
+    let step = ConvStep.prepare::<NoCheckpointing>([x.node(), w.node(), third]);
     let (x, w) = (
         Values::new(x.into_primitive()),
         Values::new(w.into_primitive()),
     );
+    let bias = bias.map(|bias| Values::new(bias.into_primitive()));
     let slots = cache.map(|cache| &*cache.slots);
-    let y = kind.forward(&x, &w, &Epilogue::default(), slots);
+    let epilogue = Epilogue {
+        shift: bias.as_ref().map(Values::slice),
+        ..Epilogue::default()
+    };
+    let y = kind.forward(&x, &w, &epilogue, slots);
     Some(from_tracked(match step.compute_bound().stateful() {
         OpsKind::Tracked(step) => {
             let state = ConvState {
@@ -109,6 +140,7 @@ fn training(
                 x: needs_dw.then_some(x),
                 w: needs_dx.then_some(w),
                 slots: cache.map(|cache| Arc::clone(&cache.slots)),
+                bias: bias.map(|bias| bias.slice().len()),
             };
             step.finish(state, y)
         }
@@ -127,25 +159,38 @@ struct ConvState {
     w: Option<Values>,
     /// The packed weights, if any. `None` if the weights train.
     slots: Option<Arc<Slots>>,
+    /// The length of the bias, if there is one.
+    bias: Option<usize>,
 }
 
-impl Backward<Flex, 2> for ConvStep {
+impl Backward<Flex, 3> for ConvStep {
     type State = ConvState;
 
     fn backward(
         self,
-        ops: Ops<ConvState, 2>,
+        ops: Ops<ConvState, 3>,
         grads: &mut Gradients,
         _checkpointer: &mut Checkpointer,
     ) {
-        let [x_node, w_node] = ops.parents;
-        let ConvState { kind, x, w, slots } = ops.state;
+        let [x_node, w_node, bias_node] = ops.parents;
+        let ConvState {
+            kind,
+            x,
+            w,
+            slots,
+            bias,
+        } = ops.state;
         let dy = Values::new(grads.consume::<Flex>(&ops.node));
         if let (Some(node), Some(x)) = (w_node, x) {
             grads.register::<Flex>(node.id, kind.backward_weight(&x, &dy));
         }
         if let (Some(node), Some(w)) = (x_node, w) {
             grads.register::<Flex>(node.id, kind.backward_input(&dy, &w, slots.as_deref()));
+        }
+        if let (Some(node), Some(len)) = (bias_node, bias) {
+            let mut dbias = vec![0.0; len];
+            checked(bias::backward(Isa::detect(), dy.slice(), &mut dbias));
+            grads.register::<Flex>(node.id, vector(dbias));
         }
     }
 }

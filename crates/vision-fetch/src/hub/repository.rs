@@ -16,6 +16,7 @@ use crate::url::check_url;
 /// A model repository on Hugging Face's hub, whose files [`file`](Self::file) downloads into the cache of the hub's own tools.
 ///
 /// The page of the module [`hub`](crate::hub) has the cache and the environment variables.
+#[doc(alias("hf_hub_download", "timm"))]
 #[derive(Clone, Debug, PartialEq, Eq)]
 #[must_use = "nothing happens before `file`"]
 pub struct Hub {

@@ -1,7 +1,7 @@
 //! EfficientNet-Lite as timm builds it: EfficientNet (Tan and Le 2019, <https://arxiv.org/abs/1905.11946>) without squeeze
 //! and excitation, and with ReLU6.
 
-use crate::arch::info::{ArchInfo, IMAGENET_SIZE};
+use crate::arch::info::{ArchInfo, IMAGENET_SIZE, WeightsInfo};
 use crate::init::{Init, WeightInit};
 use crate::layers::{BatchNorm, ConvConfig, Layer, Linear, Pooled, Sequential, Shortcut};
 use crate::parity::Tolerances;
@@ -16,7 +16,7 @@ pub(super) static TF_EFFICIENTNET_LITE0: ArchInfo = ArchInfo {
     min_size: 1,
     mean: [0.5; 3],
     std: [0.5; 3],
-    weights: None,
+    weights: Some(WeightsInfo::hub("timm/tf_efficientnet_lite0.in1k")),
     tolerances: Tolerances::gradients(1e-2),
     build: tf_efficientnet_lite0,
 };

@@ -10,10 +10,11 @@ pub(crate) mod mobilenet;
 mod name;
 pub(crate) mod resnet;
 pub(crate) mod squeezenet;
+pub(crate) mod timm;
 mod vgg;
 pub(crate) mod xresnet;
 
-pub use info::{ArchInfo, WeightsInfo};
+pub use info::{ArchInfo, WeightsInfo, WeightsPlace};
 
 /// Generates the enum, its list and the access to the entries from one line per architecture.
 macro_rules! registry {

@@ -41,6 +41,7 @@
 mod choice;
 mod contents;
 mod file;
+mod hub_config;
 mod names;
 mod onnx;
 mod pth;
@@ -58,6 +59,7 @@ use burn::module::Module;
 pub use choice::Wanted;
 pub use contents::MAX_FILE_BYTES;
 pub use file::{Format, WeightsFile};
+pub use hub_config::HubConfig;
 pub use report::{LoadReport, Mismatch};
 pub use seal::{Seal, check_seal};
 pub use sealed::SealedFile;

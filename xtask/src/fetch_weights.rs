@@ -3,8 +3,9 @@ use std::path::{Path, PathBuf};
 use burn::tensor::{Tensor, TensorData};
 use vision::data::device;
 use vision::fetch::{Download, Fetched, Options, cache};
+use vision::learner::imagenet_weights;
 use vision::models::weights::{self, WeightsFile};
-use vision::models::{Arch, Init, parity, state};
+use vision::models::{Arch, Init, WeightsInfo, WeightsPlace, parity, state};
 
 use crate::Result;
 
@@ -49,8 +50,27 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     let mut failed = 0;
     for &arch in archs {
-        let hosted = arch.info().weights.as_ref();
-        let Some(url) = args.url.as_deref().or(hosted.map(|info| info.url)) else {
+        let place = arch.info().weights.as_ref().map(|info| info.place);
+        let (url, mib) = match place {
+            Some(WeightsPlace::Url { url, mib }) => (Some(url), Some(mib)),
+            _ => (None, None),
+        };
+        if let (Some(WeightsPlace::Hub { repository }), None) = (place, &args.url) {
+            // Its files are verified by the hashes that the hub states.
+            if args.list {
+                println!("{:<14} on the hub: {repository}", arch.name());
+            } else {
+                match imagenet_weights(arch) {
+                    Ok(file) => println!("{arch}: {}", file.display()),
+                    Err(error) => {
+                        eprintln!("error: {error}");
+                        failed += 1;
+                    }
+                }
+            }
+            continue;
+        }
+        let Some(url) = args.url.as_deref().or(url) else {
             // An error only if the user named it.
             if !args.archs.is_empty() {
                 return Err(format!(
@@ -65,8 +85,8 @@ pub(crate) fn run(args: &Args) -> Result<()> {
         };
         let download = Download::named_by_hash(url, &folder)?;
         if args.list {
-            let size = hosted.filter(|_| args.url.is_none());
-            let size = size.map_or(String::new(), |info| format!("{:.1} MiB", info.mib));
+            let size = mib.filter(|_| args.url.is_none());
+            let size = size.map_or(String::new(), |mib| format!("{mib:.1} MiB"));
             let presence = presence(download.file());
             println!("{:<14} {presence:<14} {size:>9} {url}", arch.name());
         } else if let Err(error) = fetch(arch, url, download, args) {
@@ -96,8 +116,9 @@ fn presence(path: &Path) -> &'static str {
 fn fetch(arch: Arch, url: &str, download: Download, args: &Args) -> Result<()> {
     let own = args.url.is_some();
     let mut options = Options::new().with_retries(args.retries);
-    if let Some(info) = arch.info().weights.as_ref().filter(|_| !own) {
-        options = options.with_max_size(info.max_bytes());
+    let info = arch.info().weights.as_ref().filter(|_| !own);
+    if let Some(bytes) = info.and_then(WeightsInfo::max_bytes) {
+        options = options.with_max_size(bytes);
     }
     if let Some(mirror) = &args.mirror {
         options = options.with_mirror(mirror.as_str());

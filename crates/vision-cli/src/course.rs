@@ -8,11 +8,7 @@ use vision::base::message::shown;
 use vision::data::{ImageDataBunch, TargetKind};
 use vision::interp::ReportConfig;
 use vision::learner::callbacks::{CsvLogger, EarlyStopping, SaveModel};
-use vision::learner::{
-    FineTune, FitConfig, Learner, Metric, Pretrained, create_cnn, imagenet_weights, metric_named,
-    slice,
-};
-use vision::models::Arch;
+use vision::learner::{FineTune, FitConfig, Learner, Metric, create_cnn, metric_named, slice};
 
 use crate::config;
 use crate::data::{self, Images};
@@ -24,11 +20,11 @@ use crate::options::images::ImageOptions;
 use crate::options::lr::Lr;
 use crate::options::model::ModelOptions;
 use crate::options::train::TrainOptions;
-use crate::output::{Output, note, warn};
+use crate::output::{Output, note};
 use crate::page::{report, save_report};
 use crate::run_folder::{HISTORY, RunFolder, STEPS};
+use crate::weights::{self, ARCH};
 
-const ARCH: Arch = Arch::ResNet34;
 const EPOCHS: usize = 4;
 const FREEZE_EPOCHS: usize = 1;
 const SEED: u64 = 42;
@@ -53,13 +49,13 @@ pub(crate) fn complete(options: &mut TrainOptions) -> Result<()> {
     // The archive is unpacked.
     options.source.sha256 = None;
     options.source.seed.get_or_insert(SEED);
+    let weights = weights::choose(&mut options.model)?;
     if !is_saved {
-        options.images.size.get_or_insert(data::SIZE);
+        options.images.size.get_or_insert(weights.side);
         options.images.augment.get_or_insert(true);
     }
     options.course.epochs.get_or_insert(EPOCHS);
     options.course.lr.get_or_insert(Lr::Auto);
-    choose_weights(&mut options.model);
     if has_weights(&options.model) {
         options.course.freeze_epochs.get_or_insert(FREEZE_EPOCHS);
     } else if options
@@ -91,40 +87,8 @@ pub(crate) fn complete(options: &mut TrainOptions) -> Result<()> {
     Ok(())
 }
 
-/// Pretrained weights unless the user says otherwise, or there are none.
-pub(crate) fn choose_weights(model: &mut ModelOptions) {
-    let arch = *model.arch.get_or_insert(ARCH);
-    if model.pretrained.is_some() {
-        return;
-    }
-    let choice = match imagenet_weights(arch) {
-        Ok(_) => "yes",
-        Err(error) => {
-            let reason = match &error {
-                // Without what a program could do instead.
-                vision::learner::Error::NoWeights { source, .. } => source.to_string(),
-                error => error.to_string(),
-            };
-            warn(format_args!(
-                "training begins with random weights, which takes many more images and epochs: {reason}. To use a file \
-                 say --pretrained FILE; --pretrained no hides this warning"
-            ));
-            "no"
-        }
-    };
-    model.pretrained = Some(choice.to_owned());
-}
-
 fn has_weights(model: &ModelOptions) -> bool {
     model.pretrained.as_deref() != Some("no")
-}
-
-fn pretrained(model: &ModelOptions) -> Pretrained {
-    match model.pretrained.as_deref() {
-        None | Some("yes") => true.into(),
-        Some("no") => false.into(),
-        Some(file) => file.into(),
-    }
 }
 
 /// A learner for these options, without a run folder.
@@ -134,7 +98,9 @@ pub(crate) fn plain_learner(
     silent: bool,
 ) -> Result<Learner> {
     let learner = create_cnn(images.build()?, model.arch.unwrap_or(ARCH));
-    let learner = learner.pretrained(pretrained(model)).silent(silent);
+    let learner = learner
+        .pretrained(weights::pretrained(model))
+        .silent(silent);
     Ok(learner.build()?)
 }
 
@@ -146,12 +112,12 @@ fn learner(
     reads_steps: bool,
 ) -> Result<Learner> {
     let located = data::locate(options.data.as_deref(), &options.source)?;
-    let arch = options.model.arch;
+    let stats = weights::images(&options.model)?.stats;
     let images = |options| Images {
         located: &located,
         options,
         mixup: None,
-        arch,
+        stats,
     };
     let mixup = options.course.mixup;
     let data = match options.course.folds {
@@ -208,7 +174,7 @@ pub(crate) fn with_data(
     let best = metrics.first().map(|metric| metric.name());
     let weights = match reads_steps {
         true => false.into(),
-        false => pretrained(&options.model),
+        false => weights::pretrained(&options.model),
     };
     let mut builder = create_cnn(data, options.model.arch.unwrap_or(ARCH))
         .pretrained(weights)

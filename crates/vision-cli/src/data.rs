@@ -11,7 +11,6 @@ use vision::data::{
     Transforms, device, get_transforms,
 };
 use vision::fetch::is_http;
-use vision::models::Arch;
 
 use crate::failure::{Failure, Result};
 use crate::options::images::ImageOptions;
@@ -40,8 +39,8 @@ pub(crate) struct Images<'a> {
     pub(crate) options: &'a ImageOptions,
     /// The alpha of MixUp.
     pub(crate) mixup: Option<f64>,
-    /// The network that is trained on them.
-    pub(crate) arch: Option<Arch>,
+    /// The statistics that the weights of the network want.
+    pub(crate) stats: Stats,
 }
 
 /// Finds DATA: an archive is unpacked into the cache, and downloaded before if it is a URL.
@@ -256,16 +255,8 @@ impl Images<'_> {
         }
         let builder = builder
             .size(self.options.size.unwrap_or(SIZE))
-            .normalize(self.stats());
+            .normalize(self.stats);
         self.common(builder)
-    }
-
-    /// The statistics that the pretrained weights of the network want.
-    fn stats(&self) -> Stats {
-        self.arch.map_or(Stats::IMAGENET, |arch| Stats {
-            mean: arch.info().mean,
-            std: arch.info().std,
-        })
     }
 
     /// The options of all sources.

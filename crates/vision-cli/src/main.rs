@@ -20,6 +20,7 @@ mod remote;
 mod run_folder;
 mod scored;
 mod speed;
+mod weights;
 mod wording;
 
 use std::process::ExitCode;

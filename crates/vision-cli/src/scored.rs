@@ -5,7 +5,7 @@ use std::path::Path;
 use serde_json::{Value, json};
 use vision::base::message::shown;
 use vision::base::progress::Progress;
-use vision::data::{DatasetType, ImageDataBunch};
+use vision::data::{DatasetType, ImageDataBunch, Stats};
 use vision::learner::{Card, Predictions, Predictor};
 
 use crate::data::{self, Images, Located};
@@ -86,7 +86,7 @@ impl Scored {
                     located: &located,
                     options: &options,
                     mixup: None,
-                    arch: None,
+                    stats: Stats::IMAGENET,
                 };
                 let (data, part) = images.labeled()?;
                 let choice = match (part, source.valid_pct) {
@@ -232,7 +232,7 @@ fn split_of(
         located: &located,
         options: &options,
         mixup: None,
-        arch: None,
+        stats: Stats::IMAGENET,
     };
     // Data that cannot be split so is other data.
     let data = match folds {
@@ -271,7 +271,7 @@ fn trained_on(
             located: &located,
             options: &options,
             mixup: None,
-            arch: None,
+            stats: Stats::IMAGENET,
         };
         let trained = match settings.course.folds {
             Some(_) => images.build_unsplit()?,

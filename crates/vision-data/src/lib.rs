@@ -92,6 +92,7 @@ pub use crate::databunch::builder::ImageDataBunchBuilder;
 pub use crate::databunch::dataset::{DatasetType, ImageDataset};
 pub use crate::databunch::error::DataError;
 pub use crate::databunch::fingerprint::DataFingerprint;
+pub use crate::databunch::image_defaults::ImageDefaults;
 pub use crate::databunch::preprocessing::{Preprocessing, Preprocessor};
 pub use crate::databunch::{ImageDataBunch, sources};
 pub use crate::decisions::decision::Decision;

@@ -29,17 +29,16 @@
 //! path. `VISION_OFFLINE=1` (or
 //! [`Options::with_offline`]) forbids the network. The usual variables (`HTTPS_PROXY`, `NO_PROXY`) set proxies.
 
-use std::ffi::OsStr;
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};
-use std::{env, io};
+use std::{env, fmt, io};
 
 use vision_base::message::shown;
 use vision_base::paths::{open_file, parent_of, sibling, sync_folder};
 
-use crate::checksum::Expected;
+use crate::checksum::{Etag, Expected};
 use crate::error::{Error, Result, io_error};
-use crate::options::{Mirror, Options};
+use crate::options::{Mirror, Options, means_yes};
 use crate::url::{check_url, file_name, is_http};
 use crate::{http, lock};
 
@@ -59,7 +58,23 @@ pub struct Download {
     pub(crate) size: Option<u64>,
     /// Whether the path of the URL must end with a file name.
     pub(crate) named: bool,
+    /// The hash by which the hub names the file.
+    etag: Option<Etag>,
+    /// Sent to the host of the URL, and not to one that it redirects to.
+    pub(crate) token: Option<Secret>,
+    /// The lock file, if not beside the file.
+    lock: Option<PathBuf>,
     pub(crate) options: Options,
+}
+
+/// A text that no message shows.
+#[derive(Clone)]
+pub(crate) struct Secret(pub(crate) String);
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Secret")
+    }
 }
 
 /// The origin of a file.
@@ -97,6 +112,9 @@ impl Download {
             sha256: None,
             size: None,
             named: true,
+            etag: None,
+            token: None,
+            lock: None,
             options: Options::default(),
         }
     }
@@ -163,6 +181,25 @@ impl Download {
         self
     }
 
+    pub(crate) fn of_etag(mut self, etag: Etag) -> Self {
+        // With a whole SHA-256 a part can be resumed whatever the server says of it.
+        if let Etag::Sha256(digits) = &etag {
+            self.sha256 = Some(digits.clone());
+        }
+        self.etag = Some(etag);
+        self
+    }
+
+    pub(crate) fn with_token(mut self, token: &str) -> Self {
+        self.token = Some(Secret(token.to_owned()));
+        self
+    }
+
+    pub(crate) fn locked_at(mut self, lock: PathBuf) -> Self {
+        self.lock = Some(lock);
+        self
+    }
+
     /// Sets the download options.
     pub fn with_options(mut self, options: Options) -> Self {
         self.options = options;
@@ -199,14 +236,22 @@ impl Download {
             true => file_name(&self.url).map(drop)?,
             false => check_url(&self.url)?,
         }
-        let expected = Expected::new(self.sha256.as_deref(), self.size)?;
+        let expected = match &self.etag {
+            Some(etag) => Expected::of_etag(etag, self.size),
+            None => Expected::new(self.sha256.as_deref(), self.size)?,
+        };
         if let Some(found) = self.in_place(&expected)? {
             return Ok(found);
         }
 
         let folder = parent_of(&self.file);
         fs::create_dir_all(folder).map_err(io_error("create the folder", folder))?;
-        let lock = sibling(&self.file, ".lock");
+        let lock = match &self.lock {
+            Some(lock) => lock.clone(),
+            None => sibling(&self.file, ".lock"),
+        };
+        let folder = parent_of(&lock);
+        fs::create_dir_all(folder).map_err(io_error("create the folder", folder))?;
         let _lock = lock::acquire(&lock, self.options.lock_timeout)?;
         // Another process may have downloaded the file before it released the lock.
         if let Some(found) = self.in_place(&expected)? {
@@ -349,12 +394,6 @@ impl Download {
     }
 }
 
-/// Whether the value of a switch in the environment switches it on.
-fn means_yes(value: &OsStr) -> bool {
-    let value = value.to_string_lossy().trim().to_ascii_lowercase();
-    !matches!(&*value, "" | "0" | "false" | "no" | "off")
-}
-
 enum Source {
     Folder(PathBuf),
     Http(String),
@@ -371,19 +410,4 @@ fn commit(part: &Path, file: &Path) -> Result<()> {
     fs::rename(part, file).map_err(io_error("rename to", file))?;
     http::forget(part);
     Ok(sync_folder(parent_of(file))?)
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn a_switch_is_on_unless_its_value_says_no() {
-        for on in ["1", "true", "yes", "on", "whatever"] {
-            assert!(means_yes(OsStr::new(on)), "{on}");
-        }
-        for off in ["", " ", "0", "false", "FALSE", "no", "off"] {
-            assert!(!means_yes(OsStr::new(off)), "{off}");
-        }
-    }
 }

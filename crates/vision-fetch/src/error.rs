@@ -7,6 +7,8 @@ use std::time::Duration;
 use vision_base::message::{quoted, shown};
 use vision_base::{IoError, OptionError};
 
+use crate::hub::error::HubError;
+
 /// Errors of downloads and archives.
 #[derive(Debug, thiserror::Error)]
 #[non_exhaustive]
@@ -17,6 +19,9 @@ pub enum Error {
     /// An option is outside its range.
     #[error(transparent)]
     Option(#[from] OptionError),
+    /// Something is wrong with a repository on Hugging Face's hub.
+    #[error(transparent)]
+    Hub(#[from] Box<HubError>),
     /// The cache folder cannot be determined.
     #[error("no home folder is known for the cache: set {variable} to a folder")]
     NoHome {
@@ -127,9 +132,9 @@ pub enum Error {
         /// Bytes found.
         found: u64,
     },
-    /// The file has the wrong SHA-256. Nothing was left under the final name.
+    /// The file has the wrong hash. Nothing was left under the final name.
     #[error(
-        "{url} has the wrong SHA-256: expected {expected}, found {found} (for {}). Nothing was \
+        "{url} has the wrong {hash}: expected {expected}, found {found} (for {}). Nothing was \
          kept: the file has changed at its source, or was tampered with",
         shown(file),
         url = shown(url)
@@ -139,9 +144,11 @@ pub enum Error {
         url: String,
         /// The destination.
         file: PathBuf,
-        /// The digits expected (a beginning, or all 64).
+        /// The kind of hash: SHA-256, or Git's SHA-1 for small files of the hub.
+        hash: &'static str,
+        /// The digits expected (all, or the beginning of a SHA-256).
         expected: String,
-        /// The 64 digits found.
+        /// The digits found.
         found: String,
     },
     /// The file at the destination is not the requested one.
@@ -269,6 +276,12 @@ pub enum Error {
         /// The destination.
         path: PathBuf,
     },
+}
+
+impl From<HubError> for Error {
+    fn from(error: HubError) -> Self {
+        Self::Hub(error.into())
+    }
 }
 
 /// A result with this crate's [`Error`].

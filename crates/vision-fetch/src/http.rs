@@ -7,16 +7,25 @@ use std::thread;
 use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
+use ureq::config::RedirectAuthHeaders;
 use ureq::http::{HeaderMap, StatusCode, Uri, header};
 use ureq::{Agent, Timeout};
+use vision_base::console;
 use vision_base::paths::sibling;
 
-use crate::download::Download;
+use crate::download::{Download, Secret};
 use crate::error::{Error, Result, io_error};
 use crate::options::Options;
 
+/// Longest pause that a server may ask for: the window in which Hugging Face's hub counts requests.
+pub(crate) const LONGEST_WAIT: Duration = Duration::from_secs(5 * 60);
+/// A pause that a user would wonder about.
+const NOTICED_WAIT: Duration = Duration::from_secs(5);
+
 /// Longest pause between two attempts.
 const MAX_BACKOFF: Duration = Duration::from_secs(30);
+/// Redirects that a download follows.
+const REDIRECTS: u32 = 10;
 
 /// Why an attempt ended without the complete file.
 enum Setback {
@@ -32,6 +41,8 @@ enum Setback {
         status: Option<u16>,
         /// Whether the server answered at all.
         answered: bool,
+        /// How long the server asks to wait.
+        wait: Option<Duration>,
     },
 }
 
@@ -48,7 +59,7 @@ pub(crate) fn get(job: &Download, url: &str, part: &Path) -> Result<bool> {
         job,
         url,
         part,
-        agent: agent(job, url),
+        agent: agent(&job.options, url, REDIRECTS),
         bar: ProgressBar::hidden(),
         expected: job.size,
     };
@@ -104,17 +115,19 @@ impl Transfer<'_> {
         let mut attempts = 0;
         loop {
             attempts += 1;
-            let (reason, status) = match self.attempt() {
+            let (reason, status, asked) = match self.attempt() {
                 Ok(()) => return Ok(()),
                 Err(Setback::Final(error)) => return Err(error),
                 Err(Setback::StartOver) => {
                     discard(self.part);
-                    ("the server refused to resume the download".to_owned(), None)
+                    let reason = "the server refused to resume the download";
+                    (reason.to_owned(), None, None)
                 }
                 Err(Setback::Trouble {
                     reason,
                     status,
                     answered,
+                    wait,
                 }) => {
                     anyone_there |= answered;
                     // Without a network, fail at once and not after five attempts.
@@ -125,13 +138,16 @@ impl Transfer<'_> {
                             reason,
                         });
                     }
-                    (reason, status)
+                    (reason, status, wait)
                 }
             };
-            if attempts > options.retries {
+            let too_long = asked.is_some_and(|asked| asked > LONGEST_WAIT);
+            if attempts > options.retries || too_long {
                 return Err(self.give_up(attempts, reason, status));
             }
-            thread::sleep(pause);
+            let wait = asked.map_or(pause, |asked| asked.max(pause));
+            announce(options, wait);
+            thread::sleep(wait);
             pause = (pause * 2).min(MAX_BACKOFF);
         }
     }
@@ -164,6 +180,10 @@ impl Transfer<'_> {
             return Ok(());
         }
         let mut request = self.agent.get(self.url);
+        if let Some(Secret(token)) = &self.job.token {
+            // The agent leaves it out of what it sends after a redirect.
+            request = request.header(header::AUTHORIZATION, format!("Bearer {token}"));
+        }
         if let Some(older) = older {
             request = request.header(header::RANGE, format!("bytes={have}-"));
             if let Some(validator) = older.validator {
@@ -180,7 +200,7 @@ impl Transfer<'_> {
                 _ => return Err(Setback::StartOver),
             },
             StatusCode::RANGE_NOT_SATISFIABLE if have > 0 => return Err(Setback::StartOver),
-            status => return Err(self.status(status)),
+            status => return Err(self.status(status, headers)),
         };
         if let Some(total) = total {
             self.job.check_length(self.url, total)?;
@@ -268,13 +288,14 @@ impl Transfer<'_> {
         .map_err(io_error("write", &memo))
     }
 
-    fn status(&self, status: StatusCode) -> Setback {
+    fn status(&self, status: StatusCode, headers: &HeaderMap) -> Setback {
         let passing = status.is_server_error() || matches!(status.as_u16(), 408 | 425 | 429);
         if passing {
             Setback::Trouble {
                 reason: status.to_string(),
                 status: Some(status.as_u16()),
                 answered: true,
+                wait: wait_asked_for(headers),
             }
         } else {
             Setback::Final(Error::HttpStatus {
@@ -319,6 +340,7 @@ impl Transfer<'_> {
             reason: error.to_string(),
             status: None,
             answered,
+            wait: None,
         }
     }
 }
@@ -365,11 +387,12 @@ fn trouble(reason: &str) -> Setback {
         reason: reason.to_owned(),
         status: None,
         answered: true,
+        wait: None,
     }
 }
 
-fn agent(job: &Download, url: &str) -> Agent {
-    let options = &job.options;
+/// An agent for a URL, which follows so many redirects.
+pub(crate) fn agent(options: &Options, url: &str, redirects: u32) -> Agent {
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
         // A redirect to plain http would lose the protection of https.
@@ -377,6 +400,8 @@ fn agent(job: &Download, url: &str) -> Agent {
             url.get(..6)
                 .is_some_and(|s| s.eq_ignore_ascii_case("https:")),
         )
+        .max_redirects(redirects)
+        .redirect_auth_headers(RedirectAuthHeaders::Never)
         .user_agent(concat!("vision/", env!("CARGO_PKG_VERSION")))
         // A compressed answer would have another length and other ranges.
         .accept_encoding("identity")
@@ -395,13 +420,40 @@ fn agent(job: &Download, url: &str) -> Agent {
 }
 
 /// Whether the URL names this machine, which no proxy could reach.
-fn is_this_machine(url: &str) -> bool {
+pub(crate) fn is_this_machine(url: &str) -> bool {
     url.parse::<Uri>().is_ok_and(|uri| {
         matches!(
             uri.host(),
             Some("localhost" | "127.0.0.1" | "[::1]" | "::1")
         )
     })
+}
+
+/// How long a server asks to wait, in the header `Retry-After` or, like Hugging Face's hub, in `RateLimit`
+/// (`"api";r=0;t=55`: no requests left for 55 s).
+pub(crate) fn wait_asked_for(headers: &HeaderMap) -> Option<Duration> {
+    let seconds = |text: &str| text.trim().parse().ok().map(Duration::from_secs);
+    let after = text(headers, header::RETRY_AFTER).and_then(seconds);
+    after.or_else(|| {
+        let limit = headers.get("ratelimit")?.to_str().ok()?;
+        let field = |name| {
+            limit
+                .split(';')
+                .find_map(|part| part.trim().strip_prefix(name))
+        };
+        field("r=").filter(|left| left.trim() == "0")?;
+        field("t=").and_then(seconds)
+    })
+}
+
+/// Says why nothing happens for a while.
+pub(crate) fn announce(options: &Options, wait: Duration) {
+    if options.progress && wait >= NOTICED_WAIT {
+        console::note(format_args!(
+            "waiting {} s, as the server asks",
+            wait.as_secs()
+        ));
+    }
 }
 
 fn progress_bar(name: &str) -> ProgressBar {

@@ -1,6 +1,7 @@
 //! Verified downloads and safe extraction of archives.
 //!
 //! * [`Download`] downloads one file.
+//! * [`hub`] downloads files of a repository on Hugging Face's hub.
 //! * [`archive`] extracts a `.tgz`.
 //! * [`cache`] gives the folders in which files are kept.
 
@@ -13,6 +14,7 @@ mod checksum;
 mod download;
 mod error;
 mod http;
+pub mod hub;
 mod lock;
 mod options;
 mod url;

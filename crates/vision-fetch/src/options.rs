@@ -1,5 +1,6 @@
 //! Download options.
 
+use std::ffi::OsStr;
 use std::time::Duration;
 
 /// Download options. The defaults suit an interactive program.
@@ -136,5 +137,26 @@ impl Options {
     /// Longest wait for another process that downloads the same file.
     pub fn lock_timeout(&self) -> Duration {
         self.lock_timeout
+    }
+}
+
+/// Whether the value of a switch in the environment switches it on.
+pub(crate) fn means_yes(value: &OsStr) -> bool {
+    let value = value.to_string_lossy().trim().to_ascii_lowercase();
+    !matches!(&*value, "" | "0" | "false" | "no" | "off")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_switch_is_on_unless_its_value_says_no() {
+        for on in ["1", "true", "yes", "on", "whatever"] {
+            assert!(means_yes(OsStr::new(on)), "{on}");
+        }
+        for off in ["", " ", "0", "false", "FALSE", "no", "off"] {
+            assert!(!means_yes(OsStr::new(off)), "{off}");
+        }
     }
 }

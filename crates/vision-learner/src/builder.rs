@@ -23,6 +23,7 @@ use crate::optim::lr::WeightDecay;
 use crate::optim::{Adam, Optimizer, groups};
 use crate::settings::{Parts, Settings, SplitOn};
 use crate::train::callback::Callback;
+use crate::train::limits::with_defaults;
 
 /// Creates the model once all options are known.
 pub(crate) trait Plan {
@@ -182,6 +183,7 @@ impl<P: Plan> LearnerBuilder<P> {
         let mut init = Init::new(settings.seed, settings.data.device());
         let dropout = init.dropout().clone();
         let parts = self.plan.make(&settings.data, &mut init, &dropout)?;
+        settings.data = with_defaults(settings.data, parts.images.as_ref())?;
         let split = match settings.split_on.take() {
             Some(SplitOn::Modules(modules)) => modules,
             Some(SplitOn::Children) => {
@@ -225,6 +227,8 @@ impl<M: Model> Plan for ModelPlan<M> {
             random_body: false,
             warnings: Vec::new(),
             report: None,
+            images: None,
+            note: None,
         })
     }
 }
@@ -254,7 +258,7 @@ pub struct CnnPlan<A, H = Sequential> {
 /// Creates a classifier for the classes of `data`: the pretrained body of `arch`, cut before its
 /// classifier, and a new head. Same as fastai's `cnn_learner`, under its original name.
 ///
-/// torchvision's ImageNet weights are downloaded into the cache the first time.
+/// The architecture's best known weights, mostly torchvision's, are downloaded into the cache the first time.
 /// [`pretrained`](LearnerBuilder::pretrained) selects other weights or none. A pretrained body starts
 /// frozen.
 ///
@@ -291,9 +295,13 @@ impl<A, H> LearnerBuilder<CnnPlan<A, H>> {
         self
     }
 
-    /// Sets the weights: `true` (ImageNet, the default), `false` (random), a file, or a URL.
+    /// Sets the weights: `true` (the best known ones, the default), `false` (random), a file, a URL, or a repository of
+    /// Hugging Face's hub ([`Hub`](vision_fetch::hub::Hub), or `"hub:timm/resnet18.a1_in1k"`).
     ///
-    /// Remote weights (ImageNet or a URL) are downloaded into the cache the first time and verified. A body with
+    /// Weights of the hub bring their preprocessing: the data is normalized and resized so if it has no `normalize` and no
+    /// `size`, and a warning says in what it differs otherwise.
+    ///
+    /// Remote weights are downloaded into the cache the first time and verified. A body with
     /// pretrained weights starts frozen. One with random weights does not, since a frozen random body
     /// cannot learn.
     pub fn pretrained(mut self, pretrained: impl Into<Pretrained>) -> Self {
@@ -302,7 +310,7 @@ impl<A, H> LearnerBuilder<CnnPlan<A, H>> {
     }
 
     /// Sets the folder of downloaded weights. Default: `weights` in the cache
-    /// ([`cache::weights_dir`](vision_fetch::cache::weights_dir)).
+    /// ([`cache::weights_dir`](vision_fetch::cache::weights_dir)), and for those of the hub the cache of its own tools.
     pub fn weights_dir(mut self, folder: impl Into<PathBuf>) -> Self {
         self.plan.weights.dir = Some(folder.into());
         self
@@ -401,7 +409,12 @@ impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
                 report.folded.len()
             ));
         }
-        if built.pretrained && data.stats().is_none() {
+        let hub = built.hub.as_ref();
+        let images = hub.map(|hub| hub.images);
+        let warning = hub.and_then(|hub| hub.warning(data));
+        // What the data does not say is said by the weights.
+        let is_open = images.is_none_or(|images| images.stats.is_none());
+        if built.pretrained && data.stats().is_none() && is_open {
             let warning = match &self.weights.pretrained {
                 Pretrained::ImageNet => {
                     "the pretrained weights expect pixels normalized with the mean and standard deviation of \
@@ -414,6 +427,7 @@ impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
             };
             warnings.push(warning.to_owned());
         }
+        warnings.extend(warning);
         Ok(Parts {
             model,
             name: self.backbone.name(),
@@ -424,6 +438,11 @@ impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
             random_body: !built.pretrained,
             warnings,
             report,
+            images,
+            note: match &self.weights.pretrained {
+                Pretrained::ImageNet => Some(format!("pretrained weights: {}", built.origin)),
+                _ => None,
+            },
         })
     }
 }

@@ -83,6 +83,8 @@ impl Plan for ClassifierPlan {
             random_body: false,
             warnings,
             report: Some(report),
+            images: None,
+            note: None,
         })
     }
 }

@@ -68,6 +68,36 @@ pub enum Error {
         /// The architecture.
         arch: String,
     },
+    /// The repository has the weights of another architecture.
+    #[error(
+        "{repository} has weights of {}, not of {expected}: {}",
+        quoted(found),
+        other_arch(own, known)
+    )]
+    HubArch {
+        /// The repository.
+        repository: String,
+        /// The architecture of the learner.
+        expected: String,
+        /// The architecture of the weights, by timm's name.
+        found: String,
+        /// That architecture here, if there is one.
+        own: Option<vision_models::Arch>,
+        /// Repositories with weights of the learner's.
+        known: Vec<String>,
+    },
+    /// The repository has no image classifier of timm.
+    #[error(
+        "{repository} holds {holds}. What loads from the hub is an image classifier of timm: a repository whose config.json \
+         names an architecture, such as timm/resnet18.a1_in1k. If you know that the weights have the architecture's names, \
+         download the file and load it (.pretrained(\"weights.pth\"))"
+    )]
+    HubHolds {
+        /// The repository.
+        repository: String,
+        /// What its config.json says.
+        holds: String,
+    },
     /// A custom backbone ignores an option that was set.
     #[error(
         "{arch} ignores .{option}(..): its Backbone::body does not call {method} of the BodyBuilder; call that there, \
@@ -401,6 +431,17 @@ impl Error {
             name: name.to_owned(),
             source: source.into(),
         }
+    }
+}
+
+fn other_arch(own: &Option<vision_models::Arch>, known: &[String]) -> String {
+    let weights = match known {
+        [] => "give a repository of weights for it".to_owned(),
+        known => format!("give one with weights for it ({})", listed(known.iter())),
+    };
+    match own {
+        Some(arch) => format!("{weights}, or choose the architecture {arch}"),
+        None => format!("{weights}; that architecture is not among those of this library"),
     }
 }
 

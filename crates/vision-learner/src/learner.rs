@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::SystemTime;
 
 use vision_base::{OptionError, console};
-use vision_data::{DatasetType, ImageDataBunch};
+use vision_data::{DatasetType, ImageDataBunch, ImageDefaults};
 use vision_models::layers::RandomStream;
 use vision_models::state::{Entry, NamedTensor};
 use vision_models::weights::LoadReport;
@@ -21,7 +21,7 @@ use crate::settings::{Parts, Settings};
 use crate::train::callback::Callback;
 use crate::train::context::{Context, Fit};
 use crate::train::fit::FitConfig;
-use crate::train::limits::{ImageLimits, Trial, check_data};
+use crate::train::limits::{ImageLimits, Trial, check_data, with_defaults};
 use crate::train::progress::Progress;
 use crate::train::recorder::Recorder;
 use crate::train::recording::Recording;
@@ -49,6 +49,8 @@ pub struct Learner {
     pub(crate) report: Option<LoadReport>,
     /// Cached outputs of the body; see [`Learner::cache_features`].
     pub(crate) features: Option<FeatureCache>,
+    /// The images that the weights were trained on, if they say so.
+    images: Option<ImageDefaults>,
     /// When the data was set.
     pub(crate) data_since: SystemTime,
     pub(crate) runs: Runs,
@@ -79,6 +81,7 @@ impl Learner {
             warnings: parts.warnings,
             report: parts.report,
             features: None,
+            images: parts.images,
             data_since: SystemTime::now(),
             lr_found: None,
             runs: Runs::new(),
@@ -87,6 +90,9 @@ impl Learner {
         if !learner.settings.silent {
             for warning in &learner.warnings {
                 console::warn(warning);
+            }
+            if let Some(note) = &parts.note {
+                console::note(note);
             }
         }
         if parts.freeze && learner.groups.len() > 1 {
@@ -102,13 +108,15 @@ impl Learner {
 
     /// Replaces the data, for example by larger images of the same classes.
     ///
-    /// The loss does not change. If it took its class weights from the first data, it keeps those.
+    /// The loss does not change. If it took its class weights from the first data, it keeps those. Weights of the hub bring
+    /// their preprocessing to this data, too, where it has none.
     ///
     /// # Errors
     ///
     /// [`Error::Outputs`] if the classes differ, [`Error::Data`] if the kind of label differs.
     pub fn set_data(&mut self, data: ImageDataBunch) -> Result<()> {
         check_data(&data, self.data())?;
+        let data = with_defaults(data, self.images.as_ref())?;
         self.settings.data = data.with_seed(self.settings.seed);
         self.features = None;
         self.data_since = SystemTime::now();
@@ -355,6 +363,7 @@ impl Learner {
                 model_dir: self.settings.path.join(&self.settings.model_dir),
                 silent: self.settings.silent,
                 scheduled,
+                images: self.images.as_ref(),
             },
         };
         let result = run.fit(&mut ctx, resumed);

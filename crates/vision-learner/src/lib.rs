@@ -98,6 +98,7 @@ pub use metrics::{
 pub use model::body::{Backbone, BodyBuilder, create_body};
 pub use model::cnn::{Body, Cnn, Head, InferenceBody, Model, TwoParts};
 pub use model::head::{HeadConfig, HeadPlan, Ps, create_head};
+pub use model::hub::{HubWeights, hub_weights};
 pub use model::pretrained::{Pretrained, imagenet_weights};
 pub use model::summary::{LayerSummary, ModelSummary};
 pub use model::target::TargetTensor;

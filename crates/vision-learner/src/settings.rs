@@ -3,7 +3,7 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use vision_data::{ImageDataBunch, TargetKind};
+use vision_data::{ImageDataBunch, ImageDefaults, TargetKind};
 use vision_models::weights::LoadReport;
 
 use crate::loss::Loss;
@@ -81,4 +81,8 @@ pub(crate) struct Parts {
     pub(crate) random_body: bool,
     pub(crate) warnings: Vec<String>,
     pub(crate) report: Option<LoadReport>,
+    /// The images that its weights were trained on, if they say so: the data's defaults.
+    pub(crate) images: Option<ImageDefaults>,
+    /// What a user should read about the model, unless the learner is silent.
+    pub(crate) note: Option<String>,
 }

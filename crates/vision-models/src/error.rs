@@ -159,6 +159,23 @@ pub enum Error {
         /// The prefixes under which the file has names of the model.
         found: Vec<String>,
     },
+    /// The configuration beside weights on the hub is wrong.
+    #[error(
+        "{} is no configuration of timm's weights: {field}: expected {expected}, found {}. Take another repository, or load \
+         its weights as a file",
+        shown(path),
+        named(found)
+    )]
+    HubConfig {
+        /// The file `config.json`.
+        path: PathBuf,
+        /// The field.
+        field: &'static str,
+        /// What it must be.
+        expected: String,
+        /// What it is.
+        found: String,
+    },
     /// The file has no tensor of that name.
     #[error("{} has no tensor {}{}", shown(path), quoted(name), near_name(near))]
     NoSuchTensor {

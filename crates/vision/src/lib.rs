@@ -24,6 +24,7 @@ pub mod prelude {
         DatasetType, Image, ImageDataBunch, ImageList, Size, Split, Stats, Transform,
         get_transforms,
     };
+    pub use vision_fetch::hub::Hub;
     pub use vision_interp::{
         ClassificationInterpretation, MultiLabelInterpretation, ShowResults, plot_lr_find,
     };

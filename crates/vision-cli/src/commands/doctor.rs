@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use serde_json::Value;
 use vision::base::message::shown;
 use vision::base::progress::Progress;
+use vision::data::Stats;
 use vision::data::inspect::doctor::{Doctor, Severity};
 
 use crate::data::{self, Images};
@@ -67,7 +68,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
                 ..ImageOptions::default()
             },
             mixup: None,
-            arch: None,
+            stats: Stats::IMAGENET,
         };
         doctor.examine(&images.build()?)?
     };

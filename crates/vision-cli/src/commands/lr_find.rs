@@ -14,6 +14,7 @@ use crate::options::images::ImageOptions;
 use crate::options::model::ModelOptions;
 use crate::options::source::SourceOptions;
 use crate::output::Output;
+use crate::weights;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -49,12 +50,16 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     }
     let located = data::locate(Some(&args.data), &args.source)?;
     let mut model = args.model.clone();
-    course::choose_weights(&mut model);
+    let weights = weights::choose(&mut model)?;
+    let mut options = args.images.clone();
+    if let (None, false) = (options.size, located.is_saved()) {
+        options.size = Some(weights.side);
+    }
     let images = Images {
         located: &located,
-        options: &args.images,
+        options: &options,
         mixup: None,
-        arch: model.arch,
+        stats: weights.stats,
     };
     let mut learner = course::plain_learner(&images, &model, output.is_json())?;
     let found = learner.lr_find_with(LrFindConfig::new().with_num_it(args.batches))?;

@@ -6,6 +6,7 @@ use std::path::PathBuf;
 use serde_json::json;
 use vision::base::io_error;
 use vision::base::message::shown;
+use vision::data::Stats;
 
 use crate::data::{self, Images};
 use crate::failure::{Outcome, Result};
@@ -58,7 +59,7 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
             located: &located,
             options: &options,
             mixup: None,
-            arch: None,
+            stats: Stats::IMAGENET,
         };
         let sheet = images.build()?.show_batch(args.rows)?;
         fs::create_dir_all(&args.out).map_err(io_error("create the folder", &args.out))?;

@@ -5,12 +5,14 @@ use std::path::PathBuf;
 use serde_json::json;
 use vision::base::message::{named, shown};
 use vision::data::device;
+use vision::fetch::hub::{Hub, cached_repositories};
 use vision::fetch::{Download, cache};
-use vision::learner::imagenet_weights;
+use vision::learner::{hub_weights, imagenet_weights};
 use vision::models::weights::{LoadReport, WeightsFile, WeightsSource, compare_layers};
-use vision::models::{Arch, Init};
+use vision::models::{Arch, Init, WeightsPlace};
 
-use crate::failure::{Outcome, Result};
+use crate::failure::{Failure, Outcome, Result};
+use crate::options::model::HUB;
 use crate::output::Output;
 use crate::wording::in_options;
 
@@ -18,6 +20,7 @@ use crate::wording::in_options;
 #[command(after_help = "Examples:\n  \
                         vision weights list\n  \
                         vision weights fetch resnet34\n  \
+                        vision weights fetch hub:timm/resnet18.a1_in1k\n  \
                         vision weights show flowers.pth --arch resnet18")]
 pub(crate) struct Args {
     #[command(subcommand)]
@@ -26,15 +29,18 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// List the architectures, their published weights, and which of them are here
+    /// List the architectures, their best known weights, which of them are here, and what else the cache of the hub has
     #[command(after_help = "Example:\n  vision weights list")]
     List,
-    /// Download the ImageNet weights of an architecture into the cache
-    #[command(after_help = "Example:\n  vision weights fetch resnet34")]
+    /// Download weights into the cache: the best known ones of an architecture, or timm's in a repository of Hugging Face's hub
+    #[command(after_help = "Examples:\n  \
+                            vision weights fetch resnet34\n  \
+                            vision weights fetch hub:timm/resnet18.a1_in1k\n  \
+                            vision weights fetch hub:resnet18.a1_in1k@main")]
     Fetch {
-        /// Architecture
-        #[arg(value_name = "ARCH")]
-        arch: Arch,
+        /// Architecture, or hub:NAME; NAME without a slash is one of timm, and a revision may follow after @
+        #[arg(value_name = "ARCH|hub:NAME")]
+        what: String,
     },
     /// Say what a weights file has, and whether an architecture would load it
     #[command(
@@ -66,12 +72,7 @@ enum What {
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
     match &args.what {
         What::List => list(output),
-        What::Fetch { arch } => {
-            let file = imagenet_weights(*arch)?;
-            output.text(format_args!("{arch}: {}", shown(&file)));
-            output.value(&json!({ "arch": arch.name(), "file": file }))?;
-            Ok(Outcome::Done)
-        }
+        What::Fetch { what } => fetch(what, output),
         What::Show {
             file,
             arch,
@@ -94,29 +95,98 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
     }
 }
 
+fn fetch(what: &str, output: &Output) -> Result {
+    let Some(name) = what.strip_prefix(HUB) else {
+        let arch: Arch = what
+            .parse()
+            .map_err(|error| Failure::usage(with_hub(what, &error)))?;
+        let file = imagenet_weights(arch)?;
+        output.text(format_args!("{arch}: {}", shown(&file)));
+        output.value(&json!({ "arch": arch.name(), "file": file }))?;
+        return Ok(Outcome::Done);
+    };
+    let hub = Hub::new(name);
+    let weights = hub_weights(&hub, None)?;
+    let arch = weights.arch;
+    output.text(format_args!(
+        "{}, commit {}: {arch}: {}",
+        hub.name(),
+        weights.commit,
+        shown(&weights.file)
+    ));
+    let images = &weights.images;
+    output.value(&json!({
+        "arch": arch.name(),
+        "file": weights.file,
+        "hub": hub.name(),
+        "commit": weights.commit,
+        "mean": images.stats.map(|stats| stats.mean),
+        "std": images.stats.map(|stats| stats.std),
+        "size": images.size,
+        "crop_pct": images.crop_pct,
+    }))?;
+    Ok(Outcome::Done)
+}
+
+/// What is no architecture may be a name of the hub.
+fn with_hub(what: &str, error: &vision::models::Error) -> String {
+    match what.contains(['/', '.']) {
+        true => format!(
+            "{} is no architecture; for weights of the hub say {HUB}{0}",
+            shown(what)
+        ),
+        false => error.to_string(),
+    }
+}
+
 fn list(output: &Output) -> Result {
     let folder = cache::weights_dir()?;
+    let cached = cached_repositories(None)?;
     let mut rows = Vec::new();
     for arch in Arch::ALL.iter().copied() {
-        let row = match &arch.info().weights {
-            None => {
-                output.text(format_args!("{arch:<16}no published weights"));
-                json!({ "arch": arch.name(), "url": null, "mib": null, "file": null })
+        let (file, url, hub, mib) = match arch.info().weights.as_ref().map(|info| info.place) {
+            Some(WeightsPlace::Url { url, mib }) => {
+                let download = Download::named_by_hash(url, &folder)?;
+                let file = Some(download.file().to_owned()).filter(|file| file.is_file());
+                (file, Some(url), None, Some(mib))
             }
-            Some(info) => {
-                let download = Download::named_by_hash(info.url, &folder)?;
-                let file = Some(download.file()).filter(|file| file.is_file());
-                let here = if file.is_some() { "here" } else { "not here" };
-                output.text(format_args!(
-                    "{arch:<16}{here:<10}{:>7.1} MiB  {}",
-                    info.mib, info.url
-                ));
-                json!({ "arch": arch.name(), "url": info.url, "mib": info.mib, "file": file })
+            Some(WeightsPlace::Hub { repository }) => {
+                let here = cached.iter().find(|found| found.name == repository);
+                let file = here.map(|found| found.folder.join("model.safetensors"));
+                (
+                    file.filter(|file| file.is_file()),
+                    None,
+                    Some(repository),
+                    None,
+                )
             }
+            _ => (None, None, None, None),
         };
-        rows.push(row);
+        let here = if file.is_some() { "here" } else { "not here" };
+        let size = mib.map_or(String::new(), |mib| format!("{mib:.1} MiB"));
+        let name = hub.map(|repository| format!("{HUB}{repository}"));
+        match name.as_deref().or(url) {
+            None => output.text(format_args!("{arch:<22}no published weights")),
+            Some(place) => output.text(format_args!("{arch:<22}{here:<10}{size:>11}  {place}")),
+        }
+        rows.push(json!({ "arch": arch.name(), "url": url, "hub": hub, "mib": mib, "file": file }));
     }
-    output.value(&json!({ "folder": folder, "weights": rows }))?;
+    let mut repositories = Vec::new();
+    for found in cached {
+        let file = found.folder.join("model.safetensors");
+        let mib = found.bytes as f64 / f64::from(1 << 20);
+        output.text(format_args!(
+            "{HUB}{}, commit {}: {mib:.1} MiB",
+            found.name, found.commit
+        ));
+        repositories.push(json!({
+            "hub": found.name,
+            "commit": found.commit,
+            "bytes": found.bytes,
+            "file": Some(file).filter(|file| file.is_file()),
+        }));
+    }
+    output.value(&json!({ "folder": folder, "weights": rows, "cached": repositories }))?;
     Ok(Outcome::Done)
 }
 

@@ -3,17 +3,21 @@
 use serde::Serialize;
 use vision::models::Arch;
 
+/// How a name of Hugging Face's hub begins.
+pub(crate) const HUB: &str = "hub:";
+
 // No documentation comment: clap would take it for the description of the command.
 #[derive(Clone, Debug, Default, clap::Args, Serialize)]
 #[serde(rename_all = "kebab-case")]
 #[command(next_help_heading = "Model")]
 pub(crate) struct ModelOptions {
-    /// Architecture (see `vision weights list`) [default: resnet34]
+    /// Architecture (see `vision weights list`) [default: that of hub:NAME, or else resnet34]
     #[arg(long, value_name = "NAME")]
     #[serde(serialize_with = "name")]
     pub(crate) arch: Option<Arch>,
-    /// Weights of the body: yes (ImageNet), no (random), or a file [default: yes if they can be had]
-    #[arg(long, value_name = "yes|no|FILE")]
+    /// Weights of the body: yes (the best known ones), no (random), a file, or timm's in a repository of Hugging Face's hub
+    /// [default: yes if they can be had]
+    #[arg(long, value_name = "yes|no|FILE|hub:NAME")]
     pub(crate) pretrained: Option<String>,
 }
 

@@ -10,7 +10,7 @@ use vision::fetch::is_http;
 use crate::failure::{Failure, Result};
 use crate::options::course::CourseOptions;
 use crate::options::images::ImageOptions;
-use crate::options::model::ModelOptions;
+use crate::options::model::{HUB, ModelOptions};
 use crate::options::source::SourceOptions;
 
 // No documentation comment: clap would take it for the description of the command.
@@ -110,8 +110,9 @@ impl TrainOptions {
         if let Some(data) = self.data.as_mut().filter(|data| !is_http(data)) {
             *data = absolute(Path::new(data)).to_string_lossy().into_owned();
         }
-        let is_file =
-            |text: &&mut String| !(["yes", "no"].contains(&text.as_str()) || is_http(text));
+        let is_file = |text: &&mut String| {
+            !(["yes", "no"].contains(&text.as_str()) || is_http(text) || text.starts_with(HUB))
+        };
         if let Some(file) = self.model.pretrained.as_mut().filter(is_file) {
             *file = absolute(Path::new(file)).to_string_lossy().into_owned();
         }

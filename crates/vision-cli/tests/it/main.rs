@@ -4,6 +4,7 @@
 
 mod folds;
 mod help;
+mod hub;
 mod interruption;
 mod predicting;
 mod remote;

@@ -74,6 +74,8 @@ pub struct ImageDataBunchBuilder<S = FromFolder> {
     transforms: Transforms,
     batch_transforms: Vec<BatchTransform>,
     stats: Option<Stats>,
+    /// Whether the user said how to normalize, or not to.
+    stats_said: bool,
     num_workers: Option<usize>,
     seed: u64,
     device: Option<Device>,
@@ -96,6 +98,7 @@ impl<S: Source> ImageDataBunchBuilder<S> {
             transforms: Transforms::default(),
             batch_transforms: Vec::new(),
             stats: None,
+            stats_said: false,
             num_workers: None,
             seed: DEFAULT_SEED,
             device: None,
@@ -183,9 +186,11 @@ impl<S: Source> ImageDataBunchBuilder<S> {
         self
     }
 
-    /// Normalizes every batch on its device. `None` turns normalization off, replacing an earlier call.
+    /// Normalizes every batch on its device. `None` turns normalization off, replacing an earlier call. If neither is
+    /// said, weights from Hugging Face's hub bring their own statistics.
     pub fn normalize(mut self, stats: impl Into<Option<Stats>>) -> Self {
         self.stats = stats.into();
+        self.stats_said = true;
         self
     }
 
@@ -302,6 +307,7 @@ impl<S: Source> ImageDataBunchBuilder<S> {
             transforms: Arc::new(self.transforms),
             batch_transforms: self.batch_transforms.into(),
             stats: self.stats,
+            stats_said: self.stats_said,
             num_workers: self.num_workers.unwrap_or_else(default_workers),
             seed: self.seed,
             valid_draw: 0,

@@ -5,6 +5,7 @@ pub(crate) mod dataset;
 pub(crate) mod error;
 pub(crate) mod factories;
 pub(crate) mod fingerprint;
+pub(crate) mod image_defaults;
 mod overlap;
 pub(crate) mod preprocessing;
 mod resplit;
@@ -78,6 +79,8 @@ pub struct ImageDataBunch {
     pub(crate) transforms: Arc<Transforms>,
     pub(crate) batch_transforms: Arc<[BatchTransform]>,
     pub(crate) stats: Option<Stats>,
+    /// Whether the user said how to normalize, or not to.
+    pub(crate) stats_said: bool,
     pub(crate) num_workers: usize,
     pub(crate) seed: u64,
     /// Which numbers validation transforms draw, if they are random.
@@ -324,6 +327,7 @@ impl ImageDataBunch {
         let stats = unmixed.one_batch(DatasetType::Train)?.images.stats();
         stats.check()?;
         self.stats = Some(stats);
+        self.stats_said = true;
         Ok(self)
     }
 

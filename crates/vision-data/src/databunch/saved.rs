@@ -331,8 +331,10 @@ impl Saved {
             .resizing(self.resizing)
             .transforms(self.transforms)
             .reading(self.reading)
-            .normalize(self.stats)
             .batch_transforms(self.batch_transforms);
+        if let Some(stats) = self.stats {
+            builder = builder.normalize(stats);
+        }
         if let Some(items) = self.val_batch_size {
             builder = builder.val_batch_size(items);
         }

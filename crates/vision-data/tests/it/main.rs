@@ -21,6 +21,7 @@ mod download_images;
 mod factories;
 mod fingerprint;
 mod folders;
+mod image_defaults;
 mod image_sources;
 mod images;
 mod indexing;

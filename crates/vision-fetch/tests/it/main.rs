@@ -4,4 +4,5 @@
 
 mod archive;
 mod download;
+mod hub;
 mod support;

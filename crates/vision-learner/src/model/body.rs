@@ -7,7 +7,8 @@ use vision_models::weights::{self, LoadReport, WeightsFile, WeightsSource};
 use vision_models::{Arch, Cut, Init, WeightsInfo};
 
 use crate::model::cnn::Body;
-use crate::model::pretrained::{Pretrained, Source};
+use crate::model::hub::FromHub;
+use crate::model::pretrained::{Found, Pretrained, Source};
 use crate::{Error, Result};
 
 /// An architecture that [`create_cnn`](crate::create_cnn) can build a classifier on.
@@ -87,8 +88,8 @@ pub struct BodyBuilder<'a> {
     source: &'a Source,
     cut: &'a Cut,
     init: &'a mut Init,
-    /// The weights file, once requested.
-    file: Option<WeightsSource>,
+    /// The weights, once requested.
+    found: Option<Found>,
     asked_for_weights: bool,
     asked_for_cut: bool,
     report: Option<LoadReport>,
@@ -109,10 +110,10 @@ impl BodyBuilder<'_> {
     /// published.
     pub fn file(&mut self) -> Result<Option<WeightsSource>> {
         self.asked_for_weights = true;
-        if self.file.is_none() {
-            self.file = self.source.file(&self.name, self.hosted)?;
+        if self.found.is_none() {
+            self.found = self.source.find(&self.name, self.hosted)?;
         }
-        Ok(self.file.clone())
+        Ok(self.found.as_ref().map(|found| found.file.clone()))
     }
 
     /// Builds a network of layers and loads the requested weights.
@@ -153,8 +154,12 @@ impl BodyBuilder<'_> {
     }
 
     fn loaded(&mut self, report: LoadReport, classifier: &str) -> Result<()> {
-        let report = report.without(classifier);
+        let mut report = report.without(classifier);
         report.require_complete()?;
+        let origin = self.found.as_ref().map(|found| found.origin.clone());
+        report
+            .notes
+            .extend(origin.filter(|origin| !origin.is_empty()));
         self.report = Some(report);
         Ok(())
     }
@@ -177,6 +182,10 @@ pub(crate) struct Built<B> {
     /// Whether its weights come from a file.
     pub(crate) pretrained: bool,
     pub(crate) report: Option<LoadReport>,
+    /// The weights of the hub that were loaded.
+    pub(crate) hub: Option<FromHub>,
+    /// Where the weights come from; empty for a file.
+    pub(crate) origin: String,
 }
 
 pub(crate) fn build<A: Backbone>(
@@ -191,7 +200,7 @@ pub(crate) fn build<A: Backbone>(
         source,
         cut,
         init,
-        file: None,
+        found: None,
         asked_for_weights: false,
         asked_for_cut: false,
         report: None,
@@ -217,11 +226,17 @@ pub(crate) fn build<A: Backbone>(
             method: "cut",
         });
     }
+    let pretrained = builder.found.is_some();
+    let (origin, hub) = builder
+        .found
+        .map_or_else(Default::default, |found| (found.origin, found.hub));
     Ok(Built {
         body,
         features,
-        pretrained: builder.file.is_some(),
+        pretrained,
         report: builder.report,
+        hub,
+        origin,
     })
 }
 

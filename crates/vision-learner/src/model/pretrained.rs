@@ -2,19 +2,27 @@
 
 use std::path::{Path, PathBuf};
 
+use vision_base::message::shown;
+use vision_fetch::hub::Hub;
 use vision_fetch::{Download, Fetched, Options, cache, is_http};
 use vision_models::weights::WeightsSource;
-use vision_models::{Arch, WeightsInfo};
+use vision_models::{Arch, WeightsInfo, WeightsPlace};
 
+use crate::model::hub::{self, FromHub};
 use crate::{Error, Result};
+
+/// How a text begins that names a repository of the hub.
+const HUB: &str = "hub:";
 
 /// The source of a backbone's weights.
 ///
 /// `true` and `false` are fastai's `pretrained=True` and `False`. A string is a URL if it begins with
-/// `http://` or `https://`, and a file otherwise.
+/// `http://` or `https://`, a repository of Hugging Face's hub if it begins with `hub:`, and a file otherwise.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Pretrained {
-    /// torchvision's ImageNet weights, downloaded into the cache the first time.
+    /// The best known weights of the architecture ([`ArchInfo::weights`](vision_models::ArchInfo)): torchvision's of
+    /// ImageNet, or a repository of the hub, downloaded into the cache the first time.
+    /// [`Learner::weights_report`](crate::Learner::weights_report) says which.
     #[default]
     ImageNet,
     /// Random weights: the architecture's own initialization.
@@ -27,6 +35,9 @@ pub enum Pretrained {
     /// hyphen and at least eight digits of the file's SHA-256:
     /// `https://example.org/flowers-0123abcd.safetensors`.
     Url(String),
+    /// timm's weights in a repository on Hugging Face's hub, of this architecture: `model.safetensors`, and `config.json`
+    /// with the preprocessing, which becomes the data's where it has none.
+    Hub(Hub),
 }
 
 impl From<bool> for Pretrained {
@@ -39,6 +50,8 @@ impl From<&str> for Pretrained {
     fn from(text: &str) -> Self {
         if is_http(text) {
             Self::Url(text.to_owned())
+        } else if let Some(name) = text.strip_prefix(HUB) {
+            Self::Hub(Hub::new(name))
         } else {
             Self::File(text.into())
         }
@@ -69,6 +82,39 @@ impl From<WeightsSource> for Pretrained {
     }
 }
 
+impl From<Hub> for Pretrained {
+    fn from(hub: Hub) -> Self {
+        Self::Hub(hub)
+    }
+}
+
+/// Weights to read, and what is known of them.
+#[derive(Clone, Debug)]
+pub(crate) struct Found {
+    pub(crate) file: WeightsSource,
+    /// Where they come from, for the report. Empty for a file of the user.
+    pub(crate) origin: String,
+    pub(crate) hub: Option<FromHub>,
+}
+
+impl Found {
+    fn file(file: impl Into<WeightsSource>, origin: impl Into<String>) -> Self {
+        Self {
+            file: file.into(),
+            origin: origin.into(),
+            hub: None,
+        }
+    }
+
+    fn of_hub(found: FromHub) -> Self {
+        Self {
+            file: found.file.as_path().into(),
+            origin: found.origin(),
+            hub: Some(found),
+        }
+    }
+}
+
 /// The folder of weights, and the download options.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Source {
@@ -81,28 +127,43 @@ pub(crate) struct Source {
 impl Source {
     /// The file to read, downloaded if needed; `None` for random weights. `hosted` is the backbone's
     /// published weights.
-    pub(crate) fn file(
-        &self,
-        name: &str,
-        hosted: Option<&WeightsInfo>,
-    ) -> Result<Option<WeightsSource>> {
+    pub(crate) fn find(&self, name: &str, hosted: Option<&WeightsInfo>) -> Result<Option<Found>> {
         match &self.pretrained {
             Pretrained::No => Ok(None),
-            Pretrained::File(source) => Ok(Some(source.clone())),
+            Pretrained::File(source) => Ok(Some(Found::file(source.clone(), ""))),
             Pretrained::Url(url) => {
                 let path = self.fetch(name, url, self.options.clone())?;
-                Ok(Some(path.into()))
+                Ok(Some(Found::file(path, format!("from {}", shown(url)))))
             }
-            Pretrained::ImageNet => Ok(Some(self.imagenet(name, hosted)?.into())),
+            Pretrained::Hub(hub) => self.of_hub(name, hub.clone()).map(Some),
+            Pretrained::ImageNet => self.best(name, hosted).map(Some),
         }
     }
 
-    fn imagenet(&self, name: &str, hosted: Option<&WeightsInfo>) -> Result<PathBuf> {
+    fn best(&self, name: &str, hosted: Option<&WeightsInfo>) -> Result<Found> {
         let arch = || name.to_owned();
         let info = hosted.ok_or_else(|| Error::NotHosted { arch: arch() })?;
-        // The size limit only guards the disk; the hash verifies the file.
-        let options = self.options.clone().with_max_size(info.max_bytes());
-        self.fetch(name, info.url, options)
+        match info.place {
+            WeightsPlace::Hub { repository } => self.of_hub(name, Hub::new(repository)),
+            WeightsPlace::Url { url, .. } => {
+                // The size limit only guards the disk; the hash verifies the file.
+                let options = match info.max_bytes() {
+                    Some(bytes) => self.options.clone().with_max_size(bytes),
+                    None => self.options.clone(),
+                };
+                let path = self.fetch(name, url, options)?;
+                Ok(Found::file(path, format!("{} of torchvision", info.name())))
+            }
+            _ => Err(Error::NotHosted { arch: arch() }),
+        }
+    }
+
+    fn of_hub(&self, name: &str, hub: Hub) -> Result<Found> {
+        let hub = match (&self.dir, hub.cache()) {
+            (Some(dir), None) => hub.with_cache(dir),
+            _ => hub,
+        };
+        hub::find(&hub, name, &self.options).map(Found::of_hub)
     }
 
     fn fetch(&self, name: &str, url: &str, options: Options) -> Result<PathBuf> {
@@ -124,7 +185,7 @@ impl Source {
     }
 }
 
-/// Downloads the ImageNet weights of `arch` into the cache, unless they are there, and returns the file.
+/// Downloads the best known weights of `arch` into the cache, unless they are there, and returns the file.
 ///
 /// [`create_cnn`](crate::create_cnn) does this itself. Use this function to prepare a machine for
 /// offline use.
@@ -139,5 +200,6 @@ impl Source {
 /// # Ok::<(), vision_learner::Error>(())
 /// ```
 pub fn imagenet_weights(arch: Arch) -> Result<PathBuf> {
-    Source::default().imagenet(arch.name(), arch.info().weights.as_ref())
+    let found = Source::default().best(arch.name(), arch.info().weights.as_ref())?;
+    Ok(found.file.path().to_owned())
 }

@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use burn::tensor::{Device, Tensor};
-use vision_data::{DatasetType, ImageDataBunch};
+use vision_data::{DatasetType, ImageDataBunch, ImageDefaults};
 use vision_models::layers::RandomStream;
 use vision_models::state::{Entry, NamedTensor, values};
 
@@ -15,7 +15,7 @@ use crate::metrics::{Better, Metric};
 use crate::model::any_model::AnyModel;
 use crate::optim::GroupedOptimizer;
 use crate::train::batches::Batches;
-use crate::train::limits::{ImageLimits, Trial, check_data, check_outputs};
+use crate::train::limits::{ImageLimits, Trial, check_data, check_outputs, with_defaults};
 use crate::train::recorder::Recorder;
 use crate::train::scoring::{Scoring, batch_weight, scalar};
 use crate::train::state::State;
@@ -61,6 +61,8 @@ pub(crate) struct Fit<'a> {
     pub(crate) model_dir: PathBuf,
     pub(crate) silent: bool,
     pub(crate) scheduled: bool,
+    /// The images that the weights were trained on, if they say so.
+    pub(crate) images: Option<&'a ImageDefaults>,
 }
 
 impl Fit<'_> {
@@ -88,6 +90,7 @@ impl Context<'_> {
     /// As [`Learner::set_data`](crate::Learner::set_data).
     pub fn set_data(&mut self, data: ImageDataBunch) -> Result<()> {
         check_data(&data, &self.data)?;
+        let data = with_defaults(data, self.fit.images)?;
         self.data = data.with_seed(self.fit.seed);
         self.features = None;
         Ok(())

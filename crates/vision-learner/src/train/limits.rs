@@ -6,7 +6,7 @@ use std::sync::{Mutex, PoisonError};
 
 use burn::tensor::{Device, Tensor};
 use vision_base::message::panic_message;
-use vision_data::{ImageDataBunch, LabelError};
+use vision_data::{ImageDataBunch, ImageDefaults, LabelError};
 
 use crate::model::any_model::AnyModel;
 use crate::{Error, Result};
@@ -146,4 +146,15 @@ pub(crate) fn check_data(new: &ImageDataBunch, old: &ImageDataBunch) -> Result<(
         });
     }
     Ok(())
+}
+
+/// The data with what its weights say of images and its user does not.
+pub(crate) fn with_defaults(
+    data: ImageDataBunch,
+    images: Option<&ImageDefaults>,
+) -> Result<ImageDataBunch> {
+    match images {
+        Some(images) => Ok(data.with_image_defaults(images)?),
+        None => Ok(data),
+    }
 }

@@ -29,6 +29,7 @@ mod feature_cache;
 mod feature_space;
 mod fixed_body;
 mod freezing;
+mod hub;
 mod losses;
 mod mc_dropout;
 mod metrics;

@@ -12,7 +12,7 @@ use vision_fetch::{Error as FetchError, Options};
 use vision_learner::{Backbone, BodyBuilder, Error, Learner, Result};
 use vision_models::layers::{BatchNorm, ConvConfig, Layer, Linear, Sequential};
 use vision_models::weights::{WeightsFile, load_into, write_safetensors};
-use vision_models::{Init, WeightsInfo, state};
+use vision_models::{Init, WeightsInfo, WeightsPlace, state};
 
 use crate::prelude::*;
 use crate::server::{Server, nobody, put, quick, reply, reply_all, tree};
@@ -69,8 +69,10 @@ fn weights() -> &'static (String, Vec<u8>) {
 fn hosted(url: String) -> Small {
     let (_, bytes) = weights();
     Small(Some(WeightsInfo {
-        url: url.leak(),
-        mib: bytes.len() as f64 / f64::from(1 << 20),
+        place: WeightsPlace::Url {
+            url: url.leak(),
+            mib: bytes.len() as f64 / f64::from(1 << 20),
+        },
         classes: 3,
     }))
 }

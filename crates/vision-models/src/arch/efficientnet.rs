@@ -40,7 +40,7 @@ pub(super) static TF_EFFICIENTNET_LITE0: ArchInfo = ArchInfo {
         "tf_efficientnet_lite0",
         IMAGENET_SIZE,
         1280,
-        None,
+        Some(WeightsInfo::hub("timm/tf_efficientnet_lite0.in1k")),
         Tolerances::gradients(1e-2),
         |classes, init| build(&LITE0, classes, init),
     )
@@ -118,7 +118,7 @@ pub(super) static TF_EFFICIENTNETV2_S: ArchInfo = ArchInfo {
         "tf_efficientnetv2_s",
         300,
         1280,
-        None,
+        Some(WeightsInfo::hub("timm/tf_efficientnetv2_s.in21k_ft_in1k")),
         Tolerances::gradients(1e-2),
         |classes, init| build(&TF_V2_S, classes, init),
     )

@@ -25,7 +25,7 @@ pub struct ArchInfo {
     pub mean: [f32; 3],
     /// Standard deviation of each channel.
     pub std: [f32; 3],
-    /// Pretrained weights. `None` if none are published.
+    /// The best known pretrained weights. `None` if none are published.
     pub weights: Option<WeightsInfo>,
     /// Tolerances of float32 results against the reference numbers.
     pub(crate) tolerances: Tolerances,
@@ -42,23 +42,61 @@ pub(crate) const IMAGENET_STD: [f32; 3] = [0.229, 0.224, 0.225];
 /// Pretrained weights that somebody hosts.
 #[derive(Clone, Debug)]
 pub struct WeightsInfo {
-    /// Where they are. The file's name ends in a hyphen and at least eight digits of its SHA-256.
-    pub url: &'static str,
-    /// Size of the file in MiB, to three decimals, as torchvision states it.
-    pub mib: f64,
+    /// Where they are.
+    pub place: WeightsPlace,
     /// Classes they were trained on.
     pub classes: usize,
 }
 
+/// Where weights are hosted.
+#[derive(Clone, Copy, Debug, PartialEq)]
+#[non_exhaustive]
+pub enum WeightsPlace {
+    /// A file of torchvision.
+    Url {
+        /// Its URL. The file's name ends in a hyphen and at least eight digits of its SHA-256.
+        url: &'static str,
+        /// Its size in MiB, to three decimals, as torchvision states it.
+        mib: f64,
+    },
+    /// The repository of timm's weights on Hugging Face's hub.
+    Hub {
+        /// `timm/NAME.TAG`.
+        repository: &'static str,
+    },
+}
+
 impl WeightsInfo {
-    /// Weights for the 1000 classes of ImageNet.
+    /// torchvision's weights for the 1000 classes of ImageNet.
     pub(crate) const fn imagenet(url: &'static str, mib: f64) -> Self {
-        let classes = 1000;
-        Self { url, mib, classes }
+        Self {
+            place: WeightsPlace::Url { url, mib },
+            classes: 1000,
+        }
     }
 
-    /// The largest size of the file in bytes, by the stated size.
-    pub fn max_bytes(&self) -> u64 {
-        ((self.mib + 0.001) * f64::from(1 << 20)) as u64
+    /// timm's weights in a repository of the hub, `timm/NAME.TAG`, for the 1000 classes of ImageNet. Weights for other
+    /// classes do as well: their classifier is not used.
+    pub(crate) const fn hub(repository: &'static str) -> Self {
+        Self {
+            place: WeightsPlace::Hub { repository },
+            classes: 1000,
+        }
+    }
+
+    /// What a message calls them: the name of the file or of the repository.
+    pub fn name(&self) -> &'static str {
+        match self.place {
+            WeightsPlace::Url { url, .. } => url.rsplit('/').next().unwrap_or(url),
+            WeightsPlace::Hub { repository } => repository,
+        }
+    }
+
+    /// The largest size of the file in bytes, by the stated size, if one is stated.
+    pub fn max_bytes(&self) -> Option<u64> {
+        match self.place {
+            WeightsPlace::Url { mib, .. } => Some(((mib + 0.001) * f64::from(1 << 20)) as u64),
+            WeightsPlace::Hub { .. } => None,
+        }
     }
 }

@@ -36,14 +36,14 @@ pub(super) static MOBILENETV3_LARGE_100: ArchInfo = info(
     "mobilenetv3_large_100",
     LARGE_SPLIT,
     960,
-    None,
+    Some(WeightsInfo::hub("timm/mobilenetv3_large_100.ra_in1k")),
     |classes, init| build(&LARGE, Style::PYTORCH, classes, init),
 );
 pub(super) static MOBILENETV3_SMALL_100: ArchInfo = info(
     "mobilenetv3_small_100",
     SMALL_SPLIT,
     576,
-    None,
+    Some(WeightsInfo::hub("timm/mobilenetv3_small_100.lamb_in1k")),
     |classes, init| build(&SMALL, Style::PYTORCH, classes, init),
 );
 pub(super) static MOBILENET_V3_LARGE: ArchInfo = info(

@@ -1,6 +1,6 @@
 //! MobileNetV4 of convolutions (Qin et al. 2024, <https://arxiv.org/abs/2404.10518>) as timm builds it.
 
-use crate::arch::info::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD};
+use crate::arch::info::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
 use crate::arch::mbconv::{Chain, Fused, Style, classifier, plain, residual};
 use crate::init::Init;
 use crate::layers::{Activation, ConvConfig, Layer, Pooled, Sequential};
@@ -8,6 +8,7 @@ use crate::parity::Tolerances;
 
 const fn info(
     name: &'static str,
+    repository: &'static str,
     input_size: usize,
     split: &'static [&'static str],
     build: fn(usize, &mut Init) -> Sequential,
@@ -21,7 +22,7 @@ const fn info(
         min_size: 1,
         mean: IMAGENET_MEAN,
         std: IMAGENET_STD,
-        weights: None,
+        weights: Some(WeightsInfo::hub(repository)),
         tolerances: Tolerances::gradients(1e-2),
         build,
     }
@@ -29,12 +30,14 @@ const fn info(
 
 pub(super) static MOBILENETV4_CONV_SMALL: ArchInfo = info(
     "mobilenetv4_conv_small",
+    "timm/mobilenetv4_conv_small.e2400_r224_in1k",
     IMAGENET_SIZE,
     &["0.3.2", "1"],
     |classes, init| build(SMALL, classes, init),
 );
 pub(super) static MOBILENETV4_CONV_MEDIUM: ArchInfo = info(
     "mobilenetv4_conv_medium",
+    "timm/mobilenetv4_conv_medium.e500_r256_in1k",
     256,
     &["0.3.2", "1"],
     |classes, init| build(MEDIUM, classes, init),

@@ -15,10 +15,11 @@ mod regnet;
 pub(crate) mod resnet;
 mod resnet_timm;
 pub(crate) mod squeezenet;
+pub(crate) mod timm;
 mod vgg;
 pub(crate) mod xresnet;
 
-pub use info::{ArchInfo, WeightsInfo};
+pub use info::{ArchInfo, WeightsInfo, WeightsPlace};
 
 /// Generates the enum, its list and the access to the entries from one line per architecture.
 macro_rules! registry {

@@ -30,33 +30,54 @@ const fn info(
     }
 }
 
-pub(super) static REGNETY_004: ArchInfo = info("regnety_004", 440, None, |classes, init| {
-    build(8, [1, 3, 6, 6], [48, 104, 208, 440], classes, init)
-});
-pub(super) static REGNETY_008: ArchInfo = info("regnety_008", 768, None, |classes, init| {
-    build(16, [1, 3, 8, 2], [64, 128, 320, 768], classes, init)
-});
+pub(super) static REGNETY_004: ArchInfo = info(
+    "regnety_004",
+    440,
+    Some(WeightsInfo::hub("timm/regnety_004.tv2_in1k")),
+    |classes, init| build(8, [1, 3, 6, 6], [48, 104, 208, 440], classes, init),
+);
+pub(super) static REGNETY_008: ArchInfo = info(
+    "regnety_008",
+    768,
+    Some(WeightsInfo::hub("timm/regnety_008.pycls_in1k")),
+    |classes, init| build(16, [1, 3, 8, 2], [64, 128, 320, 768], classes, init),
+);
 pub(super) static REGNETY_016: ArchInfo = ArchInfo {
     tolerances: Tolerances::gradients(3e-2).with_logits(1e-3),
-    ..info("regnety_016", 888, None, |classes, init| {
-        build(24, [2, 6, 17, 2], [48, 120, 336, 888], classes, init)
-    })
+    ..info(
+        "regnety_016",
+        888,
+        Some(WeightsInfo::hub("timm/regnety_016.tv2_in1k")),
+        |classes, init| build(24, [2, 6, 17, 2], [48, 120, 336, 888], classes, init),
+    )
 };
-pub(super) static REGNETY_032: ArchInfo = info("regnety_032", 1512, None, |classes, init| {
-    build(24, [2, 5, 13, 1], [72, 216, 576, 1512], classes, init)
-});
-pub(super) static REGNETY_040: ArchInfo = info("regnety_040", 1088, None, |classes, init| {
-    build(64, [2, 6, 12, 2], [128, 192, 512, 1088], classes, init)
-});
+pub(super) static REGNETY_032: ArchInfo = info(
+    "regnety_032",
+    1512,
+    Some(WeightsInfo::hub("timm/regnety_032.ra_in1k")),
+    |classes, init| build(24, [2, 5, 13, 1], [72, 216, 576, 1512], classes, init),
+);
+pub(super) static REGNETY_040: ArchInfo = info(
+    "regnety_040",
+    1088,
+    Some(WeightsInfo::hub("timm/regnety_040.ra3_in1k")),
+    |classes, init| build(64, [2, 6, 12, 2], [128, 192, 512, 1088], classes, init),
+);
 pub(super) static REGNETY_064: ArchInfo = ArchInfo {
     tolerances: Tolerances::gradients(3e-2).with_logits(3e-4),
-    ..info("regnety_064", 1296, None, |classes, init| {
-        build(72, [2, 7, 14, 2], [144, 288, 576, 1296], classes, init)
-    })
+    ..info(
+        "regnety_064",
+        1296,
+        Some(WeightsInfo::hub("timm/regnety_064.ra3_in1k")),
+        |classes, init| build(72, [2, 7, 14, 2], [144, 288, 576, 1296], classes, init),
+    )
 };
-pub(super) static REGNETY_080: ArchInfo = info("regnety_080", 2016, None, |classes, init| {
-    build(56, [2, 4, 10, 1], [168, 448, 896, 2016], classes, init)
-});
+pub(super) static REGNETY_080: ArchInfo = info(
+    "regnety_080",
+    2016,
+    Some(WeightsInfo::hub("timm/regnety_080.ra3_in1k")),
+    |classes, init| build(56, [2, 4, 10, 1], [168, 448, 896, 2016], classes, init),
+);
 // torchvision's networks of these two sizes are others than timm's.
 pub(super) static REGNET_Y_800MF: ArchInfo = info(
     "regnet_y_800mf",

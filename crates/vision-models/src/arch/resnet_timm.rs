@@ -1,7 +1,7 @@
 //! timm's variants of ResNet: ResNet-D (He et al. 2018, <https://arxiv.org/abs/1812.01187>), whose stem is three 3x3
 //! convolutions and whose shortcuts begin with a mean over windows, and blocks with squeeze and excitation.
 
-use crate::arch::info::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD};
+use crate::arch::info::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
 use crate::init::Init;
 use crate::layers::{
     Activation, AdaptiveAvgPool2d, AvgPool2d, BatchNorm, ConvConfig, Gate, Layer, Linear,
@@ -11,6 +11,7 @@ use crate::parity::Tolerances;
 
 const fn info(
     name: &'static str,
+    repository: &'static str,
     features: usize,
     tolerances: Tolerances,
     build: fn(usize, &mut Init) -> Sequential,
@@ -24,7 +25,7 @@ const fn info(
         min_size: 1,
         mean: IMAGENET_MEAN,
         std: IMAGENET_STD,
-        weights: None,
+        weights: Some(WeightsInfo::hub(repository)),
         tolerances,
         build,
     }
@@ -32,36 +33,42 @@ const fn info(
 
 pub(super) static RESNET18D: ArchInfo = info(
     "resnet18d",
+    "timm/resnet18d.ra2_in1k",
     512,
     Tolerances::gradients(3e-3),
     |classes, init| build(&Variant::D, false, [2, 2, 2, 2], classes, init),
 );
 pub(super) static RESNET34D: ArchInfo = info(
     "resnet34d",
+    "timm/resnet34d.ra2_in1k",
     512,
     Tolerances::gradients(3e-3),
     |classes, init| build(&Variant::D, false, [3, 4, 6, 3], classes, init),
 );
 pub(super) static RESNET50D: ArchInfo = info(
     "resnet50d",
+    "timm/resnet50d.a1_in1k",
     2048,
     Tolerances::gradients(3e-2),
     |classes, init| build(&Variant::D, true, [3, 4, 6, 3], classes, init),
 );
 pub(super) static RESNET101D: ArchInfo = info(
     "resnet101d",
+    "timm/resnet101d.ra2_in1k",
     2048,
     Tolerances::gradients(6e-2).with_loss(3e-4),
     |classes, init| build(&Variant::D, true, [3, 4, 23, 3], classes, init),
 );
 pub(super) static SERESNET50: ArchInfo = info(
     "seresnet50",
+    "timm/seresnet50.a1_in1k",
     2048,
     Tolerances::gradients(3e-2),
     |classes, init| build(&Variant::SE, true, [3, 4, 6, 3], classes, init),
 );
 pub(super) static SERESNEXT50_32X4D: ArchInfo = info(
     "seresnext50_32x4d",
+    "timm/seresnext50_32x4d.racm_in1k",
     2048,
     Tolerances::gradients(3e-2),
     |classes, init| build(&Variant::SE_NEXT, true, [3, 4, 6, 3], classes, init),

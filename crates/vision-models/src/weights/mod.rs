@@ -41,6 +41,7 @@
 mod choice;
 mod contents;
 mod file;
+mod hub_config;
 mod names;
 mod onnx;
 mod pth;
@@ -59,6 +60,7 @@ use burn::module::Module;
 pub use choice::Wanted;
 pub use contents::MAX_FILE_BYTES;
 pub use file::{Format, WeightsFile};
+pub use hub_config::HubConfig;
 pub(crate) use names::timm_names;
 pub use report::{LoadReport, Mismatch};
 pub use seal::{Seal, check_seal};

@@ -14,6 +14,7 @@ macro_rules! assert_matches {
 
 mod description;
 mod golden;
+mod hub_config;
 mod init;
 mod inspect;
 mod layers;

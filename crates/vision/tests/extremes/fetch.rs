@@ -11,6 +11,7 @@ use vision::data::datasets::{
 };
 use vision::data::device;
 use vision::fetch::archive::{Contents, Existing, Limits, extract, extract_tgz};
+use vision::fetch::hub::{Hub, cached_repositories};
 use vision::fetch::{Download, Options, file_name, is_http, sha256_of};
 
 use crate::support::Folder;
@@ -60,6 +61,38 @@ pub(crate) fn table(t: &mut Table) {
     });
     t.line("Download::named_by_hash", "URL|url", texts(), |text| {
         Download::named_by_hash(format!("http://h/a-{text}.pth"), folder.path())
+    });
+    // Nobody listens there.
+    let hub = |name: &str| {
+        let hub = Hub::new(name).with_endpoint("http://127.0.0.1:9");
+        hub.with_cache(at("hub"))
+    };
+    let config = |hub: Hub| hub.file_with("config.json", &options());
+    t.line("Hub::new", "repository|revision|reached", texts(), |text| {
+        config(hub(&text))
+    });
+    t.line("Hub::with_revision", "revision|reached", texts(), |text| {
+        config(hub("a/b").with_revision(text))
+    });
+    for start in ["", "http://", "http://127.0.0.1:9/"] {
+        t.line(
+            "Hub::with_endpoint",
+            "URL|HF_ENDPOINT|reached",
+            texts(),
+            |text| config(hub("a/b").with_endpoint(format!("{start}{text}"))),
+        );
+    }
+    t.paths("Hub::with_cache", writable(), |path| {
+        config(hub("a/b").with_cache(path))
+    });
+    t.line("Hub::file", "file|reached", texts(), |text| {
+        hub("a/b").file(&text)
+    });
+    t.line("Hub::file_with", "file|reached", texts(), |text| {
+        hub("a/b").file_with(&text, &options())
+    });
+    t.paths("cached_repositories", readable(), |path| {
+        cached_repositories(Some(path))
     });
     t.line("Download::with_sha256", "SHA-256|hash", texts(), |text| {
         Download::new(URL, &target)

@@ -12,10 +12,10 @@ use vision::models::export::{
 };
 use vision::models::state::{NamedTensor, tensors};
 use vision::models::weights::{
-    LoadReport, SealedFile, TensorToWrite, Values, Wanted, WeightsFile, WeightsSource, check_seal,
-    load_into, sealed_bytes, write_safetensors, write_sealed,
+    HubConfig, LoadReport, SealedFile, TensorToWrite, Values, Wanted, WeightsFile, WeightsSource,
+    check_seal, load_into, sealed_bytes, write_safetensors, write_sealed,
 };
-use vision::models::{Cut, Description, Init};
+use vision::models::{Cut, Description, Init, near_repositories};
 use vision::prelude::*;
 
 use crate::support::{Folder, tiny};
@@ -113,6 +113,13 @@ pub(crate) fn table(t: &mut Table) {
         let (_, report) = load_into(model.clone(), &WeightsFile::open(source)?)?;
         report.require_complete()
     };
+    t.line("Arch::from_timm", ANY, texts(), |text| {
+        Arch::from_timm(&text)
+    });
+    t.line("near_repositories", ANY, texts(), |text| {
+        black_box(near_repositories(&text));
+    });
+    t.paths("HubConfig::read", readable(), HubConfig::read);
     t.paths("WeightsSource::new", readable(), |path| {
         load(WeightsSource::new(path))
     });

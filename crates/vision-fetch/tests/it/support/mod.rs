@@ -3,6 +3,8 @@
 #![allow(dead_code, unreachable_pub)]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
+pub mod hub;
+
 use std::io::{BufRead, BufReader, Write};
 use std::net::{SocketAddr, TcpListener, TcpStream};
 use std::path::{Path, PathBuf};
@@ -19,6 +21,7 @@ use vision_fetch::Options;
 /// A client's request.
 #[derive(Clone, Debug)]
 pub struct Request {
+    pub method: String,
     pub path: String,
     headers: Vec<(String, String)>,
 }
@@ -113,6 +116,7 @@ impl Drop for Server {
 fn read_request(stream: &TcpStream) -> Option<Request> {
     let mut lines = BufReader::new(stream).lines();
     let first = lines.next()?.ok()?;
+    let method = first.split(' ').next()?.to_owned();
     let path = first.split(' ').nth(1)?.trim_start_matches('/').to_owned();
     let mut headers = Vec::new();
     for line in lines {
@@ -123,7 +127,11 @@ fn read_request(stream: &TcpStream) -> Option<Request> {
         let (key, value) = line.split_once(':')?;
         headers.push((key.to_owned(), value.trim().to_owned()));
     }
-    Some(Request { path, headers })
+    Some(Request {
+        method,
+        path,
+        headers,
+    })
 }
 
 /// Writes a status line, headers and a body. Adds `Connection: close`, but no length.

@@ -13,10 +13,10 @@ The fixture of vision-models' tests (torchvision's 17 were computed by the same 
         --copy REFERENCE.json
 
 Every parameter and buffer is filled from its state-dict name (`fill`; in Rust: vision_models::parity::fill), and the
-input from the name "input". For each architecture the file contains
+input from the name "input". ARCH@SIDE is the architecture for two images of that size. For each architecture the file contains
 
   input    the shape of the input
-  logits   the eval-mode output, [batch, 1000]
+  logits   the eval-mode output, [batch, classes]
   body     shape, sum, sum of squares and the first eight values of the eval-mode output of fastai's body
   train    one pass in train mode without dropout, cross-entropy with `targets`: the loss, the L2 norm of the
            gradient of every parameter, [sum, L2 norm] of every buffer afterwards
@@ -29,6 +29,12 @@ GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 CUTS = {"xresnet": -3, "resnet": -2, "squeezenet": -1, "densenet": -1, "vgg": -1, "alexnet": -1, "mobilenet": -1}
 # timm's, whose body is the whole network without pool and classifier.
 TIMM = ["tf_efficientnet_lite0"]
+CONVNEXTS = [f"convnext{v}_{size}" for v in ("", "v2") for size in ("atto", "femto", "pico", "nano", "tiny", "small", "base")]
+TRANSFORMERS = ["vit_tiny_patch16_224", "vit_small_patch16_224", "vit_base_patch16_224", "deit3_small_patch16_224",
+                "deit3_base_patch16_224", "vit_small_patch14_dinov2", "vit_base_patch14_dinov2"]
+TIMM += CONVNEXTS + TRANSFORMERS
+# Networks with ten classes, to keep the fixture small.
+SMALL = CONVNEXTS + TRANSFORMERS
 TARGETS = [1, 10, 100, 999]
 # fastai v1's xresnets: expansion of the blocks, and the number of blocks of each stage.
 XRESNETS = {
@@ -109,13 +115,14 @@ def xresnet(arch):
 
 
 def build(arch):
-    """The whole model, 1000 classes."""
+    """The whole model, 1000 classes or ten."""
     if arch in XRESNETS:
         return xresnet(arch)
     if arch in TIMM:
         import timm
 
-        return timm.create_model(arch)
+        sizes = {"dynamic_img_size": True} if arch in TRANSFORMERS else {}
+        return timm.create_model(arch, num_classes=10 if arch in SMALL else 1000, **sizes)
     import torchvision
 
     return getattr(torchvision.models, arch)(weights=None)
@@ -125,23 +132,31 @@ def reference(arch, seed, dtype=None, memory_format=None, noise=None):
     """`noise`: a seed for rounding errors of float32's size, which are added to the output of every convolution."""
     import torch
 
+    arch, _, side = arch.partition("@")
+    shape = (4, 3, 64, 64)
+    if side:
+        shape = (2, 3, int(side), int(side))
+    elif arch in TRANSFORMERS:  # another size than in training, and not a square
+        shape = (4, 3, 70, 98) if "patch14" in arch else (4, 3, 64, 96)
     dtype = dtype or torch.float64
     memory_format = memory_format or torch.preserve_format
     model = build(arch).to(dtype).to(memory_format=memory_format)
     for name, tensor in model.state_dict().items():
         if tensor.is_floating_point():
             tensor.copy_(torch.from_numpy(fill(name, tuple(tensor.shape), seed)))
-    x = torch.from_numpy(fill("input", (4, 3, 64, 64), seed)).to(dtype).to(memory_format=memory_format)
+    x = torch.from_numpy(fill("input", shape, seed)).to(dtype).to(memory_format=memory_format)
     if noise is not None:
         torch.manual_seed(noise)
         for module in model.modules():
-            if isinstance(module, torch.nn.Conv2d):
+            if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)):
                 module.register_forward_hook(lambda m, i, y: y + 1e-7 * y.abs().mean() * torch.randn_like(y))
 
     model.eval()
     with torch.no_grad():
         logits = model(x)
-        if arch in TIMM:
+        if arch in TRANSFORMERS:
+            body = model.forward_head(model.forward_features(x), pre_logits=True).double()[:, :, None, None]
+        elif arch in TIMM:
             body = model.forward_features(x).double()
         else:
             cut = next(cut for family, cut in CUTS.items() if arch.startswith(family))
@@ -153,7 +168,8 @@ def reference(arch, seed, dtype=None, memory_format=None, noise=None):
             module.p = 0.0
         if hasattr(module, "drop_rate"):
             module.drop_rate = 0.0
-    loss = torch.nn.functional.cross_entropy(model(x), torch.tensor(TARGETS))
+    targets = [target % logits.shape[1] for target in TARGETS[:len(x)]]
+    loss = torch.nn.functional.cross_entropy(model(x), torch.tensor(targets))
     loss.backward()
     grads = {name: p.grad.double() for name, p in model.named_parameters()}
     buffers = {name: b.double() for name, b in model.named_buffers() if b.is_floating_point()}
@@ -162,7 +178,7 @@ def reference(arch, seed, dtype=None, memory_format=None, noise=None):
         "logits": logits.tolist(),
         "body": {"shape": list(body.shape), "sum": body.sum().item(), "sum_sq": body.square().sum().item(),
                  "first": body.contiguous().flatten()[:8].tolist()},
-        "train": {"targets": TARGETS, "loss": loss.item(),
+        "train": {"targets": targets, "loss": loss.item(),
                   "grad_l2": {name: grad.norm().item() for name, grad in grads.items()},
                   "buffers": {name: [b.sum().item(), b.norm().item()] for name, b in buffers.items()}},
     }

@@ -45,10 +45,12 @@ pub mod parity;
 pub mod state;
 pub mod weights;
 
+pub use arch::convnext::ConvNextBlock;
 pub use arch::densenet::DenseLayer;
 pub use arch::mobilenet::InvertedResidual;
 pub use arch::resnet::{BasicBlock, Bottleneck};
 pub use arch::squeezenet::Fire;
+pub use arch::vit::{Attention, TransformerBlock};
 pub use arch::xresnet::XResBlock;
 pub use arch::{Arch, ArchInfo, WeightsInfo};
 pub use cut::Cut;

@@ -14,6 +14,7 @@ pub(super) static TF_EFFICIENTNET_LITE0: ArchInfo = ArchInfo {
     features: LAST,
     input_size: IMAGENET_SIZE,
     min_size: 1,
+    patch: None,
     mean: [0.5; 3],
     std: [0.5; 3],
     weights: None,

@@ -3,13 +3,15 @@ use burn::tensor::{Device, Tensor};
 use vision_kernels::ops;
 
 use super::{
-    AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, BatchNorm, Conv2d, Dropout, Linear,
-    MaxPool2d, Pooled, Sequential, Shortcut, channels_last, flatten,
+    AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, BatchNorm, Conv2d, Dropout, LayerNorm,
+    Linear, MaxPool2d, Pooled, Sequential, Shortcut, Tokens, channels_last, flatten,
 };
+use crate::arch::convnext::ConvNextBlock;
 use crate::arch::densenet::DenseLayer;
 use crate::arch::mobilenet::InvertedResidual;
 use crate::arch::resnet::{BasicBlock, Bottleneck};
 use crate::arch::squeezenet::Fire;
+use crate::arch::vit::TransformerBlock;
 use crate::arch::xresnet::XResBlock;
 
 /// A layer of a backbone or head.
@@ -63,6 +65,16 @@ pub enum Layer {
     InvertedResidual(InvertedResidual),
     /// The residual block of fastai's xresnets.
     XResBlock(XResBlock),
+    /// A normalization of the channels of each pixel or token.
+    LayerNorm(LayerNorm),
+    /// ConvNeXt's block.
+    ConvNextBlock(ConvNextBlock),
+    /// Maps of patches to the tokens of a vision transformer, `[batch, channels, 1, tokens]`.
+    Tokens(Tokens),
+    /// The block of a transformer.
+    TransformerBlock(TransformerBlock),
+    /// The first token: `[batch, channels, 1, tokens]` to `[batch, channels, 1, 1]`.
+    ClassToken,
 }
 
 impl Layer {
@@ -104,7 +116,17 @@ impl Layer {
             Self::DenseLayer(layer) => layer.run(x),
             Self::InvertedResidual(layer) => layer.run(x),
             Self::XResBlock(layer) => layer.run(x),
+            Self::LayerNorm(layer) => layer.run(x),
+            Self::ConvNextBlock(layer) => layer.run(x),
+            Self::Tokens(layer) => layer.run(x),
+            Self::TransformerBlock(layer) => layer.run(x),
+            Self::ClassToken => x.narrow(1, 0, 1).narrow(2, 0, 1),
         }
+    }
+
+    /// Whether its parameters have a level of their own in the names of a sequence.
+    pub(super) fn has_level(&self) -> bool {
+        !matches!(self, Self::Tokens(_))
     }
 
     /// Whether the layer is, or contains at any depth, a pooling layer.
@@ -138,6 +160,10 @@ impl Layer {
             Self::DenseLayer(layer) => Some(layer.out_channels()),
             Self::InvertedResidual(layer) => layer.out_channels(),
             Self::XResBlock(layer) => layer.out_channels(),
+            Self::LayerNorm(layer) => Some(layer.channels()),
+            Self::ConvNextBlock(layer) => Some(layer.out_channels()),
+            Self::Tokens(layer) => Some(layer.sizes()[0]),
+            Self::TransformerBlock(layer) => Some(layer.out_channels()),
             _ => None,
         }
     }
@@ -155,6 +181,8 @@ impl Layer {
             Self::DenseLayer(_) => add(&DenseLayer::LEAVES),
             Self::InvertedResidual(layer) => layer.leaves_under(name, out),
             Self::XResBlock(layer) => layer.leaves_under(name, out),
+            Self::ConvNextBlock(layer) => layer.leaves_under(name, out),
+            Self::TransformerBlock(layer) => layer.leaves_under(name, out),
             Self::AdaptiveConcatPool2d(_) => add(&["ap", "mp"]),
             _ => out.push(name.to_owned()),
         }
@@ -189,13 +217,18 @@ macro_rules! with_inner {
             Layer::DenseLayer($inner) => $some,
             Layer::InvertedResidual($inner) => $some,
             Layer::XResBlock($inner) => $some,
+            Layer::LayerNorm($inner) => $some,
+            Layer::ConvNextBlock($inner) => $some,
+            Layer::Tokens($inner) => $some,
+            Layer::TransformerBlock($inner) => $some,
             Layer::Relu
             | Layer::Relu6
             | Layer::Flatten
             | Layer::MaxPool2d(_)
             | Layer::AvgPool2d(_)
             | Layer::AdaptiveAvgPool2d(_)
-            | Layer::AdaptiveConcatPool2d(_) => $none,
+            | Layer::AdaptiveConcatPool2d(_)
+            | Layer::ClassToken => $none,
         }
     };
 }
@@ -217,6 +250,11 @@ macro_rules! map_inner {
             Layer::DenseLayer($inner) => Layer::DenseLayer($some),
             Layer::InvertedResidual($inner) => Layer::InvertedResidual($some),
             Layer::XResBlock($inner) => Layer::XResBlock($some),
+            Layer::LayerNorm($inner) => Layer::LayerNorm($some),
+            Layer::ConvNextBlock($inner) => Layer::ConvNextBlock($some),
+            Layer::Tokens($inner) => Layer::Tokens($some),
+            Layer::TransformerBlock($inner) => Layer::TransformerBlock($some),
+            Layer::ClassToken => Layer::ClassToken,
             Layer::Relu => Layer::Relu,
             Layer::Relu6 => Layer::Relu6,
             Layer::Flatten => Layer::Flatten,

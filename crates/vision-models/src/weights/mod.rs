@@ -41,8 +41,10 @@
 mod choice;
 mod contents;
 mod file;
+mod joined;
 mod names;
 mod onnx;
+mod other_names;
 mod pth;
 mod report;
 mod safetensors;

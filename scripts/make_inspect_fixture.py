@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""What PyTorch says about the layers of torchvision's networks: shapes, cost and outputs, for vision-models' tests.
+"""What PyTorch says about the layers of torchvision's and timm's networks: shapes, cost and outputs, for vision-models' tests.
 
     pip install torch==2.15.0 torchvision==0.29.2 timm==1.0.31 numpy
     python3 scripts/make_inspect_fixture.py     # writes crates/vision-models/tests/fixtures/inspect.json
@@ -13,14 +13,19 @@
 import json
 from pathlib import Path
 
+import timm
+import timm.layers
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 import make_parity_reference
-from make_parity_reference import TIMM, fill
+from make_parity_reference import fill
 
+timm.layers.set_fused_attn(False)  # whose products are counted
 OUT = Path(__file__).parent.parent / "crates/vision-models/tests/fixtures/inspect.json"
 ARCHS = ["resnet18", "resnet50", "densenet121", "mobilenet_v2", "squeezenet1_1", "vgg11_bn"]
+# timm's, of which modules that do nothing are left out. Their maps are [channels, height, width].
+TIMM = ["convnext_atto", "convnextv2_atto", "vit_tiny_patch16_224", "deit3_small_patch16_224"]
 INNER = {
     "resnet18": ["conv1", "bn1", "relu", "maxpool", "layer1", "layer2.0", "layer2.0.conv1", "layer2.0.bn2",
                  "layer2.0.downsample", "layer2.0.downsample.0", "layer4", "fc"],
@@ -37,6 +42,13 @@ INNER = {
     "regnety_004": ["stem", "s1.b1.conv2", "s1.b1.se.fc1", "s1.b1.se", "s1.b1.downsample", "s2.b2", "s4", "head.fc"],
     "resnet50d": ["conv1", "conv1.4", "layer1.0.downsample.1", "layer2.0.downsample.0", "layer2.0.conv3", "layer2", "fc"],
     "seresnet50": ["layer1.0.bn3", "layer1.0.se.fc2", "layer1.0.se", "layer1.1", "layer2.0.downsample"],
+    "convnext_atto": ["stem.0", "stem", "stages.1.downsample.0", "stages.1.blocks.0.conv_dw", "stages.1.blocks.0.norm",
+                      "stages.1.blocks.0.mlp.fc1", "stages.1.blocks.0.mlp.act", "stages.1.blocks.0.mlp", "stages.1.blocks.1",
+                      "stages.2", "head.norm", "head.fc"],
+    "vit_tiny_patch16_224": ["patch_embed.proj", "pos_drop", "blocks.0.norm1", "blocks.0.attn.qkv", "blocks.0.attn", "blocks.1.mlp.act",
+                             "blocks.5", "norm", "fc_norm", "head"],
+    "deit3_small_patch16_224": ["pos_drop", "blocks.0.ls1", "blocks.3.ls2"],
+    "convnextv2_atto": ["stages.0.blocks.1.mlp.grn", "stages.3"],
     "squeezenet1_1": ["features.2", "features.3.squeeze", "features.3.squeeze_activation", "features.3.expand1x1",
                       "features.4.expand3x3_activation", "features", "classifier.1"],
 }
@@ -46,22 +58,46 @@ def build(name):
     return make_parity_reference.build(name, 1000).eval()
 
 
+def counts(name, path, module):
+    """Whether the module has a row: without children, or with parameters of its own."""
+    own = list(module.parameters(recurse=False))
+    if name not in TIMM:
+        return not list(module.children())
+    if path in ("pos_drop", "fc_norm") or path.endswith(".attn"):
+        return "patch16" in name
+    idle = isinstance(module, (torch.nn.Identity, torch.nn.Dropout)) or path.startswith("head.global_pool") or path == "head.flatten"
+    return path and not idle and (own or not list(module.children()))
+
+
+def maps(name, out):
+    """Tokens as maps of one row."""
+    return out.transpose(1, 2)[:, :, None] if "patch16" in name and out.dim() == 3 else out
+
+
 def profile(name):
     net, rows = build(name), {}
     for path, module in net.named_modules():
-        if not list(module.children()):
+        if counts(name, path, module):
             def hook(module, _, out, path=path):
                 rows.pop(path, None)  # the last call counts, and decides the order
-                rows[path] = {"name": path, "output": list(out.shape[1:]),
-                              "parameters": sum(p.numel() for p in module.parameters())}
+                # timm's heads are flat from the mean on here.
+                flat = name in TIMM and path.startswith("head.")
+                owner = net if path == "pos_drop" else module  # the tokens' parameters are the network's
+                rows[path] = {"name": path, "output": list(out.flatten(1).shape[1:] if flat else maps(name, out).shape[1:]),
+                              "parameters": sum(p.numel() for p in owner.parameters(recurse=False))}
             module.register_forward_hook(hook)
     counter = FlopCounterMode(display=False)
     with torch.no_grad(), counter:
         net(torch.zeros(1, 3, 224, 224))
     flops = counter.get_flop_counts()
     root = type(net).__name__
+    modules = dict(net.named_modules())
     for path, row in rows.items():
-        row["multiply_adds"] = sum(flops.get(f"{root}.{path}", {}).values()) // 2
+        def count(path):
+            return sum(flops.get(f"{root}.{path}", {}).values()) // 2
+        row["multiply_adds"] = count(path) if not list(modules[path].children()) else 0
+        if path.endswith(".attn"):
+            row["multiply_adds"] = count(path) - count(f"{path}.qkv") - count(f"{path}.proj")
     total = sum(flops["Global"].values()) // 2
     assert total == sum(row["multiply_adds"] for row in rows.values())
     return {"multiply_adds": total, "parameters": sum(p.numel() for p in net.parameters()), "layers": list(rows.values())}
@@ -85,7 +121,7 @@ def outputs(name, layers):
     modules = dict(net.named_modules())
     for path in layers:
         def hook(_module, _inputs, out, path=path):
-            found.setdefault(path, out.clone())  # a ReLU in place would change `out`, and what a hook returns replaces it
+            found.setdefault(path, maps(name, out).clone())  # a ReLU in place would change `out`, and what a hook returns replaces it
         modules[path].register_forward_hook(hook)
     with torch.no_grad():
         net(torch.from_numpy(fill("input", (1, 3, 64, 64), 0)).double())
@@ -95,8 +131,8 @@ def outputs(name, layers):
 
 json.dump({
     "torch": torch.__version__,
-    "profiles": {name: profile(name) for name in ARCHS},
+    "profiles": {name: profile(name) for name in ARCHS + TIMM},
     "outputs": {name: outputs(name, layers) for name, layers in INNER.items()},
-    "totals": {name: total(name) for name in TIMM},
+    "totals": {name: total(name) for name in make_parity_reference.TIMM},
 }, OUT.open("w"), separators=(",", ":"))
 print(OUT, OUT.stat().st_size, "bytes")

@@ -13,7 +13,7 @@ The fixture of vision-models' tests (torchvision's 17 were computed by the same 
         --copy REFERENCE.json
 
 Every parameter and buffer is filled from its state-dict name (`fill`; in Rust: vision_models::parity::fill), and the
-input from the name "input". For each architecture the file contains
+input from the name "input". ARCH@SIDE is the architecture for two images of that size. For each architecture the file contains
 
   input    the shape of the input
   gain     the factor of the weights of convolutions and linear layers, if any (GAINS)
@@ -28,13 +28,17 @@ import numpy as np
 GOLDEN = np.uint64(0x9E3779B97F4A7C15)
 # fastai's cut of each family: the number of direct children in the body.
 CUTS = {"xresnet": -3, "resnet": -2, "resnext": -2, "wide_resnet": -2, "squeezenet": -1, "densenet": -1, "vgg": -1, "alexnet": -1, "mobilenet": -1}
+CONVNEXTS = [f"convnext{v}_{size}" for v in ("", "v2") for size in ("atto", "femto", "pico", "nano", "tiny", "small", "base")]
+TRANSFORMERS = ["vit_tiny_patch16_224", "vit_small_patch16_224", "vit_base_patch16_224", "deit3_small_patch16_224",
+                "deit3_base_patch16_224", "vit_small_patch14_dinov2", "vit_base_patch14_dinov2"]
 # timm's, whose body is the whole network without pool and classifier. Those of torchvision that have timm's names here are
 # built by timm with torchvision's settings.
-TIMM = {name: (name, {}) for name in """
+TIMM = {name: (name, {}) for name in CONVNEXTS + """
     tf_efficientnet_lite0 efficientnet_b0 efficientnet_b1 efficientnet_b2 efficientnet_b3 efficientnet_b4 tf_efficientnetv2_s
     mobilenetv3_large_100 mobilenetv3_small_100 mobilenetv4_conv_small mobilenetv4_conv_medium
     regnety_004 regnety_008 regnety_016 regnety_032 regnety_040 regnety_064 regnety_080
     resnet18d resnet34d resnet50d resnet101d seresnet50 seresnext50_32x4d""".split()}
+TIMM |= {name: (name, {"dynamic_img_size": True}) for name in TRANSFORMERS}
 TIMM["efficientnet_v2_s"] = ("efficientnetv2_s", {"bn_eps": 1e-3})
 TIMM["mobilenet_v3_large"] = ("mobilenetv3_large_100", {"bn_eps": 1e-3, "bn_momentum": 0.01})
 TIMM["mobilenet_v3_small"] = ("mobilenetv3_small_100", {"bn_eps": 1e-3, "bn_momentum": 0.01})
@@ -43,8 +47,8 @@ TIMM["regnet_y_8gf"] = ("regnety_080_tv", {})
 # Factors of the weights of convolutions and linear layers, where He's variance lets the values grow until the sigmoids of squeeze
 # and excitation are steps. Exact in float32.
 GAINS = {"efficientnet_v2_s": 0.75, "tf_efficientnetv2_s": 0.75}
-# The class of each image, by the number of classes. Files of ten are smaller.
-TARGETS = {1000: [1, 10, 100, 999], 10: [1, 3, 5, 9]}
+# The class of each image, modulo the number of classes. Files of ten classes are smaller.
+TARGETS = [1, 10, 100, 999]
 # fastai v1's xresnets: expansion of the blocks, and the number of blocks of each stage.
 XRESNETS = {
     "xresnet18": (1, [2, 2, 2, 2]), "xresnet34": (1, [3, 4, 6, 3]), "xresnet50": (4, [3, 4, 6, 3]),
@@ -141,6 +145,12 @@ def reference(arch, seed, classes, dtype=None, memory_format=None, noise=None):
     """`noise`: a seed for rounding errors of float32's size, which are added to the output of every convolution."""
     import torch
 
+    arch, _, side = arch.partition("@")
+    shape = (4, 3, 64, 64)
+    if side:
+        shape = (2, 3, int(side), int(side))
+    elif arch in TRANSFORMERS:  # another size than in training, and not a square
+        shape = (4, 3, 70, 98) if "patch14" in arch else (4, 3, 64, 96)
     dtype = dtype or torch.float64
     memory_format = memory_format or torch.preserve_format
     model = build(arch, classes).to(dtype).to(memory_format=memory_format)
@@ -149,17 +159,19 @@ def reference(arch, seed, classes, dtype=None, memory_format=None, noise=None):
             tensor.copy_(torch.from_numpy(fill(name, tuple(tensor.shape), seed)))
             if name.endswith(".weight") and tensor.dim() > 1:
                 tensor.mul_(GAINS.get(arch, 1.0))
-    x = torch.from_numpy(fill("input", (4, 3, 64, 64), seed)).to(dtype).to(memory_format=memory_format)
+    x = torch.from_numpy(fill("input", shape, seed)).to(dtype).to(memory_format=memory_format)
     if noise is not None:
         torch.manual_seed(noise)
         for module in model.modules():
-            if isinstance(module, torch.nn.Conv2d):
+            if isinstance(module, (torch.nn.Conv2d, torch.nn.Linear)):
                 module.register_forward_hook(lambda m, i, y: y + 1e-7 * y.abs().mean() * torch.randn_like(y))
 
     model.eval()
     with torch.no_grad():
         logits = model(x)
-        if arch in TIMM:
+        if arch in TRANSFORMERS:
+            body = model.forward_head(model.forward_features(x), pre_logits=True).double()[:, :, None, None]
+        elif arch in TIMM:
             body = model.forward_features(x).double()
         else:
             cut = next(cut for family, cut in CUTS.items() if arch.startswith(family))
@@ -171,7 +183,8 @@ def reference(arch, seed, classes, dtype=None, memory_format=None, noise=None):
             module.p = 0.0
         if hasattr(module, "drop_rate"):
             module.drop_rate = 0.0
-    loss = torch.nn.functional.cross_entropy(model(x), torch.tensor(TARGETS[classes]))
+    targets = [target % classes for target in TARGETS[:len(x)]]
+    loss = torch.nn.functional.cross_entropy(model(x), torch.tensor(targets))
     loss.backward()
     grads = {name: p.grad.double() for name, p in model.named_parameters()}
     buffers = {name: b.double() for name, b in model.named_buffers() if b.is_floating_point()}
@@ -181,7 +194,7 @@ def reference(arch, seed, classes, dtype=None, memory_format=None, noise=None):
         "logits": logits.tolist(),
         "body": {"shape": list(body.shape), "sum": body.sum().item(), "sum_sq": body.square().sum().item(),
                  "first": body.contiguous().flatten()[:8].tolist()},
-        "train": {"targets": TARGETS[classes], "loss": loss.item(),
+        "train": {"targets": targets, "loss": loss.item(),
                   "grad_l2": {name: grad.norm().item() for name, grad in grads.items()},
                   "buffers": {name: [b.sum().item(), b.norm().item()] for name, b in buffers.items()}},
     }
@@ -227,7 +240,7 @@ def main():
     parser.add_argument("out")
     parser.add_argument("archs", nargs="*", metavar="ARCH")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--classes", type=int, choices=list(TARGETS), default=1000)
+    parser.add_argument("--classes", type=int, default=1000)
     parser.add_argument("--copy", metavar="REFERENCE")
     parser.add_argument("--measure", action="store_true")
     args = parser.parse_args()

@@ -151,6 +151,21 @@ fn in_options(error: &Learner) -> Option<String> {
             "{arch} takes images of at least {expected}x{expected} pixels, found {height}x{width} (height x width): choose a \
              larger --size, or another --arch"
         )),
+        Learner::ImageSides {
+            arch,
+            multiple,
+            found: [height, width],
+            nearest: [near_height, near_width],
+        } => {
+            let near = match near_height == near_width {
+                true => near_height.to_string(),
+                false => format!("{near_height}x{near_width}"),
+            };
+            Some(format!(
+                "{arch} takes images whose sides are multiples of {multiple} pixels, found {height}x{width} (height x \
+                 width): choose a --size such as {near}, or another --arch"
+            ))
+        }
         _ => None,
     }
 }

@@ -19,6 +19,7 @@ use crate::model::body::{self, Backbone};
 use crate::model::cnn::{Cnn, Head, Model};
 use crate::model::head::{HeadConfig, Ps, create_head};
 use crate::model::pretrained::{Pretrained, Source};
+use crate::model::sides::Sides;
 use crate::optim::lr::WeightDecay;
 use crate::optim::{Adam, Optimizer, groups};
 use crate::settings::{Parts, Settings, SplitOn};
@@ -221,7 +222,7 @@ impl<M: Model> Plan for ModelPlan<M> {
             name: name.unwrap_or_default().to_owned(),
             model: boxed(self.0),
             split: Vec::new(),
-            min_size: 1,
+            sides: Sides::ANY,
             freeze: false,
             features: None,
             random_body: false,
@@ -370,8 +371,8 @@ impl<A, H> LearnerBuilder<CnnPlan<A, H>> {
 impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
     fn make(self, data: &ImageDataBunch, init: &mut Init, dropout: &RandomStream) -> Result<Parts> {
         // Check the head before reading weights, so that an invalid setting fails fast.
-        let pooled = |features: usize| {
-            if self.concat_pool {
+        let pooled = |features: usize, maps: bool| {
+            if maps && self.concat_pool {
                 features.saturating_mul(2)
             } else {
                 features
@@ -382,6 +383,7 @@ impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
             nc: data.c(),
             lin_ftrs: self.lin_ftrs,
             ps: self.ps,
+            pool: true,
             concat_pool: self.concat_pool,
             bn_final: self.bn_final,
         };
@@ -393,8 +395,9 @@ impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
         let model = match self.custom_head {
             Some(head) => boxed(Cnn { body, head }),
             None => {
-                let nf = pooled(built.features);
-                let head = create_head(HeadConfig { nf, ..config })?.build(init, dropout);
+                let (nf, pool) = (pooled(built.features, built.maps), built.maps);
+                let config = HeadConfig { nf, pool, ..config };
+                let head = create_head(config)?.build(init, dropout);
                 boxed(Cnn { body, head })
             }
         };
@@ -432,7 +435,10 @@ impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
             model,
             name: self.backbone.name(),
             split: self.backbone.split(),
-            min_size: self.backbone.min_size(),
+            sides: Sides {
+                least: self.backbone.min_size(),
+                multiple: self.backbone.size_multiple(),
+            },
             freeze: built.pretrained,
             features,
             random_body: !built.pretrained,

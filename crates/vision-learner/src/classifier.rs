@@ -11,6 +11,7 @@ use crate::builder::{LearnerBuilder, Plan};
 use crate::model::any_model::boxed;
 use crate::model::body::Backbone;
 use crate::model::cnn::Cnn;
+use crate::model::sides::Sides;
 use crate::settings::Parts;
 
 /// Builder state for a classifier loaded from a file with its head: what [`load_classifier`] adds to a
@@ -77,7 +78,10 @@ impl Plan for ClassifierPlan {
             model: boxed(Cnn { body, head }),
             name: Backbone::name(&self.arch),
             split: self.arch.split(),
-            min_size: self.arch.min_size(),
+            sides: Sides {
+                least: self.arch.min_size(),
+                multiple: self.arch.size_multiple(),
+            },
             freeze: false,
             features: None,
             random_body: false,

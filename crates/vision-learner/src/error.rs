@@ -214,6 +214,21 @@ pub enum Error {
         /// Height and width in pixels.
         found: [usize; 2],
     },
+    /// The sides of the images are no multiples of the patches that the model cuts them into.
+    #[error(
+        "{arch} takes images whose sides are multiples of {multiple} pixels, found {}x{} (height x width): give the data \
+         a size such as .size(({}, {}))", found[0], found[1], nearest[0], nearest[1]
+    )]
+    ImageSides {
+        /// The architecture.
+        arch: String,
+        /// What the sides must be multiples of, in pixels.
+        multiple: usize,
+        /// Height and width in pixels.
+        found: [usize; 2],
+        /// The nearest height and width that work.
+        nearest: [usize; 2],
+    },
     /// The body gives other features than its backbone says.
     #[error(
         "the body of {arch} gives {} channels of {}x{} from an image of {}x{} pixels (height x width), and the head \

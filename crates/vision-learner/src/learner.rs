@@ -15,6 +15,7 @@ use crate::checkpoint::saver::Saver;
 use crate::features::FeatureCache;
 use crate::lr_found::LrFind;
 use crate::model::any_model::{AnyModel, in_body};
+use crate::model::sides::Sides;
 use crate::optim::{GroupedOptimizer, Hyper, groups};
 use crate::resume::runs::{Begin, Here, Plan, Runs};
 use crate::settings::{Parts, Settings};
@@ -36,7 +37,7 @@ pub struct Learner {
     pub(crate) settings: Settings,
     pub(crate) model: Box<dyn AnyModel>,
     pub(crate) name: String,
-    min_size: usize,
+    sides: Sides,
     pub(crate) trial: Arc<Trial>,
     /// Whether the body was built with random weights.
     random_body: bool,
@@ -70,7 +71,7 @@ impl Learner {
         let mut learner = Self {
             model: parts.model,
             name: parts.name,
-            min_size: parts.min_size,
+            sides: parts.sides,
             trial: Arc::new(Trial::new(parts.features)),
             random_body: parts.random_body,
             groups,
@@ -356,7 +357,7 @@ impl Learner {
                 history_before: &self.recorder,
                 groups: &self.groups,
                 arch: &self.name,
-                min_size: self.min_size,
+                sides: self.sides,
                 trial: &self.trial,
                 device: self.settings.data.device().clone(),
                 path: &self.settings.path,
@@ -459,7 +460,7 @@ impl Learner {
     pub(crate) fn limits(&self) -> ImageLimits<'_> {
         ImageLimits {
             arch: &self.name,
-            min_size: self.min_size,
+            sides: self.sides,
             trial: &self.trial,
             device: self.settings.data.device(),
         }

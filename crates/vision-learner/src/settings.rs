@@ -9,6 +9,7 @@ use vision_models::weights::LoadReport;
 use crate::loss::Loss;
 use crate::metrics::Metric;
 use crate::model::any_model::AnyModel;
+use crate::model::sides::Sides;
 use crate::optim::Optimizer;
 use crate::optim::lr::WeightDecay;
 use crate::train::callback::Callback;
@@ -72,8 +73,7 @@ pub(crate) struct Parts {
     pub(crate) model: Box<dyn AnyModel>,
     pub(crate) name: String,
     pub(crate) split: Vec<String>,
-    /// Smallest side of an image in pixels.
-    pub(crate) min_size: usize,
+    pub(crate) sides: Sides,
     pub(crate) freeze: bool,
     /// Channels of the body's features, if its head depends on them.
     pub(crate) features: Option<usize>,

@@ -5,7 +5,7 @@ use burn::tensor::{Device, Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
 
-use crate::layers::RandomStream;
+use crate::layers::{DropPath, RandomStream};
 
 /// Initialization of the weights of a convolution or linear layer.
 ///
@@ -43,6 +43,7 @@ pub struct Init {
     rng: Option<ChaCha8Rng>,
     device: Device,
     dropout: RandomStream,
+    drop_path: f64,
 }
 
 impl Init {
@@ -52,6 +53,7 @@ impl Init {
             rng: Some(ChaCha8Rng::seed_from_u64(seed)),
             device: device.clone(),
             dropout: RandomStream::default(),
+            drop_path: 0.0,
         }
     }
 
@@ -62,6 +64,7 @@ impl Init {
             rng: None,
             device: device.clone(),
             dropout: RandomStream::default(),
+            drop_path: 0.0,
         }
     }
 
@@ -71,6 +74,7 @@ impl Init {
             rng: None,
             device: self.device.clone(),
             dropout: self.dropout.clone(),
+            drop_path: self.drop_path,
         }
     }
 
@@ -82,6 +86,19 @@ impl Init {
     /// The stream that the model's dropout layers draw from.
     pub fn dropout(&self) -> &RandomStream {
         &self.dropout
+    }
+
+    /// Sets the stochastic depth of ConvNeXts and vision transformers: the probability that the branch of the last block
+    /// is dropped for an image in training; it rises from 0 at the first block, as timm's `drop_path_rate`. Default: 0.
+    pub fn with_drop_path(mut self, rate: f64) -> Self {
+        self.drop_path = rate;
+        self
+    }
+
+    /// Stochastic depth of block `i` of `blocks`. `None` for 0.
+    pub(crate) fn drop_path(&self, i: usize, blocks: usize) -> Option<DropPath> {
+        let part = i as f64 / blocks.saturating_sub(1).max(1) as f64;
+        DropPath::new(self.drop_path * part, &self.dropout)
     }
 
     /// Weights with the shape `[outputs, inputs, ..]`.
@@ -133,6 +150,11 @@ impl Init {
     /// Zeros.
     pub fn zeros<const D: usize>(&self, shape: [usize; D]) -> Param<Tensor<D>> {
         Param::from_tensor(Tensor::zeros(shape, &self.device))
+    }
+
+    /// The same value everywhere.
+    pub(crate) fn full<const D: usize>(&self, shape: [usize; D], value: f64) -> Param<Tensor<D>> {
+        Param::from_tensor(Tensor::full(shape, value, &self.device))
     }
 
     /// Ones.

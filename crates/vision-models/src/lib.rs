@@ -45,11 +45,13 @@ pub mod parity;
 pub mod state;
 pub mod weights;
 
+pub use arch::convnext::ConvNextBlock;
 pub use arch::densenet::DenseLayer;
 pub use arch::mobilenet::InvertedResidual;
 pub use arch::resnet::{BasicBlock, Bottleneck};
 pub use arch::squeezenet::Fire;
 pub use arch::timm::near_repositories;
+pub use arch::vit::{Attention, TransformerBlock};
 pub use arch::xresnet::XResBlock;
 pub use arch::{Arch, ArchInfo, WeightsInfo, WeightsPlace};
 pub use cut::Cut;

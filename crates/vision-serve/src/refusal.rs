@@ -176,6 +176,12 @@ impl From<&vision_learner::Error> for Refusal {
                 format!("at least {expected}x{expected} pixels"),
                 format!("{}x{} (height x width)", found[0], found[1]),
             ),
+            Learner::ImageSides {
+                multiple, found, ..
+            } => image(error.to_string(), "send an image of another size").of(
+                format!("sides that are multiples of {multiple} pixels"),
+                format!("{}x{} (height x width)", found[0], found[1]),
+            ),
             Learner::Data(error) => image(
                 format!("the image cannot be prepared: {error}"),
                 "send another image",

@@ -55,6 +55,8 @@ pub struct Card {
     pub preprocessing: Preprocessing,
     /// Smallest side of a prepared image in pixels.
     pub min_size: usize,
+    /// What the sides of images must be multiples of, in pixels.
+    pub size_multiple: usize,
     /// How many epochs the model was trained for.
     pub epochs_trained: u64,
     /// Loss and metrics of the last validation during training; empty if there was none.

@@ -6,13 +6,22 @@ use std::io::Cursor;
 use image::codecs::jpeg::JpegEncoder;
 use image::{ImageError, ImageFormat, Rgb, RgbImage};
 
+use crate::model::sides::Sides;
+
 /// Smallest side of a drawn image in pixels.
 const SIDE: u32 = 96;
 
 /// Three encoded images with names: a PNG and two JPEGs of different shapes, so that a replay decodes, resizes and
-/// crops in both directions. No side is below `least`.
-pub(super) fn images(least: usize) -> Result<Vec<(String, Vec<u8>)>, ImageError> {
-    let side = SIDE.max(u32::try_from(least).unwrap_or(SIDE));
+/// crops in both directions. All sides are sides that the model takes.
+pub(super) fn images(sides: Sides) -> Result<Vec<(String, Vec<u8>)>, ImageError> {
+    let [least, multiple] =
+        [sides.least, sides.multiple].map(|side| u32::try_from(side).unwrap_or(SIDE));
+    let side = SIDE.max(least);
+    let side = match multiple {
+        0 | 1 => side,
+        // Three halves and four thirds of it are multiples, too.
+        multiple => side.next_multiple_of(multiple.saturating_mul(6)),
+    };
     let gradient = RgbImage::from_fn(side, side, |x, y| {
         let level = |part: u32| (part * 255 / (2 * side)) as u8;
         Rgb([level(2 * x), level(2 * y), level(x + y)])

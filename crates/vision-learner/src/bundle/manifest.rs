@@ -38,6 +38,8 @@ pub(super) struct Manifest {
     /// The layers; `None` for a model of the user's own.
     pub(super) layers: Option<Description>,
     pub(super) min_size: usize,
+    #[serde(default = "one", skip_serializing_if = "is_one")]
+    pub(super) size_multiple: usize,
     pub(super) kind: TargetKind,
     pub(super) classes: Vec<String>,
     pub(super) outputs: usize,
@@ -78,6 +80,16 @@ pub(super) fn misfit(
         found: found.into(),
         hint,
     }
+}
+
+/// What files of networks of maps leave out.
+fn one() -> usize {
+    1
+}
+
+#[allow(clippy::trivially_copy_pass_by_ref)] // serde passes references
+fn is_one(n: &usize) -> bool {
+    *n == 1
 }
 
 /// What to do about a file whose hash is right and whose content is not.
@@ -166,9 +178,14 @@ impl Manifest {
             let found = format!("{} twice", quoted(twice));
             return wrong("classes", "different names".to_owned(), found);
         }
-        if !(1..=MOST_SIDE).contains(&self.min_size) {
-            let expected = format!("1 to {MOST_SIDE} pixels");
-            return wrong("min_size", expected, self.min_size.to_string());
+        for (field, pixels) in [
+            ("min_size", self.min_size),
+            ("size_multiple", self.size_multiple),
+        ] {
+            if !(1..=MOST_SIDE).contains(&pixels) {
+                let expected = format!("1 to {MOST_SIDE} pixels");
+                return wrong(field, expected, pixels.to_string());
+            }
         }
         if let Some(threshold) = &self.threshold {
             if *kind != TargetKind::MultiCategory {

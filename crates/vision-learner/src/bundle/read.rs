@@ -21,6 +21,7 @@ use crate::bundle::manifest::{KEY, Manifest, misfit};
 use crate::bundle::open_config::OpenConfig;
 use crate::loss::Output;
 use crate::model::any_model::{AnyModel, plain};
+use crate::model::sides::Sides;
 use crate::predict::predictor::{Activation, Inner, Predictor};
 use crate::train::limits::Trial;
 use crate::{Error, Result};
@@ -282,7 +283,10 @@ pub(super) fn predictor(
         activation,
         preprocessor,
         arch: manifest.arch.clone(),
-        min_size: manifest.min_size,
+        sides: Sides {
+            least: manifest.min_size,
+            multiple: manifest.size_multiple,
+        },
         trial: Arc::new(Trial::new(None)),
         device: device.clone(),
         kind: manifest.kind,
@@ -310,9 +314,7 @@ pub(super) fn predictor(
 /// Runs the model itself, not a copy as the trial would: the weights that it packs are those of the first prediction.
 fn try_out(inner: &Inner, images: Tensor<4>) -> Result<()> {
     let [_, _, height, width] = images.dims();
-    if height.min(width) < inner.min_size {
-        return inner.limits().check(&*inner.model, &images);
-    }
+    inner.sides.check(&inner.arch, [height, width])?;
     let run = AssertUnwindSafe(|| drop(inner.model.forward(images)));
     catch_unwind(run).map_err(|panic| Error::ModelPanicked {
         arch: inner.arch.clone(),
@@ -345,6 +347,7 @@ pub(super) fn card(manifest: &Manifest, tensors: &[NamedTensor], hash: String) -
         temperature: manifest.temperature,
         preprocessing: manifest.preprocessing,
         min_size: manifest.min_size,
+        size_multiple: manifest.size_multiple,
         epochs_trained: manifest.epochs_trained,
         metrics: manifest.metrics,
         data: manifest.data,

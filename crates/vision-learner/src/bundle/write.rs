@@ -22,6 +22,7 @@ use crate::bundle::golden::{GoldenEntry, tensor_name};
 use crate::bundle::manifest::{self, FORMAT, KEY, MOST_GOLDEN, Manifest, misfit};
 use crate::bundle::{drawn, machine, read};
 use crate::learner::Learner;
+use crate::model::sides::Sides;
 use crate::predict::predictor::{Activation, Inner};
 use crate::{Error, Result};
 
@@ -128,7 +129,8 @@ impl Learner {
             machine: machine::describe(data.device()),
             arch: self.arch().to_owned(),
             layers: layers.as_ref().map(Description::of),
-            min_size: limits.min_size,
+            min_size: limits.sides.least,
+            size_multiple: limits.sides.multiple,
             kind: data.kind(),
             classes: data.classes().to_vec(),
             outputs: data.c(),
@@ -160,7 +162,7 @@ impl Learner {
         };
         let loss = Activation::Loss(Arc::clone(&self.settings.loss));
         let deployed = read::predictor(path, &manifest, model, loss, data.device(), None)?;
-        let golden = golden_images(config, limits.min_size)?;
+        let golden = golden_images(config, limits.sides)?;
         let reference = Arc::into_inner(self.predictor().0).map(|inner| Inner {
             temperature: config.temperature,
             ..inner
@@ -329,9 +331,9 @@ impl GoldenImage {
     }
 }
 
-fn golden_images(config: &ExportConfig, min_size: usize) -> Result<Vec<GoldenImage>> {
+fn golden_images(config: &ExportConfig, sides: Sides) -> Result<Vec<GoldenImage>> {
     let Some(files) = &config.golden else {
-        let drawn = drawn::images(min_size).map_err(|error| {
+        let drawn = drawn::images(sides).map_err(|error| {
             let error = std::io::Error::other(error);
             io_error("encode the golden inputs of", Path::new(MEMORY))(error)
         })?;

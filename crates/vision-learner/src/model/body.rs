@@ -73,6 +73,17 @@ pub trait Backbone {
         1
     }
 
+    /// What the sides of images must be multiples of, in pixels: the patches of a vision transformer. Default: 1.
+    fn size_multiple(&self) -> usize {
+        1
+    }
+
+    /// Whether the body gives maps, which the default head pools, and not one vector for each image, `[batch, features, 1,
+    /// 1]`. Default: true.
+    fn gives_maps(&self) -> bool {
+        true
+    }
+
     /// The modules at which the second and later layer groups begin: `0.6` is the body's child 6, `1`
     /// the head.
     fn split(&self) -> Vec<String> {
@@ -179,6 +190,8 @@ impl BodyBuilder<'_> {
 pub(crate) struct Built<B> {
     pub(crate) body: B,
     pub(crate) features: usize,
+    /// Whether the default head pools.
+    pub(crate) maps: bool,
     /// Whether its weights come from a file.
     pub(crate) pretrained: bool,
     pub(crate) report: Option<LoadReport>,
@@ -233,6 +246,8 @@ pub(crate) fn build<A: Backbone>(
     Ok(Built {
         body,
         features,
+        // A cut of the user's own may end before the vector.
+        maps: backbone.gives_maps() || !matches!(cut, Cut::Default),
         pretrained,
         report: builder.report,
         hub,
@@ -262,6 +277,14 @@ impl Backbone for Arch {
 
     fn min_size(&self) -> usize {
         self.info().min_size
+    }
+
+    fn size_multiple(&self) -> usize {
+        self.info().patch.unwrap_or(1)
+    }
+
+    fn gives_maps(&self) -> bool {
+        self.info().patch.is_none()
     }
 
     fn split(&self) -> Vec<String> {

@@ -50,6 +50,8 @@ pub struct HeadConfig {
     pub lin_ftrs: Vec<usize>,
     /// Dropout. Default: 0.5 in the last block and 0.25 in the others.
     pub ps: Ps,
+    /// Pooling before the first block. Without it, the head takes one vector for each image. Default: true.
+    pub pool: bool,
     /// Concatenated max and mean pooling instead of mean pooling alone. Default: true.
     pub concat_pool: bool,
     /// A batch norm (momentum 0.01) after the outputs. Default: false.
@@ -64,6 +66,7 @@ impl HeadConfig {
             nc,
             lin_ftrs: vec![512],
             ps: Ps::Last(0.5),
+            pool: true,
             concat_pool: true,
             bn_final: false,
         }
@@ -80,6 +83,13 @@ impl HeadConfig {
     #[doc(alias = "ps")]
     pub fn with_ps(mut self, ps: impl Into<Ps>) -> Self {
         self.ps = ps.into();
+        self
+    }
+
+    /// Chooses whether there is a pool.
+    #[doc(alias = "pool")]
+    pub fn with_pool(mut self, on: bool) -> Self {
+        self.pool = on;
         self
     }
 
@@ -222,7 +232,10 @@ impl HeadPlan {
         } else {
             Layer::AdaptiveAvgPool2d(AdaptiveAvgPool2d::new(1))
         };
-        let mut layers = vec![pool, Layer::Flatten];
+        let mut layers = match self.config.pool {
+            true => vec![pool, Layer::Flatten],
+            false => Vec::new(),
+        };
         for (i, (pair, p)) in self.sizes.windows(2).zip(&self.ps).enumerate() {
             let (inputs, outputs) = (pair[0], pair[1]);
             layers.push(Layer::BatchNorm(BatchNorm::new(inputs, init)));

@@ -6,5 +6,6 @@ pub(crate) mod cnn;
 pub(crate) mod head;
 pub(crate) mod hub;
 pub(crate) mod pretrained;
+pub(crate) mod sides;
 pub(crate) mod summary;
 pub(crate) mod target;

@@ -89,7 +89,7 @@ impl Learner {
     ///
     /// # Errors
     ///
-    /// [`Error::ImageTooSmall`], and [`Error::Option`] for a side above 16384 pixels, or if nothing would be left of the image
+    /// [`Error::ImageTooSmall`], [`Error::ImageSides`], and [`Error::Option`] for a side above 16384 pixels, or if nothing would be left of the image
     /// in a layer.
     pub fn summary_for(&self, size: [usize; 2]) -> Result<ModelSummary> {
         let bad = |expected: &'static str, found: String| {
@@ -103,13 +103,7 @@ impl Learner {
             );
         }
         let limits = self.limits();
-        if height.min(width) < limits.min_size {
-            return Err(Error::ImageTooSmall {
-                arch: self.arch().to_owned(),
-                expected: limits.min_size,
-                found: size,
-            });
-        }
+        limits.sides.check(self.arch(), size)?;
         let entries = self.model.entries();
         let Some(layers) = self.model.as_layers() else {
             return Ok(self.summary_of_entries(&entries));
@@ -125,8 +119,12 @@ impl Learner {
         };
         let counts = counts(&entries);
         let layers = rows.into_iter().map(|row| {
-            let (parameters, trainable, _) =
-                counts.get(row.name.as_str()).copied().unwrap_or_default();
+            let name = match row.kind {
+                // Its parameters have no level of their own.
+                "Tokens" => row.name.rsplit_once('.').map_or("", |(parent, _)| parent),
+                _ => row.name.as_str(),
+            };
+            let (parameters, trainable, _) = counts.get(name).copied().unwrap_or_default();
             let values: u64 = row.output.iter().map(|side| *side as u64).product();
             LayerSummary {
                 name: row.name,

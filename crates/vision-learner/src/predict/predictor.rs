@@ -13,6 +13,7 @@ use crate::bundle::golden::Golden;
 use crate::learner::Learner;
 use crate::loss::{Loss, Output};
 use crate::model::any_model::AnyModel;
+use crate::model::sides::Sides;
 use crate::predict::predictions::Prediction;
 use crate::predict::threshold::Threshold;
 use crate::predict::tta::Variants;
@@ -62,7 +63,7 @@ pub(crate) struct Inner {
     pub(crate) preprocessing: Preprocessing,
     pub(crate) preprocessor: Preprocessor,
     pub(crate) arch: String,
-    pub(crate) min_size: usize,
+    pub(crate) sides: Sides,
     pub(crate) trial: Arc<Trial>,
     pub(crate) device: Device,
     pub(crate) kind: TargetKind,
@@ -79,7 +80,7 @@ impl Learner {
     pub fn predictor(&self) -> Predictor {
         let ImageLimits {
             arch,
-            min_size,
+            sides,
             device,
             ..
         } = self.limits();
@@ -89,7 +90,7 @@ impl Learner {
             preprocessing: self.data().preprocessing(),
             preprocessor: self.data().preprocessor(),
             arch: arch.to_owned(),
-            min_size,
+            sides,
             trial: Arc::clone(&self.trial),
             device: device.clone(),
             kind: self.data().kind(),
@@ -226,7 +227,7 @@ impl Inner {
     pub(crate) fn limits(&self) -> ImageLimits<'_> {
         ImageLimits {
             arch: &self.arch,
-            min_size: self.min_size,
+            sides: self.sides,
             trial: &self.trial,
             device: &self.device,
         }

@@ -13,6 +13,7 @@ use crate::features::FeatureCache;
 use crate::loss::Loss;
 use crate::metrics::{Better, Metric};
 use crate::model::any_model::AnyModel;
+use crate::model::sides::Sides;
 use crate::optim::GroupedOptimizer;
 use crate::train::batches::Batches;
 use crate::train::limits::{ImageLimits, Trial, check_data, check_outputs, with_defaults};
@@ -51,7 +52,7 @@ pub(crate) struct Fit<'a> {
     pub(crate) history_before: &'a Recorder,
     pub(crate) groups: &'a [Vec<Entry>],
     pub(crate) arch: &'a str,
-    pub(crate) min_size: usize,
+    pub(crate) sides: Sides,
     pub(crate) trial: &'a Trial,
     /// The plain device.
     pub(crate) device: Device,
@@ -69,7 +70,7 @@ impl Fit<'_> {
     pub(crate) fn limits(&self) -> ImageLimits<'_> {
         ImageLimits {
             arch: self.arch,
-            min_size: self.min_size,
+            sides: self.sides,
             trial: self.trial,
             device: &self.device,
         }

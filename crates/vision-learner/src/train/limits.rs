@@ -9,6 +9,7 @@ use vision_base::message::panic_message;
 use vision_data::{ImageDataBunch, ImageDefaults, LabelError};
 
 use crate::model::any_model::AnyModel;
+use crate::model::sides::Sides;
 use crate::{Error, Result};
 
 /// Most sizes of images that are remembered.
@@ -18,8 +19,7 @@ const MOST_SIZES: usize = 4096;
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct ImageLimits<'a> {
     pub(crate) arch: &'a str,
-    /// Smallest side in pixels.
-    pub(crate) min_size: usize,
+    pub(crate) sides: Sides,
     pub(crate) trial: &'a Trial,
     /// The plain device.
     pub(crate) device: &'a Device,
@@ -104,16 +104,9 @@ impl ImageLimits<'_> {
     /// Checks images `[batch, 3, height, width]` that `model` is to take.
     pub(crate) fn check(&self, model: &dyn AnyModel, images: &Tensor<4>) -> Result<()> {
         let [_, _, height, width] = images.dims();
-        if height.min(width) >= self.min_size {
-            return self
-                .trial
-                .check(self.arch, model, [height, width], self.device);
-        }
-        Err(Error::ImageTooSmall {
-            arch: self.arch.to_owned(),
-            expected: self.min_size,
-            found: [height, width],
-        })
+        let size = [height, width];
+        self.sides.check(self.arch, size)?;
+        self.trial.check(self.arch, model, size, self.device)
     }
 }
 

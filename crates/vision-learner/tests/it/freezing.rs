@@ -30,7 +30,7 @@ fn trainable(learner: &Learner) -> Vec<bool> {
 fn every_architecture_has_fastais_layer_groups_and_parameter_counts() {
     let digits = support::digits(2, 2);
     #[rustfmt::skip]
-    let golden: [(Arch, &[usize], usize); 50] = [
+    let golden: [(Arch, &[usize], usize); 56] = [
         (Arch::ResNet18, &[683_072, 10_493_440, 528_898], 538_498),
         (Arch::ResNet34, &[1_347_904, 19_936_768, 528_898], 545_922),
         (Arch::ResNet50, &[1_444_928, 22_063_104, 2_107_906], 2_161_026),
@@ -82,6 +82,14 @@ fn every_architecture_has_fastais_layer_groups_and_parameter_counts() {
         (Arch::SeResNet50, &[1_603_568, 24_435_456, 2_107_906], 2_161_026),
         (Arch::SeResNeXt50_32x4d, &[1_571_056, 23_939_840, 2_107_906], 2_176_130),
         (Arch::TfEfficientNetLite0, &[55_504, 3_315_504, 1_318_402], 1_360_418),
+        // As fastai v1, which freezes layer norms.
+        (Arch::ConvNextAtto, &[156_920, 3_216_960, 331_522], 331_522),
+        (Arch::ConvNextTiny, &[1_235_040, 26_583_552, 792_066], 792_066),
+        (Arch::ConvNextV2Pico, &[388_928, 8_163_328, 528_898], 528_898),
+        // Heads without a pool.
+        (Arch::VitTinyPatch16_224, &[2_854_848, 2_669_568, 101_250], 101_250),
+        (Arch::Deit3SmallPatch16_224, &[11_022_336, 10_652_160, 199_938], 199_938),
+        (Arch::VitSmallPatch14DinoV2, &[11_404_032, 10_652_160, 199_938], 199_938),
     ];
     for (arch, groups, frozen) in golden {
         let data = support::data(&digits.path, 4);

@@ -12,6 +12,7 @@ pub(super) static ALEXNET: ArchInfo = ArchInfo {
     features: 256,
     input_size: IMAGENET_SIZE,
     min_size: 63,
+    patch: None,
     mean: IMAGENET_MEAN,
     std: IMAGENET_STD,
     weights: Some(WeightsInfo::imagenet(

@@ -25,6 +25,7 @@ const fn info(
         features,
         input_size: IMAGENET_SIZE,
         min_size: 29,
+        patch: None,
         mean: IMAGENET_MEAN,
         std: IMAGENET_STD,
         weights: Some(weights),

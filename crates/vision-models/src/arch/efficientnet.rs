@@ -25,6 +25,7 @@ const fn info(
         features,
         input_size,
         min_size: 1,
+        patch: None,
         mean: IMAGENET_MEAN,
         std: IMAGENET_STD,
         weights,

@@ -21,6 +21,9 @@ pub struct ArchInfo {
     /// Smallest side of an image, in pixels. Smaller images have no pixels left after the last
     /// pool.
     pub min_size: usize,
+    /// Side of the patches of a vision transformer, in pixels: the sides of images are multiples of it, and the body gives
+    /// one vector for an image instead of maps. `None` for networks of maps.
+    pub patch: Option<usize>,
     /// Mean of each channel of these images, for pixels in [0, 1].
     pub mean: [f32; 3],
     /// Standard deviation of each channel.

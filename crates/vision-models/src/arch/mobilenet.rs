@@ -15,6 +15,7 @@ pub(super) static MOBILENET_V2: ArchInfo = ArchInfo {
     features: 1280,
     input_size: IMAGENET_SIZE,
     min_size: 1,
+    patch: None,
     mean: IMAGENET_MEAN,
     std: IMAGENET_STD,
     weights: Some(WeightsInfo::imagenet(

@@ -20,6 +20,7 @@ const fn info(
         features,
         input_size: IMAGENET_SIZE,
         min_size: 1,
+        patch: None,
         mean: IMAGENET_MEAN,
         std: IMAGENET_STD,
         weights,

@@ -20,6 +20,7 @@ const fn info(
         features: 960,
         input_size,
         min_size: 1,
+        patch: None,
         mean: IMAGENET_MEAN,
         std: IMAGENET_STD,
         weights: Some(WeightsInfo::hub(repository)),

@@ -3,6 +3,7 @@
 //! `docs/adding-an-architecture.md` in the repository shows how to add one.
 
 mod alexnet;
+pub(crate) mod convnext;
 pub(crate) mod densenet;
 mod efficientnet;
 mod info;
@@ -17,6 +18,7 @@ mod resnet_timm;
 pub(crate) mod squeezenet;
 pub(crate) mod timm;
 mod vgg;
+pub(crate) mod vit;
 pub(crate) mod xresnet;
 
 pub use info::{ArchInfo, WeightsInfo, WeightsPlace};
@@ -178,5 +180,47 @@ registry! {
         XResNet34Deep => xresnet::XRESNET34_DEEP,
         /// fastai's xresnet50 with two more stages: 29.1 million.
         XResNet50Deep => xresnet::XRESNET50_DEEP,
+        /// timm's ConvNeXt-Atto: 3.7 million.
+        ConvNextAtto => convnext::CONVNEXT_ATTO,
+        /// timm's ConvNeXt-Femto: 5.2 million.
+        ConvNextFemto => convnext::CONVNEXT_FEMTO,
+        /// timm's ConvNeXt-Pico: 9.0 million.
+        ConvNextPico => convnext::CONVNEXT_PICO,
+        /// timm's ConvNeXt-Nano: 15.6 million.
+        ConvNextNano => convnext::CONVNEXT_NANO,
+        /// timm's ConvNeXt-Tiny: 28.6 million.
+        ConvNextTiny => convnext::CONVNEXT_TINY,
+        /// timm's ConvNeXt-Small: 50.2 million.
+        ConvNextSmall => convnext::CONVNEXT_SMALL,
+        /// timm's ConvNeXt-Base: 88.6 million.
+        ConvNextBase => convnext::CONVNEXT_BASE,
+        /// timm's ConvNeXt V2-Atto: 3.7 million.
+        ConvNextV2Atto => convnext::CONVNEXTV2_ATTO,
+        /// timm's ConvNeXt V2-Femto: 5.2 million.
+        ConvNextV2Femto => convnext::CONVNEXTV2_FEMTO,
+        /// timm's ConvNeXt V2-Pico: 9.1 million.
+        ConvNextV2Pico => convnext::CONVNEXTV2_PICO,
+        /// timm's ConvNeXt V2-Nano: 15.6 million.
+        ConvNextV2Nano => convnext::CONVNEXTV2_NANO,
+        /// timm's ConvNeXt V2-Tiny: 28.6 million.
+        ConvNextV2Tiny => convnext::CONVNEXTV2_TINY,
+        /// timm's ConvNeXt V2-Small: 50.3 million.
+        ConvNextV2Small => convnext::CONVNEXTV2_SMALL,
+        /// timm's ConvNeXt V2-Base: 88.7 million.
+        ConvNextV2Base => convnext::CONVNEXTV2_BASE,
+        /// timm's ViT-Ti/16: 5.7 million. Sides of images are multiples of 16 pixels.
+        VitTinyPatch16_224 => vit::VIT_TINY,
+        /// timm's ViT-S/16: 22.1 million.
+        VitSmallPatch16_224 => vit::VIT_SMALL,
+        /// timm's ViT-B/16: 86.6 million.
+        VitBasePatch16_224 => vit::VIT_BASE,
+        /// timm's DeiT III-S/16: 22.1 million.
+        Deit3SmallPatch16_224 => vit::DEIT3_SMALL,
+        /// timm's DeiT III-B/16: 86.6 million.
+        Deit3BasePatch16_224 => vit::DEIT3_BASE,
+        /// timm's DINOv2 ViT-S/14: 22.1 million without a classifier. Sides of images are multiples of 14 pixels.
+        VitSmallPatch14DinoV2 => vit::DINOV2_SMALL,
+        /// timm's DINOv2 ViT-B/14: 86.6 million without a classifier.
+        VitBasePatch14DinoV2 => vit::DINOV2_BASE,
     }
 }

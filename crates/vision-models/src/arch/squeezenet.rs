@@ -24,6 +24,7 @@ const fn info(
         features: 512,
         input_size: IMAGENET_SIZE,
         min_size,
+        patch: None,
         mean: IMAGENET_MEAN,
         std: IMAGENET_STD,
         weights: Some(weights),

@@ -2,17 +2,20 @@
 
 use burn::tensor::Device;
 
-use super::spec::{Children, Conv, Function, MeanPool, Norm, Spec};
-use crate::Init;
+use super::spec::{Children, Conv, Function, MeanPool, Mlp, Norm, PixelNorm, Pointwise, Spec};
+use crate::arch::convnext::ConvNextBlock;
 use crate::arch::densenet::DenseLayer;
 use crate::arch::mobilenet::InvertedResidual;
 use crate::arch::resnet::{BasicBlock, Bottleneck};
 use crate::arch::squeezenet::Fire;
+use crate::arch::vit::{Attention, TransformerBlock};
 use crate::arch::xresnet::XResBlock;
 use crate::layers::{
-    Activation, AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, BatchNorm, Conv2d, ConvConfig,
-    Dropout, Gate, Layer, Linear, MaxPool2d, Pooled, Sequential, Shortcut,
+    self, Activation, AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, BatchNorm, Conv2d,
+    ConvConfig, DropPath, Dropout, Gate, Layer, LayerNorm, LayerScale, Linear, MaxPool2d, Pooled,
+    Sequential, Shortcut, Tokens,
 };
+use crate::{Init, WeightInit};
 
 pub(super) fn children(children: &Children, device: &Device) -> Sequential {
     Builder(Init::zeroed(device)).sequential(children)
@@ -56,6 +59,46 @@ impl Builder {
         BatchNorm::new(norm.channels, &self.0)
             .with_momentum(norm.momentum)
             .with_epsilon(norm.epsilon)
+    }
+
+    fn pixel_norm(&self, norm: &PixelNorm) -> LayerNorm {
+        LayerNorm::new(norm.channels, &self.0).with_epsilon(norm.epsilon)
+    }
+
+    fn pointwise(&mut self, map: &Pointwise) -> layers::Pointwise {
+        let sizes = [map.inputs, map.outputs];
+        let mut layer = layers::Pointwise::new(sizes, map.conv, WeightInit::PyTorch, &mut self.0);
+        if !map.bias {
+            match &mut layer {
+                layers::Pointwise::Conv(conv) => conv.bias = None,
+                layers::Pointwise::Linear(linear) => linear.bias = None,
+            }
+        }
+        layer
+    }
+
+    fn linear(&mut self, map: &Pointwise) -> Linear {
+        let mut linear = Linear::new(map.inputs, map.outputs, &mut self.0);
+        if !map.bias {
+            linear.bias = None;
+        }
+        linear
+    }
+
+    fn mlp(&mut self, mlp: &Mlp) -> layers::Mlp {
+        let layer = layers::Mlp {
+            fc1: self.pointwise(&mlp.fc1),
+            grn: None,
+            fc2: self.pointwise(&mlp.fc2),
+        };
+        match mlp.grn {
+            true => layer.with_response_norm(&self.0),
+            false => layer,
+        }
+    }
+
+    fn drop_path(&self, p: Option<f64>) -> Option<DropPath> {
+        DropPath::new(p?, self.0.dropout())
     }
 
     fn layer(&mut self, spec: &Spec) -> Layer {
@@ -179,6 +222,55 @@ impl Builder {
                 idconv: self.maybe(idconv),
                 pool: pool.map(mean_pool),
             }),
+            Spec::LayerNorm(norm) => Layer::LayerNorm(self.pixel_norm(norm)),
+            Spec::ConvNextBlock {
+                conv_dw,
+                norm,
+                mlp,
+                scale,
+                drop_path,
+            } => Layer::ConvNextBlock(ConvNextBlock {
+                gamma: scale.then(|| self.0.zeros([norm.channels])),
+                conv_dw: self.conv(conv_dw),
+                norm: self.pixel_norm(norm),
+                mlp: self.mlp(mlp),
+                drop_path: self.drop_path(*drop_path),
+            }),
+            Spec::Tokens {
+                channels,
+                grid,
+                class,
+            } => Layer::Tokens(Tokens::new(*channels, *grid, *class, &mut self.0)),
+            Spec::TransformerBlock {
+                norm1,
+                heads,
+                qkv,
+                proj,
+                norm2,
+                mlp,
+                scale,
+                drop_path,
+            } => {
+                let factor = |builder: &Self| {
+                    let gamma = builder.0.zeros([norm1.channels]);
+                    scale.then_some(LayerScale { gamma })
+                };
+                Layer::TransformerBlock(TransformerBlock {
+                    norm1: self.pixel_norm(norm1),
+                    attn: Attention {
+                        qkv: self.linear(qkv),
+                        proj: self.linear(proj),
+                        heads: *heads,
+                    },
+                    ls1: factor(self),
+                    drop_path1: self.drop_path(*drop_path),
+                    norm2: self.pixel_norm(norm2),
+                    mlp: self.mlp(mlp),
+                    ls2: factor(self),
+                    drop_path2: self.drop_path(*drop_path),
+                })
+            }
+            Spec::ClassToken => Layer::ClassToken,
         }
     }
 }

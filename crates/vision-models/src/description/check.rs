@@ -5,7 +5,7 @@ use std::collections::BTreeSet;
 use vision_base::message::quoted;
 
 use super::parameters::{join, parameters};
-use super::spec::{Children, Conv, MeanPool, Norm, Spec};
+use super::spec::{Children, Conv, MeanPool, Mlp, Norm, PixelNorm, Pointwise, Spec};
 use crate::export::windows;
 use crate::layers::SamePadding;
 use crate::{Error, Result};
@@ -20,6 +20,8 @@ const MOST_CHANNELS: usize = 1 << 22;
 const MOST_SIDE: usize = 64;
 /// Largest side of an adaptive pool in pixels. The largest of this crate is 7.
 const MOST_GRID: usize = 32;
+/// Largest side of a learned grid of positions, in patches. The largest of this crate is 37.
+const MOST_PATCHES: usize = 1024;
 /// Largest number of values of an image's features: 2 GiB.
 const MOST_VALUES: usize = 1 << 29;
 /// Longest name of a layer in bytes.
@@ -266,6 +268,59 @@ impl Checks {
                 }
                 sum(path, y, shortcut)
             }
+            Spec::LayerNorm(norm) => normalized_pixels(path, norm, x),
+            Spec::ConvNextBlock {
+                conv_dw,
+                norm,
+                mlp,
+                drop_path,
+                ..
+            } => {
+                dropped(path, *drop_path)?;
+                let y = convolved(&join(path, "conv_dw"), conv_dw, x)?;
+                let y = normalized_pixels(&join(path, "norm"), norm, y)?;
+                let y = perceptron(&join(path, "mlp"), mlp, y)?;
+                // The scale has the norm's number of channels.
+                takes(path, norm.channels, y)?;
+                sum(path, y, x)
+            }
+            Spec::Tokens { channels, grid, .. } => {
+                takes(path, *channels, x)?;
+                number(path, "a grid of", *grid, 1, MOST_PATCHES)?;
+                values(
+                    path,
+                    Flow {
+                        size: Some([*grid; 2]),
+                        ..x
+                    },
+                )?;
+                let tokens = |[h, w]: [usize; 2]| [1, h.saturating_mul(w).saturating_add(1)];
+                let size = x.size.map(tokens);
+                values(path, Flow { size, ..x })
+            }
+            Spec::TransformerBlock {
+                norm1,
+                heads,
+                qkv,
+                proj,
+                norm2,
+                mlp,
+                drop_path,
+                ..
+            } => {
+                dropped(path, *drop_path)?;
+                let y = normalized_pixels(&join(path, "norm1"), norm1, x)?;
+                let y = attended(&join(path, "attn"), *heads, [qkv, proj], y)?;
+                takes(path, norm1.channels, y)?;
+                let x = sum(path, y, x)?;
+                let y = normalized_pixels(&join(path, "norm2"), norm2, x)?;
+                let y = perceptron(&join(path, "mlp"), mlp, y)?;
+                sum(path, y, x)
+            }
+            Spec::ClassToken => {
+                let size = Some([1, 1]);
+                Ok(Flow { size, ..x })
+            }
         }
     }
 }
@@ -336,6 +391,66 @@ fn normalized(path: &str, norm: &Norm, x: Flow) -> Result<Flow> {
     }
     let channels = Some(norm.channels);
     Ok(Flow { channels, ..x })
+}
+
+fn normalized_pixels(path: &str, norm: &PixelNorm, x: Flow) -> Result<Flow> {
+    takes(path, norm.channels, x)?;
+    if !(0.0..=1.0).contains(&norm.epsilon) {
+        let reason = format!("has epsilon {:e}; expected 0 to 1", norm.epsilon);
+        return Err(wrong(path, reason));
+    }
+    let channels = Some(norm.channels);
+    Ok(Flow { channels, ..x })
+}
+
+fn mapped(path: &str, map: &Pointwise, x: Flow) -> Result<Flow> {
+    takes(path, map.inputs, x)?;
+    let channels = Some(map.outputs);
+    values(path, Flow { channels, ..x })
+}
+
+fn perceptron(path: &str, mlp: &Mlp, x: Flow) -> Result<Flow> {
+    let x = mapped(&join(path, "fc1"), &mlp.fc1, x)?;
+    mapped(&join(path, "fc2"), &mlp.fc2, x)
+}
+
+/// Checks an attention of all positions to all.
+fn attended(path: &str, heads: usize, maps: [&Pointwise; 2], x: Flow) -> Result<Flow> {
+    let [qkv, proj] = maps;
+    let y = mapped(&join(path, "qkv"), qkv, x)?;
+    number(path, "a number of heads of", heads, 1, MOST_CHANNELS)?;
+    if !qkv.outputs.is_multiple_of(3 * heads) {
+        let reason = format!(
+            "has {heads} heads and {} queries, keys and values together; expected a multiple of {}",
+            qkv.outputs,
+            3 * heads
+        );
+        return Err(wrong(path, reason));
+    }
+    if let Some([h, w]) = x.size {
+        let tokens = h.saturating_mul(w);
+        let pairs = tokens.saturating_mul(tokens).saturating_mul(heads);
+        if pairs > MOST_VALUES {
+            let reason = format!(
+                "compares {tokens} tokens with each other in {heads} heads, more than {MOST_VALUES} values for an image"
+            );
+            return Err(wrong(path, reason));
+        }
+    }
+    let channels = Some(qkv.outputs / 3);
+    mapped(&join(path, "proj"), proj, Flow { channels, ..y })
+}
+
+/// Checks a stochastic depth.
+fn dropped(path: &str, p: Option<f64>) -> Result<()> {
+    match p.filter(|p| !(*p > 0.0 && *p <= 1.0)) {
+        None => Ok(()),
+        Some(p) => {
+            let reason =
+                format!("has a stochastic depth of {p:e}; expected more than 0, at most 1");
+            Err(wrong(path, reason))
+        }
+    }
 }
 
 fn mean_pool(path: &str, pool: &MeanPool, x: Flow) -> Result<Flow> {

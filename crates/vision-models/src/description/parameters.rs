@@ -1,6 +1,6 @@
 //! The names and shapes of the parameters of described layers, as `state::entries` lists those of built ones.
 
-use super::spec::{Children, Conv, Norm, Spec};
+use super::spec::{Children, Conv, Mlp, Norm, PixelNorm, Pointwise, Spec};
 
 pub(super) fn parameters(children: &Children) -> Vec<(String, Vec<usize>)> {
     let mut list = List::default();
@@ -26,7 +26,11 @@ impl List {
 
     fn children(&mut self, path: &str, children: &Children) {
         for (name, spec) in children {
-            self.layer(&join(path, name), spec);
+            match spec {
+                // It adds no level of its own.
+                Spec::Tokens { .. } => self.layer(path, spec),
+                _ => self.layer(&join(path, name), spec),
+            }
         }
     }
 
@@ -52,6 +56,33 @@ impl List {
         }
     }
 
+    fn pixel_norm(&mut self, path: &str, norm: &PixelNorm) {
+        for name in ["weight", "bias"] {
+            self.push(path, name, vec![norm.channels]);
+        }
+    }
+
+    fn pointwise(&mut self, path: &str, map: &Pointwise) {
+        let mut shape = vec![map.outputs, map.inputs];
+        if map.conv {
+            shape.extend([1, 1]);
+        }
+        self.push(path, "weight", shape);
+        if map.bias {
+            self.push(path, "bias", vec![map.outputs]);
+        }
+    }
+
+    fn mlp(&mut self, path: &str, mlp: &Mlp) {
+        self.pointwise(&join(path, "fc1"), &mlp.fc1);
+        if mlp.grn {
+            for name in ["grn.weight", "grn.bias"] {
+                self.push(path, name, vec![mlp.fc1.outputs]);
+            }
+        }
+        self.pointwise(&join(path, "fc2"), &mlp.fc2);
+    }
+
     fn units(&mut self, path: &str, names: [&str; 2], units: &[(&Conv, &Norm)]) {
         for (i, (conv, norm)) in (1..).zip(units) {
             self.conv(&join(path, &format!("{}{i}", names[0])), conv);
@@ -71,7 +102,8 @@ impl List {
             | Spec::AdaptiveAvgPool2d { .. }
             | Spec::AdaptiveConcatPool2d
             | Spec::Flatten
-            | Spec::Dropout { .. } => {}
+            | Spec::Dropout { .. }
+            | Spec::ClassToken => {}
             Spec::Linear {
                 inputs,
                 outputs,
@@ -139,6 +171,53 @@ impl List {
             Spec::XResBlock { convs, idconv, .. } => {
                 self.children(&join(path, "convs"), convs);
                 self.maybe(&join(path, "idconv"), idconv);
+            }
+            Spec::LayerNorm(norm) => self.pixel_norm(path, norm),
+            Spec::ConvNextBlock {
+                conv_dw,
+                norm,
+                mlp,
+                scale,
+                ..
+            } => {
+                if *scale {
+                    self.push(path, "gamma", vec![norm.channels]);
+                }
+                self.conv(&join(path, "conv_dw"), conv_dw);
+                self.pixel_norm(&join(path, "norm"), norm);
+                self.mlp(&join(path, "mlp"), mlp);
+            }
+            Spec::Tokens {
+                channels,
+                grid,
+                class,
+            } => {
+                let positions = grid.saturating_mul(*grid);
+                let positions = positions.saturating_add(usize::from(*class));
+                self.push(path, "cls_token", vec![1, 1, *channels]);
+                self.push(path, "pos_embed", vec![1, positions, *channels]);
+            }
+            Spec::TransformerBlock {
+                norm1,
+                qkv,
+                proj,
+                norm2,
+                mlp,
+                scale,
+                ..
+            } => {
+                let factor = |list: &mut Self, name: &str| {
+                    if *scale {
+                        list.push(&join(path, name), "gamma", vec![norm1.channels]);
+                    }
+                };
+                self.pixel_norm(&join(path, "norm1"), norm1);
+                self.pointwise(&join(path, "attn.qkv"), qkv);
+                self.pointwise(&join(path, "attn.proj"), proj);
+                factor(self, "ls1");
+                self.pixel_norm(&join(path, "norm2"), norm2);
+                self.mlp(&join(path, "mlp"), mlp);
+                factor(self, "ls2");
             }
         }
     }

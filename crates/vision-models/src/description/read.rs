@@ -1,7 +1,9 @@
 //! Reads the settings of layers.
 
-use super::spec::{Children, Conv, Function, MeanPool, Norm, Spec};
-use crate::layers::{Activation, AvgPool2d, BatchNorm, Conv2d, Layer, Sequential};
+use super::spec::{Children, Conv, Function, MeanPool, Mlp, Norm, PixelNorm, Pointwise, Spec};
+use crate::layers::{
+    self, Activation, AvgPool2d, BatchNorm, Conv2d, DropPath, Layer, LayerNorm, Linear, Sequential,
+};
 
 pub(super) fn children(layers: &Sequential) -> Children {
     let children = layers.children();
@@ -31,6 +33,45 @@ fn norm(layer: &BatchNorm) -> Norm {
         channels: layer.weight.lazy_shape()[0],
         momentum: layer.momentum(),
         epsilon: layer.epsilon(),
+    }
+}
+
+fn pixel_norm(layer: &LayerNorm) -> PixelNorm {
+    PixelNorm {
+        channels: layer.channels(),
+        epsilon: layer.epsilon(),
+    }
+}
+
+fn pointwise(layer: &layers::Pointwise) -> Pointwise {
+    let [inputs, outputs] = layer.sizes();
+    let (bias, conv) = match layer {
+        layers::Pointwise::Conv(conv) => (conv.bias.is_some(), true),
+        layers::Pointwise::Linear(linear) => (linear.bias.is_some(), false),
+    };
+    Pointwise {
+        inputs,
+        outputs,
+        bias,
+        conv,
+    }
+}
+
+fn linear(layer: &Linear) -> Pointwise {
+    let shape = layer.weight.lazy_shape();
+    Pointwise {
+        inputs: shape[1],
+        outputs: shape[0],
+        bias: layer.bias.is_some(),
+        conv: false,
+    }
+}
+
+fn mlp(layer: &layers::Mlp) -> Mlp {
+    Mlp {
+        fc1: pointwise(&layer.fc1),
+        grn: layer.grn.is_some(),
+        fc2: pointwise(&layer.fc2),
     }
 }
 
@@ -131,5 +172,32 @@ fn spec(layer: &Layer) -> Spec {
             idconv: block.idconv.as_ref().map(children),
             pool: block.pool.as_ref().map(mean_pool),
         },
+        Layer::LayerNorm(layer) => Spec::LayerNorm(pixel_norm(layer)),
+        Layer::ConvNextBlock(block) => Spec::ConvNextBlock {
+            conv_dw: conv(&block.conv_dw),
+            norm: pixel_norm(&block.norm),
+            mlp: mlp(&block.mlp),
+            scale: block.gamma.is_some(),
+            drop_path: block.drop_path.as_ref().map(DropPath::p),
+        },
+        Layer::Tokens(layer) => {
+            let [channels, grid] = layer.sizes();
+            Spec::Tokens {
+                channels,
+                grid,
+                class: layer.class(),
+            }
+        }
+        Layer::TransformerBlock(block) => Spec::TransformerBlock {
+            norm1: pixel_norm(&block.norm1),
+            heads: block.attn.heads,
+            qkv: linear(&block.attn.qkv),
+            proj: linear(&block.attn.proj),
+            norm2: pixel_norm(&block.norm2),
+            mlp: mlp(&block.mlp),
+            scale: block.ls1.is_some(),
+            drop_path: block.drop_path1.as_ref().map(DropPath::p),
+        },
+        Layer::ClassToken => Spec::ClassToken,
     }
 }

@@ -83,6 +83,34 @@ pub(super) enum Spec {
         idconv: Option<Children>,
         pool: Option<MeanPool>,
     },
+    LayerNorm(PixelNorm),
+    ConvNextBlock {
+        conv_dw: Conv,
+        norm: PixelNorm,
+        mlp: Mlp,
+        scale: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        drop_path: Option<f64>,
+    },
+    Tokens {
+        channels: usize,
+        /// Side of the learned grid, in patches.
+        grid: usize,
+        /// Whether the class token has a position.
+        class: bool,
+    },
+    TransformerBlock {
+        norm1: PixelNorm,
+        heads: usize,
+        qkv: Pointwise,
+        proj: Pointwise,
+        norm2: PixelNorm,
+        mlp: Mlp,
+        scale: bool,
+        #[serde(default, skip_serializing_if = "Option::is_none")]
+        drop_path: Option<f64>,
+    },
+    ClassToken,
 }
 
 /// A function of each value.
@@ -127,4 +155,35 @@ pub(super) struct Norm {
 pub(super) struct MeanPool {
     pub(super) size: usize,
     pub(super) ceil: bool,
+}
+
+/// A layer norm.
+#[derive(Clone, Copy, Debug, PartialEq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct PixelNorm {
+    pub(super) channels: usize,
+    pub(super) epsilon: f64,
+}
+
+/// A linear map of the channels of each pixel or token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Pointwise {
+    pub(super) inputs: usize,
+    pub(super) outputs: usize,
+    pub(super) bias: bool,
+    /// Whether it is a 1×1 convolution.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) conv: bool,
+}
+
+/// Two linear maps with GELU between them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub(super) struct Mlp {
+    pub(super) fc1: Pointwise,
+    /// A global response normalization after GELU.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub(super) grn: bool,
+    pub(super) fc2: Pointwise,
 }

@@ -11,6 +11,7 @@ use crate::arch::xresnet::XResBlock;
 use crate::layers::{
     Activation, AvgPool2d, BatchNorm, Conv2d, DOWNSAMPLE, Layer, Linear, SamePadding, Sequential,
 };
+use crate::state::NamedTensor;
 
 /// A value in the graph, between two layers.
 #[derive(Clone, Debug)]
@@ -22,6 +23,8 @@ pub(super) struct Value {
     pub(super) size: Option<[usize; 2]>,
     /// Whether the shape is `[batch, features]` instead of `[batch, channels, height, width]`.
     pub(super) flat: bool,
+    /// Whether the shape is `[batch, tokens, channels]`, with the number of tokens as width.
+    pub(super) tokens: bool,
 }
 
 /// Why a network cannot be exported: the layer's path and the reason.
@@ -31,7 +34,7 @@ pub(super) struct Refusal {
     pub(super) reason: String,
 }
 
-type Lowered = Result<Value, Refusal>;
+pub(super) type Lowered = Result<Value, Refusal>;
 
 /// Builds nodes from layers.
 #[derive(Debug, Default)]
@@ -41,6 +44,8 @@ pub(super) struct Lowering {
     /// Only the structure of the graph is needed: layers that depend on the image size are written
     /// without it.
     pub(super) structure_only: bool,
+    /// Values that were computed for the size of the images, and the parameters that they replace.
+    pub(super) computed: Vec<(NamedTensor, String)>,
 }
 
 /// Joins `layer1.0` and `conv1` to `layer1.0.conv1`.
@@ -101,11 +106,24 @@ impl Lowering {
             channels: x.channels,
             size: Some([1, 1]),
             flat: false,
+            tokens: false,
         })
     }
 
     /// Appends any layer. A new kind of layer is added only here.
     pub(super) fn layer(&mut self, path: &str, layer: &Layer, x: Value) -> Lowered {
+        let takes_tokens = matches!(
+            layer,
+            Layer::LayerNorm(_)
+                | Layer::TransformerBlock(_)
+                | Layer::ClassToken
+                | Layer::Sequential(_)
+                | Layer::Dropout(_)
+        );
+        let x = match takes_tokens {
+            true => x,
+            false => self.maps(path, x)?,
+        };
         match layer {
             Layer::Conv2d(layer) => self.conv(path, layer, x),
             Layer::BatchNorm(layer) => self.batch_norm(path, layer, x),
@@ -180,16 +198,25 @@ impl Lowering {
             Layer::DenseLayer(block) => self.dense_layer(path, block, x),
             Layer::InvertedResidual(block) => self.inverted_residual(path, block, x),
             Layer::XResBlock(block) => self.xres_block(path, block, x),
+            Layer::LayerNorm(layer) => self.layer_norm(path, layer, x),
+            Layer::ConvNextBlock(block) => self.conv_next_block(path, block, x),
+            Layer::Tokens(layer) => self.tokens(path, path, layer, x),
+            Layer::TransformerBlock(block) => self.transformer_block(path, block, x),
+            Layer::ClassToken => self.class_token(path, x),
         }
     }
 
     pub(super) fn sequential(&mut self, path: &str, layers: &Sequential, x: Value) -> Lowered {
-        layers.children().try_fold(x, |x, (name, layer)| {
-            self.layer(&join(path, name), layer, x)
-        })
+        layers
+            .children()
+            .try_fold(x, |x, (name, layer)| match layer {
+                // Its parameters have no level of their own.
+                Layer::Tokens(layer) => self.tokens(&join(path, name), path, layer, x),
+                _ => self.layer(&join(path, name), layer, x),
+            })
     }
 
-    fn conv(&mut self, path: &str, layer: &Conv2d, x: Value) -> Lowered {
+    pub(super) fn conv(&mut self, path: &str, layer: &Conv2d, x: Value) -> Lowered {
         let [channels, _, k, _] = layer.weight.lazy_shape()[..] else {
             return Err(Refusal {
                 layer: path.to_owned(),
@@ -218,6 +245,7 @@ impl Lowering {
             channels: Some(channels),
             size: layer.out_size(k, x.size),
             flat: false,
+            tokens: false,
         })
     }
 
@@ -242,6 +270,7 @@ impl Lowering {
             name: self.node("Flatten", path, &[&x.name], [("axis", Attribute::Int(1))])?,
             size: None,
             flat: true,
+            tokens: false,
         })
     }
 
@@ -291,6 +320,7 @@ impl Lowering {
             channels: x.channels,
             size: Some([size; 2]),
             flat: false,
+            tokens: false,
         })
     }
 
@@ -358,6 +388,7 @@ impl Lowering {
             channels: a.channels.zip(b.channels).map(|(a, b)| a + b),
             size: a.size,
             flat: false,
+            tokens: false,
         })
     }
 

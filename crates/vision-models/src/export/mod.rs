@@ -18,8 +18,10 @@ mod image;
 mod lower;
 mod matrices;
 mod onnx;
+mod pixels;
 pub(crate) mod proto;
 mod safetensors;
+mod tokens;
 
 pub use image::{Edge, Ending, Fit, ImageInput, ImageResize};
 pub(crate) use lower::windows;

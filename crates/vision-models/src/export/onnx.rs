@@ -7,7 +7,7 @@ use std::path::Path;
 use super::image::{ImageInput, UINT8};
 use super::lower::{Lowering, Refusal, Value};
 use super::proto::{Dim, FLOAT, Message, Node, value_info, value_info_of};
-use crate::layers::{Layer, Sequential};
+use crate::layers::{Layer, Sequential, nearest_multiple};
 use crate::state::{self, NamedTensor};
 use crate::{Error, Result};
 
@@ -108,6 +108,7 @@ pub(crate) fn structure(model: &Sequential) -> Option<Vec<Node>> {
         channels: None,
         size: None,
         flat: false,
+        tokens: false,
     };
     lowering.sequential("", model, input).ok()?;
     Some(lowering.nodes)
@@ -138,6 +139,7 @@ impl File {
             channels: Some(channels),
             size: image.map_or(config.size, ImageInput::size),
             flat: false,
+            tokens: false,
         };
         if let Some(image) = image {
             x.name = image.prepare(&mut lowering, IMAGE)?;
@@ -159,7 +161,23 @@ impl File {
                 });
             }
         }
-        let mut y = lowering.sequential("", model, x)?;
+        if let (Some(patch), Some([height, width])) = (model.patch(), x.size) {
+            let near = [height, width].map(|side| nearest_multiple(side, patch));
+            if near != [height, width] {
+                let reason = format!(
+                    "the model cuts images into patches of {patch}x{patch} pixels, which {height}x{width} (height x width) \
+                     is no multiple of: choose a size such as {}x{} (OnnxConfig::with_size)",
+                    near[0], near[1]
+                );
+                return Err(refuse("", &reason));
+            }
+        }
+        let y = lowering.sequential("", model, x)?;
+        let mut y = lowering.maps("output_maps", y)?;
+        for (tensor, replaced) in std::mem::take(&mut lowering.computed) {
+            tensors.retain(|known| known.name != replaced);
+            tensors.push(tensor);
+        }
         if let Some(image) = image {
             if !y.flat {
                 return Err(refuse(

@@ -1,14 +1,18 @@
 //! The output of an inner layer, and what follows from another one.
 
 use burn::tensor::Tensor;
-use vision_kernels::ops;
+use vision_kernels::ops::{self, Activation};
 
 use super::below;
+use crate::arch::convnext::ConvNextBlock;
 use crate::arch::densenet::DenseLayer;
 use crate::arch::mobilenet::InvertedResidual;
 use crate::arch::squeezenet::Fire;
+use crate::arch::vit::TransformerBlock;
 use crate::arch::xresnet::XResBlock;
-use crate::layers::{BatchNorm, Conv2d, DOWNSAMPLE, Layer, Sequential, concat_channels};
+use crate::layers::{
+    BatchNorm, Conv2d, DOWNSAMPLE, Layer, Mlp, Sequential, concat_channels, dropped,
+};
 
 impl Sequential {
     /// Applies the layers up to the one at `path`, such as `layer4` or `layer1.0.conv1`, to
@@ -166,6 +170,8 @@ fn inside(layer: &Layer, path: &str, x: Tensor<4>, tap: &mut dyn Taps) -> Option
         Layer::DenseLayer(block) => dense(block, path, x, tap),
         Layer::InvertedResidual(block) => inverted(block, path, x, tap),
         Layer::XResBlock(block) => xres(block, path, x, tap),
+        Layer::ConvNextBlock(block) => conv_next(block, path, x, tap),
+        Layer::TransformerBlock(block) => transformer(block, path, x, tap),
         _ => None,
     }
 }
@@ -250,4 +256,52 @@ fn xres(block: &XResBlock, path: &str, x: Tensor<4>, tap: &mut dyn Taps) -> Opti
     Some(ops::relu(
         part(&block.convs, "convs", path, x, tap)? + shortcut,
     ))
+}
+
+fn conv_next(
+    block: &ConvNextBlock,
+    path: &str,
+    x: Tensor<4>,
+    tap: &mut dyn Taps,
+) -> Option<Tensor<4>> {
+    let y = tap.at(path, "conv_dw", block.conv_dw.run(x.clone()))?;
+    let y = tap.at(path, "norm", block.norm.run(y))?;
+    Some(block.add(x, mlp(&block.mlp, path, y, tap)?))
+}
+
+/// Runs the maps of a block that are called `mlp` there.
+fn mlp(mlp: &Mlp, path: &str, x: Tensor<4>, tap: &mut dyn Taps) -> Option<Tensor<4>> {
+    let path = match below(path, "mlp") {
+        Some("") => return tap.take(mlp.run(x)),
+        Some(path) => path,
+        None => return Some(mlp.run(x)),
+    };
+    let x = tap.at(path, "fc1", mlp.fc1.run(x))?;
+    let mut x = tap.at(path, "act", ops::activate(x, Activation::Gelu))?;
+    if let Some(grn) = &mlp.grn {
+        x = tap.at(path, "grn", grn.run(x))?;
+    }
+    tap.at(path, "fc2", mlp.fc2.run(x))
+}
+
+fn transformer(
+    block: &TransformerBlock,
+    path: &str,
+    x: Tensor<4>,
+    tap: &mut dyn Taps,
+) -> Option<Tensor<4>> {
+    let y = tap.at(path, "norm1", block.norm1.run(x.clone()))?;
+    let y = tap.at(path, "attn.qkv", block.attn.qkv.run(y))?;
+    let y = tap.at(path, "attn.proj", block.attn.proj.run(block.attn.attend(y)))?;
+    let mut y = tap.at(path, "attn", y)?;
+    if let Some(scale) = &block.ls1 {
+        y = tap.at(path, "ls1", scale.run(y))?;
+    }
+    let x = x + dropped(y, block.drop_path1.as_ref());
+    let y = tap.at(path, "norm2", block.norm2.run(x.clone()))?;
+    let mut y = mlp(&block.mlp, path, y, tap)?;
+    if let Some(scale) = &block.ls2 {
+        y = tap.at(path, "ls2", scale.run(y))?;
+    }
+    Some(x + dropped(y, block.drop_path2.as_ref()))
 }

@@ -1,11 +1,15 @@
 //! Shapes and multiply-adds of the layers of a network, computed without running it.
 
 use super::join;
+use crate::arch::convnext::ConvNextBlock;
 use crate::arch::densenet::DenseLayer;
 use crate::arch::squeezenet::Fire;
+use crate::arch::vit::TransformerBlock;
 use crate::arch::xresnet::XResBlock;
 use crate::export::windows;
-use crate::layers::{Activation, BatchNorm, Conv2d, DOWNSAMPLE, Layer, Linear, Sequential};
+use crate::layers::{
+    Activation, BatchNorm, Conv2d, DOWNSAMPLE, Layer, Linear, Mlp, Pointwise, Sequential,
+};
 
 /// One layer of a network, for one image.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -16,14 +20,14 @@ pub struct LayerProfile {
     pub kind: &'static str,
     /// The shape of its output: channels, height and width, or the number of features.
     pub output: Vec<usize>,
-    /// Multiplications, each with an addition, of a convolution or a fully connected layer; 0 for other layers.
+    /// Multiplications, each with an addition, of a convolution, a fully connected layer or an attention; 0 for other layers.
     pub multiply_adds: u64,
 }
 
 /// Largest side of an image: beyond it the counts could overflow.
 const MOST: usize = 1 << 20;
 
-/// The layers that have no layers inside, in the order in which they run, for an image of these channels, height and
+/// The layers that have no layers inside, or parameters of their own, in the order in which they run, for an image of these channels, height and
 /// width. Additions and concatenations are no layers. A ReLU that runs several times in a block is listed once, with
 /// its last output, as a hook in PyTorch would report it.
 ///
@@ -196,6 +200,18 @@ impl Profiler {
             Layer::DenseLayer(block) => self.dense_layer(path, block, x),
             Layer::InvertedResidual(block) => self.sequential(&join(path, "conv"), &block.conv, x),
             Layer::XResBlock(block) => self.xres_block(path, block, x),
+            Layer::LayerNorm(_) => self.row(path, "LayerNorm", x, 0),
+            Layer::ConvNextBlock(block) => self.conv_next_block(path, block, x),
+            Layer::Tokens(_) => {
+                let [h, w] = x.size;
+                let size = [1, h.saturating_mul(w).saturating_add(1)];
+                self.row(path, "Tokens", Shape { size, ..x }, 0)
+            }
+            Layer::TransformerBlock(block) => self.transformer_block(path, block, x),
+            Layer::ClassToken => {
+                let (size, flat) = ([1, 1], true);
+                self.row(path, "ClassToken", Shape { size, flat, ..x }, 0)
+            }
         }
     }
 
@@ -281,5 +297,62 @@ impl Profiler {
             self.sequential(&join(path, "idconv"), projection, shortcut)?;
         }
         self.row(&join(path, "relu"), "ReLU", y, 0)
+    }
+
+    fn conv_next_block(&mut self, path: &str, block: &ConvNextBlock, x: Shape) -> Shaped {
+        let y = self.conv(&join(path, "conv_dw"), &block.conv_dw, x)?;
+        let y = self.row(&join(path, "norm"), "LayerNorm", y, 0)?;
+        let y = self.mlp(&join(path, "mlp"), &block.mlp, y)?;
+        match block.gamma {
+            // The scale is a parameter of the block itself.
+            Some(_) => self.row(path, "ConvNextBlock", y, 0),
+            None => Ok(y),
+        }
+    }
+
+    fn transformer_block(&mut self, path: &str, block: &TransformerBlock, x: Shape) -> Shaped {
+        let at = |name: &str| join(path, name);
+        self.row(&at("norm1"), "LayerNorm", x, 0)?;
+        let qkv = self.linear_map(&at("attn.qkv"), &block.attn.qkv, x)?;
+        let channels = qkv.channels / 3;
+        let mixed = Shape { channels, ..qkv };
+        let y = self.linear_map(&at("attn.proj"), &block.attn.proj, mixed)?;
+        // The products of queries and keys, and of what follows from them with the values.
+        let tokens = x.size.iter().map(|side| *side as u64);
+        let tokens = tokens.fold(1, u64::saturating_mul);
+        let products = mixed.values().saturating_mul(tokens).saturating_mul(2);
+        let mut y = self.row(&at("attn"), "Attention", y, products)?;
+        if block.ls1.is_some() {
+            y = self.row(&at("ls1"), "LayerScale", y, 0)?;
+        }
+        y = self.row(&at("norm2"), "LayerNorm", y, 0)?;
+        y = self.mlp(&at("mlp"), &block.mlp, y)?;
+        match block.ls2 {
+            Some(_) => self.row(&at("ls2"), "LayerScale", y, 0),
+            None => Ok(y),
+        }
+    }
+
+    fn linear_map(&mut self, path: &str, linear: &Linear, x: Shape) -> Shaped {
+        let shape = linear.weight.lazy_shape();
+        let (channels, inputs) = (shape[0], shape[1] as u64);
+        let out = Shape { channels, ..x };
+        self.row(path, "Linear", out, out.values().saturating_mul(inputs))
+    }
+
+    fn mlp(&mut self, path: &str, mlp: &Mlp, x: Shape) -> Shaped {
+        let x = self.pointwise(&join(path, "fc1"), &mlp.fc1, x)?;
+        let x = self.row(&join(path, "act"), "GELU", x, 0)?;
+        if mlp.grn.is_some() {
+            self.row(&join(path, "grn"), "ResponseNorm", x, 0)?;
+        }
+        self.pointwise(&join(path, "fc2"), &mlp.fc2, x)
+    }
+
+    fn pointwise(&mut self, path: &str, map: &Pointwise, x: Shape) -> Shaped {
+        match map {
+            Pointwise::Conv(conv) => self.conv(path, conv, x),
+            Pointwise::Linear(linear) => self.linear_map(path, linear, x),
+        }
     }
 }

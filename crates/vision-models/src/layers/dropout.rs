@@ -43,6 +43,22 @@ impl RandomStream {
         };
         ChaCha8Rng::seed_from_u64(key)
     }
+
+    /// Draws `n` factors: 0 with probability `p`, else 1/(1−p).
+    pub(super) fn keep(&self, p: f64, n: usize) -> Vec<f32> {
+        let keep = if p < 1.0 {
+            (1.0 / (1.0 - p)) as f32
+        } else {
+            0.0
+        };
+        let threshold = (p * f64::from(u32::MAX)) as u32;
+        let mut rng = self.next_rng();
+        let mut factor = || match rng.next_u32() < threshold {
+            true => 0.0,
+            false => keep,
+        };
+        (0..n).map(|_| factor()).collect()
+    }
 }
 
 thread_local! {
@@ -97,23 +113,8 @@ impl Dropout {
         if self.p <= 0.0 || !(device.is_autodiff() && self.training.is_enabled()) {
             return x;
         }
-        let keep = if self.p < 1.0 {
-            (1.0 / (1.0 - self.p)) as f32
-        } else {
-            0.0
-        };
-        let threshold = (self.p * f64::from(u32::MAX)) as u32;
-        let mut rng = self.stream.next_rng();
         let shape = x.dims();
-        let mask: Vec<f32> = (0..shape.iter().product::<usize>())
-            .map(|_| {
-                if rng.next_u32() < threshold {
-                    0.0
-                } else {
-                    keep
-                }
-            })
-            .collect();
+        let mask = self.stream.keep(self.p, shape.iter().product());
         x * Tensor::from_data(TensorData::new(mask, shape), &device)
     }
 }

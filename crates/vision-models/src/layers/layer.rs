@@ -3,13 +3,16 @@ use burn::tensor::{Device, Tensor};
 use vision_kernels::ops::{self, Activation};
 
 use super::{
-    Activation, AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, BatchNorm, Conv2d, DOWNSAMPLE,
-    Dropout, Gate, Linear, MaxPool2d, Pooled, Sequential, Shortcut, channels_last, flatten,
+    AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, BatchNorm, Conv2d, DOWNSAMPLE, Dropout,
+    Gate, LayerNorm, Linear, MaxPool2d, Pooled, Sequential, Shortcut, Tokens, channels_last,
+    flatten,
 };
+use crate::arch::convnext::ConvNextBlock;
 use crate::arch::densenet::DenseLayer;
 use crate::arch::mobilenet::InvertedResidual;
 use crate::arch::resnet::{BasicBlock, Bottleneck};
 use crate::arch::squeezenet::Fire;
+use crate::arch::vit::TransformerBlock;
 use crate::arch::xresnet::XResBlock;
 
 /// A layer of a backbone or head.
@@ -67,6 +70,16 @@ pub enum Layer {
     InvertedResidual(InvertedResidual),
     /// The residual block of fastai's xresnets.
     XResBlock(XResBlock),
+    /// A normalization of the channels of each pixel or token.
+    LayerNorm(LayerNorm),
+    /// ConvNeXt's block.
+    ConvNextBlock(ConvNextBlock),
+    /// Maps of patches to the tokens of a vision transformer, `[batch, channels, 1, tokens]`.
+    Tokens(Tokens),
+    /// The block of a transformer.
+    TransformerBlock(TransformerBlock),
+    /// The first token: `[batch, channels, 1, tokens]` to `[batch, channels, 1, 1]`.
+    ClassToken,
 }
 
 impl Layer {
@@ -110,6 +123,11 @@ impl Layer {
             Self::DenseLayer(layer) => layer.run(x),
             Self::InvertedResidual(layer) => layer.run(x),
             Self::XResBlock(layer) => layer.run(x),
+            Self::LayerNorm(layer) => layer.run(x),
+            Self::ConvNextBlock(layer) => layer.run(x),
+            Self::Tokens(layer) => layer.run(x),
+            Self::TransformerBlock(layer) => layer.run(x),
+            Self::ClassToken => x.narrow(1, 0, 1).narrow(2, 0, 1),
         }
     }
 
@@ -121,6 +139,11 @@ impl Layer {
             Self::Activation(function) => Some(*function),
             _ => None,
         }
+    }
+
+    /// Whether its parameters have a level of their own in the names of a sequence.
+    pub(super) fn has_level(&self) -> bool {
+        !matches!(self, Self::Tokens(_))
     }
 
     /// Whether the layer is, or contains at any depth, a pooling layer.
@@ -161,6 +184,10 @@ impl Layer {
             Self::DenseLayer(layer) => Some(layer.out_channels()),
             Self::InvertedResidual(layer) => layer.out_channels(),
             Self::XResBlock(layer) => layer.out_channels(),
+            Self::LayerNorm(layer) => Some(layer.channels()),
+            Self::ConvNextBlock(layer) => Some(layer.out_channels()),
+            Self::Tokens(layer) => Some(layer.sizes()[0]),
+            Self::TransformerBlock(layer) => Some(layer.out_channels()),
             _ => None,
         }
     }
@@ -184,6 +211,8 @@ impl Layer {
             Self::DenseLayer(_) => add(&DenseLayer::LEAVES),
             Self::InvertedResidual(layer) => layer.leaves_under(name, out),
             Self::XResBlock(layer) => layer.leaves_under(name, out),
+            Self::ConvNextBlock(layer) => layer.leaves_under(name, out),
+            Self::TransformerBlock(layer) => layer.leaves_under(name, out),
             Self::AdaptiveConcatPool2d(_) => add(&["ap", "mp"]),
             _ => out.push(name.to_owned()),
         }
@@ -220,6 +249,10 @@ macro_rules! with_inner {
             Layer::DenseLayer($inner) => $some,
             Layer::InvertedResidual($inner) => $some,
             Layer::XResBlock($inner) => $some,
+            Layer::LayerNorm($inner) => $some,
+            Layer::ConvNextBlock($inner) => $some,
+            Layer::Tokens($inner) => $some,
+            Layer::TransformerBlock($inner) => $some,
             Layer::Relu
             | Layer::Relu6
             | Layer::Activation(_)
@@ -227,7 +260,8 @@ macro_rules! with_inner {
             | Layer::MaxPool2d(_)
             | Layer::AvgPool2d(_)
             | Layer::AdaptiveAvgPool2d(_)
-            | Layer::AdaptiveConcatPool2d(_) => $none,
+            | Layer::AdaptiveConcatPool2d(_)
+            | Layer::ClassToken => $none,
         }
     };
 }
@@ -250,6 +284,11 @@ macro_rules! map_inner {
             Layer::DenseLayer($inner) => Layer::DenseLayer($some),
             Layer::InvertedResidual($inner) => Layer::InvertedResidual($some),
             Layer::XResBlock($inner) => Layer::XResBlock($some),
+            Layer::LayerNorm($inner) => Layer::LayerNorm($some),
+            Layer::ConvNextBlock($inner) => Layer::ConvNextBlock($some),
+            Layer::Tokens($inner) => Layer::Tokens($some),
+            Layer::TransformerBlock($inner) => Layer::TransformerBlock($some),
+            Layer::ClassToken => Layer::ClassToken,
             Layer::Relu => Layer::Relu,
             Layer::Relu6 => Layer::Relu6,
             Layer::Activation(function) => Layer::Activation(function.to_owned()),

@@ -44,4 +44,12 @@ impl Linear {
         let bias = self.bias.as_ref().map(Param::val);
         ops::linear(x, self.weight.val(), bias)
     }
+
+    /// Maps each pixel or token of `[batch, height, width, in_features]`.
+    pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
+        let [n, h, w, features] = x.dims();
+        let y = self.forward(x.reshape([n * h * w, features]));
+        let [_, features] = y.dims();
+        y.reshape([n, h, w, features])
+    }
 }

@@ -73,6 +73,29 @@ impl Sequential {
         Self::numbered(self.into_layers().into_iter().take(n))
     }
 
+    /// Side of the patches that a vision transformer cuts images into, in pixels: their sides are multiples of it. `None`
+    /// for other networks.
+    pub fn patch(&self) -> Option<usize> {
+        let mut stride = None;
+        for layer in self.layers() {
+            match layer {
+                Layer::Tokens(_) => return stride,
+                Layer::Conv2d(conv) => stride = Some(conv.stride),
+                Layer::Sequential(layers) => {
+                    if let Some(patch) = layers.patch() {
+                        return Some(patch);
+                    }
+                    match layers.children.as_slice() {
+                        [(_, Layer::Conv2d(conv))] => stride = Some(conv.stride),
+                        _ => {}
+                    }
+                }
+                _ => {}
+            }
+        }
+        None
+    }
+
     /// Number of output channels, from the last layer that sets them.
     pub fn out_channels(&self) -> Option<usize> {
         let mut layers = self.children.iter().rev();
@@ -236,14 +259,21 @@ impl Module for Sequential {
 
     fn visit<V: ModuleVisitor>(&self, visitor: &mut V) {
         for (name, layer) in self.children() {
-            visitor.enter_module(name, CONTAINER);
-            layer.visit(visitor);
-            visitor.exit_module(name, CONTAINER);
+            if layer.has_level() {
+                visitor.enter_module(name, CONTAINER);
+                layer.visit(visitor);
+                visitor.exit_module(name, CONTAINER);
+            } else {
+                layer.visit(visitor);
+            }
         }
     }
 
     fn map<M: ModuleMapper>(self, mapper: &mut M) -> Self {
         let children = self.children.into_iter().map(|(name, layer)| {
+            if !layer.has_level() {
+                return (name, layer.map(mapper));
+            }
             mapper.enter_module(&name, CONTAINER);
             let layer = layer.map(mapper);
             mapper.exit_module(&name, CONTAINER);

@@ -8,6 +8,7 @@
 use std::collections::{BTreeMap, HashMap, HashSet};
 
 use super::contents::Stored;
+use super::joined::{Joined, joined};
 use super::names::Form;
 use super::source::WeightsSource;
 use crate::{Error, Result};
@@ -81,6 +82,8 @@ pub(super) fn choose(
     tensors: &BTreeMap<String, Stored>,
     wanted: &Wanted,
 ) -> Result<Option<Chosen>> {
+    let joined = joined(tensors, &wanted.names);
+    let tensors = &*joined.tensors;
     let mut sets = sets(tensors, wanted);
     let known = |sets: &[Set]| {
         let mut known: Vec<String> = sets.iter().map(|set| set.prefix.clone()).collect();
@@ -160,7 +163,7 @@ pub(super) fn choose(
         free && is_aside(&set.prefix) && plausible(set) && set.prefix != chosen.prefix
     });
     let aside: Vec<&str> = aside.map(|set| set.prefix.as_str()).collect();
-    Ok(Some(take(tensors, wanted, chosen, &aside)))
+    Ok(Some(take(&joined, wanted, chosen, &aside)))
 }
 
 /// All prefixes of the model's names, the most complete and best fitting first.
@@ -209,7 +212,8 @@ fn sets(tensors: &BTreeMap<String, Stored>, wanted: &Wanted) -> Vec<Set> {
 }
 
 /// The tensors under a prefix, under the model's names.
-fn take(tensors: &BTreeMap<String, Stored>, wanted: &Wanted, set: &Set, aside: &[&str]) -> Chosen {
+fn take(joined: &Joined<'_>, wanted: &Wanted, set: &Set, aside: &[&str]) -> Chosen {
+    let tensors = &*joined.tensors;
     let form = &wanted.forms[set.form];
     let mut chosen = BTreeMap::new();
     let mut taken = HashSet::new();
@@ -221,9 +225,12 @@ fn take(tensors: &BTreeMap<String, Stored>, wanted: &Wanted, set: &Set, aside: &
                 tensor.shape.clone_from(shape);
             }
             chosen.insert(ours.clone(), tensor);
+            taken.extend(joined.parts.get(&name).into_iter().flatten().cloned());
             taken.insert(name);
         }
     }
+    // What was made of others is not in the file.
+    taken.extend(joined.parts.keys().cloned());
     let mut outside = 0;
     for (name, tensor) in tensors.iter().filter(|(name, _)| !taken.contains(*name)) {
         match name.strip_prefix(&set.prefix) {

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::other_names;
 use super::torchvision::torchvision_names;
 
 /// A naming scheme: the names of a model in another program, in the model's order.
@@ -10,7 +11,7 @@ pub(super) struct Form {
     pub(super) names: Vec<String>,
     /// The note for the report.
     pub(super) note: Option<&'static str>,
-    /// Whether a matrix may be stored as a convolution over the whole feature map.
+    /// Whether a matrix may be stored as a convolution over the whole feature map, and whether sides of 1 count.
     reshapes: bool,
 }
 
@@ -44,12 +45,23 @@ impl Form {
         add(transformers, "transformers' names", false);
         let body = |name: &str| Some(transformers(name)?.strip_prefix("resnet.")?.to_owned());
         add(body, "transformers' names", false);
-        if let Some(names) = efficientnet_pytorch(names) {
-            forms.push(Self {
+        let mut add = |names: Option<Vec<String>>, note, reshapes| {
+            let form = names.map(|names| Self {
                 names,
-                note: Some("EfficientNet-PyTorch's names"),
-                reshapes: false,
+                note: Some(note),
+                reshapes,
             });
+            forms.extend(form);
+        };
+        add(
+            efficientnet_pytorch(names),
+            "EfficientNet-PyTorch's names",
+            false,
+        );
+        let note = "torchvision's names";
+        add(other_names::torchvision_convnext(names), note, true);
+        for old in [false, true] {
+            add(other_names::torchvision_vit(names, old), note, false);
         }
         if let Some(names) = torchvision_names(names) {
             forms.push(Self {
@@ -58,6 +70,14 @@ impl Form {
                 reshapes: true,
             });
         }
+        let note = "the authors' names";
+        add(other_names::original_convnext(names), note, true);
+        add(other_names::original_deit(names), note, false);
+        let note = "transformers' names";
+        for model in ["vit.", ""] {
+            add(other_names::transformers_vit(names, model), note, false);
+        }
+        add(other_names::transformers_dinov2(names), note, false);
         forms
     }
 
@@ -81,7 +101,11 @@ impl Form {
     /// `0.4.0.conv1.weight` becomes `0.model.layer1.0.conv1.weight`, where child 4 is `layer1`.
     pub(super) fn fastai_of_timm(names: &[String], children: &[&str]) -> Self {
         let rename = |name: &String| {
-            let (position, rest) = name.strip_prefix("0.")?.split_once('.')?;
+            let inside = name.strip_prefix("0.")?;
+            let Some((position, rest)) = inside.split_once('.') else {
+                // Without a child's name: the tokens of a vision transformer.
+                return Some(format!("0.model.{inside}"));
+            };
             let child = children.get(position.parse::<usize>().ok()?)?;
             let name = format!("{child}.{rest}");
             Some(format!("0.model.{}", timm(&name).unwrap_or(name)))
@@ -100,8 +124,13 @@ impl Form {
     pub(super) fn fits(&self, found: &[usize], expected: &[usize]) -> bool {
         let values = |shape: &[usize]| shape.iter().product::<usize>();
         let alike = found.first() == expected.first() && values(found) == values(expected);
-        let matrix = [[4, 2], [2, 4]].contains(&[found.len(), expected.len()]);
-        found == expected || self.reshapes && matrix && alike
+        let without_ones = |shape: &[usize]| {
+            let sides = shape.iter().copied().filter(|side| *side != 1);
+            sides.collect::<Vec<_>>()
+        };
+        let matrix = || found.len() == 4 && expected.len() == 2 && alike;
+        let ones = || without_ones(found) == without_ones(expected);
+        found == expected || self.reshapes && (matrix() || ones())
     }
 }
 

@@ -70,6 +70,12 @@ fn a_network_of_a_description_computes_the_bits_of_the_first_one() {
         Arch::SeResNet50,
         Arch::XResNet18,
         Arch::XResNet50,
+        Arch::ConvNextAtto,
+        Arch::ConvNextTiny,
+        Arch::ConvNextV2Atto,
+        Arch::VitTinyPatch16_224,
+        Arch::Deit3SmallPatch16_224,
+        Arch::VitSmallPatch14DinoV2,
     ] {
         let model = arch.build(7, &mut Init::new(3, &device()));
         let mut values = state::tensors(&model).into_iter();
@@ -84,6 +90,35 @@ fn a_network_of_a_description_computes_the_bits_of_the_first_one() {
         };
         assert_eq!(bits(&built), bits(&model), "{arch}");
     }
+}
+
+#[test]
+fn stochastic_depth_comes_back_and_rises_to_the_rate_of_the_last_block() {
+    let mut init = Init::zeroed(&device()).with_drop_path(0.2);
+    let model = Arch::ConvNextAtto.build(10, &mut init);
+    let json = serde_json::to_value(Description::of(&model)).unwrap();
+    let mut rates = Vec::new();
+    for stage in json[1][1]["sequential"].as_array().unwrap() {
+        let stage = stage[1]["sequential"].as_array().unwrap();
+        for block in stage.last().unwrap()[1]["sequential"].as_array().unwrap() {
+            let block = &block[1]["conv_next_block"];
+            rates.push(block.get("drop_path").map_or(0.0, |p| p.as_f64().unwrap()));
+        }
+    }
+    // timm's calculate_drop_path_rates(0.2, [2, 2, 6, 2], stagewise=True).
+    assert_eq!(rates.len(), 12);
+    for (i, rate) in rates.iter().enumerate() {
+        assert!((rate - 0.2 * i as f64 / 11.0).abs() < 1e-12, "{rates:?}");
+    }
+    assert_eq!(Description::of(&again(&model)), Description::of(&model));
+
+    let mut init = Init::zeroed(&device()).with_drop_path(0.2);
+    let model = Arch::VitTinyPatch16_224.build(10, &mut init);
+    let json = serde_json::to_value(Description::of(&model)).unwrap();
+    let blocks = json[2][1]["sequential"].as_array().unwrap();
+    let last = &blocks[11][1]["transformer_block"]["drop_path"];
+    assert_eq!(last.as_f64(), Some(0.2));
+    assert_eq!(Description::of(&again(&model)), Description::of(&model));
 }
 
 #[test]
@@ -140,6 +175,24 @@ fn descriptions_that_cannot_be_networks_are_errors_that_name_the_layer() {
         "conv2": conv(&[("inputs", 4), ("stride", 2)])["conv2d"], "bn2": norm(4)["batch_norm"],
         "downsample": null,
     }});
+    let next = |sizes: &[usize; 4], drop_path: f64| {
+        let conv = conv(&[("outputs", 3), ("groups", 3)]);
+        let map = |from: usize, to: usize| json!({"inputs": from, "outputs": to, "bias": true});
+        json!({"conv_next_block": {
+            "conv_dw": conv["conv2d"], "norm": {"channels": sizes[0], "epsilon": 1e-6},
+            "mlp": {"fc1": map(sizes[0], sizes[1]), "fc2": map(sizes[2], sizes[3])},
+            "scale": true, "drop_path": drop_path,
+        }})
+    };
+    let tokens = json!({"tokens": {"channels": 3, "grid": 2, "class": true}});
+    let block_of = |heads: usize, qkv: usize| {
+        let norm = json!({"channels": 3, "epsilon": 1e-6});
+        let map = |from: usize, to: usize| json!({"inputs": from, "outputs": to, "bias": true});
+        json!({"transformer_block": {
+            "norm1": norm, "heads": heads, "qkv": map(3, qkv), "proj": map(3, 3), "norm2": norm,
+            "mlp": {"fc1": map(3, 12), "fc2": map(12, 3)}, "scale": false,
+        }})
+    };
     let cases = [
         (json!([]), "", "no layers"),
         (json!([["a", conv(&[("groups", 0)])]]), "a", "groups"),
@@ -207,6 +260,76 @@ fn descriptions_that_cannot_be_networks_are_errors_that_name_the_layer() {
             json!([["a", {"avg_pool2d": {"size": 64, "ceil": false}}]]),
             "a",
             "gets 32x32",
+        ),
+        (
+            json!([["a", {"layer_norm": {"channels": 3, "epsilon": -1.0}}]]),
+            "a",
+            "epsilon",
+        ),
+        (
+            json!([["a", {"layer_norm": {"channels": 4, "epsilon": 1e-6}}]]),
+            "a",
+            "takes 4 channels, and gets 3",
+        ),
+        (
+            json!([["a", next(&[4, 16, 16, 4], 0.1)]]),
+            "a.norm",
+            "takes 4 channels",
+        ),
+        (
+            json!([["a", next(&[3, 12, 13, 3], 0.1)]]),
+            "a.mlp.fc2",
+            "takes 13 channels",
+        ),
+        (
+            json!([["a", next(&[3, usize::MAX, usize::MAX, 3], 0.1)]]),
+            "a.mlp.fc1",
+            "features",
+        ),
+        (
+            json!([["a", next(&[3, 12, 12, 6], 0.1)]]),
+            "a",
+            "takes 3 channels, and gets 6",
+        ),
+        (
+            json!([["a", next(&[3, 12, 12, 3], 1.5)]]),
+            "a",
+            "stochastic depth",
+        ),
+        (
+            json!([["a", {"tokens": {"channels": 3, "grid": 0, "class": true}}]]),
+            "a",
+            "grid of 0",
+        ),
+        (
+            json!([["a", {"tokens": {"channels": 3, "grid": usize::MAX, "class": true}}]]),
+            "a",
+            "grid of",
+        ),
+        (
+            json!([["a", tokens], ["b", tokens]]),
+            "cls_token",
+            "same name",
+        ),
+        (
+            json!([["a", tokens], ["b", block_of(0, 9)]]),
+            "b.attn",
+            "heads of 0",
+        ),
+        (
+            json!([["a", tokens], ["b", block_of(2, 9)]]),
+            "b.attn",
+            "a multiple of 6",
+        ),
+        (
+            json!([["a", tokens], ["b", block_of(1, 12)]]),
+            "b.attn.proj",
+            "takes 3 channels, and gets 4",
+        ),
+        (
+            json!([["a", block_of(1000, 9000)]]),
+            "a.attn",
+            "compares 1024 tokens",
         ),
         (json!([["a.b", "relu"]]), "", "without '.'"),
         (json!([["", "relu"]]), "", "expected a name"),

@@ -51,7 +51,8 @@ fn every_layer_has_the_shape_the_parameters_and_the_multiply_adds_that_pytorch_c
         let found = inspect::profile(&net, [3, 224, 224]).unwrap();
         let mut parameters: BTreeMap<String, usize> = BTreeMap::new();
         for entry in state::entries(&net).iter().filter(|entry| !entry.buffer) {
-            let (layer, _) = entry.name.rsplit_once('.').unwrap();
+            // Those of the tokens have no layer's name.
+            let (layer, _) = entry.name.rsplit_once('.').unwrap_or(("pos_drop", ""));
             *parameters.entry(layer.to_owned()).or_default() += entry.len();
         }
         let names = |rows: Vec<&str>| rows.join("\n");
@@ -176,6 +177,10 @@ fn replacing_the_output_of_any_layer_by_itself_changes_nothing_and_by_zeros_the_
         Arch::DenseNet121,
         Arch::MobileNetV2,
         Arch::TfEfficientNetLite0,
+        Arch::ConvNextAtto,
+        Arch::ConvNextV2Pico,
+        Arch::VitTinyPatch16_224,
+        Arch::Deit3SmallPatch16_224,
     ] {
         let net = arch.build(5, &mut Init::zeroed(&device));
         let net = parity::filled(net, 0);

@@ -42,7 +42,7 @@ fn lively(model: Sequential) -> Sequential {
         let part = name.rsplit('.').next()?;
         match (part, shape.len()) {
             ("running_var", _) => values.iter_mut().for_each(|v| *v = 1.0 + 0.3 * *v),
-            ("weight", 1) => values.iter_mut().for_each(|v| *v = 0.6 + 0.2 * *v),
+            ("weight" | "gamma", 1) => values.iter_mut().for_each(|v| *v = 0.6 + 0.2 * *v),
             (_, 1) => values.iter_mut().for_each(|v| *v *= 0.1),
             _ => return None,
         }
@@ -190,6 +190,49 @@ fn onnx_runtime_gives_the_logits_of_classifiers_of_every_family() {
     }
 }
 
+#[test]
+#[ignore = "needs Python: set VISION_PYTHON (CONTRIBUTING.md)"]
+fn onnx_runtime_gives_the_logits_of_convnexts_for_any_batch_and_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    for arch in [
+        Arch::ConvNextAtto,
+        Arch::ConvNextTiny,
+        Arch::ConvNextV2Atto,
+        Arch::ConvNextV2Tiny,
+    ] {
+        let whole = lively(arch.build(4, &mut Init::new(5, &Default::default())));
+        for model in [classifier(arch, 4), whole] {
+            export_onnx(&model, &path, &OnnxConfig::default()).unwrap();
+            let shapes = [[2, 3, 64, 64], [1, 3, 97, 65]];
+            onnx_runtime_agrees_on(&model, folder.path(), &path, &shapes);
+        }
+    }
+}
+
+#[test]
+#[ignore = "needs Python: set VISION_PYTHON (CONTRIBUTING.md)"]
+fn onnx_runtime_gives_the_logits_of_transformers_for_any_batch_of_one_size() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    for (arch, [h, w]) in [
+        (Arch::VitTinyPatch16_224, [224, 224]),
+        (Arch::VitTinyPatch16_224, [64, 96]),
+        (Arch::Deit3SmallPatch16_224, [96, 64]),
+        (Arch::VitSmallPatch14DinoV2, [98, 70]),
+    ] {
+        let whole = lively(arch.build(4, &mut Init::new(5, &Default::default())));
+        // Tokens that no class token is taken of are maps of one row.
+        let tokens = Cut::At(4).apply(whole.clone(), 0).unwrap();
+        for model in [classifier(arch, 4), whole, tokens] {
+            let config = OnnxConfig::default().with_size(h, w);
+            export_onnx(&model, &path, &config).unwrap();
+            let shapes = [[1, 3, h, w], [3, 3, h, w]];
+            onnx_runtime_agrees_on(&model, folder.path(), &path, &shapes);
+        }
+    }
+}
+
 fn onnx_runtime_agrees_on(model: &Sequential, folder: &Path, onnx: &Path, shapes: &[[usize; 4]]) {
     let cases = shapes.iter().map(|&shape| case(model, shape));
     onnx_runtime_agrees(folder, onnx, cases.collect());
@@ -249,8 +292,13 @@ fn classifiers_of_every_family_are_exported_with_each_of_their_tensors() {
         (Arch::MobileNetV2, true),
         (Arch::TfEfficientNetLite0, true),
         (Arch::XResNet18, true),
+        (Arch::ConvNextAtto, true),
+        (Arch::ConvNextTiny, true),
+        (Arch::ConvNextV2Atto, true),
         // Their bodies end in a pool to a fixed size, which ONNX can say for images of one size only.
         (Arch::AlexNet, false),
+        (Arch::VitTinyPatch16_224, false),
+        (Arch::Deit3SmallPatch16_224, false),
         (Arch::Vgg11Bn, false),
     ] {
         let model = classifier(arch, 4);
@@ -269,6 +317,21 @@ fn classifiers_of_every_family_are_exported_with_each_of_their_tensors() {
             assert!(found == tensor.values, "{arch} {}", tensor.name);
         }
     }
+}
+
+#[test]
+fn the_positions_of_a_transformer_are_written_for_the_size_of_the_images() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.onnx");
+    let model = classifier(Arch::VitTinyPatch16_224, 4);
+    let config = OnnxConfig::default().with_size(64, 96);
+    export_onnx(&model, &path, &config).unwrap();
+    let file = WeightsFile::open(&path).unwrap();
+    assert!(!file.contains("0.pos_embed"));
+    assert_eq!(file.shape("0.pos_embed_4x6"), Some(&[1, 25, 192][..]));
+    let config = OnnxConfig::default().with_size(60, 100);
+    let error = export_onnx(&model, &path, &config).unwrap_err();
+    assert_matches!(error, Error::Export { reason, .. } if reason.contains("60x100") && reason.contains("64x96"));
 }
 
 #[test]

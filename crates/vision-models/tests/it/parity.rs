@@ -17,7 +17,20 @@ fn deviations(arch: Arch, reference: &Reference) -> Vec<Deviation> {
 }
 
 fn is_at_parity(arch: Arch) {
-    let deviations = deviations(arch, &reference());
+    all_within_tolerance(arch, deviations(arch, &reference()));
+}
+
+#[test]
+fn vit_tiny_equals_timms_in_eval_and_train_mode_at_the_size_of_its_positions() {
+    let arch = Arch::VitTinyPatch16_224;
+    let reference = &reference().archs[&format!("{arch}@224")];
+    assert_eq!(reference.input, [2, 3, 224, 224]);
+    let device = vision_models::test_device();
+    let deviations = parity::compare(arch, reference, 0, &device).unwrap();
+    all_within_tolerance(arch, deviations);
+}
+
+fn all_within_tolerance(arch: Arch, deviations: Vec<Deviation>) {
     let found: Vec<_> = deviations.iter().map(|d| d.quantity).collect();
     assert_eq!(found, ["logits", "body", "loss", "gradients", "buffers"]);
     for deviation in &deviations {
@@ -97,6 +110,27 @@ at_parity! {
     xresnet18_deep_equals_fastais_in_eval_and_train_mode: XResNet18Deep,
     xresnet34_deep_equals_fastais_in_eval_and_train_mode: XResNet34Deep,
     xresnet50_deep_equals_fastais_in_eval_and_train_mode: XResNet50Deep,
+    convnext_atto_equals_timms_in_eval_and_train_mode: ConvNextAtto,
+    convnext_femto_equals_timms_in_eval_and_train_mode: ConvNextFemto,
+    convnext_pico_equals_timms_in_eval_and_train_mode: ConvNextPico,
+    convnext_nano_equals_timms_in_eval_and_train_mode: ConvNextNano,
+    convnext_tiny_equals_timms_in_eval_and_train_mode: ConvNextTiny,
+    convnext_small_equals_timms_in_eval_and_train_mode: ConvNextSmall,
+    convnext_base_equals_timms_in_eval_and_train_mode: ConvNextBase,
+    convnextv2_atto_equals_timms_in_eval_and_train_mode: ConvNextV2Atto,
+    convnextv2_femto_equals_timms_in_eval_and_train_mode: ConvNextV2Femto,
+    convnextv2_pico_equals_timms_in_eval_and_train_mode: ConvNextV2Pico,
+    convnextv2_nano_equals_timms_in_eval_and_train_mode: ConvNextV2Nano,
+    convnextv2_tiny_equals_timms_in_eval_and_train_mode: ConvNextV2Tiny,
+    convnextv2_small_equals_timms_in_eval_and_train_mode: ConvNextV2Small,
+    convnextv2_base_equals_timms_in_eval_and_train_mode: ConvNextV2Base,
+    vit_tiny_equals_timms_in_eval_and_train_mode_at_another_size: VitTinyPatch16_224,
+    vit_small_equals_timms_in_eval_and_train_mode_at_another_size: VitSmallPatch16_224,
+    vit_base_equals_timms_in_eval_and_train_mode_at_another_size: VitBasePatch16_224,
+    deit3_small_equals_timms_in_eval_and_train_mode_at_another_size: Deit3SmallPatch16_224,
+    deit3_base_equals_timms_in_eval_and_train_mode_at_another_size: Deit3BasePatch16_224,
+    dinov2_small_equals_timms_in_eval_and_train_mode_at_another_size: VitSmallPatch14DinoV2,
+    dinov2_base_equals_timms_in_eval_and_train_mode_at_another_size: VitBasePatch14DinoV2,
 }
 
 #[test]

@@ -491,6 +491,88 @@ fn each_tensor_of_a_resnet_of_transformers_goes_to_its_place_in_torchvisions() {
     }
 }
 
+/// The names are those of torchvision, transformers and the authors, paired with timm's (`scripts/make_other_names.py`).
+#[test]
+fn each_tensor_of_a_convnext_or_transformer_of_other_programs_goes_to_its_place() {
+    let all = fs::read(fixture("../other_names.json")).unwrap();
+    let all: Value = serde_json::from_slice(&all).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let device = vision_models::test_device();
+    let models = all["models"].as_array().unwrap();
+    assert_eq!(models.len(), 7);
+    for model in models {
+        let (name, note, pairs): (String, String, Vec<(String, Vec<String>, Vec<usize>)>) =
+            serde_json::from_value(model.clone()).unwrap();
+        // Their shapes, without values.
+        let tensors: Vec<_> = pairs
+            .iter()
+            .flat_map(|(_, theirs, shape)| theirs.iter().map(|name| (name.clone(), shape.clone())))
+            .collect();
+        let (bytes, size) = header(&tensors);
+        let mut file = fs::File::create(&path).unwrap();
+        std::io::Write::write_all(&mut file, &bytes).unwrap();
+        file.set_len(size).unwrap();
+        let arch: Arch = name.parse().unwrap();
+        let net = arch.build(1000, &mut Init::zeroed(&device));
+        let file = WeightsFile::open(&path).unwrap();
+        let report = weights::compare_layers(&net, &file).unwrap();
+        // A body alone has no classifier.
+        let report = match arch {
+            Arch::VitSmallPatch14DinoV2 => report.without("head"),
+            _ => report,
+        };
+        let complete = report.require_complete();
+        complete.unwrap_or_else(|error| panic!("{name}, {note}: {error}"));
+        assert!(report.unused.is_empty(), "{name}: {report}");
+        assert!(report.to_string().contains(&note), "{name}: {report}");
+
+        // Each tensor holds one number, its place in the list.
+        let tensors: Vec<_> = tensors
+            .into_iter()
+            .map(|(name, _)| (name, vec![1]))
+            .collect();
+        let (mut bytes, _) = header(&tensors);
+        bytes.extend((0..tensors.len()).flat_map(|i| (i as f32).to_le_bytes()));
+        fs::write(&path, bytes).unwrap();
+        let shapes: Vec<_> = pairs.iter().map(|(_, theirs, _)| [theirs.len()]).collect();
+        let entries = pairs.iter().zip(&shapes);
+        let entries = entries.map(|((ours, _, _), shape)| (ours.as_str(), &shape[..]));
+        let file = WeightsFile::open(&path).unwrap();
+        let file = file.matched(&Wanted::new(entries)).unwrap();
+        let mut place = 0..;
+        for (ours, theirs, _) in &pairs {
+            let expected: Vec<f32> = place
+                .by_ref()
+                .take(theirs.len())
+                .map(|i| i as f32)
+                .collect();
+            assert_eq!(file.read_f32(ours).unwrap(), expected, "{name}: {ours}");
+        }
+    }
+}
+
+#[test]
+fn queries_keys_and_values_of_different_shapes_are_not_joined() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("model.safetensors");
+    let layer = "encoder.layer.0.attention.attention";
+    let names = ["query", "key", "value"].map(|part| format!("{layer}.{part}.weight"));
+    let tensors: Vec<_> = names
+        .iter()
+        .cloned()
+        .zip([vec![1], vec![1], vec![2]])
+        .collect();
+    let (mut bytes, _) = header(&tensors);
+    bytes.extend([0_u8; 16]);
+    fs::write(&path, bytes).unwrap();
+    let names = ["cls_token", "pos_embed", "blocks.0.attn.qkv.weight"];
+    let wanted = Wanted::new(names.map(|name| (name, &[3_usize][..])));
+    let file = WeightsFile::open(&path).unwrap().matched(&wanted).unwrap();
+    assert!(!file.contains("blocks.0.attn.qkv.weight"));
+    assert_eq!(file.len(), 3);
+}
+
 /// The names of a body of transformers fit the classifier's too, behind the first part: one set, not two.
 #[test]
 fn a_body_is_found_in_a_file_of_a_whole_resnet_of_transformers() {

@@ -76,29 +76,20 @@ macro_rules! entries {
 }
 
 entries! {
-    CONVNEXT_ATTO = "convnext_atto", ATTO, false, None;
-    CONVNEXT_FEMTO = "convnext_femto", FEMTO, false, None;
-    CONVNEXT_PICO = "convnext_pico", PICO, false, None;
-    CONVNEXT_NANO = "convnext_nano", NANO, false, None;
-    CONVNEXT_TINY = "convnext_tiny", TINY, false, Some(WeightsInfo::imagenet(
-        "https://download.pytorch.org/models/convnext_tiny-983f1562.pth",
-        109.119,
-    ));
-    CONVNEXT_SMALL = "convnext_small", SMALL, false, Some(WeightsInfo::imagenet(
-        "https://download.pytorch.org/models/convnext_small-0c510722.pth",
-        191.703,
-    ));
-    CONVNEXT_BASE = "convnext_base", BASE, false, Some(WeightsInfo::imagenet(
-        "https://download.pytorch.org/models/convnext_base-6075fbad.pth",
-        338.064,
-    ));
-    CONVNEXTV2_ATTO = "convnextv2_atto", ATTO, true, None;
-    CONVNEXTV2_FEMTO = "convnextv2_femto", FEMTO, true, None;
-    CONVNEXTV2_PICO = "convnextv2_pico", PICO, true, None;
-    CONVNEXTV2_NANO = "convnextv2_nano", NANO, true, None;
-    CONVNEXTV2_TINY = "convnextv2_tiny", TINY, true, None;
+    CONVNEXT_ATTO = "convnext_atto", ATTO, false, Some(WeightsInfo::hub("timm/convnext_atto.d2_in1k"));
+    CONVNEXT_FEMTO = "convnext_femto", FEMTO, false, Some(WeightsInfo::hub("timm/convnext_femto.d1_in1k"));
+    CONVNEXT_PICO = "convnext_pico", PICO, false, Some(WeightsInfo::hub("timm/convnext_pico.d1_in1k"));
+    CONVNEXT_NANO = "convnext_nano", NANO, false, Some(WeightsInfo::hub("timm/convnext_nano.in12k_ft_in1k"));
+    CONVNEXT_TINY = "convnext_tiny", TINY, false, Some(WeightsInfo::hub("timm/convnext_tiny.in12k_ft_in1k"));
+    CONVNEXT_SMALL = "convnext_small", SMALL, false, Some(WeightsInfo::hub("timm/convnext_small.in12k_ft_in1k"));
+    CONVNEXT_BASE = "convnext_base", BASE, false, Some(WeightsInfo::hub("timm/convnext_base.fb_in22k_ft_in1k"));
+    CONVNEXTV2_ATTO = "convnextv2_atto", ATTO, true, Some(WeightsInfo::hub("timm/convnextv2_atto.fcmae_ft_in1k"));
+    CONVNEXTV2_FEMTO = "convnextv2_femto", FEMTO, true, Some(WeightsInfo::hub("timm/convnextv2_femto.fcmae_ft_in1k"));
+    CONVNEXTV2_PICO = "convnextv2_pico", PICO, true, Some(WeightsInfo::hub("timm/convnextv2_pico.fcmae_ft_in1k"));
+    CONVNEXTV2_NANO = "convnextv2_nano", NANO, true, Some(WeightsInfo::hub("timm/convnextv2_nano.fcmae_ft_in22k_in1k"));
+    CONVNEXTV2_TINY = "convnextv2_tiny", TINY, true, Some(WeightsInfo::hub("timm/convnextv2_tiny.fcmae_ft_in22k_in1k"));
     CONVNEXTV2_SMALL = "convnextv2_small", SMALL, true, None;
-    CONVNEXTV2_BASE = "convnextv2_base", BASE, true, None;
+    CONVNEXTV2_BASE = "convnextv2_base", BASE, true, Some(WeightsInfo::hub("timm/convnextv2_base.fcmae_ft_in22k_in1k"));
 }
 
 /// timm's start, a normal distribution that is cut off at a hundred deviations.

@@ -5,7 +5,7 @@ use crate::arch::info::WeightsPlace;
 
 /// Architectures by timm's names, with the tags of their published weights: `timm/NAME.TAG`. `list_pretrained` of timm
 /// 1.0.31 (`scripts/make_timm_hub_fixture.py`). An architecture that has the same name here need not be in this table.
-const PUBLISHED: [(&str, Arch, &[&str]); 44] = [
+const PUBLISHED: [(&str, Arch, &[&str]); 64] = [
     (
         "resnet18",
         Arch::ResNet18,
@@ -201,6 +201,169 @@ const PUBLISHED: [(&str, Arch, &[&str]); 44] = [
         "seresnext50_32x4d",
         Arch::SeResNeXt50_32x4d,
         &["gluon_in1k", "racm_in1k"],
+    ),
+    ("convnext_atto", Arch::ConvNextAtto, &["d2_in1k"]),
+    ("convnext_femto", Arch::ConvNextFemto, &["d1_in1k"]),
+    ("convnext_pico", Arch::ConvNextPico, &["d1_in1k"]),
+    (
+        "convnext_nano",
+        Arch::ConvNextNano,
+        &[
+            "d1h_in1k",
+            "in12k",
+            "in12k_ft_in1k",
+            "r384_ad_in12k",
+            "r384_in12k",
+            "r384_in12k_ft_in1k",
+        ],
+    ),
+    (
+        "convnext_tiny",
+        Arch::ConvNextTiny,
+        &[
+            "dinov3_lvd1689m",
+            "eupe_lvd1689m",
+            "fb_in1k",
+            "fb_in22k",
+            "fb_in22k_ft_in1k",
+            "fb_in22k_ft_in1k_384",
+            "in12k",
+            "in12k_ft_in1k",
+            "in12k_ft_in1k_384",
+        ],
+    ),
+    (
+        "convnext_small",
+        Arch::ConvNextSmall,
+        &[
+            "dinov3_lvd1689m",
+            "eupe_lvd1689m",
+            "fb_in1k",
+            "fb_in22k",
+            "fb_in22k_ft_in1k",
+            "fb_in22k_ft_in1k_384",
+            "in12k",
+            "in12k_ft_in1k",
+            "in12k_ft_in1k_384",
+        ],
+    ),
+    (
+        "convnext_base",
+        Arch::ConvNextBase,
+        &[
+            "clip_laion2b",
+            "clip_laion2b_augreg",
+            "clip_laion2b_augreg_ft_in1k",
+            "clip_laion2b_augreg_ft_in12k",
+            "clip_laion2b_augreg_ft_in12k_in1k",
+            "clip_laion2b_augreg_ft_in12k_in1k_384",
+            "clip_laiona",
+            "clip_laiona_320",
+            "clip_laiona_augreg_320",
+            "clip_laiona_augreg_ft_in1k_384",
+            "dinov3_lvd1689m",
+            "eupe_lvd1689m",
+            "fb_in1k",
+            "fb_in22k",
+            "fb_in22k_ft_in1k",
+            "fb_in22k_ft_in1k_384",
+        ],
+    ),
+    (
+        "convnextv2_atto",
+        Arch::ConvNextV2Atto,
+        &["fcmae", "fcmae_ft_in1k"],
+    ),
+    (
+        "convnextv2_femto",
+        Arch::ConvNextV2Femto,
+        &["fcmae", "fcmae_ft_in1k"],
+    ),
+    (
+        "convnextv2_pico",
+        Arch::ConvNextV2Pico,
+        &["fcmae", "fcmae_ft_in1k"],
+    ),
+    (
+        "convnextv2_nano",
+        Arch::ConvNextV2Nano,
+        &[
+            "fcmae",
+            "fcmae_ft_in1k",
+            "fcmae_ft_in22k_in1k",
+            "fcmae_ft_in22k_in1k_384",
+        ],
+    ),
+    (
+        "convnextv2_tiny",
+        Arch::ConvNextV2Tiny,
+        &[
+            "fcmae",
+            "fcmae_ft_in1k",
+            "fcmae_ft_in22k_in1k",
+            "fcmae_ft_in22k_in1k_384",
+        ],
+    ),
+    (
+        "convnextv2_base",
+        Arch::ConvNextV2Base,
+        &[
+            "fcmae",
+            "fcmae_ft_in1k",
+            "fcmae_ft_in22k_in1k",
+            "fcmae_ft_in22k_in1k_384",
+        ],
+    ),
+    (
+        "vit_tiny_patch16_224",
+        Arch::VitTinyPatch16_224,
+        &["augreg_in21k", "augreg_in21k_ft_in1k"],
+    ),
+    (
+        "vit_small_patch16_224",
+        Arch::VitSmallPatch16_224,
+        &[
+            "augreg_in1k",
+            "augreg_in21k",
+            "augreg_in21k_ft_in1k",
+            "dino",
+        ],
+    ),
+    (
+        "vit_base_patch16_224",
+        Arch::VitBasePatch16_224,
+        &[
+            "augreg2_in21k_ft_in1k",
+            "augreg_in1k",
+            "augreg_in21k",
+            "augreg_in21k_ft_in1k",
+            "bamboo",
+            "dino",
+            "mae",
+            "orig_in21k",
+            "orig_in21k_ft_in1k",
+            "sam_in1k",
+        ],
+    ),
+    (
+        "deit3_small_patch16_224",
+        Arch::Deit3SmallPatch16_224,
+        &["fb_in1k", "fb_in22k_ft_in1k"],
+    ),
+    (
+        "deit3_base_patch16_224",
+        Arch::Deit3BasePatch16_224,
+        &["fb_in1k", "fb_in22k_ft_in1k"],
+    ),
+    (
+        "vit_small_patch14_dinov2",
+        Arch::VitSmallPatch14DinoV2,
+        &["lvd142m"],
+    ),
+    (
+        "vit_base_patch14_dinov2",
+        Arch::VitBasePatch14DinoV2,
+        &["lvd142m"],
     ),
 ];
 const RESNET_DEEP: &[&str] = &[

@@ -6,7 +6,7 @@ use burn::module::Module;
 use burn::tensor::Tensor;
 use vision_kernels::ops;
 
-use crate::arch::info::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD};
+use crate::arch::info::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
 use crate::init::{Init, WeightInit};
 use crate::layers::{
     ConvConfig, DropPath, Layer, LayerNorm, LayerScale, Linear, Mlp, Sequential, TRANSFORMER_START,
@@ -62,6 +62,7 @@ const fn info(
     name: &'static str,
     sizes: &Sizes,
     [mean, std]: [[f32; 3]; 2],
+    repository: &'static str,
     build: fn(usize, &mut Init) -> Sequential,
 ) -> ArchInfo {
     ArchInfo {
@@ -75,7 +76,7 @@ const fn info(
         patch: Some(sizes.patch),
         mean,
         std,
-        weights: None,
+        weights: Some(WeightsInfo::hub(repository)),
         tolerances: Tolerances::gradients(1e-4),
         build,
     }
@@ -83,8 +84,8 @@ const fn info(
 
 /// The entry of a network, named as in timm.
 macro_rules! entries {
-    ($($entry:ident = $name:literal, $sizes:expr, $stats:expr;)+) => {
-        $(pub(super) static $entry: ArchInfo = info($name, &$sizes, $stats, |classes, init| {
+    ($($entry:ident = $name:literal, $sizes:expr, $stats:expr, $repository:literal;)+) => {
+        $(pub(super) static $entry: ArchInfo = info($name, &$sizes, $stats, $repository, |classes, init| {
             transformer(&$sizes, classes, init)
         });)+
     };
@@ -94,13 +95,13 @@ const HALF: [[f32; 3]; 2] = [[0.5; 3]; 2];
 const IMAGENET: [[f32; 3]; 2] = [IMAGENET_MEAN, IMAGENET_STD];
 
 entries! {
-    VIT_TINY = "vit_tiny_patch16_224", vit(192), HALF;
-    VIT_SMALL = "vit_small_patch16_224", vit(384), HALF;
-    VIT_BASE = "vit_base_patch16_224", vit(768), HALF;
-    DEIT3_SMALL = "deit3_small_patch16_224", deit3(384), IMAGENET;
-    DEIT3_BASE = "deit3_base_patch16_224", deit3(768), IMAGENET;
-    DINOV2_SMALL = "vit_small_patch14_dinov2", dinov2(384), IMAGENET;
-    DINOV2_BASE = "vit_base_patch14_dinov2", dinov2(768), IMAGENET;
+    VIT_TINY = "vit_tiny_patch16_224", vit(192), HALF, "timm/vit_tiny_patch16_224.augreg_in21k_ft_in1k";
+    VIT_SMALL = "vit_small_patch16_224", vit(384), HALF, "timm/vit_small_patch16_224.augreg_in21k_ft_in1k";
+    VIT_BASE = "vit_base_patch16_224", vit(768), HALF, "timm/vit_base_patch16_224.augreg2_in21k_ft_in1k";
+    DEIT3_SMALL = "deit3_small_patch16_224", deit3(384), IMAGENET, "timm/deit3_small_patch16_224.fb_in22k_ft_in1k";
+    DEIT3_BASE = "deit3_base_patch16_224", deit3(768), IMAGENET, "timm/deit3_base_patch16_224.fb_in22k_ft_in1k";
+    DINOV2_SMALL = "vit_small_patch14_dinov2", dinov2(384), IMAGENET, "timm/vit_small_patch14_dinov2.lvd142m";
+    DINOV2_BASE = "vit_base_patch14_dinov2", dinov2(768), IMAGENET, "timm/vit_base_patch14_dinov2.lvd142m";
 }
 
 /// Builds the whole network: `patch_embed`, the tokens, `blocks`, `norm`, the class token and `head`. Children that have

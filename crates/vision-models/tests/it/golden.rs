@@ -426,7 +426,12 @@ fn an_unknown_architecture_is_an_error_that_asks_for_the_near_ones_first() {
 fn every_weights_file_carries_the_beginning_of_its_hash_in_its_name() {
     for arch in Arch::ALL {
         let Some(weights) = &arch.info().weights else {
-            assert!(XRESNETS.iter().any(|row| row.0 == *arch), "{arch}");
+            let none = XRESNETS.iter().map(|row| row.0);
+            assert!(
+                none.chain([Arch::ConvNextV2Small])
+                    .any(|known| known == *arch),
+                "{arch}"
+            );
             continue;
         };
         let WeightsPlace::Url { url, mib: stated } = weights.place else {

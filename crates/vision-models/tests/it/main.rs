@@ -12,6 +12,7 @@ macro_rules! assert_matches {
     };
 }
 
+mod architectures;
 mod description;
 mod golden;
 mod hub_config;

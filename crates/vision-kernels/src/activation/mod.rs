@@ -24,7 +24,6 @@ use crate::{Isa, ShapeError};
 
 /// A function of each value, between layers.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-#[non_exhaustive]
 pub enum Activation {
     /// `max(x, 0)`.
     Relu,

@@ -9,8 +9,8 @@ use vision_data::{DatasetType, ResizeMethod, Size, Transform};
 use vision_models::inspect::profile;
 use vision_models::state::Entry;
 
+use crate::Result;
 use crate::learner::Learner;
-use crate::{Error, Result};
 
 /// Bytes of a 32-bit float.
 const BYTES: u64 = 4;
@@ -77,7 +77,7 @@ impl Learner {
     ///
     /// # Errors
     ///
-    /// [`Error::Option`] if the data has neither a size nor images,
+    /// [`Error::Option`](crate::Error::Option) if the data has neither a size nor images,
     /// [`ImageError::SizesDiffer`](vision_data::ImageError::SizesDiffer) if its images have several sizes: call
     /// [`summary_for`](Self::summary_for). Also if they cannot be read.
     #[doc(alias("learn.summary", "model_summary"))]
@@ -89,7 +89,8 @@ impl Learner {
     ///
     /// # Errors
     ///
-    /// [`Error::ImageTooSmall`], [`Error::ImageSides`], and [`Error::Option`] for a side above 16384 pixels, or if nothing would be left of the image
+    /// [`Error::ImageTooSmall`](crate::Error::ImageTooSmall), [`Error::ImageSides`](crate::Error::ImageSides), and
+    /// [`Error::Option`](crate::Error::Option) for a side above 16384 pixels, or if nothing would be left of the image
     /// in a layer.
     pub fn summary_for(&self, size: [usize; 2]) -> Result<ModelSummary> {
         let bad = |expected: &'static str, found: String| {

@@ -113,9 +113,12 @@ pub fn export_safetensors_as(
     let mut tensors = state::tensors(model);
     let own: Vec<String> = tensors.iter().map(|tensor| tensor.name.clone()).collect();
     for (tensor, name) in tensors.iter_mut().zip(names.of(&own)) {
-        // A classifier is a matrix in torchvision, also where timm has a convolution of one pixel; VGG's is a convolution
+        // The scale of a ConvNeXt's block is a map in torchvision. A classifier is a matrix there, also where timm has a convolution of one pixel; VGG's is a convolution
         // over the whole map in timm.
         let renamed = tensor.name != name;
+        if renamed && name.ends_with(".layer_scale") {
+            tensor.shape.extend([1, 1]);
+        }
         if renamed && name.starts_with("classifier.") {
             while tensor.shape.len() > 2 && tensor.shape.last() == Some(&1) {
                 tensor.shape.pop();

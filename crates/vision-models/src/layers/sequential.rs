@@ -85,9 +85,8 @@ impl Sequential {
                     if let Some(patch) = layers.patch() {
                         return Some(patch);
                     }
-                    match layers.children.as_slice() {
-                        [(_, Layer::Conv2d(conv))] => stride = Some(conv.stride),
-                        _ => {}
+                    if let [(_, Layer::Conv2d(conv))] = layers.children.as_slice() {
+                        stride = Some(conv.stride);
                     }
                 }
                 _ => {}

@@ -59,17 +59,8 @@ impl Form {
             false,
         );
         let note = "torchvision's names";
-        add(other_names::torchvision_convnext(names), note, true);
-        for old in [false, true] {
-            add(other_names::torchvision_vit(names, old), note, false);
-        }
-        if let Some(names) = torchvision_names(names) {
-            forms.push(Self {
-                names,
-                note: Some("torchvision's names"),
-                reshapes: true,
-            });
-        }
+        add(torchvision_names(names), note, true);
+        add(other_names::torchvision_vit(names, true), note, false);
         let note = "the authors' names";
         add(other_names::original_convnext(names), note, true);
         add(other_names::original_deit(names), note, false);

@@ -2,12 +2,18 @@
 
 use std::collections::BTreeSet;
 
-/// torchvision's names, if the network is an EfficientNet, a MobileNetV3 or a RegNet with timm's names.
+use super::other_names;
+
+/// torchvision's names, if it has the network under others than timm.
 pub(crate) fn torchvision_names(names: &[String]) -> Option<Vec<String>> {
     let known: BTreeSet<&str> = names.iter().map(String::as_str).collect();
     let has = |name: &str| known.contains(name);
     if has("s1.b1.conv1.conv.weight") {
         return names.iter().map(|name| regnet(name)).collect();
+    }
+    let other = other_names::torchvision_convnext(names);
+    if let Some(names) = other.or_else(|| other_names::torchvision_vit(names, false)) {
+        return Some(names);
     }
     if !has("conv_stem.weight") || !has("conv_head.weight") || !has("blocks.0.0.bn1.weight") {
         return None;

@@ -502,7 +502,7 @@ fn each_tensor_of_a_convnext_or_transformer_of_other_programs_goes_to_its_place(
     let models = all["models"].as_array().unwrap();
     assert_eq!(models.len(), 7);
     for model in models {
-        let (name, note, pairs): (String, String, Vec<(String, Vec<String>, Vec<usize>)>) =
+        let (name, note, pairs): (String, String, Vec<Pair>) =
             serde_json::from_value(model.clone()).unwrap();
         // Their shapes, without values.
         let tensors: Vec<_> = pairs
@@ -639,3 +639,6 @@ fn each_tensor_of_torchvision_goes_to_its_place_in_a_network_with_timms_names() 
         }
     }
 }
+
+/// The name here, the names there, and the shape of a tensor.
+type Pair = (String, Vec<String>, Vec<usize>);

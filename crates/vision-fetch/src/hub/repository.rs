@@ -4,7 +4,7 @@ use std::path::{Path, PathBuf};
 
 use crate::checksum::{Etag, Expected};
 use crate::download::{Download, Origin};
-use crate::error::{Error, Result};
+use crate::error::{Error, Result, io_error};
 use crate::hub::answer::{Answer, NoAnswer, Question};
 use crate::hub::error::HubError;
 use crate::hub::layout::Layout;
@@ -120,7 +120,7 @@ impl Hub {
         let endpoint = endpoint.trim_end_matches('/');
         check_url(endpoint)?;
         let cache = match &self.cache {
-            Some(cache) => cache.clone(),
+            Some(cache) => std::path::absolute(cache).map_err(io_error("make absolute", cache))?,
             None => environment::cache()?,
         };
         let layout = Layout::new(&cache, &repository);

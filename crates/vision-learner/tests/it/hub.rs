@@ -4,6 +4,7 @@ use std::collections::BTreeMap;
 use std::fs;
 use std::path::Path;
 use std::sync::OnceLock;
+use std::time::Duration;
 
 use vision_data::builtin::ResizeCenterCrop;
 use vision_data::{ImageDataBunch, ResizeMethod, Size, Stats, Transform, get_transforms};
@@ -15,7 +16,6 @@ use vision_models::{Init, state};
 
 use crate::prelude::*;
 use crate::server::hub::{COMMIT, FakeHub};
-use crate::server::quick;
 use crate::support;
 
 const NAME: &str = "timm/squeezenet1_1.x_in1k";
@@ -33,6 +33,13 @@ fn config(arch: &str) -> Vec<u8> {
             "interpolation": "bicubic", "fixed_input_size": false, "first_conv": "x", "classifier": "y"}}}}"#
     );
     text.into_bytes()
+}
+
+/// No pauses, and patience with a busy machine.
+fn quick() -> Options {
+    Options::new()
+        .with_backoff(Duration::from_millis(1))
+        .with_progress(false)
 }
 
 /// Weights for seven classes.

@@ -62,22 +62,28 @@ pub(crate) fn table(t: &mut Table) {
     t.line("Download::named_by_hash", "URL|url", texts(), |text| {
         Download::named_by_hash(format!("http://h/a-{text}.pth"), folder.path())
     });
-    // Nobody listens there.
+    // Nobody listens there, and nobody asks: downloads are forbidden.
     let hub = |name: &str| {
         let hub = Hub::new(name).with_endpoint("http://127.0.0.1:9");
         hub.with_cache(at("hub"))
     };
     let config = |hub: Hub| hub.file_with("config.json", &options());
-    t.line("Hub::new", "repository|revision|reached", texts(), |text| {
-        config(hub(&text))
-    });
-    t.line("Hub::with_revision", "revision|reached", texts(), |text| {
-        config(hub("a/b").with_revision(text))
-    });
+    t.line(
+        "Hub::new",
+        "repository|revision|in the cache",
+        texts(),
+        |text| config(hub(&text)),
+    );
+    t.line(
+        "Hub::with_revision",
+        "revision|in the cache",
+        texts(),
+        |text| config(hub("a/b").with_revision(text)),
+    );
     for start in ["", "http://", "http://127.0.0.1:9/"] {
         t.line(
             "Hub::with_endpoint",
-            "URL|HF_ENDPOINT|reached",
+            "URL|HF_ENDPOINT|in the cache",
             texts(),
             |text| config(hub("a/b").with_endpoint(format!("{start}{text}"))),
         );
@@ -85,10 +91,10 @@ pub(crate) fn table(t: &mut Table) {
     t.paths("Hub::with_cache", writable(), |path| {
         config(hub("a/b").with_cache(path))
     });
-    t.line("Hub::file", "file|reached", texts(), |text| {
+    t.line("Hub::file", "file|in the cache", texts(), |text| {
         hub("a/b").file(&text)
     });
-    t.line("Hub::file_with", "file|reached", texts(), |text| {
+    t.line("Hub::file_with", "file|in the cache", texts(), |text| {
         hub("a/b").file_with(&text, &options())
     });
     t.paths("cached_repositories", readable(), |path| {

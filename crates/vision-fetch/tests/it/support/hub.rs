@@ -14,8 +14,8 @@ use super::{Request, Server, reply, reply_range};
 #[derive(Clone)]
 pub struct RepositoryFile {
     pub bytes: Vec<u8>,
-    /// Whether it is large: named by its SHA-256, and sent by another host.
-    pub large: bool,
+    /// The SHA-256 of a large one, which is named by it and sent by another host.
+    pub large: Option<String>,
 }
 
 /// What the hub has, and how it misbehaves. Tests change it while it runs.
@@ -56,7 +56,7 @@ impl FakeHub {
         let files = files.into_iter().map(|(repository, name, bytes)| {
             let file = RepositoryFile {
                 bytes: bytes.to_vec(),
-                large: name.ends_with(".safetensors"),
+                large: name.ends_with(".safetensors").then(|| sha256(bytes)),
             };
             ((repository.to_owned(), name.to_owned()), file)
         });
@@ -70,11 +70,8 @@ impl FakeHub {
             move |_, request, stream| {
                 let mut state = state.lock().unwrap();
                 let digits = request.path.split('?').next().unwrap();
-                let Some(file) = state
-                    .files
-                    .values()
-                    .find(|file| sha256(&file.bytes) == digits)
-                else {
+                let is_it = |file: &&RepositoryFile| file.large.as_deref() == Some(digits);
+                let Some(file) = state.files.values().find(is_it) else {
                     return reply(stream, "404 Not Found", &[], b"");
                 };
                 let body = state.sent.clone().unwrap_or_else(|| file.bytes.clone());
@@ -181,8 +178,7 @@ fn answer(state: &mut State, request: &Request, cdn: &str) -> Reply {
     let mut headers = BTreeMap::from([("X-Repo-Commit", state.commit.clone())]);
     let length = file.bytes.len().to_string();
     let body;
-    let status = if file.large {
-        let digits = sha256(&file.bytes);
+    let status = if let Some(digits) = &file.large {
         headers.insert("X-Linked-ETag", format!("\"{digits}\""));
         headers.insert("X-Linked-Size", length);
         headers.insert("Location", format!("{cdn}{digits}?signature=x"));

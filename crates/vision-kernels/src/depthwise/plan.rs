@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::DepthwiseShape;
 use super::links::{Link, Links};
+use crate::isa::prefetch;
 
 /// Pixels of the target in a region. The source of a region, 16 channels of it, then fits into L2.
 const PIXELS: usize = 448;
@@ -163,6 +164,13 @@ impl Plan {
         region.images.len() * region.source_rows.len() * self.source[1]
     }
 
+    /// The first pixel of a region's source, counted over all images, if its pixels follow each other without a gap.
+    pub(super) fn contiguous_source(&self, region: &Region) -> Option<usize> {
+        let all = region.source_rows.len() == self.source[0];
+        let start = region.images.start * self.source[0] + region.source_rows.start;
+        (all || region.images.len() == 1).then_some(start * self.source[1])
+    }
+
     /// The pixels of a region, by class.
     pub(super) fn members(&self, region: &Region) -> Vec<Vec<Member>> {
         let width = self.columns.classes.len();
@@ -233,6 +241,8 @@ pub(super) fn copy<const G: usize>(
     if first + G <= channels {
         for (pixel, copy) in pixels {
             copy.copy_from_slice(&pixel[first..first + G]);
+            // The processor does not foresee that the next block comes after all pixels.
+            fetch(&pixel[first + G..], G);
         }
     } else {
         for (pixel, copy) in pixels {
@@ -241,6 +251,12 @@ pub(super) fn copy<const G: usize>(
             missing.fill(0.0);
         }
     }
+}
+
+/// Fetches the first values of a pixel's next block.
+#[inline(always)]
+pub(super) fn fetch(next: &[f32], len: usize) {
+    prefetch(&next[..len.min(next.len())]);
 }
 
 /// The weights `[channels, 1, kernel, kernel]` as `[blocks][kernel, kernel][width]`, with zeros for channels that do not

@@ -15,6 +15,8 @@ const PIXELS: usize = 448;
 const SMALL: usize = 256;
 /// Images of small maps in a region.
 const IMAGES: usize = 4;
+/// Desired number of regions, so that there is work for all cores.
+const REGIONS: usize = 4;
 
 /// A tap: the distance of its source from that of the first tap, in pixels, and its place in the kernel.
 #[derive(Clone, Copy, Debug)]
@@ -133,12 +135,14 @@ impl Plan {
             source_rows: self.rows.reads(rows.clone()),
             rows,
         };
-        if height * width <= SMALL {
-            let starts = (0..self.batch).step_by(IMAGES);
-            let images = starts.map(|start| start..self.batch.min(start + IMAGES));
+        let together = (self.batch / REGIONS).min(IMAGES);
+        if height * width <= SMALL && together > 1 {
+            let starts = (0..self.batch).step_by(together);
+            let images = starts.map(|start| start..self.batch.min(start + together));
             return images.map(|images| region(images, 0..height)).collect();
         }
-        let step = (PIXELS / width).max(4);
+        let few = (height * self.batch).div_ceil(REGIONS);
+        let step = (PIXELS / width).max(4).min(few).max(3);
         let rows = (0..height).step_by(step);
         (0..self.batch)
             .flat_map(|image| {

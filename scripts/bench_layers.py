@@ -1,5 +1,5 @@
 #!/usr/bin/env python3
-"""Times single layers of vision-kernels beside PyTorch, channels last, on 2 threads.
+"""Times single layers of vision-kernels beside PyTorch, channels last, on 2 threads (or THREADS).
 
     pip install torch
     cargo bench -p vision-kernels --no-default-features --bench layers --no-run      # prints the program's path
@@ -12,8 +12,8 @@ import subprocess
 import sys
 import time
 
-THREADS = 2
-B = 16
+THREADS = int(os.environ.get("THREADS", 2))
+B = int(os.environ.get("BATCH", 16))
 CASES = [
     *(f"activation {f} {B * 56 * 56 * 144} {d}" for f in ("silu", "hardswish", "hardsigmoid", "sigmoid", "gelu") for d in ("forward", "backward")),
     *(f"batchnorm {f} {B * 56 * 56} 144 {d}" for f in ("relu6", "silu", "hardswish") for d in ("forward", "backward")),
@@ -73,7 +73,7 @@ def torch_step(case):
         function = functions[last][0]
         return lambda: function(conv(x))
     if words[0] == "batchnorm":
-        x = maps(16, n[0] // 16 // 56, 56, n[1]).requires_grad_()
+        x = maps(n[0] // (56 * 56), 56, 56, n[1]).requires_grad_()
         norm, function = torch.nn.BatchNorm2d(n[1]), functions[words[1]][0]
         if last == "forward":
             return lambda: function(norm(x.detach()))

@@ -173,7 +173,7 @@ fn sum(values: &[f32], term: impl Fn(f32) -> f32) -> f32 {
     for value in rest {
         sum += term(*value);
     }
-    sum + fold(wide)
+    sum + fold(&wide)
 }
 
 /// Sums of two terms of each triple of values.
@@ -193,25 +193,22 @@ fn sums(values: [&[f32]; 3], terms: impl Fn([f32; 3]) -> [f32; 2]) -> [f32; 2] {
         let [x, y] = terms([*a, *b, *c]);
         sums = [sums[0] + x, sums[1] + y];
     }
-    [sums[0] + fold(first), sums[1] + fold(second)]
+    [sums[0] + fold(&first), sums[1] + fold(&second)]
 }
 
-/// The sum of all, by halves.
-#[inline(always)]
-fn fold(wide: [f32; WIDE]) -> f32 {
-    let mut sums = [0.0; 8];
-    for part in wide.as_chunks::<8>().0 {
-        for i in 0..8 {
-            sums[i] += part[i];
+/// The sum of all, by halves. Not inlined: if these sums met those above in one function, the compiler would make pairs of
+/// all of them, and use a quarter of a register.
+#[inline(never)]
+fn fold(wide: &[f32; WIDE]) -> f32 {
+    let mut sums = *wide;
+    let mut width = WIDE;
+    while width > 1 {
+        width /= 2;
+        for i in 0..width {
+            sums[i] += sums[i + width];
         }
     }
-    let pairs = [
-        sums[0] + sums[4],
-        sums[1] + sums[5],
-        sums[2] + sums[6],
-        sums[3] + sums[7],
-    ];
-    (pairs[0] + pairs[2]) + (pairs[1] + pairs[3])
+    sums[0]
 }
 
 struct Forward<'a> {

@@ -123,12 +123,13 @@ impl Function for HardSwish {
 
     #[inline(always)]
     fn value<L: Lanes>(x: f32) -> f32 {
-        x * clamp(x + 3.0, 6.0) / 6.0
+        // Exactly 1 at 3 and above, so that large values stay as they are.
+        x * (clamp(x + 3.0, 6.0) * (1.0 / 6.0))
     }
 
     #[inline(always)]
     fn gradient<L: Lanes>(x: f32, dy: f32) -> f32 {
-        let inside = dy * (x / 3.0 + 0.5);
+        let inside = dy * L::mul_add(x, 1.0 / 3.0, 0.5);
         let right = if x >= 3.0 { dy } else { inside };
         if x <= -3.0 { 0.0 } else { right }
     }
@@ -140,13 +141,17 @@ impl Function for HardSigmoid {
 
     #[inline(always)]
     fn value<L: Lanes>(x: f32) -> f32 {
-        clamp(x + 3.0, 6.0) / 6.0
+        clamp(x + 3.0, 6.0) * (1.0 / 6.0)
     }
 
     #[inline(always)]
     fn gradient<L: Lanes>(x: f32, dy: f32) -> f32 {
         // PyTorch passes nothing where the input is NaN.
-        if x > -3.0 && x < 3.0 { dy / 6.0 } else { 0.0 }
+        if x > -3.0 && x < 3.0 {
+            dy * (1.0 / 6.0)
+        } else {
+            0.0
+        }
     }
 }
 

@@ -2,14 +2,16 @@
 
 use super::DepthwiseShape;
 use super::links::Links;
-use super::plan::{Member, Plan, Region, Tap, blocks_of_weights};
-use crate::blocks;
+use super::plan::{Member, Plan, Region, Tap, blocks_of_weights, fetch};
+use crate::blocks::{self, group};
 use crate::conv::Epilogue;
 use crate::isa::{Isa, Kernel, Lanes, dispatch, lanes};
 use crate::scratch::Scratch;
 
 /// Pixels whose sums are in registers together.
 const TILE: usize = 4;
+/// Largest number of taps for which each value is used so seldom that a copy does not pay off.
+const FEW_TAPS: usize = 9;
 
 /// `target = Σ source * weight` over the links of each pixel, then the epilogue.
 pub(super) fn gather(
@@ -82,23 +84,23 @@ impl Gather<'_> {
         let mut copies = Scratch::take(plan.source_pixels(&self.region) * G);
         let copies = copies.as_chunks_mut::<G>().0;
         let taps = self.weights.len() / channels.next_multiple_of(G);
+        let in_place = plan
+            .contiguous_source(&self.region)
+            .filter(|_| taps <= FEW_TAPS);
         for (block, first) in (0..channels).step_by(G).enumerate() {
-            plan.copy(&self.region, self.source, first, copies);
             let weights = &self.weights.as_chunks::<G>().0[block * taps..][..taps];
             let len = G.min(channels - first);
             let target = &mut *self.target;
-            for (class, members) in plan.taps().iter().zip(&members) {
-                let (tiles, rest) = members.as_chunks::<TILE>();
-                for members in tiles {
-                    let sums = tile::<L, G, TILE>(copies, class, weights, members);
-                    for (member, sums) in members.iter().zip(&sums) {
-                        write(&mut target[member.target * channels + first..], sums, len);
-                    }
-                }
-                for member in rest {
-                    let [sums] = tile::<L, G, 1>(copies, class, weights, &[*member]);
-                    write(&mut target[member.target * channels + first..], &sums, len);
-                }
+            if let Some(start) = in_place.filter(|_| len == G) {
+                let source = InPlace {
+                    values: &self.source[start * channels + first..],
+                    channels,
+                };
+                sums::<L, G>(source, plan, &members, weights, (first, channels), target);
+            } else {
+                plan.copy(&self.region, self.source, first, copies);
+                let source = Copies(copies);
+                sums::<L, G>(source, plan, &members, weights, (first, channels), target);
             }
             if self.epilogue.is_empty() {
                 continue;
@@ -112,11 +114,15 @@ impl Gather<'_> {
     }
 }
 
-/// Writes the first `len` sums.
+/// Writes the sums of the channels that exist, to the values of a pixel from channel `first` on.
 #[inline(always)]
-fn write<const G: usize>(target: &mut [f32], sums: &[f32; G], len: usize) {
+fn write<const G: usize>(target: &mut [f32], (first, channels): (usize, usize), sums: &[f32; G]) {
+    let len = G.min(channels - first);
     match target.first_chunk_mut::<G>() {
-        Some(all) if len == G => *all = *sums,
+        Some(all) if len == G => {
+            *all = *sums;
+            fetch(&target[G..], (channels - first - G).min(G));
+        }
         _ => {
             for (value, sum) in target[..len].iter_mut().zip(sums) {
                 *value = *sum;
@@ -125,28 +131,111 @@ fn write<const G: usize>(target: &mut [f32], sums: &[f32; G], len: usize) {
     }
 }
 
+/// Where `G` channels of a region's source are.
+trait Source<const G: usize>: Copy {
+    /// The values from a pixel on.
+    type From: Copy;
+
+    /// The values from each of some pixels on, all of one length, so that one check of an offset is enough for all.
+    fn from<const P: usize>(self, members: &[Member; P]) -> [Self::From; P];
+
+    /// The values of the pixel at an offset.
+    fn at(self, from: Self::From, offset: usize) -> [f32; G];
+}
+
+/// Side by side.
+#[derive(Clone, Copy)]
+struct Copies<'a, const G: usize>(&'a [[f32; G]]);
+
+impl<'a, const G: usize> Source<G> for Copies<'a, G> {
+    type From = &'a [[f32; G]];
+
+    #[inline(always)]
+    fn from<const P: usize>(self, members: &[Member; P]) -> [Self::From; P] {
+        let last = members
+            .iter()
+            .fold(0, |last, member| last.max(member.source));
+        let len = self.0.len().saturating_sub(last);
+        std::array::from_fn(|p| &self.0[members[p].source..][..len])
+    }
+
+    #[inline(always)]
+    fn at(self, from: Self::From, offset: usize) -> [f32; G] {
+        from[offset]
+    }
+}
+
+/// Among all channels.
+#[derive(Clone, Copy)]
+struct InPlace<'a> {
+    /// From the block's first channel on.
+    values: &'a [f32],
+    channels: usize,
+}
+
+impl<'a, const G: usize> Source<G> for InPlace<'a> {
+    type From = &'a [f32];
+
+    #[inline(always)]
+    fn from<const P: usize>(self, members: &[Member; P]) -> [Self::From; P] {
+        let last = members
+            .iter()
+            .fold(0, |last, member| last.max(member.source));
+        let len = self.values.len().saturating_sub(last * self.channels);
+        std::array::from_fn(|p| &self.values[members[p].source * self.channels..][..len])
+    }
+
+    #[inline(always)]
+    fn at(self, from: Self::From, offset: usize) -> [f32; G] {
+        group(from, offset * self.channels)
+    }
+}
+
+/// Writes the sums of a block of channels for all pixels of a region.
+#[inline(always)]
+fn sums<L: Lanes, const G: usize>(
+    source: impl Source<G>,
+    plan: &Plan,
+    members: &[Vec<Member>],
+    weights: &[[f32; G]],
+    (first, channels): (usize, usize),
+    target: &mut [f32],
+) {
+    for (class, members) in plan.taps().iter().zip(members) {
+        let (tiles, rest) = members.as_chunks::<TILE>();
+        for members in tiles {
+            let sums = tile::<L, G, TILE>(source, class, weights, members);
+            for (member, sums) in members.iter().zip(&sums) {
+                let target = &mut target[member.target * channels + first..];
+                write(target, (first, channels), sums);
+            }
+        }
+        for member in rest {
+            let [sums] = tile::<L, G, 1>(source, class, weights, &[*member]);
+            let target = &mut target[member.target * channels + first..];
+            write(target, (first, channels), &sums);
+        }
+    }
+}
+
 /// The sums of some pixels of a class.
 #[inline(always)]
 fn tile<L: Lanes, const G: usize, const P: usize>(
-    source: &[[f32; G]],
+    source: impl Source<G>,
     taps: &[Tap],
     weights: &[[f32; G]],
     members: &[Member; P],
 ) -> [[f32; G]; P] {
+    // Without taps the source of a pixel can be beyond the end.
     if taps.is_empty() {
         return [[0.0; G]; P];
     }
-    // All of one length, so that one check of an offset is enough for all.
-    let last = members
-        .iter()
-        .fold(0, |last, member| last.max(member.source));
-    let len = source.len().saturating_sub(last);
-    let sources: [&[[f32; G]]; P] = std::array::from_fn(|p| &source[members[p].source..][..len]);
+    let sources = source.from(members);
     let mut sums = [[0.0; G]; P];
     for tap in taps {
         let w = &weights[tap.tap];
         for p in 0..P {
-            let x = &sources[p][tap.offset];
+            let x = source.at(sources[p], tap.offset);
             for g in 0..G {
                 sums[p][g] = L::mul_add(x[g], w[g], sums[p][g]);
             }

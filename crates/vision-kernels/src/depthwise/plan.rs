@@ -7,6 +7,7 @@ use std::ops::Range;
 
 use super::DepthwiseShape;
 use super::links::{Link, Links};
+use crate::isa::prefetch;
 
 /// Pixels of the target in a region. The source of a region, 16 channels of it, then fits into L2.
 const PIXELS: usize = 448;
@@ -14,6 +15,8 @@ const PIXELS: usize = 448;
 const SMALL: usize = 256;
 /// Images of small maps in a region.
 const IMAGES: usize = 4;
+/// Desired number of regions, so that there is work for all cores.
+const REGIONS: usize = 4;
 
 /// A tap: the distance of its source from that of the first tap, in pixels, and its place in the kernel.
 #[derive(Clone, Copy, Debug)]
@@ -132,12 +135,14 @@ impl Plan {
             source_rows: self.rows.reads(rows.clone()),
             rows,
         };
-        if height * width <= SMALL {
-            let starts = (0..self.batch).step_by(IMAGES);
-            let images = starts.map(|start| start..self.batch.min(start + IMAGES));
+        let together = (self.batch / REGIONS).min(IMAGES);
+        if height * width <= SMALL && together > 1 {
+            let starts = (0..self.batch).step_by(together);
+            let images = starts.map(|start| start..self.batch.min(start + together));
             return images.map(|images| region(images, 0..height)).collect();
         }
-        let step = (PIXELS / width).max(4);
+        let few = (height * self.batch).div_ceil(REGIONS);
+        let step = (PIXELS / width).max(4).min(few).max(3);
         let rows = (0..height).step_by(step);
         (0..self.batch)
             .flat_map(|image| {
@@ -161,6 +166,13 @@ impl Plan {
     /// Pixels of a region's source.
     pub(super) fn source_pixels(&self, region: &Region) -> usize {
         region.images.len() * region.source_rows.len() * self.source[1]
+    }
+
+    /// The first pixel of a region's source, counted over all images, if its pixels follow each other without a gap.
+    pub(super) fn contiguous_source(&self, region: &Region) -> Option<usize> {
+        let all = region.source_rows.len() == self.source[0];
+        let start = region.images.start * self.source[0] + region.source_rows.start;
+        (all || region.images.len() == 1).then_some(start * self.source[1])
     }
 
     /// The pixels of a region, by class.
@@ -233,6 +245,8 @@ pub(super) fn copy<const G: usize>(
     if first + G <= channels {
         for (pixel, copy) in pixels {
             copy.copy_from_slice(&pixel[first..first + G]);
+            // The processor does not foresee that the next block comes after all pixels.
+            fetch(&pixel[first + G..], G);
         }
     } else {
         for (pixel, copy) in pixels {
@@ -241,6 +255,12 @@ pub(super) fn copy<const G: usize>(
             missing.fill(0.0);
         }
     }
+}
+
+/// Fetches the first values of a pixel's next block.
+#[inline(always)]
+pub(super) fn fetch(next: &[f32], len: usize) {
+    prefetch(&next[..len.min(next.len())]);
 }
 
 /// The weights `[channels, 1, kernel, kernel]` as `[blocks][kernel, kernel][width]`, with zeros for channels that do not

@@ -94,6 +94,10 @@ impl Part<'_> {
             copy(self.dy, channels, first, dy);
             sums.fill([0.0; G]);
             for (class, members) in plan.taps().iter().zip(&members) {
+                // The source of a region can be smaller than a class that it has no pixel of.
+                if members.is_empty() {
+                    continue;
+                }
                 let (tiles, rest) = class.as_chunks::<TILE>();
                 for taps in tiles {
                     add::<L, G, TILE>(&mut sums, x, dy, taps, members);

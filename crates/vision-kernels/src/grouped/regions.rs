@@ -62,6 +62,10 @@ pub(super) fn copy(
     width: usize,
     copies: &mut [f32],
 ) {
+    // A region that sees nothing but padding.
+    if copies.is_empty() {
+        return;
+    }
     match len {
         4 => copy_by::<4>(values, channels, first, width, copies),
         8 => copy_by::<8>(values, channels, first, width, copies),

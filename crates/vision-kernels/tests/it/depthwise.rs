@@ -156,6 +156,10 @@ fn sizes_of_mobilenet_agree_with_the_definition() {
         shape([1, 7, 7, 40], [7, 1, 3, 1]),
         shape([6, 14, 14, 24], [5, 2, 2, 1]),
         shape([1, 56, 56, 17], [7, 1, 3, 1]),
+        // Rows of one image in several regions, the last of them few.
+        shape([1, 33, 20, 9], [7, 1, 3, 1]),
+        shape([1, 29, 40, 9], [5, 2, 4, 2]),
+        shape([9, 6, 5, 33], [5, 1, 2, 1]),
         shape([2, 2, 2, 576], [3, 2, 1, 1]),
     ] {
         check(1, &s);

@@ -206,6 +206,10 @@ fn empty_sizes_give_empty_or_zero_results() {
     ] {
         check(1, &s);
     }
+    // The only output sees nothing but padding.
+    let mut blind = shape([1, 1, 1], [2, 24, 3], [1, 3, 0]);
+    blind.conv.padding.columns = [1, 0];
+    check(1, &blind);
 }
 
 #[test]

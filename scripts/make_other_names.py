@@ -8,10 +8,10 @@ For each model a list of: timm's name, the names that hold its values one after 
 paired by rules, and the pairs are proven: two networks with the paired weights give the same numbers, or timm's own
 filter for the authors' files maps each tensor to its name.
 """
-import json, re, sys, tempfile
+import functools, json, re, sys, tempfile
 import timm, torch, torchvision, transformers
 from safetensors.torch import load_file
-from timm.models import convnext, deit, vision_transformer
+from timm.models import convnext, vision_transformer
 
 torch.manual_seed(0)
 
@@ -137,7 +137,8 @@ models = [
     ["vit_small_patch14_dinov2", "transformers' names", proven("vit_small_patch14_dinov2", random(dinov2), dinov2_of_transformers,
                                                                  lambda net, x: net(x).pooler_output, num_classes=0, img_size=518)],
     ["deit3_small_patch16_224", "the authors' names",
-     filtered("deit3_small_patch16_224", rules((r"blocks\.(\d+)\.ls(\d)\.gamma", r"blocks.\1.gamma_\2")), lambda _, tensor: tensor, vision_transformer.checkpoint_filter_fn)],
+     filtered("deit3_small_patch16_224", rules((r"blocks\.(\d+)\.ls(\d)\.gamma", r"blocks.\1.gamma_\2")), lambda _, tensor: tensor,
+              functools.partial(vision_transformer.checkpoint_filter_fn, adapt_layer_scale=True))],
 ]
 versions = {"torch": torch.__version__, "torchvision": torchvision.__version__, "timm": timm.__version__, "transformers": transformers.__version__}
 print(json.dumps({**versions, "models": models}, separators=(",", ":")))

@@ -3,10 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
+use vision_base::OptionError;
 use vision_base::message::shown;
 use vision_data::ImageDataBunch;
 use vision_fetch::Options;
 use vision_models::layers::{RandomStream, Sequential};
+use vision_models::mode::{self, Mode};
 use vision_models::state::Start;
 use vision_models::{Cut, Init};
 
@@ -252,6 +254,7 @@ pub struct CnnPlan<A, H = Sequential> {
     lin_ftrs: Vec<usize>,
     ps: Ps,
     concat_pool: bool,
+    drop_path: f64,
     bn_final: bool,
     custom_head: Option<H>,
 }
@@ -282,6 +285,7 @@ pub fn create_cnn<A: Backbone>(data: ImageDataBunch, arch: A) -> LearnerBuilder<
         lin_ftrs: vec![512],
         ps: Ps::Last(0.5),
         concat_pool: true,
+        drop_path: 0.0,
         bn_final: false,
         custom_head: None,
     };
@@ -325,6 +329,14 @@ impl<A, H> LearnerBuilder<CnnPlan<A, H>> {
         self
     }
 
+    /// Sets the stochastic depth of a ConvNeXt or a vision transformer: the probability that the branch of the last block is
+    /// dropped for an image in training; it rises from 0 at the first block. Default: 0.
+    #[doc(alias = "drop_path_rate")]
+    pub fn drop_path(mut self, rate: f64) -> Self {
+        self.plan.drop_path = rate;
+        self
+    }
+
     /// Sets the widths of the head's hidden layers. Default: `[512]`.
     pub fn lin_ftrs(mut self, widths: impl Into<Vec<usize>>) -> Self {
         self.plan.lin_ftrs = widths.into();
@@ -358,6 +370,7 @@ impl<A, H> LearnerBuilder<CnnPlan<A, H>> {
             lin_ftrs: self.plan.lin_ftrs,
             ps: self.plan.ps,
             concat_pool: self.plan.concat_pool,
+            drop_path: self.plan.drop_path,
             bn_final: self.plan.bn_final,
             custom_head: Some(head),
         };
@@ -388,7 +401,18 @@ impl<A: Backbone, H: Head> Plan for CnnPlan<A, H> {
             bn_final: self.bn_final,
         };
         create_head(config.clone())?;
+        let rate = self.drop_path;
+        if !(0.0..1.0).contains(&rate) {
+            let expected = "a probability from 0 to below 1";
+            return Err(OptionError::new("drop_path", expected, rate.to_string()).into());
+        }
+        init.set_drop_path(rate);
         let built = body::build(&self.backbone, &self.weights, &self.cut, init)?;
+        let drops = |mode: &Mode| mode.owner == "DropPath";
+        if rate > 0.0 && !mode::modes(&built.body).iter().any(drops) {
+            let expected = format!("0, since {} has no stochastic depth", self.backbone.name());
+            return Err(OptionError::new("drop_path", expected, rate.to_string()).into());
+        }
         let (body, report) = (built.body, built.report);
         // A custom head may take whatever the body gives.
         let features = self.custom_head.is_none().then_some(built.features);

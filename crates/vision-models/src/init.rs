@@ -90,9 +90,8 @@ impl Init {
 
     /// Sets the stochastic depth of ConvNeXts and vision transformers: the probability that the branch of the last block
     /// is dropped for an image in training; it rises from 0 at the first block, as timm's `drop_path_rate`. Default: 0.
-    pub fn with_drop_path(mut self, rate: f64) -> Self {
+    pub fn set_drop_path(&mut self, rate: f64) {
         self.drop_path = rate;
-        self
     }
 
     /// Stochastic depth of block `i` of `blocks`. `None` for 0.

@@ -143,7 +143,7 @@ impl BodyBuilder<'_> {
             return Ok(make(self.init));
         };
         // Do not draw random numbers for parameters that the file replaces.
-        let net = make(&mut Init::zeroed(self.init.device()));
+        let net = make(&mut self.init.without_draws());
         let classifier = net.names().last().unwrap_or_default().to_owned();
         let (net, report) = weights::load_layers(net, &WeightsFile::open(source)?)?;
         self.loaded(report, &classifier)?;

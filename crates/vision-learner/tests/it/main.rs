@@ -52,5 +52,6 @@ mod support;
 mod threads;
 mod training;
 mod training_loop;
+mod transformers;
 mod tta;
 mod written;

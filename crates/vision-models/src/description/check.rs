@@ -5,7 +5,8 @@ use std::collections::BTreeSet;
 use vision_base::message::quoted;
 
 use super::parameters::{join, parameters};
-use super::spec::{Children, Conv, MeanPool, Mlp, Norm, PixelNorm, Pointwise, Spec};
+use super::pixels::{attended, dropped, normalized_pixels, perceptron};
+use super::spec::{Children, Conv, MeanPool, Norm, Spec};
 use crate::export::windows;
 use crate::layers::SamePadding;
 use crate::{Error, Result};
@@ -15,7 +16,7 @@ const MOST_DEPTH: usize = 24;
 /// Largest number of layers. The largest network of this crate has 800.
 const MOST_LAYERS: usize = 20_000;
 /// Largest number of channels or features; VGG flattens to 25,088.
-const MOST_CHANNELS: usize = 1 << 22;
+pub(super) const MOST_CHANNELS: usize = 1 << 22;
 /// Largest kernel, stride and window in pixels.
 const MOST_SIDE: usize = 64;
 /// Largest side of an adaptive pool in pixels. The largest of this crate is 7.
@@ -23,17 +24,17 @@ const MOST_GRID: usize = 32;
 /// Largest side of a learned grid of positions, in patches. The largest of this crate is 37.
 const MOST_PATCHES: usize = 1024;
 /// Largest number of values of an image's features: 2 GiB.
-const MOST_VALUES: usize = 1 << 29;
+pub(super) const MOST_VALUES: usize = 1 << 29;
 /// Longest name of a layer in bytes.
 const LONGEST_NAME: usize = 200;
 
 /// What goes from layer to layer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-struct Flow {
+pub(super) struct Flow {
     /// Number of channels or features, if known.
-    channels: Option<usize>,
+    pub(super) channels: Option<usize>,
     /// Height and width, if known.
-    size: Option<[usize; 2]>,
+    pub(super) size: Option<[usize; 2]>,
 }
 
 pub(super) fn check(children: &Children, size: Option<[usize; 2]>) -> Result<Option<usize>> {
@@ -77,7 +78,7 @@ pub(super) fn confirm(
     Ok(())
 }
 
-fn wrong(layer: &str, reason: String) -> Error {
+pub(super) fn wrong(layer: &str, reason: String) -> Error {
     Error::Description {
         layer: layer.to_owned(),
         reason,
@@ -334,7 +335,7 @@ fn shape(x: Flow) -> String {
 }
 
 /// A number from `least` to `most`.
-fn number(path: &str, what: &str, n: usize, least: usize, most: usize) -> Result<()> {
+pub(super) fn number(path: &str, what: &str, n: usize, least: usize, most: usize) -> Result<()> {
     if (least..=most).contains(&n) {
         return Ok(());
     }
@@ -342,7 +343,7 @@ fn number(path: &str, what: &str, n: usize, least: usize, most: usize) -> Result
     Err(wrong(path, reason))
 }
 
-fn values(path: &str, x: Flow) -> Result<Flow> {
+pub(super) fn values(path: &str, x: Flow) -> Result<Flow> {
     let channels = x.channels.unwrap_or(1);
     number(path, "a number of features of", channels, 1, MOST_CHANNELS)?;
     let [h, w] = x.size.unwrap_or([1, 1]);
@@ -356,7 +357,7 @@ fn values(path: &str, x: Flow) -> Result<Flow> {
     Ok(x)
 }
 
-fn takes(path: &str, expected: usize, x: Flow) -> Result<()> {
+pub(super) fn takes(path: &str, expected: usize, x: Flow) -> Result<()> {
     number(path, "a number of inputs of", expected, 1, MOST_CHANNELS)?;
     match x.channels.filter(|found| *found != expected) {
         None => Ok(()),
@@ -391,66 +392,6 @@ fn normalized(path: &str, norm: &Norm, x: Flow) -> Result<Flow> {
     }
     let channels = Some(norm.channels);
     Ok(Flow { channels, ..x })
-}
-
-fn normalized_pixels(path: &str, norm: &PixelNorm, x: Flow) -> Result<Flow> {
-    takes(path, norm.channels, x)?;
-    if !(0.0..=1.0).contains(&norm.epsilon) {
-        let reason = format!("has epsilon {:e}; expected 0 to 1", norm.epsilon);
-        return Err(wrong(path, reason));
-    }
-    let channels = Some(norm.channels);
-    Ok(Flow { channels, ..x })
-}
-
-fn mapped(path: &str, map: &Pointwise, x: Flow) -> Result<Flow> {
-    takes(path, map.inputs, x)?;
-    let channels = Some(map.outputs);
-    values(path, Flow { channels, ..x })
-}
-
-fn perceptron(path: &str, mlp: &Mlp, x: Flow) -> Result<Flow> {
-    let x = mapped(&join(path, "fc1"), &mlp.fc1, x)?;
-    mapped(&join(path, "fc2"), &mlp.fc2, x)
-}
-
-/// Checks an attention of all positions to all.
-fn attended(path: &str, heads: usize, maps: [&Pointwise; 2], x: Flow) -> Result<Flow> {
-    let [qkv, proj] = maps;
-    let y = mapped(&join(path, "qkv"), qkv, x)?;
-    number(path, "a number of heads of", heads, 1, MOST_CHANNELS)?;
-    if !qkv.outputs.is_multiple_of(3 * heads) {
-        let reason = format!(
-            "has {heads} heads and {} queries, keys and values together; expected a multiple of {}",
-            qkv.outputs,
-            3 * heads
-        );
-        return Err(wrong(path, reason));
-    }
-    if let Some([h, w]) = x.size {
-        let tokens = h.saturating_mul(w);
-        let pairs = tokens.saturating_mul(tokens).saturating_mul(heads);
-        if pairs > MOST_VALUES {
-            let reason = format!(
-                "compares {tokens} tokens with each other in {heads} heads, more than {MOST_VALUES} values for an image"
-            );
-            return Err(wrong(path, reason));
-        }
-    }
-    let channels = Some(qkv.outputs / 3);
-    mapped(&join(path, "proj"), proj, Flow { channels, ..y })
-}
-
-/// Checks a stochastic depth.
-fn dropped(path: &str, p: Option<f64>) -> Result<()> {
-    match p.filter(|p| !(*p > 0.0 && *p <= 1.0)) {
-        None => Ok(()),
-        Some(p) => {
-            let reason =
-                format!("has a stochastic depth of {p:e}; expected more than 0, at most 1");
-            Err(wrong(path, reason))
-        }
-    }
 }
 
 fn mean_pool(path: &str, pool: &MeanPool, x: Flow) -> Result<Flow> {

@@ -3,6 +3,7 @@
 mod build;
 mod check;
 mod parameters;
+mod pixels;
 mod read;
 mod spec;
 

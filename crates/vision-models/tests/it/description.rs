@@ -94,7 +94,8 @@ fn a_network_of_a_description_computes_the_bits_of_the_first_one() {
 
 #[test]
 fn stochastic_depth_comes_back_and_rises_to_the_rate_of_the_last_block() {
-    let mut init = Init::zeroed(&device()).with_drop_path(0.2);
+    let mut init = Init::zeroed(&device());
+    init.set_drop_path(0.2);
     let model = Arch::ConvNextAtto.build(10, &mut init);
     let json = serde_json::to_value(Description::of(&model)).unwrap();
     let mut rates = Vec::new();
@@ -112,7 +113,6 @@ fn stochastic_depth_comes_back_and_rises_to_the_rate_of_the_last_block() {
     }
     assert_eq!(Description::of(&again(&model)), Description::of(&model));
 
-    let mut init = Init::zeroed(&device()).with_drop_path(0.2);
     let model = Arch::VitTinyPatch16_224.build(10, &mut init);
     let json = serde_json::to_value(Description::of(&model)).unwrap();
     let blocks = json[2][1]["sequential"].as_array().unwrap();

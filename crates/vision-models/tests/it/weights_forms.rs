@@ -491,6 +491,9 @@ fn each_tensor_of_a_resnet_of_transformers_goes_to_its_place_in_torchvisions() {
     }
 }
 
+/// timm's name, the names whose values it has one after the other, and their shape.
+type Pair = (String, Vec<String>, Vec<usize>);
+
 /// The names are those of torchvision, transformers and the authors, paired with timm's (`scripts/make_other_names.py`).
 #[test]
 fn each_tensor_of_a_convnext_or_transformer_of_other_programs_goes_to_its_place() {

@@ -60,6 +60,9 @@ pub(crate) fn table(t: &mut Table) {
         |n| builder().lin_ftrs(vec![1; n]).build(),
     );
     t.line("LearnerBuilder::ps", "ps", F64, |x| builder().ps(x).build());
+    t.line("LearnerBuilder::drop_path", "drop_path", F64, |x| {
+        builder().drop_path(x).build()
+    });
     t.line("LearnerBuilder::ps", "ps", lists(&F64), |list| {
         builder().ps(Ps::Each(list)).build()
     });

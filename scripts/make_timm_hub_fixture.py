@@ -7,6 +7,7 @@
 `tags` are those of `timm.list_pretrained`, for the table in crates/vision-models/src/arch/timm.rs. No weights are downloaded.
 """
 import json
+import re
 import tempfile
 from pathlib import Path
 
@@ -15,10 +16,8 @@ from timm.data import create_transform, resolve_model_data_config
 from timm.models import list_pretrained
 from timm.models._hub import save_config_for_hf
 
-ARCHS = (
-    "resnet18 resnet34 resnet50 resnet101 resnet152 densenet121 densenet169 densenet201 densenet161 vgg11_bn vgg13_bn "
-    "vgg16_bn vgg19_bn mobilenetv2_100 tf_efficientnet_lite0 alexnet squeezenet1_0 squeezenet1_1"
-).split()
+TABLE = Path(__file__).parent.parent / "crates/vision-models/src/arch/timm.rs"
+ARCHS = re.findall(r'\(\s*"(\w+)",\s*Arch::', TABLE.read_text()) + ["alexnet", "squeezenet1_0", "squeezenet1_1"]
 NAMES = [
     "resnet18.a1_in1k",
     "tf_efficientnet_lite0.in1k",

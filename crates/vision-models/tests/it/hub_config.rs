@@ -155,7 +155,7 @@ fn the_table_of_published_weights_is_timms() {
         assert_eq!(arch.repositories(), expected, "{name}");
         of_table += expected.len();
     }
-    assert_eq!(of_table, 58);
+    assert_eq!(of_table, 219);
     assert_eq!(Arch::from_timm("mobilenetv2_100"), Some(Arch::MobileNetV2));
     assert_eq!(Arch::from_timm("efficientdet_d0"), None);
     // What `.pretrained(true)` takes is one that exists.

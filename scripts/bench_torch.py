@@ -1,7 +1,7 @@
 #!/usr/bin/env python3
 """PyTorch's side of `cargo xtask bench --against-torch PYTHON`: the same network, work and fields, channels last.
 
-    python3 scripts/bench_torch.py WHAT ARCH BATCH SIZE THREADS REPEATS     (torch 2.11, torchvision 0.26)
+    python3 scripts/bench_torch.py WHAT ARCH BATCH SIZE THREADS REPEATS     (torch 2.11, torchvision 0.26, timm 1.0)
 
 Prints one JSON line: the seconds of each of REPEATS steps after two warm-up steps, the peak memory of the process, and its
 memory before the model was created.
@@ -15,7 +15,14 @@ import torchvision
 
 
 def steps(what, arch, batch, size):
-    model = getattr(torchvision.models, arch)(weights=None, num_classes=2).to(memory_format=torch.channels_last)
+    make = getattr(torchvision.models, arch, None)
+    if make:
+        model = make(weights=None, num_classes=2)
+    else:
+        import timm
+
+        model = timm.create_model(arch, num_classes=2)
+    model = model.to(memory_format=torch.channels_last)
     x = torch.randn(batch, 3, size, size).to(memory_format=torch.channels_last)
     if what == "inference":
         model.eval()

@@ -70,23 +70,34 @@ pub fn batch_norm_backward(
         x: forward.x,
         dy,
     };
-    let again = args.activation.is_none_or(Activation::is_cheap);
-    let masked = match &mut dresidual {
-        Some(dresidual) => Some(&mut **dresidual),
-        None => (!again).then_some(&mut *dx),
-    };
-    let sums = pass.sums(isa, args.channels, None, masked);
+    if dresidual.is_none() && !args.activation.is_none_or(Activation::is_cheap) {
+        // A pass of its own is vector code of one function, and its result is read twice.
+        pass.gradient(isa, dx);
+        let gated = Pass {
+            affine: pass.affine,
+            mask: Mask::None,
+            x: forward.x,
+            dy: &*dx,
+        };
+        let grads = param_grads(&gated.sums(isa, args.channels, None, None), forward.stats);
+        let in_place = Pass {
+            affine: gated.affine,
+            mask: Mask::None,
+            x: forward.x,
+            dy: &[],
+        };
+        in_place.input(isa, &grads, forward.stats, (pixels, None), dx);
+        return Ok(grads);
+    }
+    let sums = pass.sums(isa, args.channels, None, dresidual.as_deref_mut());
     let grads = param_grads(&sums, forward.stats);
-    let mut gradient = Some(dy);
+    let mut gradient = dy;
     if let Some(masked) = dresidual {
         // It now holds the gradient after the activation: one array to read instead of two.
         pass.mask = Mask::None;
-        gradient = Some(masked);
-    } else if !again {
-        pass.mask = Mask::None;
-        gradient = None;
+        gradient = masked;
     }
-    pass.input(isa, &grads, forward.stats, (pixels, gradient), dx);
+    pass.input(isa, &grads, forward.stats, (pixels, Some(gradient)), dx);
     Ok(grads)
 }
 
@@ -188,6 +199,24 @@ impl Pass<'_> {
         blocks::total(parts)
     }
 
+    /// Computes the gradient before the activation.
+    fn gradient(&self, isa: Isa, g: &mut [f32]) {
+        let period = self.affine.mean.len();
+        let size = (blocks::BLOCK / period).max(1) * period;
+        let tasks = (self.x.chunks(size).zip(self.dy.chunks(size)))
+            .zip(self.mask.blocks(size))
+            .zip(g.chunks_mut(size))
+            .map(|(((x, dy), mask), g)| Gated {
+                affine: &self.affine,
+                mask,
+                x,
+                dy,
+                g,
+            })
+            .collect();
+        blocks::run(tasks, self.x.len(), |task| dispatch(isa, task));
+    }
+
     /// Computes `dx` of training, as `g * scale - (d * slope + offset)`. Without a gradient `dx` holds it.
     fn input(
         &self,
@@ -231,6 +260,43 @@ impl Pass<'_> {
         // The end of the arrays was read last, so it may still be in a cache.
         tasks.reverse();
         blocks::run(tasks, self.x.len(), |task| dispatch(isa, task));
+    }
+}
+
+struct Gated<'a> {
+    affine: &'a Affine,
+    mask: Mask<'a>,
+    x: &'a [f32],
+    dy: &'a [f32],
+    g: &'a mut [f32],
+}
+
+impl Kernel for Gated<'_> {
+    type Output = ();
+
+    #[inline(always)]
+    fn run<L: Lanes>(self) {
+        with_gate!(self.mask, |G, y| gated::<L, G>(self, y))
+    }
+}
+
+#[inline(always)]
+fn gated<L: Lanes, G: Gate>(task: Gated<'_>, y: &[f32]) {
+    let Affine { mean, scale, shift } = task.affine;
+    let period = mean.len();
+    let blocks = (task.g.chunks_mut(period).zip(task.x.chunks(period))).zip(task.dy.chunks(period));
+    for (index, ((g, x), dy)) in blocks.enumerate() {
+        let n = g.len();
+        let y = if G::READS {
+            &y[index * period..][..n]
+        } else {
+            &[]
+        };
+        let (x, dy, mean, scale, shift) = (&x[..n], &dy[..n], &mean[..n], &scale[..n], &shift[..n]);
+        for i in 0..n {
+            let y = if G::READS { y[i] } else { 0.0 };
+            g[i] = G::pass::<L>(dy[i], y, x[i] - mean[i], scale[i], shift[i]);
+        }
     }
 }
 

@@ -77,7 +77,7 @@ impl Kernel for Gather<'_> {
 impl Gather<'_> {
     /// By blocks of `G` channels.
     #[inline(always)]
-    fn by_blocks<L: Lanes, const G: usize, const W: usize>(self) {
+    fn by_blocks<L: Lanes, const G: usize, const W: usize>(mut self) {
         let (plan, channels) = (self.plan, self.channels);
         let members = plan.members(&self.region);
         let first_pixel = plan.first_pixel(&self.region);
@@ -87,21 +87,30 @@ impl Gather<'_> {
         let in_place = plan
             .contiguous_source(&self.region)
             .filter(|_| taps <= FEW_TAPS);
-        for (block, first) in (0..channels).step_by(G).enumerate() {
+        // Whole blocks that need no copies.
+        let whole = in_place.map_or(0, |_| channels / G);
+        if let Some(start) = in_place {
+            let source = InPlace {
+                values: &self.source[start * channels..],
+                channels,
+                first: 0,
+            };
+            let weights = &self.weights.as_chunks::<G>().0[..whole * taps];
+            self.by_pixels::<L, G, W>(source, &members, weights, whole);
+        }
+        for (block, first) in (0..channels).step_by(G).enumerate().skip(whole) {
             let weights = &self.weights.as_chunks::<G>().0[block * taps..][..taps];
             let len = G.min(channels - first);
+            plan.copy(&self.region, self.source, first, copies);
             let target = &mut *self.target;
-            if let Some(start) = in_place.filter(|_| len == G) {
-                let source = InPlace {
-                    values: &self.source[start * channels + first..],
-                    channels,
-                };
-                sums::<L, G>(source, plan, &members, weights, (first, channels), target);
-            } else {
-                plan.copy(&self.region, self.source, first, copies);
-                let source = Copies(copies);
-                sums::<L, G>(source, plan, &members, weights, (first, channels), target);
-            }
+            sums::<L, G>(
+                Copies(copies),
+                plan,
+                &members,
+                weights,
+                (first, channels),
+                target,
+            );
             if self.epilogue.is_empty() {
                 continue;
             }
@@ -109,6 +118,58 @@ impl Gather<'_> {
             for (pixel, values) in (first_pixel..).zip(target.chunks_exact_mut(channels)) {
                 let values = &mut values[first..first + len];
                 self.epilogue.apply::<L, W>(values, pixel, channels, first);
+            }
+        }
+    }
+}
+
+impl Gather<'_> {
+    /// The first blocks of channels, all of them for some pixels before the next pixels: in the order of memory.
+    #[inline(always)]
+    fn by_pixels<L: Lanes, const G: usize, const W: usize>(
+        &mut self,
+        source: InPlace<'_>,
+        members: &[Vec<Member>],
+        weights: &[[f32; G]],
+        blocks: usize,
+    ) {
+        for (class, members) in self.plan.taps().iter().zip(members) {
+            let (tiles, rest) = members.as_chunks::<TILE>();
+            for members in tiles {
+                self.all_blocks::<L, G, W, TILE>(source, (class, members), weights, blocks);
+            }
+            for member in rest {
+                self.all_blocks::<L, G, W, 1>(source, (class, &[*member]), weights, blocks);
+            }
+        }
+    }
+
+    #[inline(always)]
+    fn all_blocks<L: Lanes, const G: usize, const W: usize, const P: usize>(
+        &mut self,
+        source: InPlace<'_>,
+        (class, members): (&[Tap], &[Member; P]),
+        weights: &[[f32; G]],
+        blocks: usize,
+    ) {
+        let channels = self.channels;
+        let taps = weights.len() / blocks.max(1);
+        for block in 0..blocks {
+            let first = block * G;
+            let source = InPlace { first, ..source };
+            let weights = &weights[block * taps..][..taps];
+            let sums = tile::<L, G, P>(source, class, weights, members);
+            for (member, sums) in members.iter().zip(&sums) {
+                let start = member.target * channels + first;
+                self.target[start..start + G].copy_from_slice(sums);
+            }
+        }
+        if !self.epilogue.is_empty() {
+            let first_pixel = self.plan.first_pixel(&self.region);
+            for member in members {
+                let values = &mut self.target[member.target * channels..][..blocks * G];
+                let pixel = first_pixel + member.target;
+                self.epilogue.apply::<L, W>(values, pixel, channels, 0);
             }
         }
     }
@@ -168,9 +229,10 @@ impl<'a, const G: usize> Source<G> for Copies<'a, G> {
 /// Among all channels.
 #[derive(Clone, Copy)]
 struct InPlace<'a> {
-    /// From the block's first channel on.
     values: &'a [f32],
     channels: usize,
+    /// The block's first channel.
+    first: usize,
 }
 
 impl<'a, const G: usize> Source<G> for InPlace<'a> {
@@ -187,7 +249,7 @@ impl<'a, const G: usize> Source<G> for InPlace<'a> {
 
     #[inline(always)]
     fn at(self, from: Self::From, offset: usize) -> [f32; G] {
-        group(from, offset * self.channels)
+        group(from, offset * self.channels + self.first)
     }
 }
 

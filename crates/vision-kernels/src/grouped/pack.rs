@@ -38,60 +38,31 @@ pub(super) fn panels(columns: usize) -> (Vec<Panel>, usize) {
     (panels, place)
 }
 
-/// The place of the weight of a row and a column, in PyTorch's order within a group.
-struct Order {
-    /// For each tap in packed order, its place in PyTorch's.
-    taps: Vec<usize>,
-    inputs: usize,
-    outputs: usize,
-    direction: Direction,
-}
-
-impl Order {
-    fn new(group: &ConvShape, direction: Direction) -> Self {
-        let axis = match direction {
-            Direction::Forward => (0..group.kernel).collect(),
-            Direction::Backward => backward_order(group),
-        };
-        let row = |vertical: &usize| {
-            let first = vertical * group.kernel;
-            axis.iter().map(|tap| first + tap).collect::<Vec<_>>()
-        };
-        Self {
-            taps: axis.iter().flat_map(row).collect(),
-            inputs: group.in_channels,
-            outputs: group.out_channels,
-            direction,
-        }
-    }
-
-    /// Rows: taps, and within them channels.
-    fn channels(&self) -> usize {
-        match self.direction {
-            Direction::Forward => self.inputs,
-            Direction::Backward => self.outputs,
-        }
-    }
-
-    fn place(&self, tap: usize, channel: usize, column: usize) -> usize {
-        let (output, input) = match self.direction {
-            Direction::Forward => (column, channel),
-            Direction::Backward => (channel, column),
-        };
-        (output * self.inputs + input) * self.taps.len() + self.taps[tap]
-    }
+/// The taps in packed order, as places in PyTorch's.
+fn order(group: &ConvShape, direction: Direction) -> Vec<usize> {
+    let axis = match direction {
+        Direction::Forward => (0..group.kernel).collect(),
+        Direction::Backward => backward_order(group),
+    };
+    let row = |vertical: &usize| {
+        let first = vertical * group.kernel;
+        axis.iter().map(|tap| first + tap).collect::<Vec<_>>()
+    };
+    axis.iter().flat_map(row).collect()
 }
 
 /// Packs `w`, `[out_channels, in_channels / groups, kernel, kernel]`.
 pub(super) fn pack(group: &ConvShape, direction: Direction, w: &[f32]) -> Vec<f32> {
-    let order = Order::new(group, direction);
-    let columns = match direction {
-        Direction::Forward => group.out_channels,
-        Direction::Backward => group.in_channels,
+    let order = order(group, direction);
+    let (inputs, outputs) = (group.in_channels, group.out_channels);
+    // Within a tap, the rows are the channels that are read.
+    let (channels, columns) = match direction {
+        Direction::Forward => (inputs, outputs),
+        Direction::Backward => (outputs, inputs),
     };
     let (panels, width) = panels(columns);
-    let (channels, len) = (order.channels(), group.weight_len());
-    let rows = order.taps.len() * channels;
+    let (taps, len) = (order.len(), group.weight_len());
+    let rows = taps * channels;
     let mut packed = vec![0.0; w.len() / len.max(1) * rows * width];
     if packed.is_empty() {
         return packed;
@@ -100,10 +71,17 @@ pub(super) fn pack(group: &ConvShape, direction: Direction, w: &[f32]) -> Vec<f3
     groups.for_each(|(packed, w)| {
         for panel in &panels {
             let values = &mut packed[panel.place * rows..][..rows * panel.width];
-            for (row, values) in values.chunks_exact_mut(panel.width).enumerate() {
-                let (tap, channel) = (row / channels, row % channels);
-                for (column, value) in values[..panel.len].iter_mut().enumerate() {
-                    *value = w[order.place(tap, channel, panel.first + column)];
+            for column in 0..panel.len {
+                for channel in 0..channels {
+                    let (output, input) = match direction {
+                        Direction::Forward => (panel.first + column, channel),
+                        Direction::Backward => (channel, panel.first + column),
+                    };
+                    let w = &w[(output * inputs + input) * taps..][..taps];
+                    let rows = values.chunks_exact_mut(channels * panel.width);
+                    for (values, &tap) in rows.zip(&order) {
+                        values[channel * panel.width + column] = w[tap];
+                    }
                 }
             }
         }
@@ -113,15 +91,17 @@ pub(super) fn pack(group: &ConvShape, direction: Direction, w: &[f32]) -> Vec<f3
 
 /// The inverse of forward packing, for one group.
 pub(super) fn unpack(group: &ConvShape, packed: &[f32], w: &mut [f32]) {
-    let order = Order::new(group, Direction::Forward);
-    let (panels, _) = panels(group.out_channels);
-    let rows = order.taps.len() * group.in_channels;
-    for panel in &panels {
+    let (inputs, taps) = (group.in_channels, group.taps());
+    let rows = taps * inputs;
+    for panel in &panels(group.out_channels).0 {
         let values = &packed[panel.place * rows..][..rows * panel.width];
-        for (row, values) in values.chunks_exact(panel.width).enumerate() {
-            let (tap, channel) = (row / group.in_channels, row % group.in_channels);
-            for (column, value) in values[..panel.len].iter().enumerate() {
-                w[order.place(tap, channel, panel.first + column)] = *value;
+        for column in 0..panel.len {
+            for input in 0..inputs {
+                let start = ((panel.first + column) * inputs + input) * taps;
+                let rows = values.chunks_exact(inputs * panel.width);
+                for (w, values) in w[start..start + taps].iter_mut().zip(rows) {
+                    *w = values[input * panel.width + column];
+                }
             }
         }
     }

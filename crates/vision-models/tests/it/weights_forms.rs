@@ -642,6 +642,3 @@ fn each_tensor_of_torchvision_goes_to_its_place_in_a_network_with_timms_names() 
         }
     }
 }
-
-/// The name here, the names there, and the shape of a tensor.
-type Pair = (String, Vec<String>, Vec<usize>);

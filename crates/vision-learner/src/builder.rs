@@ -276,7 +276,7 @@ pub struct CnnPlan<A, H = Sequential> {
 /// learner.fit_one_cycle(1, 1e-3)?;
 /// # Ok::<(), Box<dyn std::error::Error>>(())
 /// ```
-#[doc(alias = "cnn_learner")]
+#[doc(alias("cnn_learner", "vision_learner"))]
 pub fn create_cnn<A: Backbone>(data: ImageDataBunch, arch: A) -> LearnerBuilder<CnnPlan<A>> {
     let plan = CnnPlan {
         backbone: arch,

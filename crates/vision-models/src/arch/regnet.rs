@@ -52,18 +52,24 @@ pub(super) static REGNETY_016: ArchInfo = ArchInfo {
         |classes, init| build(24, [2, 6, 17, 2], [48, 120, 336, 888], classes, init),
     )
 };
-pub(super) static REGNETY_032: ArchInfo = info(
-    "regnety_032",
-    1512,
-    Some(WeightsInfo::hub("timm/regnety_032.ra_in1k")),
-    |classes, init| build(24, [2, 5, 13, 1], [72, 216, 576, 1512], classes, init),
-);
-pub(super) static REGNETY_040: ArchInfo = info(
-    "regnety_040",
-    1088,
-    Some(WeightsInfo::hub("timm/regnety_040.ra3_in1k")),
-    |classes, init| build(64, [2, 6, 12, 2], [128, 192, 512, 1088], classes, init),
-);
+pub(super) static REGNETY_032: ArchInfo = ArchInfo {
+    tolerances: Tolerances::gradients(3e-2).with_kink("s1.b1.se.fc1.bias", 4.0),
+    ..info(
+        "regnety_032",
+        1512,
+        Some(WeightsInfo::hub("timm/regnety_032.ra_in1k")),
+        |classes, init| build(24, [2, 5, 13, 1], [72, 216, 576, 1512], classes, init),
+    )
+};
+pub(super) static REGNETY_040: ArchInfo = ArchInfo {
+    tolerances: Tolerances::gradients(3e-2).with_kink("s1.b1.se.fc1.bias", 4.0),
+    ..info(
+        "regnety_040",
+        1088,
+        Some(WeightsInfo::hub("timm/regnety_040.ra3_in1k")),
+        |classes, init| build(64, [2, 6, 12, 2], [128, 192, 512, 1088], classes, init),
+    )
+};
 pub(super) static REGNETY_064: ArchInfo = ArchInfo {
     tolerances: Tolerances::gradients(3e-2).with_logits(3e-4),
     ..info(

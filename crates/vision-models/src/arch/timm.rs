@@ -253,10 +253,10 @@ const PUBLISHED: [(&str, Arch, &[&str]); 64] = [
         &[
             "clip_laion2b",
             "clip_laion2b_augreg",
-            "clip_laion2b_augreg_ft_in1k",
             "clip_laion2b_augreg_ft_in12k",
             "clip_laion2b_augreg_ft_in12k_in1k",
             "clip_laion2b_augreg_ft_in12k_in1k_384",
+            "clip_laion2b_augreg_ft_in1k",
             "clip_laiona",
             "clip_laiona_320",
             "clip_laiona_augreg_320",

@@ -116,6 +116,11 @@ pub(crate) fn table(t: &mut Table) {
     t.line("Arch::from_timm", ANY, texts(), |text| {
         Arch::from_timm(&text)
     });
+    t.line("Names::of", ANY, text_lists(), |names| {
+        for scheme in [Names::Torchvision, Names::Timm, Names::FastAi] {
+            black_box(scheme.of(&names));
+        }
+    });
     t.line("near_repositories", ANY, texts(), |text| {
         black_box(near_repositories(&text));
     });

@@ -53,7 +53,7 @@ pub(super) static REGNETY_016: ArchInfo = ArchInfo {
     )
 };
 pub(super) static REGNETY_032: ArchInfo = ArchInfo {
-    tolerances: Tolerances::gradients(3e-2).with_kink("s1.b1.se.fc1.bias", 4.0),
+    tolerances: Tolerances::gradients(1e-1),
     ..info(
         "regnety_032",
         1512,
@@ -62,7 +62,7 @@ pub(super) static REGNETY_032: ArchInfo = ArchInfo {
     )
 };
 pub(super) static REGNETY_040: ArchInfo = ArchInfo {
-    tolerances: Tolerances::gradients(3e-2).with_kink("s1.b1.se.fc1.bias", 4.0),
+    tolerances: Tolerances::gradients(2e-1),
     ..info(
         "regnety_040",
         1088,

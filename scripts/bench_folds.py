@@ -34,13 +34,14 @@ parser.add_argument("--batch-size", type=int, default=16)
 parser.add_argument("--freeze-epochs", type=int, default=3)
 parser.add_argument("--epochs", type=int, default=5)
 parser.add_argument("--lr", type=float, default=3e-3)
+parser.add_argument("--only", type=int, help="one fold alone")
 args = parser.parse_args()
 torch.set_num_threads(len(os.sched_getaffinity(0)))
 with open(args.folds) as file:
     rows = [(row["image"], int(row["fold"]), row["label"]) for row in csv.DictReader(file)]
 labels = {image: label for image, _, label in rows}
 begin, right, folds = time.time(), 0, []
-for fold in sorted({fold for _, fold, _ in rows}):
+for fold in sorted({fold for _, fold, _ in rows}) if args.only is None else [args.only]:
     set_seed(args.seed * 100 + fold, reproducible=True)
     images = [image for image, _, _ in rows]
     held_out = [i for i, (_, f, _) in enumerate(rows) if f == fold]
@@ -71,4 +72,4 @@ for fold in sorted({fold for _, fold, _ in rows}):
     right += hits
     folds.append(hits / len(held_out))
     print(json.dumps({"fold": fold, "accuracy": folds[-1], "seconds": round(time.time() - begin, 1)}), flush=True)
-print(json.dumps({"seed": args.seed, "accuracy": right / len(rows), "folds": folds, "seconds": round(time.time() - begin, 1)}))
+print(json.dumps({"seed": args.seed, "accuracy": right / (len(rows) if args.only is None else len(held_out)), "folds": folds, "seconds": round(time.time() - begin, 1)}))

@@ -262,7 +262,7 @@ pub struct CnnPlan<A, H = Sequential> {
 /// Creates a classifier for the classes of `data`: the pretrained body of `arch`, cut before its
 /// classifier, and a new head. Same as fastai's `cnn_learner`, under its original name.
 ///
-/// The architecture's best known weights, mostly torchvision's, are downloaded into the cache the first time.
+/// The weights listed for the architecture, torchvision's or timm's, are downloaded into the cache the first time.
 /// [`pretrained`](LearnerBuilder::pretrained) selects other weights or none. A pretrained body starts
 /// frozen.
 ///
@@ -300,7 +300,7 @@ impl<A, H> LearnerBuilder<CnnPlan<A, H>> {
         self
     }
 
-    /// Sets the weights: `true` (the best known ones, the default), `false` (random), a file, a URL, or a repository of
+    /// Sets the weights: `true` (those listed for the architecture, the default), `false` (random), a file, a URL, or a repository of
     /// Hugging Face's hub ([`Hub`](vision_fetch::hub::Hub), or `"hub:timm/resnet18.a1_in1k"`).
     ///
     /// Weights of the hub bring their preprocessing: the data is normalized and resized so if it has no `normalize` and no

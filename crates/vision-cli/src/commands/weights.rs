@@ -29,10 +29,10 @@ pub(crate) struct Args {
 
 #[derive(Debug, clap::Subcommand)]
 enum What {
-    /// List the architectures, their best known weights, which of them are here, and what else the cache of the hub has
+    /// List the architectures, the weights of each, which of them are here, and what else the cache of the hub has
     #[command(after_help = "Example:\n  vision weights list")]
     List,
-    /// Download weights into the cache: the best known ones of an architecture, or timm's in a repository of Hugging Face's hub
+    /// Download weights into the cache: those listed for an architecture, or timm's in a repository of Hugging Face's hub
     #[command(after_help = "Examples:\n  \
                             vision weights fetch resnet34\n  \
                             vision weights fetch hub:timm/resnet18.a1_in1k\n  \

@@ -15,7 +15,7 @@ pub(crate) struct ModelOptions {
     #[arg(long, value_name = "NAME")]
     #[serde(serialize_with = "name")]
     pub(crate) arch: Option<Arch>,
-    /// Weights of the body: yes (the best known ones), no (random), a file, or timm's in a repository of Hugging Face's hub
+    /// Weights of the body: yes (those listed for the architecture), no (random), a file, or timm's in a repository of Hugging Face's hub
     /// [default: yes if they can be had]
     #[arg(long, value_name = "yes|no|FILE|hub:NAME")]
     pub(crate) pretrained: Option<String>,

@@ -20,7 +20,7 @@ const HUB: &str = "hub:";
 /// `http://` or `https://`, a repository of Hugging Face's hub if it begins with `hub:`, and a file otherwise.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub enum Pretrained {
-    /// The best known weights of the architecture ([`ArchInfo::weights`](vision_models::ArchInfo)): torchvision's of
+    /// The weights listed for the architecture ([`ArchInfo::weights`](vision_models::ArchInfo)): torchvision's of
     /// ImageNet, or a repository of the hub, downloaded into the cache the first time.
     /// [`Learner::weights_report`](crate::Learner::weights_report) says which.
     #[default]
@@ -185,7 +185,7 @@ impl Source {
     }
 }
 
-/// Downloads the best known weights of `arch` into the cache, unless they are there, and returns the file.
+/// Downloads the weights listed for `arch` into the cache, unless they are there, and returns the file.
 ///
 /// [`create_cnn`](crate::create_cnn) does this itself. Use this function to prepare a machine for
 /// offline use.

@@ -28,7 +28,7 @@ pub struct ArchInfo {
     pub mean: [f32; 3],
     /// Standard deviation of each channel.
     pub std: [f32; 3],
-    /// The best known pretrained weights. `None` if none are published.
+    /// The pretrained weights that are taken if no others are asked for. `None` if none are published.
     pub weights: Option<WeightsInfo>,
     /// Tolerances of float32 results against the reference numbers.
     pub(crate) tolerances: Tolerances,

@@ -93,12 +93,19 @@ impl<'a> Chain<'a> {
 
     /// Appends a convolution with padding for the size of its input, and its batch norm.
     pub(super) fn unit(&mut self, [conv, norm]: [&str; 2], config: ConvConfig) {
+        let [first, second] = self.parts(config);
+        self.net.push(conv, first);
+        self.net.push(norm, second);
+    }
+
+    /// The layers that [`unit`](Self::unit) appends.
+    pub(super) fn parts(&mut self, config: ConvConfig) -> [Layer; 2] {
         let config = started(self.style.same, config);
-        self.net.push(conv, Layer::Conv2d(config.init(self.init)));
+        let conv = config.init(self.init);
         let batch_norm = BatchNorm::new(config.out_channels, self.init)
             .with_epsilon(self.style.epsilon)
             .with_momentum(self.style.momentum);
-        self.net.push(norm, Layer::BatchNorm(batch_norm));
+        [Layer::Conv2d(conv), Layer::BatchNorm(batch_norm)]
     }
 
     pub(super) fn activation(&mut self, name: &str, function: Activation) {
@@ -111,11 +118,12 @@ impl<'a> Chain<'a> {
             let config = ConvConfig::new(inputs, outputs, 1).with_bias();
             Layer::Conv2d(started(false, config).init(self.init))
         };
-        let mut layers = Sequential::new();
-        layers.push("conv_reduce", conv(channels, gate.channels));
-        layers.push("act1", layer(gate.inner));
-        layers.push("conv_expand", conv(gate.channels, channels));
-        layers.push("gate", layer(gate.outer));
+        let layers = Sequential::named([
+            ("conv_reduce", conv(channels, gate.channels)),
+            ("act1", layer(gate.inner)),
+            ("conv_expand", conv(gate.channels, channels)),
+            ("gate", layer(gate.outer)),
+        ]);
         self.net.push("se", Layer::Gate(Gate::new(layers)));
     }
 }
@@ -129,7 +137,7 @@ pub(super) struct Squeeze {
 }
 
 /// timm's padding and start: normal, by the outputs of a group.
-fn started(same: bool, config: ConvConfig) -> ConvConfig {
+pub(super) fn started(same: bool, config: ConvConfig) -> ConvConfig {
     let area = config.kernel_size * config.kernel_size;
     let fan_out = area * config.out_channels / config.groups;
     let start = WeightInit::Normal((2.0 / fan_out as f64).sqrt());

@@ -120,10 +120,7 @@ fn build(stages: &[&[Block]], classes: usize, init: &mut Init) -> Sequential {
     let channels = net.blocks(STEM, stages, |block, inputs, style, init| {
         layer(*block, inputs, style, init)
     });
-    let mut head = Chain::new(Style::PYTORCH, net.init);
-    head.unit(["0", "1"], ConvConfig::new(channels, HIDDEN, 1));
-    let [conv, norm] = <[Layer; 2]>::try_from(head.end().into_layers())
-        .unwrap_or_else(|_| unreachable!("a convolution and its batch norm"));
+    let [conv, norm] = net.parts(ConvConfig::new(channels, HIDDEN, 1));
     net.push("conv_head", Layer::Pooled(Pooled::new(conv)));
     net.push("norm_head", norm);
     net.activation("act2", Activation::Relu);

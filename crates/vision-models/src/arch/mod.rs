@@ -51,13 +51,16 @@ macro_rules! registry {
 registry! {
     /// A backbone architecture.
     ///
-    /// It parses from and prints as the name in torchvision (in fastai for the xresnets):
+    /// It parses from and prints as the name in torchvision or timm (in fastai for the xresnets). Where both have a name, it
+    /// parses from either:
     ///
     /// ```
     /// use vision_models::Arch;
     /// let arch: Arch = "resnet50".parse()?;
     /// assert_eq!((arch, arch.to_string().as_str()), (Arch::ResNet50, "resnet50"));
     /// assert_eq!(arch.info().features, 2048);
+    /// assert_eq!("mobilenetv2_100".parse::<Arch>()?, Arch::MobileNetV2);
+    /// assert_eq!("regnet_y_400mf".parse::<Arch>()?, Arch::RegNetY004);
     /// # Ok::<(), vision_models::Error>(())
     /// ```
     ///

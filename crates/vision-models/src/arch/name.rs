@@ -21,6 +21,22 @@ impl Arch {
     }
 }
 
+/// torchvision's names of networks that have timm's here. What timm calls otherwise is in the table of its weights.
+const OF_TORCHVISION: [(&str, Arch); 3] = [
+    ("regnet_y_400mf", Arch::RegNetY004),
+    ("regnet_y_1_6gf", Arch::RegNetY016),
+    ("regnet_y_3_2gf", Arch::RegNetY032),
+];
+
+impl Arch {
+    fn by_other_name(name: &str) -> Option<Self> {
+        let of_torchvision = OF_TORCHVISION.iter().find(|row| row.0 == name);
+        of_torchvision
+            .map(|row| row.1)
+            .or_else(|| Self::with_timms_weights(name))
+    }
+}
+
 impl fmt::Display for Arch {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.pad(self.name())
@@ -31,7 +47,8 @@ impl FromStr for Arch {
     type Err = Error;
 
     fn from_str(name: &str) -> Result<Self> {
-        let found = Self::ALL.iter().copied().find(|a| a.name() == name);
+        let own = Self::ALL.iter().copied().find(|a| a.name() == name);
+        let found = own.or_else(|| Self::by_other_name(name));
         found.ok_or_else(|| Error::UnknownArch {
             name: name.to_owned(),
             near: near(name),

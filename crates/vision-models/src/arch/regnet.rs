@@ -2,6 +2,7 @@
 //! convolution with squeeze and excitation.
 
 use crate::arch::info::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
+use crate::arch::mbconv::started;
 use crate::init::{Init, WeightInit};
 use crate::layers::{
     Activation, BatchNorm, ConvConfig, Gate, Layer, Linear, Pooled, Sequential, Shortcut,
@@ -150,13 +151,14 @@ fn block(group: usize, [inputs, width]: [usize; 2], stride: usize, init: &mut In
     let squeezed = (inputs as f64 / 4.0).round_ties_even() as usize;
     let mut conv = |inputs, outputs| {
         let config = ConvConfig::new(inputs, outputs, 1).with_bias();
-        Layer::Conv2d(started(config).init(init))
+        Layer::Conv2d(started(false, config).init(init))
     };
-    let mut se = Sequential::new();
-    se.push("fc1", conv(width, squeezed));
-    se.push("act", Layer::Relu);
-    se.push("fc2", conv(squeezed, width));
-    se.push("gate", Layer::Activation(Activation::Sigmoid));
+    let se = Sequential::named([
+        ("fc1", conv(width, squeezed)),
+        ("act", Layer::Relu),
+        ("fc2", conv(squeezed, width)),
+        ("gate", Layer::Activation(Activation::Sigmoid)),
+    ]);
     net.push("se", Layer::Gate(Gate::new(se)));
     net.push("conv3", unit(ConvConfig::new(width, width, 1), false, init));
     let block = Shortcut::new(net).with_relu();
@@ -174,7 +176,7 @@ fn unit(config: ConvConfig, relu: bool, init: &mut Init) -> Layer {
 
 /// A convolution with padding for the size of its input, and its batch norm.
 fn parts(config: ConvConfig, relu: bool, init: &mut Init) -> Sequential {
-    let config = started(config);
+    let config = started(false, config);
     let mut net = Sequential::new();
     net.push("conv", Layer::Conv2d(config.init(init)));
     net.push(
@@ -185,13 +187,4 @@ fn parts(config: ConvConfig, relu: bool, init: &mut Init) -> Sequential {
         net.push("act", Layer::Relu);
     }
     net
-}
-
-/// timm's padding and start: normal, by the outputs of a group.
-fn started(config: ConvConfig) -> ConvConfig {
-    let area = config.kernel_size * config.kernel_size;
-    let fan_out = area * config.out_channels / config.groups;
-    config
-        .with_padding(config.kernel_size / 2)
-        .with_start(WeightInit::Normal((2.0 / fan_out as f64).sqrt()))
 }

@@ -93,13 +93,7 @@ pub(super) static RESNEXT50_32X4D: ArchInfo = info(
         95.833,
     ),
     Tolerances::gradients(3e-2),
-    |classes, init| {
-        let groups = Groups {
-            groups: 32,
-            width: 4,
-        };
-        grouped(Block::Bottleneck, [3, 4, 6, 3], groups, classes, init)
-    },
+    |classes, init| bottlenecks([3, 4, 6, 3], [32, 4], classes, init),
 );
 pub(super) static RESNEXT101_32X8D: ArchInfo = info(
     "resnext101_32x8d",
@@ -109,13 +103,7 @@ pub(super) static RESNEXT101_32X8D: ArchInfo = info(
         339.673,
     ),
     Tolerances::gradients(6e-2).with_loss(3e-4),
-    |classes, init| {
-        let groups = Groups {
-            groups: 32,
-            width: 8,
-        };
-        grouped(Block::Bottleneck, [3, 4, 23, 3], groups, classes, init)
-    },
+    |classes, init| bottlenecks([3, 4, 23, 3], [32, 8], classes, init),
 );
 pub(super) static RESNEXT101_64X4D: ArchInfo = info(
     "resnext101_64x4d",
@@ -125,13 +113,7 @@ pub(super) static RESNEXT101_64X4D: ArchInfo = info(
         319.318,
     ),
     Tolerances::gradients(6e-2).with_loss(3e-4),
-    |classes, init| {
-        let groups = Groups {
-            groups: 64,
-            width: 4,
-        };
-        grouped(Block::Bottleneck, [3, 4, 23, 3], groups, classes, init)
-    },
+    |classes, init| bottlenecks([3, 4, 23, 3], [64, 4], classes, init),
 );
 pub(super) static WIDE_RESNET50_2: ArchInfo = info(
     "wide_resnet50_2",
@@ -141,13 +123,7 @@ pub(super) static WIDE_RESNET50_2: ArchInfo = info(
         263.124,
     ),
     Tolerances::gradients(3e-2),
-    |classes, init| {
-        let groups = Groups {
-            groups: 1,
-            width: 128,
-        };
-        grouped(Block::Bottleneck, [3, 4, 6, 3], groups, classes, init)
-    },
+    |classes, init| bottlenecks([3, 4, 6, 3], [1, 128], classes, init),
 );
 
 /// The kind of residual block in a ResNet.
@@ -200,6 +176,17 @@ impl Groups {
 /// Builds a whole ResNet: conv1, bn1, relu, maxpool, layer1 .. layer4, avgpool, fc.
 fn resnet(block: Block, depths: [usize; 4], classes: usize, init: &mut Init) -> Sequential {
     grouped(block, depths, Groups::ONE, classes, init)
+}
+
+/// A network of bottlenecks with groups of this number and width.
+fn bottlenecks(
+    depths: [usize; 4],
+    [groups, width]: [usize; 2],
+    classes: usize,
+    init: &mut Init,
+) -> Sequential {
+    let groups = Groups { groups, width };
+    grouped(Block::Bottleneck, depths, groups, classes, init)
 }
 
 fn grouped(

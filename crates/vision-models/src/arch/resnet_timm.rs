@@ -196,11 +196,12 @@ fn block(
             let config = ConvConfig::new(inputs, outputs, 1).with_bias();
             Layer::Conv2d(config.init(init))
         };
-        let mut se = Sequential::new();
-        se.push("fc1", conv(outputs, outputs / 16));
-        se.push("act", Layer::Relu);
-        se.push("fc2", conv(outputs / 16, outputs));
-        se.push("gate", Layer::Activation(Activation::Sigmoid));
+        let se = Sequential::named([
+            ("fc1", conv(outputs, outputs / 16)),
+            ("act", Layer::Relu),
+            ("fc2", conv(outputs / 16, outputs)),
+            ("gate", Layer::Activation(Activation::Sigmoid)),
+        ]);
         net.push("se", Layer::Gate(Gate::new(se)));
     }
     let block = Shortcut::new(net).with_relu();

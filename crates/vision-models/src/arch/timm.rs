@@ -387,8 +387,13 @@ impl Arch {
     /// assert_eq!(Arch::from_timm("efficientdet_d0"), None);
     /// ```
     pub fn from_timm(name: &str) -> Option<Self> {
-        let published = PUBLISHED.iter().find(|row| row.0 == name).map(|row| row.1);
-        published.or_else(|| name.parse().ok())
+        Self::with_timms_weights(name).or_else(|| name.parse().ok())
+    }
+
+    /// The architecture of published weights of timm.
+    pub(super) fn with_timms_weights(name: &str) -> Option<Self> {
+        let row = PUBLISHED.iter().find(|row| row.0 == name);
+        row.map(|row| row.1)
     }
 
     /// The repositories of timm on Hugging Face's hub that are known to have weights of this architecture.

@@ -202,8 +202,13 @@ impl Checks {
             }
             Spec::Gate(children) => {
                 let size = Some([1, 1]);
-                let factors = self.children(path, children, Flow { size, ..x }, depth)?;
-                sum(path, factors, Flow { size, ..x })?;
+                let mean = Flow { size, ..x };
+                let factors = self.children(path, children, mean, depth)?;
+                let channels = factors.channels.zip(x.channels);
+                if factors.size != size || channels.is_some_and(|(a, b)| a != b) {
+                    let reason = format!("multiplies {} with {}", shape(mean), shape(factors));
+                    return Err(wrong(path, reason));
+                }
                 Ok(x)
             }
             Spec::BasicBlock {

@@ -189,6 +189,12 @@ impl Lowering {
             Layer::Gate(gate) => {
                 let mean = self.global("GlobalAveragePool", &join(path, "avgpool"), &x)?;
                 let factors = self.sequential(path, gate.layers(), mean)?;
+                if factors.flat {
+                    return Err(Refusal {
+                        layer: path.to_owned(),
+                        reason: "computes its factors with a fully connected layer: use convolutions of one pixel".into(),
+                    });
+                }
                 let name = self.node("Mul", path, &[&x.name, &factors.name], [])?;
                 Ok(Value { name, ..x })
             }

@@ -15,8 +15,8 @@ use crate::weights::{timm_names, torchvision_names, write_state_dict};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 #[non_exhaustive]
 pub enum Names {
-    /// torchvision's names for the whole backbone: `layer1.0.conv1.weight`. timm's for an architecture that torchvision
-    /// does not have.
+    /// torchvision's names for the whole backbone: `layer1.0.conv1.weight`. timm's for a family of architectures that
+    /// torchvision does not have.
     Torchvision,
     /// timm's names for the whole backbone: `blocks.0.0.conv_dw.weight`. torchvision's for an architecture that timm does
     /// not have.

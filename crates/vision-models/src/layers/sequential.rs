@@ -33,6 +33,14 @@ impl Sequential {
         }
     }
 
+    /// Layers with their names.
+    pub(crate) fn named<const N: usize>(layers: [(&str, Layer); N]) -> Self {
+        let children = layers.map(|(name, layer)| (name.to_owned(), layer));
+        Self {
+            children: children.into(),
+        }
+    }
+
     /// Appends a layer.
     pub fn push(&mut self, name: impl Into<String>, layer: Layer) {
         self.children.push((name.into(), layer));

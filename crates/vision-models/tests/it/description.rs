@@ -235,6 +235,24 @@ fn descriptions_that_cannot_be_networks_are_errors_that_name_the_layer() {
             "a.weight",
             "same name",
         ),
+        // Squeeze and excitation with another number of factors, and with factors of several pixels.
+        (
+            json!([["a", {"gate": [["fc", conv(&[("kernel", 1), ("padding", 0)])]]}]]),
+            "a",
+            "multiplies 3 channels of 1x1 with 4 channels of 1x1",
+        ),
+        (
+            json!([["a", {"gate": [["fc", conv(&[("outputs", 3), ("kernel", 1), ("padding", 1)])]]}]]),
+            "a",
+            "of 1x1 with 3 channels of",
+        ),
+        (
+            json!([["a", {"gate": []}], ["b", {"residual": {
+                "layers": [["conv1", conv(&[])]], "downsample": [["0", conv(&[("outputs", 5)])]], "relu": true,
+            }}]]),
+            "b",
+            "different shapes",
+        ),
         (
             json!([["a", conv(&[])], ["b", block]]),
             "b",

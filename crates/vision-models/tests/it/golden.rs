@@ -387,6 +387,17 @@ fn every_name_parses_to_its_architecture_and_pads_when_printed() {
         assert_eq!(arch.to_string().parse::<Arch>().unwrap(), arch);
     }
     assert_eq!(format!("{:<9}|", Arch::AlexNet), "alexnet  |");
+    // Names of the same network in the other program.
+    for (name, arch) in [
+        ("mobilenetv2_100", Arch::MobileNetV2),
+        ("regnet_y_400mf", Arch::RegNetY004),
+        ("regnet_y_1_6gf", Arch::RegNetY016),
+        ("regnet_y_3_2gf", Arch::RegNetY032),
+        ("regnety_008_tv", Arch::RegNetY800Mf),
+        ("regnety_080_tv", Arch::RegNetY8Gf),
+    ] {
+        assert_eq!(name.parse::<Arch>().unwrap(), arch);
+    }
 }
 
 #[test]

@@ -12,6 +12,7 @@ use super::{Place, checked, common, from_plain, from_tracked, place, plain, trac
 use crate::linear::Linear;
 use crate::ops::Activation;
 use crate::ops::memory::{Values, tensor, vector};
+use crate::profile::{Cost, timed};
 use crate::{Isa, bias, buffers};
 
 pub(in crate::ops) fn linear(
@@ -85,8 +86,25 @@ fn forward(
 ) -> FlexTensor {
     let mut y = buffers::take(layer.batch * layer.outputs);
     let (isa, bias) = (Isa::detect(), bias.map(Values::slice));
-    checked(layer.forward_activated(isa, x.slice(), w.slice(), bias, activation, &mut y));
+    let (x, w) = (x.slice(), w.slice());
+    timed("linear", cost(layer), || {
+        checked(layer.forward_activated(isa, x, w, bias, activation, &mut y));
+    });
     tensor(y, [layer.batch, layer.outputs])
+}
+
+/// Each of the three products has the same sizes.
+fn cost(layer: Linear) -> impl FnOnce() -> Cost {
+    let Linear {
+        batch,
+        inputs,
+        outputs,
+    } = layer;
+    move || Cost {
+        shape: format!("{batch} {inputs}->{outputs}"),
+        flops: 2.0 * batch as f64 * inputs as f64 * outputs as f64,
+        values: batch * inputs + inputs * outputs + batch * outputs,
+    }
 }
 
 fn forward_plain(
@@ -138,12 +156,18 @@ impl Backward<Flex, 3> for LinearStep {
         let [x_node, w_node, bias_node] = ops.parents;
         if let (Some(node), Some(w)) = (x_node, w) {
             let mut dx = buffers::take(layer.batch * layer.inputs);
-            checked(layer.backward_input(isa, dy.slice(), w.slice(), &mut dx));
+            let (dy, w) = (dy.slice(), w.slice());
+            timed("linear, gradient of input", cost(*layer), || {
+                checked(layer.backward_input(isa, dy, w, &mut dx));
+            });
             grads.register::<Flex>(node.id, tensor(dx, [layer.batch, layer.inputs]));
         }
         if let (Some(node), Some(x)) = (w_node, x) {
             let mut dw = buffers::take(layer.outputs * layer.inputs);
-            checked(layer.backward_weight(isa, x.slice(), dy.slice(), &mut dw));
+            let (x, dy) = (x.slice(), dy.slice());
+            timed("linear, gradient of weights", cost(*layer), || {
+                checked(layer.backward_weight(isa, x, dy, &mut dw));
+            });
             grads.register::<Flex>(node.id, tensor(dw, [layer.outputs, layer.inputs]));
         }
         if let Some(node) = bias_node.filter(|_| *has_bias) {

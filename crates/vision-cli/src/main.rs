@@ -31,6 +31,11 @@ use crate::commands::Command;
 use crate::failure::{Outcome, exit_code};
 use crate::output::Output;
 
+/// musl's own is several times slower for the memory of tensors.
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 /// From a folder of images to a trained, reported and deployed classifier.
 ///
 /// Images are in DATA/train/CLASS and DATA/valid/CLASS, or in DATA/CLASS. `vision train DATA` trains, `vision predict MODEL

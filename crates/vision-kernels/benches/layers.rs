@@ -25,6 +25,7 @@ use vision_kernels::grouped::{
     GroupedShape, grouped, grouped_backward_input, grouped_backward_weight,
 };
 use vision_kernels::layer_norm::LayerNorm;
+use vision_kernels::linear::Linear;
 use vision_kernels::pool::Activations;
 
 fn main() {
@@ -119,6 +120,20 @@ fn seconds(case: &str) -> f64 {
                 "forward" => least(|| grouped(isa, &s, &x, &w, &none, &mut y).unwrap()),
                 "input" => least(|| grouped_backward_input(isa, &s, &y, &w, &mut x).unwrap()),
                 _ => least(|| grouped_backward_weight(isa, &s, &x, &y, &mut w).unwrap()),
+            }
+        }
+        "linear" => {
+            let layer = Linear {
+                batch: n[0],
+                inputs: n[1],
+                outputs: n[2],
+            };
+            let (mut x, mut w) = (values(n[0] * n[1]), values(n[2] * n[1]));
+            let (mut y, bias) = (values(n[0] * n[2]), values(n[2]));
+            match last {
+                "forward" => least(|| layer.forward(isa, &x, &w, Some(&bias), &mut y).unwrap()),
+                "input" => least(|| layer.backward_input(isa, &y, &w, &mut x).unwrap()),
+                _ => least(|| layer.backward_weight(isa, &x, &y, &mut w).unwrap()),
             }
         }
         "conv" => {

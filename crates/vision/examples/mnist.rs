@@ -106,6 +106,11 @@ impl Files {
                     "{prefix}: images and labels differ in number"
                 )));
             }
+            if let Some(label) = labels.iter().find(|label| **label > 9) {
+                return Err(io::Error::other(format!(
+                    "{prefix}: expected labels from 0 to 9, found {label}"
+                )));
+            }
             let labels = labels.iter().enumerate();
             names.extend(labels.map(|(at, label)| format!("{part}/{label}/{at}.png").into()));
             pixels.extend(images);

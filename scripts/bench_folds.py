@@ -2,12 +2,12 @@
 """fastai's accuracy in the cross-validation that `vision train --folds` has done: same images, folds, weights, epochs and rates.
 
     pip install fastai==2.8.12 timm==1.0.31
-    vision train DATA --arch tf_efficientnet_lite0 --pretrained WEIGHTS --folds 5 --size 224 --batch-size 16 --no-augment \\
-        --freeze-epochs 3 --epochs 5 --lr 3e-3 --seed 0 --out RUN
-    python3 scripts/bench_folds.py DATA RUN/cross-validation.csv --weights WEIGHTS --seed 0
+    vision train DATA --arch tf_efficientnet_lite0 --pretrained WEIGHTS --freeze-norms --folds 5 --size 224 --resize squish \\
+        --batch-size 16 --no-augment --freeze-epochs 12 --epochs 2 --lr 1e-3 --seed 0 --out RUN
+    python3 scripts/bench_folds.py DATA RUN/cross-validation.csv --weights WEIGHTS --freeze-norms --seed 0
 
 WEIGHTS: a file of EfficientNet-PyTorch's EfficientNet-Lite0, whose tensors are in timm's order. Without it the network is random.
-Trains with `fine_tune`, without augmentation, on images that are cropped to a square in the middle. Prints the accuracy over all images
+Trains with `fine_tune`, without augmentation. Prints the accuracy over all images
 and for each fold, and the seconds.
 """
 import argparse
@@ -21,8 +21,8 @@ from pathlib import Path
 warnings.filterwarnings("ignore")
 import timm  # noqa: E402
 import torch  # noqa: E402
-from fastai.vision.all import (CategoryBlock, DataBlock, IndexSplitter, ImageBlock, Normalize, Resize, accuracy, set_seed,  # noqa: E402
-                               vision_learner)
+from fastai.vision.all import (Callback, CategoryBlock, DataBlock, IndexSplitter, ImageBlock, Normalize, Resize,  # noqa: E402
+                               TrainEvalCallback, accuracy, set_seed, vision_learner)
 
 parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
 parser.add_argument("data", type=Path)
@@ -31,11 +31,32 @@ parser.add_argument("--weights", type=Path)
 parser.add_argument("--seed", type=int, default=0)
 parser.add_argument("--size", type=int, default=224)
 parser.add_argument("--batch-size", type=int, default=16)
-parser.add_argument("--freeze-epochs", type=int, default=3)
-parser.add_argument("--epochs", type=int, default=5)
-parser.add_argument("--lr", type=float, default=3e-3)
+parser.add_argument("--resize", choices=["crop", "pad", "squish"], default="squish")
+parser.add_argument("--freeze-norms", action="store_true", help="batch norms of the body stay as they are")
+parser.add_argument("--freeze-epochs", type=int, default=12)
+parser.add_argument("--epochs", type=int, default=2)
+parser.add_argument("--lr", type=float, default=1e-3)
 parser.add_argument("--only", type=int, help="one fold alone")
 args = parser.parse_args()
+
+
+class FreezeNorms(Callback):
+    """Keeps the body's batch norms in evaluation mode, without gradients, also once the body is unfrozen."""
+
+    run_after = TrainEvalCallback
+
+    def norms(self):
+        return [module for module in self.learn.model[0].modules() if isinstance(module, torch.nn.BatchNorm2d)]
+
+    def before_fit(self):
+        for norm in self.norms():
+            norm.requires_grad_(False)
+
+    def before_train(self):
+        for norm in self.norms():
+            norm.eval()
+
+
 torch.set_num_threads(len(os.sched_getaffinity(0)))
 with open(args.folds) as file:
     rows = [(row["image"], int(row["fold"]), row["label"]) for row in csv.DictReader(file)]
@@ -50,11 +71,12 @@ for fold in sorted({fold for _, fold, _ in rows}) if args.only is None else [arg
         get_x=lambda image: args.data / image,
         get_y=lambda image: labels[image],
         splitter=IndexSplitter(held_out),
-        item_tfms=Resize(args.size),
+        item_tfms=Resize(args.size, method=args.resize),
         batch_tfms=Normalize.from_stats([0.5] * 3, [0.5] * 3, cuda=False),
     )
     data = block.dataloaders(images, bs=args.batch_size, num_workers=0, device=torch.device("cpu"))
-    learner = vision_learner(data, "tf_efficientnet_lite0", pretrained=False, normalize=False, metrics=accuracy)
+    learner = vision_learner(data, "tf_efficientnet_lite0", pretrained=False, normalize=False, metrics=accuracy,
+                             cbs=[FreezeNorms()] if args.freeze_norms else [])
     if args.weights:
         theirs = torch.load(args.weights, map_location="cpu", weights_only=True)
         whole = timm.create_model("tf_efficientnet_lite0").state_dict()

@@ -8,7 +8,9 @@ use vision::base::message::shown;
 use vision::data::{ImageDataBunch, TargetKind};
 use vision::interp::ReportConfig;
 use vision::learner::callbacks::{CsvLogger, EarlyStopping, SaveModel};
-use vision::learner::{FineTune, FitConfig, Learner, Metric, create_cnn, metric_named, slice};
+use vision::learner::{
+    BnFreeze, FineTune, FitConfig, Learner, Metric, create_cnn, metric_named, slice,
+};
 
 use crate::config;
 use crate::data::{self, Images};
@@ -65,6 +67,11 @@ pub(crate) fn complete(options: &mut TrainOptions) -> Result<()> {
     {
         return Err(Failure::usage(
             "--freeze-epochs is for pretrained weights: a frozen body with random weights cannot learn",
+        ));
+    }
+    if options.course.freeze_norms == Some(true) && !has_weights(&options.model) {
+        return Err(Failure::usage(
+            "--freeze-norms is for pretrained weights: random ones have no statistics to keep",
         ));
     }
     if let Some(folds) = options.course.folds.filter(|folds| *folds < 2) {
@@ -176,9 +183,15 @@ pub(crate) fn with_data(
         true => false.into(),
         false => weights::pretrained(&options.model),
     };
+    let freeze_norms = options.course.freeze_norms == Some(true);
     let mut builder = create_cnn(data, options.model.arch.unwrap_or(ARCH))
         .pretrained(weights)
         .metrics(metrics)
+        .bn_freeze(if freeze_norms {
+            BnFreeze::Body
+        } else {
+            BnFreeze::Off
+        })
         .path(path)
         .silent(silent)
         .callback(CsvLogger::new(HISTORY).append(true))
@@ -257,7 +270,7 @@ pub(crate) fn finished(run: &RunFolder) -> Result<Learner> {
     let mut options = run.options()?;
     let mut learner = learner(&mut options, run, true, true)?;
     if run.has_steps() {
-        fit(&mut learner, &options)?;
+        follow(&mut learner, &options)?;
     } else {
         // Somebody made room: the history is gone, the weights are not.
         learner.load(run.model())?;
@@ -267,6 +280,20 @@ pub(crate) fn finished(run: &RunFolder) -> Result<Learner> {
 
 /// Trains a learner, or goes on where it stopped.
 pub(crate) fn fit(learner: &mut Learner, options: &TrainOptions) -> vision::learner::Result<()> {
+    let freezes = options.course.freeze_epochs.unwrap_or(FREEZE_EPOCHS) > 0;
+    if options.course.freeze_norms == Some(true) && freezes {
+        learner.freeze()?;
+        match learner.cache_features() {
+            // Images that differ between epochs have no features to keep.
+            Ok(_) | Err(vision::learner::Error::CannotCache(_)) => {}
+            Err(error) => return Err(error),
+        }
+    }
+    follow(learner, options)
+}
+
+/// The fits themselves. Those that have ended are read from the steps of the run.
+fn follow(learner: &mut Learner, options: &TrainOptions) -> vision::learner::Result<()> {
     let epochs = options.course.epochs.unwrap_or(EPOCHS);
     let freeze_epochs = options.course.freeze_epochs.unwrap_or(FREEZE_EPOCHS);
     let rate = match options.course.lr {

@@ -267,6 +267,9 @@ impl Images<'_> {
         if let Some(alpha) = self.mixup {
             builder = builder.batch_transforms([BatchTransform::mixup(alpha)]);
         }
+        if let Some(resize) = self.options.resize {
+            builder = builder.resize_method(resize.into());
+        }
         if let Some(name) = &self.options.device {
             builder = builder.device(device::parse(name)?);
         }

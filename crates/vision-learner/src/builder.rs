@@ -24,7 +24,7 @@ use crate::model::pretrained::{Pretrained, Source};
 use crate::model::sides::Sides;
 use crate::optim::lr::WeightDecay;
 use crate::optim::{Adam, Optimizer, groups};
-use crate::settings::{Parts, Settings, SplitOn};
+use crate::settings::{BnFreeze, Parts, Settings, SplitOn};
 use crate::train::callback::Callback;
 use crate::train::limits::with_defaults;
 
@@ -51,7 +51,7 @@ impl<P> LearnerBuilder<P> {
             true_wd: true,
             bn_wd: true,
             train_bn: true,
-            bn_freeze: false,
+            bn_freeze: BnFreeze::Off,
             path: data.path().to_owned(),
             model_dir: PathBuf::from("models"),
             silent: false,
@@ -118,15 +118,19 @@ impl<P> LearnerBuilder<P> {
         self
     }
 
-    /// Keeps batch norms of frozen groups in evaluation mode: their parameters and statistics do not
-    /// change, whatever `train_bn` is set to. Same as fastai's `train_bn=False` with its `BnFreeze`
-    /// callback. Default: false.
+    /// Keeps batch norms in evaluation mode: their parameters and statistics do not change, whatever
+    /// `train_bn` is set to. `true` means those of frozen groups, the same as fastai's `train_bn=False`
+    /// with its `BnFreeze` callback; [`BnFreeze::Body`] those of the whole body, also once it is
+    /// unfrozen. Default: false.
+    ///
+    /// The statistics of a small batch are noisy, and replace those that a pretrained body has learned:
+    /// with some hundred images, or batches of 16 and less, [`BnFreeze::Body`] is often the better choice.
     ///
     /// A fully frozen body then costs no more in a training step than in inference, and
     /// [`Learner::cache_features`] can cache its outputs.
     #[doc(alias = "BnFreeze")]
-    pub fn bn_freeze(mut self, on: bool) -> Self {
-        self.settings.bn_freeze = on;
+    pub fn bn_freeze(mut self, which: impl Into<BnFreeze>) -> Self {
+        self.settings.bn_freeze = which.into();
         self
     }
 

@@ -18,7 +18,7 @@ use crate::model::any_model::{AnyModel, in_body};
 use crate::model::sides::Sides;
 use crate::optim::{GroupedOptimizer, Hyper, groups};
 use crate::resume::runs::{Begin, Here, Plan, Runs};
-use crate::settings::{Parts, Settings};
+use crate::settings::{BnFreeze, Parts, Settings};
 use crate::train::callback::Callback;
 use crate::train::context::{Context, Fit};
 use crate::train::fit::FitConfig;
@@ -98,6 +98,8 @@ impl Learner {
         }
         if parts.freeze && learner.groups.len() > 1 {
             learner.freeze()?;
+        } else if learner.settings.bn_freeze == BnFreeze::Body {
+            learner.unfreeze();
         }
         Ok(learner)
     }
@@ -214,8 +216,8 @@ impl Learner {
     /// Freezes the first `n` layer groups (a negative `n` counts from the end) and unfreezes the others.
     ///
     /// Drops the optimizer and its state, as fastai does. Batch norms of frozen groups keep training
-    /// unless `train_bn` is off. Their running statistics are updated either way, unless `bn_freeze` is
-    /// on.
+    /// unless `train_bn` is off. Their running statistics are updated either way, unless `bn_freeze` says
+    /// otherwise.
     ///
     /// # Errors
     ///
@@ -227,21 +229,34 @@ impl Learner {
     }
 
     fn freeze_groups(&mut self, frozen: usize) {
-        let (train_bn, bn_freeze) = (self.settings.train_bn, self.settings.bn_freeze);
-        let train_bn = train_bn && !bn_freeze;
-        let (below, above) = self.groups.split_at(frozen);
-        let freeze = below.iter().flatten();
-        let freeze = freeze.filter(|e| !(train_bn && e.is_batch_norm()));
-        let freeze = freeze.map(|e| e.id).collect();
-        let train = above.iter().flatten().map(|e| e.id).collect();
+        let train_bn = self.settings.train_bn;
+        let all_but_last = self.groups.len().saturating_sub(1);
+        let with_fixed_norms = match self.settings.bn_freeze {
+            BnFreeze::Off => 0,
+            BnFreeze::Frozen => frozen,
+            BnFreeze::Body => frozen.max(all_but_last),
+        };
+        let (mut freeze, mut train) = (Vec::new(), Vec::new());
+        let mut fixed_norms = HashSet::new();
+        for (at, group) in self.groups.iter().enumerate() {
+            for entry in group {
+                let is_norm = entry.is_batch_norm();
+                if is_norm && at < with_fixed_norms {
+                    let layer = entry.name.rsplit_once('.');
+                    fixed_norms.extend(layer.map(|(layer, _)| layer.to_owned()));
+                    freeze.push(entry.id);
+                } else if at >= frozen {
+                    train.push(entry.id);
+                } else if !(is_norm && train_bn) {
+                    freeze.push(entry.id);
+                }
+            }
+        }
         self.model.set_trainable(freeze, false);
         self.model.set_trainable(train, true);
-        if bn_freeze {
-            let norms = below.iter().flatten().filter(|e| e.is_batch_norm());
-            let layer = |e: &'_ Entry| e.name.rsplit_once('.').map(|(layer, _)| layer.to_owned());
-            let frozen: HashSet<String> = norms.filter_map(layer).collect();
+        if self.settings.bn_freeze != BnFreeze::Off {
             self.model
-                .set_training(&mut |mode| !frozen.contains(&mode.name));
+                .set_training(&mut |mode| !fixed_norms.contains(&mode.name));
         }
         self.optimizer = None;
         self.recheck_features();

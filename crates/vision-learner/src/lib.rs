@@ -121,6 +121,7 @@ pub use predict::row::{PredictionRow, RowFormat, RowScore};
 pub use predict::threshold::Threshold;
 pub use predict::tta::TtaConfig;
 pub use resume::resumable::Resumable;
+pub use settings::BnFreeze;
 pub use train::callback::{Callback, CallbackState};
 pub use train::context::Context;
 pub use train::fine_tune::FineTune;

@@ -26,13 +26,35 @@ pub(crate) struct Settings {
     pub(crate) true_wd: bool,
     pub(crate) bn_wd: bool,
     pub(crate) train_bn: bool,
-    pub(crate) bn_freeze: bool,
+    pub(crate) bn_freeze: BnFreeze,
     pub(crate) path: PathBuf,
     pub(crate) model_dir: PathBuf,
     pub(crate) silent: bool,
     pub(crate) seed: u64,
     /// Custom layer-group starts, if not the architecture's own.
     pub(crate) split_on: Option<SplitOn>,
+}
+
+/// Which batch norms stay in evaluation mode in training, so that their parameters and statistics do not change:
+/// [`LearnerBuilder::bn_freeze`](crate::LearnerBuilder::bn_freeze).
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Default)]
+pub enum BnFreeze {
+    /// None.
+    #[default]
+    Off,
+    /// Those of frozen layer groups, as with fastai's `BnFreeze` callback. `true` means this.
+    Frozen,
+    /// Those of all layer groups but the last, which is the head, also when nothing is frozen.
+    Body,
+}
+
+impl From<bool> for BnFreeze {
+    fn from(on: bool) -> Self {
+        match on {
+            true => Self::Frozen,
+            false => Self::Off,
+        }
+    }
 }
 
 /// Where layer groups begin.

@@ -17,6 +17,10 @@ pub(crate) struct CourseOptions {
     /// Epochs before them in which only the head trains, for pretrained weights [default: 1]
     #[arg(long, value_name = "NUMBER")]
     pub(crate) freeze_epochs: Option<usize>,
+    /// Whether the batch norms of a pretrained body stay as they are, which suits few images and small batches
+    /// [default: false]
+    #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
+    pub(crate) freeze_norms: Option<bool>,
     /// Divide the images into so many parts, and train once for each part on the others, which scores every image by a model
     /// that has not seen it; then train the model on all images
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["early_stop", "valid_pct"])]

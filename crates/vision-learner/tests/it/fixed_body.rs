@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 
 use burn::module::Module;
 use burn::tensor::Tensor;
-use vision_learner::{Backbone, Body, BodyBuilder, Callback, Context, Result};
+use vision_learner::{Backbone, BnFreeze, Body, BodyBuilder, Callback, Context, Result};
 use vision_models::layers::{BatchNorm, ConvConfig, Dropout, Layer, Sequential};
 
 use crate::prelude::*;
@@ -188,4 +188,51 @@ fn a_frozen_body_gives_the_numbers_that_it_gives_with_a_graph() {
         learner.fit_with(config).unwrap().raw_losses
     };
     support::close("losses", &run(false), &run(true), 1e-5, 0.0);
+}
+
+#[test]
+fn the_batch_norms_of_a_body_stay_as_they_are_also_when_it_is_unfrozen() {
+    let digits = support::digits(8, 2);
+    // What a fit changes: of the body's other layers, of its batch norms, and of the head.
+    let moved = |bn_freeze: BnFreeze| {
+        let own = Own {
+            counts: Counts::default(),
+            batch_norm: true,
+            dropout: false,
+        };
+        let data = support::data(&digits.path, 4);
+        let builder = create_cnn(data, own).pretrained(false).silent(true);
+        let mut learner = builder.bn_freeze(bn_freeze).build().unwrap();
+        let mut found = Vec::new();
+        for frozen in [false, true, false] {
+            match frozen {
+                true => learner.freeze().unwrap(),
+                false if found.is_empty() => {} // as it was built
+                false => learner.unfreeze(),
+            }
+            let before = learner.weights();
+            learner.fit(1, 1e-2).unwrap();
+            let pairs = before.into_iter().zip(learner.weights());
+            let names = pairs.filter(|(old, new)| old.values != new.values);
+            let names: Vec<String> = names.map(|(old, _)| old.name).collect();
+            let any = |part: &str| names.iter().any(|name| name.starts_with(part));
+            let norm = ["weight", "bias", "running_mean", "running_var"]
+                .map(|part| any(&format!("0.layers.1.{part}")));
+            found.push((any("0.layers.0."), norm, any("1.")));
+        }
+        found
+    };
+    let (stay, all) = ([false; 4], [true; 4]);
+    assert_eq!(
+        moved(BnFreeze::Off),
+        [(true, all, true), (false, all, true), (true, all, true)]
+    );
+    assert_eq!(
+        moved(BnFreeze::Frozen),
+        [(true, all, true), (false, stay, true), (true, all, true)]
+    );
+    assert_eq!(
+        moved(BnFreeze::Body),
+        [(true, stay, true), (false, stay, true), (true, stay, true)]
+    );
 }

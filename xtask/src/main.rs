@@ -5,6 +5,7 @@
 mod bench;
 mod ci;
 mod data;
+mod device_check;
 mod fetch_weights;
 mod layout;
 mod parity;
@@ -24,6 +25,8 @@ enum Command {
     Bench(bench::Args),
     /// Time the inspection of data and print one JSON line
     Data(data::Args),
+    /// Check that a device computes what the CPU computes
+    DeviceCheck(device_check::Args),
     /// Run what CI runs
     Ci,
 }
@@ -36,6 +39,7 @@ fn main() -> ExitCode {
         Command::Parity(args) => parity::run(&args),
         Command::Bench(args) => bench::run(&args),
         Command::Data(args) => data::run(&args),
+        Command::DeviceCheck(args) => device_check::run(&args),
         Command::Ci => ci::run(),
     };
     match result {

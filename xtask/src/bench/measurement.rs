@@ -27,7 +27,7 @@ impl Measurement {
     /// Measures in this process.
     pub(super) fn here(what: What, args: &Args, device: &Device) -> Self {
         let memory_before_bytes = memory("VmRSS:");
-        let mut step = stepper(what, args, device);
+        let mut step = stepper(what, args.work(), device);
         for _ in 0..2 {
             step();
         }

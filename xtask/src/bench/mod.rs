@@ -16,7 +16,7 @@ use vision::data::device;
 use vision::kernels::conv::Accuracy;
 use vision::kernels::ops;
 use vision::models::Arch;
-use work::What;
+pub(crate) use work::{What, Work, stepper};
 
 use crate::Result;
 
@@ -88,6 +88,16 @@ pub(crate) struct Args {
     /// For the latency in this process: the image file
     #[arg(long, hide = true, requires = "model")]
     image: Option<PathBuf>,
+}
+
+impl Args {
+    fn work(&self) -> Work {
+        Work {
+            arch: self.arch,
+            batch: self.batch,
+            size: self.size,
+        }
+    }
 }
 
 /// Times a network, step by step. Prints one JSON line per kind of work; with PyTorch, one per

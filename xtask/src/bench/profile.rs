@@ -28,7 +28,7 @@ type Lines = BTreeMap<(String, String), Line>;
 /// Prints the profile of a step: medians over its repeats, longest time first.
 pub(super) fn print(what: What, args: &Args, device: &Device) {
     let machine = Machine::measure(Isa::detect());
-    let mut step = stepper(what, args, device);
+    let mut step = stepper(what, args.work(), device);
     for _ in 0..2 {
         step();
     }

@@ -6,13 +6,20 @@ use clap::ValueEnum;
 use vision::kernels::ops;
 use vision::learner::{Adam, GroupedOptimizer};
 use vision::models::layers::Sequential;
-use vision::models::{Init, parity, state};
+use vision::models::{Arch, Init, parity, state};
 
-use super::Args;
+/// A network and its batches.
+#[derive(Clone, Copy)]
+pub(crate) struct Work {
+    pub(crate) arch: Arch,
+    pub(crate) batch: usize,
+    /// Side of the images in pixels.
+    pub(crate) size: usize,
+}
 
 #[derive(Clone, Copy, PartialEq, ValueEnum)]
 #[value(rename_all = "snake_case")]
-pub(super) enum What {
+pub(crate) enum What {
     /// Forward pass in evaluation mode
     Inference,
     /// Forward, backward and Adam step of all parameters
@@ -39,10 +46,10 @@ impl What {
 }
 
 /// Returns a function that does one step of the work, and returns when the device has finished.
-pub(super) fn stepper(what: What, args: &Args, device: &Device) -> Box<dyn FnMut()> {
+pub(crate) fn stepper(what: What, work: Work, device: &Device) -> Box<dyn FnMut()> {
     let plain = device.clone();
-    let shape = [args.batch, 3, args.size, args.size];
-    let model = args.arch.build(2, &mut Init::new(0, device));
+    let shape = [work.batch, 3, work.size, work.size];
+    let model = work.arch.build(2, &mut Init::new(0, device));
     let pixels = TensorData::new(parity::fill("input", &shape, 0), shape);
     if what == What::Inference {
         let x = Tensor::<4>::from_data(pixels, device);
@@ -53,8 +60,8 @@ pub(super) fn stepper(what: What, args: &Args, device: &Device) -> Box<dyn FnMut
     }
     let device = device.clone().autodiff();
     let x = Tensor::<4>::from_data(pixels, &device);
-    let classes: Vec<i64> = (0..args.batch as i64).map(|i| i % 2).collect();
-    let y = Tensor::<1, Int>::from_data(TensorData::new(classes, [args.batch]), &device);
+    let classes: Vec<i64> = (0..work.batch as i64).map(|i| i % 2).collect();
+    let y = Tensor::<1, Int>::from_data(TensorData::new(classes, [work.batch]), &device);
     let mut model = model.train();
     if what == What::TrainFrozenBody {
         let entries = state::entries(&model).into_iter();

@@ -200,7 +200,9 @@ pub(crate) fn with_data(
         });
     if let Some(best) = best.filter(|_| chooses) {
         // Accuracies on few images are often equal.
-        let best = SaveModel::best(best).with_tie_break("valid_loss");
+        let best = SaveModel::best(best)
+            .with_tie_break("valid_loss")
+            .with_start(true);
         builder = builder.callback(best.with_name("best"));
     }
     if let Some(epochs) = options.course.early_stop {

@@ -384,8 +384,13 @@ impl Learner {
         };
         let result = run.fit(&mut ctx, resumed);
         let Context {
-            recorder, state, ..
+            mut recorder,
+            state,
+            ..
         } = ctx;
+        if result.is_ok() && state.reload.is_some() {
+            recorder.kept = Some(state.reload_scores);
+        }
         self.optimizer = Some(optimizer);
         let recorder = self.record(recorder);
         result?;

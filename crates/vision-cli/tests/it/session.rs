@@ -1,4 +1,4 @@
-//! The session of `docs/a-session.md`, typed again.
+//! The sessions of `docs/a-session.md` and `docs/a-session-with-photos.md`, typed again.
 
 #![cfg(unix)]
 
@@ -11,6 +11,7 @@ use regex::Regex;
 use vision::data::datasets::synthetic;
 
 const PAGE: &str = include_str!("../../../../docs/a-session.md");
+const WITH_PHOTOS: &str = include_str!("../../../../docs/a-session-with-photos.md");
 
 /// A command of the page, and the lines that it shows below it.
 struct Step {
@@ -19,10 +20,10 @@ struct Step {
 }
 
 /// The blocks that are marked as `console`.
-fn steps() -> Vec<Step> {
+fn steps(page: &str) -> Vec<Step> {
     let mut steps: Vec<Step> = Vec::new();
     let mut inside = false;
-    for line in PAGE.lines() {
+    for line in page.lines() {
         match (inside, line) {
             (false, "```console") => inside = true,
             (true, "```") => inside = false,
@@ -58,15 +59,15 @@ fn masked(line: &str) -> String {
     spaces.replace_all(line.trim(), " ").into_owned()
 }
 
-/// Types the commands in a folder with `mnist_sample`, and compares what they print.
-fn replay(folder: &Path) {
+/// Types the commands of a page in a folder with its images, and compares what they print.
+fn replay(page: &str, folder: &Path) {
     let program = PathBuf::from(env!("CARGO_BIN_EXE_vision"));
     let path = format!(
         "{}:{}",
         program.parent().unwrap().display(),
         env::var("PATH").unwrap()
     );
-    let steps = steps();
+    let steps = steps(page);
     assert!(steps.len() >= 12, "{}", steps.len());
     for Step { command, shown } in steps {
         let output = Command::new("sh")
@@ -108,7 +109,7 @@ fn the_session_of_the_page_goes_as_it_says() {
     let folder = tempfile::tempdir().unwrap();
     synthetic::digits(&folder.path().join("mnist_sample"), 1, 60, 20).unwrap();
     fs::remove_file(folder.path().join("mnist_sample/digits.txt")).unwrap();
-    replay(folder.path());
+    replay(PAGE, folder.path());
 }
 
 #[test]
@@ -122,5 +123,47 @@ fn the_session_of_the_page_goes_so_on_the_real_images() {
         &vision::fetch::archive::Limits::default(),
     )
     .unwrap();
-    replay(folder.path());
+    replay(PAGE, folder.path());
+}
+
+/// Each session has at least these lines, by which a page that lost its blocks is found without its data.
+#[test]
+fn the_session_with_photos_has_its_commands() {
+    let steps = steps(WITH_PHOTOS);
+    for command in [
+        "doctor",
+        "weights show",
+        "lr-find",
+        "train",
+        "evaluate",
+        "compare",
+        "export",
+    ] {
+        let command = format!("vision {command} ");
+        assert!(
+            steps.iter().any(|step| step.command.starts_with(&command)),
+            "{command}"
+        );
+    }
+}
+
+#[test]
+#[ignore = "needs files: set VISION_REAL_DATA to the folder that scripts/fetch_real_data.py has filled"]
+fn the_session_with_photos_goes_as_it_says() {
+    let real = env::var_os("VISION_REAL_DATA").expect("VISION_REAL_DATA is set");
+    let real = Path::new(&real);
+    let folder = tempfile::tempdir().unwrap();
+    let weights = "efficientnet-lite0-57934424.pth";
+    fs::copy(real.join(weights), folder.path().join(weights)).unwrap();
+    let here = folder.path().join("stamps");
+    for class in fs::read_dir(real.join("stamps")).unwrap() {
+        let class = class.unwrap();
+        let copy = here.join(class.file_name());
+        fs::create_dir_all(&copy).unwrap();
+        for image in fs::read_dir(class.path()).unwrap() {
+            let image = image.unwrap();
+            fs::copy(image.path(), copy.join(image.file_name())).unwrap();
+        }
+    }
+    replay(WITH_PHOTOS, folder.path());
 }

@@ -25,6 +25,7 @@ fn recorder() -> Recorder {
         moms: vec![0.95, 0.9, 0.85, 0.8, 0.85, 0.9, 0.92, 0.95],
         losses: vec![0.9, 0.8, 0.7, 0.6, 0.5, 0.4, 0.3, 0.2],
         raw_losses: vec![0.9; 8],
+        kept: None,
     }
 }
 

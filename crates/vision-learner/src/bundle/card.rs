@@ -17,6 +17,15 @@ pub struct MetricValue {
     pub value: Option<f64>,
 }
 
+impl MetricValue {
+    pub(crate) fn new(name: impl Into<String>, value: f64) -> Self {
+        Self {
+            name: name.into(),
+            value: Some(value).filter(|value| value.is_finite()),
+        }
+    }
+}
+
 /// What the file of a deployed model says about itself: [`Predictor::card`](crate::Predictor::card).
 ///
 /// `Display` writes it for people, `serde` for programs.
@@ -59,7 +68,7 @@ pub struct Card {
     pub size_multiple: usize,
     /// How many epochs the model was trained for.
     pub epochs_trained: u64,
-    /// Loss and metrics of the last validation during training; empty if there was none.
+    /// Loss and metrics of these weights, by the validation during training; empty if there was none.
     pub metrics: Vec<MetricValue>,
     /// What the model was trained and validated on.
     pub data: DataFingerprint,

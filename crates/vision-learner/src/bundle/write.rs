@@ -16,7 +16,7 @@ use vision_models::Description;
 use vision_models::state::{self, NamedTensor, values};
 use vision_models::weights::{SealedFile, TensorToWrite, Values, WeightsFile, sealed_bytes};
 
-use crate::bundle::card::{Card, MetricValue};
+use crate::bundle::card::Card;
 use crate::bundle::config::ExportConfig;
 use crate::bundle::golden::{GoldenEntry, tensor_name};
 use crate::bundle::manifest::{self, FORMAT, KEY, MOST_GOLDEN, Manifest, misfit};
@@ -107,20 +107,6 @@ impl Learner {
                 round(tensor)?;
             }
         }
-        let last = self.recorder.epochs.last();
-        let values = last.iter().flat_map(|row| {
-            let names = ["valid_loss"].into_iter().map(str::to_owned);
-            let names = names.chain(self.recorder.metric_names.iter().cloned());
-            let values =
-                std::iter::once(row.valid_loss).chain(row.metrics.iter().map(|m| Some(*m)));
-            // Without validation there is neither.
-            let values = row.valid_loss.is_some().then_some(names.zip(values));
-            values.into_iter().flatten()
-        });
-        let metrics = values.map(|(name, value)| MetricValue {
-            name,
-            value: value.filter(|value| value.is_finite()),
-        });
         let limits = self.limits();
         let data = self.data();
         let mut manifest = Manifest {
@@ -141,7 +127,7 @@ impl Learner {
             seed: data.seed(),
             half: config.half,
             epochs_trained: self.epochs_trained,
-            metrics: metrics.collect(),
+            metrics: self.recorder.scores(),
             data: data.fingerprint(),
             golden: Vec::new(),
         };

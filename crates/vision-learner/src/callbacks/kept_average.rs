@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use serde::{Deserialize, Serialize};
 
 use crate::callbacks::averaged::Averaged;
-use crate::{CallbackState, Context, Result};
+use crate::{CallbackState, Context, MetricValue, Result};
 
 /// An average of weights that is kept beside the weights themselves.
 #[derive(Clone, Debug)]
@@ -20,6 +20,8 @@ pub(super) struct KeptAverage {
     /// Steps or epochs that are in the average.
     pub(super) count: u64,
     saved: Option<PathBuf>,
+    /// The scores of what is saved.
+    scores: Vec<MetricValue>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -27,6 +29,8 @@ pub(super) struct KeptAverage {
 struct State {
     count: u64,
     saved: Option<PathBuf>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    scores: Vec<MetricValue>,
 }
 
 impl KeptAverage {
@@ -39,6 +43,7 @@ impl KeptAverage {
             average: Averaged::default(),
             count: 0,
             saved: None,
+            scores: Vec::new(),
         }
     }
 
@@ -59,6 +64,7 @@ impl KeptAverage {
         let state = State {
             count: self.count,
             saved: self.saved.clone(),
+            scores: self.scores.clone(),
         };
         Ok(CallbackState {
             tensors: self.average.saved(),
@@ -72,8 +78,12 @@ impl KeptAverage {
         state: CallbackState,
         ctx: &Context<'_>,
     ) -> Result<()> {
-        let State { count, saved } = state.read(callback)?;
-        (self.count, self.saved) = (count, saved);
+        let State {
+            count,
+            saved,
+            scores,
+        } = state.read(callback)?;
+        (self.count, self.saved, self.scores) = (count, saved, scores);
         self.average = Averaged::restored(callback, state.tensors, ctx)?;
         Ok(())
     }
@@ -81,7 +91,7 @@ impl KeptAverage {
     /// Begins anew with an average.
     pub(super) fn begin(&mut self, ctx: &Context<'_>, average: Averaged) -> Result<()> {
         ctx.check_name(&self.name)?;
-        (self.count, self.saved) = (0, None);
+        (self.count, self.saved, self.scores) = (0, None, Vec::new());
         self.average = average;
         Ok(())
     }
@@ -90,9 +100,16 @@ impl KeptAverage {
     /// statistics of batch norms are first computed anew.
     pub(super) fn end_epoch(&mut self, ctx: &mut Context<'_>, whole: bool) -> Result<()> {
         let scores = self.average.validate(ctx, self.prefix, whole)?;
+        let prefix = format!("{}_", self.prefix);
+        let own = |(name, value): &(String, f64)| {
+            let name = name.strip_prefix(&prefix).unwrap_or(name);
+            MetricValue::new(name, *value)
+        };
+        let without_prefix = scores.iter().map(own).collect();
         ctx.state.last_metrics.extend(scores);
         if is_last_epoch(ctx) {
             self.saved = Some(self.average.save(ctx, &self.name)?);
+            self.scores = without_prefix;
         }
         Ok(())
     }
@@ -108,6 +125,7 @@ impl KeptAverage {
         }
         if self.takes_over {
             ctx.state.reload.clone_from(&self.saved);
+            ctx.state.reload_scores.clone_from(&self.scores);
         }
         Ok(())
     }

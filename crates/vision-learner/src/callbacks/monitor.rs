@@ -70,8 +70,13 @@ impl Monitor {
 
     /// Whether the value of this epoch is the best so far; `None` if there is none. NaN is never the best.
     pub(super) fn improves(&mut self, ctx: &Context<'_>) -> Option<bool> {
-        let value = ctx.value(&self.name)?;
-        let tie = self.tie.as_ref().and_then(|name| ctx.value(name));
+        self.improves_by(|name| ctx.value(name))
+    }
+
+    /// The same for the values that `of` gives by their names.
+    pub(super) fn improves_by(&mut self, of: impl Fn(&str) -> Option<f64>) -> Option<bool> {
+        let value = of(&self.name)?;
+        let tie = self.tie.as_ref().and_then(|name| of(name));
         let wins_tie = || match (tie, self.tie_best) {
             (Some(tie), Some(best)) => self.tie_better.is_better(tie, best, 0.0),
             _ => false,

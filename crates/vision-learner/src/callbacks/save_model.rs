@@ -5,9 +5,10 @@ use std::path::PathBuf;
 
 use serde::{Deserialize, Serialize};
 use vision_base::OptionError;
+use vision_data::DatasetType;
 
 use crate::callbacks::monitor::{Monitor, Seen};
-use crate::{Callback, CallbackState, Context, Result};
+use crate::{Callback, CallbackState, Context, MetricValue, Result};
 
 /// Saves checkpoints at the end of epochs: the best by a metric or loss, or every so many epochs.
 ///
@@ -28,8 +29,12 @@ pub struct SaveModel {
     name: String,
     keep: Option<usize>,
     reload: bool,
+    /// Whether the weights that the fit begins with may be the best.
+    start: bool,
     /// What this fit has saved and not removed, the oldest first.
     saved: Vec<PathBuf>,
+    /// The scores of the last of them.
+    scores: Vec<MetricValue>,
 }
 
 #[derive(Serialize, Deserialize)]
@@ -37,6 +42,8 @@ pub struct SaveModel {
 struct State {
     seen: Option<Seen>,
     saved: Vec<PathBuf>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    scores: Vec<MetricValue>,
 }
 
 impl SaveModel {
@@ -49,7 +56,9 @@ impl SaveModel {
             name: "bestmodel".to_owned(),
             keep: None,
             reload: true,
+            start: false,
             saved: Vec::new(),
+            scores: Vec::new(),
         }
     }
 
@@ -104,8 +113,41 @@ impl SaveModel {
         self
     }
 
-    fn save(&mut self, name: &str, ctx: &Context<'_>) -> Result<()> {
+    /// Sets whether the weights that a fit begins with may be the [best](Self::best), too, if the learner has trained before.
+    /// They are scored before the first epoch. Default: no, as in fastai. With it, training the whole network after its head
+    /// never ends with a worse one.
+    ///
+    /// ```
+    /// use vision_learner::callbacks::SaveModel;
+    /// let best = SaveModel::best("accuracy").with_start(true);
+    /// ```
+    pub fn with_start(mut self, start: bool) -> Self {
+        self.start = start;
+        self
+    }
+
+    /// Scores and saves the weights as they are before the first step of a fit.
+    fn save_start(&mut self, ctx: &mut Context<'_>) -> Result<()> {
+        let Some(monitor) = &mut self.monitor else {
+            return Ok(());
+        };
+        let valid = ctx.data().batches(DatasetType::Valid) > 0;
+        if !(self.start && self.saved.is_empty() && valid && ctx.begins_trained()) {
+            return Ok(());
+        }
+        let scores = ctx.validate()?;
+        let of = |name: &str| scores.iter().find(|(own, _)| own == name);
+        if monitor.improves_by(|name| Some(of(name)?.1)) == Some(true) {
+            let scores = scores.into_iter();
+            let scores = scores.map(|(name, value)| MetricValue::new(name, value));
+            self.save(&self.name.clone(), scores.collect(), ctx)?;
+        }
+        Ok(())
+    }
+
+    fn save(&mut self, name: &str, scores: Vec<MetricValue>, ctx: &Context<'_>) -> Result<()> {
         let path = ctx.save(name)?;
+        self.scores = scores;
         self.saved.retain(|saved| *saved != path);
         self.saved.push(path);
         while self.keep.is_some_and(|keep| self.saved.len() > keep) {
@@ -134,8 +176,9 @@ impl Callback for SaveModel {
                 } = monitor;
                 let tie = monitor.tie();
                 let tie = tie.map_or(String::new(), |tie| format!(", ties by {tie}"));
+                let start = if self.start { ", from the start" } else { "" };
                 format!(
-                    "best {name}{tie}, min_delta {min_delta}, reload {}",
+                    "best {name}{tie}{start}, min_delta {min_delta}, reload {}",
                     self.reload
                 )
             }
@@ -152,21 +195,27 @@ impl Callback for SaveModel {
         let state = State {
             seen: self.monitor.as_ref().map(Monitor::seen),
             saved: self.saved.clone(),
+            scores: self.scores.clone(),
         };
         CallbackState::of("SaveModel", &state)
     }
 
     fn restore(&mut self, state: CallbackState, _ctx: &mut Context<'_>) -> Result<()> {
-        let State { seen, saved } = state.read("SaveModel")?;
+        let State {
+            seen,
+            saved,
+            scores,
+        } = state.read("SaveModel")?;
         if let (Some(monitor), Some(seen)) = (&mut self.monitor, &seen) {
             monitor.restore(seen);
         }
-        self.saved = saved;
+        (self.saved, self.scores) = (saved, scores);
         Ok(())
     }
 
     fn on_train_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         self.saved.clear();
+        self.scores.clear();
         for (option, value) in [("every", Some(self.every)), ("keep_last", self.keep)] {
             if value == Some(0) {
                 return Err(OptionError::new(option, "at least 1", 0).into());
@@ -179,6 +228,10 @@ impl Callback for SaveModel {
         }
     }
 
+    fn on_epoch_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
+        self.save_start(ctx)
+    }
+
     fn on_epoch_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         let epoch = ctx.state.epoch;
         let name = match &mut self.monitor {
@@ -189,7 +242,14 @@ impl Callback for SaveModel {
             }
         };
         match name {
-            Some(name) => self.save(&name, ctx),
+            Some(name) => {
+                let loss = ctx.state.valid_loss;
+                let loss = loss.map(|loss| MetricValue::new("valid_loss", loss));
+                let metrics = ctx.state.last_metrics.iter();
+                let metrics = metrics.map(|(name, value)| MetricValue::new(name, *value));
+                let scores = loss.into_iter().chain(metrics);
+                self.save(&name, scores.collect(), ctx)
+            }
             None => Ok(()),
         }
     }
@@ -197,8 +257,10 @@ impl Callback for SaveModel {
     fn on_train_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         if self.reload && self.monitor.is_some() {
             // Without a best epoch, what another callback wants stays.
-            let best = self.saved.last().cloned();
-            ctx.state.reload = best.or(ctx.state.reload.take());
+            if let Some(best) = self.saved.last() {
+                ctx.state.reload = Some(best.clone());
+                ctx.state.reload_scores.clone_from(&self.scores);
+            }
         }
         Ok(())
     }

@@ -127,6 +127,7 @@ mod tests {
     use std::fs;
 
     use super::*;
+    use crate::MetricValue;
     use crate::train::recorder::EpochRow;
 
     fn grown(batches: usize, epochs: usize) -> Recorder {
@@ -149,6 +150,7 @@ mod tests {
             moms: curve(0.95),
             losses: curve(2.0),
             raw_losses: curve(std::f64::consts::PI),
+            kept: Some(vec![MetricValue::new("a", batches as f64 / 3.0)]),
         }
     }
 

@@ -309,6 +309,13 @@ impl Context<'_> {
         self.fit.epochs_before + self.state.epoch.saturating_sub(self.fit.start_epoch) as u64
     }
 
+    /// Whether this is the beginning of a fit, before its first step, of a learner that has trained before.
+    pub(crate) fn begins_trained(&self) -> bool {
+        let state = &self.state;
+        let begins = state.epoch == self.fit.start_epoch && state.num_batch == 0;
+        begins && !self.fit.history_before.epochs.is_empty()
+    }
+
     /// The value of column `i` of the table at `on_epoch_end`. Two metrics may have one name.
     pub(crate) fn column(&self, i: usize, name: &str) -> Option<f64> {
         match self.state.last_metrics.get(i) {

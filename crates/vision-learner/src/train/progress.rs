@@ -35,6 +35,9 @@ impl Progress {
 
 impl Callback for Progress {
     fn on_train_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
+        if ctx.state.n_epochs == 0 {
+            return Ok(());
+        }
         self.metric_names.clone_from(&ctx.recorder.metric_names);
         let names = ["epoch", "train_loss", "valid_loss"].map(str::to_owned);
         let mut cells = names.to_vec();

@@ -5,6 +5,8 @@ use std::fmt::Write as _;
 use serde::{Deserialize, Serialize};
 use vision_base::csv;
 
+use crate::bundle::card::MetricValue;
+
 /// One row of the table that training prints.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
@@ -66,6 +68,10 @@ pub struct Recorder {
     /// Unsmoothed loss, per training batch.
     #[serde(with = "numbers")]
     pub raw_losses: Vec<f64>,
+    /// The scores of the weights at the end, if a callback handed over others than those of the last epoch, such as
+    /// [`SaveModel::best`](crate::callbacks::SaveModel::best); empty if it does not know them.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub kept: Option<Vec<MetricValue>>,
 }
 
 impl Recorder {
@@ -137,6 +143,26 @@ impl Recorder {
         self.moms.extend(later.moms);
         self.losses.extend(later.losses);
         self.raw_losses.extend(later.raw_losses);
+        self.kept = later.kept;
+    }
+
+    /// The loss and the metrics of the weights at the end; none without validation.
+    pub(crate) fn scores(&self) -> Vec<MetricValue> {
+        if let Some(kept) = &self.kept {
+            return kept.clone();
+        }
+        let Some((row, loss)) = self
+            .epochs
+            .last()
+            .and_then(|row| Some((row, row.valid_loss?)))
+        else {
+            return Vec::new();
+        };
+        let metrics = self.metric_names.iter().zip(&row.metrics);
+        let loss = MetricValue::new("valid_loss", loss);
+        std::iter::once(loss)
+            .chain(metrics.map(|(name, value)| MetricValue::new(name, *value)))
+            .collect()
     }
 }
 
@@ -154,6 +180,7 @@ impl Recorder {
             moms: rest(&self.moms, lrs),
             losses: rest(&self.losses, losses),
             raw_losses: rest(&self.raw_losses, losses),
+            kept: self.kept.clone(),
         }
     }
 
@@ -166,6 +193,7 @@ impl Recorder {
         self.moms.extend(part.moms);
         self.losses.extend(part.losses);
         self.raw_losses.extend(part.raw_losses);
+        self.kept = part.kept;
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use burn::tensor::{Gradients, Tensor};
 
+use crate::bundle::card::MetricValue;
 use crate::model::target::TargetTensor;
 
 /// The position in a run, and the switches that control it.
@@ -64,6 +65,8 @@ pub struct State {
     /// A checkpoint of this fit, made by [`Context::save`](crate::Context::save), whose weights, statistics and optimizer
     /// the learner takes over at the end of a fit without an error.
     pub reload: Option<PathBuf>,
+    /// The scores of the weights in `reload`, `valid_loss` first: an exported model says them. Empty if they are not known.
+    pub reload_scores: Vec<MetricValue>,
     /// Whether the run ended with an error, at `on_train_end`.
     pub failed: bool,
 }

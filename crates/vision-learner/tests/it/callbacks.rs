@@ -174,6 +174,61 @@ fn the_best_weights_are_saved_and_are_the_learners_at_the_end() {
 }
 
 #[test]
+fn the_weights_that_a_fit_begins_with_may_be_the_best() {
+    let digits = support::digits(8, 4);
+    // Two epochs, the score at the beginning of the second fit, two epochs.
+    for (script, best) in [
+        ([0.1, 0.5, 0.5, 0.3, 0.2], None),
+        ([0.1, 0.5, 0.5, 0.3, 0.6], Some(1)),
+    ] {
+        let mut learner = learner(&digits, &script, Better::Higher);
+        let save = || SaveModel::best("script").with_start(true);
+        let first = learner.fit_with(FitConfig::new(2).with_callback(save()));
+        first.unwrap();
+        let before = learner.weights();
+        let seen = Weights::default();
+        let config = FitConfig::new(2)
+            .with_callback(save())
+            .with_callback(seen.clone());
+        let record = learner.fit_with(config).unwrap();
+        let seen = seen.0.lock().unwrap();
+        assert_eq!(record.epochs.len(), 2);
+        assert_eq!(
+            learner.weights(),
+            *best.map_or(&before, |at: usize| &seen[at])
+        );
+        // An exported model says the scores of the weights that it has, not those of the last epoch.
+        let path = digits.path.join("exported.safetensors");
+        let card = learner.export(&path).unwrap();
+        let score = card.metrics.iter().find(|score| score.name == "script");
+        let expected = if best.is_some() { 0.6 } else { 0.5 };
+        assert_eq!(score.unwrap().value, Some(expected));
+        let kept = learner.recorder().kept.clone().unwrap();
+        assert_eq!(kept, card.metrics);
+    }
+    // A run that has ended says them again.
+    for _ in 0..2 {
+        let mut learner = learner(&digits, &[0.9, 0.1], Better::Higher);
+        let config = FitConfig::new(2).with_callback(SaveModel::best("script"));
+        learner
+            .fit_with(config.resumable(digits.path.join("run")))
+            .unwrap();
+        let card = learner
+            .export(digits.path.join("again.safetensors"))
+            .unwrap();
+        assert_eq!(card.metrics[1].value, Some(0.9));
+    }
+    // Without a fit before, and without being asked, the beginning is not scored: the script has a value for each epoch.
+    let mut fresh = learner(&digits, &[0.9, 0.1], Better::Higher);
+    let save = SaveModel::best("script").with_start(true);
+    fresh
+        .fit_with(FitConfig::new(2).with_callback(save))
+        .unwrap();
+    let kept = fresh.recorder().kept.clone().unwrap();
+    assert_eq!(kept[1].value, Some(0.9));
+}
+
+#[test]
 fn of_equal_values_the_tie_break_decides() {
     let digits = support::digits(8, 4);
     // Without one, the first of the equal ones.

@@ -2,17 +2,31 @@ use std::process::Command;
 
 use crate::{Result, layout};
 
-/// Runs `.ci/run`, as CI does. Checks the layout first, which `.ci/run` would check only at the
-/// end.
-pub(crate) fn run() -> Result<()> {
+#[derive(clap::Args)]
+pub(crate) struct Args {
+    /// Check a GPU in software instead: installs Mesa's Vulkan driver with apt-get if there is none, builds with the
+    /// feature wgpu, and runs `device-check --device wgpu`
+    #[arg(long)]
+    devices: bool,
+}
+
+/// Runs `.ci/run`, as CI does, or the check of devices. Checks the layout first, which `.ci/run` would check only at the end.
+pub(crate) fn run(args: &Args) -> Result<()> {
     layout::check()?;
+    run_script(if args.devices {
+        "scripts/check_software_vulkan.sh"
+    } else {
+        ".ci/run"
+    })
+}
+
+fn run_script(script: &str) -> Result<()> {
     let status = Command::new("bash")
-        .arg(".ci/run")
+        .arg(script)
         .current_dir(layout::root())
         .status()?;
-    if status.success() {
-        Ok(())
-    } else {
-        Err(format!(".ci/run: {status}").into())
+    match status.success() {
+        true => Ok(()),
+        false => Err(format!("{script}: {status}").into()),
     }
 }

@@ -28,7 +28,7 @@ enum Command {
     /// Check that a device computes what the CPU computes
     DeviceCheck(device_check::Args),
     /// Run what CI runs
-    Ci,
+    Ci(ci::Args),
 }
 
 type Result<T> = std::result::Result<T, Box<dyn std::error::Error>>;
@@ -40,7 +40,7 @@ fn main() -> ExitCode {
         Command::Bench(args) => bench::run(&args),
         Command::Data(args) => data::run(&args),
         Command::DeviceCheck(args) => device_check::run(&args),
-        Command::Ci => ci::run(),
+        Command::Ci(args) => ci::run(&args),
     };
     match result {
         Ok(()) => ExitCode::SUCCESS,

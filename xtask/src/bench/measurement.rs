@@ -15,7 +15,9 @@ use crate::Result;
 #[derive(Deserialize, Serialize)]
 pub(super) struct Measurement {
     pub(super) engine: String,
-    /// Duration of each step.
+    /// Duration of the first step, in which a GPU compiles and tunes its kernels.
+    pub(super) first_s: f64,
+    /// Duration of each step after two.
     pub(super) seconds: Vec<f64>,
     /// Peak memory of the process, if the system reports it.
     pub(super) peak_memory_bytes: Option<f64>,
@@ -28,9 +30,10 @@ impl Measurement {
     pub(super) fn here(what: What, args: &Args, device: &Device) -> Self {
         let memory_before_bytes = memory("VmRSS:");
         let mut step = stepper(what, args.work(), device);
-        for _ in 0..2 {
-            step();
-        }
+        let begin = Instant::now();
+        step();
+        let first_s = begin.elapsed().as_secs_f64();
+        step();
         let mut seconds = Vec::new();
         for _ in 0..args.repeats.max(1) {
             let begin = Instant::now();
@@ -39,6 +42,7 @@ impl Measurement {
         }
         Self {
             engine: format!("vision {}", env!("CARGO_PKG_VERSION")),
+            first_s,
             seconds,
             peak_memory_bytes: memory("VmHWM:"),
             memory_before_bytes,
@@ -72,6 +76,10 @@ impl Measurement {
             .arg(script)
             .args([what.name().as_str(), args.arch.name()])
             .args(numbers.map(|n| n.to_string()));
+        let kind = args.device.split(':').next();
+        if let Some("cuda") = kind {
+            command.args(["cuda", &args.torch_precision]);
+        }
         Self::of(command)
     }
 

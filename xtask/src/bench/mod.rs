@@ -62,6 +62,9 @@ pub(crate) struct Args {
     /// alternate with it and print ratios
     #[arg(long, value_name = "PYTHON")]
     against_torch: Option<PathBuf>,
+    /// Precision of PyTorch on a GPU: f32 (without TF32), tf32, or bf16 (by autocast)
+    #[arg(long, default_value = "f32")]
+    torch_precision: String,
     /// Number of alternations with PyTorch
     #[arg(long, default_value_t = 5)]
     rounds: usize,
@@ -147,7 +150,12 @@ pub(crate) fn run(args: &Args) -> Result<()> {
                 let ours = Measurement::ours(what, args)?;
                 print(what, args, &device::describe(&device), &ours);
                 let theirs = Measurement::torch(python, what, args)?;
-                print(what, args, "cpu", &theirs);
+                let device = if args.device.starts_with("cuda") {
+                    "cuda"
+                } else {
+                    "cpu"
+                };
+                print(what, args, device, &theirs);
                 pairs.push((ours, theirs));
             }
             print_ratios(what, &pairs);
@@ -166,7 +174,7 @@ fn print(what: What, args: &Args, device: &str, measured: &Measurement) {
         json!({
             "engine": measured.engine, "what": what.name(), "format": "nhwc", "arch": args.arch.name(),
             "batch": args.batch, "size": args.size, "threads": args.threads, "device": device,
-            "accuracy": args.accuracy.name(), "min_s": measured.min(), "median_s": median,
+            "accuracy": args.accuracy.name(), "first_s": measured.first_s, "min_s": measured.min(), "median_s": median,
             "images_per_s": args.batch as f64 / median, "peak_memory_bytes": measured.peak_memory_bytes,
             "memory_of_work_bytes": measured.memory_of_work(),
         })

@@ -10,6 +10,7 @@ use crate::decisions::error::DecisionError;
 use crate::device::error::DeviceError;
 use crate::files::error::FilesError;
 use crate::image::error::ImageError;
+use crate::image_source::shard_error::ShardError;
 use crate::labels::error::LabelError;
 use crate::split::error::SplitError;
 use crate::table::error::TableError;
@@ -40,6 +41,9 @@ pub enum Error {
     /// Invalid folder of images.
     #[error(transparent)]
     Files(#[from] FilesError),
+    /// Invalid shard.
+    #[error(transparent)]
+    Shard(#[from] ShardError),
     /// Invalid labels or classes.
     #[error(transparent)]
     Label(#[from] LabelError),

@@ -51,7 +51,7 @@
 //! | `split` | which items are used for validation | [`Split`], [`By`], [`Folds`] |
 //! | `data_block` | fastai's data block: from files to labeled, split items | [`ImageList`], [`SplitList`], [`LabelLists`] |
 //! | `databunch` | the data bunch, its options, saving and loading | [`ImageDataBunch`], [`ImageDataBunchBuilder`], [`sources`] |
-//! | `image_source` | images that are not files | [`ImageSource`], [`MemoryImages`], [`ArchiveImages`] |
+//! | `image_source` | images that are not files | [`ImageSource`], [`MemoryImages`], [`ArchiveImages`], [`ShardImages`] |
 //! | `image` | decoding under limits, caching | [`Image`], [`ReadConfig`], [`Limits`] |
 //! | `transforms` | sizes and augmentation, as data: the built-in transforms, and your own | [`Transform`], [`get_transforms`], [`builtin`], [`presets`], [`ItemTransform`], [`Resizing`], [`BatchTransform`] |
 //! | `pipeline` | drawing and applying transforms | [`Pipeline`], [`Draw`] |
@@ -112,6 +112,8 @@ pub use crate::image_source::archive::ArchiveImages;
 #[cfg(feature = "burn-dataset")]
 pub use crate::image_source::burn::{BurnImages, ImageItem};
 pub use crate::image_source::memory::MemoryImages;
+pub use crate::image_source::shard_error::ShardError;
+pub use crate::image_source::shards::ShardImages;
 pub use crate::image_source::{ImageContent, ImageSource};
 pub use crate::labels::Label;
 pub use crate::labels::class_weights::{ClassWeights, Sampler};

@@ -16,6 +16,7 @@ use crate::image::problem::ImageProblem;
 use crate::image::reader::{ReadConfig, Reader};
 use crate::image_source::ImageContent;
 use crate::labels::targets::{Target, Targets};
+use crate::rng::Rng;
 
 /// Selects images and how they are prepared.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -65,6 +66,14 @@ impl Drop for Inner {
 }
 
 impl ImageDataset {
+    /// The positions of all items in random order.
+    pub(crate) fn order(&self, rng: &mut Rng) -> Vec<usize> {
+        match &self.0.files.source {
+            Some(source) => source.order(rng),
+            None => rng.order(self.len()),
+        }
+    }
+
     pub(crate) fn new(files: LabeledFiles, classes: Arc<[String]>, reader: Arc<Reader>) -> Self {
         let decoded = files.files.iter().map(|_| OnceLock::new()).collect();
         Self(Arc::new(Inner {

@@ -471,7 +471,7 @@ impl ImageDataBunch {
                 }));
             }
             match &self.draw {
-                None => Rng::keyed(Purpose::Order, self.seed, epoch, 0).shuffle(&mut order),
+                None => order = dataset.order(&mut Rng::keyed(Purpose::Order, self.seed, epoch, 0)),
                 Some(draw) => (order, repeats) = draw.order(self.seed, epoch),
             }
             // The items of an incomplete batch would weigh more than others.

@@ -15,6 +15,7 @@ use crate::image::decode::{How, decode_to};
 use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
 use crate::image_source::{ImageContent, ImageSource};
+use crate::rng::Rng;
 
 /// A selection of the images of a source, by position.
 #[derive(Clone)]
@@ -70,6 +71,31 @@ impl Chosen {
         }
     }
 
+    /// A random order of the selection: any, or one that goes through shards.
+    pub(crate) fn order(&self, rng: &mut Rng) -> Vec<usize> {
+        let buffer = self.source.shuffle_buffer();
+        if buffer >= self.positions.len() {
+            return rng.order(self.positions.len());
+        }
+        let mut shards: Vec<Vec<usize>> = Vec::new();
+        let mut last = None;
+        // A selection may have been put together from several.
+        let mut places: Vec<usize> = (0..self.positions.len()).collect();
+        places.sort_by_key(|&place| self.positions[place]);
+        for place in places {
+            let shard = Some(self.source.shard(self.positions[place]));
+            if shard != last {
+                shards.push(Vec::new());
+                last = shard;
+            }
+            if let Some(shard) = shards.last_mut() {
+                shard.push(place);
+            }
+        }
+        rng.shuffle(&mut shards);
+        buffered(shards.into_iter().flatten(), buffer.max(1), rng)
+    }
+
     /// The content of an image in the source.
     pub(crate) fn content(
         &self,
@@ -86,6 +112,23 @@ impl Chosen {
             content => Ok(content),
         }
     }
+}
+
+/// Each next item is drawn from a buffer of those that come next.
+fn buffered(items: impl Iterator<Item = usize>, size: usize, rng: &mut Rng) -> Vec<usize> {
+    let mut order = Vec::new();
+    let mut buffer: Vec<usize> = Vec::with_capacity(size);
+    for item in items {
+        if buffer.len() < size {
+            buffer.push(item);
+        } else {
+            let at = rng.below(size);
+            order.push(std::mem::replace(&mut buffer[at], item));
+        }
+    }
+    rng.shuffle(&mut buffer);
+    order.append(&mut buffer);
+    order
 }
 
 impl ImageContent {

@@ -5,6 +5,8 @@ pub(crate) mod archive;
 pub(crate) mod burn;
 pub(crate) mod chosen;
 pub(crate) mod memory;
+pub(crate) mod shard_error;
+pub(crate) mod shards;
 
 use std::error::Error;
 use std::path::PathBuf;
@@ -75,6 +77,17 @@ pub trait ImageSource: Send + Sync {
     /// Any error. It becomes [`ImageError::Decode`](crate::ImageError::Decode) with the name of the
     /// image.
     fn read(&self, item: usize) -> Result<ImageContent, Box<dyn Error + Send + Sync>>;
+
+    /// The shard that an image lies in, if the source is in several. Those of a shard must follow each other.
+    fn shard(&self, _item: usize) -> usize {
+        0
+    }
+
+    /// From how many images the next one of an epoch is drawn. With fewer than there are, an epoch goes through the
+    /// [shards](Self::shard) in random order, and through a buffer of so many images. Default: all.
+    fn shuffle_buffer(&self) -> usize {
+        usize::MAX
+    }
 }
 
 impl<S: ImageSource + ?Sized> ImageSource for Arc<S> {
@@ -88,6 +101,14 @@ impl<S: ImageSource + ?Sized> ImageSource for Arc<S> {
 
     fn read(&self, item: usize) -> Result<ImageContent, Box<dyn Error + Send + Sync>> {
         (**self).read(item)
+    }
+
+    fn shard(&self, item: usize) -> usize {
+        (**self).shard(item)
+    }
+
+    fn shuffle_buffer(&self) -> usize {
+        (**self).shuffle_buffer()
     }
 }
 

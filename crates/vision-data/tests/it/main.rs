@@ -34,6 +34,7 @@ mod own_transforms;
 mod resize;
 mod resplit;
 mod saved;
+mod shards;
 mod splits;
 mod summary;
 #[path = "../../../vision-fetch/tests/it/support/mod.rs"]

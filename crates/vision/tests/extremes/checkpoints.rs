@@ -3,7 +3,7 @@
 use std::fs;
 use std::path::PathBuf;
 
-use vision::learner::{ExportConfig, FitConfig, LoadConfig, OpenConfig};
+use vision::learner::{BnFreeze, ExportConfig, FitConfig, LoadConfig, OpenConfig};
 use vision::models::export::{Names, OnnxConfig};
 use vision::prelude::*;
 
@@ -80,6 +80,12 @@ pub(crate) fn table(t: &mut Table) {
         writable(folder.path()),
         |path| built.export_safetensors(path, Names::FastAi),
     );
+    t.line("LearnerBuilder::bn_freeze", ANY, [0, 1, 2], |n: usize| {
+        let all = [BnFreeze::Off, BnFreeze::Frozen, BnFreeze::Body];
+        let mut learner = learner_of(data(&path)).bn_freeze(all[n]).build()?;
+        learner.unfreeze();
+        learner.fit(1, 1e-3)
+    });
     t.paths(
         "Learner::cache_features_in",
         writable(folder.path()),

@@ -6,8 +6,9 @@ use std::hint::black_box;
 use vision::data::files::{IndexConfig, image_files, index, is_image_file};
 use vision::data::inspect::doctor::Doctor;
 use vision::data::inspect::{VerifyConfig, verify_images};
-use vision::data::{ArchiveImages, Image, Limits, ReadConfig, Result};
-use vision::prelude::*;
+use vision::data::{
+    ArchiveImages, DatasetType, Image, ImageList, Limits, ReadConfig, Result, ShardImages, Split,
+};
 
 use crate::support::{Folder, builder, data, one_batch};
 use crate::table::{ANY, Table};
@@ -85,6 +86,25 @@ pub(crate) fn table(t: &mut Table) {
     });
     t.paths("ArchiveImages::open_within", readable(), |path| {
         ArchiveImages::open_within(path, &vision::fetch::archive::Limits::new())
+    });
+    t.paths("ShardImages::open", readable(), |path| {
+        ShardImages::open([path])
+    });
+    t.paths("ShardImages::open_folder", readable(), |path| {
+        ShardImages::open_folder(path)
+    });
+    let image = folder.path().join("image.png");
+    let shard = folder.path().join("0.tar");
+    let mut tar = tar::Builder::new(fs::File::create(&shard).unwrap());
+    for name in ["a/1.png", "b/1.png", "b/2.png"] {
+        tar.append_path_with_name(&image, name).unwrap();
+    }
+    tar.into_inner().unwrap();
+    t.line("ShardImages::with_buffer", ANY, USIZE, |n| {
+        let source = ShardImages::open([&shard])?.with_buffer(n);
+        let list = ImageList::from_source(".", source)?;
+        let data = list.split(Split::None)?.label_from_folder()?.databunch();
+        data.batch_size(1).build()?.order(DatasetType::Train, 0)
     });
     let doctor = |doctor: Doctor| {
         doctor

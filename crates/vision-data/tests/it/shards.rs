@@ -1,0 +1,271 @@
+//! Images in shards, as WebDataset writes them.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use sha2::{Digest, Sha256};
+use vision_base::message::hex;
+use vision_data::{
+    DatasetType, Error, ImageContent, ImageDataBunch, ImageList, ImageSource, ShardError,
+    ShardImages, Split,
+};
+
+const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/shards");
+
+/// A small image file.
+fn png() -> Vec<u8> {
+    let source = ShardImages::open_folder(FIXTURES).unwrap();
+    match source.read(1).unwrap() {
+        ImageContent::Encoded(bytes) => bytes,
+        ImageContent::Pixels(_) => panic!("not a file"),
+    }
+}
+
+fn shard(path: &Path, files: &[(&str, &[u8])]) {
+    let mut tar = tar::Builder::new(fs::File::create(path).unwrap());
+    for (name, bytes) in files {
+        let mut header = tar::Header::new_gnu();
+        header.set_size(bytes.len() as u64);
+        header.set_mode(0o644);
+        tar.append_data(&mut header, name, *bytes).unwrap();
+    }
+    tar.into_inner().unwrap();
+}
+
+fn error(files: &[(&str, &[u8])]) -> ShardError {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("0.tar");
+    shard(&path, files);
+    match ShardImages::open([&path]).unwrap_err() {
+        Error::Shard(error) => error,
+        other => panic!("{other}"),
+    }
+}
+
+/// `shards` shards of `each` images.
+fn many(folder: &Path, shards: usize, each: usize) -> ShardImages {
+    let bytes = png();
+    for number in 0..shards {
+        let names: Vec<[String; 2]> = (0..each)
+            .map(|i| ["png", "cls"].map(|extension| format!("{i:03}.{extension}")))
+            .collect();
+        let classes: Vec<String> = (0..each).map(|i| format!("class {}", i % 2)).collect();
+        let files: Vec<(&str, &[u8])> = names
+            .iter()
+            .zip(&classes)
+            .flat_map(|([image, label], class)| {
+                [
+                    (image.as_str(), &bytes[..]),
+                    (label.as_str(), class.as_bytes()),
+                ]
+            })
+            .collect();
+        shard(&folder.join(format!("{number:02}.tar")), &files);
+    }
+    ShardImages::open_folder(folder).unwrap()
+}
+
+fn data(source: ShardImages) -> ImageDataBunch {
+    ImageList::from_source(".", source)
+        .unwrap()
+        .split(Split::None)
+        .unwrap()
+        .label_from_folder()
+        .unwrap()
+        .databunch()
+        .batch_size(1)
+        .seed(3)
+        .build()
+        .unwrap()
+}
+
+#[test]
+fn the_images_and_labels_are_those_that_webdataset_finds() {
+    let source = ShardImages::open_folder(FIXTURES).unwrap();
+    let text = fs::read_to_string(Path::new(FIXTURES).join("expected.json")).unwrap();
+    let expected: Vec<[String; 5]> = serde_json::from_str(&text).unwrap();
+    assert_eq!((source.len(), source.shards()), (expected.len(), 2));
+    for (item, [shard, key, class, extension, digits]) in expected.iter().enumerate() {
+        let (folder, file) = key.split_once('/').unwrap();
+        let name = format!("{shard}/{folder}/{class}/{file}.{extension}");
+        assert_eq!(source.name(item), PathBuf::from(name));
+        let ImageContent::Encoded(bytes) = source.read(item).unwrap() else {
+            panic!("not a file");
+        };
+        assert_eq!(hex(&Sha256::digest(&bytes)), *digits);
+    }
+    let data = data(source);
+    assert_eq!(data.classes(), ["0", "1", "2"]);
+    let labels = data.train_ds().labels();
+    for (item, [_, _, class, ..]) in expected.iter().enumerate() {
+        let found = labels.get(item).unwrap();
+        assert_eq!(found, vision_data::Target::Category(class.parse().unwrap()));
+    }
+    assert_eq!(data.loader(DatasetType::Train, 0).unwrap().count(), 10);
+}
+
+#[test]
+fn an_epoch_goes_through_the_shards_in_random_order_within_the_buffer() {
+    let folder = tempfile::tempdir().unwrap();
+    let (shards, each, buffer) = (20, 30, 50);
+    let small = || many(folder.path(), shards, each).with_buffer(buffer);
+    let data = data(small());
+    let order = |epoch| data.order(DatasetType::Train, epoch).unwrap();
+    let first = order(0);
+    let mut sorted = first.clone();
+    sorted.sort_unstable();
+    assert_eq!(sorted, (0..shards * each).collect::<Vec<_>>());
+    assert_eq!(
+        first,
+        self::data(small()).order(DatasetType::Train, 0).unwrap()
+    );
+    assert_ne!(first, order(1));
+    // Behind any place of the order, only a buffer of images and the shard that is being read have been begun.
+    for place in 0..first.len() {
+        let begun: std::collections::HashSet<usize> =
+            first[..=place].iter().map(|item| item / each).collect();
+        let read = (place + 1 + buffer).min(shards * each).div_ceil(each);
+        assert!(begun.len() <= read, "{place}: {} shards", begun.len());
+    }
+    // Shards do not come in their order, nor images in that of a shard.
+    let mut met: Vec<usize> = Vec::new();
+    for shard in first.iter().map(|item| item / each) {
+        if !met.contains(&shard) {
+            met.push(shard);
+        }
+    }
+    assert!(!met.is_sorted());
+    let of_one: Vec<usize> = first
+        .iter()
+        .copied()
+        .filter(|item| item / each == 4)
+        .collect();
+    assert!(!of_one.is_sorted());
+    // Any image of the buffer is as likely as another: the first images come from all of the first 50.
+    let firsts: std::collections::HashSet<usize> =
+        (0..400).map(|epoch| order(epoch)[0] % each).collect();
+    assert_eq!(firsts.len(), each);
+
+    // With a buffer for all, the order is that of other data.
+    let whole = many(folder.path(), shards, each).with_buffer(shards * each);
+    let names = (0..shards * each).map(|item| (whole.name(item), png()));
+    let memory = vision_data::MemoryImages::new(names);
+    let plain = ImageList::from_source(".", memory).unwrap();
+    let plain = plain
+        .split(Split::None)
+        .unwrap()
+        .label_from_folder()
+        .unwrap();
+    let plain = plain.databunch().batch_size(1).seed(3).build().unwrap();
+    assert_eq!(
+        self::data(whole).order(DatasetType::Train, 0).unwrap(),
+        plain.order(DatasetType::Train, 0).unwrap()
+    );
+}
+
+#[test]
+fn without_labels_the_folders_in_the_shards_remain() {
+    let folder = tempfile::tempdir().unwrap();
+    let image = png();
+    let path = folder.path().join("a.tar");
+    shard(
+        &path,
+        &[
+            ("./cats/1.png", &image),
+            ("dogs/1.png", &image),
+            (".hidden/1.png", &image),
+            ("readme.txt", b"not an image"),
+        ],
+    );
+    let source = ShardImages::open([&path]).unwrap();
+    let names: Vec<PathBuf> = (0..source.len()).map(|item| source.name(item)).collect();
+    assert_eq!(
+        names,
+        ["a.tar/cats/1.png", "a.tar/dogs/1.png"].map(PathBuf::from)
+    );
+    assert_eq!(data(source).classes(), ["cats", "dogs"]);
+}
+
+#[test]
+fn what_is_wrong_with_a_shard_is_named() {
+    let image = png();
+    assert_matches!(
+        error(&[("1.png", &image), ("1.cls", b"a"), ("2.png", &image)]),
+        ShardError::NoLabel { key, .. } if key == "2"
+    );
+    assert_matches!(
+        error(&[("a/1.png", &image), ("a/1.jpg", &image)]),
+        ShardError::TwoImages { key, .. } if key == "a/1"
+    );
+    for bad in [
+        &b""[..],
+        b" \n",
+        b"a/b",
+        b"..",
+        b"\xff\xfe",
+        b"a\0b",
+        &[b'a'; 2000],
+    ] {
+        assert_matches!(
+            error(&[("1.png", &image), ("1.cls", bad)]),
+            ShardError::BadLabel { key, .. } if key == "1"
+        );
+    }
+    assert_matches!(
+        error(&[("readme.txt", b"x")]),
+        ShardError::NoImages { shards: 1 }
+    );
+    let none: [&Path; 0] = [];
+    let empty = ShardImages::open(none).unwrap_err();
+    assert_matches!(empty, Error::Shard(ShardError::NoImages { shards: 0 }));
+    let missing = ShardImages::open(["/no/such.tar"]).unwrap_err();
+    assert!(missing.to_string().contains("/no/such.tar"), "{missing}");
+
+    let folder = tempfile::tempdir().unwrap();
+    let none = ShardImages::open_folder(folder.path()).unwrap_err();
+    assert_matches!(none, Error::Shard(ShardError::NoShards { .. }));
+    let inside = ShardImages::open([folder.path()]).unwrap_err();
+    assert!(
+        inside.to_string().contains("not a regular file"),
+        "{inside}"
+    );
+    let path = folder.path().join("text.tar");
+    fs::write(&path, vec![b'x'; 4096]).unwrap();
+    let error = ShardImages::open([&path]).unwrap_err();
+    assert_matches!(error, Error::Shard(ShardError::Damaged { .. }));
+}
+
+#[test]
+fn a_shard_that_is_cut_off_anywhere_is_an_error_that_says_so() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("0.tar");
+    let image = png();
+    shard(
+        &path,
+        &[
+            ("1.png", &image),
+            ("1.cls", b"a"),
+            ("2.png", &image),
+            ("2.cls", b"b"),
+        ],
+    );
+    let whole = fs::read(&path).unwrap();
+    // The two empty blocks at the end; one is enough.
+    for len in 0..whole.len() - 512 {
+        fs::write(&path, &whole[..len]).unwrap();
+        let error = match ShardImages::open([&path]) {
+            Err(Error::Shard(error)) => error,
+            other => panic!("{len}: {other:?}"),
+        };
+        assert!(error.to_string().contains("0.tar"), "{len}: {error}");
+        assert_matches!(
+            error,
+            ShardError::CutOff { .. } | ShardError::Damaged { .. } | ShardError::NoImages { .. }
+        );
+    }
+    // Shorter only once it is open.
+    fs::write(&path, &whole).unwrap();
+    let source = ShardImages::open([&path]).unwrap();
+    fs::write(&path, &whole[..600]).unwrap();
+    assert!(source.read(1).unwrap_err().to_string().contains("shorter"));
+}

@@ -25,7 +25,7 @@ const LABEL: u64 = 1024;
 ///
 /// The files of a sample have one name up to the first dot, and follow each other: `000001.jpg`, `000001.cls`. An image's
 /// name here is `SHARD/CLASS/000001.jpg`, with the class from the `.cls` file as its folder, so that
-/// [`label_from_folder`](crate::ImageList::label_from_folder) finds it; without such files it is `SHARD/` and the name in the shard. Other
+/// `label_from_folder` finds it; without such files it is `SHARD/` and the name in the shard. Other
 /// files are skipped. Shards are read where they are: opening them reads the names, 512 bytes for each file in them.
 ///
 /// An epoch goes through the shards in random order, and through a buffer of images from which each next one is drawn at

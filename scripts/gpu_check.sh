@@ -5,8 +5,8 @@
 #   scripts/gpu_check.sh XTASK OUT [DEVICE [PYTHON]]
 #
 # XTASK is the program (target/release/xtask), OUT a folder for the results, DEVICE cuda (the default) or another name of
-# `vision devices`, PYTHON one with torch and torchvision, for PyTorch's times in the same run. Writes JSON lines to OUT/*.jsonl and what
-# failed to OUT/*.err. The exit code is that of the check; a benchmark that fails or runs out of time does not stop the others.
+# `vision devices`, PYTHON one with torch and torchvision, for PyTorch's times in the same run. What each part printed is in OUT/*.out (JSON
+# lines, and CSV for the machine and the kernels), what failed in OUT/*.err, the parts in OUT/parts.jsonl. The exit code is that of the check; a benchmark that fails or runs out of time does not stop the others.
 set -uo pipefail
 cd "$(dirname "$0")/.."
 xtask=$(realpath "$1") out=$2 device=${3:-cuda} python=${4:-}
@@ -15,7 +15,7 @@ mkdir -p "$out"
 part() { # SECONDS NAME COMMAND..
     local limit=$1 name=$2 begin=$SECONDS
     shift 2
-    timeout "$limit" "$@" >"$out/$name.jsonl" 2>"$out/$name.err"
+    timeout "$limit" "$@" >"$out/$name.out" 2>"$out/$name.err"
     local code=$?
     [ $code = 0 ] && rm -f "$out/$name.err"
     echo "{\"part\": \"$name\", \"exit\": $code, \"seconds\": $((SECONDS - begin))}" | tee -a "$out/parts.jsonl"

@@ -123,8 +123,8 @@ impl<P> LearnerBuilder<P> {
     /// with its `BnFreeze` callback; [`BnFreeze::Body`] those of the whole body, also once it is
     /// unfrozen. Default: false.
     ///
-    /// The statistics of a small batch are noisy, and replace those that a pretrained body has learned:
-    /// with some hundred images, or batches of 16 and less, [`BnFreeze::Body`] is often the better choice.
+    /// The statistics of a small batch are noisy, and replace those that a pretrained body has learned.
+    /// With few images and small batches, compare with [`BnFreeze::Body`].
     ///
     /// A fully frozen body then costs no more in a training step than in inference, and
     /// [`Learner::cache_features`] can cache its outputs.

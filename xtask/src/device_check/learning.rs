@@ -71,7 +71,7 @@ pub(super) fn check(device: &Device, cpu: &Device, table: &mut Table) -> Result<
     Ok(())
 }
 
-/// A ResNet-18 without dropout, whose head trains at the same random draws on each device anyway.
+/// A ResNet-18. The dropout of its head draws on the host, the same on each device.
 fn learner(path: &Path, device: &Device, bn_freeze: BnFreeze) -> Result<Learner> {
     let data = ImageDataBunch::from_folder(path)
         .batch_size(BATCH)

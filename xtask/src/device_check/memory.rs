@@ -37,7 +37,12 @@ pub(super) fn check(device: &Device, table: &mut Table) {
         match (before, after) {
             (Some(before), Some(after)) => {
                 difference.error = (after / before - 1.0).max(0.0);
-                difference.note = format!("{:.0} MiB, then {:.0} MiB", mib(before), mib(after));
+                let of = match device::is_cpu(device) || gpu().is_some() {
+                    true => "",
+                    false => " of the host alone: nvidia-smi does not list this process",
+                };
+                let (before, after) = (mib(before), mib(after));
+                difference.note = format!("{before:.0} MiB, then {after:.0} MiB{of}");
             }
             // Nothing to compare is not a success.
             _ => difference.note("the memory in use cannot be read here", f64::INFINITY),
@@ -80,8 +85,8 @@ fn gpu() -> Option<f64> {
     let own = std::process::id().to_string();
     let lines = text.lines().filter_map(|line| line.split_once(','));
     let own = lines.filter(|(pid, _)| pid.trim() == own);
-    let mebibytes: f64 = own
-        .filter_map(|(_, used)| used.trim().parse::<f64>().ok())
-        .sum();
+    let used = own.filter_map(|(_, used)| used.trim().parse::<f64>().ok());
+    // On each GPU that it uses.
+    let mebibytes = used.reduce(|sum, used| sum + used)?;
     Some(mebibytes * f64::from(1 << 20))
 }

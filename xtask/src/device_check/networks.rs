@@ -11,7 +11,7 @@ use vision::models::{Arch, Init, mode, parity, state};
 use super::difference::{Difference, largest, length, norm, wide};
 use super::table::Table;
 
-/// A network of each family, and the side of its images.
+/// Networks of all kinds, and the side of their images.
 const NETWORKS: [(Arch, usize); 10] = [
     (Arch::ResNet18, 128),
     (Arch::ResNet50, 128),

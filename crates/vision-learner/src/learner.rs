@@ -384,18 +384,15 @@ impl Learner {
         };
         let result = run.fit(&mut ctx, resumed);
         let Context {
-            mut recorder,
-            state,
-            ..
+            recorder, state, ..
         } = ctx;
-        if result.is_ok() && state.reload.is_some() {
-            recorder.kept = Some(state.reload_scores);
-        }
         self.optimizer = Some(optimizer);
-        let recorder = self.record(recorder);
+        let mut recorder = self.record(recorder);
         result?;
         if let Some(path) = state.reload {
             self.reload(&path)?;
+            recorder.kept = Some(state.reload_scores);
+            self.recorder.kept.clone_from(&recorder.kept);
         }
         if let Some(mut keeper) = keeper {
             keeper.finish(&self.snapshot(None), &recorder, config.epochs)?;

@@ -48,6 +48,46 @@ pub enum ShardError {
         /// The size in bytes that it would need at least.
         needed: u64,
     },
+    /// A file in it has a name that leads out of a folder.
+    #[error(
+        "{} has a file with the name {}: expected a relative name without ..",
+        shown(path),
+        quoted(name)
+    )]
+    UnsafeName {
+        /// The shard.
+        path: PathBuf,
+        /// The name.
+        name: String,
+    },
+    /// An image is too large.
+    #[error(
+        "the image {} in {} has {len} bytes, more than the limit of {limit}",
+        quoted(name),
+        shown(path)
+    )]
+    TooLarge {
+        /// The shard.
+        path: PathBuf,
+        /// The name.
+        name: String,
+        /// Its size in bytes.
+        len: u64,
+        /// The limit in bytes.
+        limit: u64,
+    },
+    /// A label has no image beside it.
+    #[error(
+        "the label {key}.cls of {} has no image next to it: the files of a sample follow each other, as in a tar file whose names are \
+         sorted (`tar --sort=name`)",
+        shown(path)
+    )]
+    NoImage {
+        /// The shard.
+        path: PathBuf,
+        /// The name up to its first dot.
+        key: String,
+    },
     /// Two images have one key.
     #[error(
         "{} has two images with the key {}: the files of a sample differ only in what follows the first dot",

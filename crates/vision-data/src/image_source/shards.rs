@@ -19,6 +19,8 @@ const BUFFER: usize = 10_000;
 const BLOCK: u64 = 512;
 /// Bytes of a label at most.
 const LABEL: u64 = 1024;
+/// Bytes of an image at most, as in other archives.
+const IMAGE: u64 = 1 << 30;
 
 /// The images of tar files in the layout of [WebDataset](https://github.com/webdataset/webdataset), for data sets of more files than
 /// a file system likes, or than fit in memory.
@@ -172,12 +174,19 @@ impl ShardImages {
             }
             end = needed.next_multiple_of(BLOCK);
             let name = name.strip_prefix("./").unwrap_or(&name);
-            if !entry.header().entry_type().is_file() || is_hidden(name) {
+            if !entry.header().entry_type().is_file() {
+                continue;
+            }
+            if !is_safe(name) {
+                let name = name.to_owned();
+                return Err(ShardError::UnsafeName { path, name }.into());
+            }
+            if is_hidden(name) {
                 continue;
             }
             let (key, extension) = key_of(name);
             if key != sample.key {
-                self.keep(std::mem::take(&mut sample), known);
+                self.keep(&path, std::mem::take(&mut sample), known)?;
                 sample.key = key.to_owned();
             }
             if is_image_file(Path::new(name)) {
@@ -188,7 +197,18 @@ impl ShardImages {
                     }
                     .into());
                 }
-                sample.image = Some((name.to_owned(), offset, size));
+                let name = name.to_owned();
+                if size > IMAGE {
+                    let (len, limit) = (size, IMAGE);
+                    return Err(ShardError::TooLarge {
+                        path,
+                        name,
+                        len,
+                        limit,
+                    }
+                    .into());
+                }
+                sample.image = Some((name, offset, size));
             } else if extension == "cls" {
                 let label = label(&mut bytes, &path, offset, size);
                 let label = label?.map_err(|found| ShardError::BadLabel {
@@ -199,7 +219,7 @@ impl ShardImages {
                 sample.label = Some(label);
             }
         }
-        self.keep(sample, known);
+        self.keep(&path, sample, known)?;
         // The end is at least one empty block.
         let needed = end + BLOCK;
         if needed > len {
@@ -209,9 +229,13 @@ impl ShardImages {
     }
 
     /// Keeps a sample that has an image.
-    fn keep(&mut self, sample: Open, known: &mut HashMap<String, u32>) {
+    fn keep(&mut self, path: &Path, sample: Open, known: &mut HashMap<String, u32>) -> Result<()> {
         let Some((name, offset, len)) = sample.image else {
-            return;
+            let (path, key) = (path.to_owned(), sample.key);
+            return match sample.label {
+                Some(_) => Err(ShardError::NoImage { path, key }.into()),
+                None => Ok(()),
+            };
         };
         let class = sample.label.map(|label| {
             let next = self.classes.len() as u32;
@@ -228,6 +252,7 @@ impl ShardImages {
             len,
             name_end: self.names.len() as u64,
         });
+        Ok(())
     }
 
     /// Either all images have a label or none has.
@@ -307,6 +332,12 @@ fn cut_off(path: &Path, len: u64, what: String, needed: u64) -> crate::Error {
         needed,
     }
     .into()
+}
+
+/// Whether the name stays below a folder, on any system.
+fn is_safe(name: &str) -> bool {
+    let is_part = |part: &str| !part.is_empty() && part != ".." && part != ".";
+    name.split('/').all(is_part) && !name.contains(['\\', ':', '\0'])
 }
 
 fn is_hidden(name: &str) -> bool {

@@ -211,6 +211,35 @@ fn what_is_wrong_with_a_shard_is_named() {
             ShardError::BadLabel { key, .. } if key == "1"
         );
     }
+    // Names as another program may write them: the writer of this test refuses some.
+    let named = |name: &str| {
+        let folder = tempfile::tempdir().unwrap();
+        let path = folder.path().join("0.tar");
+        shard(&path, &[("1.png", &image)]);
+        let mut bytes = fs::read(&path).unwrap();
+        bytes[..100].fill(0);
+        bytes[..name.len()].copy_from_slice(name.as_bytes());
+        bytes[148..156].fill(b' ');
+        let sum: u32 = bytes[..512].iter().map(|byte| u32::from(*byte)).sum();
+        bytes[148..156].copy_from_slice(format!("{sum:06o}\0 ").as_bytes());
+        fs::write(&path, bytes).unwrap();
+        ShardImages::open([&path]).map(|source| source.name(0))
+    };
+    assert!(named("a/1.png").unwrap().ends_with("a/1.png"));
+    for name in [
+        "/etc/1.png",
+        "../1.png",
+        "a/../1.png",
+        "C:\\1.png",
+        "a\\..\\1.png",
+    ] {
+        let error = named(name).unwrap_err();
+        assert_matches!(error, Error::Shard(ShardError::UnsafeName { .. }));
+    }
+    assert_matches!(
+        error(&[("1.png", &image), ("2.png", &image), ("1.cls", b"a"), ("2.cls", b"b")]),
+        ShardError::NoImage { key, .. } if key == "1"
+    );
     assert_matches!(
         error(&[("readme.txt", b"x")]),
         ShardError::NoImages { shards: 1 }

@@ -192,6 +192,7 @@ pub(crate) fn with_data(
         } else {
             BnFreeze::Off
         })
+        .precision(options.course.precision.map(Into::into).unwrap_or_default())
         .path(path)
         .silent(silent)
         .callback(CsvLogger::new(HISTORY).append(true))

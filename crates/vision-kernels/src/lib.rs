@@ -12,6 +12,7 @@
 //! | [`batch_norm`] | Batch normalization, with residual and ReLU |
 //! | [`layer_norm`] | Layer normalization |
 //! | [`attention`] | Attention of tokens |
+//! | [`branch`] | A branch added to the input of its block |
 //! | [`channel_scale`] | A factor for each channel of each image |
 //! | [`pool`], [`global_pool`] | Pooling over windows and over all pixels |
 //! | [`activation`] | Activation functions |
@@ -34,6 +35,7 @@ pub mod average;
 pub mod batch_norm;
 pub mod bias;
 mod blocks;
+pub mod branch;
 pub mod buffers;
 pub mod channel_scale;
 pub mod conv;

@@ -27,6 +27,7 @@ use crate::optim::{Adam, Optimizer, groups};
 use crate::settings::{BnFreeze, Parts, Settings, SplitOn};
 use crate::train::callback::Callback;
 use crate::train::limits::with_defaults;
+use crate::train::precision::Precision;
 
 /// Creates the model once all options are known.
 pub(crate) trait Plan {
@@ -56,6 +57,7 @@ impl<P> LearnerBuilder<P> {
             model_dir: PathBuf::from("models"),
             silent: false,
             seed: data.seed(),
+            precision: Precision::F32,
             split_on: None,
             data,
         };
@@ -160,6 +162,16 @@ impl<P> LearnerBuilder<P> {
         self
     }
 
+    /// Sets the precision of training and of validation after each epoch. Default: 32 bits. Predictions have 32 bits.
+    ///
+    /// [`build`](Self::build) refuses 16 bits where the device does not have them, and on the CPU, where they gain
+    /// nothing.
+    #[doc(alias("to_fp16", "to_bf16"))]
+    pub fn precision(mut self, precision: Precision) -> Self {
+        self.settings.precision = precision;
+        self
+    }
+
     /// Sets the modules at which the second and later layer groups begin, such as `["0.6", "1"]`.
     /// Default: the architecture's own.
     pub fn split_on<S: Into<String>>(mut self, modules: impl IntoIterator<Item = S>) -> Self {
@@ -187,6 +199,7 @@ impl<P: Plan> LearnerBuilder<P> {
     pub fn build(self) -> Result<Learner> {
         let mut settings = self.settings;
         settings.check_kinds()?;
+        settings.precision.check(settings.data.device())?;
         let mut init = Init::new(settings.seed, settings.data.device());
         let dropout = init.dropout().clone();
         let parts = self.plan.make(&settings.data, &mut init, &dropout)?;

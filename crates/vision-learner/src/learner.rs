@@ -373,6 +373,7 @@ impl Learner {
                 groups: &self.groups,
                 arch: &self.name,
                 sides: self.sides,
+                precision: self.settings.precision,
                 trial: &self.trial,
                 device: self.settings.data.device().clone(),
                 path: &self.settings.path,

@@ -126,5 +126,6 @@ pub use train::callback::{Callback, CallbackState};
 pub use train::context::Context;
 pub use train::fine_tune::FineTune;
 pub use train::fit::FitConfig;
+pub use train::precision::Precision;
 pub use train::recorder::{EpochRow, Recorder};
 pub use train::state::State;

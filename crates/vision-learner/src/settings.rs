@@ -13,6 +13,7 @@ use crate::model::sides::Sides;
 use crate::optim::Optimizer;
 use crate::optim::lr::WeightDecay;
 use crate::train::callback::Callback;
+use crate::train::precision::Precision;
 use crate::{Error, Result};
 
 /// The settings common to all learners, whatever their model.
@@ -31,6 +32,7 @@ pub(crate) struct Settings {
     pub(crate) model_dir: PathBuf,
     pub(crate) silent: bool,
     pub(crate) seed: u64,
+    pub(crate) precision: Precision,
     /// Custom layer-group starts, if not the architecture's own.
     pub(crate) split_on: Option<SplitOn>,
 }

@@ -4,7 +4,7 @@ use std::path::Path;
 
 use vision::data::Device;
 use vision::data::datasets::synthetic;
-use vision::learner::BnFreeze;
+use vision::learner::{BnFreeze, Precision};
 use vision::prelude::*;
 
 use super::difference::{Difference, largest, norm};
@@ -18,6 +18,8 @@ const STEPS: usize = 20;
 const FIRST_LOSS: f64 = 1e-4;
 /// The norm of the differences of all losses over that of the losses: rounding grows from step to step.
 const LOSSES: f64 = 0.05;
+/// The same with activations of 16 bits, of which bfloat16 has 8 of precision.
+const HALF_LOSSES: f64 = 0.2;
 /// Of the largest probability.
 const PROBABILITIES: f64 = 1e-4;
 
@@ -30,14 +32,17 @@ pub(super) fn check(device: &Device, cpu: &Device, table: &mut Table) -> Result<
     for frozen in [false, true] {
         steps(path, frozen, [device, cpu], table)?;
     }
-    let mut here = learner(path, cpu, BnFreeze::Off)?;
+    for precision in [Precision::Bf16, Precision::F16] {
+        half(path, precision, [device, cpu], table)?;
+    }
+    let mut here = learner(path, cpu, BnFreeze::Off, Precision::F32)?;
     here.fit_one_cycle(1, 1e-3)?;
     let saved = here.save("trained")?;
     let predictions = |learner: &Learner| learner.get_preds(DatasetType::Valid);
     let expected = [predictions(&here)?, here.tta(DatasetType::Valid)?];
     let [plain, augmented] = expected.map(|found| wide(&found.probabilities));
     let there = || -> Result<Learner> {
-        let mut learner = learner(path, device, BnFreeze::Off)?;
+        let mut learner = learner(path, device, BnFreeze::Off, Precision::F32)?;
         learner.load(&saved)?;
         Ok(learner)
     };
@@ -72,7 +77,12 @@ pub(super) fn check(device: &Device, cpu: &Device, table: &mut Table) -> Result<
 }
 
 /// A ResNet-18. The dropout of its head draws on the host, the same on each device.
-fn learner(path: &Path, device: &Device, bn_freeze: BnFreeze) -> Result<Learner> {
+fn learner(
+    path: &Path,
+    device: &Device,
+    bn_freeze: BnFreeze,
+    precision: Precision,
+) -> Result<Learner> {
     let data = ImageDataBunch::from_folder(path)
         .batch_size(BATCH)
         .normalize(Stats::IMAGENET)
@@ -81,6 +91,7 @@ fn learner(path: &Path, device: &Device, bn_freeze: BnFreeze) -> Result<Learner>
     let learner = create_cnn(data, Arch::ResNet18)
         .pretrained(false)
         .bn_freeze(bn_freeze)
+        .precision(precision)
         .metrics([accuracy()])
         .seed(1)
         .silent(true);
@@ -88,8 +99,8 @@ fn learner(path: &Path, device: &Device, bn_freeze: BnFreeze) -> Result<Learner>
 }
 
 /// The losses of the steps of one epoch.
-fn losses(path: &Path, frozen: bool, device: &Device) -> Result<Vec<f64>> {
-    let mut learner = learner(path, device, BnFreeze::Off)?;
+fn losses(path: &Path, frozen: bool, device: &Device, precision: Precision) -> Result<Vec<f64>> {
+    let mut learner = learner(path, device, BnFreeze::Off, precision)?;
     if frozen {
         learner.freeze()?;
     }
@@ -106,14 +117,14 @@ fn losses(path: &Path, frozen: bool, device: &Device) -> Result<Vec<f64>> {
 }
 
 fn steps(path: &Path, frozen: bool, [device, cpu]: [&Device; 2], table: &mut Table) -> Result<()> {
-    let expected = losses(path, frozen, cpu)?;
+    let expected = losses(path, frozen, cpu, Precision::F32)?;
     let which = if frozen { "frozen steps" } else { "steps" };
     let mut first_run = None;
     table.check(
         PART,
         &format!("the loss of the first of {STEPS} {which}"),
         || {
-            let found = losses(path, frozen, device);
+            let found = losses(path, frozen, device, Precision::F32);
             let difference = found.map(|found| {
                 let error = norm(&found[..1], &expected[..1], expected[0]);
                 first_run = Some(found);
@@ -132,7 +143,7 @@ fn steps(path: &Path, frozen: bool, [device, cpu]: [&Device; 2], table: &mut Tab
         outcome(LOSSES, Ok((norm(&found, &expected, scale), note)))
     });
     table.check(PART, &format!("the same {STEPS} {which} again"), || {
-        let again = losses(path, frozen, device).map(|again| {
+        let again = losses(path, frozen, device, Precision::F32).map(|again| {
             let scale = found.iter().map(|loss| loss * loss).sum::<f64>().sqrt();
             let note = match again == found {
                 true => "the same bits: repeatable",
@@ -145,11 +156,34 @@ fn steps(path: &Path, frozen: bool, [device, cpu]: [&Device; 2], table: &mut Tab
     Ok(())
 }
 
+/// Steps with activations of 16 bits, if the device has them.
+fn half(
+    path: &Path,
+    precision: Precision,
+    [device, cpu]: [&Device; 2],
+    table: &mut Table,
+) -> Result<()> {
+    let expected = losses(path, false, cpu, Precision::F32)?;
+    table.check(PART, &format!("{STEPS} steps in {precision:?}"), || {
+        if let Err(refused) = learner(path, device, BnFreeze::Off, precision) {
+            return outcome(0.0, Ok((0.0, refused.to_string())));
+        }
+        let found = losses(path, false, device, precision).map(|found| {
+            let scale = expected.iter().map(|loss| loss * loss).sum::<f64>().sqrt();
+            let last = [&found, &expected].map(|losses| losses.last().copied().unwrap_or(f64::NAN));
+            let note = format!("last {:.4}, on the CPU in F32 {:.4}", last[0], last[1]);
+            (norm(&found, &expected, scale), note)
+        });
+        outcome(HALF_LOSSES, found)
+    });
+    Ok(())
+}
+
 /// The losses of two epochs, with the features of a frozen body kept and without.
 fn features(path: &Path, device: &Device) -> Result<(f64, String)> {
     let mut found = Vec::new();
     for kept in [false, true] {
-        let mut learner = learner(path, device, BnFreeze::Frozen)?;
+        let mut learner = learner(path, device, BnFreeze::Frozen, Precision::F32)?;
         learner.freeze()?;
         if kept {
             learner.cache_features()?;

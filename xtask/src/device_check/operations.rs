@@ -357,6 +357,11 @@ fn pointwise() -> Vec<Case> {
         &[&[BATCH, 28, 28, 240], &[BATCH, 1, 1, 240]],
         |i| flat(ops::scale_channels(i.next(), i.next())),
     ));
+    cases.push(Case::new(
+        "add_branch, with a factor per channel",
+        &[&[BATCH, 14, 14, 384], &[BATCH, 14, 14, 384], &[384]],
+        |i| flat(ops::add_branch(i.next(), i.next(), Some(i.next()))),
+    ));
     cases
 }
 

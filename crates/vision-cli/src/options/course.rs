@@ -2,7 +2,9 @@
 
 use std::path::PathBuf;
 
+use clap::ValueEnum;
 use serde::Serialize;
+use vision::learner::Precision;
 
 use crate::options::lr::Lr;
 
@@ -21,6 +23,9 @@ pub(crate) struct CourseOptions {
     /// [default: false]
     #[arg(long, value_name = "BOOL", num_args = 0..=1, require_equals = true, default_missing_value = "true")]
     pub(crate) freeze_norms: Option<bool>,
+    /// Precision of training on a GPU: 16 bits need less memory, and most GPUs compute faster in them [default: 32]
+    #[arg(long)]
+    pub(crate) precision: Option<Bits>,
     /// Divide the images into so many parts, and train once for each part on the others, which scores every image by a model
     /// that has not seen it; then train the model on all images
     #[arg(long, value_name = "NUMBER", conflicts_with_all = ["early_stop", "valid_pct"])]
@@ -40,4 +45,24 @@ pub(crate) struct CourseOptions {
     /// Folder for the results [default: run]
     #[arg(long, value_name = "FOLDER")]
     pub(crate) out: Option<PathBuf>,
+}
+
+#[derive(Clone, Copy, Debug, ValueEnum, Serialize)]
+#[serde(rename_all = "kebab-case")]
+pub(crate) enum Bits {
+    #[value(name = "32")]
+    #[serde(rename = "32")]
+    F32,
+    Bf16,
+    F16,
+}
+
+impl From<Bits> for Precision {
+    fn from(bits: Bits) -> Self {
+        match bits {
+            Bits::F32 => Self::F32,
+            Bits::Bf16 => Self::Bf16,
+            Bits::F16 => Self::F16,
+        }
+    }
 }

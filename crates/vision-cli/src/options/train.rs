@@ -172,6 +172,7 @@ mod tests {
             "--epochs=3",
             "--freeze-epochs=2",
             "--freeze-norms=true",
+            "--precision=bf16",
             "--lr=1e-3",
             "--mixup=0.3",
             "--metric=accuracy,f1",

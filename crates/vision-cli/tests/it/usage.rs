@@ -46,6 +46,10 @@ fn wrong_options_are_wrong_usage() {
             vec!["train", "digits", "--pretrained=no", "--mixup=-1"],
             "bad --mixup: expected 0.001 to 1000, found -1",
         ),
+        (
+            vec!["train", "digits", "--pretrained=no", "--freeze-norms"],
+            "--freeze-norms is for pretrained weights",
+        ),
         (vec!["completions", "cmd"], "bash"),
         (
             vec!["train", "https://example.org/a.tgz", "--pretrained=no"],

@@ -12,15 +12,8 @@ use crate::microkernel::{
 };
 use crate::scratch::Scratch;
 
-/// Pixels whose output gradients are copied together: 96 rows of 64 values fill three quarters of
-/// L1.
-const PIXELS_PER_BLOCK: usize = 96;
-/// Inputs of each of these pixels that are copied together: 113 KB, which stay in L2.
-const INPUTS_PER_COPY: usize = 288;
 /// Largest number of weight rows in a task: with 64 columns 295 KB, which stay in L2.
 const ROWS_PER_TASK: usize = 1152;
-/// Largest number of blocks of output channels in a task. They share one copy of the inputs.
-const BLOCKS_PER_TASK: usize = 4;
 /// Desired number of tasks. To reach it, the pixels are split, whose partial sums cost memory, or
 /// tasks get fewer blocks.
 const TASKS: usize = 16;
@@ -29,6 +22,32 @@ const LEAST_TASKS: usize = 8;
 const LEAST_PIXELS: usize = 192;
 /// Largest number of values in all partial sums together.
 const FEW_SUMS: usize = 1 << 20;
+
+/// What is copied, and for how many outputs.
+struct Sizes {
+    /// Pixels whose output gradients are copied together. With 64 columns they fill three quarters of L1, with 16 a quarter.
+    pixels: usize,
+    /// Inputs of each of these pixels that are copied together: 113 KB, which stay in L2, or 57 KB.
+    inputs: usize,
+    /// Largest number of blocks of output channels in a task. They share one copy of the inputs.
+    blocks: usize,
+}
+
+impl Sizes {
+    /// As measured: with narrow panels a copy for few columns costs more than it saves.
+    const fn of(panel: usize) -> Self {
+        let (pixels, inputs, blocks) = if panel == 64 {
+            (96, 288, 4)
+        } else {
+            (128, 96, 24)
+        };
+        Self {
+            pixels,
+            inputs,
+            blocks,
+        }
+    }
+}
 
 /// Writes all of `gradient`, `[out_channels, in_channels, kernel, kernel]`.
 pub(crate) fn backward_weight(
@@ -53,7 +72,7 @@ pub(crate) fn backward_weight(
     let task_rows = rows.div_ceil(row_chunks);
     let len = blocks * rows * panel;
     let most_parts = (FEW_SUMS / len).clamp(1, pixels.div_ceil(LEAST_PIXELS).max(1));
-    let mut together = BLOCKS_PER_TASK;
+    let mut together = Sizes::of(panel).blocks;
     let parts = loop {
         let tasks = blocks.div_ceil(together) * row_chunks;
         let parts = TASKS.div_ceil(tasks).min(most_parts);
@@ -143,6 +162,7 @@ impl TileKernel for Task<'_> {
     #[inline(always)]
     fn run<L: Lanes, const W: usize, const NV: usize, const MR: usize>(mut self) {
         let panel = NV * W;
+        let sizes = Sizes::of(panel);
         for sums in &mut self.sums {
             for (row, sums) in self.rows.clone().zip(sums.chunks_exact_mut(panel)) {
                 if self.live[row / self.inputs] {
@@ -155,15 +175,15 @@ impl TileKernel for Task<'_> {
             .min(self.first_channel + self.sums.len() * panel);
         // Copied side by side and padded with zeros. In place, the gradients of neighboring pixels
         // are so far apart that few of them fit into L1 together.
-        let len = PIXELS_PER_BLOCK * panel;
+        let len = sizes.pixels * panel;
         let mut gradients = Scratch::zeros(self.sums.len() * len);
-        let mut inputs = Scratch::take(PIXELS_PER_BLOCK * spread(INPUTS_PER_COPY));
+        let mut inputs = Scratch::take(sizes.pixels * spread(sizes.inputs));
         for (runs, pixels) in self.runs.iter().zip(self.classes) {
             let runs: Vec<Run> = runs.iter().filter_map(|run| run.clip(&self.rows)).collect();
             if runs.is_empty() {
                 continue;
             }
-            for pixels in pixels.chunks(PIXELS_PER_BLOCK) {
+            for pixels in pixels.chunks(sizes.pixels) {
                 for (at, pixel) in pixels.iter().enumerate() {
                     let start = pixel.index * self.channels;
                     let values =
@@ -173,7 +193,7 @@ impl TileKernel for Task<'_> {
                         gradients[row..row + values.len()].copy_from_slice(values);
                     }
                 }
-                for run in runs.iter().flat_map(|run| run.pieces(INPUTS_PER_COPY)) {
+                for run in runs.iter().flat_map(|run| run.pieces(sizes.inputs)) {
                     let stride = spread(run.len);
                     for (pixel, row) in pixels.iter().zip(inputs.chunks_exact_mut(stride)) {
                         row[..run.len]

@@ -156,6 +156,11 @@ impl Plan {
         &self.runs
     }
 
+    /// Taps of the kernel.
+    pub(crate) fn taps(&self) -> usize {
+        self.taps
+    }
+
     /// Which taps, in packed order, are seen by any output pixel. On a map of one pixel, only one
     /// of nine is.
     pub(crate) fn live_taps(&self) -> Vec<bool> {

@@ -22,13 +22,17 @@ const PIXELS_PER_TASK: usize = 384;
 const LEAST_PIXELS: usize = 24;
 /// Desired number of tasks, if there are few pixels.
 const TASKS: usize = 32;
-/// Channels in a group, if there are enough tasks.
+/// Channels in a group, if there are enough tasks. A kernel of one pixel reads no input twice in a panel, but again in
+/// each panel of its group.
 const GROUP: usize = 64;
+const GROUP_OF_ONE: usize = 512;
 
 /// Largest number of weights that fit into L2 together with the other data of a task.
 const FEW_WEIGHTS: usize = 128 * 1024;
 /// Largest number of input values in a task, beside as many weights.
 const INPUTS_PER_TASK: usize = 96 * 1024;
+/// The same for a kernel of one pixel whose weights come from beyond L2: 196 KB, which stay in L2 while all panels pass.
+const INPUTS_OF_ONE: usize = 48 * 1024;
 
 /// Writes all of `output`, `[pixels, channels]`, from `input`, read as `plan` says, and from
 /// weights that were packed for the plan's direction.
@@ -59,11 +63,16 @@ pub(crate) fn convolve(
             .min(most);
         (task, blocks, task)
     } else {
-        let task = (pixels * blocks)
-            .div_ceil(TASKS)
-            .clamp(LEAST_PIXELS, PIXELS_PER_TASK);
+        let (most, most_channels) = match plan.taps() {
+            1 => {
+                let most = (INPUTS_OF_ONE / rows.max(1)).next_multiple_of(LEAST_PIXELS);
+                (most.clamp(LEAST_PIXELS, PIXELS_PER_TASK), GROUP_OF_ONE)
+            }
+            _ => (PIXELS_PER_TASK, GROUP),
+        };
+        let task = (pixels * blocks).div_ceil(TASKS).clamp(LEAST_PIXELS, most);
         let tasks = pixels.div_ceil(task) * blocks;
-        let group = (tasks / TASKS).clamp(1, (GROUP / panel).max(1));
+        let group = (tasks / TASKS).clamp(1, (most_channels / panel).max(1));
         (PIXELS_PER_LIST, group, task)
     };
     output

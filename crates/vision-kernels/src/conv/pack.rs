@@ -186,6 +186,10 @@ impl<'a> Packer<'a> {
         }
         for (output, weights) in self.weights.chunks_exact(inputs * taps).enumerate() {
             let weights = &weights[first * taps..last * taps];
+            if taps == 1 {
+                packed[output * panel..][..weights.len()].copy_from_slice(weights);
+                continue;
+            }
             for (position, &tap) in self.order.iter().enumerate() {
                 if !self.live[position] {
                     continue;

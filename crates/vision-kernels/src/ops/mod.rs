@@ -184,6 +184,21 @@ pub fn set_accuracy(accuracy: Accuracy) {
     ACCURACY.store(accuracy as u8, Ordering::Relaxed);
 }
 
+/// `x` in the precision of `other`: the operations here compute in that of their input, whatever their parameters have.
+/// Gradients of `x` keep its own precision.
+///
+/// ```
+/// # use burn::tensor::{DType, Tensor};
+/// use vision_kernels::ops::like;
+/// # let device = Default::default();
+///
+/// let half = Tensor::<1>::ones([4], &device).cast(DType::BF16);
+/// assert_eq!(like(Tensor::<1>::ones([2], &device), &half).dtype(), DType::BF16);
+/// ```
+pub fn like<const D: usize, const E: usize>(x: Tensor<D>, other: &Tensor<E>) -> Tensor<D> {
+    stock::like(x, other)
+}
+
 /// Convolves `[batch, height, width, in_channels]` with
 /// `[out_channels, in_channels / groups, k, k]` and adds a bias `[out_channels]`. `cache` is the
 /// layer's cache for these weights.
@@ -210,8 +225,7 @@ pub fn conv2d(
 /// If the shapes do not fit together.
 pub fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
     kernel!(linear(&x, &weight, bias.as_ref()));
-    // The transposition is a view: the matrix product reads either layout.
-    burn::tensor::module::linear(x, weight.transpose(), bias)
+    stock::linear(x, weight, bias)
 }
 
 /// [`conv2d`], then an activation.
@@ -375,6 +389,23 @@ pub fn activate(x: Tensor<4>, function: Activation) -> Tensor<4> {
 pub fn scale_channels(x: Tensor<4>, factors: Tensor<4>) -> Tensor<4> {
     kernel!(scale_channels(&x, &factors));
     x * factors
+}
+
+/// Adds the branch `y` of a block to its input `x`, both `[batch, height, width, channels]`: `x + factors * y`, with a factor
+/// for each channel, `[channels]`, or without.
+///
+/// # Panics
+///
+/// If the shapes do not fit together.
+pub fn add_branch(x: Tensor<4>, y: Tensor<4>, factors: Option<Tensor<1>>) -> Tensor<4> {
+    kernel!(add_branch(&x, &y, factors.as_ref()));
+    match factors {
+        Some(factors) => {
+            let factors = like(factors, &y).reshape([1, 1, 1, -1]);
+            x + y * factors
+        }
+        None => x + y,
+    }
 }
 
 /// Normalizes the channels of each pixel to mean 0 and variance 1, then multiplies with `gamma` and adds `beta`, both

@@ -6,7 +6,7 @@
 use burn::tensor::activation::{gelu, log_sigmoid, log_softmax, relu, relu6, sigmoid, softmax};
 use burn::tensor::module::{avg_pool2d, batch_norm, batch_norm_train, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
-use burn::tensor::{Int, Tensor};
+use burn::tensor::{DType, Int, Tensor};
 
 use super::{Activation, BatchNormEval, Conv, MaxPool, MeanPool, Normalized, Padding};
 use crate::adam::Adam;
@@ -31,8 +31,30 @@ pub(super) fn conv2d(
     };
     let (stride, dilation) = ([conv.stride; 2], [conv.dilation; 2]);
     let options = ConvOptions::new(stride, [padding; 2], dilation, conv.groups);
+    let (weight, bias) = (like(weight, &x), bias.map(|bias| like(bias, &x)));
     let y = burn::tensor::module::conv2d(to_channels_first(x), weight, bias, options);
     to_channels_last(y)
+}
+
+pub(super) fn linear(x: Tensor<2>, weight: Tensor<2>, bias: Option<Tensor<1>>) -> Tensor<2> {
+    let (weight, bias) = (like(weight, &x), bias.map(|bias| like(bias, &x)));
+    // The transposition is a view: the matrix product reads either layout.
+    burn::tensor::module::linear(x, weight.transpose(), bias)
+}
+
+pub(super) fn like<const D: usize, const E: usize>(x: Tensor<D>, other: &Tensor<E>) -> Tensor<D> {
+    match x.dtype() == other.dtype() {
+        true => x,
+        false => x.cast(other.dtype()),
+    }
+}
+
+/// At least 32 bits, for statistics: sums of thousands of values of 16 bits lose the smaller ones.
+fn wide<const D: usize>(x: Tensor<D>) -> Tensor<D> {
+    match x.dtype() {
+        DType::F16 | DType::BF16 => x.cast(DType::F32),
+        _ => x,
+    }
 }
 
 /// With zeros around each image.
@@ -41,10 +63,7 @@ fn padded(x: Tensor<4>, padding: Padding) -> Tensor<4> {
     let ([top, bottom], [left, right]) = (padding.rows, padding.columns);
     let size = [n, top + h + bottom, left + w + right, c];
     let zeros: Tensor<4> = Tensor::zeros(size, &x.device());
-    // In the precision of the input.
-    zeros
-        .cast(x.dtype())
-        .slice_assign([0..n, top..top + h, left..left + w, 0..c], x)
+    like(zeros, &x).slice_assign([0..n, top..top + h, left..left + w, 0..c], x)
 }
 
 pub(super) fn batch_norm_training(
@@ -54,9 +73,9 @@ pub(super) fn batch_norm_training(
     residual: Option<Tensor<4>>,
     activation: Option<Activation>,
 ) -> Normalized {
-    let out = batch_norm_train(to_channels_first(x), gamma, beta, eps);
+    let out = batch_norm_train(to_channels_first(wide(x.clone())), gamma, beta, eps);
     Normalized {
-        output: finish(out.output, residual, activation),
+        output: finish(like(out.output, &x), residual, activation),
         mean: out.mean,
         variance: out.variance,
     }
@@ -67,9 +86,9 @@ pub(super) fn batch_norm_eval(
     norm: BatchNormEval,
     residual: Option<Tensor<4>>,
 ) -> Tensor<4> {
-    let (x, eps) = (to_channels_first(x), norm.eps);
-    let y = batch_norm(x, norm.gamma, norm.beta, norm.mean, norm.variance, eps);
-    finish(y, residual, norm.activation)
+    let (input, eps) = (to_channels_first(wide(x.clone())), norm.eps);
+    let y = batch_norm(input, norm.gamma, norm.beta, norm.mean, norm.variance, eps);
+    finish(like(y, &x), residual, norm.activation)
 }
 
 /// Adds the residual and applies the activation, still with channels first.
@@ -124,10 +143,12 @@ pub(super) fn activate(x: Tensor<4>, function: Activation) -> Tensor<4> {
 }
 
 pub(super) fn layer_norm(x: Tensor<4>, [gamma, beta]: [Tensor<1>; 2], eps: f64) -> Tensor<4> {
-    let centered = x.clone() - x.mean_dim(3);
+    let input = wide(x.clone());
+    let centered = input.clone() - input.mean_dim(3);
     let variance = (centered.clone() * centered.clone()).mean_dim(3);
     let normalized = centered / variance.add_scalar(eps).sqrt();
-    normalized * gamma.reshape([1, 1, 1, -1]) + beta.reshape([1, 1, 1, -1])
+    let y = normalized * gamma.reshape([1, 1, 1, -1]) + beta.reshape([1, 1, 1, -1]);
+    like(y, &x)
 }
 
 pub(super) fn attention(qkv: Tensor<4>, heads: usize) -> Tensor<4> {
@@ -140,7 +161,8 @@ pub(super) fn attention(qkv: Tensor<4>, heads: usize) -> Tensor<4> {
         part.permute([0, 2, 1, 3])
     });
     let scores = q.mul_scalar((size as f64).powf(-0.5)).matmul(k.transpose());
-    let y = softmax(scores, 3).matmul(v).permute([0, 2, 1, 3]);
+    let weights = like(softmax(wide(scores), 3), &v);
+    let y = weights.matmul(v).permute([0, 2, 1, 3]);
     y.reshape([batch, 1, tokens, heads * size])
 }
 
@@ -151,7 +173,7 @@ pub(super) fn cross_entropy(
     weights: Option<&[f32]>,
 ) -> Tensor<1> {
     let classes = logits.dims()[1];
-    let weights = weights.map(|weights| like(weights, &logits));
+    let weights = weights.map(|weights| values_like(weights, &logits));
     let logs = log_softmax(logits, 1);
     let column = targets.clone().unsqueeze_dim(1);
     let mut own: Tensor<1> = logs.clone().gather(1, column).neg().squeeze_dim(1);
@@ -174,7 +196,7 @@ pub(super) fn binary_cross_entropy(
     targets: Tensor<2>,
     weights: Option<&[f32]>,
 ) -> Tensor<1> {
-    let weights = weights.map(|weights| like(weights, &logits));
+    let weights = weights.map(|weights| values_like(weights, &logits));
     let negative = targets.clone().neg().add_scalar(1.0) * logits.clone();
     let logs = log_sigmoid(logits);
     let positive = match weights {
@@ -189,8 +211,8 @@ pub(super) fn binary_cross_entropy(
 }
 
 /// Values with the device and the precision of another tensor.
-fn like(values: &[f32], other: &Tensor<2>) -> Tensor<1> {
-    Tensor::from_floats(values, &other.device()).cast(other.dtype())
+fn values_like(values: &[f32], other: &Tensor<2>) -> Tensor<1> {
+    like(Tensor::from_floats(values, &other.device()), other)
 }
 
 pub(super) fn move_to(average: Tensor<1>, value: Tensor<1>, part: f64) -> Tensor<1> {

@@ -1,6 +1,7 @@
 //! Layer normalization, channel factors and the gradient of a bias against their definitions in `f64`.
 
 use proptest::prelude::*;
+use vision_kernels::branch::add_branch;
 use vision_kernels::channel_scale::{scale_channels, scale_channels_backward};
 use vision_kernels::layer_norm::LayerNorm;
 use vision_kernels::pool::Activations;
@@ -119,6 +120,25 @@ proptest! {
     }
 
     #[test]
+    fn a_branch_is_added_with_its_factors_or_without(
+        seed: u64, pixels in 0_usize..300, channels in 1_usize..140,
+    ) {
+        let mut random = Random(seed);
+        let (x, branch) = (random.values(pixels * channels), random.values(pixels * channels));
+        let factors = random.values(channels);
+        // The very bits of a product and then a sum.
+        let scaled: Vec<f32> = (0..x.len()).map(|i| x[i] + branch[i] * factors[i % channels]).collect();
+        let plain: Vec<f32> = x.iter().zip(&branch).map(|(x, branch)| x + branch).collect();
+        for isa in ISAS {
+            let mut y = vec![7.0; x.len()];
+            add_branch(isa, &x, &branch, Some(&factors), &mut y).unwrap();
+            prop_assert_eq!(&y, &scaled);
+            add_branch(isa, &x, &branch, None, &mut y).unwrap();
+            prop_assert_eq!(&y, &plain);
+        }
+    }
+
+    #[test]
     fn the_gradient_of_a_bias_is_a_sum_over_pixels(
         seed: u64, pixels in 0_usize..300, channels in 1_usize..80,
     ) {
@@ -230,6 +250,10 @@ fn wrong_lengths_are_errors_that_name_the_argument() {
         })
     };
     assert_eq!(found, error("factors", 2, 4));
+    let found = add_branch(isa, &x, &pair, None, &mut [0.0; 4]);
+    assert_eq!(found, error("branch", 4, 2));
+    let found = add_branch(isa, &x, &x, Some(&x[1..]), &mut [0.0; 4]);
+    assert_eq!(found, error("x", 3, 4));
     let found = scale_channels_backward(isa, &shape, &x, &pair, &pair, None, &mut [0.0; 2]);
     assert_eq!(found, error("dy", 4, 2));
     assert_eq!(

@@ -412,6 +412,30 @@ fn layer_norm_and_channel_factors_are_the_chains_of_burns_operations() {
 }
 
 #[test]
+fn a_branch_and_its_gradients_are_those_of_burns_operations() {
+    let device = device(true);
+    let inputs = || {
+        [
+            random(1, [2, 5, 6, 40], &device),
+            random(2, [2, 5, 6, 40], &device),
+        ]
+    };
+    compare(
+        "branch",
+        inputs(),
+        |[x, y]| ops::add_branch(x, y * 2.0, None),
+        |[x, y]| x + y * 2.0,
+    );
+    let [x, y] = inputs();
+    compare(
+        "branch with factors",
+        [x, y, random(3, [1, 1, 1, 40], &device)],
+        |[x, y, f]| ops::add_branch(x, y, Some(f.reshape([40]))),
+        |[x, y, f]| x + y * f,
+    );
+}
+
+#[test]
 fn attention_is_the_chain_of_burns_operations() {
     let (tokens, heads, size) = (19, 3, 8);
     compare(
@@ -511,7 +535,7 @@ fn operations(
             normalized(Activation::HardSwish, Some(other)),
         ),
     ];
-    let [scale, shift] = [16, 17].map(affine);
+    let [scale, shift, branch] = [16, 17, 19].map(affine);
     let [batch, ..] = shape;
     let factors: Tensor<4> = Tensor::from_inner(random(18, [batch, 1, 1, channels], &plain));
     let mut all: Vec<(&'static str, Operation)> = vec![
@@ -522,6 +546,10 @@ fn operations(
         (
             "channel factors",
             Box::new(move |x| ops::scale_channels(x, factors.clone())),
+        ),
+        (
+            "branch",
+            Box::new(move |x| ops::add_branch(x.clone(), x, Some(branch.clone()))),
         ),
         (
             "convolution",

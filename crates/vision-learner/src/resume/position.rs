@@ -2,6 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
+use crate::train::loss_scale::LossScale;
 use crate::train::smooth::Smooth;
 
 /// A position between two steps of a fit, or between two epochs.
@@ -22,6 +23,9 @@ pub(crate) struct Position {
     pub(crate) stop_epoch: bool,
     pub(crate) stop_training: bool,
     pub(crate) skip_validate: bool,
+    /// With half precision.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub(crate) loss_scale: Option<LossScale>,
 }
 
 /// More epochs, batches or steps than any fit has.
@@ -31,7 +35,9 @@ impl Position {
     /// Whether a file of ours can hold it.
     pub(super) fn is_plausible(&self) -> bool {
         let counts = [self.epoch, self.batches, self.num_batch, self.iteration];
-        counts.iter().all(|count| *count <= MOST) && self.smooth.is_plausible()
+        counts.iter().all(|count| *count <= MOST)
+            && self.smooth.is_plausible()
+            && self.loss_scale.is_none_or(|scale| scale.is_plausible())
     }
 
     /// The beginning of a fit.
@@ -46,6 +52,7 @@ impl Position {
             stop_epoch: false,
             stop_training: false,
             skip_validate: false,
+            loss_scale: None,
         }
     }
 }

@@ -13,6 +13,7 @@ use crate::resume::journal::Journal;
 use crate::resume::keeper::{Keeper, Resumed};
 use crate::resume::resumable::Resumable;
 use crate::resume::step::Step;
+use crate::train::precision::Precision;
 use crate::train::recorder::Recorder;
 use crate::{Error, Result};
 
@@ -139,7 +140,7 @@ impl Learner {
         let each = |value: &dyn Fn(&Hyper) -> f64| {
             format!("{:?}", plan.hypers.iter().map(value).collect::<Vec<_>>())
         };
-        Identity::new(vec![
+        let mut fields = vec![
             (
                 "architecture",
                 format!(
@@ -203,7 +204,12 @@ impl Learner {
                     .join(", "),
             ),
             ("callbacks", callbacks.join("; ")),
-        ])
+        ];
+        // Not said of 32 bits, so that runs of earlier versions go on.
+        if settings.precision != Precision::F32 {
+            fields.push(("precision", format!("{:?}", settings.precision)));
+        }
+        Identity::new(fields)
     }
 }
 

@@ -15,8 +15,9 @@ use crate::metrics::{Better, Metric};
 use crate::model::any_model::AnyModel;
 use crate::model::sides::Sides;
 use crate::optim::GroupedOptimizer;
-use crate::train::batches::Batches;
+use crate::train::batches::{AnyBatch, Batches};
 use crate::train::limits::{ImageLimits, Trial, check_data, check_outputs, with_defaults};
+use crate::train::precision::Precision;
 use crate::train::recorder::Recorder;
 use crate::train::scoring::{Scoring, batch_weight, scalar};
 use crate::train::state::State;
@@ -53,6 +54,7 @@ pub(crate) struct Fit<'a> {
     pub(crate) groups: &'a [Vec<Entry>],
     pub(crate) arch: &'a str,
     pub(crate) sides: Sides,
+    pub(crate) precision: Precision,
     pub(crate) trial: &'a Trial,
     /// The plain device.
     pub(crate) device: Device,
@@ -74,6 +76,18 @@ impl Fit<'_> {
             trial: self.trial,
             device: &self.device,
         }
+    }
+
+    /// The outputs of a model for a batch, `[batch, outputs]`, computed in the precision of the fit.
+    pub(crate) fn run(
+        &self,
+        batch: &AnyBatch,
+        model: &dyn AnyModel,
+        input: Tensor<4>,
+    ) -> Result<Tensor<2>> {
+        let input = self.precision.lower(input);
+        let logits = batch.run(model, input, &self.limits())?;
+        Ok(self.precision.raise(logits))
     }
 }
 
@@ -186,7 +200,7 @@ impl Context<'_> {
         for batch in Batches::new(data, self.features, DatasetType::Valid, 0, 0)? {
             let batch = batch?;
             let input = batch.input(data, &self.fit.device);
-            let logits = batch.run(&*model, input, &self.fit.limits())?;
+            let logits = self.fit.run(&batch, &*model, input)?;
             check_outputs(&logits, data.c(), data.classes())?;
             let targets = batch.targets(data, &self.fit.device)?;
             let weight = batch_weight(loss, Some(targets.clone()), &batch)?;

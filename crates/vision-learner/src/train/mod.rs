@@ -7,6 +7,8 @@ pub(crate) mod fine_tune;
 pub(crate) mod fit;
 pub(crate) mod key;
 pub(crate) mod limits;
+pub(crate) mod loss_scale;
+pub(crate) mod precision;
 pub(crate) mod progress;
 pub(crate) mod recorder;
 pub(crate) mod recording;

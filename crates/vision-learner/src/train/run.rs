@@ -1,5 +1,6 @@
 //! The training loop.
 
+use burn::tensor::{Gradients, Tensor};
 use vision_data::{DatasetType, Device};
 
 use crate::model::any_model::AnyModel;
@@ -11,6 +12,7 @@ use crate::train::callback::Callback;
 use crate::train::context::Context;
 use crate::train::key::key;
 use crate::train::limits::check_outputs;
+use crate::train::loss_scale::LossScale;
 use crate::train::scoring::{Scoring, batch_weight, scalar};
 use crate::{Error, Result};
 
@@ -46,6 +48,7 @@ impl Run<'_> {
     fn epochs(&mut self, ctx: &mut Context<'_>, resumed: Option<Resumed>) -> Result<()> {
         self.each(ctx, |callback, ctx| callback.on_train_begin(ctx))?;
         let mut at = Position::start(ctx.fit.start_epoch);
+        at.loss_scale = ctx.fit.precision.loss_scale();
         let mut saved = None;
         if let Some(resumed) = resumed {
             at = resumed.position;
@@ -64,6 +67,7 @@ impl Run<'_> {
                 epoch: at.epoch + 1,
                 stop_training: ctx.state.stop_training,
                 smooth: at.smooth,
+                loss_scale: at.loss_scale,
                 ..Position::start(0)
             };
             at.iteration = ctx.state.iteration;
@@ -191,7 +195,7 @@ impl Run<'_> {
             return Ok(());
         };
         let model = model.unwrap_or(&**ctx.model);
-        let logits = batch.run(model, input, &ctx.fit.limits())?;
+        let logits = ctx.fit.run(batch, model, input)?;
         check_outputs(&logits, ctx.data.c(), ctx.data.classes())?;
         ctx.state.last_output = Some(logits);
         self.each(ctx, |callback, ctx| callback.on_loss_begin(ctx))?;
@@ -222,7 +226,10 @@ impl Run<'_> {
         // place.
         (ctx.state.last_input, ctx.state.last_output) = (None, None);
         if let (Some(loss), false) = (ctx.state.loss.take(), ctx.state.skip_backward) {
-            ctx.state.grads = Some(loss.backward());
+            ctx.state.grads = Some(match &mut at.loss_scale {
+                Some(scale) => backward_scaled(ctx, loss, scale),
+                None => loss.backward(),
+            });
         }
         self.each(ctx, |callback, ctx| callback.on_backward_end(ctx))?;
         if let (Some(mut grads), false) = (ctx.state.grads.take(), ctx.state.skip_step) {
@@ -273,6 +280,19 @@ impl Run<'_> {
         (ctx.state.valid_loss, ctx.state.last_metrics) = scoring.finish(ctx.metrics);
         Ok(())
     }
+}
+
+/// The gradients of a loss, through a backward pass that multiplies them with a factor meanwhile. If they are not finite
+/// then, the step is skipped.
+fn backward_scaled(ctx: &mut Context<'_>, loss: Tensor<1>, scale: &mut LossScale) -> Gradients {
+    let factor = scale.factor();
+    let mut grads = loss.mul_scalar(factor).backward();
+    ctx.model
+        .map_gradients(&mut grads, &mut |_, grad| grad.div_scalar(factor));
+    if scale.update(ctx.model.has_finite_gradients(&grads)) {
+        ctx.state.skip_step = true;
+    }
+    grads
 }
 
 fn is_not_finite(error: &Error) -> bool {

@@ -84,7 +84,7 @@ impl Context<'_> {
         let key = key(self.fit.seed, self.epoch_number(), number as u64);
         self.fit.dropout.rewind(key);
         let input = batch.input(&self.data, &device);
-        batch.run(&**self.model, input, &self.fit.limits())?;
+        self.fit.run(batch, &**self.model, input)?;
         Ok(self.model.buffers())
     }
 }

@@ -7,8 +7,7 @@ use burn::tensor::Tensor;
 use crate::arch::info::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, WeightsInfo};
 use crate::init::{Init, WeightInit};
 use crate::layers::{
-    Conv2d, ConvConfig, DropPath, Layer, LayerNorm, Linear, Mlp, Pooled, Sequential, dropped,
-    scaled,
+    Conv2d, ConvConfig, DropPath, Layer, LayerNorm, Linear, Mlp, Pooled, Sequential, add_branch,
 };
 use crate::parity::Tolerances;
 
@@ -180,11 +179,7 @@ impl ConvNextBlock {
 
     /// The end of the branch `y`, and the sum with the input `x`.
     pub(crate) fn add(&self, x: Tensor<4>, y: Tensor<4>) -> Tensor<4> {
-        let y = match &self.gamma {
-            Some(gamma) => scaled(y, gamma),
-            None => y,
-        };
-        x + dropped(y, self.drop_path.as_ref())
+        add_branch(x, y, self.gamma.as_ref(), self.drop_path.as_ref())
     }
 
     pub(crate) fn out_channels(&self) -> usize {

@@ -10,7 +10,7 @@ use crate::arch::info::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, We
 use crate::init::{Init, WeightInit};
 use crate::layers::{
     ConvConfig, DropPath, Layer, LayerNorm, LayerScale, Linear, Mlp, Sequential, TRANSFORMER_START,
-    Tokens, dropped,
+    Tokens, add_branch,
 };
 use crate::parity::Tolerances;
 
@@ -197,11 +197,7 @@ fn add(
     scale: Option<&LayerScale>,
     drop_path: Option<&DropPath>,
 ) -> Tensor<4> {
-    let y = match scale {
-        Some(scale) => scale.run(y),
-        None => y,
-    };
-    x + dropped(y, drop_path)
+    add_branch(x, y, scale.map(|scale| &scale.gamma), drop_path)
 }
 
 /// Attention of each token to all tokens, in several heads.

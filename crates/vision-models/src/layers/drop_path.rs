@@ -1,5 +1,6 @@
 use burn::module::{Flag, Module, Param};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
+use vision_kernels::ops::like;
 
 use super::RandomStream;
 
@@ -30,15 +31,22 @@ impl DropPath {
         self.p
     }
 
+    /// Whether the layer does anything to an input on `device`.
+    pub(crate) fn drops(&self, device: &Device) -> bool {
+        device.is_autodiff() && self.training.is_enabled()
+    }
+
     /// Drops or scales each image of `[batch, height, width, channels]`.
     pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
         let device = x.device();
-        if !(device.is_autodiff() && self.training.is_enabled()) {
+        if !self.drops(&device) {
             return x;
         }
         let n = x.dims()[0];
         let factors: Vec<f32> = self.stream.keep(self.p, n);
-        x * Tensor::from_data(TensorData::new(factors, [n, 1, 1, 1]), &device)
+        let factors = TensorData::new(factors, [n, 1, 1, 1]);
+        let factors = like(Tensor::<4>::from_data(factors, &device), &x);
+        x * factors
     }
 }
 

@@ -6,6 +6,7 @@ use burn::module::{Flag, Module, Param};
 use burn::tensor::{Tensor, TensorData};
 use rand_chacha::ChaCha8Rng;
 use rand_chacha::rand_core::{Rng, SeedableRng};
+use vision_kernels::ops::like;
 
 /// The random stream of a model's dropout layers: a counter that all of them share.
 ///
@@ -115,6 +116,8 @@ impl Dropout {
         }
         let shape = x.dims();
         let mask = self.stream.keep(self.p, shape.iter().product());
-        x * Tensor::from_data(TensorData::new(mask, shape), &device)
+        let mask: Tensor<D> = Tensor::from_data(TensorData::new(mask, shape), &device);
+        let mask = like(mask, &x);
+        x * mask
     }
 }

@@ -35,7 +35,7 @@ pub use gate::Gate;
 pub use layer::Layer;
 pub use layer_norm::LayerNorm;
 pub use layer_scale::LayerScale;
-pub(crate) use layer_scale::scaled;
+pub(crate) use layer_scale::add_branch;
 pub use linear::Linear;
 pub use mlp::Mlp;
 pub use pointwise::Pointwise;

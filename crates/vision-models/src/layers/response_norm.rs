@@ -1,5 +1,6 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
+use vision_kernels::ops::like;
 
 use crate::init::Init;
 
@@ -30,10 +31,13 @@ impl ResponseNorm {
 
     /// Maps `[batch, height, width, channels]` to the same shape.
     pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
-        let squares = x.clone() * x.clone();
+        let [weight, bias] = [&self.weight, &self.bias].map(|p| p.val().reshape([1, 1, 1, -1]));
+        // The sums in the precision of the parameters.
+        let wide = like(x.clone(), &weight);
+        let squares = wide.clone() * wide;
         let norm = squares.sum_dim(1).sum_dim(2).clamp_min(LEAST).sqrt();
         let relative = norm.clone() / norm.mean_dim(3).add_scalar(Self::EPSILON);
-        let [weight, bias] = [&self.weight, &self.bias].map(|p| p.val().reshape([1, 1, 1, -1]));
-        x.clone() + x * (relative * weight) + bias
+        let (factors, bias) = (like(relative * weight, &x), like(bias, &x));
+        x.clone() + x * factors + bias
     }
 }

@@ -1,5 +1,6 @@
 use burn::module::{Module, Param};
 use burn::tensor::{Tensor, TensorData};
+use vision_kernels::ops::like;
 
 use super::channels_last;
 use crate::init::{Init, WeightInit};
@@ -49,8 +50,8 @@ impl Tokens {
     pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
         let [n, h, w, c] = x.dims();
         let patches = x.reshape([n, 1, h * w, c]);
-        let token = self.cls_token.val().reshape([1, 1, 1, c]);
-        let positions = self.positions([h, w]);
+        let token = like(self.cls_token.val(), &patches).reshape([1, 1, 1, c]);
+        let positions = like(self.positions([h, w]), &patches);
         let count = positions.dims()[0];
         let positions = positions.reshape([1, 1, count, c]);
         if self.class {

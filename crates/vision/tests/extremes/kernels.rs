@@ -11,6 +11,7 @@ use vision::kernels::batch_norm::{
     BatchNorm, Forward, Stats, batch_norm_backward, batch_norm_eval, batch_norm_eval_backward,
     batch_norm_train, scale_shift,
 };
+use vision::kernels::branch::add_branch;
 use vision::kernels::channel_scale::{scale_channels, scale_channels_backward};
 use vision::kernels::conv::{
     Accuracy, Algorithm, ConvShape, Epilogue, PackedWeights, conv2d, conv2d_backward_input,
@@ -298,6 +299,9 @@ pub(crate) fn table(t: &mut Table) {
         each_pool(n, &|s, x, y| {
             concat_pool_backward(isa, s, x, &[u32::MAX; 4], y)
         })
+    });
+    t.line("add_branch", ANY, USIZE, |n| {
+        each_pool(n, &|_, x, y| add_branch(isa, x, x, Some(&[1.0; 4]), y))
     });
     t.line("scale_channels", ANY, USIZE, |n| {
         each_pool(n, &|s, x, y| scale_channels(isa, s, x, &[1.0; 4], y))

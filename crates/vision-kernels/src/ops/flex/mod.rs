@@ -1,6 +1,7 @@
 //! The kernels on tensors of the Flex backend, and their gradients.
 
 mod attention;
+mod branch;
 mod conv;
 mod layer_norm;
 mod linear;
@@ -12,6 +13,7 @@ mod scale;
 mod slots;
 
 pub(super) use attention::attention;
+pub(super) use branch::add_branch;
 use burn::backend::flex::FlexTensor;
 use burn::backend::tensor::FloatTensor;
 use burn::backend::{Autodiff, Flex};

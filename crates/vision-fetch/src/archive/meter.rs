@@ -16,7 +16,7 @@ use crate::error::{Error, Result, io_error};
 /// Headers between two files, and the padding after the last one, must fit into this. Without the
 /// limit a single long-name header could claim gigabytes, which the tar reader would collect in
 /// memory.
-const MAX_HEADERS: u64 = 1 << 20;
+pub(crate) const MAX_HEADERS: u64 = 1 << 20;
 
 /// The compression ratio is not checked below this output size: a few small files of zeros are no
 /// bomb.

@@ -27,6 +27,7 @@ pub(crate) mod contents;
 pub(crate) mod limits;
 pub(crate) mod meter;
 pub(crate) mod names;
+pub(crate) mod tar_files;
 pub(crate) mod walk;
 
 use std::fs::{self, File};
@@ -41,6 +42,7 @@ pub use crate::archive::contents::Contents;
 pub use crate::archive::limits::Limits;
 use crate::archive::meter::Meter;
 use crate::archive::names::Kind;
+pub use crate::archive::tar_files::{TarFile, tar_files, tar_files_in};
 use crate::archive::walk::walk;
 use crate::error::{Error, Result, io_error};
 use crate::lock;

@@ -6,3 +6,4 @@ mod archive;
 mod download;
 mod hub;
 mod support;
+mod tar_files;

@@ -5,5 +5,6 @@
 mod archive;
 mod download;
 mod hub;
+mod store;
 mod support;
 mod tar_files;

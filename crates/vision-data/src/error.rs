@@ -10,7 +10,7 @@ use crate::decisions::error::DecisionError;
 use crate::device::error::DeviceError;
 use crate::files::error::FilesError;
 use crate::image::error::ImageError;
-use crate::image_source::shard_error::ShardError;
+use crate::image_source::shards::error::ShardError;
 use crate::labels::error::LabelError;
 use crate::split::error::SplitError;
 use crate::table::error::TableError;

@@ -112,8 +112,9 @@ pub use crate::image_source::archive::ArchiveImages;
 #[cfg(feature = "burn-dataset")]
 pub use crate::image_source::burn::{BurnImages, ImageItem};
 pub use crate::image_source::memory::MemoryImages;
-pub use crate::image_source::shard_error::ShardError;
+pub use crate::image_source::order::ShardOrder;
 pub use crate::image_source::shards::ShardImages;
+pub use crate::image_source::shards::error::ShardError;
 pub use crate::image_source::{ImageContent, ImageSource};
 pub use crate::labels::Label;
 pub use crate::labels::class_weights::{ClassWeights, Sampler};

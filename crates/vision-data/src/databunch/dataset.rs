@@ -15,6 +15,7 @@ use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
 use crate::image::reader::{ReadConfig, Reader};
 use crate::image_source::ImageContent;
+use crate::image_source::order::ShardOrder;
 use crate::labels::targets::{Target, Targets};
 use crate::rng::Rng;
 
@@ -66,16 +67,41 @@ impl Drop for Inner {
 }
 
 impl ImageDataset {
-    /// The positions of all items in random order.
-    pub(crate) fn order(&self, rng: &mut Rng) -> Vec<usize> {
+    /// How an epoch goes through the shards of an [`ImageSource`](crate::ImageSource); `None` for other data, and if its
+    /// shuffle buffer holds all images.
+    pub fn shard_order(&self) -> Option<ShardOrder> {
+        self.0.files.source.as_ref()?.shard_order()
+    }
+
+    /// How many images ahead the source wants to know what is read.
+    pub(crate) fn read_ahead(&self) -> usize {
+        let source = self.0.files.source.as_ref();
+        source.map_or(0, |source| source.read_ahead())
+    }
+
+    /// Tells the source of an image that will be read.
+    pub(crate) fn expect(&self, index: usize) {
+        if let Some(source) = &self.0.files.source {
+            source.expect(index);
+        }
+    }
+
+    /// The positions of all items in random order, for batches of so many.
+    pub(crate) fn order(&self, batch: usize, rng: &mut Rng) -> Vec<usize> {
         match &self.0.files.source {
-            Some(source) => source.order(rng),
+            Some(source) => source.order(batch, rng),
             None => rng.order(self.len()),
         }
     }
 
     pub(crate) fn new(files: LabeledFiles, classes: Arc<[String]>, reader: Arc<Reader>) -> Self {
-        let decoded = files.files.iter().map(|_| OnceLock::new()).collect();
+        // Without memory for images, no place for each of them either.
+        let slots = if reader.keeps_any() {
+            files.files.len()
+        } else {
+            0
+        };
+        let decoded = (0..slots).map(|_| OnceLock::new()).collect();
         Self(Arc::new(Inner {
             files,
             classes,

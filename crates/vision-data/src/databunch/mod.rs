@@ -471,7 +471,10 @@ impl ImageDataBunch {
                 }));
             }
             match &self.draw {
-                None => order = dataset.order(&mut Rng::keyed(Purpose::Order, self.seed, epoch, 0)),
+                None => {
+                    let mut rng = Rng::keyed(Purpose::Order, self.seed, epoch, 0);
+                    order = dataset.order(batch_size, &mut rng);
+                }
                 Some(draw) => (order, repeats) = draw.order(self.seed, epoch),
             }
             // The items of an incomplete batch would weigh more than others.

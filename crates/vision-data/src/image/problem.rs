@@ -9,6 +9,9 @@ pub enum ImageProblem {
     /// The file cannot be read.
     #[error("it cannot be read: {0}")]
     Unreadable(String),
+    /// The source of the image cannot be reached, which is not the image's fault: it is never skipped.
+    #[error("it cannot be had now: {0}")]
+    Unavailable(String),
     /// The file has no bytes, or the image has no pixels.
     #[error("it is empty")]
     Empty,

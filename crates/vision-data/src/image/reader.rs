@@ -297,6 +297,11 @@ impl Reader {
             .is_none_or(|side| height.max(width) as u64 <= u64::from(side))
     }
 
+    /// Whether decoded images are kept in memory.
+    pub(crate) fn keeps_any(&self) -> bool {
+        self.config.memory > 0
+    }
+
     /// Reserves memory for this many more bytes; `false` if there is no room.
     pub(crate) fn keep(&self, bytes: usize) -> bool {
         let grown = |kept: usize| {

@@ -1,6 +1,7 @@
 //! A selection of the images of a source.
 
 use std::collections::HashMap;
+use std::error::Error;
 use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -8,12 +9,13 @@ use std::sync::Arc;
 use vision_base::OptionError;
 use vision_base::message::shown;
 
-use crate::error::{Error, Result};
+use crate::error::Result;
 use crate::image::Image;
 use crate::image::budget::Held;
 use crate::image::decode::{How, decode_to};
 use crate::image::limits::Limits;
 use crate::image::problem::ImageProblem;
+use crate::image_source::order::ShardOrder;
 use crate::image_source::{ImageContent, ImageSource};
 use crate::rng::Rng;
 
@@ -29,7 +31,7 @@ impl Chosen {
     pub(crate) fn all(source: Arc<dyn ImageSource>) -> Result<(Self, Vec<PathBuf>)> {
         let bad = |expected, found| {
             let error = OptionError::new("source of images", expected, found);
-            Err(Error::Option(error))
+            Err(crate::Error::Option(error))
         };
         let positions: Vec<usize> = (0..source.len()).collect();
         if positions.is_empty() {
@@ -71,12 +73,19 @@ impl Chosen {
         }
     }
 
-    /// A random order of the selection: any, or one that goes through shards.
-    pub(crate) fn order(&self, rng: &mut Rng) -> Vec<usize> {
-        let buffer = self.source.shuffle_buffer();
-        if buffer >= self.positions.len() {
+    /// How an epoch goes through the shards; `None` if any order is as likely as another.
+    pub(crate) fn shard_order(&self) -> Option<ShardOrder> {
+        let (buffer, streams) = (self.source.shuffle_buffer(), self.source.streams());
+        let all = buffer >= self.positions.len();
+        let buffer = buffer.min(self.positions.len());
+        (!all || streams > 1).then_some(ShardOrder { buffer, streams })
+    }
+
+    /// A random order of the selection for batches of so many items: any, or one that goes through shards.
+    pub(crate) fn order(&self, batch: usize, rng: &mut Rng) -> Vec<usize> {
+        let Some(order) = self.shard_order() else {
             return rng.order(self.positions.len());
-        }
+        };
         let mut shards: Vec<Vec<usize>> = Vec::new();
         let mut last = None;
         // A selection may have been put together from several.
@@ -92,8 +101,17 @@ impl Chosen {
                 shard.push(place);
             }
         }
-        rng.shuffle(&mut shards);
-        buffered(shards.into_iter().flatten(), buffer.max(1), rng)
+        order.order(shards, batch, rng)
+    }
+
+    /// How many images ahead the source wants to know what is read.
+    pub(crate) fn read_ahead(&self) -> usize {
+        self.source.read_ahead()
+    }
+
+    /// Tells the source of an image that will be read.
+    pub(crate) fn expect(&self, item: usize) {
+        self.source.expect(self.positions[item]);
     }
 
     /// The content of an image in the source.
@@ -103,7 +121,12 @@ impl Chosen {
         limits: &Limits,
     ) -> std::result::Result<ImageContent, ImageProblem> {
         let content = self.source.read(self.positions[item]);
-        match content.map_err(|error| ImageProblem::Unreadable(error.to_string()))? {
+        // A link that fails says nothing about the image.
+        let problem = |error: Box<dyn Error + Send + Sync>| match error.is::<crate::Error>() {
+            true => ImageProblem::Unavailable(error.to_string()),
+            false => ImageProblem::Unreadable(error.to_string()),
+        };
+        match content.map_err(problem)? {
             ImageContent::Encoded(bytes) if bytes.len() as u64 > limits.max_bytes => {
                 Err(ImageProblem::TooManyBytes {
                     limit: limits.max_bytes,
@@ -112,23 +135,6 @@ impl Chosen {
             content => Ok(content),
         }
     }
-}
-
-/// Each next item is drawn from a buffer of those that come next.
-fn buffered(items: impl Iterator<Item = usize>, size: usize, rng: &mut Rng) -> Vec<usize> {
-    let mut order = Vec::new();
-    let mut buffer: Vec<usize> = Vec::with_capacity(size);
-    for item in items {
-        if buffer.len() < size {
-            buffer.push(item);
-        } else {
-            let at = rng.below(size);
-            order.push(std::mem::replace(&mut buffer[at], item));
-        }
-    }
-    rng.shuffle(&mut buffer);
-    order.append(&mut buffer);
-    order
 }
 
 impl ImageContent {

@@ -5,7 +5,7 @@ pub(crate) mod archive;
 pub(crate) mod burn;
 pub(crate) mod chosen;
 pub(crate) mod memory;
-pub(crate) mod shard_error;
+pub(crate) mod order;
 pub(crate) mod shards;
 
 use std::error::Error;
@@ -84,9 +84,23 @@ pub trait ImageSource: Send + Sync {
     }
 
     /// From how many images the next one of an epoch is drawn. With fewer than there are, an epoch goes through the
-    /// [shards](Self::shard) in random order, and through a buffer of so many images. Default: all.
+    /// [shards](Self::shard) in random order, and only those of so many images are in use at once. Default: all.
     fn shuffle_buffer(&self) -> usize {
         usize::MAX
+    }
+
+    /// How many images ahead of the one that is prepared [`expect`](Self::expect) is called. Default: none.
+    fn read_ahead(&self) -> usize {
+        0
+    }
+
+    /// Called for an image that will soon be read, so that it can be brought nearer. Must not wait.
+    fn expect(&self, _item: usize) {}
+
+    /// The number of streams of disjoint shards in which an epoch is read side by side: each fills the same slice of all
+    /// batches. Default: one.
+    fn streams(&self) -> usize {
+        1
     }
 }
 
@@ -109,6 +123,18 @@ impl<S: ImageSource + ?Sized> ImageSource for Arc<S> {
 
     fn shuffle_buffer(&self) -> usize {
         (**self).shuffle_buffer()
+    }
+
+    fn streams(&self) -> usize {
+        (**self).streams()
+    }
+
+    fn read_ahead(&self) -> usize {
+        (**self).read_ahead()
+    }
+
+    fn expect(&self, item: usize) {
+        (**self).expect(item);
     }
 }
 

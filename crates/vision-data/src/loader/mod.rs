@@ -23,6 +23,7 @@ use crate::databunch::dataset::ImageDataset;
 use crate::databunch::error::DataError;
 use crate::error::{Error, Result};
 use crate::image::error::ImageError;
+use crate::image::problem::ImageProblem;
 use crate::image::size::PixelSize;
 use crate::loader::batch::{Batch, Collation};
 use crate::pipeline::Pipeline;
@@ -90,6 +91,7 @@ impl Plan {
         let mut images = Collation::new(self.batch_size.min(self.order.len()));
         let mut indices = Vec::with_capacity(self.batch_size.min(self.order.len()));
         let mut skipped = Vec::new();
+        self.expect(number);
         let start = number * self.batch_size;
         let places = self.order.iter().enumerate().skip(start);
         for (place, &index) in places.take(self.batch_size) {
@@ -106,7 +108,8 @@ impl Plan {
                     indices.push(index);
                 }
                 Err(Error::Image(ImageError::Decode { path, problem }))
-                    if self.bad_images == BadImages::Skip =>
+                    if self.bad_images == BadImages::Skip
+                        && !matches!(problem, ImageProblem::Unavailable(_)) =>
                 {
                     skipped.push(SkippedImage {
                         index,
@@ -131,6 +134,21 @@ impl Plan {
             }
         });
         Some(Ok(Prepared { batch, skipped }))
+    }
+
+    /// Tells the source of the images of a later batch, as far ahead of batch `number` as it likes.
+    fn expect(&self, number: usize) {
+        let ahead = self.dataset.read_ahead();
+        if ahead > 0 {
+            let later = number.saturating_add(ahead.div_ceil(self.batch_size));
+            let items = self
+                .order
+                .iter()
+                .skip(later.saturating_mul(self.batch_size));
+            items
+                .take(self.batch_size)
+                .for_each(|&index| self.dataset.expect(index));
+        }
     }
 
     /// Prepares item `index`, at `place` in the order.

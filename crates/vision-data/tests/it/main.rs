@@ -31,6 +31,7 @@ mod numbers;
 mod odd_images;
 mod overlap;
 mod own_transforms;
+mod remote_shards;
 mod resize;
 mod resplit;
 mod saved;

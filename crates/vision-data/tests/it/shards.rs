@@ -164,6 +164,46 @@ fn an_epoch_goes_through_the_shards_in_random_order_within_the_buffer() {
 }
 
 #[test]
+fn streams_read_disjoint_shards_and_an_epoch_goes_on_at_any_batch() {
+    let folder = tempfile::tempdir().unwrap();
+    let (shards, each, streams, batch) = (16, 10, 4, 8);
+    let build = |workers| {
+        let source = many(folder.path(), shards, each);
+        let list = ImageList::from_source(".", source.with_buffer(40).with_streams(streams));
+        let split = list.unwrap().split(Split::None).unwrap();
+        let data = split.label_from_folder().unwrap().databunch();
+        let data = data.batch_size(batch).seed(3).num_workers(workers);
+        data.build().unwrap()
+    };
+    let data = build(0);
+    for epoch in 0..3 {
+        let order = data.order(DatasetType::Train, epoch).unwrap();
+        assert_eq!(order, build(2).order(DatasetType::Train, epoch).unwrap());
+        let mut sorted = order.clone();
+        sorted.sort_unstable();
+        assert_eq!(sorted, (0..shards * each).collect::<Vec<_>>());
+        // Any number of ranks that divides the streams, in every epoch the same shards.
+        for ranks in [1, 2, 4] {
+            for (place, item) in order.iter().enumerate() {
+                let rank = place % batch / (batch / ranks);
+                // Shards of one size are dealt in turn.
+                let stream = item / each % streams;
+                assert_eq!(stream / (streams / ranks), rank);
+            }
+        }
+        for first in [1, 7, 19] {
+            let rest = data.loader_from(DatasetType::Train, epoch, first).unwrap();
+            let rest: Vec<usize> = rest.flat_map(|batch| batch.unwrap().indices).collect();
+            assert_eq!(rest, order[first * batch..]);
+        }
+    }
+    assert_ne!(
+        data.order(DatasetType::Train, 0).unwrap(),
+        data.order(DatasetType::Train, 1).unwrap()
+    );
+}
+
+#[test]
 fn without_labels_the_folders_in_the_shards_remain() {
     let folder = tempfile::tempdir().unwrap();
     let image = png();
@@ -234,7 +274,7 @@ fn what_is_wrong_with_a_shard_is_named() {
         "a\\..\\1.png",
     ] {
         let error = named(name).unwrap_err();
-        assert_matches!(error, Error::Shard(ShardError::UnsafeName { .. }));
+        assert_matches!(error, Error::Fetch(vision_fetch::Error::UnsafeEntry { .. }));
     }
     assert_matches!(
         error(&[("1.png", &image), ("2.png", &image), ("1.cls", b"a"), ("2.cls", b"b")]),
@@ -254,14 +294,14 @@ fn what_is_wrong_with_a_shard_is_named() {
     let none = ShardImages::open_folder(folder.path()).unwrap_err();
     assert_matches!(none, Error::Shard(ShardError::NoShards { .. }));
     let inside = ShardImages::open([folder.path()]).unwrap_err();
-    assert!(
-        inside.to_string().contains("not a regular file"),
-        "{inside}"
-    );
+    assert!(inside.to_string().contains("no regular file"), "{inside}");
     let path = folder.path().join("text.tar");
     fs::write(&path, vec![b'x'; 4096]).unwrap();
     let error = ShardImages::open([&path]).unwrap_err();
-    assert_matches!(error, Error::Shard(ShardError::Damaged { .. }));
+    assert_matches!(
+        error,
+        Error::Fetch(vision_fetch::Error::DamagedArchive { .. })
+    );
 }
 
 #[test]
@@ -282,14 +322,11 @@ fn a_shard_that_is_cut_off_anywhere_is_an_error_that_says_so() {
     // The two empty blocks at the end; one is enough.
     for len in 0..whole.len() - 512 {
         fs::write(&path, &whole[..len]).unwrap();
-        let error = match ShardImages::open([&path]) {
-            Err(Error::Shard(error)) => error,
-            other => panic!("{len}: {other:?}"),
-        };
+        let error = ShardImages::open([&path]).unwrap_err();
         assert!(error.to_string().contains("0.tar"), "{len}: {error}");
         assert_matches!(
             error,
-            ShardError::CutOff { .. } | ShardError::Damaged { .. } | ShardError::NoImages { .. }
+            Error::Fetch(vision_fetch::Error::DamagedArchive { .. })
         );
     }
     // Shorter only once it is open.

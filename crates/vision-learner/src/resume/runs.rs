@@ -140,7 +140,14 @@ impl Learner {
         let each = |value: &dyn Fn(&Hyper) -> f64| {
             format!("{:?}", plan.hypers.iter().map(value).collect::<Vec<_>>())
         };
-        let mut fields = vec![
+        // Runs on data without shards keep the identity that they have had. Before the order that they decide: the first
+        // difference is the one that is reported.
+        let mut fields = Vec::new();
+        if let Some(order) = data.train_ds().shard_order() {
+            fields.push(("shuffle buffer", order.buffer.to_string()));
+            fields.push(("streams of shards", order.streams.to_string()));
+        }
+        fields.extend([
             (
                 "architecture",
                 format!(
@@ -204,7 +211,7 @@ impl Learner {
                     .join(", "),
             ),
             ("callbacks", callbacks.join("; ")),
-        ];
+        ]);
         // Not said of 32 bits, so that runs of earlier versions go on.
         if settings.precision != Precision::F32 {
             fields.push(("precision", format!("{:?}", settings.precision)));

@@ -1,12 +1,12 @@
 //! A fit that was ended at any step goes on, and ends with the bits of one that was not.
 
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use serde_json::{Value, json};
-use vision_data::{BatchTransform, get_transforms};
+use vision_data::{BatchTransform, ImageContent, ImageList, ImageSource, get_transforms};
 use vision_learner::{CallbackState, Context, Error, Recorder, Result, Resumable, Sgd};
 use vision_models::state::NamedTensor;
 
@@ -269,6 +269,82 @@ fn a_fit_that_has_ended_is_not_trained_again() {
     assert_eq!(again.weights(), weights);
     assert_eq!(again.epochs_trained(), 3);
     assert_eq!(again.recorder().epochs.len(), 3);
+}
+
+/// Images in shards of four, read through a buffer of 8.
+struct Shards {
+    images: usize,
+    buffer: usize,
+    streams: usize,
+}
+
+impl ImageSource for Shards {
+    fn len(&self) -> usize {
+        self.images
+    }
+
+    fn name(&self, item: usize) -> PathBuf {
+        format!("{}/{item}", if item.is_multiple_of(2) { "a" } else { "b" }).into()
+    }
+
+    fn read(
+        &self,
+        item: usize,
+    ) -> std::result::Result<ImageContent, Box<dyn std::error::Error + Send + Sync>> {
+        Ok(vision_data::Image::from_rgb8(28, 28, vec![5 * item as u8; 28 * 28 * 3])?.into())
+    }
+
+    fn shard(&self, item: usize) -> usize {
+        item / 4
+    }
+
+    fn shuffle_buffer(&self) -> usize {
+        self.buffer
+    }
+
+    fn streams(&self) -> usize {
+        self.streams
+    }
+}
+
+#[test]
+fn another_shuffle_buffer_or_number_of_streams_is_refused_and_the_same_goes_on_with_the_same_bits()
+{
+    let fit = |folder: &Path, buffer, streams, events| {
+        let source = Shards {
+            images: 48,
+            buffer,
+            streams,
+        };
+        let list = ImageList::from_source(folder, source).unwrap();
+        let split = list.split_by_rand_pct(0.2, 42).unwrap();
+        let data = split.label_from_folder().unwrap().databunch();
+        let mut learner = learner(data.batch_size(8).build().unwrap(), folder);
+        let config = FitConfig::one_cycle(2)
+            .with_callback(Crash::after(events))
+            .resumable(resumable());
+        learner
+            .fit_with(config)
+            .map(|record| (learner.weights(), record.raw_losses))
+    };
+    let folder = tempfile::tempdir().unwrap();
+    let expected = fit(folder.path(), 8, 2, 0).unwrap();
+    let folder = tempfile::tempdir().unwrap();
+    fit(folder.path(), 8, 2, 3).unwrap_err();
+    for (buffer, streams, differs, was, is) in [
+        (9, 2, "shuffle buffer", "8", "9"),
+        (48, 2, "shuffle buffer", "8", "39"),
+        (48, 1, "shuffle buffer", "8", "absent"),
+        (8, 1, "streams of shards", "2", "1"),
+    ] {
+        match fit(folder.path(), buffer, streams, 0) {
+            Err(Error::OtherFit {
+                field, before, now, ..
+            }) => assert_eq!((&*field, &*before, &*now), (differs, was, is)),
+            other => panic!("{other:?}"),
+        }
+    }
+    assert_eq!(fit(folder.path(), 8, 2, 0).unwrap(), expected);
 }
 
 #[test]

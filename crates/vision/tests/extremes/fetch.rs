@@ -10,9 +10,11 @@ use vision::data::datasets::{
     urls_in_file,
 };
 use vision::data::device;
-use vision::fetch::archive::{Contents, Existing, Limits, extract, extract_tgz};
+use vision::fetch::archive::{
+    Contents, Existing, Limits, extract, extract_tgz, tar_files, tar_files_in,
+};
 use vision::fetch::hub::{Hub, cached_repositories};
-use vision::fetch::{Download, Options, file_name, is_http, sha256_of};
+use vision::fetch::{Download, Options, Store, file_name, is_http, sha256_of};
 
 use crate::support::Folder;
 use crate::table::{ANY, Table};
@@ -149,6 +151,32 @@ pub(crate) fn table(t: &mut Table) {
         fetch(options().with_lock_timeout(time))
     });
     t.paths("sha256_of", readable(), sha256_of);
+    let in_store = |max_bytes: u64, url: &str| {
+        let store = Store::open(at("store"), max_bytes)?.with_options(options());
+        store.get(url, None).map(drop)
+    };
+    t.paths("Store::open", writable(), |path| Store::open(path, 0));
+    t.line("Store::open", ANY, U64, |n| in_store(n, URL));
+    t.line("Store::get", "URL|url|mirror|lock", texts(), |text| {
+        in_store(0, &text)
+    });
+    t.line("Store::get", "URL|url|mirror|lock", texts(), |text| {
+        in_store(0, &format!("http://h/{text}.tar"))
+    });
+    t.line("Store::has", ANY, texts(), |text| {
+        Store::open(at("store"), 0).map(|store| black_box(store.has(&text)) == text.is_empty())
+    });
+    t.paths("tar_files", readable(), |path| {
+        tar_files(path, &Limits::new())
+    });
+    t.paths("tar_files_in", readable(), |path| {
+        tar_files_in(
+            &fs::File::open(&tgz).unwrap(),
+            path,
+            &Limits::new(),
+            |_, _| true,
+        )
+    });
 
     let unpacked = || {
         let _ = fs::remove_dir_all(at("unpacked"));

@@ -9,6 +9,7 @@ use vision::data::inspect::{VerifyConfig, verify_images};
 use vision::data::{
     ArchiveImages, DatasetType, Image, ImageList, Limits, ReadConfig, Result, ShardImages, Split,
 };
+use vision::fetch::Store;
 
 use crate::support::{Folder, builder, data, one_batch};
 use crate::table::{ANY, Table};
@@ -93,6 +94,15 @@ pub(crate) fn table(t: &mut Table) {
     t.paths("ShardImages::open_folder", readable(), |path| {
         ShardImages::open_folder(path)
     });
+    t.paths("ShardImages::open_in", readable(), |path| {
+        ShardImages::open_in([path], Store::open(folder.path().join("store"), 0)?)
+    });
+    t.line("ShardImages::expand", "pattern", texts(), |text| {
+        ShardImages::expand(&text)
+    });
+    t.line("ShardImages::expand", "pattern", texts(), |text| {
+        ShardImages::expand(&format!("a{{{text}}}"))
+    });
     let image = folder.path().join("image.png");
     let shard = folder.path().join("0.tar");
     let mut tar = tar::Builder::new(fs::File::create(&shard).unwrap());
@@ -102,6 +112,12 @@ pub(crate) fn table(t: &mut Table) {
     tar.into_inner().unwrap();
     t.line("ShardImages::with_buffer", ANY, USIZE, |n| {
         let source = ShardImages::open([&shard])?.with_buffer(n);
+        let list = ImageList::from_source(".", source)?;
+        let data = list.split(Split::None)?.label_from_folder()?.databunch();
+        data.batch_size(1).build()?.order(DatasetType::Train, 0)
+    });
+    t.line("ShardImages::with_streams", ANY, USIZE, |n| {
+        let source = ShardImages::open([&shard])?.with_streams(n);
         let list = ImageList::from_source(".", source)?;
         let data = list.split(Split::None)?.label_from_folder()?.databunch();
         data.batch_size(1).build()?.order(DatasetType::Train, 0)

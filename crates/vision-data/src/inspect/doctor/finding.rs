@@ -252,7 +252,7 @@ impl FindingKind {
 
     pub(super) fn of(problem: &ImageProblem) -> Self {
         match problem {
-            ImageProblem::Unreadable(_) => Self::Unreadable,
+            ImageProblem::Unreadable(_) | ImageProblem::Unavailable(_) => Self::Unreadable,
             ImageProblem::Empty => Self::Empty,
             ImageProblem::Truncated(_) => Self::Truncated,
             ImageProblem::UnknownFormat { .. } => Self::NotAnImage,

@@ -25,40 +25,30 @@ pub enum ShardError {
         /// The folder.
         folder: PathBuf,
     },
-    /// The file is not a tar file, or is damaged.
-    #[error("{} is not a tar file that can be read: {problem}", shown(path))]
-    Damaged {
-        /// The shard.
+    /// A shard on the network is not the one whose images are known.
+    #[error(
+        "{} has changed since its images were listed: {problem}. Delete {} to list them again",
+        shown(path),
+        shown(index)
+    )]
+    Changed {
+        /// The URL.
         path: PathBuf,
-        /// What the reader says.
+        /// The list of its images.
+        index: PathBuf,
+        /// What is different.
         problem: String,
     },
-    /// The end is missing.
+    /// A pattern of names is not understood.
     #[error(
-        "{} is cut off: it has {len} bytes, and {what} would need {needed}; copy or download it again",
-        shown(path)
+        "the pattern {} has {found}: expected a range {{000..999}} or a choice {{a,b}} in braces, and at most a million names",
+        quoted(pattern)
     )]
-    CutOff {
-        /// The shard.
-        path: PathBuf,
-        /// Its size in bytes.
-        len: u64,
-        /// What does not fit: a file in it, or its end.
-        what: String,
-        /// The size in bytes that it would need at least.
-        needed: u64,
-    },
-    /// A file in it has a name that leads out of a folder.
-    #[error(
-        "{} has a file with the name {}: expected a relative name without ..",
-        shown(path),
-        quoted(name)
-    )]
-    UnsafeName {
-        /// The shard.
-        path: PathBuf,
-        /// The name.
-        name: String,
+    BadPattern {
+        /// The pattern.
+        pattern: String,
+        /// What is there instead.
+        found: String,
     },
     /// An image is too large.
     #[error(
@@ -67,7 +57,7 @@ pub enum ShardError {
         shown(path)
     )]
     TooLarge {
-        /// The shard.
+        /// The shard: a file or a URL.
         path: PathBuf,
         /// The name.
         name: String,
@@ -83,7 +73,7 @@ pub enum ShardError {
         shown(path)
     )]
     NoImage {
-        /// The shard.
+        /// The shard: a file or a URL.
         path: PathBuf,
         /// The name up to its first dot.
         key: String,
@@ -95,7 +85,7 @@ pub enum ShardError {
         quoted(key)
     )]
     TwoImages {
-        /// The shard.
+        /// The shard: a file or a URL.
         path: PathBuf,
         /// The name up to its first dot.
         key: String,
@@ -107,7 +97,7 @@ pub enum ShardError {
         shown(path)
     )]
     NoLabel {
-        /// The shard.
+        /// The shard: a file or a URL.
         path: PathBuf,
         /// The name up to its first dot.
         key: String,
@@ -118,7 +108,7 @@ pub enum ShardError {
         shown(path)
     )]
     BadLabel {
-        /// The shard.
+        /// The shard: a file or a URL.
         path: PathBuf,
         /// The name up to its first dot.
         key: String,

@@ -115,9 +115,18 @@ pub(super) fn median(mut values: Vec<f64>) -> f64 {
 }
 
 /// A line of Linux's `/proc/self/status`, in bytes.
-fn memory(field: &str) -> Option<f64> {
+pub(super) fn memory(field: &str) -> Option<f64> {
     let status = std::fs::read_to_string("/proc/self/status").ok()?;
     let line = status.lines().find_map(|line| line.strip_prefix(field))?;
     let kilobytes: f64 = line.split_whitespace().next()?.parse().ok()?;
     Some(1024.0 * kilobytes)
+}
+
+/// Processor time of this process on Linux, in all threads.
+pub(super) fn processor_seconds() -> Option<f64> {
+    let stat = std::fs::read_to_string("/proc/self/stat").ok()?;
+    // The name of the program, in brackets, may hold blanks.
+    let fields: Vec<&str> = stat.rsplit_once(')')?.1.split_whitespace().collect();
+    let ticks = |at: usize| fields.get(at)?.parse::<f64>().ok();
+    Some((ticks(11)? + ticks(12)?) / 100.0)
 }

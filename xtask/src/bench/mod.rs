@@ -5,6 +5,7 @@ mod loader;
 mod measurement;
 mod predict;
 mod profile;
+mod shards;
 mod work;
 
 use std::path::PathBuf;
@@ -70,9 +71,13 @@ pub(crate) struct Args {
     rounds: usize,
     #[arg(long, default_value = "cpu")]
     device: String,
-    /// For the loader: a folder with the folders `train` and `valid`
-    #[arg(long, value_name = "DIR", required_if_eq("what", "loader"))]
+    /// For the loader: a folder with the folders `train` and `valid`; for shards, their folder, or their
+    /// URLs as a pattern
+    #[arg(long, value_name = "DIR", required_if_eq_any([("what", "loader"), ("what", "shards")]))]
     data: Option<PathBuf>,
+    /// For shards at URLs: how many bytes of them are kept on the disk
+    #[arg(long, default_value_t = 4 << 30)]
+    shard_bytes: u64,
     /// For the loader: the kind of images
     #[arg(long, required_if_eq("what", "loader"))]
     kind: Option<Kind>,
@@ -129,6 +134,9 @@ pub(crate) fn run(args: &Args) -> Result<()> {
     }
     if args.what == Some(What::Fit) {
         return fit::run(args, &device);
+    }
+    if let (Some(What::Shards), Some(folder)) = (args.what, &args.data) {
+        return shards::run(folder, args.shard_bytes, args.size, args.threads);
     }
     if args.what == Some(What::Interpret) {
         return interpret::run();

@@ -34,6 +34,8 @@ pub(crate) enum What {
     Fit,
     /// Single images from a `Predictor`, called by one thread and by eight
     Predict,
+    /// The shards in the folder `--data`: opening, order, reading (`scripts/make_many_shards.py`)
+    Shards,
     /// The interpretation of a million predictions of a thousand classes
     Interpret,
 }

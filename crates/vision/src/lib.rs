@@ -39,6 +39,8 @@ pub mod prelude {
 mod pages {
     #[doc = include_str!("../../../docs/data.md")]
     mod data {}
+    #[doc = include_str!("../../../docs/scale-shards.md")]
+    mod scale_shards {}
     #[doc = include_str!("../../../docs/deploying.md")]
     mod deploying {}
     #[doc = include_str!("../../../docs/looking-at-data.md")]

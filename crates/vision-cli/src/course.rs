@@ -25,6 +25,7 @@ use crate::options::train::TrainOptions;
 use crate::output::{Output, note};
 use crate::page::{report, save_report};
 use crate::run_folder::{HISTORY, RunFolder, STEPS};
+use crate::together::Together;
 use crate::weights::{self, ARCH};
 
 const EPOCHS: usize = 4;
@@ -214,9 +215,18 @@ pub(crate) fn with_data(
 }
 
 /// Trains a run from its beginning or from where it stopped, and writes its results.
-pub(crate) fn train(options: &mut TrainOptions, run: &RunFolder, output: &Output) -> Result<()> {
-    let silent = output.is_json();
+pub(crate) fn train(
+    options: &mut TrainOptions,
+    run: &RunFolder,
+    together: Together,
+    output: &Output,
+) -> Result<()> {
+    let is_main = together.is_main();
+    let silent = output.is_json() || !is_main;
     let mut learner = learner(options, run, silent, false)?;
+    if let Some(processes) = together.processes {
+        learner.data_parallel(processes);
+    }
     note(format_args!("{}", learner.data()));
     // Only now is an earlier training removed.
     run.begin()?;
@@ -259,6 +269,9 @@ pub(crate) fn train(options: &mut TrainOptions, run: &RunFolder, output: &Output
         note("the model, on all images");
     }
     fit(&mut learner, options).map_err(|error| goes_on(error.into()))?;
+    if !is_main {
+        return Ok(());
+    }
     finish(&mut learner, options, crossed.as_ref(), run, output)
 }
 

@@ -20,6 +20,7 @@ mod remote;
 mod run_folder;
 mod scored;
 mod speed;
+mod together;
 mod weights;
 mod wording;
 
@@ -69,7 +70,7 @@ fn main() -> ExitCode {
         Ok(Outcome::Found) => ExitCode::from(exit_code::FAILED),
         Err(failure) => {
             if !failure.message().is_empty() {
-                output::note(format_args!("error: {}", failure.message()));
+                output::error(failure.message());
             }
             ExitCode::from(failure.code())
         }

@@ -3,6 +3,7 @@
 use std::cell::RefCell;
 use std::fmt::Display;
 use std::io::{self, ErrorKind, Stdout, Write};
+use std::sync::OnceLock;
 
 use serde::Serialize;
 use vision::base::console;
@@ -49,7 +50,7 @@ impl Output {
 
     /// A line for both.
     pub(crate) fn line(&self, line: impl Display) {
-        if self.failed.borrow().is_some() {
+        if self.failed.borrow().is_some() || RANK.get().is_some() {
             return;
         }
         let mut out = self.out.lock();
@@ -74,12 +75,33 @@ impl Output {
     }
 }
 
+/// The number of this process, if it is not the first of several, and says nothing but errors.
+static RANK: OnceLock<usize> = OnceLock::new();
+
+/// Leaves everything but errors to the first process.
+pub(crate) fn mute(rank: usize) {
+    // Once in a process.
+    let _ = RANK.set(rank);
+}
+
 /// A message on standard error.
 pub(crate) fn note(line: impl Display) {
-    console::note(line);
+    if RANK.get().is_none() {
+        console::note(line);
+    }
 }
 
 /// A warning on standard error.
 pub(crate) fn warn(line: impl Display) {
-    console::warn(line);
+    if RANK.get().is_none() {
+        console::warn(line);
+    }
+}
+
+/// The error that ends the program, on standard error.
+pub(crate) fn error(message: impl Display) {
+    match RANK.get() {
+        None => console::note(format_args!("error: {message}")),
+        Some(rank) => console::note(format_args!("error on rank {rank}: {message}")),
+    }
 }

@@ -123,6 +123,8 @@ pub use crate::labels::kind::{Dropped, TargetKind};
 pub use crate::labels::options::{LabelOptions, UnknownLabels};
 pub use crate::labels::targets::{MultiLabels, Target, Targets};
 pub use crate::loader::batch::{Batch, HostImages};
+pub use crate::loader::part::{BatchPart, PartLoader};
+pub use crate::loader::share::Share;
 pub use crate::loader::stats::Stats;
 pub use crate::loader::{BadImages, Loader, SkippedImage};
 pub use crate::pipeline::Pipeline;

@@ -426,6 +426,47 @@ pub enum Error {
         /// What to do.
         hint: &'static str,
     },
+    /// Another process of a [data parallel](crate::Learner::data_parallel) fit has left, died, or answers no more.
+    #[error(
+        "rank {rank} of {ranks} is lost ({engine}): {}. The fit has ended on all ranks; a resumable one goes on from its last          saved step when all are started again, with any number of them",
+        shown(reason)
+    )]
+    LostRank {
+        /// The number of the process, from 0.
+        rank: usize,
+        /// The number of processes.
+        ranks: usize,
+        /// What connected them.
+        engine: String,
+        /// What is known about it.
+        reason: String,
+    },
+    /// The processes of a [data parallel](crate::Learner::data_parallel) fit do not do the same.
+    #[error(
+        "{} differs between the processes: {}; {hint}",
+        shown(field),
+        by_rank(values)
+    )]
+    RanksDiffer {
+        /// What differs.
+        field: String,
+        /// Its value in each process, by rank.
+        values: Vec<String>,
+        /// How to fix it.
+        hint: &'static str,
+    },
+    /// The processes of a run did not find each other.
+    #[error(
+        "the processes did not meet at {}: {}. Start all of them with the same address and number of processes, each with          a rank of its own from 0 on",
+        shown(address),
+        shown(reason)
+    )]
+    Meeting {
+        /// Where rank 0 listens.
+        address: String,
+        /// What happened.
+        reason: String,
+    },
     /// A callback returned an error, which ended the run.
     #[error("callback {name}: {source}")]
     Callback {
@@ -437,6 +478,18 @@ pub enum Error {
 }
 
 impl Error {
+    /// Whether all processes of a data parallel fit return it, so that none waits for another.
+    pub(crate) fn is_of_all_ranks(&self) -> bool {
+        matches!(
+            self,
+            Self::LostRank { .. }
+                | Self::RanksDiffer { .. }
+                | Self::NotFinite { .. }
+                | Self::GradientNotFinite { .. }
+                | Self::Interrupted { .. }
+        )
+    }
+
     /// An error of a callback.
     pub(crate) fn callback(
         name: &str,
@@ -447,6 +500,25 @@ impl Error {
             source: source.into(),
         }
     }
+}
+
+/// Each value with the ranks that have it.
+fn by_rank(values: &[String]) -> String {
+    let mut texts: Vec<String> = Vec::new();
+    for (at, value) in values.iter().enumerate() {
+        if values[..at].contains(value) {
+            continue;
+        }
+        let ranks = values.iter().enumerate().filter(|(_, own)| *own == value);
+        let ranks: Vec<String> = ranks.map(|(rank, _)| rank.to_string()).collect();
+        let s = if ranks.len() > 1 { "s" } else { "" };
+        texts.push(format!(
+            "{} on rank{s} {}",
+            shown(value),
+            listed(ranks.iter())
+        ));
+    }
+    texts.join("; ")
 }
 
 fn other_arch(own: &Option<vision_models::Arch>, known: &[String]) -> String {

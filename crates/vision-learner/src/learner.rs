@@ -1,11 +1,12 @@
 //! The learner: data, model, loss and optimizer, and the operations on them.
 
 use std::collections::HashSet;
-use std::path::PathBuf;
+use std::env;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::SystemTime;
 
-use vision_base::{OptionError, console};
+use vision_base::{OptionError, console, io_error};
 use vision_data::{DatasetType, ImageDataBunch, ImageDefaults};
 use vision_models::layers::RandomStream;
 use vision_models::state::{Entry, NamedTensor};
@@ -17,6 +18,7 @@ use crate::lr_found::LrFind;
 use crate::model::any_model::{AnyModel, in_body};
 use crate::model::sides::Sides;
 use crate::optim::{GroupedOptimizer, Hyper, groups};
+use crate::parallel::ranks::Ranks;
 use crate::resume::runs::{Begin, Here, Plan, Runs};
 use crate::settings::{BnFreeze, Parts, Settings};
 use crate::train::callback::Callback;
@@ -55,6 +57,8 @@ pub struct Learner {
     /// When the data was set.
     pub(crate) data_since: SystemTime,
     pub(crate) runs: Runs,
+    /// The processes that train together; `None` for one alone.
+    pub(crate) parallel: Option<Arc<Ranks>>,
     pub(crate) lr_found: Option<LrFind>,
 }
 
@@ -86,6 +90,7 @@ impl Learner {
             data_since: SystemTime::now(),
             lr_found: None,
             runs: Runs::new(),
+            parallel: None,
             settings,
         };
         if !learner.settings.silent {
@@ -292,7 +297,18 @@ impl Learner {
     ///
     /// An invalid setting, data that cannot be read, or [`Error::NotFinite`] when the loss becomes NaN
     /// or infinite. The weights are then those before the failed step.
-    pub fn fit_with(&mut self, mut config: FitConfig) -> Result<Recorder> {
+    pub fn fit_with(&mut self, config: FitConfig) -> Result<Recorder> {
+        let result = self.fit_here(config);
+        if let (Err(error), Some(ranks)) = (&result, &self.parallel)
+            && !error.is_of_all_ranks()
+        {
+            // The others wait for this process otherwise.
+            ranks.leave(error);
+        }
+        result
+    }
+
+    fn fit_here(&mut self, mut config: FitConfig) -> Result<Recorder> {
         let fresh = self.fresh_optimizer();
         let hypers = self.hypers(&config, &fresh)?;
         self.check_can_train()?;
@@ -303,16 +319,24 @@ impl Learner {
         let scheduled = scheduler.is_some();
         let mut saver = match config.checkpoint.take() {
             Some(name) => Some(Saver {
-                path: self.place_of(&name)?,
+                path: match self.is_main() {
+                    true => self.place_of(&name)?,
+                    false => name,
+                },
             }),
             None => None,
         };
-        let course = format!("{scheduler:?}");
+        let plan = self.plan(&config, &hypers, format!("{scheduler:?}"));
+        let ranks = self.parallel.clone();
+        if let Some(ranks) = &ranks {
+            self.shake_hands(ranks, &plan)?;
+        }
+        let silent = self.settings.silent || !self.is_main();
         let Here {
             mut keeper,
             recorder,
             resumed,
-        } = match self.open_run(&mut config, &hypers, course)? {
+        } = match self.open_run(&mut config, &plan)? {
             Begin::Here(here) => *here,
             Begin::Finished(recorder) => return Ok(self.record(recorder)),
         };
@@ -331,7 +355,7 @@ impl Learner {
         let mut recording = Recording::new();
         let mut progress = Progress::new();
         let mut callbacks: Vec<&mut dyn Callback> = vec![&mut recording];
-        if !self.settings.silent {
+        if !silent {
             unoptimized::notice();
             callbacks.push(&mut progress);
         }
@@ -378,9 +402,10 @@ impl Learner {
                 device: self.settings.data.device().clone(),
                 path: &self.settings.path,
                 model_dir: self.settings.path.join(&self.settings.model_dir),
-                silent: self.settings.silent,
+                silent,
                 scheduled,
                 images: self.images.as_ref(),
+                ranks: ranks.as_ref(),
             },
         };
         let result = run.fit(&mut ctx, resumed);
@@ -391,7 +416,7 @@ impl Learner {
         let mut recorder = self.record(recorder);
         result?;
         if let Some(path) = state.reload {
-            self.reload(&path)?;
+            self.reload_of_main(&path)?;
             recorder.kept = Some(state.reload_scores);
             self.recorder.kept.clone_from(&recorder.kept);
         }
@@ -434,25 +459,41 @@ impl Learner {
         Ok(())
     }
 
-    /// Opens the run of a resumable fit, whose schedule does what `course` says.
-    fn open_run(
-        &mut self,
-        config: &mut FitConfig,
-        hypers: &[Hyper],
-        course: String,
-    ) -> Result<Begin> {
-        let Some(resumable) = config.resumable.take() else {
-            return Ok(Begin::Here(Box::default()));
-        };
+    /// What decides the course of a fit whose schedule does what `course` says.
+    fn plan(&self, config: &FitConfig, hypers: &[Hyper], course: String) -> Plan {
         let own = self.settings.callbacks.iter().chain(&config.callbacks);
-        let plan = Plan {
+        Plan {
             epochs: config.epochs,
             start_epoch: config.start_epoch,
             hypers: hypers.to_vec(),
             schedule: [config.course(), course],
             callbacks: own.map(|c| (c.name(), c.settings())).collect(),
+            resumable: config.resumable.is_some(),
+        }
+    }
+
+    /// Opens the run of a resumable fit.
+    fn open_run(&mut self, config: &mut FitConfig, plan: &Plan) -> Result<Begin> {
+        match config.resumable.take() {
+            Some(resumable) => self.begin(&resumable, plan),
+            None => Ok(Begin::Here(Box::default())),
+        }
+    }
+
+    /// Takes over a checkpoint of this fit, which the main process has saved.
+    fn reload_of_main(&mut self, path: &Path) -> Result<()> {
+        let Some(ranks) = self.parallel.clone() else {
+            return self.reload(path);
         };
-        self.begin(&resumable, &plan)
+        if ranks.is_main() {
+            ranks.copy_files(&[path.to_owned()])?;
+            return self.reload(path);
+        }
+        let folder = tempfile::tempdir();
+        let folder = folder.map_err(io_error("create a folder in", &env::temp_dir()))?;
+        let copy = folder.path().join("model.safetensors");
+        ranks.copy_files(std::slice::from_ref(&copy))?;
+        self.reload(&copy)
     }
 
     /// Adds a fit to the history.

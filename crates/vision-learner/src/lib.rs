@@ -22,6 +22,7 @@
 //!   [`Pretrained`].
 //! * Train: [`Learner::lr_find`], [`Learner::fit_one_cycle`], [`FitConfig`], [`LearningRate`],
 //!   [`schedule`]. Train the head alone, fast: [`Learner::cache_features`].
+//! * Train with several processes: [`Learner::data_parallel`], [`Sockets`], [`Collective`].
 //! * Customize: [`Loss`], [`Metric`], [`Optimizer`], [`Callback`]. Training history: [`Recorder`].
 //! * Predict and save: [`Learner::predict`], [`Learner::get_preds`], [`Predictor`], [`Learner::save`],
 //!   [`Learner::load`].
@@ -53,6 +54,7 @@ mod lr_found;
 mod metrics;
 mod model;
 mod optim;
+mod parallel;
 mod predict;
 mod resume;
 mod settings;
@@ -106,6 +108,12 @@ pub use optim::lr::{LearningRate, WeightDecay, layer_decay, slice};
 pub use optim::{
     Adam, GroupedOptimizer, Hyper, Lamb, Lion, Optimizer, ParamState, RAdam, RmsProp, Sgd, schedule,
 };
+pub use parallel::collective::{Collective, LostRank};
+pub use parallel::data_parallel::DataParallel;
+#[cfg(feature = "mpi")]
+pub use parallel::mpi::Mpi;
+pub use parallel::sockets::Sockets;
+pub use parallel::traffic::{Flow, Traffic};
 pub use predict::cam_config::{CamConfig, CamMethod};
 pub use predict::embed::EmbedConfig;
 pub use predict::embeddings::Embeddings;

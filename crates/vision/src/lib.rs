@@ -55,6 +55,8 @@ mod pages {
     mod training {}
     #[doc = include_str!("../../../docs/interrupted.md")]
     mod interrupted {}
+    #[doc = include_str!("../../../docs/scale.md")]
+    mod scale {}
     #[doc = include_str!("../../../docs/evaluating.md")]
     mod evaluating {}
     #[doc = include_str!("../../../docs/judging-a-model.md")]

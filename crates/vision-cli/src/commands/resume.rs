@@ -7,18 +7,23 @@ use vision::base::message::shown;
 
 use crate::course;
 use crate::failure::{Outcome, Result};
+use crate::options::processes::ProcessOptions;
 use crate::output::Output;
 use crate::run_folder::RunFolder;
+use crate::together::Together;
 
 #[derive(Debug, clap::Args)]
 #[command(
     after_help = "The training ends with the bits of one that was never interrupted.\n\n\
-                        Example:\n  vision resume run"
+                        Example:\n  vision resume run\n\n\
+                        Several processes may go on with what any number of them has begun."
 )]
 pub(crate) struct Args {
     /// Folder of the training
     #[arg(value_name = "RUN")]
     run: PathBuf,
+    #[command(flatten)]
+    processes: ProcessOptions,
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
@@ -33,6 +38,9 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
         return Ok(Outcome::Done);
     }
     let mut options = run.options()?;
-    course::train(&mut options, &run, output)?;
+    let together = Together::join(&args.processes)?;
+    together.check(&options)?;
+    let run = together.scratch()?.unwrap_or(run);
+    course::train(&mut options, &run, together, output)?;
     Ok(Outcome::Done)
 }

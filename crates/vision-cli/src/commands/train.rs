@@ -8,9 +8,11 @@ use crate::config;
 use crate::course;
 use crate::failure::{Outcome, Result};
 use crate::new_file::check_new;
+use crate::options::processes::ProcessOptions;
 use crate::options::train::TrainOptions;
 use crate::output::Output;
 use crate::run_folder::RunFolder;
+use crate::together::Together;
 
 #[derive(Debug, clap::Args)]
 #[command(
@@ -22,7 +24,8 @@ use crate::run_folder::RunFolder;
                         vision train pets --arch resnet18 --size 128 --epochs 10 --early-stop 3 --out pets-1\n  \
                         vision train photos --csv labels.csv --label-column breed --valid-pct 0.1\n  \
                         vision train https://example.org/pets.tgz --sha256 0123abcd..\n  \
-                        vision train pets --epochs 10 --save-config vision.toml"
+                        vision train pets --epochs 10 --save-config vision.toml\n  \
+                        mpirun -n 4 vision train pets"
 )]
 pub(crate) struct Args {
     #[command(flatten)]
@@ -39,6 +42,8 @@ pub(crate) struct Args {
     /// Replace an earlier training, or settings file
     #[arg(long, help_heading = "Settings")]
     overwrite: bool,
+    #[command(flatten)]
+    processes: ProcessOptions,
 }
 
 pub(crate) fn run(args: &Args, output: &Output) -> Result {
@@ -64,8 +69,13 @@ pub(crate) fn run(args: &Args, output: &Output) -> Result {
         .out
         .take()
         .unwrap_or_else(|| PathBuf::from("run"));
-    let run = RunFolder::create(&out, args.overwrite)?;
+    let together = Together::join(&args.processes)?;
+    together.check(&options)?;
+    let run = match together.scratch()? {
+        Some(scratch) => scratch,
+        None => RunFolder::create(&out, args.overwrite)?,
+    };
     course::complete(&mut options)?;
-    course::train(&mut options, &run, output)?;
+    course::train(&mut options, &run, together, output)?;
     Ok(Outcome::Done)
 }

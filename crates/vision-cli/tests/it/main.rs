@@ -16,6 +16,7 @@ mod session;
 mod speed;
 mod streams;
 mod support;
+mod together;
 mod training;
 mod usage;
 mod weights_files;

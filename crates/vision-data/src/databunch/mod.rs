@@ -10,6 +10,7 @@ mod overlap;
 pub(crate) mod preprocessing;
 mod resplit;
 pub(crate) mod saved;
+mod shared;
 pub mod sources;
 mod variants;
 
@@ -32,6 +33,7 @@ use crate::image::reader::Reader;
 use crate::labels::class_weights::Draw;
 use crate::labels::kind::{Dropped, TargetKind};
 use crate::loader::batch::Batch;
+use crate::loader::share::Share;
 use crate::loader::stats::{Stats, denormalize};
 use crate::loader::{BadImages, Loader, Plan};
 use crate::pipeline::Pipeline;
@@ -454,7 +456,7 @@ impl ImageDataBunch {
         }
     }
 
-    fn plan(&self, which: DatasetType, epoch: u64) -> Result<Plan> {
+    pub(crate) fn plan(&self, which: DatasetType, epoch: u64) -> Result<Plan> {
         self.plan_with(which, epoch, self.batch_size_of(which))
     }
 
@@ -501,6 +503,7 @@ impl ImageDataBunch {
             } else {
                 Arc::default()
             },
+            share: Share::WHOLE,
         })
     }
 }

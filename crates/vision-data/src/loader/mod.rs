@@ -6,6 +6,8 @@
 //! per worker are in memory.
 
 pub(crate) mod batch;
+pub(crate) mod part;
+pub(crate) mod share;
 pub(crate) mod stats;
 pub(crate) mod upload;
 
@@ -26,6 +28,7 @@ use crate::image::error::ImageError;
 use crate::image::problem::ImageProblem;
 use crate::image::size::PixelSize;
 use crate::loader::batch::{Batch, Collation};
+use crate::loader::share::Share;
 use crate::pipeline::Pipeline;
 use crate::pipeline::pixels::Pixels;
 use crate::rng::{Purpose, Rng};
@@ -72,6 +75,8 @@ pub(crate) struct Plan {
     pub(crate) bad_images: BadImages,
     /// Empty outside training.
     pub(crate) batch_transforms: Arc<[BatchTransform]>,
+    /// The part of each batch that is loaded.
+    pub(crate) share: Share,
 }
 
 /// One batch, if any items are left in it, and the skipped images.
@@ -88,13 +93,18 @@ impl Plan {
 
     /// Prepares batch `number`; `None` if `stop` is set in the meantime.
     fn prepare(&self, number: usize, stop: &AtomicBool) -> Option<Result<Prepared>> {
-        let mut images = Collation::new(self.batch_size.min(self.order.len()));
-        let mut indices = Vec::with_capacity(self.batch_size.min(self.order.len()));
+        let most = self
+            .batch_size
+            .min(self.order.len())
+            .div_ceil(self.share.ranks());
+        let mut images = Collation::new(most);
+        let mut indices = Vec::with_capacity(most);
         let mut skipped = Vec::new();
         self.expect(number);
         let start = number * self.batch_size;
-        let places = self.order.iter().enumerate().skip(start);
-        for (place, &index) in places.take(self.batch_size) {
+        let whole = start..self.order.len().min(start + self.batch_size);
+        for place in self.share.of(whole) {
+            let index = self.order[place];
             if stop.load(Ordering::Relaxed) {
                 return None;
             }
@@ -120,8 +130,10 @@ impl Plan {
                 Err(error) => return Some(Err(error)),
             }
         }
-        // A single item is left of a larger batch: too small to train on.
-        let useless = self.training && indices.len() == 1 && !skipped.is_empty();
+        // A single item is left of a larger batch: too small to train on. Whoever has a part of it decides that with the
+        // others.
+        let is_whole = self.share == Share::WHOLE;
+        let useless = is_whole && self.training && indices.len() == 1 && !skipped.is_empty();
         let images = images.finish().filter(|_| !useless);
         let batch = images.map(|mut images| {
             let mut rng = Rng::keyed(Purpose::Mix, self.seed, self.epoch, number as u64);
@@ -292,29 +304,41 @@ fn died() -> Error {
     })
 }
 
+impl Loader {
+    /// The next batch, `None` inside if nothing is left of it, and the number of its images that were skipped.
+    pub(crate) fn next_prepared(&mut self) -> Option<Result<(Option<Batch>, usize)>> {
+        if self.next >= self.plan.batches() {
+            return None;
+        }
+        let begin = Instant::now();
+        let prepared = self.prepared(self.next);
+        self.waited += begin.elapsed();
+        self.next += 1;
+        match prepared {
+            Ok(Prepared { batch, skipped }) => {
+                let count = skipped.len();
+                self.skipped.extend(skipped);
+                Some(Ok((batch, count)))
+            }
+            Err(error) => {
+                self.finish();
+                Some(Err(error))
+            }
+        }
+    }
+}
+
 impl Iterator for Loader {
     type Item = Result<Batch>;
 
     fn next(&mut self) -> Option<Self::Item> {
-        while self.next < self.plan.batches() {
-            let begin = Instant::now();
-            let prepared = self.prepared(self.next);
-            self.waited += begin.elapsed();
-            self.next += 1;
-            match prepared {
-                Ok(Prepared { batch, skipped }) => {
-                    self.skipped.extend(skipped);
-                    if let Some(batch) = batch {
-                        return Some(Ok(batch));
-                    }
-                }
-                Err(error) => {
-                    self.finish();
-                    return Some(Err(error));
-                }
+        loop {
+            match self.next_prepared()? {
+                Ok((Some(batch), _)) => return Some(Ok(batch)),
+                Ok((None, _)) => {}
+                Err(error) => return Some(Err(error)),
             }
         }
-        None
     }
 
     fn size_hint(&self) -> (usize, Option<usize>) {

@@ -11,7 +11,7 @@
 use super::forward::Affine;
 use super::mask::{Gate, Mask, Open, with_gate};
 use super::sums::Sums;
-use super::{BatchNorm, Stats};
+use super::{BatchNorm, Stats, Total};
 use crate::activation::Activation;
 use crate::blocks::repeated;
 use crate::error::check_len;
@@ -60,15 +60,59 @@ pub fn batch_norm_backward(
     forward: &Forward<'_>,
     dy: &[f32],
     dx: &mut [f32],
-    mut dresidual: Option<&mut [f32]>,
+    dresidual: Option<&mut [f32]>,
 ) -> Result<ParamGrads, ShapeError> {
-    let pixels = check(args, forward, dy, dx, dresidual.as_deref())?;
+    backward(isa, args, forward, dy, dx, dresidual, None)
+}
+
+/// The gradients of [`batch_norm_train_shared`](super::batch_norm_train_shared). `whole` has the number of pixels that it
+/// returned, and what it was given to form sums over all processes. The gradients of the parameters are those of the part
+/// of the batch that is here: their sums over the processes are those of the whole batch.
+///
+/// # Errors
+///
+/// As [`batch_norm_backward`].
+pub fn batch_norm_backward_shared(
+    isa: Isa,
+    args: &BatchNorm,
+    forward: &Forward<'_>,
+    dy: &[f32],
+    dx: &mut [f32],
+    dresidual: Option<&mut [f32]>,
+    whole: (usize, Total<'_>),
+) -> Result<ParamGrads, ShapeError> {
+    backward(isa, args, forward, dy, dx, dresidual, Some(whole))
+}
+
+fn backward(
+    isa: Isa,
+    args: &BatchNorm,
+    forward: &Forward<'_>,
+    dy: &[f32],
+    dx: &mut [f32],
+    mut dresidual: Option<&mut [f32]>,
+    whole: Option<(usize, Total<'_>)>,
+) -> Result<ParamGrads, ShapeError> {
+    let mut pixels = check(args, forward, dy, dx, dresidual.as_deref())?;
     let scale = forward.stats.scale(forward.gamma);
     let mut pass = Pass {
         affine: Affine::new(&forward.stats.mean, &scale, forward.beta),
         mask: Mask::new(args, forward),
         x: forward.x,
         dy,
+    };
+    // The gradients of the parameters, and those of the whole batch, through which the input acts on all of it.
+    let mut grads_of = |sums: &[Vec<f64>; 2]| {
+        let own = param_grads(sums, forward.stats);
+        let Some((count, total)) = whole else {
+            return (own.clone(), own);
+        };
+        pixels = count;
+        let mut values = sums.concat();
+        total(&mut values);
+        let (g, gd) = values.split_at(args.channels);
+        let all = param_grads(&[g.to_vec(), gd.to_vec()], forward.stats);
+        (own, all)
     };
     if dresidual.is_none() && !args.activation.is_none_or(Activation::is_cheap) {
         // A pass of its own is vector code of one function, and its result is read twice.
@@ -79,25 +123,25 @@ pub fn batch_norm_backward(
             x: forward.x,
             dy: &*dx,
         };
-        let grads = param_grads(&gated.sums(isa, args.channels, None, None), forward.stats);
+        let (grads, all) = grads_of(&gated.sums(isa, args.channels, None, None));
         let in_place = Pass {
             affine: gated.affine,
             mask: Mask::None,
             x: forward.x,
             dy: &[],
         };
-        in_place.input(isa, &grads, forward.stats, (pixels, None), dx);
+        in_place.input(isa, &all, forward.stats, (pixels, None), dx);
         return Ok(grads);
     }
     let sums = pass.sums(isa, args.channels, None, dresidual.as_deref_mut());
-    let grads = param_grads(&sums, forward.stats);
+    let (grads, all) = grads_of(&sums);
     let mut gradient = dy;
     if let Some(masked) = dresidual {
         // It now holds the gradient after the activation: one array to read instead of two.
         pass.mask = Mask::None;
         gradient = masked;
     }
-    pass.input(isa, &grads, forward.stats, (pixels, Some(gradient)), dx);
+    pass.input(isa, &all, forward.stats, (pixels, Some(gradient)), dx);
     Ok(grads)
 }
 

@@ -1,6 +1,6 @@
 //! The forward passes.
 
-use super::{BatchNorm, Stats};
+use super::{BatchNorm, Shared, Stats, Total};
 use crate::activation::Activation;
 use crate::activation::function::{Function, with_function};
 use crate::blocks::{Group, for_groups, group, pixels_together, repeated};
@@ -25,14 +25,60 @@ pub fn batch_norm_train(
     residual: Option<&[f32]>,
     y: &mut [f32],
 ) -> Result<Stats, ShapeError> {
-    let pixels = args.pixels(x)?;
+    Ok(train(isa, args, x, [gamma, beta], residual, y, None)?.stats)
+}
+
+/// [`batch_norm_train`] of a batch of which this process has a part: `total` replaces each value of a list by its sum over
+/// all processes, which have called this with their parts. Each then normalizes with the statistics of the whole batch.
+///
+/// # Errors
+///
+/// As [`batch_norm_train`].
+pub fn batch_norm_train_shared(
+    isa: Isa,
+    args: &BatchNorm,
+    x: &[f32],
+    [gamma, beta]: [&[f32]; 2],
+    residual: Option<&[f32]>,
+    y: &mut [f32],
+    total: Total<'_>,
+) -> Result<Shared, ShapeError> {
+    train(isa, args, x, [gamma, beta], residual, y, Some(total))
+}
+
+fn train(
+    isa: Isa,
+    args: &BatchNorm,
+    x: &[f32],
+    [gamma, beta]: [&[f32]; 2],
+    residual: Option<&[f32]>,
+    y: &mut [f32],
+    total: Option<Total<'_>>,
+) -> Result<Shared, ShapeError> {
+    let mut pixels = args.pixels(x)?;
     args.per_channel("gamma", gamma)?;
     args.per_channel("beta", beta)?;
     check_pixels(x, residual, y)?;
-    let stats = Stats::from_sums(&moments(isa, args.channels, x), pixels, args.eps);
+    let mut sums = moments(isa, args.channels, x);
+    if let Some(total) = total {
+        pixels = total_of(&mut sums, pixels, total);
+    }
+    let stats = Stats::from_sums(&sums, pixels, args.eps);
     let affine = Affine::new(&stats.mean, &stats.scale(gamma), beta);
     affine.apply(isa, args.activation, x, residual, y);
-    Ok(stats)
+    Ok(Shared { stats, pixels })
+}
+
+/// Replaces sums and the number of pixels by those over all processes.
+fn total_of(sums: &mut [Vec<f64>; 2], pixels: usize, total: Total<'_>) -> usize {
+    let channels = sums[0].len();
+    let mut values = sums.concat();
+    values.push(pixels as f64);
+    total(&mut values);
+    for (sum, values) in sums.iter_mut().zip(values.chunks_exact(channels.max(1))) {
+        sum.copy_from_slice(values);
+    }
+    values.last().map_or(0, |pixels| *pixels as usize)
 }
 
 /// Batch normalization with given statistics ([`Stats::from_running`]), as in evaluation.

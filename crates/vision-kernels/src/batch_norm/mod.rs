@@ -33,8 +33,10 @@ mod forward;
 mod mask;
 mod sums;
 
-pub use backward::{Forward, ParamGrads, batch_norm_backward, batch_norm_eval_backward};
-pub use forward::{batch_norm_eval, batch_norm_train, scale_shift};
+pub use backward::{
+    Forward, ParamGrads, batch_norm_backward, batch_norm_backward_shared, batch_norm_eval_backward,
+};
+pub use forward::{batch_norm_eval, batch_norm_train, batch_norm_train_shared, scale_shift};
 
 use crate::activation::Activation;
 use crate::error::{ShapeError, check_len};
@@ -74,6 +76,18 @@ pub struct Stats {
     pub var_biased: Vec<f32>,
     /// `1 / sqrt(var_biased + eps)`.
     pub inv_std: Vec<f32>,
+}
+
+/// Replaces each value of a list by its sum over all processes that share a batch. The list has the same length in each.
+pub type Total<'a> = &'a dyn Fn(&mut [f64]);
+
+/// The statistics of a batch that several processes share.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Shared {
+    /// Of the whole batch.
+    pub stats: Stats,
+    /// The number of its pixels, in all processes.
+    pub pixels: usize,
 }
 
 impl Stats {

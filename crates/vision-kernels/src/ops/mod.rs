@@ -19,6 +19,7 @@
 
 use std::sync::atomic::{AtomicU8, Ordering};
 
+pub use across::{Across, across};
 use burn::tensor::{Int, Tensor, TensorData};
 pub use cache::WeightCache;
 
@@ -32,6 +33,7 @@ use crate::error::{ShapeError, check_len};
 pub use crate::padding::Padding;
 pub use crate::pool::MeanPool;
 
+mod across;
 mod cache;
 #[cfg(feature = "flex")]
 mod flex;
@@ -165,6 +167,8 @@ pub struct Normalized {
     pub mean: Tensor<1>,
     /// Biased variance of the batch, `[channels]`, without gradient.
     pub variance: Tensor<1>,
+    /// The number of values of a channel in the batch.
+    pub count: usize,
 }
 
 static ACCURACY: AtomicU8 = AtomicU8::new(Accuracy::Balanced as u8);
@@ -295,7 +299,8 @@ pub fn conv2d_batch_norm(
     batch_norm_eval(conv2d(x, weight, None, conv, cache), norm, residual)
 }
 
-/// Normalizes with the statistics of the batch, adds a residual, applies an activation.
+/// Normalizes with the statistics of the batch, adds a residual, applies an activation. Within [`across`], with kernels, the
+/// batch is that of all processes.
 ///
 /// # Panics
 ///

@@ -73,8 +73,10 @@ pub(super) fn batch_norm_training(
     residual: Option<Tensor<4>>,
     activation: Option<Activation>,
 ) -> Normalized {
+    let [n, h, w, _] = x.dims();
     let out = batch_norm_train(to_channels_first(wide(x.clone())), gamma, beta, eps);
     Normalized {
+        count: n * h * w,
         output: finish(like(out.output, &x), residual, activation),
         mean: out.mean,
         variance: out.variance,

@@ -108,6 +108,9 @@ impl Callback for CsvLogger {
     }
 
     fn on_train_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
+        if !ctx.is_main() {
+            return Ok(());
+        }
         self.path = ctx.path().join(&self.name);
         if self.name.file_name().is_none() {
             return Err(Self::wrong(format!(
@@ -149,6 +152,9 @@ impl Callback for CsvLogger {
     }
 
     fn on_epoch_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
+        if !ctx.is_main() {
+            return Ok(());
+        }
         if self.file.is_none() {
             let bytes = self.bytes;
             self.file = Some(continue_file(&self.path, bytes)?);

@@ -152,6 +152,9 @@ impl SaveModel {
         self.saved.push(path);
         while self.keep.is_some_and(|keep| self.saved.len() > keep) {
             let old = self.saved.remove(0);
+            if !ctx.is_main() {
+                continue;
+            }
             // One that is gone already is no fault.
             let _ = (
                 fs::remove_file(old.with_extension("json")),

@@ -138,8 +138,7 @@ impl Fold {
             let weight = batch_weight(loss, Some(targets.clone()), batch)?;
             let mean = scalar(&loss.mean(logits.clone(), targets)?);
             learner.add(&mut predictions, batch, logits.clone())?;
-            scoring.add(&mut metrics, mean, weight, logits, batch.labels());
-            Ok(())
+            scoring.add(&mut metrics, (mean, weight), logits, batch, None)
         })?;
         let (loss, values) = scoring.finish(&metrics);
         let loss = ("valid_loss".to_owned(), loss.unwrap_or(f64::NAN));

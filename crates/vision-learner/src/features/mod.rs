@@ -1,11 +1,11 @@
 //! Cached outputs of a body, per item.
 
 pub(crate) mod cache;
-mod file;
+pub(crate) mod file;
 pub(crate) mod refusal;
 
 use burn::tensor::{Device, Tensor, TensorData};
-use vision_data::{DatasetType, ImageDataBunch, Targets};
+use vision_data::{DatasetType, ImageDataBunch, Share, Targets};
 
 use crate::Result;
 
@@ -67,6 +67,7 @@ impl FeatureCache {
         part: DatasetType,
         epoch: u64,
         first: usize,
+        share: Share,
     ) -> Result<Option<FeatureBatches<'a>>> {
         let Some(rows) = self.rows(part) else {
             return Ok(None);
@@ -83,6 +84,7 @@ impl FeatureCache {
             next: first.saturating_mul(batch_size),
             batch_size,
             training: part == DatasetType::Train,
+            share,
         }))
     }
 }
@@ -105,6 +107,8 @@ pub(crate) struct FeatureBatches<'a> {
     next: usize,
     batch_size: usize,
     training: bool,
+    /// The part of each batch that is here.
+    share: Share,
 }
 
 /// The features of some items, with their labels.
@@ -131,33 +135,49 @@ impl FeatureBatches<'_> {
     pub(crate) fn passed(&self) -> usize {
         self.next.div_ceil(self.batch_size)
     }
+
+    /// Channels, height and width of an item, and whether they come after the head's pool.
+    pub(crate) fn shape(&self) -> ([usize; 3], bool) {
+        (self.cache.shape, self.cache.pooled)
+    }
+
+    /// The part of the next batch that is here, which may have no items, and the number of images that are missing since they
+    /// could not be decoded.
+    pub(crate) fn next_part(&mut self) -> Option<(FeatureBatch, usize)> {
+        let len = self.cache.shape.iter().product();
+        let whole = self.next..self.order.len().min(self.next + self.batch_size);
+        if whole.is_empty() {
+            return None;
+        }
+        self.next = whole.end;
+        let items = &self.order[self.share.of(whole)];
+        let found = items
+            .iter()
+            .filter_map(|i| Some((*i, self.rows.get(*i, len)?)));
+        let (indices, rows): (Vec<usize>, Vec<&[f32]>) = found.unzip();
+        let skipped = items.len() - indices.len();
+        let batch = FeatureBatch {
+            labels: self.labels.select(&indices),
+            indices,
+            pooled: self.cache.pooled,
+            shape: self.cache.shape,
+            values: rows.concat(),
+        };
+        Some((batch, skipped))
+    }
 }
 
 impl Iterator for FeatureBatches<'_> {
     type Item = FeatureBatch;
 
     fn next(&mut self) -> Option<FeatureBatch> {
-        let len = self.cache.shape.iter().product();
         loop {
-            let rest = self.order.get(self.next..).filter(|r| !r.is_empty())?;
-            let items = rest.get(..self.batch_size).unwrap_or(rest);
-            self.next += items.len();
-            let found = items
-                .iter()
-                .filter_map(|i| Some((*i, self.rows.get(*i, len)?)));
-            let (indices, rows): (Vec<usize>, Vec<&[f32]>) = found.unzip();
+            let (batch, skipped) = self.next_part()?;
+            let items = batch.indices.len();
             // As the loader does for images that cannot be decoded: see `BadImages::Skip`.
-            let short = indices.len() < items.len();
-            if indices.is_empty() || self.training && indices.len() == 1 && short {
-                continue;
+            if items > 0 && !(self.training && items == 1 && skipped > 0) {
+                return Some(batch);
             }
-            return Some(FeatureBatch {
-                labels: self.labels.select(&indices),
-                indices,
-                pooled: self.cache.pooled,
-                shape: self.cache.shape,
-                values: rows.concat(),
-            });
         }
     }
 }

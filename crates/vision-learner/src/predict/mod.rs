@@ -64,8 +64,7 @@ impl Learner {
             let targets = batch.targets(self.data(), &logits.device())?;
             let weight = batch_weight(&*self.settings.loss, Some(targets.clone()), batch)?;
             let loss = scalar(&self.settings.loss.mean(logits.clone(), targets)?);
-            scoring.add(metrics, loss, weight, logits, batch.labels());
-            Ok(())
+            scoring.add(metrics, (loss, weight), logits, batch, None)
         })?;
         let (loss, values) = scoring.finish(metrics);
         let loss = ("valid_loss".to_owned(), loss.unwrap_or(f64::NAN));
@@ -166,7 +165,7 @@ impl Learner {
     ) -> Result<()> {
         let model = self.model.valid();
         let limits = self.limits();
-        for batch in Batches::new(data, features, part, self.epochs_trained, 0)? {
+        for batch in Batches::new(data, features, part, self.epochs_trained, 0, None)? {
             let batch = batch?;
             let input = batch.input(data, data.device());
             let logits = batch.run(&*model, input, &limits)?;

@@ -15,7 +15,7 @@ const FORMAT: u32 = 1;
 /// Everything that decides the course of a fit, as pairs of a name and a value for people.
 #[derive(Debug, Serialize, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub(super) struct Identity {
+pub(crate) struct Identity {
     format: u32,
     fields: Vec<(String, String)>,
 }
@@ -29,6 +29,11 @@ impl Identity {
                 .map(|(name, value)| (name.to_owned(), value))
                 .collect(),
         }
+    }
+
+    /// Names and values.
+    pub(crate) fn into_fields(self) -> Vec<(String, String)> {
+        self.fields
     }
 
     /// Compares with what the folder of a fit holds, or writes it down at the beginning of one.

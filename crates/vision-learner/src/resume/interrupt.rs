@@ -39,6 +39,17 @@ impl Interrupt {
     }
 }
 
+impl Interrupt {
+    /// As if this process were asked to stop: another one of its run is.
+    #[expect(
+        clippy::unused_self,
+        reason = "only while one lives are signals requests"
+    )]
+    pub(crate) fn request(&self) {
+        REQUESTED.store(true, Ordering::SeqCst);
+    }
+}
+
 impl Drop for Interrupt {
     fn drop(&mut self) {
         if RUNNING.fetch_sub(1, Ordering::SeqCst) == 1 {

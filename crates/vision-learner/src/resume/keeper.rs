@@ -5,6 +5,8 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::{Duration, Instant};
 
+use tempfile::TempDir;
+
 use crate::checkpoint::snapshot::{Extra, Snapshot};
 use crate::optim::Hyper;
 use crate::resume::folder::step_files;
@@ -44,6 +46,8 @@ pub(crate) struct Keeper {
     last: Instant,
     /// How long the last save took.
     took: Duration,
+    /// The folder in which this process has read a copy of the run, if another one saves it.
+    copy: Option<TempDir>,
 }
 
 impl Keeper {
@@ -54,6 +58,7 @@ impl Keeper {
         config: &Resumable,
         journal: Journal,
         number: u64,
+        copy: Option<TempDir>,
     ) -> Self {
         Self {
             run,
@@ -65,6 +70,7 @@ impl Keeper {
             steps: 0,
             last: Instant::now(),
             took: Duration::ZERO,
+            copy,
         }
     }
 
@@ -73,15 +79,28 @@ impl Keeper {
         self.interrupt.is_requested()
     }
 
-    /// Counts a step, and says whether it is to be saved.
+    /// Counts a step, and says whether it is time to save one.
     pub(crate) fn is_due(&mut self) -> bool {
         self.steps = self.steps.saturating_add(1);
-        self.is_interrupted()
-            || match self.interval {
-                Interval::Automatic => self.last.elapsed() >= SHORTEST.max(self.took * SHARE),
-                Interval::Time(time) => self.last.elapsed() >= time,
-                Interval::Steps(steps) => self.steps >= steps,
-            }
+        match self.interval {
+            Interval::Automatic => self.last.elapsed() >= SHORTEST.max(self.took * SHARE),
+            Interval::Time(time) => self.last.elapsed() >= time,
+            Interval::Steps(steps) => self.steps >= steps,
+        }
+    }
+
+    /// Whether a step is to be saved: if it is due, or the process is asked to end. Of several processes the first decides
+    /// what is due, and a request to one of them ends all.
+    pub(crate) fn agree(&mut self, ctx: &Context<'_>, due: bool) -> Result<bool> {
+        let Some(ranks) = ctx.fit.ranks else {
+            return Ok(due || self.is_interrupted());
+        };
+        let own = [due && ranks.is_main(), self.is_interrupted()];
+        let [due, interrupted] = ranks.any(own)?;
+        if interrupted {
+            self.interrupt.request();
+        }
+        Ok(due || interrupted)
     }
 
     /// Saves a step.
@@ -122,6 +141,9 @@ impl Keeper {
         let hyper = snapshot.optimizer.map(|o| o.groups().to_vec());
         let (at, hyper) = (Position::start(epochs), hyper.unwrap_or_default());
         self.write(snapshot, recorder, at, hyper, &States::default(), true)?;
+        if self.copy.is_some() {
+            return Ok(());
+        }
         let before = &step_files(&self.fit)[place(self.number.saturating_add(1))];
         // It is only in the way.
         let _ = fs::remove_file(before);
@@ -137,6 +159,10 @@ impl Keeper {
         states: &States,
         finished: bool,
     ) -> Result<()> {
+        if self.copy.is_some() {
+            self.steps = 0;
+            return Ok(());
+        }
         let begin = Instant::now();
         let journal = self.journal.append(recorder)?;
         let step = Step {

@@ -1,8 +1,11 @@
 //! Opens the run of a resumable fit.
 
 use std::collections::HashMap;
+use std::env;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
+use vision_base::io_error;
 use vision_data::{DatasetType, ImageDataBunch, ImageDataset};
 
 use crate::learner::Learner;
@@ -48,6 +51,7 @@ pub(crate) struct Plan {
     pub(crate) schedule: [String; 2],
     /// Names and settings.
     pub(crate) callbacks: Vec<(String, String)>,
+    pub(crate) resumable: bool,
 }
 
 impl Learner {
@@ -55,16 +59,27 @@ impl Learner {
     pub(crate) fn begin(&mut self, config: &Resumable, plan: &Plan) -> Result<Begin> {
         config.check()?;
         let path = self.settings.path.join(&config.folder);
-        if !self.runs.contains_key(&path) {
-            let run = RunFolder::open(path.clone())?;
-            self.runs.insert(path.clone(), run);
-        }
-        let identity = self.identity(plan);
-        let Some(run) = self.runs.get_mut(&path) else {
-            return Ok(Begin::Finished(Recorder::default()));
+        let mut copy = None;
+        let fit = if self.is_main() {
+            if !self.runs.contains_key(&path) {
+                let run = RunFolder::open(path.clone())?;
+                self.runs.insert(path.clone(), run);
+            }
+            let identity = self.identity(plan);
+            let Some(run) = self.runs.get_mut(&path) else {
+                return Ok(Begin::Finished(Recorder::default()));
+            };
+            let fit = run.next_fit()?;
+            identity.check(&fit)?;
+            fit
+        } else {
+            let folder = tempfile::tempdir();
+            let folder = folder.map_err(io_error("create a folder in", &env::temp_dir()))?;
+            copy.insert(folder).path().to_owned()
         };
-        let fit = run.next_fit()?;
-        identity.check(&fit)?;
+        if let Some(ranks) = self.parallel.as_ref().map(Arc::clone) {
+            ranks.copy_files(&files(&fit))?;
+        }
         let (mut steps, mut reasons) = (Vec::new(), Vec::new());
         for file in step_files(&fit).into_iter().filter(|file| file.exists()) {
             match Step::read(&file) {
@@ -96,7 +111,7 @@ impl Learner {
                 return Ok(Begin::Finished(recorder));
             }
             return Ok(Begin::Here(Box::new(Here {
-                keeper: Some(Keeper::new(path, fit, config, journal, step.number)),
+                keeper: Some(Keeper::new(path, fit, config, journal, step.number, copy)),
                 recorder: Some(recorder),
                 resumed: Some(Resumed {
                     position: step.position,
@@ -113,7 +128,7 @@ impl Learner {
         }
         let (journal, _) = Journal::open(&journal, None)?;
         Ok(Begin::Here(Box::new(Here {
-            keeper: Some(Keeper::new(path, fit, config, journal, 0)),
+            keeper: Some(Keeper::new(path, fit, config, journal, 0, copy)),
             recorder: None,
             resumed: None,
         })))
@@ -126,7 +141,8 @@ impl Learner {
         }
     }
 
-    fn identity(&self, plan: &Plan) -> Identity {
+    /// Everything that decides the course of a fit.
+    pub(crate) fn identity(&self, plan: &Plan) -> Identity {
         let data = self.data();
         let images = data.fingerprint();
         let entries = self.model.entries();
@@ -218,6 +234,12 @@ impl Learner {
         }
         Identity::new(fields)
     }
+}
+
+/// What a fit goes on from.
+fn files(fit: &Path) -> Vec<PathBuf> {
+    let steps = step_files(fit).into_iter();
+    steps.chain([fit.join("journal.jsonl")]).collect()
 }
 
 /// Why a step cannot be used, without what the error says about the run as a whole.

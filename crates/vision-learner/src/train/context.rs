@@ -1,6 +1,7 @@
 //! What callbacks can read, change and do at each event.
 
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use burn::tensor::{Device, Tensor};
 use vision_data::{DatasetType, ImageDataBunch, ImageDefaults};
@@ -15,6 +16,7 @@ use crate::metrics::{Better, Metric};
 use crate::model::any_model::AnyModel;
 use crate::model::sides::Sides;
 use crate::optim::GroupedOptimizer;
+use crate::parallel::ranks::Ranks;
 use crate::train::batches::{AnyBatch, Batches};
 use crate::train::limits::{ImageLimits, Trial, check_data, check_outputs, with_defaults};
 use crate::train::precision::Precision;
@@ -66,6 +68,8 @@ pub(crate) struct Fit<'a> {
     pub(crate) scheduled: bool,
     /// The images that the weights were trained on, if they say so.
     pub(crate) images: Option<&'a ImageDefaults>,
+    /// The processes that train together; `None` for one alone.
+    pub(crate) ranks: Option<&'a Arc<Ranks>>,
 }
 
 impl Fit<'_> {
@@ -124,6 +128,22 @@ impl Context<'_> {
     /// Whether the learner prints nothing: [`silent`](crate::LearnerBuilder::silent).
     pub fn silent(&self) -> bool {
         self.fit.silent
+    }
+
+    /// The number of this process among those that train together ([`Learner::data_parallel`](crate::Learner::data_parallel));
+    /// 0 for a process alone.
+    pub fn rank(&self) -> usize {
+        self.fit.ranks.map_or(0, |ranks| ranks.rank())
+    }
+
+    /// How many processes train together; 1 for a process alone.
+    pub fn ranks(&self) -> usize {
+        self.fit.ranks.map_or(1, |ranks| ranks.ranks())
+    }
+
+    /// Whether this is the process that prints and writes files: rank 0, or one alone.
+    pub fn is_main(&self) -> bool {
+        self.rank() == 0
     }
 
     /// Parameters and buffers in their order: names, shapes, whether they train.
@@ -196,8 +216,9 @@ impl Context<'_> {
     pub fn validate(&mut self) -> Result<Vec<(String, f64)>> {
         let model = self.model.valid();
         let mut scoring = Scoring::new(self.metrics);
-        let (data, loss) = (&self.data, self.fit.loss);
-        for batch in Batches::new(data, self.features, DatasetType::Valid, 0, 0)? {
+        let (data, loss, ranks) = (&self.data, self.fit.loss, self.fit.ranks);
+        let labels = data.dataset(DatasetType::Valid)?.labels();
+        for batch in Batches::new(data, self.features, DatasetType::Valid, 0, 0, ranks)? {
             let batch = batch?;
             let input = batch.input(data, &self.fit.device);
             let logits = self.fit.run(&batch, &*model, input)?;
@@ -205,20 +226,27 @@ impl Context<'_> {
             let targets = batch.targets(data, &self.fit.device)?;
             let weight = batch_weight(loss, Some(targets.clone()), &batch)?;
             let mean = scalar(&loss.mean(logits.clone(), targets)?);
-            scoring.add(self.metrics, mean, weight, logits, batch.labels());
+            let whole = self.fit.whole_loss(mean, weight)?;
+            let of_whole = whole.map_or((mean, weight), |whole| (whole.mean, whole.weight));
+            let whole = ranks.map(|ranks| (&**ranks, labels));
+            scoring.add(self.metrics, of_whole, logits, &batch, whole)?;
         }
         let (loss, metrics) = scoring.finish(self.metrics);
         let loss = ("valid_loss".to_owned(), loss.unwrap_or(f64::NAN));
         Ok(std::iter::once(loss).chain(metrics).collect())
     }
 
-    /// Saves model and optimizer as a checkpoint: see [`Learner::save`](crate::Learner::save).
+    /// Saves model and optimizer as a checkpoint: see [`Learner::save`](crate::Learner::save). With other processes, only the
+    /// [main](Self::is_main) one writes it.
     ///
     /// # Errors
     ///
     /// As [`Learner::save`](crate::Learner::save).
     pub fn save(&self, name: impl AsRef<Path>) -> Result<PathBuf> {
         let path = checkpoint_path(&self.fit.model_dir, name.as_ref())?;
+        if !self.is_main() {
+            return Ok(path);
+        }
         check_ours(&path)?;
         make_folder(&path)?;
         let mut history = self.fit.history_before.clone();

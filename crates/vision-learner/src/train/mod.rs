@@ -15,6 +15,7 @@ pub(crate) mod recording;
 pub(crate) mod run;
 pub(crate) mod scheduler;
 pub(crate) mod scoring;
+mod shared;
 pub(crate) mod smooth;
 pub(crate) mod state;
 mod statistics;

@@ -53,8 +53,7 @@ impl Callback for Recording {
                 .push(groups.iter().map(|g| g.lr).collect());
             recorder.lrs.push(ctx.optimizer.lr());
             recorder.moms.push(ctx.optimizer.mom());
-            let images = ctx.state.last_input.as_ref().map_or(0, |x| x.dims()[0]);
-            self.images = self.images.saturating_add(images);
+            self.images = self.images.saturating_add(ctx.state.items);
         } else if self.trained.is_none() {
             self.trained = Some(Instant::now());
         }

@@ -1,9 +1,9 @@
 //! The training loop.
 
-use burn::tensor::{Gradients, Tensor};
 use vision_data::{DatasetType, Device};
 
 use crate::model::any_model::AnyModel;
+use crate::parallel::part::Rows;
 use crate::resume::keeper::{Keeper, Resumed};
 use crate::resume::position::Position;
 use crate::resume::states::States;
@@ -56,6 +56,7 @@ impl Run<'_> {
             saved = Some(resumed.callbacks);
         } else if let Some(keeper) = &mut self.keeper {
             // The beginning is a step too: what callbacks found there is not lost.
+            keeper.agree(ctx, true)?;
             keeper.save(ctx, at, &States::of(&self.callbacks)?)?;
         }
         ctx.state.iteration = at.iteration;
@@ -86,10 +87,11 @@ impl Run<'_> {
 
     /// Saves the step if it is time to.
     fn keep(&mut self, ctx: &Context<'_>, at: Position) -> Result<()> {
-        if let Some(keeper) = &mut self.keeper
-            && keeper.is_due()
-        {
-            return keeper.save(ctx, at, &States::of(&self.callbacks)?);
+        if let Some(keeper) = &mut self.keeper {
+            let due = keeper.is_due();
+            if keeper.agree(ctx, due)? {
+                return keeper.save(ctx, at, &States::of(&self.callbacks)?);
+            }
         }
         Ok(())
     }
@@ -110,6 +112,7 @@ impl Run<'_> {
             self.restore(ctx, saved)?;
         }
         self.each(ctx, |callback, ctx| callback.on_epoch_begin(ctx))?;
+        ctx.agree()?;
         if at.begun {
             self.restore(ctx, saved)?;
             ctx.state.skip_validate = at.skip_validate;
@@ -122,7 +125,8 @@ impl Run<'_> {
         if !ctx.state.skip_validate && ctx.data.batches(DatasetType::Valid) > 0 {
             self.validate_epoch(ctx, at)?;
         }
-        self.each(ctx, |callback, ctx| callback.on_epoch_end(ctx))
+        self.each(ctx, |callback, ctx| callback.on_epoch_end(ctx))?;
+        ctx.agree()
     }
 
     fn train_epoch(&mut self, ctx: &mut Context<'_>, at: &mut Position) -> Result<()> {
@@ -131,18 +135,20 @@ impl Run<'_> {
         // Callbacks may replace the data for the next epoch.
         let data = ctx.data.clone();
         let part = DatasetType::Train;
-        let mut batches = Batches::new(&data, ctx.features, part, epoch, at.batches)?;
+        let ranks = ctx.fit.ranks;
+        let mut batches = Batches::new(&data, ctx.features, part, epoch, at.batches, ranks)?;
         while let Some(batch) = batches.next() {
             ctx.state.waited = batches.waited();
             let batch = batch?;
+            let rows = batches.rows(&batch);
             // One random key per batch, so that a resumed run draws the same masks.
             let key = key(ctx.fit.seed, epoch, ctx.state.num_batch as u64);
             ctx.fit.dropout.rewind(key);
             // The forward pass updates running statistics; restore them if the step fails.
             let before = ctx.model.buffers();
             let stepped = self
-                .forward(ctx, None, &batch, &device)
-                .and_then(|()| self.train_batch(ctx, at));
+                .forward(ctx, None, (&batch, rows), &device)
+                .and_then(|_| self.train_batch(ctx, at, rows));
             if let Err(error) = stepped {
                 ctx.state.let_go();
                 ctx.model.restore_buffers(before);
@@ -157,6 +163,7 @@ impl Run<'_> {
             drop(before);
             self.each(ctx, |callback, ctx| callback.on_step_end(ctx))?;
             self.each(ctx, |callback, ctx| callback.on_batch_end(ctx))?;
+            ctx.agree()?;
             ctx.state.iteration += 1;
             ctx.state.num_batch += 1;
             at.stop_epoch = ctx.state.stop_epoch;
@@ -173,16 +180,17 @@ impl Run<'_> {
         Ok(())
     }
 
-    /// Forward pass and loss of a batch, with `model`, or with the model being trained.
+    /// Forward pass and loss of a batch, with `model`, or with the model being trained. Returns the total weight of the
+    /// items of the whole batch, if other processes have parts of it.
     fn forward(
         &mut self,
         ctx: &mut Context<'_>,
         model: Option<&dyn AnyModel>,
-        batch: &AnyBatch,
+        (batch, rows): (&AnyBatch, Rows),
         device: &Device,
-    ) -> Result<()> {
+    ) -> Result<Option<f64>> {
         (ctx.state.skip_backward, ctx.state.skip_step) = (false, false);
-        ctx.state.items = batch.indices().len();
+        ctx.state.items = rows.all;
         ctx.state.indices = batch.indices().to_vec();
         ctx.state.last_input = Some(batch.input(&ctx.data, device));
         ctx.state.last_target = Some(batch.targets(&ctx.data, device)?);
@@ -192,25 +200,39 @@ impl Run<'_> {
         // If a callback removes the input, there is nothing to train on.
         let (Some(input), Some(targets)) = (input, targets) else {
             ctx.state.skip_backward = true;
-            return Ok(());
+            let whole = ctx.fit.whole_loss(0.0, 0.0)?;
+            return Ok(whole.map(|whole| whole.weight));
         };
         let model = model.unwrap_or(&**ctx.model);
-        let logits = ctx.fit.run(batch, model, input)?;
+        let fit = &ctx.fit;
+        let logits = fit.in_share(batch, rows, || fit.run(batch, model, input))?;
         check_outputs(&logits, ctx.data.c(), ctx.data.classes())?;
         ctx.state.last_output = Some(logits);
         self.each(ctx, |callback, ctx| callback.on_loss_begin(ctx))?;
+        let (mut mean, mut weight) = (0.0, 0.0);
         if let Some(logits) = ctx.state.last_output.clone() {
+            if ctx.fit.ranks.is_some() {
+                weight = batch_weight(ctx.fit.loss, Some(targets.clone()), batch)?;
+            }
             let loss = match batch.mix() {
                 Some(mix) => ctx.fit.loss.mean_mixed(logits, targets, mix)?,
                 None => ctx.fit.loss.mean(logits, targets)?,
             };
-            ctx.state.last_loss = scalar(&loss);
+            mean = scalar(&loss);
+            ctx.state.last_loss = mean;
             ctx.state.loss = Some(loss);
         }
-        Ok(())
+        let Some(whole) = ctx.fit.whole_loss(mean, weight)? else {
+            return Ok(None);
+        };
+        // The losses of all processes add up to the mean of the whole batch, and so do their gradients.
+        let loss = ctx.state.loss.take();
+        ctx.state.loss = loss.map(|loss| loss.mul_scalar(whole.factor));
+        ctx.state.last_loss = whole.mean;
+        Ok(Some(whole.weight))
     }
 
-    fn train_batch(&mut self, ctx: &mut Context<'_>, at: &mut Position) -> Result<()> {
+    fn train_batch(&mut self, ctx: &mut Context<'_>, at: &mut Position, rows: Rows) -> Result<()> {
         let loss = ctx.state.last_loss;
         if !loss.is_finite() {
             return Err(Error::NotFinite {
@@ -225,13 +247,25 @@ impl Run<'_> {
         // Drop everything that holds on to the graph before the step, so that weights are updated in
         // place.
         (ctx.state.last_input, ctx.state.last_output) = (None, None);
+        if ctx.fit.ranks.is_some() {
+            // A process whose callback has taken the loss away has no gradients to share.
+            ctx.state.skip_backward |= ctx.state.loss.is_none();
+        }
+        ctx.agree()?;
         if let (Some(loss), false) = (ctx.state.loss.take(), ctx.state.skip_backward) {
-            ctx.state.grads = Some(match &mut at.loss_scale {
-                Some(scale) => backward_scaled(ctx, loss, scale),
-                None => loss.backward(),
-            });
+            let scale = at.loss_scale.as_ref().map(LossScale::factor);
+            let loss = match scale {
+                Some(factor) => loss.mul_scalar(factor),
+                None => loss,
+            };
+            ctx.state.grads = Some(loss.backward());
+            ctx.share_gradients(rows.own)?;
+            if let Some(scale) = &mut at.loss_scale {
+                unscale(ctx, scale);
+            }
         }
         self.each(ctx, |callback, ctx| callback.on_backward_end(ctx))?;
+        ctx.agree()?;
         if let (Some(mut grads), false) = (ctx.state.grads.take(), ctx.state.skip_step) {
             if !ctx.model.has_finite_gradients(&grads) {
                 return Err(Error::GradientNotFinite {
@@ -258,21 +292,30 @@ impl Run<'_> {
         let device = ctx.data.device().clone();
         let data = ctx.data.clone();
         let mut scoring = Scoring::new(ctx.metrics);
-        for batch in Batches::new(&data, ctx.features, DatasetType::Valid, 0, 0)? {
+        let (part, ranks) = (DatasetType::Valid, ctx.fit.ranks);
+        let labels = data.dataset(part)?.labels();
+        let mut batches = Batches::new(&data, ctx.features, part, 0, 0, ranks)?;
+        while let Some(batch) = batches.next() {
             let batch = batch?;
-            self.forward(ctx, Some(&*model), &batch, &device)?;
+            let rows = batches.rows(&batch);
+            let weight = self.forward(ctx, Some(&*model), (&batch, rows), &device)?;
             if let Some(logits) = ctx.state.last_output.take() {
-                let weight = batch_weight(ctx.fit.loss, ctx.state.last_target.take(), &batch)?;
-                let loss = ctx.state.last_loss;
-                scoring.add(ctx.metrics, loss, weight, logits, batch.labels());
+                let weight = match weight {
+                    Some(weight) => weight,
+                    None => batch_weight(ctx.fit.loss, ctx.state.last_target.take(), &batch)?,
+                };
+                let of_whole = (ctx.state.last_loss, weight);
+                let whole = ranks.map(|ranks| (&**ranks, labels));
+                scoring.add(ctx.metrics, of_whole, logits, &batch, whole)?;
             }
             (ctx.state.loss, ctx.state.last_input) = (None, None);
             self.each(ctx, |callback, ctx| callback.on_batch_end(ctx))?;
             if let (Some(keeper), Some(states)) = (&mut self.keeper, &states)
-                && keeper.is_interrupted()
+                && keeper.agree(ctx, false)?
             {
                 keeper.save(ctx, *at, states)?;
             }
+            ctx.agree()?;
             if ctx.state.stop_epoch {
                 break;
             }
@@ -282,17 +325,16 @@ impl Run<'_> {
     }
 }
 
-/// The gradients of a loss, through a backward pass that multiplies them with a factor meanwhile. If they are not finite
-/// then, the step is skipped.
-fn backward_scaled(ctx: &mut Context<'_>, loss: Tensor<1>, scale: &mut LossScale) -> Gradients {
+/// Undoes the factor of the loss in its gradients. If they are not finite, the step is skipped.
+fn unscale(ctx: &mut Context<'_>, scale: &mut LossScale) {
     let factor = scale.factor();
-    let mut grads = loss.mul_scalar(factor).backward();
-    ctx.model
-        .map_gradients(&mut grads, &mut |_, grad| grad.div_scalar(factor));
-    if scale.update(ctx.model.has_finite_gradients(&grads)) {
+    ctx.map_gradients(|_, grad| grad.div_scalar(factor));
+    let model = &ctx.model;
+    let finite = |grads| model.has_finite_gradients(grads);
+    let finite = ctx.state.grads.as_ref().is_none_or(finite);
+    if scale.update(finite) {
         ctx.state.skip_step = true;
     }
-    grads
 }
 
 fn is_not_finite(error: &Error) -> bool {

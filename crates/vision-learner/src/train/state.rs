@@ -25,9 +25,9 @@ pub struct State {
     pub waited: Duration,
     /// Whether this is a training batch.
     pub train: bool,
-    /// Number of items of the batch.
+    /// Number of items of the batch, in all processes that share it.
     pub items: usize,
-    /// Their positions in the data set.
+    /// The positions in the data set of those that are in this process, as are input, labels and outputs.
     pub indices: Vec<usize>,
     /// Images of the batch, `[batch, 3, height, width]`, or the features if these are cached.
     pub last_input: Option<Tensor<4>>,

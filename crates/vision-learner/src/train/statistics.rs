@@ -5,6 +5,7 @@ use vision_data::DatasetType;
 use vision_models::state::values;
 
 use crate::Result;
+use crate::parallel::part::Rows;
 use crate::train::batches::{AnyBatch, Batches};
 use crate::train::context::Context;
 use crate::train::key::key;
@@ -38,12 +39,15 @@ impl Context<'_> {
         let data = self.data.clone();
         let (mut sums, mut momenta) = (filled(0.0), Vec::new());
         let mut batches = 0_usize;
-        for batch in Batches::new(&data, self.features, DatasetType::Train, epoch, 0)? {
+        let (part, ranks) = (DatasetType::Train, self.fit.ranks);
+        let mut all = Batches::new(&data, self.features, part, epoch, 0, ranks)?;
+        while let Some(batch) = all.next() {
             let batch = batch?;
+            let rows = all.rows(&batch);
             // A layer turns its statistic s into (1 − m)·s + m·b for the batch's statistic b: m·b from 0.
-            let from_zero = self.after(&batch, filled(0.0), batches)?;
+            let from_zero = self.after((&batch, rows), filled(0.0), batches)?;
             if batches == 0 {
-                let from_one = self.after(&batch, filled(1.0), batches)?;
+                let from_one = self.after((&batch, rows), filled(1.0), batches)?;
                 let pairs = from_one.into_iter().zip(&from_zero);
                 let momentum = |(one, zero): (Tensor<1>, &Tensor<1>)| {
                     let kept = values((one - zero.clone()).mean());
@@ -75,7 +79,7 @@ impl Context<'_> {
     /// The statistics after a forward pass in training, which began with others.
     fn after(
         &mut self,
-        batch: &AnyBatch,
+        (batch, rows): (&AnyBatch, Rows),
         begin: Vec<Tensor<1>>,
         number: usize,
     ) -> Result<Vec<Tensor<1>>> {
@@ -84,7 +88,9 @@ impl Context<'_> {
         let key = key(self.fit.seed, self.epoch_number(), number as u64);
         self.fit.dropout.rewind(key);
         let input = batch.input(&self.data, &device);
-        self.fit.run(batch, &**self.model, input)?;
+        self.fit
+            .in_share(batch, rows, || self.fit.run(batch, &**self.model, input))?;
+        self.average_statistics(rows.own)?;
         Ok(self.model.buffers())
     }
 }

@@ -20,6 +20,7 @@ mod cam;
 mod checkpoints;
 mod classifiers;
 mod cross_validation;
+mod data_parallel;
 mod deployed;
 mod deployed_damage;
 mod embed;

@@ -85,15 +85,15 @@ impl BatchNorm {
         if !self.uses_the_batch(&device) {
             return ops::batch_norm_eval(x, self.fixed(&device, activation), residual);
         }
-        let [n, h, w, _] = x.dims();
-        let count = n * h * w;
+        let affine = [self.weight.val(), self.bias.val()];
+        let out = ops::batch_norm_training(x, affine, self.epsilon, residual, activation);
+        // Of all processes, if several share the batch.
+        let count = out.count;
         let unbias = if count > 1 {
             count as f64 / (count - 1) as f64
         } else {
             0.0
         };
-        let affine = [self.weight.val(), self.bias.val()];
-        let out = ops::batch_norm_training(x, affine, self.epsilon, residual, activation);
         blend(&self.running_mean, out.mean, self.momentum, 1.0);
         blend(&self.running_var, out.variance, self.momentum, unbias);
         out.output

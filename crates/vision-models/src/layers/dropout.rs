@@ -1,6 +1,6 @@
 use std::cell::Cell;
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
 
 use burn::module::{Flag, Module, Param};
 use burn::tensor::{Tensor, TensorData};
@@ -14,17 +14,30 @@ use vision_kernels::ops::like;
 /// every draw has its own key, and the learner sets the counter to a function of (seed, epoch,
 /// batch). So a run is repeatable bit for bit, whatever else the process does.
 #[derive(Clone, Debug, Default)]
-pub struct RandomStream(Arc<AtomicU64>);
+pub struct RandomStream {
+    key: Arc<AtomicU64>,
+    rows: Arc<Mutex<Option<Rows>>>,
+}
+
+/// The rows of a batch that are here, if other processes have the others.
+#[derive(Clone, Copy, Debug)]
+struct Rows {
+    first: usize,
+    count: usize,
+}
 
 impl RandomStream {
     /// A stream that starts at `key`.
     pub fn new(key: u64) -> Self {
-        Self(Arc::new(AtomicU64::new(key)))
+        Self {
+            key: Arc::new(AtomicU64::new(key)),
+            rows: Arc::default(),
+        }
     }
 
     /// Makes the next draw use `key`, the one after it `key + 1`, and so on.
     pub fn rewind(&self, key: u64) {
-        self.0.store(key, Ordering::Relaxed);
+        self.key.store(key, Ordering::Relaxed);
     }
 
     /// Runs `work`. Meanwhile every stream draws in this thread with `key`, `key + 1`, and so on, and
@@ -34,13 +47,33 @@ impl RandomStream {
         work()
     }
 
+    /// Runs `work`, in which a batch has `count` rows: those from row `first` on of a batch that several processes share.
+    /// Masks are then those rows of the masks of the whole batch.
+    pub fn with_rows<R>(&self, first: usize, count: usize, work: impl FnOnce() -> R) -> R {
+        self.set_rows(Some(Rows { first, count }));
+        let _whole = Whole(self);
+        work()
+    }
+
+    fn set_rows(&self, rows: Option<Rows>) {
+        *self.rows.lock().unwrap_or_else(PoisonError::into_inner) = rows;
+    }
+
+    /// How many values of a mask belong to earlier rows, if `n` of them are for the rows here.
+    fn values_before(&self, n: usize) -> u128 {
+        let rows = *self.rows.lock().unwrap_or_else(PoisonError::into_inner);
+        rows.map_or(0, |Rows { first, count }| {
+            (n / count.max(1)) as u128 * first as u128
+        })
+    }
+
     fn next_rng(&self) -> ChaCha8Rng {
         let key = match KEY.get() {
             Some(key) => {
                 KEY.set(Some(key.wrapping_add(1)));
                 key
             }
-            None => self.0.fetch_add(1, Ordering::Relaxed),
+            None => self.key.fetch_add(1, Ordering::Relaxed),
         };
         ChaCha8Rng::seed_from_u64(key)
     }
@@ -54,6 +87,11 @@ impl RandomStream {
         };
         let threshold = (p * f64::from(u32::MAX)) as u32;
         let mut rng = self.next_rng();
+        let before = self.values_before(n);
+        if before > 0 {
+            // One word a value.
+            rng.set_word_pos(before);
+        }
         let mut factor = || match rng.next_u32() < threshold {
             true => 0.0,
             false => keep,
@@ -65,6 +103,15 @@ impl RandomStream {
 thread_local! {
     /// The next key of all streams in this thread, within [`RandomStream::with_key`].
     static KEY: Cell<Option<u64>> = const { Cell::new(None) };
+}
+
+/// Makes batches whole again when dropped, after a panic too.
+struct Whole<'a>(&'a RandomStream);
+
+impl Drop for Whole<'_> {
+    fn drop(&mut self) {
+        self.0.set_rows(None);
+    }
 }
 
 /// Restores the key of an outer call when dropped, after a panic too.
@@ -119,5 +166,24 @@ impl Dropout {
         let mask: Tensor<D> = Tensor::from_data(TensorData::new(mask, shape), &device);
         let mask = like(mask, &x);
         x * mask
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_masks_of_the_parts_of_a_batch_are_the_rows_of_the_mask_of_the_whole() {
+        let stream = RandomStream::new(7);
+        let whole = stream.keep(0.4, 5 * 9);
+        let mut parts = Vec::new();
+        for (first, count) in [(0, 2), (2, 0), (2, 3)] {
+            stream.rewind(7);
+            parts.extend(stream.with_rows(first, count, || stream.keep(0.4, count * 9)));
+        }
+        assert_eq!(parts, whole);
+        stream.rewind(7);
+        assert_eq!(stream.keep(0.4, 5 * 9), whole, "afterwards, all of it");
     }
 }

@@ -1,8 +1,9 @@
 //! Callbacks, schedules and resumable fits.
 
 use std::hint::black_box;
+use std::time::Duration;
 
-use vision::data::DatasetType;
+use vision::data::{DatasetType, Share};
 use vision::interp::TensorBoard;
 use vision::learner::callbacks::{
     AccumulateGradients, CsvLogger, EarlyStopping, Ema, GradientClip, MemoryAlarm,
@@ -13,7 +14,7 @@ use vision::learner::schedule::{
 };
 use vision::learner::{
     Better, Callback, CallbackState, Context, FineTune, Hyper, Recorder, Result, Resumable,
-    layer_decay,
+    Sockets, layer_decay,
 };
 use vision::prelude::*;
 
@@ -324,6 +325,38 @@ pub(crate) fn table(t: &mut Table) {
             .loader_from(DatasetType::Train, n as u64, n)?
             .take(1)
             .try_for_each(|batch| batch.map(drop))
+    });
+    t.line("ImageDataBunch::loader_of_share", ANY, USIZE, |n| {
+        let share = Share::new(1, 2)?;
+        data(&path)
+            .loader_of_share(DatasetType::Train, n as u64, n, share)?
+            .take(1)
+            .try_for_each(|part| part.map(drop))
+    });
+    t.line("Share::new", "rank", USIZE, |n| {
+        Share::new(0, n)?;
+        Share::new(n, 2)
+    });
+    t.line("Share::of", ANY, USIZE, |n| {
+        black_box(Share::new(2, 3)?.of(n / 2..n));
+        Share::new(0, 1)
+    });
+    t.line("Sockets::local", "rank|meet", USIZE, Sockets::local);
+    t.line("Sockets::meet", "rank|meet", USIZE, |n| {
+        Sockets::meet(n, 2, "127.0.0.1:0", Duration::ZERO)?;
+        Sockets::meet(0, n, "127.0.0.1:0", Duration::ZERO)
+    });
+    t.line(
+        "Sockets::meet",
+        "meet",
+        ["", ":", "\0", "127.0.0.1:70000"],
+        |text| Sockets::meet(0, 1, text, Duration::from_millis(10)),
+    );
+    t.line("Sockets::with_limit", "limit", DURATIONS, |time| {
+        Sockets::meet(0, 1, "127.0.0.1:0", time)?;
+        let ends = Sockets::local(2)?.into_iter();
+        ends.map(|end| end.with_limit(time))
+            .collect::<Result<Vec<_>>>()
     });
 
     t.line("Better::is_better", ANY, F64, |x| {

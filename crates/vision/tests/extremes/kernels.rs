@@ -8,8 +8,8 @@ use vision::kernels::activation::{
 use vision::kernels::adam::Adam;
 use vision::kernels::attention::Attention;
 use vision::kernels::batch_norm::{
-    BatchNorm, Forward, Stats, batch_norm_backward, batch_norm_eval, batch_norm_eval_backward,
-    batch_norm_train, scale_shift,
+    BatchNorm, Forward, Stats, batch_norm_backward, batch_norm_backward_shared, batch_norm_eval,
+    batch_norm_eval_backward, batch_norm_train, batch_norm_train_shared, scale_shift,
 };
 use vision::kernels::branch::add_branch;
 use vision::kernels::channel_scale::{scale_channels, scale_channels_backward};
@@ -664,6 +664,28 @@ fn batch_norms(t: &mut Table, isa: Isa) {
     };
     t.line("batch_norm_backward", ANY, USIZE, |n| {
         batch_norm_backward(isa, &norm(n), &forward(), &[1.0; 4], &mut [1.0; 4], None)
+    });
+    t.line("batch_norm_train_shared", ANY, USIZE, |n| {
+        batch_norm_train_shared(
+            isa,
+            &norm(n),
+            &[1.0; 4],
+            [&[1.0; 2], &[1.0; 2]],
+            None,
+            &mut [1.0; 4],
+            &|values| values.fill(f64::NAN),
+        )
+    });
+    t.line("batch_norm_backward_shared", ANY, USIZE, |n| {
+        batch_norm_backward_shared(
+            isa,
+            &norm(n),
+            &forward(),
+            &[1.0; 4],
+            &mut [1.0; 4],
+            None,
+            (n, &|values| values.fill(f64::INFINITY)),
+        )
     });
     t.line("batch_norm_eval_backward", ANY, USIZE, |n| {
         batch_norm_eval_backward(isa, &norm(n), &forward(), &[1.0; 4], &mut [1.0; 4], None)

@@ -14,7 +14,8 @@ use burn::tensor::Tensor;
 use super::{
     Place, Tracked, activate, checked, common, from_plain, from_tracked, place, plain, tracked,
 };
-use crate::batch_norm::{self, BatchNorm, Forward, Stats};
+use crate::batch_norm::{self, BatchNorm, Forward, Shared, Stats};
+use crate::ops::across::{self, Across};
 use crate::ops::memory::{Values, tensor, vector};
 use crate::ops::{Activation, BatchNormEval, Normalized};
 use crate::profile::{Cost, timed};
@@ -65,7 +66,9 @@ pub(in crate::ops) fn batch_norm_training(
     let inputs = Inputs::new(x, [gamma, beta], residual)?;
     let mut y = buffers::take(inputs.x.slice().len());
     let has_residual = residual.is_some();
-    let stats = timed(
+    let [n, h, w, _] = shape;
+    let across = across::now();
+    let Shared { stats, pixels } = timed(
         "batch norm",
         || {
             cost(
@@ -76,23 +79,33 @@ pub(in crate::ops) fn batch_norm_training(
             )
         },
         || {
-            checked(batch_norm::batch_norm_train(
-                Isa::detect(),
-                &args,
-                inputs.x.slice(),
-                [inputs.gamma.slice(), inputs.beta.slice()],
-                inputs.residual.as_ref().map(Values::slice),
-                &mut y,
-            ))
+            let (isa, x) = (Isa::detect(), inputs.x.slice());
+            let affine = [inputs.gamma.slice(), inputs.beta.slice()];
+            let residual = inputs.residual.as_ref().map(Values::slice);
+            checked(match &across {
+                Some(across) => {
+                    let total = |values: &mut [f64]| across.sum(values);
+                    batch_norm::batch_norm_train_shared(
+                        isa, &args, x, affine, residual, &mut y, &total,
+                    )
+                }
+                None => batch_norm::batch_norm_train(isa, &args, x, affine, residual, &mut y).map(
+                    |stats| Shared {
+                        stats,
+                        pixels: n * h * w,
+                    },
+                ),
+            })
         },
     );
     let [mean, variance] = [&stats.mean, &stats.var_biased]
         .map(|values| from_tracked(Autodiff::<Flex>::from_inner(vector(values.clone()))));
     let y = tensor(y, shape);
     Some(Normalized {
-        output: from_tracked(inputs.finish(args, stats, true, y)),
+        output: from_tracked(inputs.finish(args, stats, Of::Batch { pixels, across }, y)),
         mean,
         variance,
+        count: pixels,
     })
 }
 
@@ -155,7 +168,7 @@ pub(in crate::ops) fn batch_norm_eval(
     };
     let inputs = Inputs::new(x, [&norm.gamma, &norm.beta], residual)?;
     let y = forward(&inputs.x, inputs.residual.as_ref());
-    Some(from_tracked(inputs.finish(args, stats, false, y)))
+    Some(from_tracked(inputs.finish(args, stats, Of::Training, y)))
 }
 
 /// The tensors of a normalization under autodiff, before its step is recorded.
@@ -191,7 +204,7 @@ impl Inputs {
     }
 
     /// Records the step that computed `y`.
-    fn finish(self, args: BatchNorm, stats: Stats, of_batch: bool, y: FlexTensor) -> Tracked {
+    fn finish(self, args: BatchNorm, stats: Stats, of: Of, y: FlexTensor) -> Tracked {
         let step = NormStep.prepare::<NoCheckpointing>(self.nodes);
         match step.compute_bound().stateful() {
             OpsKind::Tracked(step) => {
@@ -199,7 +212,7 @@ impl Inputs {
                 // With batch statistics and no residual, what the gradient of the activation needs is computed from
                 // the input, which is faster.
                 let reads_y = args.activation.is_some_and(Activation::saves_output);
-                let needs_y = reads_y && (has_residual || !of_batch);
+                let needs_y = reads_y && (has_residual || matches!(of, Of::Training));
                 let state = NormState {
                     args,
                     y: needs_y.then(|| Values::new(y.clone())),
@@ -208,7 +221,7 @@ impl Inputs {
                     beta: self.beta,
                     stats: Arc::new(stats),
                     has_residual,
-                    of_batch,
+                    of,
                 };
                 step.finish(state, y)
             }
@@ -229,8 +242,20 @@ struct NormState {
     beta: Values,
     stats: Arc<Stats>,
     has_residual: bool,
-    /// Whether the statistics were those of the batch, through which the gradient then also passes.
-    of_batch: bool,
+    of: Of,
+}
+
+/// What the statistics are of.
+#[derive(Clone, Debug)]
+enum Of {
+    /// The batch, through which the gradient then also passes.
+    Batch {
+        /// In all processes that share the batch.
+        pixels: usize,
+        across: Option<Arc<dyn Across>>,
+    },
+    /// Earlier batches: running statistics.
+    Training,
 }
 
 impl Backward<Flex, 4> for NormStep {
@@ -260,27 +285,35 @@ impl Backward<Flex, 4> for NormStep {
         // Without an activation, the residual's gradient is that of the output.
         let mut dresidual = (residual_node.is_some() && state.args.activation.is_some())
             .then(|| buffers::take(len));
-        let backward = if state.of_batch {
-            batch_norm::batch_norm_backward
-        } else {
-            batch_norm::batch_norm_eval_backward
-        };
         // The sums read x and dy, which are read once more to write dx. With a residual the mask is
         // read, and the masked gradient is written.
         let masked = usize::from(state.y.is_some()) + usize::from(dresidual.is_some());
-        let passes = if state.of_batch { 5 } else { 3 } + masked;
+        let of_batch = matches!(state.of, Of::Batch { .. });
+        let passes = if of_batch { 5 } else { 3 } + masked;
         let params = timed(
             "batch norm, gradient",
             || cost(shape, state.has_residual, state.args.activation, passes),
             || {
-                checked(backward(
-                    Isa::detect(),
-                    &state.args,
-                    &forward,
-                    dy.slice(),
-                    &mut dx,
-                    dresidual.as_deref_mut(),
-                ))
+                let (isa, args, dy) = (Isa::detect(), &state.args, dy.slice());
+                let dresidual = dresidual.as_deref_mut();
+                checked(match &state.of {
+                    Of::Batch {
+                        pixels,
+                        across: Some(across),
+                    } => {
+                        let total = |values: &mut [f64]| across.sum(values);
+                        let whole = (*pixels, &total as batch_norm::Total<'_>);
+                        batch_norm::batch_norm_backward_shared(
+                            isa, args, &forward, dy, &mut dx, dresidual, whole,
+                        )
+                    }
+                    Of::Batch { across: None, .. } => {
+                        batch_norm::batch_norm_backward(isa, args, &forward, dy, &mut dx, dresidual)
+                    }
+                    Of::Training => batch_norm::batch_norm_eval_backward(
+                        isa, args, &forward, dy, &mut dx, dresidual,
+                    ),
+                })
             },
         );
         let mut register = |id: NodeId, grad| grads.register::<Flex>(id, grad);

@@ -12,6 +12,7 @@ pub(crate) mod stats;
 pub(crate) mod upload;
 
 use std::fmt;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -91,6 +92,16 @@ impl Plan {
         self.order.len().div_ceil(self.batch_size.max(1))
     }
 
+    /// The places in the order of this share of batch `number`.
+    fn places(&self, number: usize) -> Range<usize> {
+        let place = |number: usize| {
+            let place = number.saturating_mul(self.batch_size);
+            place.min(self.order.len())
+        };
+        self.share
+            .of(place(number)..place(number.saturating_add(1)))
+    }
+
     /// Prepares batch `number`; `None` if `stop` is set in the meantime.
     fn prepare(&self, number: usize, stop: &AtomicBool) -> Option<Result<Prepared>> {
         let most = self
@@ -101,9 +112,7 @@ impl Plan {
         let mut indices = Vec::with_capacity(most);
         let mut skipped = Vec::new();
         self.expect(number);
-        let start = number * self.batch_size;
-        let whole = start..self.order.len().min(start + self.batch_size);
-        for place in self.share.of(whole) {
+        for place in self.places(number) {
             let index = self.order[place];
             if stop.load(Ordering::Relaxed) {
                 return None;
@@ -153,13 +162,9 @@ impl Plan {
         let ahead = self.dataset.read_ahead();
         if ahead > 0 {
             let later = number.saturating_add(ahead.div_ceil(self.batch_size));
-            let items = self
-                .order
-                .iter()
-                .skip(later.saturating_mul(self.batch_size));
-            items
-                .take(self.batch_size)
-                .for_each(|&index| self.dataset.expect(index));
+            for place in self.places(later) {
+                self.dataset.expect(self.order[place]);
+            }
         }
     }
 

@@ -1,13 +1,16 @@
 //! Images in shards, as WebDataset writes them.
 
+use std::collections::BTreeSet;
+use std::error::Error as StdError;
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::{Arc, Mutex};
 
 use sha2::{Digest, Sha256};
 use vision_base::message::hex;
 use vision_data::{
-    DatasetType, Error, ImageContent, ImageDataBunch, ImageList, ImageSource, ShardError,
-    ShardImages, Split,
+    DatasetType, Error, Image, ImageContent, ImageDataBunch, ImageList, ImageSource, ShardError,
+    ShardImages, Share, Split,
 };
 
 const FIXTURES: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/tests/fixtures/shards");
@@ -334,4 +337,79 @@ fn a_shard_that_is_cut_off_anywhere_is_an_error_that_says_so() {
     let source = ShardImages::open([&path]).unwrap();
     fs::write(&path, &whole[..600]).unwrap();
     assert!(source.read(1).unwrap_err().to_string().contains("shorter"));
+}
+
+/// 64 images in four shards, of which it notes those that were read and those that were expected.
+#[derive(Default)]
+struct Noted {
+    read: Mutex<BTreeSet<usize>>,
+    expected: Mutex<BTreeSet<usize>>,
+}
+
+impl ImageSource for Noted {
+    fn len(&self) -> usize {
+        64
+    }
+
+    fn name(&self, item: usize) -> PathBuf {
+        format!("{}/{item}.png", item % 2).into()
+    }
+
+    fn read(&self, item: usize) -> Result<ImageContent, Box<dyn StdError + Send + Sync>> {
+        self.read.lock().unwrap().insert(item);
+        Ok(Image::from_rgb8(2, 2, vec![0; 12])?.into())
+    }
+
+    fn shard(&self, item: usize) -> usize {
+        item / 16
+    }
+
+    fn shuffle_buffer(&self) -> usize {
+        16
+    }
+
+    fn streams(&self) -> usize {
+        2
+    }
+
+    fn read_ahead(&self) -> usize {
+        16
+    }
+
+    fn expect(&self, item: usize) {
+        self.expected.lock().unwrap().insert(item);
+    }
+}
+
+#[test]
+fn a_rank_reads_and_expects_only_its_own_shards() {
+    let of_rank = |rank| {
+        let source = Arc::new(Noted::default());
+        let data = ImageList::from_source("noted", Arc::clone(&source))
+            .unwrap()
+            .split(Split::None)
+            .unwrap()
+            .label_from_folder()
+            .unwrap()
+            .databunch()
+            .batch_size(8)
+            .build()
+            .unwrap();
+        source.read.lock().unwrap().clear();
+        let share = Share::new(rank, 2).unwrap();
+        let batches = data
+            .loader_of_share(DatasetType::Train, 0, 0, share)
+            .unwrap();
+        assert_eq!(batches.map(Result::unwrap).count(), 8);
+        let read = source.read.lock().unwrap().clone();
+        let expected = source.expected.lock().unwrap().clone();
+        // Those of the first two batches are read at once.
+        assert_eq!((read.len(), expected.len()), (32, 24));
+        assert!(expected.is_subset(&read));
+        read
+    };
+    let [first, second] = [0, 1].map(of_rank);
+    assert!(first.is_disjoint(&second));
+    let shards: BTreeSet<usize> = first.iter().map(|item| item / 16).collect();
+    assert_eq!(shards.len(), 2);
 }

@@ -110,7 +110,7 @@ impl Store {
 
     /// Whether the file is in the folder, or on its way there.
     pub fn has(&self, url: &str) -> bool {
-        let slot = self.slot_name(url).map(|name| self.slot(&name));
+        let slot = Self::slot_name(url).map(|name| self.slot(&name));
         slot.is_ok_and(|slot| {
             let verified = slot.verified.try_lock();
             verified.map_or(true, |verified| verified.is_some())
@@ -123,7 +123,7 @@ impl Store {
     ///
     /// Those of [`Download::fetch`](crate::Download::fetch), and [`Error::Io`].
     pub fn get(&self, url: &str, known: Option<&Known>) -> Result<(File, Known)> {
-        let name = self.slot_name(url)?;
+        let name = Self::slot_name(url)?;
         let path = self.folder.join(&name);
         let slot = self.slot(&name);
         slot.used.store(
@@ -199,7 +199,7 @@ impl Store {
     }
 
     /// The name in the folder: different for each URL, and recognizable.
-    fn slot_name(&self, url: &str) -> Result<String> {
+    fn slot_name(url: &str) -> Result<String> {
         let name = file_name(url)?;
         // Names have an end on every file system, and endings are added.
         let skip = name.chars().count().saturating_sub(LONGEST_NAME);

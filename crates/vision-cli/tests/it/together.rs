@@ -21,7 +21,7 @@ fn history(run: &Path) -> Vec<Vec<f64>> {
     let text = fs::read_to_string(run.join("history.csv")).unwrap();
     let header: Vec<&str> = text.lines().next().unwrap().split(',').collect();
     let kept = |name: &&str| ["train_loss", "valid_loss", "accuracy"].contains(name);
-    let columns = header.iter().map(|name| kept(&name));
+    let columns = header.iter().map(kept);
     let columns: Vec<bool> = columns.collect();
     text.lines()
         .skip(1)

@@ -25,7 +25,7 @@ impl Ranks {
                 true => fs::read(path).map_err(io_error("read", path))?,
                 false => Vec::new(),
             };
-            let bytes = self.from_main(own)?;
+            let bytes = self.main_bytes(own)?;
             if !self.is_main() {
                 fs::write(path, bytes).map_err(io_error("write", path))?;
             }

@@ -122,7 +122,7 @@ impl Ranks {
     }
 
     /// What the main process gives; that of the others is ignored.
-    pub(crate) fn from_main(&self, own: Vec<u8>) -> Result<Vec<u8>> {
+    pub(crate) fn main_bytes(&self, own: Vec<u8>) -> Result<Vec<u8>> {
         let own = if self.is_main() { own } else { Vec::new() };
         let mut all = self.gather(&own)?;
         Ok(all.swap_remove(0))

@@ -119,21 +119,20 @@ impl Sockets {
             .collect();
         let listener = TcpListener::bind("127.0.0.1:0").map_err(refused)?;
         let address = listener.local_addr().map_err(refused)?;
-        for low in 0..ranks {
-            for high in low + 1..ranks {
-                let (one, other) = loop {
-                    let one = TcpStream::connect(address).map_err(refused)?;
-                    let (other, from) = listener.accept().map_err(refused)?;
-                    // A stranger may have come between.
-                    if one.local_addr().is_ok_and(|own| own == from) {
-                        break (one, other);
-                    }
-                };
-                for end in [&one, &other] {
-                    end.set_nodelay(true).map_err(refused)?;
+        let pairs = (0..ranks).flat_map(|low| (low + 1..ranks).map(move |high| (low, high)));
+        for (low, high) in pairs {
+            let (one, other) = loop {
+                let one = TcpStream::connect(address).map_err(refused)?;
+                let (other, from) = listener.accept().map_err(refused)?;
+                // A stranger may have come between.
+                if one.local_addr().is_ok_and(|own| own == from) {
+                    break (one, other);
                 }
-                (all[low][high], all[high][low]) = (Some(one), Some(other));
+            };
+            for end in [&one, &other] {
+                end.set_nodelay(true).map_err(refused)?;
             }
+            (all[low][high], all[high][low]) = (Some(one), Some(other));
         }
         let ends = all.into_iter().enumerate();
         ends.map(|(rank, peers)| Self::new(rank, peers, LIMIT))

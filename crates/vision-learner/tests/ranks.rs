@@ -37,7 +37,7 @@ fn learner(folder: &Path) -> Learner {
 }
 
 fn fit(learner: &mut Learner) -> Result<Recorder, Error> {
-    let config = FitConfig::one_cycle(EPOCHS).with_lr(1e-3);
+    let config = FitConfig::one_cycle(EPOCHS).with_lr(1e-5);
     learner.fit_with(config.resumable(Resumable::new("run").every_steps(2)))
 }
 
@@ -99,7 +99,7 @@ fn a_process_that_is_killed_is_named_by_the_others_and_the_run_ends_as_one_that_
     let alone = {
         let other = tempfile::tempdir().unwrap();
         let mut learner = learner(folder.path());
-        let config = FitConfig::one_cycle(EPOCHS).with_lr(1e-3);
+        let config = FitConfig::one_cycle(EPOCHS).with_lr(1e-5);
         let config = config.resumable(Resumable::new(other.path().join("run")).every_steps(2));
         learner.fit_with(config).unwrap().raw_losses
     };

@@ -12,7 +12,7 @@ const OPTIONS: [&str; 6] = [
     "--size=28",
     "--pretrained=no",
     "--epochs=3",
-    "--lr=1e-4",
+    "--lr=1e-5",
     "--batch-size=4",
 ];
 

@@ -1,7 +1,7 @@
 //! Files of the network in a folder of bounded size.
 
 use std::fs;
-use std::io::Read;
+use std::io;
 use std::path::Path;
 use std::thread;
 use std::time::Duration;
@@ -34,7 +34,7 @@ fn open(folder: &Path, max_bytes: u64) -> Store {
 fn read(store: &Store, url: &str) -> Vec<u8> {
     let (mut file, known) = store.get(url, None).unwrap();
     let mut bytes = Vec::new();
-    file.read_to_end(&mut bytes).unwrap();
+    io::copy(&mut file, &mut bytes).unwrap();
     assert_eq!(bytes.len() as u64, known.bytes);
     bytes
 }

@@ -41,8 +41,9 @@ pub enum ShardError {
     },
     /// A pattern of names is not understood.
     #[error(
-        "the pattern {} has {found}: expected a range {{000..999}} or a choice {{a,b}} in braces, and at most a million names",
-        quoted(pattern)
+        "the pattern {} has {}: expected a range {{000..999}} or a choice {{a,b}} in braces, and at most a million names",
+        quoted(pattern),
+        shown(found)
     )]
     BadPattern {
         /// The pattern.

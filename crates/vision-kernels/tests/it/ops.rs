@@ -655,7 +655,13 @@ proptest! {
                     let y = wide(&values(operation(at(&x))));
                     y.iter().zip(&weights).map(|(y, w)| y * w).sum()
                 };
-                let slope = (total(STEP) - total(-STEP)) / f64::from(2.0 * STEP);
+                let [before, here, after] = [-STEP, 0.0, STEP].map(total);
+                let slope = (after - before) / f64::from(2.0 * STEP);
+                // A kink after a batch norm, whose outputs lie anywhere.
+                let bend = (after - here) - (here - before);
+                if bend.abs() / f64::from(STEP) > 2e-2 * (1.0 + slope.abs()) {
+                    continue;
+                }
                 let error = (f64::from(dx[i]) - slope).abs();
                 // Batch norm is curved; rounding, divided by the step, causes the rest.
                 prop_assert!(error < 1e-2 * (1.0 + slope.abs()), "{} of {:?}: {} for {}", name, shape, dx[i], slope);

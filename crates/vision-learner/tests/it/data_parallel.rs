@@ -51,7 +51,7 @@ fn metrics() -> Vec<Box<dyn Metric>> {
 }
 
 /// At usual rates, plain SGD on a network with random weights multiplies such errors a thousandfold in some steps, too.
-const RATE: f64 = 1e-4;
+const RATE: f64 = 3e-6;
 
 /// Adam divides gradients by their size, also those that are rounding errors, so that two runs differ after a few steps.
 fn sgd() -> Sgd {
@@ -165,9 +165,18 @@ fn steady(path: &Path) -> Learner {
         .unwrap()
 }
 
+/// The changes of all parameters.
+fn changes(begin: &[NamedTensor], end: &[NamedTensor]) -> Vec<f64> {
+    let pairs = begin.iter().zip(end);
+    let pairs = pairs.filter(|(tensor, _)| !tensor.name.contains("running"));
+    let values = pairs.flat_map(|(begin, end)| begin.values.iter().zip(&end.values));
+    values.map(|(b, e)| f64::from(*e) - f64::from(*b)).collect()
+}
+
 #[test]
 fn fifty_steps_of_two_and_four_ranks_are_those_of_one_process_up_to_rounding() {
     let digits = support::digits(85, 15);
+    let begin = steady(&digits.path).weights();
     let alone = run(steady(&digits.path), 7);
     assert_eq!(alone.record.raw_losses.len(), 56);
     for ranks in [2, 4] {
@@ -183,6 +192,13 @@ fn fifty_steps_of_two_and_four_ranks_are_those_of_one_process_up_to_rounding() {
         // Rounding errors grow from step to step.
         close("the first losses", &found[..5], &expected[..5], 1e-5, 1e-6);
         close("losses", found, expected, 2e-3, 2e-4);
+        // What the steps have done to the weights: the sum of all gradients.
+        let [found, expected] = [first, &alone].map(|run| changes(&begin, &run.weights));
+        let norm = |values: &[f64]| values.iter().map(|v| v * v).sum::<f64>().sqrt();
+        let errors: Vec<f64> = found.iter().zip(&expected).map(|(a, b)| a - b).collect();
+        let error = norm(&errors) / norm(&expected);
+        println!("{ranks} ranks, relative difference of what weights changed by: {error:.1e}");
+        assert!(error < 0.05, "{error}");
         close(
             "scores",
             &scores(&first.record),

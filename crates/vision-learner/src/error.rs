@@ -428,7 +428,7 @@ pub enum Error {
     },
     /// Another process of a [data parallel](crate::Learner::data_parallel) fit has left, died, or answers no more.
     #[error(
-        "rank {rank} of {ranks} is lost ({engine}): {}. The fit has ended on all ranks; a resumable one goes on from its last          saved step when all are started again, with any number of them",
+        "rank {rank} of {ranks} is lost ({engine}): {}. The fit has ended on all ranks; a resumable one goes on from its last saved step when all are started again, with any number of them",
         shown(reason)
     )]
     LostRank {
@@ -457,7 +457,7 @@ pub enum Error {
     },
     /// The processes of a run did not find each other.
     #[error(
-        "the processes did not meet at {}: {}. Start all of them with the same address and number of processes, each with          a rank of its own from 0 on",
+        "the processes did not meet at {}: {}. Start all of them with the same address and number of processes, each with a rank of its own from 0 on",
         shown(address),
         shown(reason)
     )]

@@ -32,7 +32,7 @@ impl Part {
     fn of(bytes: &[u8]) -> Self {
         let mut numbers = bytes
             .chunks_exact(8)
-            .map(|n| u64::from_le_bytes(n.try_into().unwrap_or_default()) as usize);
+            .map(|n| u64::from_ne_bytes(n.try_into().unwrap_or_default()) as usize);
         let mut next = || numbers.next().unwrap_or(0);
         Self {
             items: next(),

@@ -108,11 +108,15 @@ impl Ranks {
     /// What each rank gives, of any length.
     pub(crate) fn gather(&self, own: &[u8]) -> Result<Vec<Vec<u8>>> {
         let lens = self.gather_equal(Purpose::Other, &(own.len() as u64).to_le_bytes())?;
-        let len = |bytes: &Vec<u8>| {
-            let bytes = bytes.as_slice().try_into().unwrap_or_default();
-            u64::from_le_bytes(bytes) as usize
-        };
-        let mut all: Vec<Vec<u8>> = lens.iter().map(|bytes| vec![0; len(bytes)]).collect();
+        let mut all = Vec::with_capacity(lens.len());
+        for (rank, bytes) in lens.iter().enumerate() {
+            let len = u64::from_le_bytes(bytes.as_slice().try_into().unwrap_or_default());
+            let place = zeros(len).ok_or_else(|| {
+                let reason = format!("it wants to send {len} bytes, for which there is no memory");
+                self.error(LostRank { rank, reason })
+            });
+            all.push(place?);
+        }
         let mut received: Vec<&mut [u8]> = all.iter_mut().map(Vec::as_mut_slice).collect();
         self.exchange(Purpose::Other, &vec![own; self.ranks()], &mut received)?;
         if let Some(place) = all.get_mut(self.rank()) {
@@ -142,7 +146,7 @@ impl Ranks {
         values.fill(0.0);
         for bytes in &all {
             for (sum, value) in values.iter_mut().zip(bytes.chunks_exact(8)) {
-                *sum += f64::from_le_bytes(value.try_into().unwrap_or_default());
+                *sum += f64::from_ne_bytes(value.try_into().unwrap_or_default());
             }
         }
         Ok(())
@@ -192,5 +196,25 @@ impl Ranks {
         self.exchange(Purpose::Gradients, &sent, &mut received)?;
         values[own].copy_from_slice(&total);
         Ok(())
+    }
+}
+
+/// So many zeros, if there is memory for them.
+fn zeros(len: u64) -> Option<Vec<u8>> {
+    let len = usize::try_from(len).ok()?;
+    let mut zeros = Vec::new();
+    zeros.try_reserve_exact(len).ok()?;
+    zeros.resize(len, 0);
+    Some(zeros)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_length_that_no_memory_holds_is_none() {
+        assert_eq!(zeros(3), Some(vec![0; 3]));
+        assert_eq!(zeros(u64::MAX), None);
     }
 }

@@ -63,7 +63,8 @@ impl Identity {
             let field = of.fields.iter().find(|(own, _)| own == name);
             field.map_or("absent".to_owned(), |(_, value)| value.clone())
         };
-        let names = self.fields.iter().chain(&before.fields);
+        // First those that this fit does not have: others follow from them.
+        let names = before.fields.iter().chain(&self.fields);
         for (name, _) in names {
             let (before, now) = (value(&before, name), value(self, name));
             if before != now {

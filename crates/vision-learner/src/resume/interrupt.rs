@@ -37,9 +37,7 @@ impl Interrupt {
     pub(crate) fn is_requested(&self) -> bool {
         REQUESTED.load(Ordering::SeqCst)
     }
-}
 
-impl Interrupt {
     /// As if this process were asked to stop: another one of its run is.
     #[expect(
         clippy::unused_self,

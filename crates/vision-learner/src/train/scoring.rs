@@ -77,11 +77,11 @@ fn gathered(ranks: &Ranks, logits: Vec<f32>, batch: &AnyBatch) -> Result<(Vec<f3
     let all = ranks.gather(bytemuck::cast_slice(&logits))?.concat();
     let logits = all
         .chunks_exact(4)
-        .map(|bytes| f32::from_le_bytes(bytes.try_into().unwrap_or_default()));
+        .map(|bytes| f32::from_ne_bytes(bytes.try_into().unwrap_or_default()));
     let all = ranks.gather(bytemuck::cast_slice(&items))?.concat();
     let items = all
         .chunks_exact(8)
-        .map(|bytes| u64::from_le_bytes(bytes.try_into().unwrap_or_default()) as usize);
+        .map(|bytes| u64::from_ne_bytes(bytes.try_into().unwrap_or_default()) as usize);
     Ok((logits.collect(), items.collect()))
 }
 

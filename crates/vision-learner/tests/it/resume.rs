@@ -334,6 +334,7 @@ fn another_shuffle_buffer_or_number_of_streams_is_refused_and_the_same_goes_on_w
     for (buffer, streams, differs, was, is) in [
         (9, 2, "shuffle buffer", "8", "9"),
         (48, 2, "shuffle buffer", "8", "39"),
+        (48, 1, "shuffle buffer", "8", "absent"),
         (8, 1, "streams of shards", "2", "1"),
     ] {
         match fit(folder.path(), buffer, streams, 0) {
@@ -342,11 +343,6 @@ fn another_shuffle_buffer_or_number_of_streams_is_refused_and_the_same_goes_on_w
             }) => assert_eq!((&*field, &*before, &*now), (differs, was, is)),
             other => panic!("{other:?}"),
         }
-    }
-    // All images at once in one stream: an order without settings.
-    match fit(folder.path(), 48, 1, 0) {
-        Err(Error::OtherFit { field, .. }) => assert_eq!(field, "order"),
-        other => panic!("{other:?}"),
     }
     assert_eq!(fit(folder.path(), 8, 2, 0).unwrap(), expected);
 }

@@ -36,7 +36,7 @@ const AT_ONCE: usize = 4;
 /// The files of a sample have one name up to the first dot, and follow each other: `000001.jpg`, `000001.cls`. An image's
 /// name here is `SHARD/CLASS/000001.jpg`, with the class from the `.cls` file as its folder, so that
 /// `label_from_folder` finds it; without such files it is `SHARD/` and the name in the shard. Other
-/// files are skipped. Opening shards reads the names, 512 bytes for each file in them.
+/// files are skipped. Opening shards reads their headers and labels, 4 KiB between two images.
 ///
 /// Shards are files, which are read where they are, or URLs (`https`). Those are downloaded whole when they are needed or soon will
 /// be, and a [`Store`] keeps those used last, so the data set need not fit on the disk. What is in them is found out once:

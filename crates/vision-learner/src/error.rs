@@ -260,6 +260,36 @@ pub enum Error {
         /// The message of the panic.
         reason: String,
     },
+    /// The device has no memory left for a batch.
+    #[error(
+        "{device} has no memory left for a batch of {images} images: {}. {}end other programs that use the device, or give the \
+         data a smaller .batch_size(..) or .size(..). The run has ended; a resumable one (FitConfig::resumable) goes on from \
+         its last saved step with the same batch size",
+        shown(reason), smaller(*fits)
+    )]
+    OutOfMemory {
+        /// The device.
+        device: String,
+        /// Number of images of the batch.
+        images: usize,
+        /// A smaller batch that was tried and fits; `None` if none was tried, or not even one image fits.
+        fits: Option<usize>,
+        /// What the device said.
+        reason: String,
+    },
+    /// The device does not answer any more: its driver was reset, a kernel failed, or it was removed.
+    #[error(
+        "{device} is lost: {}. Start the program again, since a process cannot get a lost device back; a resumable run \
+         (FitConfig::resumable) goes on from its last saved step. If it happens again, look into the system's log for \
+         messages of the driver",
+        shown(reason)
+    )]
+    DeviceLost {
+        /// The device.
+        device: String,
+        /// What the device said.
+        reason: String,
+    },
     /// The model has no dropout layer.
     #[error(
         "predict_with_mc_dropout: {arch} has no dropout, so all its passes would be equal: create the learner with \
@@ -500,6 +530,13 @@ impl Error {
             source: source.into(),
         }
     }
+}
+
+/// What to do if a batch of this size fits.
+fn smaller(images: Option<usize>) -> String {
+    images.map_or_else(String::new, |images| {
+        format!("A batch of {images} fits now: give the data .batch_size({images}), ")
+    })
 }
 
 /// Each value with the ranks that have it.

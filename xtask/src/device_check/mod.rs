@@ -1,6 +1,7 @@
 //! Whether a device computes what the CPU computes.
 
 mod difference;
+mod exhausted;
 mod learning;
 mod memory;
 mod networks;
@@ -36,7 +37,7 @@ enum Part {
     Networks,
     /// The losses of 20 steps, cached features, test-time augmentation, export, against the CPU
     Learning,
-    /// Memory over 200 steps
+    /// Memory over 200 steps, and when it is used up
     Memory,
 }
 
@@ -46,7 +47,10 @@ impl Part {
             Self::Operations => operations::check(device, cpu, table),
             Self::Networks => networks::check(device, cpu, table),
             Self::Learning => learning::check(device, cpu, table)?,
-            Self::Memory => memory::check(device, table),
+            Self::Memory => {
+                memory::check(device, table);
+                exhausted::check(device, table)?;
+            }
         }
         Ok(())
     }

@@ -3,8 +3,11 @@
 use std::fs;
 use std::net::TcpListener;
 use std::path::Path;
+use std::process::{Child, Command, Stdio};
+use std::thread::sleep;
+use std::time::Duration;
 
-use crate::support::{Ran, command, start, vision, workplace};
+use crate::support::{Ran, command, vision, workplace};
 
 /// A training that hardly moves the weights: at random ones, rounding grows a hundredfold in a few steps of usual size.
 const OPTIONS: [&str; 6] = [
@@ -42,6 +45,34 @@ fn assert_close(found: &Path, expected: &Path) {
     }
 }
 
+/// Starts two processes that meet.
+fn two(path: &Path, arguments: &[&str]) -> Vec<Child> {
+    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
+    let port = listener.local_addr().unwrap().port();
+    drop(listener);
+    let meet = format!("--meet=127.0.0.1:{port}");
+    let start = |process| {
+        let process = format!("--process={process}");
+        let own = [&process[..], &meet];
+        let arguments: Vec<&str> = arguments.iter().copied().chain(own).collect();
+        let mut command = command(path);
+        command
+            .env("RAYON_NUM_THREADS", "1")
+            .args(arguments)
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped());
+        command.spawn().unwrap()
+    };
+    ["0/2", "1/2"].map(start).into()
+}
+
+fn ended(children: Vec<Child>, code: i32) -> Vec<Ran> {
+    let ran = children
+        .into_iter()
+        .map(|child| Ran::of(child.wait_with_output().unwrap()));
+    ran.map(|ran| ran.ends(code)).collect()
+}
+
 #[test]
 fn processes_that_meet_train_the_model_of_one_and_the_first_writes_it() {
     let folder = workplace();
@@ -49,26 +80,57 @@ fn processes_that_meet_train_the_model_of_one_and_the_first_writes_it() {
     let alone = ["train", "digits", "--out=alone"].iter().chain(&OPTIONS);
     vision(path, alone).ends(0);
 
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    let port = listener.local_addr().unwrap().port();
-    drop(listener);
-    let meet = format!("--meet=127.0.0.1:{port}");
-    let children: Vec<_> = ["0/2", "1/2"]
-        .map(|process| {
-            let process = format!("--process={process}");
-            let own = ["train", "digits", "--out=many", &process, &meet];
-            let arguments: Vec<&str> = own.into_iter().chain(OPTIONS).collect();
-            start(path, &arguments)
-        })
-        .into();
-    let ran = children
-        .into_iter()
-        .map(|child| Ran::of(child.wait_with_output().unwrap()));
-    let ran: Vec<Ran> = ran.map(|ran| ran.ends(0)).collect();
+    let many = ["train", "digits", "--out=many"].into_iter();
+    let many: Vec<&str> = many.chain(OPTIONS).collect();
+    let ran = ended(two(path, &many), 0);
     assert!(ran[0].out.contains("model: "), "{}", ran[0].out);
     assert_eq!((ran[1].out.as_str(), ran[1].err.as_str()), ("", ""));
     assert_close(&path.join("many"), &path.join("alone"));
     vision(path, ["predict", "many", "digits"]).ends(0);
+}
+
+/// Ctrl-C in a terminal reaches both; a request of a system to end, one of them.
+#[cfg(unix)]
+#[test]
+fn an_interruption_of_one_process_saves_the_step_of_both_and_they_go_on() {
+    let folder = workplace();
+    let path = folder.path();
+    let options = OPTIONS.map(|o| {
+        if o.contains("epochs") {
+            "--epochs=4"
+        } else {
+            o
+        }
+    });
+    let trained = |out: &str| {
+        let out = format!("--out={out}");
+        let own = ["train", "digits", &out].into_iter();
+        let arguments: Vec<&str> = own.chain(options).collect();
+        two(path, &arguments)
+    };
+    ended(trained("whole"), 0);
+
+    for (at, signaled) in [&[1][..], &[0, 1]].into_iter().enumerate() {
+        let out = format!("broken-{at}");
+        let children = trained(&out);
+        let rows = || {
+            let history = fs::read_to_string(path.join(&out).join("history.csv"));
+            history.map_or(0, |text| text.lines().count())
+        };
+        while rows() < 2 {
+            sleep(Duration::from_millis(5));
+        }
+        for rank in signaled {
+            let id = children[*rank].id().to_string();
+            let kill = Command::new("kill").args(["-INT", &id]).status();
+            assert!(kill.unwrap().success());
+        }
+        let ran = ended(children, 3);
+        assert!(ran[0].err.contains("vision resume"), "{}", ran[0].err);
+        assert!(rows() < 5, "it was not interrupted");
+        ended(two(path, &["resume", &out]), 0);
+        assert_eq!(history(&path.join(&out)), history(&path.join("whole")));
+    }
 }
 
 #[test]
@@ -95,10 +157,6 @@ fn processes_that_a_launcher_started_do_not_train_apart_without_mpi() {
 
 #[cfg(all(feature = "mpi", target_os = "linux"))]
 mod mpi {
-    use std::process::{Child, Command, Stdio};
-    use std::thread::sleep;
-    use std::time::Duration;
-
     use super::*;
 
     fn mpirun(path: &Path, ranks: usize, arguments: &[&str]) -> Child {

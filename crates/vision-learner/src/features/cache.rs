@@ -9,7 +9,7 @@ use sha2::{Digest, Sha256};
 use vision_base::message::shown;
 use vision_base::{OptionError, console, io_error};
 use vision_data::builtin::CropPad;
-use vision_data::{DataError, DatasetType, Transform, device};
+use vision_data::{Batch, DataError, DatasetType, Transform, device};
 use vision_kernels::ops;
 use vision_models::state::{Entry, values};
 
@@ -19,6 +19,7 @@ use crate::features::{FeatureCache, Key, Rows};
 use crate::learner::Learner;
 use crate::model::any_model::in_body;
 use crate::model::cnn::{InferenceBody, TwoParts};
+use crate::train::device_fault::guarded;
 use crate::{Error, Result};
 
 /// Where cached features came from.
@@ -330,19 +331,27 @@ impl Job<'_> {
         let mut rows = Rows::default();
         for batch in data.loader(part, 0)? {
             let batch = batch?;
-            let images = batch.to_device(data.device(), data.stats().as_ref());
-            self.learner.limits().check(&*self.learner.model, &images)?;
-            rows.items.extend(&batch.indices);
-            let items = batch.len();
-            let size = full.unwrap_or(items);
-            for start in (0..items).step_by(size) {
-                let wanted = size.min(items - start);
-                let slice = filled(images.clone().narrow(0, start, wanted), size);
-                let features = self.features(slice)?;
-                rows.values.extend(values(features.narrow(0, 0, wanted)));
-            }
+            guarded(data.device(), batch.len(), || {
+                self.add(&mut rows, &batch, full)
+            })?;
         }
         Ok(rows)
+    }
+
+    fn add(&mut self, rows: &mut Rows, batch: &Batch, full: Option<usize>) -> Result<()> {
+        let data = self.learner.data();
+        let images = batch.to_device(data.device(), data.stats().as_ref());
+        self.learner.limits().check(&*self.learner.model, &images)?;
+        rows.items.extend(&batch.indices);
+        let items = batch.len();
+        let size = full.unwrap_or(items);
+        for start in (0..items).step_by(size) {
+            let wanted = size.min(items - start);
+            let slice = filled(images.clone().narrow(0, start, wanted), size);
+            let features = self.features(slice)?;
+            rows.values.extend(values(features.narrow(0, 0, wanted)));
+        }
+        Ok(())
     }
 
     /// The body's outputs, before or after the head's pool.

@@ -117,7 +117,8 @@ pub(crate) struct FeatureBatch {
     pub(crate) labels: Targets,
     pub(crate) indices: Vec<usize>,
     pub(crate) pooled: bool,
-    shape: [usize; 3],
+    /// Channels, height and width of an item.
+    pub(crate) shape: [usize; 3],
     values: Vec<f32>,
 }
 

@@ -11,6 +11,7 @@ use crate::learner::Learner;
 use crate::model::any_model::AnyModel;
 use crate::model::cnn::{InferenceBody, TwoParts};
 use crate::predict::embeddings::Embeddings;
+use crate::train::device_fault::guarded;
 use crate::{Error, Result};
 
 /// Settings of [`Learner::embed_with`].
@@ -117,14 +118,17 @@ impl Learner {
         };
         for batch in data.loader(part, self.epochs_trained)? {
             let batch = batch?;
-            let images = batch.to_device(data.device(), data.stats().as_ref());
-            self.limits().check(&*model, &images)?;
-            let maps = self.features(&route, images)?;
-            let maps = match config.pool {
-                true => maps.mean_dim(3).mean_dim(2),
-                false => maps,
-            };
-            let [_, channels, height, width] = maps.dims();
+            let ([_, channels, height, width], values) =
+                guarded(data.device(), batch.len(), || {
+                    let images = batch.to_device(data.device(), data.stats().as_ref());
+                    self.limits().check(&*model, &images)?;
+                    let maps = self.features(&route, images)?;
+                    let maps = match config.pool {
+                        true => maps.mean_dim(3).mean_dim(2),
+                        false => maps,
+                    };
+                    Ok((maps.dims(), values(maps)))
+                })?;
             let shape = match config.pool {
                 true => vec![channels],
                 false => vec![channels, height, width],
@@ -139,7 +143,7 @@ impl Learner {
                 )
                 .into());
             }
-            found.rows.extend(values(maps));
+            found.rows.extend(values);
             found.targets.extend(&batch.labels)?;
             for &item in &batch.indices {
                 let path = dataset.path(item)?;

@@ -31,6 +31,7 @@ use crate::learner::Learner;
 use crate::metrics::Metric;
 use crate::predict::predictions::{Prediction, Predictions};
 use crate::train::batches::{AnyBatch, Batches};
+use crate::train::device_fault::guarded;
 use crate::train::limits::check_outputs;
 use crate::train::scoring::{Scoring, batch_weight, scalar};
 use crate::{Error, Result};
@@ -167,10 +168,12 @@ impl Learner {
         let limits = self.limits();
         for batch in Batches::new(data, features, part, self.epochs_trained, 0, None)? {
             let batch = batch?;
-            let input = batch.input(data, data.device());
-            let logits = batch.run(&*model, input, &limits)?;
-            check_outputs(&logits, self.data().c(), self.data().classes())?;
-            each(&batch, logits)?;
+            guarded(data.device(), batch.indices().len(), || {
+                let input = batch.input(data, data.device());
+                let logits = batch.run(&*model, input, &limits)?;
+                check_outputs(&logits, self.data().c(), self.data().classes())?;
+                each(&batch, logits)
+            })?;
         }
         Ok(())
     }

@@ -18,6 +18,7 @@ use crate::predict::predictions::Prediction;
 use crate::predict::threshold::Threshold;
 use crate::predict::tta::Variants;
 use crate::predict::{cores, finite};
+use crate::train::device_fault::guarded;
 use crate::train::limits::{ImageLimits, Trial, check_outputs};
 
 /// A trained model with its preprocessing and classes, for prediction: [`Predictor::open`] of a file that
@@ -279,10 +280,13 @@ impl Inner {
 
     /// Probabilities or numbers `[batch, outputs]` of prepared images.
     pub(crate) fn activations(&self, images: Tensor<4>) -> Result<Vec<f32>> {
-        self.limits().check(&*self.model, &images)?;
-        let logits = self.model.forward(images);
-        check_outputs(&logits, self.outputs, &self.classes)?;
-        self.activated(logits)
+        let limits = self.limits();
+        guarded(limits.device, images.dims()[0], || {
+            limits.check(&*self.model, &images)?;
+            let logits = self.model.forward(images);
+            check_outputs(&logits, self.outputs, &self.classes)?;
+            self.activated(logits)
+        })
     }
 
     /// Probabilities or numbers of logits.

@@ -260,6 +260,18 @@ impl AnyBatch {
         Ok(TargetTensor::new(self.labels(), kind, outputs, device)?)
     }
 
+    /// Channels, height and width of the input.
+    pub(crate) fn item_shape(&self) -> [usize; 3] {
+        match self {
+            Self::Images(batch) => {
+                let [_, channels, height, width] = batch.images.shape();
+                [channels, height, width]
+            }
+            Self::Features(batch) => batch.shape,
+            Self::Blank(blank) => blank.shape,
+        }
+    }
+
     /// The input of [`run`](Self::run), `[batch, channels, height, width]`: normalized images, or
     /// features.
     pub(crate) fn input(&self, data: &ImageDataBunch, device: &Device) -> Tensor<4> {

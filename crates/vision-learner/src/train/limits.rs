@@ -10,6 +10,7 @@ use vision_data::{ImageDataBunch, ImageDefaults, LabelError};
 
 use crate::model::any_model::AnyModel;
 use crate::model::sides::Sides;
+use crate::train::device_fault::fault;
 use crate::{Error, Result};
 
 /// Most sizes of images that are remembered.
@@ -84,11 +85,13 @@ impl Trial {
             Ok(())
         };
         catch_unwind(AssertUnwindSafe(run)).unwrap_or_else(|panic| {
-            Err(Error::ModelPanicked {
+            let reason = panic_message(&*panic);
+            let fault = fault(device, 1, &reason);
+            Err(fault.unwrap_or_else(|| Error::ModelPanicked {
                 arch: arch.to_owned(),
                 size,
-                reason: panic_message(&*panic),
-            })
+                reason,
+            }))
         })?;
         let mut passed = passed();
         // Strangers may send images of ever new sizes to a service.

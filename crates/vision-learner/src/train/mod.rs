@@ -3,6 +3,7 @@
 pub(crate) mod batches;
 pub(crate) mod callback;
 pub(crate) mod context;
+pub(crate) mod device_fault;
 pub(crate) mod fine_tune;
 pub(crate) mod fit;
 pub(crate) mod key;

@@ -1,5 +1,6 @@
 //! The training loop.
 
+use burn::tensor::Tensor;
 use vision_data::{DatasetType, Device};
 
 use crate::model::any_model::AnyModel;
@@ -10,6 +11,7 @@ use crate::resume::states::States;
 use crate::train::batches::{AnyBatch, Batches};
 use crate::train::callback::Callback;
 use crate::train::context::Context;
+use crate::train::device_fault::{guarded, largest_that_fits};
 use crate::train::key::key;
 use crate::train::limits::check_outputs;
 use crate::train::loss_scale::LossScale;
@@ -146,11 +148,16 @@ impl Run<'_> {
             ctx.fit.dropout.rewind(key);
             // The forward pass updates running statistics; restore them if the step fails.
             let before = ctx.model.buffers();
-            let stepped = self
-                .forward(ctx, None, (&batch, rows), &device)
-                .and_then(|_| self.train_batch(ctx, at, rows));
-            if let Err(error) = stepped {
+            let stepped = guarded(&device, rows.own, || {
+                self.forward(ctx, None, (&batch, rows), &device)?;
+                self.backward(ctx, at, rows)
+            });
+            let stepped = stepped.map(|()| Self::step(ctx));
+            if let Err(mut error) = stepped {
                 ctx.state.let_go();
+                if let Error::OutOfMemory { fits, .. } = &mut error {
+                    *fits = batch_that_fits(ctx, &batch, &device);
+                }
                 ctx.model.restore_buffers(before);
                 ctx.state.not_finite = is_not_finite(&error);
                 if !(ctx.state.stop_if_not_finite && ctx.state.not_finite) {
@@ -232,7 +239,7 @@ impl Run<'_> {
         Ok(Some(whole.weight))
     }
 
-    fn train_batch(&mut self, ctx: &mut Context<'_>, at: &mut Position, rows: Rows) -> Result<()> {
+    fn backward(&mut self, ctx: &mut Context<'_>, at: &mut Position, rows: Rows) -> Result<()> {
         let loss = ctx.state.last_loss;
         if !loss.is_finite() {
             return Err(Error::NotFinite {
@@ -266,17 +273,22 @@ impl Run<'_> {
         }
         self.each(ctx, |callback, ctx| callback.on_backward_end(ctx))?;
         ctx.agree()?;
-        if let (Some(mut grads), false) = (ctx.state.grads.take(), ctx.state.skip_step) {
-            if !ctx.model.has_finite_gradients(&grads) {
-                return Err(Error::GradientNotFinite {
+        match &ctx.state.grads {
+            Some(grads) if !ctx.state.skip_step && !ctx.model.has_finite_gradients(grads) => {
+                Err(Error::GradientNotFinite {
                     epoch: ctx.state.epoch,
                     batch: ctx.state.num_batch,
                     lr: ctx.optimizer.lr(),
-                });
+                })
             }
+            _ => Ok(()),
+        }
+    }
+
+    fn step(ctx: &mut Context<'_>) {
+        if let (Some(mut grads), false) = (ctx.state.grads.take(), ctx.state.skip_step) {
             ctx.model.step(ctx.optimizer, &mut grads);
         }
-        Ok(())
     }
 
     fn validate_epoch(&mut self, ctx: &mut Context<'_>, at: &Position) -> Result<()> {
@@ -298,16 +310,19 @@ impl Run<'_> {
         while let Some(batch) = batches.next() {
             let batch = batch?;
             let rows = batches.rows(&batch);
-            let weight = self.forward(ctx, Some(&*model), (&batch, rows), &device)?;
-            if let Some(logits) = ctx.state.last_output.take() {
+            guarded(&device, rows.own, || {
+                let weight = self.forward(ctx, Some(&*model), (&batch, rows), &device)?;
+                let Some(logits) = ctx.state.last_output.take() else {
+                    return Ok(());
+                };
                 let weight = match weight {
                     Some(weight) => weight,
                     None => batch_weight(ctx.fit.loss, ctx.state.last_target.take(), &batch)?,
                 };
                 let of_whole = (ctx.state.last_loss, weight);
                 let whole = ranks.map(|ranks| (&**ranks, labels));
-                scoring.add(ctx.metrics, of_whole, logits, &batch, whole)?;
-            }
+                scoring.add(ctx.metrics, of_whole, logits, &batch, whole)
+            })?;
             (ctx.state.loss, ctx.state.last_input) = (None, None);
             self.each(ctx, |callback, ctx| callback.on_batch_end(ctx))?;
             if let (Some(keeper), Some(states)) = (&mut self.keeper, &states)
@@ -323,6 +338,22 @@ impl Run<'_> {
         (ctx.state.valid_loss, ctx.state.last_metrics) = scoring.finish(ctx.metrics);
         Ok(())
     }
+}
+
+/// The largest part of a batch, by halves, whose passes the memory holds; unknown where other processes take part in them.
+fn batch_that_fits(ctx: &Context<'_>, batch: &AnyBatch, device: &Device) -> Option<usize> {
+    if ctx.fit.ranks.is_some() {
+        return None;
+    }
+    let [channels, height, width] = batch.item_shape();
+    largest_that_fits(device, batch.indices().len(), |items| {
+        let input = Tensor::zeros([items, channels, height, width], device);
+        let logits = ctx.fit.run(batch, &**ctx.model, input)?;
+        let grads = logits.sum().backward();
+        // Reads some of them, since a device may report only then.
+        ctx.model.has_finite_gradients(&grads);
+        Ok(())
+    })
 }
 
 /// Undoes the factor of the loss in its gradients. If they are not finite, the step is skipped.

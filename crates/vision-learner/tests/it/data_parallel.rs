@@ -205,6 +205,31 @@ fn fifty_steps_of_two_and_four_ranks_are_those_of_one_process_up_to_rounding() {
 }
 
 #[test]
+fn the_learning_rate_finder_of_several_ranks_is_that_of_one_process() {
+    let digits = support::digits(20, 6);
+    let config = || LrFindConfig::new().with_end_lr(1e-4).with_num_it(12);
+    let alone = learner(&digits.path).lr_find_with(config()).unwrap();
+    assert_eq!(alone.raw_losses.len(), 12);
+    for ranks in [2, 3] {
+        let all = together(ranks, |sockets| {
+            let mut learner = learner(&digits.path);
+            let before = learner.weights();
+            learner.data_parallel(sockets);
+            let found = learner.lr_find_with(config()).unwrap();
+            assert!(learner.weights() == before, "the weights moved");
+            // The ranks still know each other.
+            learner.fit(1, RATE).unwrap();
+            found
+        });
+        for found in &all {
+            assert_eq!(found.lrs, alone.lrs);
+            close("losses", &found.raw_losses, &alone.raw_losses, 1e-4, 1e-5);
+            assert_eq!(found.raw_losses, all[0].raw_losses);
+        }
+    }
+}
+
+#[test]
 fn metrics_over_all_ranks_are_those_of_one_process() {
     let digits = support::digits(10, 16);
     // Weights do not move, and neither do statistics: what is measured is the same model.

@@ -23,6 +23,7 @@ mod cross_validation;
 mod data_parallel;
 mod deployed;
 mod deployed_damage;
+mod device_faults;
 mod embed;
 mod evaluation;
 mod export;

@@ -20,7 +20,7 @@ const GROWTH: f64 = 0.05;
 pub(super) fn check(device: &Device, table: &mut Table) {
     table.check("memory", &format!("growth over {STEPS} steps"), || {
         let work = Work {
-            arch: Arch::ResNet18,
+            arch: Arch::MobileNetV3Small,
             batch: 8,
             size: 32,
         };

@@ -22,6 +22,9 @@ pub(crate) struct Args {
     /// Check only these parts
     #[arg(long, value_delimiter = ',')]
     only: Vec<Part>,
+    /// Do only the checks with this text in their names; those that compare with an earlier check need that too
+    #[arg(long, default_value = "", value_name = "TEXT")]
+    check: String,
     /// Print JSON lines instead of the table
     #[arg(long)]
     json: bool,
@@ -59,7 +62,7 @@ impl Part {
 /// Checks a device, and prints a table. An error if a difference is beyond its tolerance.
 pub(crate) fn run(args: &Args) -> Result<()> {
     let (device, cpu) = (device::parse(&args.device)?, device::parse("cpu")?);
-    let mut table = Table::new(&device::describe(&device), args.json);
+    let mut table = Table::new(&device::describe(&device), args.json, &args.check);
     let is_chosen = |part: &&Part| args.only.is_empty() || args.only.contains(part);
     for part in Part::value_variants().iter().filter(is_chosen) {
         part.check(&device, &cpu, &mut table)?;
@@ -76,6 +79,7 @@ mod tests {
         run(&Args {
             device: "cpu".to_owned(),
             only: Vec::new(),
+            check: String::new(),
             json: false,
         })
         .unwrap();

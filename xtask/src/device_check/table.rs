@@ -12,13 +12,15 @@ use crate::Result;
 /// Prints each result as soon as it is there, and counts those that failed.
 pub(super) struct Table {
     json: bool,
+    /// Only checks whose name has this are done.
+    only: String,
     begin: Instant,
     checks: usize,
     failed: Vec<String>,
 }
 
 impl Table {
-    pub(super) fn new(device: &str, json: bool) -> Self {
+    pub(super) fn new(device: &str, json: bool, only: &str) -> Self {
         if json {
             println!("{}", json!({ "device": device }));
         } else {
@@ -30,6 +32,7 @@ impl Table {
         }
         Self {
             json,
+            only: only.to_owned(),
             begin: Instant::now(),
             checks: 0,
             failed: Vec::new(),
@@ -38,6 +41,9 @@ impl Table {
 
     /// One check. A panic, which is how Burn and drivers report what they cannot do, is a failure like others.
     pub(super) fn check(&mut self, part: &str, name: &str, check: impl FnOnce() -> Difference) {
+        if !name.contains(&self.only) {
+            return;
+        }
         let begin = Instant::now();
         let found = catch_unwind(AssertUnwindSafe(check));
         let seconds = begin.elapsed().as_secs_f64();
@@ -85,6 +91,7 @@ impl Table {
             );
         }
         match failed {
+            0 if checks == 0 => Err(format!("no check has {:?} in its name", self.only).into()),
             0 => Ok(()),
             _ => Err(format!(
                 "{failed} of {checks} checks failed: {}",
@@ -114,11 +121,11 @@ mod tests {
             tolerance: 1e-3,
             note: String::new(),
         };
-        let mut table = Table::new("a device", true);
+        let mut table = Table::new("a device", true, "");
         table.check("part", "good", || with(1e-4));
         assert!(table.finish().is_ok());
 
-        let mut table = Table::new("a device", false);
+        let mut table = Table::new("a device", false, "");
         table.check("part", "good", || with(1e-4));
         table.check("part", "bad", || with(f64::INFINITY));
         table.check("part", "worse", || panic!("no such kernel"));

@@ -99,7 +99,8 @@ fn memory_that_is_used_up_is_an_error_that_names_a_batch_that_fits() {
 #[test]
 fn not_even_one_image_fits() {
     let row = MEMORY.len() + LOST.len();
-    let mut learner = learner(&support::digits(8, 4), row, 8);
+    let digits = support::digits(8, 4);
+    let mut learner = learner(&digits, row, 8);
     learner.fit(1, 1e-3).unwrap();
     LIMITS[row].store(0, Ordering::Relaxed);
     let error = learner.fit(1, 1e-3).unwrap_err();

@@ -36,7 +36,7 @@ const GRADIENTS: f64 = 1e-2;
 /// Where rounding changes gradients by more, a device may differ by this multiple of what the CPU's own gradients change by if
 /// all pixels change by `NUDGE`: two engines round as differently as that, and which values cross a kink is chance.
 const ROUNDING: f64 = 3.0;
-/// Relative. Ten units in the last place.
+/// Relative. About eight times the smallest change that 32 bits hold.
 const NUDGE: f32 = 1e-6;
 /// Relative.
 const BUFFERS: f64 = 1e-4;

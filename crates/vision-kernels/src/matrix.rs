@@ -35,28 +35,87 @@ impl<'a> Rows<'a> {
 
     /// The columns in panels, `[panels][rows][panel]`, with zeros for those that do not exist.
     pub(crate) fn pack(&self, panel: usize, packed: &mut [f32]) {
-        for (at, packed) in packed.chunks_exact_mut(self.count * panel).enumerate() {
-            let columns = at * panel..self.len.min((at + 1) * panel);
-            for (row, packed) in packed.chunks_exact_mut(panel).enumerate() {
-                let (there, missing) = packed.split_at_mut(columns.len());
-                there.copy_from_slice(&self.row(row)[columns.clone()]);
-                missing.fill(0.0);
+        match panel {
+            16 => self.pack_by::<16>(packed),
+            _ => self.pack_by::<64>(packed),
+        }
+    }
+
+    /// The panel is a constant, so that a copy is not a call.
+    fn pack_by<const PANEL: usize>(&self, packed: &mut [f32]) {
+        let panels = packed.as_chunks_mut::<PANEL>().0;
+        for (at, packed) in panels.chunks_exact_mut(self.count).enumerate() {
+            let columns = at * PANEL..self.len.min((at + 1) * PANEL);
+            for (row, packed) in packed.iter_mut().enumerate() {
+                let values = &self.row(row)[columns.clone()];
+                match values.first_chunk() {
+                    Some(values) => *packed = *values,
+                    None => {
+                        let (there, missing) = packed.split_at_mut(values.len());
+                        there.copy_from_slice(values);
+                        missing.fill(0.0);
+                    }
+                }
             }
         }
     }
 
-    /// The rows as columns, in panels: `[panels][columns][panel]`.
+    /// The rows as columns, in panels: `[panels][columns][panel]`, with zeros for those that do not exist.
     pub(crate) fn pack_transposed(&self, panel: usize, packed: &mut [f32]) {
-        for (at, packed) in packed.chunks_exact_mut(self.len * panel).enumerate() {
-            let rows = at * panel..self.count.min((at + 1) * panel);
-            if rows.len() < panel {
-                packed.fill(0.0);
-            }
-            for (column, row) in rows.enumerate() {
-                let values = packed.iter_mut().skip(column).step_by(panel);
-                for (packed, value) in values.zip(self.row(row)) {
-                    *packed = *value;
+        match panel {
+            16 => self.pack_transposed_by::<16>(packed),
+            _ => self.pack_transposed_by::<64>(packed),
+        }
+    }
+
+    fn pack_transposed_by<const PANEL: usize>(&self, packed: &mut [f32]) {
+        /// Rows and columns that are turned together: in registers, and a part of a cache line each.
+        const SIDE: usize = 8;
+        let panels = packed.as_chunks_mut::<PANEL>().0;
+        for (at, packed) in panels.chunks_exact_mut(self.len).enumerate() {
+            for first in (0..PANEL).step_by(SIDE) {
+                let row = |i: usize| {
+                    let row = at * PANEL + first + i;
+                    if row < self.count { self.row(row) } else { &[] }
+                };
+                let rows: [&[f32]; SIDE] = std::array::from_fn(row);
+                for (block, packed) in packed.chunks_mut(SIDE).enumerate() {
+                    let square = rows.map(|row| {
+                        let mut values = [0.0; SIDE];
+                        let there = row.get(block * SIDE..).unwrap_or_default();
+                        match there.first_chunk() {
+                            Some(there) => values = *there,
+                            None => values[..there.len()].copy_from_slice(there),
+                        }
+                        values
+                    });
+                    for (column, packed) in packed.iter_mut().enumerate() {
+                        for (row, values) in square.iter().enumerate() {
+                            packed[first + row] = values[column];
+                        }
+                    }
                 }
+            }
+        }
+    }
+}
+
+/// Writes rows from panels, `[panels][rows][panel]`: the inverse of [`Rows::pack`].
+pub(crate) fn unpack(packed: &[f32], panel: usize, rows: &mut [&mut [f32]]) {
+    match panel {
+        16 => unpack_by::<16>(packed, rows),
+        _ => unpack_by::<64>(packed, rows),
+    }
+}
+
+fn unpack_by<const PANEL: usize>(packed: &[f32], rows: &mut [&mut [f32]]) {
+    let panels = packed.as_chunks::<PANEL>().0;
+    for (at, packed) in panels.chunks_exact(rows.len()).enumerate() {
+        for (row, packed) in rows.iter_mut().zip(packed) {
+            let row = &mut row[at * PANEL..];
+            match row.first_chunk_mut() {
+                Some(row) => *row = *packed,
+                None => row.copy_from_slice(&packed[..row.len()]),
             }
         }
     }

@@ -27,6 +27,28 @@ impl Scratch {
         Self { buffer, start, len }
     }
 
+    /// Takes memory for [`parts`](Self::parts) of these lengths. What is needed together is taken together: small
+    /// buffers are not recycled.
+    pub(crate) fn of_parts<const N: usize>(lengths: [usize; N]) -> Self {
+        Self::take(
+            lengths
+                .map(|len| len.next_multiple_of(ALIGNMENT))
+                .iter()
+                .sum(),
+        )
+    }
+
+    /// Slices of these lengths, each from a cache line on.
+    pub(crate) fn parts<const N: usize>(&mut self, lengths: [usize; N]) -> [&mut [f32]; N] {
+        let mut rest = &mut **self;
+        lengths.map(|len| {
+            let (part, others) =
+                std::mem::take(&mut rest).split_at_mut(len.next_multiple_of(ALIGNMENT));
+            rest = others;
+            &mut part[..len]
+        })
+    }
+
     /// Takes `len` zeros.
     pub(crate) fn zeros(len: usize) -> Self {
         let mut scratch = Self::take(len);
@@ -65,6 +87,20 @@ mod tests {
             let scratch = Scratch::take(len);
             assert_eq!(scratch.len(), len);
             assert_eq!(scratch.as_ptr().align_offset(64), 0);
+        }
+    }
+
+    #[test]
+    fn parts_start_on_cache_lines_and_do_not_overlap() {
+        let lengths = [5, 0, 1000, 16, 1];
+        let mut scratch = Scratch::of_parts(lengths);
+        let mut parts = scratch.parts(lengths);
+        for (value, part) in (0_u8..).zip(&mut parts) {
+            assert_eq!(part.as_ptr().align_offset(64), 0);
+            part.fill(value.into());
+        }
+        for ((value, part), len) in (0_u8..).zip(&parts).zip(lengths) {
+            assert_eq!(**part, vec![f32::from(value); len]);
         }
     }
 }

@@ -4,7 +4,7 @@ use super::QUERIES;
 use super::forward::scale;
 use super::rows::Gradients;
 use crate::isa::{Isa, dispatch};
-use crate::matrix::{Rows, add_transposed, multiply, packed_len};
+use crate::matrix::{Rows, add_transposed, multiply, packed_len, unpack};
 use crate::microkernel::{panel_width, spread};
 use crate::scratch::Scratch;
 
@@ -23,32 +23,45 @@ pub(super) fn backward(
     [mut dq, mut dk, mut dv]: [Vec<&mut [f32]>; 3],
 ) {
     let (panel, tokens, size) = (panel_width(isa), keys.count, keys.len);
-    let packed = |rows: Rows<'_>| {
-        let mut packed = Scratch::take(packed_len(rows.count, rows.len, panel));
-        rows.pack(panel, &mut packed);
-        packed
-    };
-    let turned = |rows: Rows<'_>| {
-        let mut packed = Scratch::take(packed_len(rows.len, rows.count, panel));
-        rows.pack_transposed(panel, &mut packed);
-        packed
-    };
-    let (keys_turned, values_turned, keys_packed) = (turned(keys), turned(values), packed(keys));
     let stride = spread(tokens.next_multiple_of(panel));
     let width = size.next_multiple_of(panel);
-    let mut scores = Scratch::take(QUERIES * stride);
-    let mut gradients = Scratch::take(QUERIES * stride);
-    let mut of_queries = Scratch::take(QUERIES * width);
-    let mut of_keys = Scratch::zeros(tokens * width);
-    let mut of_values = Scratch::zeros(tokens * width);
+    let of_block = packed_len(QUERIES, size, panel);
+    let lengths = [
+        packed_len(size, tokens, panel),
+        packed_len(size, tokens, panel),
+        packed_len(tokens, size, panel),
+        QUERIES * stride,
+        QUERIES * stride,
+        of_block,
+        QUERIES * width,
+        tokens * width,
+        tokens * width,
+    ];
+    let mut scratch = Scratch::of_parts(lengths);
+    let [
+        keys_turned,
+        values_turned,
+        keys_packed,
+        scores,
+        gradients,
+        packed,
+        of_queries,
+        of_keys,
+        of_values,
+    ] = scratch.parts(lengths);
+    keys.pack_transposed(panel, keys_turned);
+    values.pack_transposed(panel, values_turned);
+    keys.pack(panel, keys_packed);
+    of_keys.fill(0.0);
+    of_values.fill(0.0);
     for (block, dq) in dq.chunks_mut(QUERIES).enumerate() {
         let (first, count) = (block * QUERIES, dq.len());
         let scores = &mut scores[..count * stride];
         let gradients = &mut gradients[..count * stride];
         let queries = queries.part(first, count);
         let dy = output.dy.part(first, count);
-        multiply(isa, queries, &keys_turned, scores, stride);
-        multiply(isa, dy, &values_turned, gradients, stride);
+        multiply(isa, queries, keys_turned, scores, stride);
+        multiply(isa, dy, values_turned, gradients, stride);
         dispatch(
             isa,
             Gradients {
@@ -62,26 +75,22 @@ pub(super) fn backward(
                 len: tokens,
             },
         );
-        add_transposed(isa, (scores, stride), tokens, &packed(dy), &mut of_values);
-        let queries = packed(queries);
-        add_transposed(isa, (gradients, stride), tokens, &queries, &mut of_keys);
+        let packed = &mut packed[..packed_len(count, size, panel)];
+        dy.pack(panel, packed);
+        add_transposed(isa, (scores, stride), tokens, packed, of_values);
+        queries.pack(panel, packed);
+        add_transposed(isa, (gradients, stride), tokens, packed, of_keys);
         let rows = Rows {
             values: gradients,
             stride,
             len: tokens,
             count,
         };
-        multiply(isa, rows, &keys_packed, &mut of_queries, width);
+        multiply(isa, rows, keys_packed, of_queries, width);
         for (dq, sums) in dq.iter_mut().zip(of_queries.chunks_exact(width)) {
             dq.copy_from_slice(&sums[..size]);
         }
     }
-    for (gradients, sums) in [(&mut dk, &of_keys), (&mut dv, &of_values)] {
-        for (part, sums) in sums.chunks_exact(tokens * panel).enumerate() {
-            let columns = part * panel..size.min((part + 1) * panel);
-            for (gradient, sums) in gradients.iter_mut().zip(sums.chunks_exact(panel)) {
-                gradient[columns.clone()].copy_from_slice(&sums[..columns.len()]);
-            }
-        }
-    }
+    unpack(of_keys, panel, &mut dk);
+    unpack(of_values, panel, &mut dv);
 }

@@ -15,21 +15,25 @@ pub(super) fn forward(
     logs: &mut [f32],
 ) {
     let (panel, tokens, size) = (panel_width(isa), keys.count, keys.len);
-    let mut turned = Scratch::take(packed_len(size, tokens, panel));
-    keys.pack_transposed(panel, &mut turned);
-    let mut packed = Scratch::take(packed_len(tokens, size, panel));
-    values.pack(panel, &mut packed);
     let stride = spread(tokens.next_multiple_of(panel));
     let width = size.next_multiple_of(panel);
-    let mut scores = Scratch::take(QUERIES * stride);
-    let mut outputs = Scratch::take(QUERIES * width);
+    let lengths = [
+        packed_len(size, tokens, panel),
+        packed_len(tokens, size, panel),
+        QUERIES * stride,
+        QUERIES * width,
+    ];
+    let mut scratch = Scratch::of_parts(lengths);
+    let [turned, packed, scores, outputs] = scratch.parts(lengths);
+    keys.pack_transposed(panel, turned);
+    values.pack(panel, packed);
     let mut sums = [0.0; QUERIES];
     let blocks = y.chunks_mut(QUERIES).zip(logs.chunks_mut(QUERIES));
     for (block, (y, logs)) in blocks.enumerate() {
         let count = y.len();
         let scores = &mut scores[..count * stride];
         let queries = queries.part(block * QUERIES, count);
-        multiply(isa, queries, &turned, scores, stride);
+        multiply(isa, queries, turned, scores, stride);
         dispatch(
             isa,
             Exponentials {
@@ -47,10 +51,11 @@ pub(super) fn forward(
             len: tokens,
             count,
         };
-        multiply(isa, rows, &packed, &mut outputs, width);
+        multiply(isa, rows, packed, outputs, width);
         for ((y, outputs), sum) in y.iter_mut().zip(outputs.chunks_exact(width)).zip(&sums) {
+            let factor = 1.0 / sum;
             for (y, output) in y.iter_mut().zip(outputs) {
-                *y = output / sum;
+                *y = output * factor;
             }
         }
     }

@@ -83,8 +83,7 @@ impl Kernel for Gradients<'_> {
         let rows = self.scores.chunks_exact_mut(self.stride);
         let rows = rows.zip(self.gradients.chunks_exact_mut(self.stride));
         for (at, ((scores, gradients), log)) in rows.zip(self.logs).enumerate() {
-            let products = self.y.row(at).iter().zip(self.dy.row(at));
-            let sum: f32 = products.map(|(y, dy)| y * dy).sum();
+            let sum = dot::<L>(self.y.row(at), self.dy.row(at));
             let (scores, gradients) = (&mut scores[..self.len], &mut gradients[..self.len]);
             for (score, gradient) in scores.iter_mut().zip(gradients) {
                 let p = exp::<L>(L::mul_add(*score, self.scale, -log));
@@ -93,4 +92,18 @@ impl Kernel for Gradients<'_> {
             }
         }
     }
+}
+
+/// The sum of the products, of `WIDE` side by side.
+#[inline(always)]
+fn dot<L: Lanes>(a: &[f32], b: &[f32]) -> f32 {
+    let ((a, a_rest), (b, b_rest)) = (a.as_chunks::<WIDE>(), b.as_chunks::<WIDE>());
+    let mut sums = [0.0; WIDE];
+    for (a, b) in a.iter().zip(b) {
+        for i in 0..WIDE {
+            sums[i] = L::mul_add(a[i], b[i], sums[i]);
+        }
+    }
+    let rest: f32 = a_rest.iter().zip(b_rest).map(|(a, b)| a * b).sum();
+    sums.iter().sum::<f32>() + rest
 }

@@ -1,6 +1,6 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use vision_kernels::ops;
+use vision_kernels::ops::{self, Activation};
 
 use crate::init::{Init, WeightInit};
 
@@ -47,9 +47,22 @@ impl Linear {
 
     /// Maps each pixel or token of `[batch, height, width, in_features]`.
     pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
-        let [n, h, w, features] = x.dims();
-        let y = self.forward(x.reshape([n * h * w, features]));
-        let [_, features] = y.dims();
-        y.reshape([n, h, w, features])
+        each_pixel(x, |x| self.forward(x))
     }
+
+    /// The layer for each pixel or token, and the activation that follows it.
+    pub(crate) fn run_activated(&self, x: Tensor<4>, activation: Activation) -> Tensor<4> {
+        let bias = self.bias.as_ref().map(Param::val);
+        each_pixel(x, |x| {
+            ops::linear_activation(x, self.weight.val(), bias, activation)
+        })
+    }
+}
+
+/// Maps the channels of each pixel or token.
+fn each_pixel(x: Tensor<4>, map: impl FnOnce(Tensor<2>) -> Tensor<2>) -> Tensor<4> {
+    let [n, h, w, features] = x.dims();
+    let y = map(x.reshape([n * h * w, features]));
+    let [_, features] = y.dims();
+    y.reshape([n, h, w, features])
 }

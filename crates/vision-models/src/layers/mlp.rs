@@ -1,6 +1,6 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
-use vision_kernels::ops::{self, Activation};
+use vision_kernels::ops::Activation;
 
 use super::{Pointwise, ResponseNorm};
 use crate::init::{Init, WeightInit};
@@ -38,7 +38,7 @@ impl Mlp {
 
     /// Maps `[batch, height, width, channels]` to the same shape.
     pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
-        let x = ops::activate(self.fc1.run(x), Activation::Gelu);
+        let x = self.fc1.run_activated(x, Activation::Gelu);
         let x = match &self.grn {
             Some(grn) => grn.run(x),
             None => x,

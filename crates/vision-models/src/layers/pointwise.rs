@@ -1,5 +1,6 @@
 use burn::module::Module;
 use burn::tensor::Tensor;
+use vision_kernels::ops::Activation;
 
 use super::{Conv2d, ConvConfig, Linear};
 use crate::init::{Init, WeightInit};
@@ -38,6 +39,14 @@ impl Pointwise {
         match self {
             Self::Conv(conv) => conv.run(x),
             Self::Linear(linear) => linear.run(x),
+        }
+    }
+
+    /// The map and the activation that follows it.
+    pub(crate) fn run_activated(&self, x: Tensor<4>, activation: Activation) -> Tensor<4> {
+        match self {
+            Self::Conv(conv) => conv.run_activated(x, activation),
+            Self::Linear(linear) => linear.run_activated(x, activation),
         }
     }
 

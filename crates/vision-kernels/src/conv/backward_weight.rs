@@ -6,7 +6,7 @@ use rayon::prelude::*;
 
 use super::classes::{Pixel, Plan, Run};
 use super::{ConvShape, pack};
-use crate::isa::{Isa, Lanes};
+use crate::isa::{Isa, Lanes, prefetch};
 use crate::microkernel::{
     TileKernel, add_outer, dispatch_tiled, panel_rows, panel_width, with_rows,
 };
@@ -25,6 +25,9 @@ const FEW_SUMS: usize = 1 << 20;
 
 /// Pixels whose inputs are copied together.
 const PIXELS_PER_COPY: usize = 8;
+
+/// How many pixels before they are copied output gradients are fetched.
+const PIXELS_AHEAD: usize = 4;
 
 /// What is copied, and for how many outputs.
 struct Sizes {
@@ -187,10 +190,15 @@ impl TileKernel for Task<'_> {
                 continue;
             }
             for pixels in pixels.chunks(sizes.pixels) {
-                for (at, pixel) in pixels.iter().enumerate() {
+                let values = |pixel: &Pixel| {
                     let start = pixel.index * self.channels;
-                    let values =
-                        &self.output_gradient[start + self.first_channel..start + last_channel];
+                    &self.output_gradient[start + self.first_channel..start + last_channel]
+                };
+                for (at, pixel) in pixels.iter().enumerate() {
+                    if let Some(pixel) = pixels.get(at + PIXELS_AHEAD) {
+                        prefetch(values(pixel));
+                    }
+                    let values = values(pixel);
                     let mut rows = gradients[at * panel..].chunks_mut(len);
                     let whole = values.len() - values.len() % panel;
                     // Panels of a constant size, and apart from the last one: otherwise each is a function call.
@@ -231,14 +239,15 @@ impl Task<'_> {
         let (tiles, rest) = inputs.split_at_mut(whole * pixels.len());
         let tiles = tiles.as_chunks_mut::<MR>().0;
         let row = |pixel: &Pixel| &self.input[pixel.base + run.offset..][..run.len];
-        // Few pixels at a time, whose rows stay in L1, so that whole cache lines are written.
+        // Few pixels at a time, so that whole cache lines of a tile are written, while the next ones are fetched.
         let mut first = 0;
         for some in pixels.chunks(PIXELS_PER_COPY) {
-            for (tile, at) in tiles.chunks_exact_mut(pixels.len()).zip((0..).step_by(MR)) {
-                for (values, pixel) in tile[first..].iter_mut().zip(some) {
-                    if let Some(all) = row(pixel)[at..].first_chunk::<MR>() {
-                        *values = *all;
-                    }
+            let next = pixels[first + some.len()..].iter().take(PIXELS_PER_COPY);
+            next.for_each(|pixel| prefetch(row(pixel)));
+            for (at, pixel) in (first..).zip(some) {
+                let values = row(pixel).as_chunks::<MR>().0;
+                for (tile, values) in tiles.chunks_exact_mut(pixels.len()).zip(values) {
+                    tile[at] = *values;
                 }
             }
             first += some.len();

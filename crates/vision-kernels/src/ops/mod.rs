@@ -40,6 +40,7 @@ mod flex;
 #[cfg(feature = "flex")]
 mod memory;
 mod stock;
+mod sums;
 
 /// Uses a kernel if there is one for these tensors.
 macro_rules! kernel {

@@ -10,6 +10,7 @@ use burn::tensor::module::{avg_pool2d, batch_norm, batch_norm_train, max_pool2d}
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
 use burn::tensor::{DType, Int, Tensor};
 
+use super::sums;
 use super::{Activation, BatchNormEval, Conv, MaxPool, MeanPool, Normalized, Padding};
 use crate::adam::Adam;
 
@@ -33,8 +34,15 @@ pub(super) fn conv2d(
     };
     let (stride, dilation) = ([conv.stride; 2], [conv.dilation; 2]);
     let options = ConvOptions::new(stride, [padding; 2], dilation, conv.groups);
+    let dtype = x.dtype();
+    let x = if sums::are_narrow(&x.device(), dtype) {
+        wide(x)
+    } else {
+        x
+    };
     let (weight, bias) = (like(weight, &x), bias.map(|bias| like(bias, &x)));
     let y = burn::tensor::module::conv2d(to_channels_first(x), weight, bias, options);
+    let y = if y.dtype() == dtype { y } else { y.cast(dtype) };
     to_channels_last(y)
 }
 

@@ -2,13 +2,14 @@
 
 use std::collections::HashMap;
 use std::fs::{self, File};
+use std::io::ErrorKind;
 use std::path::{Path, PathBuf};
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 
 use sha2::{Digest, Sha256};
 use vision_base::message::hex;
-use vision_base::paths::open_file;
+use vision_base::paths::{open_file, sibling};
 
 use crate::download::Download;
 use crate::error::{Error, Result, io_error};
@@ -117,7 +118,8 @@ impl Store {
         })
     }
 
-    /// Opens a file for reading; downloads it if it is not in the folder. If it is known already, it must be the same.
+    /// Opens a file for reading; downloads it if it is not in the folder. If it is known already, it must be the same. If the
+    /// disk is full before the limit is reached, files that are not in use make room.
     ///
     /// # Errors
     ///
@@ -149,8 +151,14 @@ impl Store {
                 fs::remove_file(&path).map_err(io_error("remove", &path))?;
                 download.fetch()
             }
+            // Less fits on the disk than the limit says. The others can be downloaded again.
+            Err(Error::Io(error)) if error.source.kind() == ErrorKind::StorageFull => {
+                self.make_room(u64::MAX, &name);
+                download.fetch()
+            }
             fetched => fetched,
-        }?;
+        }
+        .map_err(|error| Self::does_not_fit(&path, error))?;
         let is = Known {
             bytes: fetched.bytes,
             sha256: fetched.sha256,
@@ -164,6 +172,20 @@ impl Store {
         *verified = Some(is.clone());
         self.make_room(0, &name);
         Ok((file, is))
+    }
+
+    /// If the disk is full although all that could be removed was: says what to do, and removes what there is of the file,
+    /// which others need.
+    fn does_not_fit(path: &Path, error: Error) -> Error {
+        match error {
+            Error::Io(error) if error.source.kind() == ErrorKind::StorageFull => {
+                // If it cannot be removed, the error is the same.
+                let _ = fs::remove_file(sibling(path, ".part"));
+                let hint = "free some space, or open the store in a folder on another disk";
+                Error::Io(error.with_hint(hint))
+            }
+            other => other,
+        }
     }
 
     /// Removes the files that were used longest ago, until so many more bytes fit.

@@ -3,6 +3,8 @@
 use std::fs;
 use std::io;
 use std::path::Path;
+#[cfg(target_os = "linux")]
+use std::process::Command;
 use std::thread;
 use std::time::Duration;
 
@@ -202,4 +204,69 @@ fn a_link_that_fails_is_a_typed_error_and_the_next_call_goes_on() {
         let error = store.get(url, None).unwrap_err();
         assert!(matches!(error, Error::BadUrl { .. }), "{error}");
     }
+}
+
+/// A file system of 64 KiB, where this process may mount one.
+#[cfg(target_os = "linux")]
+struct SmallDisk(tempfile::TempDir);
+
+#[cfg(target_os = "linux")]
+impl SmallDisk {
+    fn mount() -> Option<Self> {
+        let folder = tempfile::tempdir().unwrap();
+        let mut mount = Command::new("mount");
+        mount.args(["-t", "tmpfs", "-o", "size=64k", "none"]);
+        let mounted = mount.arg(folder.path()).status();
+        mounted
+            .is_ok_and(|status| status.success())
+            .then_some(Self(folder))
+    }
+}
+
+#[cfg(target_os = "linux")]
+impl Drop for SmallDisk {
+    fn drop(&mut self) {
+        // Lazily: the folder may still be in use if the test has failed.
+        let _ = Command::new("umount").arg("-l").arg(self.0.path()).status();
+    }
+}
+
+#[cfg(target_os = "linux")]
+#[test]
+fn on_a_full_disk_other_files_make_room_and_otherwise_the_error_says_what_to_do() {
+    let Some(disk) = SmallDisk::mount() else {
+        println!("SKIPPED: this process may not mount a file system");
+        return;
+    };
+    let folder = disk.0.path().join("store");
+    let big = |path: &str| {
+        let mut body = noise(if path.contains("huge") {
+            100_000
+        } else {
+            25_000
+        });
+        body[..path.len()].copy_from_slice(path.as_bytes());
+        body
+    };
+    let server = Server::start(move |_, request, stream| {
+        reply_range(stream, request, "\"v1\"", &big(&request.path));
+    });
+    // A limit that the disk does not reach.
+    let store = open(&folder, 1 << 30);
+    for name in ["a", "b", "c"] {
+        assert_eq!(read(&store, &server.url(name)), big(name));
+    }
+    assert_eq!(kept(&folder).last().unwrap(), "c");
+    let error = store.get(&server.url("huge"), None).unwrap_err();
+    let Error::Io(found) = &error else {
+        panic!("{error:?}");
+    };
+    assert_eq!(found.source.kind(), io::ErrorKind::StorageFull);
+    let text = error.to_string();
+    assert!(
+        text.contains("another disk") && text.contains(folder.to_str().unwrap()),
+        "{text}"
+    );
+    // What there is of it does not stay in the way of others.
+    assert_eq!(read(&store, &server.url("d")), big("d"));
 }

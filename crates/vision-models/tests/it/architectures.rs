@@ -31,13 +31,17 @@ fn the_table_of_architectures_has_the_sizes_of_each_that_the_library_builds() {
             arch.info().min_size.to_string(),
         ];
         assert_eq!(cells[2..6], expected, "{arch}");
-        let published = cells[6] != "none published";
+        for speed in &cells[6..8] {
+            let measured = speed.parse::<f64>().is_ok_and(|speed| speed > 0.0);
+            assert!(measured, "{arch}: {speed}");
+        }
+        let published = cells[8] != "none published";
         assert_eq!(published, arch.info().weights.is_some(), "{arch}");
         if let Some(weights) = &arch.info().weights
             && let Some((_, tag)) = weights.name().split_once('.')
             && weights.name().starts_with("timm/")
         {
-            assert!(cells[6].contains(&format!("`{tag}`")), "{arch}: {tag}");
+            assert!(cells[8].contains(&format!("`{tag}`")), "{arch}: {tag}");
         }
     }
 }

@@ -55,6 +55,8 @@ mod padding;
 pub mod pool;
 #[cfg(feature = "ops")]
 pub mod profile;
+#[cfg(feature = "ops")]
+mod response_norm;
 mod scratch;
 
 pub use error::ShapeError;

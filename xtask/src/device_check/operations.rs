@@ -358,6 +358,11 @@ fn pointwise() -> Vec<Case> {
         |i| flat(ops::scale_channels(i.next(), i.next())),
     ));
     cases.push(Case::new(
+        "response_norm",
+        &[&[BATCH, 14, 14, 384], &[384], &[384]],
+        |i| flat(ops::response_norm(i.next(), [i.next(), i.next()], 1e-6)),
+    ));
+    cases.push(Case::new(
         "add_branch, with a factor per channel",
         &[&[BATCH, 14, 14, 384], &[BATCH, 14, 14, 384], &[384]],
         |i| flat(ops::add_branch(i.next(), i.next(), Some(i.next()))),

@@ -425,6 +425,18 @@ pub fn layer_norm(x: Tensor<4>, [gamma, beta]: [Tensor<1>; 2], eps: f64) -> Tens
     stock::layer_norm(x, [gamma, beta], eps)
 }
 
+/// Global response normalization (S. Woo et al., 2023): with the norm of each channel over the pixels of its image,
+/// `x * (1 + scale * norm / (mean of the norms + eps)) + shift`. `x` is `[batch, height, width, channels]`, `scale` and `shift`
+/// are `[channels]`.
+///
+/// # Panics
+///
+/// If the shapes do not fit together.
+pub fn response_norm(x: Tensor<4>, [scale, shift]: [Tensor<1>; 2], eps: f64) -> Tensor<4> {
+    kernel!(response_norm(&x, [&scale, &shift], eps));
+    stock::response_norm(x, [scale, shift], eps)
+}
+
 /// Attention of each token to all tokens of its image: `softmax(q kᵀ / √size) v` in each head. `qkv` is
 /// `[batch, 1, tokens, 3 * heads * size]`: the queries of all heads, the keys, the values, as in timm. Returns
 /// `[batch, 1, tokens, heads * size]`.

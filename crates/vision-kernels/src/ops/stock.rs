@@ -176,6 +176,20 @@ pub(super) fn layer_norm(x: Tensor<4>, [gamma, beta]: [Tensor<1>; 2], eps: f64) 
     like(y, &x)
 }
 
+/// Least sum of squares: at 0 the square root has no gradient, and PyTorch's norm counts it as 0.
+const LEAST: f64 = 1e-30;
+
+pub(super) fn response_norm(x: Tensor<4>, [scale, shift]: [Tensor<1>; 2], eps: f64) -> Tensor<4> {
+    let [scale, shift] = [scale, shift].map(|values| values.reshape([1, 1, 1, -1]));
+    // The sums in the precision of the parameters.
+    let wide = like(x.clone(), &scale);
+    let squares = wide.clone() * wide;
+    let norm = squares.sum_dim(1).sum_dim(2).clamp_min(LEAST).sqrt();
+    let relative = norm.clone() / norm.mean_dim(3).add_scalar(eps);
+    let (factors, shift) = (like(relative * scale, &x), like(shift, &x));
+    x.clone() + x * factors + shift
+}
+
 pub(super) fn attention(qkv: Tensor<4>, heads: usize) -> Tensor<4> {
     let [batch, _, tokens, channels] = qkv.dims();
     let size = channels / (3 * heads);

@@ -412,6 +412,23 @@ fn layer_norm_and_channel_factors_are_the_chains_of_burns_operations() {
 }
 
 #[test]
+fn a_response_norm_and_its_gradients_are_those_of_burns_operations() {
+    let device = device(true);
+    let burns = |[x, g, b]: [Tensor<4>; 3]| {
+        let norm = (x.clone() * x.clone()).sum_dim(1).sum_dim(2).sqrt();
+        let relative = norm.clone() / norm.mean_dim(3).add_scalar(1e-6);
+        x.clone() + x * (relative * g) + b
+    };
+    let vector = |seed| random(seed, [1, 1, 1, 40], &device);
+    compare(
+        "response norm",
+        [random(1, [2, 5, 6, 40], &device), vector(2), vector(3)],
+        |[x, g, b]| ops::response_norm(x, [g.reshape([40]), b.reshape([40])], 1e-6),
+        burns,
+    );
+}
+
+#[test]
 fn a_branch_and_its_gradients_are_those_of_burns_operations() {
     let device = device(true);
     let inputs = || {

@@ -1,6 +1,6 @@
 use burn::module::{Module, Param};
 use burn::tensor::Tensor;
-use vision_kernels::ops::like;
+use vision_kernels::ops;
 
 use crate::init::Init;
 
@@ -13,9 +13,6 @@ pub struct ResponseNorm {
     /// Shift, shape `[channels]`.
     pub bias: Param<Tensor<1>>,
 }
-
-/// Least sum of squares: at 0 the square root has no gradient, and PyTorch's norm counts it as 0.
-const LEAST: f64 = 1e-30;
 
 impl ResponseNorm {
     /// Added to the mean norm.
@@ -31,13 +28,6 @@ impl ResponseNorm {
 
     /// Maps `[batch, height, width, channels]` to the same shape.
     pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
-        let [weight, bias] = [&self.weight, &self.bias].map(|p| p.val().reshape([1, 1, 1, -1]));
-        // The sums in the precision of the parameters.
-        let wide = like(x.clone(), &weight);
-        let squares = wide.clone() * wide;
-        let norm = squares.sum_dim(1).sum_dim(2).clamp_min(LEAST).sqrt();
-        let relative = norm.clone() / norm.mean_dim(3).add_scalar(Self::EPSILON);
-        let (factors, bias) = (like(relative * weight, &x), like(bias, &x));
-        x.clone() + x * factors + bias
+        ops::response_norm(x, [self.weight.val(), self.bias.val()], Self::EPSILON)
     }
 }

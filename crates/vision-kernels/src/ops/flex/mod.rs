@@ -9,6 +9,7 @@ mod loss;
 mod norm;
 mod optim;
 mod pool;
+mod response_norm;
 mod scale;
 mod slots;
 
@@ -25,6 +26,7 @@ pub(super) use loss::{binary_cross_entropy, cross_entropy};
 pub(super) use norm::{batch_norm_eval, batch_norm_training};
 pub(super) use optim::{adam, move_to};
 pub(super) use pool::{activate, concat_pool, max_pool, mean_pool, mean_windows};
+pub(super) use response_norm::response_norm;
 pub(super) use scale::scale_channels;
 pub(super) use slots::Slots;
 

@@ -152,7 +152,7 @@ impl Store {
                 download.fetch()
             }
             // Less fits on the disk than the limit says. The others can be downloaded again.
-            Err(Error::Io(error)) if error.source.kind() == ErrorKind::StorageFull => {
+            Err(Error::Io(error)) if is_full(error.source.kind()) => {
                 self.make_room(u64::MAX, &name);
                 download.fetch()
             }
@@ -178,7 +178,7 @@ impl Store {
     /// which others need.
     fn does_not_fit(path: &Path, error: Error) -> Error {
         match error {
-            Error::Io(error) if error.source.kind() == ErrorKind::StorageFull => {
+            Error::Io(error) if is_full(error.source.kind()) => {
                 // If it cannot be removed, the error is the same.
                 let _ = fs::remove_file(sibling(path, ".part"));
                 let hint = "free some space, or open the store in a folder on another disk";
@@ -229,6 +229,11 @@ impl Store {
         let digest = Sha256::digest(url.as_bytes());
         Ok(format!("{}-{name}", hex(&digest[..8])))
     }
+}
+
+/// Whether there is no space left, on the disk or in what a user may take of it.
+fn is_full(kind: ErrorKind) -> bool {
+    matches!(kind, ErrorKind::StorageFull | ErrorKind::QuotaExceeded)
 }
 
 /// Characters of a URL's name that are kept.

@@ -27,7 +27,8 @@
 //! A mirror replaces the location, not the name: if `VISION_MIRROR` (or [`Options::with_mirror`])
 //! is set to a folder or a base URL, only that place is searched, for the last segment of the URL's
 //! path. `VISION_OFFLINE=1` (or
-//! [`Options::with_offline`]) forbids the network. The usual variables (`HTTPS_PROXY`, `NO_PROXY`) set proxies.
+//! [`Options::with_offline`]) forbids the network. The usual variables (`HTTPS_PROXY`, `NO_PROXY`) set proxies,
+//! and `SSL_CERT_FILE` (or [`Options::with_certificates`]) the certificate authorities that are trusted.
 
 use std::fs::{self, File};
 use std::path::{Path, PathBuf};

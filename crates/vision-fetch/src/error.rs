@@ -76,6 +76,30 @@ pub enum Error {
         /// What forbids it.
         by: &'static str,
     },
+    /// A file of certificate authorities that cannot be used.
+    #[error(
+        "the certificates in {} cannot be used: {reason}. SSL_CERT_FILE or `Options::with_certificates` has to name a PEM \
+         file of certificate authorities; without either, the built-in ones are trusted",
+        shown(file)
+    )]
+    Certificates {
+        /// The file.
+        file: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// An encrypted connection to a server that cannot prove who it is.
+    #[error(
+        "the server of {url} is not trusted: {reason}. If a proxy opens encrypted connections, as in some companies, let \
+         SSL_CERT_FILE name a PEM file with its certificate authority; otherwise somebody else may be answering",
+        url = shown(url)
+    )]
+    Untrusted {
+        /// The URL.
+        url: String,
+        /// What is wrong with the server's certificate.
+        reason: String,
+    },
     /// The server answered with an error status.
     #[error(
         "{url} answered with HTTP status {status} after {attempts} attempt(s). Download the file elsewhere and put \

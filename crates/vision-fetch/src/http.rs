@@ -13,6 +13,7 @@ use ureq::{Agent, Timeout};
 use vision_base::console;
 use vision_base::paths::sibling;
 
+use crate::certificates;
 use crate::download::{Download, Secret};
 use crate::error::{Error, Result, io_error};
 use crate::options::Options;
@@ -59,7 +60,7 @@ pub(crate) fn get(job: &Download, url: &str, part: &Path) -> Result<bool> {
         job,
         url,
         part,
-        agent: agent(&job.options, url, REDIRECTS),
+        agent: agent(&job.options, url, REDIRECTS)?,
         bar: ProgressBar::hidden(),
         expected: job.size,
     };
@@ -315,6 +316,12 @@ impl Transfer<'_> {
                 reason,
             })
         };
+        if let Some(reason) = distrust(error) {
+            return Setback::Final(Error::Untrusted {
+                url: self.url.to_owned(),
+                reason,
+            });
+        }
         let answered = match error {
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => return bad_url("it cannot be parsed"),
             ureq::Error::RequireHttpsOnly(_) => {
@@ -392,7 +399,11 @@ fn trouble(reason: &str) -> Setback {
 }
 
 /// An agent for a URL, which follows so many redirects.
-pub(crate) fn agent(options: &Options, url: &str, redirects: u32) -> Agent {
+///
+/// # Errors
+///
+/// [`Error::Certificates`].
+pub(crate) fn agent(options: &Options, url: &str, redirects: u32) -> Result<Agent> {
     let mut config = Agent::config_builder()
         .http_status_as_error(false)
         // A redirect to plain http would lose the protection of https.
@@ -400,6 +411,7 @@ pub(crate) fn agent(options: &Options, url: &str, redirects: u32) -> Agent {
             url.get(..6)
                 .is_some_and(|s| s.eq_ignore_ascii_case("https:")),
         )
+        .tls_config(certificates::settings(options)?)
         .max_redirects(redirects)
         .redirect_auth_headers(RedirectAuthHeaders::Never)
         .user_agent(concat!("vision/", env!("CARGO_PKG_VERSION")))
@@ -416,7 +428,14 @@ pub(crate) fn agent(options: &Options, url: &str, redirects: u32) -> Agent {
     if is_this_machine(url) {
         config = config.proxy(None);
     }
-    config.build().new_agent()
+    Ok(config.build().new_agent())
+}
+
+/// What is wrong with the certificate of a server, if that ended a connection.
+pub(crate) fn distrust(error: &ureq::Error) -> Option<String> {
+    let text = error.to_string();
+    let begin = text.find("invalid peer certificate")?;
+    Some(text[begin..].to_owned())
 }
 
 /// Whether the URL names this machine, which no proxy could reach.

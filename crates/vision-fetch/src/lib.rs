@@ -11,6 +11,7 @@
 
 pub mod archive;
 pub mod cache;
+mod certificates;
 mod checksum;
 mod download;
 mod error;

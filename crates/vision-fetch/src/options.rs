@@ -1,6 +1,7 @@
 //! Download options.
 
 use std::ffi::OsStr;
+use std::path::PathBuf;
 use std::time::Duration;
 
 /// Download options. The defaults suit an interactive program.
@@ -19,6 +20,7 @@ pub struct Options {
     pub(crate) progress: bool,
     pub(crate) replace: bool,
     pub(crate) offline: bool,
+    pub(crate) certificates: Option<PathBuf>,
 }
 
 #[derive(Clone, Debug)]
@@ -43,6 +45,7 @@ impl Default for Options {
             progress: true,
             replace: false,
             offline: false,
+            certificates: None,
         }
     }
 }
@@ -131,6 +134,15 @@ impl Options {
     /// mirror folder is still used.
     pub fn with_offline(mut self, offline: bool) -> Self {
         self.offline = offline;
+        self
+    }
+
+    /// Trusts the certificate authorities of this PEM file, in place of the built-in ones (Mozilla's). Default: the file that the
+    /// environment variable `SSL_CERT_FILE` names, if there is one. Where a proxy of a company opens encrypted connections, that
+    /// file has to hold the proxy's authority.
+    #[doc(alias("SSL_CERT_FILE", "REQUESTS_CA_BUNDLE", "ca_bundle"))]
+    pub fn with_certificates(mut self, file: impl Into<PathBuf>) -> Self {
+        self.certificates = Some(file.into());
         self
     }
 

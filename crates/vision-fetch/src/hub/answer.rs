@@ -9,7 +9,7 @@ use vision_base::message::shown;
 
 use crate::checksum::Etag;
 use crate::error::Error;
-use crate::http::{LONGEST_WAIT, agent, announce, is_this_machine, wait_asked_for};
+use crate::http::{LONGEST_WAIT, agent, announce, distrust, is_this_machine, wait_asked_for};
 use crate::hub::error::HubError;
 use crate::hub::name;
 use crate::options::Options;
@@ -77,7 +77,7 @@ impl Question<'_> {
 
     /// Asks up to `retries` times more if the hub is busy.
     pub(crate) fn ask(&self, retries: u32) -> Result<Answer, NoAnswer> {
-        let agent = agent(self.options, self.endpoint, 0);
+        let agent = agent(self.options, self.endpoint, 0).map_err(NoAnswer::Final)?;
         let mut pause = self.options.backoff;
         let mut attempts = 0;
         loop {
@@ -169,6 +169,10 @@ impl Question<'_> {
     }
 
     fn unanswered(&self, url: &str, error: &ureq::Error) -> NoAnswer {
+        if let Some(reason) = distrust(error) {
+            let url = url.to_owned();
+            return NoAnswer::Absent(Error::Untrusted { url, reason }.to_string());
+        }
         match error {
             ureq::Error::BadUri(_) | ureq::Error::Http(_) => {
                 odd(url, "it cannot be parsed as a URL")

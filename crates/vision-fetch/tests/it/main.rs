@@ -3,8 +3,10 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic)]
 
 mod archive;
+mod authority;
 mod download;
 mod hub;
 mod store;
 mod support;
 mod tar_files;
+mod tls;

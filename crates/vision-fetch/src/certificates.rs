@@ -1,0 +1,45 @@
+//! Which servers are trusted.
+
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
+
+use crate::error::{Error, Result};
+use crate::options::Options;
+
+/// Names the file of certificate authorities, as for OpenSSL, Go and others.
+const VARIABLE: &str = "SSL_CERT_FILE";
+
+/// The settings of encrypted connections.
+///
+/// # Errors
+///
+/// [`Error::Certificates`] if a file of authorities is named, and cannot be used.
+pub(crate) fn settings(options: &Options) -> Result<TlsConfig> {
+    let mut settings = TlsConfig::builder();
+    let named = options.certificates.clone();
+    let variable = || env::var_os(VARIABLE).filter(|name| !name.is_empty());
+    if let Some(file) = named.or_else(|| variable().map(PathBuf::from)) {
+        let roots = read(&file).map_err(|reason| Error::Certificates { file, reason })?;
+        settings = settings.root_certs(RootCerts::new_with_certs(&roots));
+    }
+    Ok(settings.build())
+}
+
+/// The certificates of a PEM file, or why it has none.
+fn read(file: &Path) -> std::result::Result<Vec<Certificate<'static>>, String> {
+    let text = fs::read(file).map_err(|error| error.to_string())?;
+    let mut roots = Vec::new();
+    for item in parse_pem(&text) {
+        match item {
+            Ok(PemItem::Certificate(root)) => roots.push(root),
+            Ok(_) => {}
+            Err(error) => return Err(error.to_string()),
+        }
+    }
+    match roots.is_empty() {
+        true => Err("it holds no certificate (-----BEGIN CERTIFICATE-----)".to_owned()),
+        false => Ok(roots),
+    }
+}

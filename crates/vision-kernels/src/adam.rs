@@ -61,17 +61,7 @@ impl Adam {
         check_len("g", p.len(), g.len())?;
         check_len("m", p.len(), m.len())?;
         check_len("v", p.len(), v.len())?;
-        let correct = |beta: f64| 1.0 - beta.powf(f64::from(self.step));
-        let factors = Factors {
-            decay: (1.0 - self.lr * self.weight_decay) as f32,
-            beta1: self.beta1 as f32,
-            rest1: (1.0 - self.beta1) as f32,
-            beta2: self.beta2 as f32,
-            rest2: (1.0 - self.beta2) as f32,
-            rate: (self.lr / correct(self.beta1)) as f32,
-            root: (1.0 / correct(self.beta2).sqrt()) as f32,
-            eps: self.eps as f32,
-        };
+        let factors = self.factors();
         let elements = p.len();
         let tasks = (p.chunks_mut(BLOCK).zip(g.chunks(BLOCK)))
             .zip(m.chunks_mut(BLOCK).zip(v.chunks_mut(BLOCK)))
@@ -86,19 +76,33 @@ impl Adam {
         blocks::run(tasks, elements, |task| dispatch(isa, task));
         Ok(())
     }
+
+    pub(crate) fn factors(&self) -> Factors {
+        let correct = |beta: f64| 1.0 - beta.powf(f64::from(self.step));
+        Factors {
+            decay: (1.0 - self.lr * self.weight_decay) as f32,
+            beta1: self.beta1 as f32,
+            rest1: (1.0 - self.beta1) as f32,
+            beta2: self.beta2 as f32,
+            rest2: (1.0 - self.beta2) as f32,
+            rate: (self.lr / correct(self.beta1)) as f32,
+            root: (1.0 / correct(self.beta2).sqrt()) as f32,
+            eps: self.eps as f32,
+        }
+    }
 }
 
 /// The factors that are the same for every weight, computed once in `f64`.
 #[derive(Clone, Copy)]
-struct Factors {
-    decay: f32,
-    beta1: f32,
-    rest1: f32,
-    beta2: f32,
-    rest2: f32,
-    rate: f32,
-    root: f32,
-    eps: f32,
+pub(crate) struct Factors {
+    pub(crate) decay: f32,
+    pub(crate) beta1: f32,
+    pub(crate) rest1: f32,
+    pub(crate) beta2: f32,
+    pub(crate) rest2: f32,
+    pub(crate) rate: f32,
+    pub(crate) root: f32,
+    pub(crate) eps: f32,
 }
 
 struct Step<'a> {

@@ -277,6 +277,21 @@ fn norms() -> Vec<Case> {
             },
         ));
     }
+    // Whole rows of units, parts of them, and more channels than pixels.
+    for (size, channels) in [(56, 64), (37, 24), (3, 1000)] {
+        cases.push(Case::new(
+            format!("batch_norm_training, ReLU, {size} px, {channels} channels"),
+            &[&[BATCH, size, size, channels], &[channels], &[channels]],
+            |i| {
+                // A mean far from zero, which costs the variance its last bits.
+                let x = i.next::<4>().add_scalar(30.0);
+                let affine = [i.next(), i.next()];
+                let relu = Some(Activation::Relu);
+                let found = ops::batch_norm_training(x, affine, 1e-5, None, relu);
+                Tensor::cat(vec![flat(found.output), found.mean, found.variance], 0)
+            },
+        ));
+    }
     cases.push(Case::new(
         "batch_norm_eval, residual, ReLU",
         &[&image, &[128], &[128], &[128], &[128], &image],
@@ -441,6 +456,17 @@ fn losses() -> Vec<Case> {
 fn steps() -> Vec<Case> {
     let len = 1 << 20;
     vec![
+        // 3 x 37 x 37 bytes of two images are no whole words.
+        Case::new("images_of_bytes", &[&[1]], |i| {
+            let device = i.next::<1>().device();
+            let shape = [BATCH, 3, 37, 37];
+            let len: usize = shape.iter().product();
+            let bytes: Vec<u8> = (0..len).map(|i| (i * 7 % 256) as u8).collect();
+            let stats = [[0.485, 0.456, 0.406], [0.229, 0.224, 0.225]];
+            let images = ops::images_of_bytes(&bytes, shape, stats, &device);
+            flat(images.expect("as many bytes as the shape says"))
+        })
+        .without_gradients(),
         Case::new("move_to", &[&[len], &[len]], |i| {
             let (average, value) = (i.next(), i.next());
             ops::move_to(average, &value, 0.01)

@@ -94,12 +94,6 @@ impl Stats {
     }
 }
 
-/// Computes `(x - mean) / std` per channel; `images` is `[batch, 3, height, width]`.
-pub(crate) fn normalize(images: Tensor<4>, stats: &Stats) -> Tensor<4> {
-    let device = images.device();
-    (images - channels(stats.mean, &device)) / channels(stats.std, &device)
-}
-
 /// Computes `x · std + mean` per channel.
 ///
 /// # Errors

@@ -4,13 +4,13 @@
 //! by 255 and normalizes. On the CPU, host and device are the same, and that pass is a loop over the
 //! planes here.
 
-use burn::tensor::{Device, Int, Tensor, TensorData, s};
+use burn::tensor::{Device, Tensor};
 use pulp::Arch;
 use vision_kernels::buffers::{self, Buffer};
 use vision_kernels::ops;
 
 use crate::device;
-use crate::loader::stats::{Stats, normalize};
+use crate::loader::stats::Stats;
 use crate::pipeline::pixels::{Planes, to_unit};
 
 /// Creates a `[batch, 3, height, width]` tensor from planes of red, green and blue, image by image.
@@ -22,8 +22,7 @@ pub(crate) fn upload(
 ) -> Tensor<4> {
     match planes {
         Planes::Bytes(bytes) if !device::is_cpu(device) => {
-            let images = bytes_on_device(bytes, shape, device);
-            stats.map_or(images.clone(), |stats| normalize(images, stats))
+            images_of_bytes(bytes, shape, device, stats)
         }
         _ => {
             let values = floats(planes, shape[2] * shape[3], stats);
@@ -32,6 +31,18 @@ pub(crate) fn upload(
             Tensor::from_data(data, device)
         }
     }
+}
+
+fn images_of_bytes(
+    bytes: &[u8],
+    shape: [usize; 4],
+    device: &Device,
+    stats: Option<&Stats>,
+) -> Tensor<4> {
+    // Without statistics values stay as they are: minus 0, divided by 1.
+    let stats = stats.map_or([[0.0; 3], [1.0; 3]], |stats| [stats.mean, stats.std]);
+    ops::images_of_bytes(bytes, shape, stats, device)
+        .expect("the planes of a batch are as long as its shape says")
 }
 
 /// All values as floats: bytes divided by 255, then normalized if `stats` are given. The operations are
@@ -72,34 +83,6 @@ fn fill<T: Copy>(
     all
 }
 
-/// Packs four bytes into one integer, since not every device supports smaller integers, and unpacks
-/// them on the device.
-fn bytes_on_device(bytes: &[u8], shape: [usize; 4], device: &Device) -> Tensor<4> {
-    let words: Vec<i32> = bytes
-        .chunks(4)
-        .map(|bytes| {
-            let mut word = [0; 4];
-            for (to, &from) in word.iter_mut().zip(bytes) {
-                *to = from;
-            }
-            i32::from_le_bytes(word)
-        })
-        .collect();
-    let count = words.len();
-    let words = Tensor::<1, Int>::from_data(TensorData::new(words, [count]), device);
-    let apart = [0, 8, 16, 24].map(|shift| {
-        // The right shift fills with the sign bit, which the mask removes.
-        let byte = words.clone().bitwise_right_shift_scalar(shift);
-        byte.bitwise_and_scalar(0xFF)
-    });
-    Tensor::stack::<2>(apart.to_vec(), 1)
-        .flatten::<1>(0, 1)
-        .slice(s![0..bytes.len()])
-        .reshape(shape)
-        .float()
-        .div_scalar(255.0)
-}
-
 #[cfg(test)]
 mod tests {
     #![allow(clippy::unwrap_used)]
@@ -113,7 +96,7 @@ mod tests {
         let shape = [1, 3, 9, 13];
         let bytes: Vec<u8> = (0..3 * 9 * 13).map(|i| (i * 7 % 256) as u8).collect();
         let stats = Stats::IMAGENET;
-        let apart = normalize(bytes_on_device(&bytes, shape, &device), &stats);
+        let apart = images_of_bytes(&bytes, shape, &device, Some(&stats));
         let host = upload(&Planes::Bytes(bytes.clone()), shape, &device, Some(&stats));
         assert_eq!(apart.into_data(), host.clone().into_data());
         let exact = |i: usize| {

@@ -2,9 +2,9 @@
 //!
 //! Activations are `[batch, height, width, channels]`; weights have PyTorch's shapes. On the CPU
 //! (Burn's Flex backend, `f32`) each operation is one of this crate's kernels, with a handwritten
-//! gradient. On other devices, and for cases without a kernel (a dilated kernel of a convolution that is not
-//! depthwise), it consists of Burn's own operations, and gives the same numbers up to
-//! rounding.
+//! gradient. On GPUs, batch normalization in training, Adam and averages of weights have kernels. All else consists of Burn's own
+//! operations there, as on the CPU cases without a kernel (a dilated kernel of a convolution that is not depthwise), and gives the
+//! same numbers up to rounding.
 //!
 //! ```
 //! use burn::tensor::{Distribution, Tensor};
@@ -20,7 +20,7 @@
 use std::sync::atomic::{AtomicU8, Ordering};
 
 pub use across::{Across, across};
-use burn::tensor::{Int, Tensor, TensorData};
+use burn::tensor::{Device, Int, Tensor, TensorData};
 pub use cache::WeightCache;
 
 pub use crate::activation::Activation;
@@ -35,6 +35,8 @@ pub use crate::pool::MeanPool;
 
 mod across;
 mod cache;
+#[cfg(feature = "cube")]
+mod cube;
 #[cfg(feature = "flex")]
 mod flex;
 #[cfg(feature = "flex")]
@@ -152,6 +154,38 @@ pub fn tensor_data(values: Buffer, shape: [usize; 4]) -> Result<TensorData, Shap
     #[cfg(not(feature = "flex"))]
     let data = TensorData::new(values.into_vec(), shape);
     Ok(data)
+}
+
+/// Images `[batch, 3, height, width]` on a device, from a byte for each value: `(byte / 255 - mean) / deviation`, with the means and
+/// the deviations of the three channels. The device gets the bytes, a quarter of what floats would be.
+///
+/// # Errors
+///
+/// [`ShapeError`] for other than three channels, and if the number of bytes does not match the shape.
+///
+/// ```
+/// use vision_kernels::ops;
+///
+/// let stats = [[0.5; 3], [0.25; 3]];
+/// let images = ops::images_of_bytes(&[0, 255, 51], [1, 3, 1, 1], stats, &Default::default())?;
+/// let values: Vec<f32> = images.into_data().try_to_vec().unwrap();
+/// assert_eq!(values, [-2.0, 2.0, -1.2]);
+/// # Ok::<(), vision_kernels::ShapeError>(())
+/// ```
+pub fn images_of_bytes(
+    bytes: &[u8],
+    shape: [usize; 4],
+    stats: [[f32; 3]; 2],
+    device: &Device,
+) -> Result<Tensor<4>, ShapeError> {
+    check_len("channels", 3, shape[1])?;
+    let len = shape.iter().fold(1, |len: usize, n| len.saturating_mul(*n));
+    check_len("bytes", len, bytes.len())?;
+    #[cfg(feature = "cube")]
+    if let Some(images) = cube::images_of_bytes(bytes, shape, stats, device) {
+        return Ok(images);
+    }
+    Ok(stock::images_of_bytes(bytes, shape, stats, device))
 }
 
 #[cfg(feature = "flex")]
@@ -320,6 +354,12 @@ pub fn batch_norm_training(
         residual.as_ref(),
         activation
     ));
+    #[cfg(feature = "cube")]
+    if let Some(result) =
+        cube::batch_norm_training(&x, [&gamma, &beta], eps, residual.as_ref(), activation)
+    {
+        return result;
+    }
     stock::batch_norm_training(x, [gamma, beta], eps, residual, activation)
 }
 
@@ -487,12 +527,25 @@ pub fn binary_cross_entropy(
     stock::binary_cross_entropy(logits, targets, weights)
 }
 
+/// Whether Burn can add up tensors over these devices (`burn::tensor::distributed::all_reduce`), which it does over NVIDIA's GPUs
+/// of one machine if NCCL is installed. Elsewhere it panics.
+pub fn can_sum_over(devices: &[Device]) -> bool {
+    #[cfg(feature = "cube")]
+    return devices.iter().all(cube::has_collectives);
+    #[cfg(not(feature = "cube"))]
+    return devices.is_empty();
+}
+
 /// Moves an average of weights by a part of the way to their values: `average + part (value - average)`, both without
-/// gradients and of the same length. On the CPU this is one pass over the memory, in place if no other tensor shares the
+/// gradients and of the same length. On the CPU and on GPUs this is one pass over the memory, in place if no other tensor shares the
 /// average.
 pub fn move_to(mut average: Tensor<1>, value: &Tensor<1>, part: f64) -> Tensor<1> {
     #[cfg(feature = "flex")]
     if flex::move_to(&mut average, value, part).is_some() {
+        return average;
+    }
+    #[cfg(feature = "cube")]
+    if cube::move_to(&mut average, value, part).is_some() {
         return average;
     }
     stock::move_to(average, value.clone(), part)
@@ -501,7 +554,7 @@ pub fn move_to(mut average: Tensor<1>, value: &Tensor<1>, part: f64) -> Tensor<1
 /// One step of Adam on tensors without gradients, all of the same length. Returns the new value and
 /// the new moments.
 ///
-/// On the CPU this is one pass over the memory, in place if no other tensor shares the values.
+/// On the CPU and on GPUs this is one pass over the memory, in place if no other tensor shares the values.
 pub fn adam(
     rule: &Adam,
     mut value: Tensor<1>,
@@ -510,6 +563,10 @@ pub fn adam(
 ) -> [Tensor<1>; 3] {
     #[cfg(feature = "flex")]
     if flex::adam(rule, &mut value, &grad, [&mut m, &mut v]).is_some() {
+        return [value, m, v];
+    }
+    #[cfg(feature = "cube")]
+    if cube::adam(rule, &mut value, &grad, [&mut m, &mut v]).is_some() {
         return [value, m, v];
     }
     stock::adam(rule, value, grad, [m, v])

@@ -8,11 +8,48 @@ use std::f64::consts::FRAC_1_SQRT_2;
 use burn::tensor::activation::{log_sigmoid, log_softmax, relu, relu6, sigmoid, softmax};
 use burn::tensor::module::{avg_pool2d, batch_norm, batch_norm_train, max_pool2d};
 use burn::tensor::ops::{AvgPoolOptions, ConvOptions, MaxPoolOptions};
-use burn::tensor::{DType, Int, Tensor};
+use burn::tensor::{DType, Device, Int, Tensor, TensorData, s};
 
 use super::sums;
 use super::{Activation, BatchNormEval, Conv, MaxPool, MeanPool, Normalized, Padding};
 use crate::adam::Adam;
+
+/// Packs four bytes into one integer, since not every device supports smaller integers, and unpacks them on the device.
+pub(super) fn images_of_bytes(
+    bytes: &[u8],
+    shape: [usize; 4],
+    stats: [[f32; 3]; 2],
+    device: &Device,
+) -> Tensor<4> {
+    let words: Vec<i32> = bytes
+        .chunks(4)
+        .map(|bytes| {
+            let mut word = [0; 4];
+            for (to, &from) in word.iter_mut().zip(bytes) {
+                *to = from;
+            }
+            i32::from_le_bytes(word)
+        })
+        .collect();
+    let count = words.len();
+    let words = Tensor::<1, Int>::from_data(TensorData::new(words, [count]), device);
+    let apart = [0, 8, 16, 24].map(|shift| {
+        // The right shift fills with the sign bit, which the mask removes.
+        let byte = words.clone().bitwise_right_shift_scalar(shift);
+        byte.bitwise_and_scalar(0xFF)
+    });
+    let units = Tensor::stack::<2>(apart.to_vec(), 1)
+        .flatten::<1>(0, 1)
+        .slice(s![0..bytes.len()])
+        .reshape(shape)
+        .float()
+        .div_scalar(255.0);
+    let [mean, deviation] = stats.map(|values| {
+        let values = Tensor::<1>::from_floats(values, device);
+        values.reshape([1, 3, 1, 1])
+    });
+    (units - mean) / deviation
+}
 
 pub(super) fn to_channels_first(x: Tensor<4>) -> Tensor<4> {
     x.permute([0, 3, 1, 2])

@@ -22,7 +22,7 @@
 //!   [`Pretrained`].
 //! * Train: [`Learner::lr_find`], [`Learner::fit_one_cycle`], [`FitConfig`], [`LearningRate`],
 //!   [`schedule`]. Train the head alone, fast: [`Learner::cache_features`].
-//! * Train with several processes: [`Learner::data_parallel`], [`Sockets`], [`Collective`].
+//! * Train with several processes: [`Learner::data_parallel`], [`Sockets`], [`Gpus`], [`Collective`].
 //! * Customize: [`Loss`], [`Metric`], [`Optimizer`], [`Callback`]. Training history: [`Recorder`].
 //! * Predict and save: [`Learner::predict`], [`Learner::get_preds`], [`Predictor`], [`Learner::save`],
 //!   [`Learner::load`].
@@ -110,6 +110,7 @@ pub use optim::{
 };
 pub use parallel::collective::{Collective, LostRank};
 pub use parallel::data_parallel::DataParallel;
+pub use parallel::gpus::Gpus;
 #[cfg(feature = "mpi")]
 pub use parallel::mpi::Mpi;
 pub use parallel::sockets::Sockets;

@@ -2,14 +2,16 @@
 
 use std::fmt;
 
+use burn::tensor::Device;
 use thiserror::Error;
 
 /// A connection between the processes that train one model together, numbered from 0: their ranks. [`Sockets`] is one, and so
-/// is `Mpi`, behind the feature `mpi`.
+/// are [`Gpus`] and, behind the feature `mpi`, `Mpi`.
 ///
 /// Everything that the processes tell each other goes through [`exchange`](Self::exchange): sums are formed from it in the
 /// order of the ranks, so that a run with a given number of processes is repeatable bit for bit, whatever connects them.
 ///
+/// [`Gpus`]: crate::Gpus
 /// [`Sockets`]: crate::Sockets
 pub trait Collective: fmt::Debug + Send + Sync {
     /// Its name in messages.
@@ -29,6 +31,12 @@ pub trait Collective: fmt::Debug + Send + Sync {
     ///
     /// [`LostRank`] if a rank has left, has died, sends something else, or takes longer than a limit.
     fn exchange(&self, sent: &[&[u8]], received: &mut [&mut [u8]]) -> Result<(), LostRank>;
+
+    /// The GPUs of all ranks in their order, if Burn can add up tensors over them without a way through the memory of the processor;
+    /// gradients then take that way. Either all ranks say so, or none. Default: `None`.
+    fn connected_gpus(&self) -> Option<&[Device]> {
+        None
+    }
 
     /// Tells the other ranks that this one cannot go on, so that their [`exchange`](Self::exchange) ends with this reason.
     /// Nothing is exchanged afterwards.

@@ -3,6 +3,7 @@
 pub(crate) mod collective;
 pub(crate) mod data_parallel;
 mod files;
+pub(crate) mod gpus;
 pub(crate) mod handshake;
 #[cfg(feature = "mpi")]
 pub(crate) mod mpi;

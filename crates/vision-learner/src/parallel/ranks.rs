@@ -3,6 +3,10 @@
 use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
+use burn::tensor::distributed::{ReduceOperation, all_reduce};
+use burn::tensor::{Tensor, TensorData};
+use vision_models::state::values;
+
 use crate::parallel::collective::{Collective, LostRank};
 use crate::parallel::traffic::{Flow, Purpose, Traffic};
 use crate::{Error, Result};
@@ -152,9 +156,23 @@ impl Ranks {
         Ok(())
     }
 
+    /// The sum of a tensor over all ranks: by the GPUs themselves where they are connected, and otherwise in double precision,
+    /// in the order of the ranks.
+    pub(crate) fn sum_gradients(&self, own: Tensor<1>) -> Result<Tensor<1>> {
+        if let Some(gpus) = self.engine.connected_gpus() {
+            // GPUs wait for ever for a rank that is lost.
+            self.gather_equal(Purpose::Other, &[])?;
+            return Ok(all_reduce(own, ReduceOperation::Sum, gpus.to_vec()).resolve());
+        }
+        let (device, shape) = (own.device(), own.dims());
+        let mut sum = values(own);
+        self.sum_list(&mut sum)?;
+        Ok(Tensor::from_data(TensorData::new(sum, shape), &device))
+    }
+
     /// [`sum`](Self::sum) of long lists: each rank forms the sum of one run of the list, in double precision, and sends it to
     /// the others. So a rank sends the list less than twice, however many ranks there are.
-    pub(crate) fn sum_gradients(&self, values: &mut [f32]) -> Result<()> {
+    fn sum_list(&self, values: &mut [f32]) -> Result<()> {
         let (ranks, rank, len) = (self.ranks(), self.rank(), values.len());
         let end = |r: usize| (len as u128 * r as u128 / ranks as u128) as usize;
         let runs: Vec<_> = (0..ranks).map(|r| end(r)..end(r + 1)).collect();

@@ -78,23 +78,24 @@ impl Context<'_> {
         };
         // Batch norms have passed their sums on in the backward pass.
         ranks.check()?;
-        let mut all: Vec<f32> = Vec::new();
+        let mut all: Vec<Tensor<1>> = Vec::new();
         self.model.map_gradients(grads, &mut |_, grad| {
-            all.extend(values(grad.clone()));
+            all.push(grad.clone());
             grad
         });
-        if own == 0 {
-            // What stands in for a batch gets gradients through the statistics of batch norms.
-            all.fill(0.0);
+        if !all.is_empty() {
+            let lens = all.iter().map(|grad| grad.dims()[0]).collect();
+            // One tensor, so that a GPU is read once.
+            let mut all = Tensor::cat(all, 0);
+            if own == 0 {
+                // What stands in for a batch gets gradients through the statistics of batch norms.
+                all = all.zeros_like();
+            }
+            let sums = ranks.sum_gradients(all)?.split_with_sizes(lens, 0);
+            let mut sums = sums.into_iter();
+            self.model
+                .map_gradients(grads, &mut |_, grad| sums.next().unwrap_or(grad));
         }
-        ranks.sum_gradients(&mut all)?;
-        let mut rest = &all[..];
-        self.model.map_gradients(grads, &mut |_, grad| {
-            let (len, device) = (grad.dims()[0], grad.device());
-            let (now, later) = rest.split_at(len.min(rest.len()));
-            rest = later;
-            Tensor::from_data(TensorData::new(now.to_vec(), [len]), &device)
-        });
         self.average_statistics(own)
     }
 

@@ -12,7 +12,7 @@ use std::time::{Duration, Instant};
 use vision_data::{BadImages, BatchTransform, get_transforms};
 use vision_learner::callbacks::{CsvLogger, EarlyStopping, SaveModel, Swa};
 use vision_learner::{
-    Average, Context, DataParallel, Error, Metric, Recorder, Result, Resumable, Sgd, Sockets,
+    Average, Context, DataParallel, Error, Gpus, Metric, Recorder, Result, Resumable, Sgd, Sockets,
     log_loss, roc_auc,
 };
 use vision_models::state::NamedTensor;
@@ -202,6 +202,32 @@ fn fifty_steps_of_two_and_four_ranks_are_those_of_one_process_up_to_rounding() {
         assert_eq!(again[0].record.raw_losses, first.record.raw_losses);
         assert!(again[0].weights == first.weights, "from run to run");
     }
+}
+
+#[test]
+fn devices_of_one_process_train_as_sockets_do() {
+    let digits = support::digits(10, 6);
+    let by_sockets = run_together(&digits.path, 2, 1);
+    let devices = [Device::flex(), Device::flex()];
+    let all = thread::scope(|scope| {
+        let threads = Gpus::local(&devices).unwrap().into_iter().map(|gpus| {
+            scope.spawn(|| {
+                assert_eq!(*gpus.device(), Device::flex());
+                let mut learner = learner(&digits.path);
+                learner.data_parallel(gpus);
+                run(learner, 1)
+            })
+        });
+        let threads: Vec<_> = threads.collect();
+        let runs = threads.into_iter().map(|thread| thread.join().unwrap());
+        runs.collect::<Vec<_>>()
+    });
+    for (found, expected) in all.iter().zip(&by_sockets) {
+        assert_eq!(found.record.raw_losses, expected.record.raw_losses);
+        assert!(found.weights == expected.weights);
+    }
+    let error = Gpus::local(&[]).unwrap_err();
+    assert!(matches!(error, Error::Option(_)), "{error}");
 }
 
 #[test]

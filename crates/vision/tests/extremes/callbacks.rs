@@ -3,7 +3,7 @@
 use std::hint::black_box;
 use std::time::Duration;
 
-use vision::data::{DatasetType, Share};
+use vision::data::{DatasetType, Device, Share};
 use vision::interp::TensorBoard;
 use vision::learner::callbacks::{
     AccumulateGradients, CsvLogger, EarlyStopping, Ema, GradientClip, MemoryAlarm,
@@ -13,7 +13,7 @@ use vision::learner::schedule::{
     Annealing, Cosine, FitPhase, FlatCos, Length, OneCycle, Phases, Schedule, Span,
 };
 use vision::learner::{
-    Better, Callback, CallbackState, Context, FineTune, Hyper, Recorder, Result, Resumable,
+    Better, Callback, CallbackState, Context, FineTune, Gpus, Hyper, Recorder, Result, Resumable,
     Sockets, layer_decay,
 };
 use vision::prelude::*;
@@ -340,6 +340,9 @@ pub(crate) fn table(t: &mut Table) {
     t.line("Share::of", ANY, USIZE, |n| {
         black_box(Share::new(2, 3)?.of(n / 2..n));
         Share::new(0, 1)
+    });
+    t.line("Gpus::local", "rank|meet", [0, 1, 2, 1025], |n| {
+        Gpus::local(&vec![Device::flex(); n])
     });
     t.line("Sockets::local", "rank|meet", USIZE, Sockets::local);
     t.line("Sockets::meet", "rank|meet", USIZE, |n| {

@@ -4,7 +4,7 @@
 The seeds are the test fixtures, and what this script makes of them: TAR files in the formats of GNU and PAX, zip
 archives of odd names and methods, safetensors files with a hash in their header.
 """
-import hashlib, io, json, pathlib, struct, tarfile, zipfile
+import hashlib, io, json, math, pathlib, struct, tarfile, zipfile
 
 HERE = pathlib.Path(__file__).resolve().parent
 FIXTURES = HERE.parent / "crates/vision-models/tests/fixtures/weights"
@@ -108,8 +108,16 @@ for path in FIXTURES.glob("*.safetensors"):
     sealed(path.stem + ".sealed", data, None)
     sealed(path.stem + ".broken", data, b"f" * 64)
     sealed(path.stem + ".short", data, b"f")
+# Queries, keys and values that become one layer, and such that do not fit together.
+for name, shapes in {"apart": [[2, 2]] * 3, "uneven": [[2, 2], [2, 2], [3, 2]], "scalars": [[]] * 3}.items():
+    header, end = {}, 0
+    for part, shape in zip(("query", "key", "value"), shapes):
+        begin, end = end, end + 4 * math.prod(shape)
+        header[f"a.{part}.weight"] = {"dtype": "F32", "shape": shape, "data_offsets": [begin, end]}
+    text = json.dumps(header).encode()
+    put("safetensors", name, struct.pack("<Q", len(text)) + text + bytes(range(end)))
 words("safetensors", b'"__metadata__":{', b'"sha256":"', b'"dtype":"', b'"F32"', b'"F16"', b'"BF16"', b'"F64"', b'"I64"', b'"F4"', b'"F8_E4M3"', b'"C64"',
-      b'"shape":[', b'"data_offsets":[', b"18446744073709551615", b"\\u0000", b'"conv.weight"', b"0" * 64)
+      b'"shape":[', b'"data_offsets":[', b"18446744073709551615", b"\\u0000", b'"conv.weight"', b".query.", b".key.", b".value.", b".qkv.", b"0" * 64)
 
 for path in [*(FIXTURES.parent / "onnx").glob("*.onnx"), *FIXTURES.rglob("*.onnx")]:
     put("onnx", path.name, path.read_bytes())

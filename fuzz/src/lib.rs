@@ -69,9 +69,9 @@ fn examine(source: weights::WeightsSource) -> bool {
     let file = weights::WeightsFile::open(source);
     let opened = file.is_ok();
     let result = file.and_then(|file| {
-        let entries = [("conv.weight", &[3, 2, 2, 2][..]), ("bn.bias", &[3]), ("fc.weight", &[2, 3]), ("0.0.weight", &[2])];
+        let entries = [("conv.weight", &[3, 2, 2, 2][..]), ("bn.bias", &[3]), ("fc.weight", &[2, 3]), ("0.0.weight", &[2]), ("a.qkv.weight", &[6, 2])];
         let wanted = weights::Wanted::new(entries);
-        let wanted = wanted.with_children(&["conv", "bn", "fc"]).with_body(&["conv", "bn"]);
+        let wanted = wanted.with_children(&["conv", "bn", "fc", "a"]).with_body(&["conv", "bn", "a"]);
         let file = file.matched(&wanted)?;
         let report = weights::LoadReport::compare(&file, &wanted);
         assert!(report.to_string().len() < 8000, "{report}");

@@ -6,10 +6,14 @@ mod choice;
 mod contents;
 #[path = "../../crates/vision-models/src/weights/file.rs"]
 mod file;
+#[path = "../../crates/vision-models/src/weights/joined.rs"]
+mod joined;
 #[path = "../../crates/vision-models/src/weights/names.rs"]
 mod names;
 #[path = "../../crates/vision-models/src/weights/onnx/mod.rs"]
 mod onnx;
+#[path = "../../crates/vision-models/src/weights/other_names.rs"]
+mod other_names;
 #[path = "../../crates/vision-models/src/weights/pth/mod.rs"]
 mod pth;
 #[path = "../../crates/vision-models/src/weights/report.rs"]
@@ -22,6 +26,8 @@ mod seal;
 mod shards;
 #[path = "../../crates/vision-models/src/weights/source.rs"]
 mod source;
+#[path = "../../crates/vision-models/src/weights/torchvision.rs"]
+mod torchvision;
 pub use choice::Wanted;
 pub use contents::MAX_FILE_BYTES;
 pub use file::{Format, WeightsFile};

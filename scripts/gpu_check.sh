@@ -44,7 +44,8 @@ bench() { # WHAT ARCH BATCH
     part 60 "$1-$2-$3" "$xtask" bench --device "$device" --what "$1" --arch "$2" --batch "$3" --repeats "$repeats"
     [ -n "$python" ] || return 0
     local on=cuda precisions=(f32 tf32 bf16)
-    [ "${device%%:*}" = cuda ] || on=cpu precisions=(f32)
+    # A GPU of NVIDIA is PyTorch's `cuda`, whatever drives it here.
+    if [ "$device" = cpu ] || ! command -v nvidia-smi >/dev/null; then on=cpu precisions=(f32); fi
     for precision in "${precisions[@]}"; do
         part 60 "$1-$2-$3-torch-$precision" "$python" scripts/bench_torch.py "$1" "$2" "$3" 224 2 "$repeats" "$on" "$precision"
     done

@@ -21,28 +21,28 @@ pub(super) use pixels::images_of_bytes;
 /// The tensor of CubeCL that a tensor of Burn is. `None` on other devices and under autodiff; and with Burn's feature `fusion`,
 /// whose tensors are plans of operations.
 fn plain<const D: usize>(x: Tensor<D>) -> Option<CubeTensor> {
-    raw(x.try_into_primitive::<Cube>().ok()?)
+    cube_tensor(x.try_into_primitive::<Cube>().ok()?)
 }
 
 /// See [`plain`].
-fn raw(x: FloatTensor<Cube>) -> Option<CubeTensor> {
+fn cube_tensor(x: FloatTensor<Cube>) -> Option<CubeTensor> {
     let x: Box<dyn Any> = Box::new(x);
     Some(*x.downcast().ok()?)
 }
 
-/// The opposite of [`raw`].
+/// The opposite of [`cube_tensor`].
 #[expect(
     clippy::expect_used,
-    reason = "the type is that of a tensor from `raw`"
+    reason = "the type is that of a tensor from `cube_tensor`"
 )]
-fn cooked(x: CubeTensor) -> FloatTensor<Cube> {
+fn primitive(x: CubeTensor) -> FloatTensor<Cube> {
     let x: Box<dyn Any> = Box::new(x);
     *x.downcast().expect("a build without fusion")
 }
 
 /// Whether a device adds up tensors with others of its kind.
 pub(super) fn has_collectives(device: &Device) -> bool {
-    let probe = Tensor::<1>::zeros([1], device);
+    let probe = Tensor::<1>::zeros([1], &device.clone().inner());
     plain(probe).is_some_and(|x| x.client.has_device_transport())
 }
 

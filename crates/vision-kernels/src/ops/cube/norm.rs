@@ -15,7 +15,7 @@ use burn_cubecl::cubecl::{self, calculate_cube_count_elemwise, ir::ElemType, pre
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
-use super::{cooked, empty, raw};
+use super::{cube_tensor, empty, primitive};
 use crate::ops::{Activation, Normalized, activate};
 
 const COLUMNS: u32 = 32;
@@ -70,7 +70,7 @@ pub(in crate::ops) fn batch_norm_training(
     let moments = batch.moments();
     let y = batch.normalized(&moments, &contiguous(beta)?, residual.as_ref());
     let [mean, variance] = moments.clone().map(|own| {
-        let own = Autodiff::<Cube>::from_inner(cooked(own));
+        let own = Autodiff::<Cube>::from_inner(primitive(own));
         Tensor::from_primitive::<Autodiff<Cube>>(own)
     });
     let step = NormStep.prepare::<NoCheckpointing>(nodes);
@@ -82,9 +82,9 @@ pub(in crate::ops) fn batch_norm_training(
                 moments,
                 has_residual: residual.is_some(),
             };
-            step.finish(state, cooked(y))
+            step.finish(state, primitive(y))
         }
-        OpsKind::UnTracked(step) => step.finish(cooked(y)),
+        OpsKind::UnTracked(step) => step.finish(primitive(y)),
     };
     let output = Tensor::from_primitive::<Autodiff<Cube>>(output);
     Some(Normalized {
@@ -108,7 +108,7 @@ fn tracked<const D: usize>(x: &Tensor<D>) -> Option<Tracked> {
 }
 
 fn contiguous(x: Tracked) -> Option<CubeTensor> {
-    Some(into_contiguous(raw(x.into_primitive())?))
+    Some(into_contiguous(cube_tensor(x.into_primitive())?))
 }
 
 /// A batch that is normalized.
@@ -330,7 +330,7 @@ impl Backward<Cube, 4> for NormStep {
         } = ops.state;
         let [x_node, gamma_node, beta_node, residual_node] = ops.parents;
         let residual_node = residual_node.filter(|_| has_residual);
-        let dy = raw(grads.consume::<Cube>(&ops.node)).expect("a tensor on a GPU");
+        let dy = cube_tensor(grads.consume::<Cube>(&ops.node)).expect("a tensor on a GPU");
         let dy = into_contiguous(dy);
         // Without ReLU nothing reads the output.
         let y = y.as_ref().unwrap_or(&dy);
@@ -339,22 +339,22 @@ impl Backward<Cube, 4> for NormStep {
         if x_node.is_some() || with_residual {
             let [dx, dresidual] = batch.input_gradients(&moments, &affine, y, &dy, with_residual);
             if let Some(node) = x_node {
-                grads.register::<Cube>(node.id, cooked(dx));
+                grads.register::<Cube>(node.id, primitive(dx));
             }
             if let Some(node) = residual_node {
                 // Without ReLU, the residual's gradient is that of the output.
                 let grad = if with_residual { dresidual } else { dy };
-                grads.register::<Cube>(node.id, cooked(grad));
+                grads.register::<Cube>(node.id, primitive(grad));
             }
         } else if let Some(node) = residual_node {
-            grads.register::<Cube>(node.id, cooked(dy));
+            grads.register::<Cube>(node.id, primitive(dy));
         }
         let [dgamma, dbeta] = affine;
         if let Some(node) = gamma_node {
-            grads.register::<Cube>(node.id, cooked(dgamma));
+            grads.register::<Cube>(node.id, primitive(dgamma));
         }
         if let Some(node) = beta_node {
-            grads.register::<Cube>(node.id, cooked(dbeta));
+            grads.register::<Cube>(node.id, primitive(dbeta));
         }
     }
 }

@@ -6,7 +6,7 @@ use burn_cubecl::cubecl::{self, calculate_cube_count_elemwise, prelude::*};
 use burn_cubecl::kernel::into_contiguous;
 use burn_cubecl::tensor::CubeTensor;
 
-use super::{cooked, plain};
+use super::{plain, primitive};
 use crate::adam;
 
 /// One step, in place if no other tensor shares the values.
@@ -42,7 +42,7 @@ pub(in crate::ops) fn adam(
         factors.eps,
     );
     for (slot, tensor) in [(value, p), (m, first), (v, second)] {
-        *slot = Tensor::from_primitive::<Cube>(cooked(tensor));
+        *slot = Tensor::from_primitive::<Cube>(primitive(tensor));
     }
     Some(())
 }
@@ -64,7 +64,7 @@ pub(in crate::ops) fn move_to(average: &mut Tensor<1>, value: &Tensor<1>, part: 
         value.into_buffer_arg(),
         part as f32,
     );
-    *average = Tensor::from_primitive::<Cube>(cooked(means));
+    *average = Tensor::from_primitive::<Cube>(primitive(means));
     Some(())
 }
 

@@ -5,7 +5,7 @@ use burn_cubecl::Cube;
 use burn_cubecl::cubecl::{self, calculate_cube_count_elemwise, prelude::*};
 use burn_cubecl::tensor::CubeTensor;
 
-use super::{cooked, empty, plain};
+use super::{empty, plain, primitive};
 
 /// See [`ops::images_of_bytes`](crate::ops::images_of_bytes).
 pub(in crate::ops) fn images_of_bytes(
@@ -42,7 +42,7 @@ pub(in crate::ops) fn images_of_bytes(
         images.clone().into_buffer_arg(),
         plane,
     );
-    let images = Tensor::from_primitive::<Cube>(cooked(images));
+    let images = Tensor::from_primitive::<Cube>(primitive(images));
     Some(match device.is_autodiff() {
         true => Tensor::from_inner(images),
         false => images,

@@ -39,9 +39,14 @@ impl Table {
         }
     }
 
+    /// Whether a check of this name is to be done.
+    pub(super) fn wants(&self, name: &str) -> bool {
+        name.contains(&self.only)
+    }
+
     /// One check. A panic, which is how Burn and drivers report what they cannot do, is a failure like others.
     pub(super) fn check(&mut self, part: &str, name: &str, check: impl FnOnce() -> Difference) {
-        if !name.contains(&self.only) {
+        if !self.wants(name) {
             return;
         }
         let begin = Instant::now();

@@ -1,7 +1,9 @@
 //! Which servers are trusted.
 
+use std::env;
+use std::fs::File;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
-use std::{env, fs};
 
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
@@ -10,6 +12,8 @@ use crate::options::Options;
 
 /// Names the file of certificate authorities, as for OpenSSL, Go and others.
 const VARIABLE: &str = "SSL_CERT_FILE";
+/// All authorities that browsers trust are a quarter of a megabyte.
+const LARGEST: u64 = 16 << 20;
 
 /// The settings of encrypted connections.
 ///
@@ -27,9 +31,24 @@ pub(crate) fn settings(options: &Options) -> Result<TlsConfig> {
     Ok(settings.build())
 }
 
+/// The bytes of a file, which a pipe or a device is not: reading one may never end.
+fn bytes(file: &Path) -> io::Result<Vec<u8>> {
+    if !file.metadata()?.is_file() {
+        return Err(io::Error::other("it is no file"));
+    }
+    let mut bytes = Vec::new();
+    File::open(file)?
+        .take(LARGEST + 1)
+        .read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > LARGEST {
+        return Err(io::Error::other("it is larger than 16 MiB"));
+    }
+    Ok(bytes)
+}
+
 /// The certificates of a PEM file, or why it has none.
 fn read(file: &Path) -> std::result::Result<Vec<Certificate<'static>>, String> {
-    let text = fs::read(file).map_err(|error| error.to_string())?;
+    let text = bytes(file).map_err(|error| error.to_string())?;
     let mut roots = Vec::new();
     for item in parse_pem(&text) {
         match item {

@@ -78,8 +78,8 @@ pub enum Error {
     },
     /// A file of certificate authorities that cannot be used.
     #[error(
-        "the certificates in {} cannot be used: {reason}. SSL_CERT_FILE or `Options::with_certificates` has to name a PEM \
-         file of certificate authorities; without either, the built-in ones are trusted",
+        "the certificates in {} cannot be used: {reason}. SSL_CERT_FILE has to name a PEM file of certificate authorities; \
+         without it, the built-in ones are trusted",
         shown(file)
     )]
     Certificates {

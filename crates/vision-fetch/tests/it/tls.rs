@@ -117,7 +117,21 @@ fn a_file_of_authorities_that_holds_none_is_named() {
     let broken = "-----BEGIN CERTIFICATE-----\n???\n-----END CERTIFICATE-----\n";
     fs::write(case.file("broken.pem"), broken).unwrap();
     let port = case.authority.protect(&case.server, "localhost");
-    for name in ["absent.pem", "empty.pem", "text.pem", "broken.pem"] {
+    fs::create_dir(case.file("folder.pem")).unwrap();
+    let large = fs::File::create(case.file("large.pem")).unwrap();
+    large.set_len((16 << 20) + 1).unwrap();
+    let names = [
+        "absent.pem",
+        "empty.pem",
+        "text.pem",
+        "broken.pem",
+        "folder.pem",
+        "large.pem",
+        // Never ends.
+        #[cfg(unix)]
+        "/dev/zero",
+    ];
+    for name in names {
         let options = quick().with_certificates(case.file(name));
         let error = case
             .get(&format!("https://localhost:{port}/file"), options)

@@ -126,12 +126,6 @@ pub(crate) fn table(t: &mut Table) {
         texts(),
         |text| fetch(options().with_mirror(text)),
     );
-    t.paths("Options::with_certificates", readable(), |path| {
-        let options = options().without_mirror().with_certificates(path);
-        Download::new("https://127.0.0.1:1/file", at("trusted"))
-            .with_options(options)
-            .fetch()
-    });
     t.line("Options::with_max_size", "bytes", U64, |n| {
         fetch(options().with_max_size(n))
     });

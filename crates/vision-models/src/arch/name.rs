@@ -60,10 +60,12 @@ impl FromStr for Arch {
 /// Known names that differ by a typo or by spelling, nearest first.
 fn near(name: &str) -> Vec<&'static str> {
     const SHOWN: usize = 3;
+    // Nothing that is longer is near. Without a limit, a name of 100 KB takes ten seconds.
+    const LONGEST: usize = 200;
     // "ResNet-50" and "resnet_50" mean resnet50.
     let plain = |name: &str| -> String {
         let letters = name.chars().filter(|c| c.is_alphanumeric());
-        letters.flat_map(char::to_lowercase).collect()
+        letters.take(LONGEST).flat_map(char::to_lowercase).collect()
     };
     let wanted = plain(name);
     let distance = |arch: &Arch| strsim::damerau_levenshtein(&wanted, &plain(arch.name()));

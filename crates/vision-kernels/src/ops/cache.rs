@@ -7,7 +7,6 @@ use std::fmt;
 /// It is filled if weights do not change from call to call: in inference, and for a frozen layer in
 /// training. Without it, a small batch of small images would spend most of its time on packing. A
 /// clone is empty, so that it suits the copy of a model that is made for prediction.
-/// that it goes with the copy of a model that is made to predict.
 #[derive(Default)]
 pub struct WeightCache {
     #[cfg(feature = "flex")]

@@ -99,12 +99,12 @@ pub trait Callback: Send + Sync {
         Ok(())
     }
 
-    /// Called with the loss, which may be replaced. The smoothed loss is already updated.
+    /// Called with the loss as a tensor, which may be replaced. Its value is not known yet.
     fn on_backward_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         Ok(())
     }
 
-    /// Called with the gradients, before the step.
+    /// Called with the gradients and the value of the loss, before the step.
     fn on_backward_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         Ok(())
     }

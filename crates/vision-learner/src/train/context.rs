@@ -199,6 +199,11 @@ impl Context<'_> {
         result
     }
 
+    /// Whether the loss is read after the backward pass. The gradients of several processes depend on it.
+    pub(super) fn reads_loss_late(&self) -> bool {
+        self.state.train && self.fit.ranks.is_none()
+    }
+
     /// Replaces the gradients, at `on_backward_end`: `f` gets the position of a parameter among the
     /// [`entries`](Self::entries) and its gradient, flat, and returns the new one, equally long. Parameters without
     /// gradients are left out.

@@ -55,7 +55,7 @@ impl Callback for Progress {
         Ok(())
     }
 
-    fn on_backward_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
+    fn on_backward_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         let (loss, lr) = (ctx.state.smooth_loss, ctx.optimizer.lr());
         self.bar.set_message(format!("loss {loss:.4} lr {lr:.2e}"));
         Ok(())

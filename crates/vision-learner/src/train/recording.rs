@@ -60,7 +60,7 @@ impl Callback for Recording {
         Ok(())
     }
 
-    fn on_backward_begin(&mut self, ctx: &mut Context<'_>) -> Result<()> {
+    fn on_backward_end(&mut self, ctx: &mut Context<'_>) -> Result<()> {
         ctx.recorder.losses.push(ctx.state.smooth_loss);
         ctx.recorder.raw_losses.push(ctx.state.last_loss);
         Ok(())

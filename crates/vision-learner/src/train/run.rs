@@ -225,8 +225,10 @@ impl Run<'_> {
                 Some(mix) => ctx.fit.loss.mean_mixed(logits, targets, mix)?,
                 None => ctx.fit.loss.mean(logits, targets)?,
             };
-            mean = scalar(&loss);
-            ctx.state.last_loss = mean;
+            if !ctx.reads_loss_late() {
+                mean = scalar(&loss);
+                ctx.state.last_loss = mean;
+            }
             ctx.state.loss = Some(loss);
         }
         let Some(whole) = ctx.fit.whole_loss(mean, weight)? else {
@@ -240,16 +242,10 @@ impl Run<'_> {
     }
 
     fn backward(&mut self, ctx: &mut Context<'_>, at: &mut Position, rows: Rows) -> Result<()> {
-        let loss = ctx.state.last_loss;
-        if !loss.is_finite() {
-            return Err(Error::NotFinite {
-                loss,
-                epoch: ctx.state.epoch,
-                batch: ctx.state.num_batch,
-                lr: ctx.optimizer.lr(),
-            });
-        }
-        ctx.state.smooth_loss = at.smooth.add(loss);
+        let value = match &ctx.state.loss {
+            Some(loss) if ctx.reads_loss_late() => Some(loss.clone().detach()),
+            _ => None,
+        };
         self.each(ctx, |callback, ctx| callback.on_backward_begin(ctx))?;
         // Drop everything that holds on to the graph before the step, so that weights are updated in
         // place.
@@ -266,6 +262,22 @@ impl Run<'_> {
                 None => loss,
             };
             ctx.state.grads = Some(loss.backward());
+        }
+        // A GPU computes the backward pass meanwhile.
+        if let Some(value) = value {
+            ctx.state.last_loss = scalar(&value);
+        }
+        let loss = ctx.state.last_loss;
+        if !loss.is_finite() {
+            return Err(Error::NotFinite {
+                loss,
+                epoch: ctx.state.epoch,
+                batch: ctx.state.num_batch,
+                lr: ctx.optimizer.lr(),
+            });
+        }
+        ctx.state.smooth_loss = at.smooth.add(loss);
+        if ctx.state.grads.is_some() {
             ctx.share_gradients(rows.own)?;
             if let Some(scale) = &mut at.loss_scale {
                 unscale(ctx, scale);

@@ -39,9 +39,10 @@ pub struct State {
     pub loss: Option<Tensor<1>>,
     /// Gradients, from `on_backward_end` until the step.
     pub grads: Option<Gradients>,
-    /// Mean loss of the batch.
+    /// Mean loss of the batch. In training it is known from `on_backward_end` on: a GPU would have to wait if it were read
+    /// before the backward pass.
     pub last_loss: f64,
-    /// Exponential moving average (0.98) of the training loss over this fit, bias-corrected.
+    /// Exponential moving average (0.98) of the training loss over this fit, bias-corrected. It is updated with `last_loss`.
     pub smooth_loss: f64,
     /// Validation loss of the epoch, at `on_epoch_end`.
     pub valid_loss: Option<f64>,

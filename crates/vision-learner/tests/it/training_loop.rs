@@ -133,6 +133,39 @@ fn events_come_in_fastais_order_with_fastais_counters() {
     assert_eq!(*log.0.lock().unwrap(), expected);
 }
 
+/// The loss of each batch: as a tensor before the backward pass, and as a number after it.
+#[derive(Clone, Default)]
+struct Losses(Arc<Mutex<Vec<[f64; 2]>>>);
+
+impl Callback for Losses {
+    fn on_backward_begin(&mut self, ctx: &mut Context<'_>) -> vision_learner::Result<()> {
+        let loss = ctx.state.loss.clone().unwrap().into_scalar::<f32>();
+        self.0.lock().unwrap().push([f64::from(loss), f64::NAN]);
+        Ok(())
+    }
+
+    fn on_backward_end(&mut self, ctx: &mut Context<'_>) -> vision_learner::Result<()> {
+        self.0.lock().unwrap().last_mut().unwrap()[1] = ctx.state.last_loss;
+        Ok(())
+    }
+}
+
+#[test]
+fn the_loss_of_a_batch_is_known_with_its_gradients() {
+    let digits = support::digits(8, 4);
+    let mut learner = support::learner(support::data(&digits.path, 4));
+    let losses = Losses::default();
+    learner
+        .fit_with(FitConfig::new(1).with_callback(losses.clone()))
+        .unwrap();
+    let losses = losses.0.lock().unwrap();
+    assert_eq!(losses.len(), 4);
+    assert!(losses.windows(2).all(|pair| pair[0] != pair[1]));
+    assert!(losses.iter().all(|[tensor, number]| tensor == number));
+    let raw: Vec<f64> = losses.iter().map(|loss| loss[1]).collect();
+    assert_eq!(learner.recorder().raw_losses, raw);
+}
+
 struct StopAfter(usize);
 
 impl Callback for StopAfter {

@@ -5,6 +5,8 @@ use std::fs::File;
 use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 
+use rustls::RootCertStore;
+use rustls::pki_types::CertificateDer;
 use ureq::tls::{Certificate, PemItem, RootCerts, TlsConfig, parse_pem};
 
 use crate::error::{Error, Result};
@@ -49,16 +51,27 @@ fn bytes(file: &Path) -> io::Result<Vec<u8>> {
 /// The certificates of a PEM file, or why it has none.
 fn read(file: &Path) -> std::result::Result<Vec<Certificate<'static>>, String> {
     let text = bytes(file).map_err(|error| error.to_string())?;
+    // Windows' editors put a mark before the first line.
+    let text = text.strip_prefix(b"\xef\xbb\xbf").unwrap_or(&text);
     let mut roots = Vec::new();
-    for item in parse_pem(&text) {
+    for item in parse_pem(text) {
         match item {
             Ok(PemItem::Certificate(root)) => roots.push(root),
             Ok(_) => {}
-            Err(error) => return Err(error.to_string()),
+            // The error repeats the bytes of the file.
+            Err(_) => {
+                return Err("a section of it is damaged, or is not on lines of its own".to_owned());
+            }
         }
     }
-    match roots.is_empty() {
-        true => Err("it holds no certificate (-----BEGIN CERTIFICATE-----)".to_owned()),
-        false => Ok(roots),
+    if roots.is_empty() {
+        return Err("it holds no certificate (-----BEGIN CERTIFICATE-----)".to_owned());
+    }
+    // Connections pass over what they cannot read, and without any authority they trust nobody.
+    let all = roots.iter().map(|root| CertificateDer::from(root.der()));
+    let (readable, _) = RootCertStore::empty().add_parsable_certificates(all);
+    match readable {
+        0 => Err("no certificate in it can be read".to_owned()),
+        _ => Ok(roots),
     }
 }

@@ -214,7 +214,8 @@ impl Download {
     /// [`Error::BadUrl`] and [`Error::BadHash`] before anything else; [`Error::NotTheFile`] if
     /// another file is at the destination; [`Error::Forbidden`], [`Error::Offline`],
     /// [`Error::HttpStatus`] and
-    /// [`Error::Interrupted`] if the download fails; [`Error::NotInMirror`];
+    /// [`Error::Interrupted`] if the download fails; [`Error::Certificates`] and [`Error::Untrusted`] if it should be
+    /// encrypted; [`Error::NotInMirror`];
     /// [`Error::SizeMismatch`], [`Error::HashMismatch`] and [`Error::TooLarge`] if the file is not
     /// the expected one; [`Error::Locked`]; [`Error::Io`].
     pub fn fetch(&self) -> Result<Fetched> {

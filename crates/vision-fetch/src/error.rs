@@ -78,9 +78,10 @@ pub enum Error {
     },
     /// A file of certificate authorities that cannot be used.
     #[error(
-        "the certificates in {} cannot be used: {reason}. SSL_CERT_FILE has to name a PEM file of certificate authorities; \
-         without it, the built-in ones are trusted",
-        shown(file)
+        "the certificates in {} cannot be used: {}. They have to be certificate authorities in a PEM file. If SSL_CERT_FILE \
+         names it, name another one there, or nothing: then the built-in ones are trusted",
+        shown(file),
+        shown(reason)
     )]
     Certificates {
         /// The file.
@@ -90,7 +91,7 @@ pub enum Error {
     },
     /// An encrypted connection to a server that cannot prove who it is.
     #[error(
-        "the server of {url} is not trusted: {reason}. If a proxy opens encrypted connections, as in some companies, let \
+        "the server of {url}, or one that it redirects to, is not trusted: {reason}. If a proxy opens encrypted connections, as in some companies, let \
          SSL_CERT_FILE name a PEM file with its certificate authority; otherwise somebody else may be answering",
         url = shown(url)
     )]

@@ -162,7 +162,10 @@ impl Hub {
         let retries = if older { 0 } else { options.retries };
         let answer = match question.ask(retries) {
             Ok(answer) => answer,
-            Err(NoAnswer::Final(error)) => return Err(error),
+            // Without certificates nothing was asked: the cache may still serve.
+            Err(NoAnswer::Final(error)) if !matches!(error, Error::Certificates { .. }) => {
+                return Err(error);
+            }
             Err(no_answer) => {
                 if let Some(found) = cached()? {
                     return Ok(found);

@@ -181,6 +181,15 @@ fn without_a_hub_the_cache_serves_and_otherwise_the_error_names_it() {
         );
     }
     assert_eq!(server.asked().len(), asked);
+    // The hub that cannot be asked, because of the settings of this machine, is away too.
+    let unusable = quick().with_certificates("absent.pem");
+    let found_again = online.file_with("config.json", &unusable).unwrap();
+    assert_eq!(found_again.path, found.path);
+    let error = online
+        .file_with("model.safetensors", &unusable)
+        .unwrap_err();
+    assert!(matches!(error, Error::Certificates { .. }), "{error}");
+    assert_eq!(server.asked().len(), asked);
     // A server that is not well is as good as none.
     server.set(|state| state.busy = 1);
     assert_eq!(file(&online, "config.json").unwrap().path, found.path);

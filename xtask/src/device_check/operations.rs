@@ -17,6 +17,31 @@ pub(super) fn check(device: &Device, cpu: &Device, table: &mut Table) {
     for case in cases() {
         table.check("operations", &case.name, || case.compare(device, cpu));
     }
+    let name = "batch_norm_training, ReLU, what is not a number";
+    table.check("operations", name, || {
+        let [found, expected] = [device, cpu].map(not_a_number);
+        let mut difference = Difference::new(0.0);
+        if found != expected || found.iter().all(|is| *is) || !found.contains(&true) {
+            difference.note("which values are none", f64::INFINITY);
+        }
+        difference
+    });
+}
+
+/// Which outputs and gradients of a batch normalization are no numbers, if a channel has a NaN and another one an infinity. A
+/// device that turned them into numbers would hide that training has failed.
+fn not_a_number(device: &Device) -> Vec<bool> {
+    let (device, shape) = (device.clone().autodiff(), [BATCH, 4, 4, 5]);
+    let mut values = parity::fill("not a number", &shape, 0);
+    (values[1], values[13]) = (f32::NAN, f32::INFINITY);
+    let x = Tensor::<4>::from_data(TensorData::new(values, shape), &device).require_grad();
+    let affine = [1.0, 0.5].map(|value| Tensor::<1>::full([5], value, &device));
+    let relu = Some(Activation::Relu);
+    let output = ops::batch_norm_training(x.clone(), affine, 1e-5, None, relu).output;
+    let gradient = x.grad(&output.clone().sum().backward());
+    let gradient = gradient.map(wide).unwrap_or_default();
+    let outputs = wide(output).into_iter();
+    outputs.chain(gradient).map(f64::is_nan).collect()
 }
 
 type Operation = Box<dyn Fn(&mut Inputs) -> Tensor<1>>;

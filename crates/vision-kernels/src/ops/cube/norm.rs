@@ -46,6 +46,12 @@ pub(in crate::ops) fn batch_norm_training(
     if elements == 0 || !fits(gamma) || !fits(beta) || !residual.is_none_or(like_x) {
         return None;
     }
+    let devices = [x.device(), gamma.device(), beta.device()];
+    let mut devices = devices.into_iter().chain(residual.map(Tensor::device));
+    // Burn's own operations stay without gradients.
+    if !devices.any(|device| device.is_autodiff()) {
+        return None;
+    }
     let relu = activation == Some(Activation::Relu);
     let (x, gamma, beta) = (tracked(x)?, tracked(gamma)?, tracked(beta)?);
     let residual = match residual {
@@ -436,7 +442,8 @@ fn finish_moments<F: Float>(
         let rows = f32::cast_from(rows);
         let moved = sum / rows;
         mean[channel as usize] = shift + moved;
-        variance[channel as usize] = max(square / rows - moved * moved, 0.0f32);
+        let square = square / rows - moved * moved;
+        variance[channel as usize] = not_below_zero(square);
     }
 }
 
@@ -478,18 +485,24 @@ fn normalize<F: Float>(
             value += f32::cast_from(residual[i]);
         }
         if relu {
-            value = max(value, 0.0f32);
+            value = not_below_zero(value);
         }
         y[i] = F::cast_from(value);
     }
 }
 
-/// The gradient of the value before ReLU.
+/// Not `max`, which may turn NaN into 0.
+#[cube]
+fn not_below_zero(value: f32) -> f32 {
+    select(value < 0.0f32, 0.0f32, value)
+}
+
+/// The gradient of the value before ReLU. All of it passes where the output is NaN, as in PyTorch.
 #[cube]
 fn masked<F: Float>(y: &[F], dy: &[F], i: usize, #[comptime] relu: bool) -> f32 {
     let gradient = f32::cast_from(dy[i]);
     if relu {
-        select(f32::cast_from(y[i]) > 0.0f32, gradient, 0.0f32)
+        select(f32::cast_from(y[i]) <= 0.0f32, 0.0f32, gradient)
     } else {
         gradient
     }

@@ -8,8 +8,9 @@ use thiserror::Error;
 /// A connection between the processes that train one model together, numbered from 0: their ranks. [`Sockets`] is one, and so
 /// are [`Gpus`] and, behind the feature `mpi`, `Mpi`.
 ///
-/// Everything that the processes tell each other goes through [`exchange`](Self::exchange): sums are formed from it in the
-/// order of the ranks, so that a run with a given number of processes is repeatable bit for bit, whatever connects them.
+/// Everything that the processes tell each other goes through [`exchange`](Self::exchange), except gradients between
+/// [connected GPUs](Self::connected_gpus). Sums are formed from it in the order of the ranks, so that a run with a given number of
+/// processes is repeatable bit for bit, whatever connects them. Connected GPUs add up gradients in an order of their own.
 ///
 /// [`Gpus`]: crate::Gpus
 /// [`Sockets`]: crate::Sockets

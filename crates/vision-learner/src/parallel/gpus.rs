@@ -11,12 +11,13 @@ use crate::parallel::sockets::Sockets;
 /// GPUs of one machine, each of which a thread of one process uses.
 ///
 /// Where Burn connects GPUs (NVIDIA's, if NCCL is installed), they add up gradients themselves. All else, and gradients of other
-/// devices, take the way of [`Sockets`] within the process.
+/// devices, take the way of [`Sockets`] within the process. The data of each learner have to be on the [device](Self::device) of its
+/// rank. Batch norms have to be [local](crate::DataParallel::with_local_batch_norm): only the CPU can synchronize them.
 ///
 /// ```no_run
 /// use burn::tensor::Device;
 /// use vision_data::ImageDataBunch;
-/// use vision_learner::{Error, Gpus, create_cnn};
+/// use vision_learner::{DataParallel, Error, Gpus, create_cnn};
 /// use vision_models::Arch;
 ///
 /// // `cuda:0`, `cuda:1` .. with the feature `cuda`.
@@ -25,7 +26,7 @@ use crate::parallel::sockets::Sockets;
 ///     let threads: Vec<_> = Gpus::local(&devices)?.into_iter().map(|gpus| scope.spawn(|| {
 ///         let data = ImageDataBunch::from_folder("pets").size(224).batch_size(256).device(gpus.device().clone()).build()?;
 ///         let mut learner = create_cnn(data, Arch::ResNet50).build()?;
-///         learner.data_parallel(gpus);
+///         learner.data_parallel(DataParallel::new(gpus).with_local_batch_norm(true));
 ///         learner.fit_one_cycle(4, 1e-3)?;
 ///         Ok::<(), Error>(())
 ///     })).collect();

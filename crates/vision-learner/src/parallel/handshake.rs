@@ -80,6 +80,21 @@ impl Learner {
                 device::describe(data.device()),
             );
         }
+        if let Some(gpus) = ranks.connected_gpus() {
+            let own = gpus.get(ranks.rank());
+            let is_own = own == Some(data.device());
+            // They would wait for each other for ever.
+            let [elsewhere] = ranks.any([!is_own])?;
+            if elsewhere {
+                let expected =
+                    own.map_or_else(|| "a GPU for each rank".to_owned(), device::describe);
+                let found = match is_own {
+                    true => "that of another rank is on another GPU than its own".to_owned(),
+                    false => device::describe(data.device()),
+                };
+                return refused("device", expected, found);
+            }
+        }
         if !data.batch_transforms().is_empty() {
             return refused(
                 "batch_transforms",

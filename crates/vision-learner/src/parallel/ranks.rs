@@ -4,7 +4,7 @@ use std::sync::{Mutex, PoisonError};
 use std::time::Instant;
 
 use burn::tensor::distributed::{ReduceOperation, all_reduce};
-use burn::tensor::{Tensor, TensorData};
+use burn::tensor::{Device, Tensor, TensorData};
 use vision_models::state::values;
 
 use crate::parallel::collective::{Collective, LostRank};
@@ -129,6 +129,11 @@ impl Ranks {
         Ok(all)
     }
 
+    /// See [`Collective::connected_gpus`].
+    pub(super) fn connected_gpus(&self) -> Option<&[Device]> {
+        self.engine.connected_gpus()
+    }
+
     /// What the main process gives; that of the others is ignored.
     pub(crate) fn main_bytes(&self, own: Vec<u8>) -> Result<Vec<u8>> {
         let own = if self.is_main() { own } else { Vec::new() };
@@ -159,8 +164,9 @@ impl Ranks {
     /// The sum of a tensor over all ranks: by the GPUs themselves where they are connected, and otherwise in double precision,
     /// in the order of the ranks.
     pub(crate) fn sum_gradients(&self, own: Tensor<1>) -> Result<Tensor<1>> {
-        if let Some(gpus) = self.engine.connected_gpus() {
-            // GPUs wait for ever for a rank that is lost.
+        if let Some(gpus) = self.connected_gpus() {
+            // GPUs wait for ever for a rank that is lost. Its own fault reaches a rank when it reads a value.
+            values(own.clone().slice([0..1]));
             self.gather_equal(Purpose::Other, &[])?;
             return Ok(all_reduce(own, ReduceOperation::Sum, gpus.to_vec()).resolve());
         }

@@ -8,7 +8,7 @@ use std::time::Duration;
 /// it took to send and to receive, waiting for slower processes included.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Traffic {
-    /// Sums of gradients, in two exchanges for each step.
+    /// Sums of gradients, in two exchanges for each step. What connected GPUs add up themselves is not counted.
     pub gradients: Flow,
     /// Sums of synchronized batch norms.
     pub batch_norms: Flow,

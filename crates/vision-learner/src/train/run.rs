@@ -255,7 +255,10 @@ impl Run<'_> {
             ctx.state.skip_backward |= ctx.state.loss.is_none();
         }
         ctx.agree()?;
-        if let (Some(loss), false) = (ctx.state.loss.take(), ctx.state.skip_backward) {
+        let loss = ctx.state.loss.take().filter(|_| !ctx.state.skip_backward);
+        // Gradients that a callback has set are neither scaled nor those of a part of a batch.
+        let computed = loss.is_some();
+        if let Some(loss) = loss {
             let scale = at.loss_scale.as_ref().map(LossScale::factor);
             let loss = match scale {
                 Some(factor) => loss.mul_scalar(factor),
@@ -277,7 +280,7 @@ impl Run<'_> {
             });
         }
         ctx.state.smooth_loss = at.smooth.add(loss);
-        if ctx.state.grads.is_some() {
+        if computed {
             ctx.share_gradients(rows.own)?;
             if let Some(scale) = &mut at.loss_scale {
                 unscale(ctx, scale);

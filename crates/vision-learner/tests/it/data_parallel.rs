@@ -12,8 +12,8 @@ use std::time::{Duration, Instant};
 use vision_data::{BadImages, BatchTransform, get_transforms};
 use vision_learner::callbacks::{CsvLogger, EarlyStopping, SaveModel, Swa};
 use vision_learner::{
-    Average, Context, DataParallel, Error, Gpus, Metric, Recorder, Result, Resumable, Sgd, Sockets,
-    log_loss, roc_auc,
+    Average, Collective, Context, DataParallel, Error, Gpus, LostRank, Metric, Recorder, Result,
+    Resumable, Sgd, Sockets, log_loss, roc_auc,
 };
 use vision_models::state::NamedTensor;
 
@@ -228,6 +228,58 @@ fn devices_of_one_process_train_as_sockets_do() {
     }
     let error = Gpus::local(&[]).unwrap_err();
     assert!(matches!(error, Error::Option(_)), "{error}");
+}
+
+/// GPUs that are connected, where the CPU stands for that of rank 0, and rank 1 has none.
+#[derive(Debug)]
+struct OneGpu(Sockets, [Device; 1]);
+
+impl Collective for OneGpu {
+    fn name(&self) -> String {
+        self.0.name()
+    }
+
+    fn rank(&self) -> usize {
+        self.0.rank()
+    }
+
+    fn ranks(&self) -> usize {
+        self.0.ranks()
+    }
+
+    fn exchange(
+        &self,
+        sent: &[&[u8]],
+        received: &mut [&mut [u8]],
+    ) -> std::result::Result<(), LostRank> {
+        self.0.exchange(sent, received)
+    }
+
+    fn connected_gpus(&self) -> Option<&[Device]> {
+        Some(&self.1)
+    }
+
+    fn leave(&self, reason: &str) {
+        self.0.leave(reason);
+    }
+}
+
+#[test]
+fn ranks_on_other_gpus_than_their_own_are_refused_on_all_before_they_wait_for_each_other() {
+    let digits = support::digits(10, 6);
+    let messages = together(2, |sockets| {
+        let mut learner = learner(&digits.path);
+        learner.data_parallel(OneGpu(sockets, [Device::flex()]));
+        let error = learner.fit(1, 1e-3).unwrap_err();
+        assert!(matches!(error, Error::Option(_)), "{error}");
+        error.to_string()
+    });
+    assert!(messages[0].contains("another rank"), "{}", messages[0]);
+    assert!(
+        messages[1].contains("a GPU for each rank"),
+        "{}",
+        messages[1]
+    );
 }
 
 #[test]

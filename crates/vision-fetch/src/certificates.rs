@@ -60,7 +60,9 @@ fn read(file: &Path) -> std::result::Result<Vec<Certificate<'static>>, String> {
             Ok(_) => {}
             // The error repeats the bytes of the file.
             Err(_) => {
-                return Err("a section of it is damaged, or is not on lines of its own".to_owned());
+                return Err(
+                    "a section of the file is damaged, or not on lines of its own".to_owned(),
+                );
             }
         }
     }
@@ -71,7 +73,7 @@ fn read(file: &Path) -> std::result::Result<Vec<Certificate<'static>>, String> {
     let all = roots.iter().map(|root| CertificateDer::from(root.der()));
     let (readable, _) = RootCertStore::empty().add_parsable_certificates(all);
     match readable {
-        0 => Err("no certificate in it can be read".to_owned()),
+        0 => Err("no certificate in the file can be read".to_owned()),
         _ => Ok(roots),
     }
 }

@@ -166,7 +166,7 @@ impl Ranks {
     pub(crate) fn sum_gradients(&self, own: Tensor<1>) -> Result<Tensor<1>> {
         if let Some(gpus) = self.connected_gpus() {
             // GPUs wait for ever for a rank that is lost. Its own fault reaches a rank when it reads a value.
-            values(own.clone().slice([0..1]));
+            values(own.clone().narrow(0, 0, 1));
             self.gather_equal(Purpose::Other, &[])?;
             return Ok(all_reduce(own, ReduceOperation::Sum, gpus.to_vec()).resolve());
         }

@@ -10,7 +10,7 @@ use crate::arch::info::{ArchInfo, IMAGENET_MEAN, IMAGENET_SIZE, IMAGENET_STD, We
 use crate::init::{Init, WeightInit};
 use crate::layers::{
     ConvConfig, DropPath, Layer, LayerNorm, LayerScale, Linear, Mlp, Sequential, TRANSFORMER_START,
-    Tokens, add_branch,
+    Tokens, add_branch, class_token,
 };
 use crate::parity::Tolerances;
 
@@ -170,8 +170,19 @@ impl TransformerBlock {
     }
 
     pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
-        let y = self.attn.run(self.norm1.run(x.clone()));
-        let x = add(x, y, self.ls1.as_ref(), self.drop_path1.as_ref());
+        self.run_for(x, |tokens| tokens)
+    }
+
+    /// The output for the class token alone: all else but keys and values of the other tokens is not computed.
+    pub(crate) fn run_class_token(&self, x: Tensor<4>) -> Tensor<4> {
+        self.run_for(x, class_token)
+    }
+
+    /// The output for the tokens that `of` takes of all.
+    fn run_for(&self, x: Tensor<4>, of: fn(Tensor<4>) -> Tensor<4>) -> Tensor<4> {
+        let y = self.attn.qkv.run(self.norm1.run(x.clone()));
+        let y = self.attn.proj.run(of(self.attn.attend(y)));
+        let x = add(of(x), y, self.ls1.as_ref(), self.drop_path1.as_ref());
         let y = self.mlp.run(self.norm2.run(x.clone()));
         add(x, y, self.ls2.as_ref(), self.drop_path2.as_ref())
     }
@@ -211,10 +222,6 @@ pub struct Attention {
 }
 
 impl Attention {
-    pub(crate) fn run(&self, x: Tensor<4>) -> Tensor<4> {
-        self.proj.run(self.attend(self.qkv.run(x)))
-    }
-
     /// Between the two linear maps.
     pub(crate) fn attend(&self, qkv: Tensor<4>) -> Tensor<4> {
         let [n, h, w, channels] = qkv.dims();

@@ -5,7 +5,7 @@ use vision_kernels::ops::{self, Activation};
 use super::{
     AdaptiveAvgPool2d, AdaptiveConcatPool2d, AvgPool2d, BatchNorm, Conv2d, DOWNSAMPLE, Dropout,
     Gate, LayerNorm, Linear, MaxPool2d, Pooled, Sequential, Shortcut, Tokens, channels_last,
-    flatten,
+    class_token, flatten,
 };
 use crate::arch::convnext::ConvNextBlock;
 use crate::arch::densenet::DenseLayer;
@@ -127,7 +127,7 @@ impl Layer {
             Self::ConvNextBlock(layer) => layer.run(x),
             Self::Tokens(layer) => layer.run(x),
             Self::TransformerBlock(layer) => layer.run(x),
-            Self::ClassToken => x.narrow(1, 0, 1).narrow(2, 0, 1),
+            Self::ClassToken => class_token(x),
         }
     }
 

@@ -45,6 +45,6 @@ pub use response_norm::ResponseNorm;
 pub use sequential::Sequential;
 pub(crate) use shortcut::DOWNSAMPLE;
 pub use shortcut::Shortcut;
-pub(crate) use tokens::TRANSFORMER_START;
+pub(crate) use tokens::{TRANSFORMER_START, class_token};
 pub use tokens::{Tokens, nearest_multiple};
 pub use vision_kernels::ops::Activation;

@@ -193,6 +193,19 @@ impl Sequential {
     }
 }
 
+impl Sequential {
+    /// Applies the layers for a reader of the class token alone. If the last is the block of a transformer, there is no
+    /// other token in its output.
+    fn run_class_token(&self, x: Tensor<4>) -> Tensor<4> {
+        match self.children.as_slice() {
+            [before @ .., (_, Layer::TransformerBlock(last))] => {
+                last.run_class_token(run(before, x))
+            }
+            all => run(all, x),
+        }
+    }
+}
+
 fn run(mut rest: &[(String, Layer)], mut x: Tensor<4>) -> Tensor<4> {
     while let [(_, first), after @ ..] = rest {
         let activation_at = |i: usize| rest.get(i).and_then(|(_, layer)| layer.activation());
@@ -211,6 +224,9 @@ fn run(mut rest: &[(String, Layer)], mut x: Tensor<4>) -> Tensor<4> {
                 let activation = activation_at(1);
                 let taken = 1 + usize::from(activation.is_some());
                 (norm.run(x, None, activation), taken)
+            }
+            (Layer::Sequential(blocks), [(_, Layer::LayerNorm(_)), (_, Layer::ClassToken), ..]) => {
+                (blocks.run_class_token(x), 1)
             }
             (layer, _) => (layer.run(x), 1),
         };

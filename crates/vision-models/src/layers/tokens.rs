@@ -148,6 +148,11 @@ pub fn nearest_multiple(side: usize, patch: usize) -> usize {
     whole.max(1).saturating_mul(patch)
 }
 
+/// The first of the tokens `[batch, 1, tokens, channels]`.
+pub(crate) fn class_token(x: Tensor<4>) -> Tensor<4> {
+    x.narrow(1, 0, 1).narrow(2, 0, 1)
+}
+
 /// How the linear layers of transformers start in timm: normal, cut off at a hundred deviations.
 pub(crate) const TRANSFORMER_START: WeightInit = WeightInit::Normal(Tokens::START);
 

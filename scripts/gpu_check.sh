@@ -1,8 +1,8 @@
 #!/usr/bin/env bash
 # Everything that wants a GPU, in one go, the most valuable first, each part under its own time limit:
 #
-#   cargo build --release -p xtask --features cuda --locked         # anywhere with github.com and the same glibc: CUDA is loaded at run time
-#   cargo build --release -p xtask --features wgpu --locked         # without github.com; then DEVICE is wgpu, through Vulkan
+#   cargo build --release -p xtask --features cuda --locked         # with LLVM 23, see docs/devices.md: CUDA is loaded at run time
+#   cargo build --release -p xtask --features wgpu --locked         # without LLVM; then DEVICE is wgpu, through Vulkan
 #   scripts/gpu_check.sh XTASK OUT [DEVICE [PYTHON]]
 #
 # XTASK is the program (target/release/xtask), OUT a folder for the results, DEVICE cuda (the default) or another name of

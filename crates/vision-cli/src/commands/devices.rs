@@ -14,11 +14,12 @@ use crate::output::Output;
 pub(crate) struct Args {}
 
 pub(crate) fn run(_: &Args, output: &Output) -> Result {
-    let default = device::default_device()?;
+    let default = device::default_device();
     let mut devices = Vec::new();
     for name in device::compiled() {
         let found = device::parse(name);
-        let is_default = found.as_ref().is_ok_and(|device| *device == default);
+        let is_default =
+            matches!((&found, &default), (Ok(device), Ok(default)) if device == default);
         let what = match &found {
             Ok(device) => device::describe(device),
             Err(error) => error.to_string(),
@@ -31,6 +32,9 @@ pub(crate) fn run(_: &Args, output: &Output) -> Result {
             "available": found.is_ok(),
             "default": is_default,
         }));
+    }
+    if let Err(error) = default {
+        output.text(format_args!("{:<8}{error}", "default"));
     }
     output.value(&json!({ "devices": devices }))?;
     Ok(Outcome::Done)

@@ -56,4 +56,15 @@ pub enum DeviceError {
         /// The number of devices of this kind that were found.
         found: usize,
     },
+    /// The device was found, but nothing can be computed on it.
+    #[error(
+        "device {} does not start: {reason}; update its driver, name another device, or use \"flex\" (the CPU)",
+        quoted(name)
+    )]
+    Unusable {
+        /// The name, as given.
+        name: String,
+        /// What the driver, or the library that calls it, says.
+        reason: String,
+    },
 }

@@ -19,8 +19,8 @@ pub(crate) mod error;
 
 use std::env;
 use std::ffi::OsString;
+use std::panic::{self, AssertUnwindSafe};
 
-use burn::tensor::Device;
 #[cfg(any(feature = "wgpu", feature = "vulkan", feature = "metal"))]
 use burn::tensor::DeviceKind;
 #[cfg(any(
@@ -30,6 +30,8 @@ use burn::tensor::DeviceKind;
     feature = "metal"
 ))]
 use burn::tensor::DeviceType;
+use burn::tensor::{Device, Tensor};
+use vision_base::message::{panic_message, shown};
 
 use crate::device::error::DeviceError;
 use crate::error::{Error, Result};
@@ -52,13 +54,14 @@ const BACKENDS: [(&str, bool); 5] = [
 
 /// Returns the device with this name; see the table of this module. Case does not matter.
 ///
-/// The GPU is looked up but not opened, so this is cheap for the CPU and takes a few milliseconds
-/// otherwise. It never panics.
+/// A GPU is started, which can take a second the first time, so that a driver that is too old is an error here.
+/// It never panics.
 ///
 /// # Errors
 ///
 /// [`DeviceError::Unknown`] for a name that is not in the table, [`DeviceError::NotCompiled`] if
-/// its cargo feature is off, [`DeviceError::Missing`] if the machine lacks the device.
+/// its cargo feature is off, [`DeviceError::Missing`] if the machine lacks the device,
+/// [`DeviceError::Unusable`] if it does not start.
 ///
 /// ```
 /// # use vision_data::device;
@@ -97,12 +100,13 @@ pub fn parse(name: &str) -> Result<Device> {
         None => Some(found.preferred),
         Some(index) => found.all.get(index).cloned(),
     };
-    device.ok_or_else(|| {
+    let device = device.ok_or_else(|| {
         Error::Device(DeviceError::Missing {
             name: name.to_owned(),
             found: found.all.len(),
         })
-    })
+    })?;
+    started(name, device)
 }
 
 /// The device to use when none is named.
@@ -182,12 +186,15 @@ fn default_from(variable: Option<OsString>) -> Result<Device> {
             }
             parse(&plain)
         }
-        _ => compiled()
-            .into_iter()
-            .filter_map(find)
-            .find(|found| found.worthwhile)
-            .map(|found| found.preferred)
-            .ok_or_else(|| unknown("default", "no backend has a device here")),
+        _ => {
+            let found = compiled().into_iter().find_map(|name| {
+                let found = find(name)?;
+                found.worthwhile.then_some((name, found.preferred))
+            });
+            let (name, device) =
+                found.ok_or_else(|| unknown("default", "no backend has a device here"))?;
+            started(name, device)
+        }
     }
 }
 
@@ -197,6 +204,25 @@ fn unknown(name: &str, reason: &str) -> Error {
         reason: reason.to_owned(),
         compiled: compiled(),
     })
+}
+
+/// The device, once it has computed a value: the libraries that call a driver panic if it lacks what they need.
+fn started(name: &str, device: Device) -> Result<Device> {
+    let value = || (Tensor::<1>::zeros([1], &device) + 1.0).into_data();
+    let Err(panic) = panic::catch_unwind(AssertUnwindSafe(value)) else {
+        return Ok(device);
+    };
+    let reason = match panic_message(&*panic) {
+        // CubeCL computes in a thread of its own. All that is known of its panic here is that the thread has ended.
+        text if text.contains("RecvError") => {
+            "the library that calls its driver panicked, and has printed why".to_owned()
+        }
+        text => shown(text),
+    };
+    Err(Error::Device(DeviceError::Unusable {
+        name: name.to_owned(),
+        reason,
+    }))
 }
 
 /// The devices of one backend on this machine.

@@ -1,7 +1,7 @@
 #!/usr/bin/env bash
 # Everything that wants a GPU, in one go, the most valuable first, each part under its own time limit:
 #
-#   cargo build --release -p xtask --features cuda --locked         # with LLVM 23, see docs/devices.md: CUDA is loaded at run time
+#   cargo build --release -p xtask --features cuda --locked         # with LLVM 23, see docs/devices.md, and a glibc no newer than the GPU's machine has; CUDA is loaded at run time
 #   cargo build --release -p xtask --features wgpu --locked         # without LLVM; then DEVICE is wgpu, through Vulkan
 #   scripts/gpu_check.sh XTASK OUT [DEVICE [PYTHON]]
 #

@@ -173,7 +173,7 @@ impl TransformerBlock {
         self.run_for(x, |tokens| tokens)
     }
 
-    /// The output for the class token alone: all else but keys and values of the other tokens is not computed.
+    /// The output for the class token alone: what follows the attention is computed for no other.
     pub(crate) fn run_class_token(&self, x: Tensor<4>) -> Tensor<4> {
         self.run_for(x, class_token)
     }
